@@ -1,0 +1,31 @@
+// JSON values and the branded strings that must not be mixed up.
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+/** `sha256:` and 64 lower-case hex digits. */
+export type Digest = Branded<'Digest'>;
+/** 64 lower-case hex digits over a workflow, policy, ceiling or entry. */
+export type Hex = Branded<'Hex'>;
+/** 64 lower-case hex digits: what an approval is bound to (see approval/digest.ts). */
+export type SubjectDigest = Branded<'SubjectDigest'>;
+/** 64 lower-case hex digits: the HMAC commitment of a payload. */
+export type Commitment = Branded<'Commitment'>;
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const HEX = /^[0-9a-f]{64}$/;
+
+export function isDigest(text: string): text is Digest {
+  return DIGEST.test(text);
+}
+
+export function isHex64(text: string): text is Hex & SubjectDigest & Commitment {
+  return HEX.test(text);
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

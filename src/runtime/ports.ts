@@ -1,0 +1,424 @@
+// What the runtime needs from the outside world, and what every adapter promises. Ports carry the contracts;
+// test/contract holds one suite per port that each adapter passes.
+import type { Commitment, Digest, Hex, Json, JsonObject, SubjectDigest } from '../json.js';
+import type { ApprovalMode } from '../workflow/plan.js';
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch, UTC. */
+  nowMs(): number;
+  /** Resolves at or after `timeMs`, or at once when `signal` aborts. Any distance; never fires early. */
+  sleepUntil(timeMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  /** `n` bytes from a cryptographic source. */
+  bytes(n: number): Uint8Array;
+}
+
+/** The log's signing key. `sign` gives the 64-byte Ed25519 signature of `message`. */
+export interface Signer {
+  /** C2SP vkey, `<origin>+<key id>+<base64>`. */
+  readonly vkey: string;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+// --- store ---------------------------------------------------------------------------------------------
+
+/** Everything of an entry but `prev`, `seq`, `time` and `v`, which the log gives (audit/FORMAT.md). */
+export interface EntryDraft {
+  readonly type: string;
+  /** null = an entry about the log itself. */
+  readonly run: string | null;
+  readonly tenant: string;
+  readonly actor: { readonly id: string; readonly via: string };
+  readonly workflow: { readonly id: string; readonly hash: Hex } | null;
+  readonly policy: Hex | null;
+  readonly data: JsonObject;
+  /** label -> commitment of a payload. */
+  readonly commit: Readonly<Record<string, Commitment>>;
+}
+
+export interface LogState {
+  readonly size: bigint;
+  /** popcount(size) hashes, largest subtree first. */
+  readonly compactRange: readonly Uint8Array[];
+  readonly lastTimeMs: number;
+  readonly publishedSize: bigint;
+}
+
+/** The last entry of a run's chain ('' = the log's own chain). */
+export interface ChainTail {
+  readonly seq: number;
+  readonly leafHash: Uint8Array;
+}
+
+export interface LogRow {
+  readonly index: bigint;
+  readonly bytes: Uint8Array;
+  readonly leafHash: Uint8Array;
+  /** '' for the log's own chain. */
+  readonly run: string;
+  readonly seq: number;
+  readonly type: string;
+}
+
+/** Root of a full 256-wide tile: the hash at (level, index), level >= 1. */
+export interface SubtreeRow {
+  readonly level: number;
+  readonly index: bigint;
+  readonly hash: Uint8Array;
+}
+
+/**
+ * Turns drafts into rows; pure, given by the runtime to the store, which calls it inside its write transaction.
+ * `nowMs` is clamped so that time never goes backwards in the log.
+ */
+export type ExtendLog = (
+  log: LogState,
+  tails: ReadonlyMap<string, ChainTail>,
+  drafts: readonly EntryDraft[],
+  nowMs: number,
+) => { readonly log: LogState; readonly rows: readonly LogRow[]; readonly subtrees: readonly SubtreeRow[] };
+
+export interface Payload {
+  readonly commitment: Commitment;
+  readonly label: string;
+  readonly salt: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly run: string;
+}
+
+export type StoredPayload = Omit<Payload, 'salt' | 'bytes'> & {
+  readonly salt: Uint8Array | null;
+  readonly bytes: Uint8Array | null;
+  readonly entryIndex: bigint;
+};
+
+export interface WorkflowRecord {
+  readonly id: string;
+  readonly hash: Hex;
+  /** 1 for the first content under this id; the same content again is the same version. */
+  readonly version: number;
+  readonly name: string;
+  /** The document as it was given, and where from (display only). */
+  readonly source: string;
+  readonly file: string | null;
+  readonly createdAtMs: number;
+}
+
+export type RunStatus =
+  'pending' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'indeterminate';
+
+export interface RunRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly workflowId: string;
+  readonly workflowHash: Hex;
+  readonly policyHash: Hex;
+  readonly initiator: string;
+  readonly status: RunStatus;
+  /** The engine's snapshot; opaque to the store. Emptied of data when the run has finished. */
+  readonly state: Json;
+  /** What a waiting run waits for, shown by `status`. */
+  readonly waitingFor: Json;
+  /** When somebody must look at this run again; null = when something happens. */
+  readonly wakeAtMs: number | null;
+  /** role -> instance of this run. */
+  readonly agents: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly exitCode: number | null;
+  /** Name of the lock that the process advancing this run holds; null = nobody. */
+  readonly owner: string | null;
+  /** Compare-and-set counter: every update gives the version it read. */
+  readonly version: number;
+}
+
+export type AttemptStatus =
+  | 'waiting' // for an approval
+  | 'intended' // durable intent, no outcome yet
+  | 'succeeded'
+  | 'failed'
+  | 'refused'
+  | 'timed-out'
+  | 'cancelled'
+  | 'indeterminate'
+  | 'skipped';
+
+/** One attempt of one step; key (run, stepPath, attempt). Data only by commitment. */
+export interface AttemptRecord {
+  readonly run: string;
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly status: AttemptStatus;
+  readonly functionId: string;
+  readonly principal: string;
+  readonly idempotencyKey: string;
+  readonly input: Commitment | null;
+  readonly output: Commitment | null;
+  readonly approvalId: string | null;
+  /** Error code and a message without payloads; null when there is none. */
+  readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  /** Log index of this attempt's `step.intended`; null before. */
+  readonly intentIndex: bigint | null;
+}
+
+export type ApprovalState =
+  'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'revoked' | 'consumed';
+
+export interface Vote {
+  readonly seq: number;
+  readonly approver: string;
+  readonly keyId: string | null;
+  readonly assurance: 'os' | 'key';
+  readonly decision: 'approve' | 'deny' | 'revoke';
+  readonly reason: Commitment | null;
+  readonly atMs: number;
+  /** Base64 Ed25519 over the decision (approval/decision.ts); null only under assurance `os`. */
+  readonly signature: string | null;
+}
+
+export interface ApprovalRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly run: string;
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly subjectDigest: SubjectDigest;
+  /** Payload that holds the canonical bytes of the subject. */
+  readonly subject: Commitment;
+  readonly mode: ApprovalMode;
+  /** All factors are needed; one person fills one factor only. */
+  readonly quorum: readonly { readonly role: string; readonly n: number }[];
+  readonly separationOfDuties: boolean;
+  readonly reasonRequired: boolean;
+  readonly requester: string;
+  readonly initiator: string;
+  readonly functionId: string;
+  /** Why approval is needed: layer and rule, for display. */
+  readonly demandedBy: readonly string[];
+  readonly policyHash: Hex;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly state: ApprovalState;
+  readonly votes: readonly Vote[];
+  readonly version: number;
+}
+
+/**
+ * One atomic change. `insert` fails with STORE_CONFLICT when the key exists; `update` when the stored version is
+ * not `record.version` (the store then writes version + 1). Entries and rows can't disagree: same transaction.
+ */
+export interface Change {
+  readonly workflows?: readonly WorkflowRecord[];
+  readonly runs?: readonly { readonly op: 'insert' | 'update'; readonly record: RunRecord }[];
+  /** Inserted or replaced. `intentEntry` = position in `entries` whose log index becomes `intentIndex`. */
+  readonly attempts?: readonly { readonly record: AttemptRecord; readonly intentEntry?: number }[];
+  readonly approvals?: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
+  /** `entry` = position in `entries` of the entry that carries the commitment. */
+  readonly payloads?: readonly { readonly payload: Payload; readonly entry: number }[];
+  readonly entries: readonly EntryDraft[];
+}
+
+export interface Committed {
+  /** In the order of `change.entries`. */
+  readonly entries: readonly {
+    readonly index: bigint;
+    readonly leafHash: Uint8Array;
+    readonly timeMs: number;
+  }[];
+}
+
+export interface CheckpointRow {
+  readonly size: bigint;
+  readonly root: Uint8Array;
+  readonly note: string;
+}
+
+/**
+ * Run state, payloads and log in one place. Two processes may hold it open at once.
+ * Errors: STORE_CONFLICT (compare-and-set lost, nothing written), and the fatal STORE_* codes; a driver's own
+ * error never crosses this port (it is the `cause`).
+ */
+export interface Store {
+  /**
+   * Atomic and durable when it resolves; on rejection nothing was written. Concurrent calls may share one
+   * transaction (group commit) but each keeps its own all-or-nothing.
+   */
+  commit(change: Change): Promise<Committed>;
+
+  workflow(id: string, hash?: Hex): Promise<WorkflowRecord | null>;
+  workflows(): Promise<readonly WorkflowRecord[]>;
+  run(id: string): Promise<RunRecord | null>;
+  runs(filter?: {
+    readonly unfinished?: boolean;
+    readonly workflowId?: string;
+  }): Promise<readonly RunRecord[]>;
+  /** In order of stepPath's first start, then attempt. */
+  attempts(run: string): Promise<readonly AttemptRecord[]>;
+  approval(id: string): Promise<ApprovalRecord | null>;
+  approvals(filter?: {
+    readonly run?: string;
+    readonly states?: readonly ApprovalState[];
+  }): Promise<readonly ApprovalRecord[]>;
+  payload(commitment: Commitment): Promise<StoredPayload | null>;
+
+  log(): Promise<LogState>;
+  /** Rows with first <= index < end, in order, at most `limit`. */
+  entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]>;
+  entriesOfRun(run: string): Promise<readonly LogRow[]>;
+  /** Hashes at (level, first..first+count-1); level 0 = leaf hashes; throws STORE_IO when one is absent. */
+  hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]>;
+  /** The stored checkpoint of `size`; the first one stored for a size stays. */
+  putCheckpoint(row: CheckpointRow): Promise<CheckpointRow>;
+  lastCheckpoint(): Promise<CheckpointRow | null>;
+  markPublished(size: bigint): Promise<void>;
+
+  /** Changes whenever another process or this one has committed; cheap enough to poll every 50 ms. */
+  changeCounter(): number;
+  close(): Promise<void>;
+}
+
+/** Exclusive locks between processes; the operating system frees them when the holder dies, however it dies. */
+export interface Locks {
+  /** The lock, or null when a living process holds it. */
+  tryHold(name: string): Lock | null;
+  /** Waits at most `timeoutMs`; STORE_BUSY after that. */
+  hold(name: string, timeoutMs: number): Promise<Lock>;
+}
+
+export interface Lock {
+  readonly name: string;
+  release(): void;
+}
+
+/** The tile directory of the log (audit/FORMAT.md). */
+export interface LogDirectory {
+  /** Atomic and durable when it resolves; an fsync error is STORE_IO and fatal. Path is relative, `/`-separated. */
+  put(path: string, bytes: Uint8Array): Promise<void>;
+  get(path: string): Promise<Uint8Array | null>;
+}
+
+/** What this machine saw of a log, kept outside the data directory: turns a restored backup into a finding. */
+export interface TrustStore {
+  read(origin: string): Promise<{ readonly vkey: string; readonly checkpoint: string | null } | null>;
+  /** Written atomically; never to a smaller size. */
+  write(origin: string, record: { readonly vkey: string; readonly checkpoint: string | null }): Promise<void>;
+}
+
+// --- what a step calls -----------------------------------------------------------------------------------
+
+export interface FunctionRequest {
+  readonly functionId: string;
+  /** Rendered once; exactly the approved and audited value. */
+  readonly input: Json;
+  readonly idempotencyKey: string;
+  readonly timeoutMs: number;
+}
+
+/** `functionId -> invoke`; knows nothing of policy. Only runtime/guard.ts calls `invoke`. */
+export interface FunctionProvider {
+  readonly functionIds: readonly string[];
+  /** Resolves with the output; rejects with a WritError of kind failure. Stops when `signal` aborts. */
+  invoke(request: FunctionRequest, signal: AbortSignal): Promise<Json>;
+}
+
+/** Limits as they are enforced; all set. */
+export interface Limits {
+  readonly timeoutMs: number;
+  readonly memoryMiB: number;
+  readonly outputBytes: number;
+}
+
+export interface SandboxRequest {
+  /** WASM: argv[0] is ignored by the guest; no shell, ever. */
+  readonly argv: readonly string[];
+  /** Exactly these; nothing of the runner's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Uint8Array;
+  /** The program's bytes; the driver recomputes the digest and refuses others. */
+  readonly module: { readonly digest: Digest; readonly bytes: Uint8Array };
+  readonly limits: Limits;
+}
+
+export type SandboxStatus =
+  'exited' | 'timeout' | 'oom' | 'output-limit' | 'cancelled' | 'crashed' | 'unavailable';
+
+export interface SandboxResult {
+  readonly status: SandboxStatus;
+  readonly exitCode: number | null;
+  readonly stdout: { readonly bytes: Uint8Array; readonly truncated: boolean };
+  readonly stderr: { readonly bytes: Uint8Array; readonly truncated: boolean };
+  readonly usage: { readonly wallMs: number };
+  readonly limitHit: string | null;
+  /** One sentence for people when status is not `exited`; no payload in it. */
+  readonly reason: string | null;
+  /** Completes the evidence of `prepare` (strings, integers, booleans). */
+  readonly evidence: JsonObject;
+}
+
+/**
+ * Enforces every limit it accepts, refuses what it can't enforce before anything starts (SANDBOX_UNSUPPORTED),
+ * leaves nothing behind, never falls back to the host. Only runtime/guard.ts calls `run`.
+ */
+export interface SandboxDriver {
+  readonly kind: 'wasm' | 'docker';
+  readonly defaults: Limits;
+  /** What this machine can keep; starts nothing that runs a guest. `ok: false` = `run` would be unavailable. */
+  preflight(): Promise<{
+    readonly ok: boolean;
+    readonly evidence: JsonObject;
+    readonly problems: readonly string[];
+  }>;
+  /**
+   * Checks the request without starting the guest; the evidence goes into `sandbox.started` before the act.
+   * Throws SANDBOX_UNSUPPORTED, SANDBOX_SPEC_INVALID, SANDBOX_MODULE_INVALID, INTEGRITY_DIGEST.
+   */
+  prepare(request: SandboxRequest): Promise<JsonObject>;
+  /** Never rejects for what the guest does; over within 2 s of an abort. */
+  run(request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult>;
+  close(): Promise<void>;
+}
+
+/** A verified agent package: manifest -> config -> layer all hash to what names them. */
+export interface AgentPackage {
+  readonly digest: Digest;
+  readonly name: string;
+  readonly module: { readonly digest: Digest; readonly bytes: Uint8Array };
+  readonly argv: readonly string[];
+  /** `spec` of the package's ceiling layer; never absent. */
+  readonly ceiling: Json;
+}
+
+/** Content-addressed: a package is found by digest only and verified on every read (INTEGRITY_*). */
+export interface PackageStore {
+  resolve(digest: Digest): Promise<AgentPackage | null>;
+}
+
+/** Modules shipped in `sandbox/wasm`, by name through the sha256 manifest; INTEGRITY_DIGEST on other bytes. */
+export interface ModuleStore {
+  names(): Promise<readonly string[]>;
+  module(name: string): Promise<{ readonly digest: Digest; readonly bytes: Uint8Array } | null>;
+}
+
+/** Tells people that an approval waits. Never decides; a dead channel changes nothing. */
+export interface ApprovalChannel {
+  announce(approval: ApprovalRecord): void;
+}
+
+// --- dispatch ----------------------------------------------------------------------------------------------
+
+/** At least once, one `advance` per run at a time, durable timers (from the store), survives kill -9. */
+export interface Dispatcher {
+  /** Drives the run until it has finished, or until `stopAt` says so. Throws RUN_BUSY when another process does. */
+  drive(run: string, options: DriveOptions): Promise<RunRecord>;
+}
+
+export interface DriveOptions {
+  readonly signal: AbortSignal;
+  /** `waiting`: return as soon as the run waits for a person; `finished`: wait for the decision too. */
+  readonly stopAt: 'waiting' | 'finished';
+}

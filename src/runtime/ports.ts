@@ -129,8 +129,6 @@ export interface RunRecord {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly exitCode: number | null;
-  /** Name of the lock that the process advancing this run holds; null = nobody. */
-  readonly owner: string | null;
   /** Compare-and-set counter: every update gives the version it read. */
   readonly version: number;
 }
@@ -411,13 +409,35 @@ export interface ApprovalChannel {
 
 // --- dispatch ----------------------------------------------------------------------------------------------
 
+/** What has to be done for a run now. */
+export type Next =
+  | { readonly kind: 'finished'; readonly run: RunRecord }
+  | { readonly kind: 'execute'; readonly run: RunRecord }
+  | { readonly kind: 'timer'; readonly run: RunRecord; readonly untilMs: number }
+  | {
+      readonly kind: 'approval';
+      readonly run: RunRecord;
+      readonly approvalId: string;
+      readonly expiresAtMs: number;
+    }
+  /** A lost attempt that must not run again by itself. */
+  | { readonly kind: 'person'; readonly run: RunRecord };
+
+/** The two moves of a run; both idempotent, both safe to repeat after a crash. The caller holds the run's lock. */
+export interface RunSteps {
+  advance(runId: string): Promise<Next>;
+  /** Carries out the current step; resolves when its outcome is durable. Stops it when `signal` aborts. */
+  execute(runId: string, signal: AbortSignal): Promise<void>;
+}
+
 /** At least once, one `advance` per run at a time, durable timers (from the store), survives kill -9. */
 export interface Dispatcher {
   /** Drives the run until it has finished, or until `stopAt` says so. Throws RUN_BUSY when another process does. */
-  drive(run: string, options: DriveOptions): Promise<RunRecord>;
+  drive(runId: string, options: DriveOptions): Promise<RunRecord>;
 }
 
 export interface DriveOptions {
+  /** Aborted: the running step is stopped and `drive` returns the run as it stands. */
   readonly signal: AbortSignal;
   /** `waiting`: return as soon as the run waits for a person; `finished`: wait for the decision too. */
   readonly stopAt: 'waiting' | 'finished';

@@ -1,6 +1,9 @@
 // The one form the engine runs. Both dialects compile to it. Plain JSON data: it is stored with the run,
 // so a run that waits for weeks goes on under the plan it started with.
+import type { ChoiceRule } from '../expression/choice.js';
 import type { Digest, Json } from '../json.js';
+
+export type { ChoiceRule };
 
 export interface Plan {
   readonly v: 1;
@@ -120,13 +123,6 @@ export interface ChoiceNode extends NodeBase {
   readonly choices: readonly { readonly rule: ChoiceRule; readonly next: string }[];
   readonly default: string | null;
 }
-
-/** `operator` in lowerCamelCase as ASL names it (`stringEquals`, `numericGreaterThanPath`, `isPresent`). */
-export type ChoiceRule =
-  | { readonly and: readonly ChoiceRule[] }
-  | { readonly or: readonly ChoiceRule[] }
-  | { readonly not: ChoiceRule }
-  | { readonly variable: string; readonly operator: string; readonly operand: Json };
 
 export interface PassNode extends NodeBase {
   readonly kind: 'pass';

@@ -1,0 +1,143 @@
+// The demo: sets everything up below .writ/demo, runs the claims review on every claim of this folder, lets a second
+// person decide the risky ones, and verifies the log it wrote. On a terminal that person is you; without one the
+// script decides as bob, by the rule it prints. Only the `writ` command is used.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import { parseDocument } from 'yaml';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+const example = path.join(root, 'examples', 'claims-review');
+const home = path.join(root, '.writ', 'demo');
+const data = path.join(home, 'data');
+const policies = path.join(home, 'policies');
+const key = (person) => path.join(home, `${person}.key`);
+const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true;
+const say = (line) => process.stdout.write(`${line}\n`);
+
+/** Runs `writ` as one person; stdout is captured, progress goes to this terminal. */
+function writ(person, args, { inherit = false } = {}) {
+  const command = [path.join(root, 'dist', 'cli', 'main.js'), '--data', data, '--policies', policies, ...args];
+  const env = { ...process.env, XDG_STATE_HOME: path.join(home, 'state'), WRIT_KEY: key(person) };
+  if (inherit) env.WRIT_APPROVER_KEY = key('bob');
+  const done = spawnSync(process.execPath, command, {
+    cwd: root,
+    env,
+    stdio: ['inherit', inherit ? 'inherit' : 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (done.error) throw done.error;
+  return { code: done.status, out: done.stdout ?? '' };
+}
+
+function writJson(person, args) {
+  const { code, out } = writ(person, [...args, '--json']);
+  return { code, value: JSON.parse(out) };
+}
+
+/** Fails loudly: the demo never goes on after something it did not expect. */
+function expect(condition, what) {
+  if (condition) return;
+  process.stderr.write(`demo: ${what}\n`);
+  process.exit(1);
+}
+
+function setUp() {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  for (const person of ['alice', 'bob']) {
+    if (existsSync(key(person))) continue;
+    const { code } = writ(person, ['keys', 'create', person, '--out', key(person)]);
+    expect(code === 0, `could not make the key of ${person}`);
+  }
+  if (!existsSync(policies)) {
+    cpSync(path.join(root, 'policies'), policies, { recursive: true });
+    const file = path.join(policies, 'approvers.yaml');
+    const document = parseDocument(readFileSync(file, 'utf8'));
+    for (const [index, person] of document.toJS().people.entries()) {
+      const name = person.id.replace('user:', '');
+      if (!existsSync(key(name))) continue;
+      document.setIn(['people', index, 'keys'], [JSON.parse(readFileSync(key(name), 'utf8')).publicKey]);
+    }
+    writeFileSync(file, document.toString());
+  }
+  if (!existsSync(path.join(data, 'config.json'))) {
+    const { code } = writ('alice', ['init']);
+    expect(code === 0, 'could not make the data directory');
+  }
+}
+
+function decideAsBob(approvalId) {
+  const { record, subject } = writJson('bob', ['approvals', 'show', approvalId]).value;
+  const reasons = subject.input.triage?.reasons ?? [];
+  const suspicious = reasons.some((reason) => String(reason).startsWith('suspicious'));
+  const verb = suspicious ? 'deny' : 'approve';
+  const { code } = writ('bob', ['approvals', verb, approvalId, '--digest', record.subjectDigest]);
+  expect(code === 0, `bob could not ${verb} ${approvalId}`);
+}
+
+function review(file) {
+  const name = path.basename(file, '.json');
+  say(`\n── ${name}`);
+  const input = path.join(home, 'input.json');
+  writeFileSync(input, JSON.stringify({ claim: JSON.parse(readFileSync(file, 'utf8')) }));
+  const started = Date.now();
+  const args = ['workflow', 'run', path.join(example, 'workflow.yaml'), '--input', `@${input}`];
+  let runId;
+  if (interactive) {
+    const before = new Set(runIds());
+    writ('alice', args, { inherit: true });
+    runId = runIds().find((id) => !before.has(id));
+    expect(runId !== undefined, `no run was started for ${name}`);
+  } else {
+    const { code, value } = writJson('alice', args);
+    expect(code === 0 || code === 10, `the run of ${name} ended with exit code ${code}`);
+    runId = value.id;
+    if (code === 10) {
+      say(`   waiting for approval ${value.waitingFor.approvalId} (exit 10)`);
+      decideAsBob(value.waitingFor.approvalId);
+    }
+  }
+  const run = writJson('alice', ['workflow', 'results', runId]).value;
+  expect(interactive || run.status === 'completed', `run ${runId} of ${name} is ${run.status}`);
+  return row(name, run, Date.now() - started);
+}
+
+function runIds() {
+  return writJson('alice', ['workflow', 'list', '--runs']).value.map((run) => run.id);
+}
+
+function row(name, run, wallMs) {
+  const output = run.output ?? {};
+  const approval = run.steps.map((step) => step.approval).find((one) => one !== null);
+  const decision = output.approval?.decision ?? output.review?.decision ?? run.status;
+  return {
+    claim: name,
+    risk: output.triage?.risk ?? '(triage failed)',
+    decision,
+    by: approval?.decidedBy.join(', ') || 'policy',
+    steps: run.steps.map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name)).join(' > '),
+    time: `${(wallMs / 1000).toFixed(1)} s`,
+  };
+}
+
+setUp();
+say('Claims review: alice starts every run; a risky claim needs bob, because nobody approves their own run.');
+say(
+  interactive
+    ? 'You are bob at the prompts: read to the end, press a, type four digits of the digest; or d to deny.'
+    : 'No terminal: bob is this script. It denies what triage calls suspicious and approves the rest.',
+);
+const claims = readdirSync(path.join(example, 'claims')).filter((file) => file.endsWith('.json'));
+const rows = claims.sort().map((file) => review(path.join(example, 'claims', file)));
+
+const table = new Table({ head: ['claim', 'risk', 'decision', 'decided by', 'steps', 'time'], style: { head: [], border: [] } });
+for (const one of rows) table.push([one.claim, one.risk, one.decision, one.by, one.steps, one.time]);
+say(`\n${table.toString()}\n`);
+
+say('$ writ audit verify');
+const verified = writ('alice', ['audit', 'verify']);
+process.stdout.write(verified.out);
+process.exit(verified.code);

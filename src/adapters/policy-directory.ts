@@ -1,0 +1,108 @@
+// Reads a policy directory into memory, bounded and as it lies on disk; understands nothing of what it reads.
+// Only regular files are opened, and a link is followed only to a regular file inside the directory. Files whose
+// name starts with a dot are left out; everything else is handed over, so the loader can refuse what it doesn't know.
+import { constants } from 'node:fs';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { WritError } from '../errors.js';
+
+/** Bounds of a policy directory. */
+export const MAX_POLICY_FILES = 200;
+export const MAX_POLICY_FILE_BYTES = 1024 * 1024;
+const MAX_DEPTH = 4;
+
+/**
+ * Relative path with `/` -> text, sorted by path. Throws POLICY_INVALID when the directory is missing or
+ * unreadable, a bound is exceeded, a file is not regular, a link leads outside, or bytes are not UTF-8.
+ */
+export async function readPolicyDirectory(directory: string): Promise<ReadonlyMap<string, string>> {
+  const root = await guarded(directory, 'policy directory', () => realpath(directory));
+  const paths = await list(root, '', 0);
+  if (paths.length > MAX_POLICY_FILES) {
+    throw invalid(`${directory}: more than ${MAX_POLICY_FILES} files`, 'keep other files elsewhere');
+  }
+  const files = new Map<string, string>();
+  for (const path of paths.toSorted((a, b) => (a < b ? -1 : 1))) {
+    files.set(path, await guarded(join(directory, path), 'policy file', () => read(root, path)));
+  }
+  return files;
+}
+
+/** Relative paths of all files and links below `folder`; stops as soon as there are too many. */
+async function list(root: string, folder: string, depth: number): Promise<string[]> {
+  const at = join(root, folder);
+  const entries = await guarded(at, 'policy directory', () => readdir(at, { withFileTypes: true }));
+  const paths: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (!entry.isDirectory()) {
+      paths.push(path);
+    } else if (depth >= MAX_DEPTH) {
+      throw invalid(`${path}: folders are nested deeper than ${MAX_DEPTH}`, 'keep other files elsewhere');
+    } else {
+      paths.push(...(await list(root, path, depth + 1)));
+    }
+    if (paths.length > MAX_POLICY_FILES) break;
+  }
+  return paths;
+}
+
+async function read(root: string, path: string): Promise<string> {
+  const target = await realpath(join(root, path));
+  const inside = relative(root, target);
+  if (inside === '..' || inside.startsWith(`..${sep}`)) {
+    throw invalid(`${path}: link leads out of the policy directory`, 'copy the file into it');
+  }
+  // Before opening: opening a pipe would wait for its writer.
+  if (!(await stat(target)).isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
+  const handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const info = await handle.stat();
+    if (!info.isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
+    // One byte more than allowed is enough to see that a file is too large, also while it grows.
+    const buffer = new Uint8Array(Math.min(info.size, MAX_POLICY_FILE_BYTES) + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    if (length > MAX_POLICY_FILE_BYTES) {
+      throw invalid(`${path}: larger than ${MAX_POLICY_FILE_BYTES} bytes`, 'split the file');
+    }
+    if (length > info.size) throw invalid(`${path}: grew while it was read`, 'try again');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer.subarray(0, length));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Turns a file system error into POLICY_INVALID; `what` could not be read, and why. */
+async function guarded<T>(path: string, what: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof WritError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const missing = code === 'ENOENT' && what === 'policy directory';
+    throw new WritError(
+      'POLICY_INVALID',
+      `${what} ${path} ${missing ? 'does not exist' : `can't be read: ${reason(code)}`}`,
+      {
+        hint: missing
+          ? 'name one with --policies DIR, or create policies/ with writ init'
+          : 'check the file and its permissions',
+        cause: error,
+      },
+    );
+  }
+}
+
+function reason(code: string): string {
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : code;
+}
+
+function invalid(message: string, hint: string): WritError {
+  return new WritError('POLICY_INVALID', message, { hint });
+}

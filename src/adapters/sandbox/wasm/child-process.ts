@@ -1,0 +1,282 @@
+// The life of one guest process, seen from outside: boot, one run, SIGKILL. Whatever ends a run, the process is
+// killed; the first reason recorded is the reason told, and a kill of ours is recorded before it is sent.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { WritError } from '../../../errors.js';
+import { collect, readReports, send, socketOf, type NextReport } from './child-pipes.js';
+import { GUEST_UID, type Launch } from './hardening.js';
+import type { Ready, Trap } from './protocol.js';
+
+/** Longest boot, warm-up included; after that the driver is unavailable. */
+export const BOOT_TIMEOUT_MS = 15_000;
+/** How long bytes on their way are awaited after a kill. */
+const DRAIN_MS = 300;
+const WATCH_INTERVAL_MS = 50;
+const MAX_DIAGNOSTIC_BYTES = 16 * 1024;
+
+export interface ChildOrder {
+  readonly module: Uint8Array;
+  readonly stdin: Uint8Array;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly outputBytes: number;
+  /** Of the whole process; null = not watched. */
+  readonly rssLimitBytes: number | null;
+}
+
+export type ChildEnd =
+  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'trap'; readonly trap: Trap }
+  | { readonly kind: 'load-failed' }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'oom' }
+  | { readonly kind: 'output-limit'; readonly stream: 'stdout' | 'stderr' }
+  /** Ended by something we did not send. */
+  | { readonly kind: 'died'; readonly signal: string | null; readonly outOfMemory: boolean };
+
+export interface ChildResult {
+  readonly end: ChildEnd;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly wallMs: number;
+  /** null when it ended before the first look, or is not watched. */
+  readonly peakRssBytes: number | null;
+}
+
+export interface WasmChild {
+  readonly pid: number;
+  /** What the child sees from inside. */
+  readonly ready: Ready;
+  readonly bootMs: number;
+  /** Resolves when the process is gone and its pipes are closed. */
+  readonly gone: Promise<void>;
+  isGone(): boolean;
+  /** Once. Never rejects; SIGKILL has been sent when it resolves, and unless the end is `exit` the process is gone. */
+  run(order: ChildOrder, signal: AbortSignal): Promise<ChildResult>;
+  kill(): void;
+}
+
+/**
+ * Starts a process and waits until it is warm. An idle child doesn't keep the runner alive, and ends when the
+ * runner does. Throws SANDBOX_UNAVAILABLE; nothing is left then.
+ */
+export async function bootChild(
+  launch: Launch,
+  warmUp: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<WasmChild> {
+  const startedMs = performance.now();
+  const process_ = start(launch);
+  let failure: Error | null = null;
+  let isGone = false;
+  const gone = new Promise<void>((resolve) => {
+    process_.once('exit', () => killGroup(process_)); // a layer that outlived its parent
+    process_.once('close', () => {
+      isGone = true;
+      resolve();
+    });
+    process_.once('error', (error) => {
+      failure = error;
+      if (process_.pid !== undefined) return;
+      isGone = true;
+      resolve();
+    });
+  });
+  const [orders, diagnostics, reports, stdout, stderr] = [0, 2, 3, 4, 5].map((fd) => {
+    const pipe = socketOf(process_.stdio[fd]);
+    pipe.on('error', () => undefined); // a dead child breaks its pipes; `gone` tells the story
+    return pipe;
+  }) as [Socket, Socket, Socket, Socket, Socket];
+
+  // Idle, the child must not keep the runner alive; in a run or dying, it must, or nobody would see its end.
+  const holders = [process_, orders, diagnostics, reports, stdout, stderr];
+  const hold = (): void => holders.forEach((holder) => holder.ref());
+  const kill = (): void => {
+    if (isGone) return;
+    hold();
+    killGroup(process_);
+  };
+
+  let room = MAX_DIAGNOSTIC_BYTES;
+  const diagnostic = collect(diagnostics, (length) => {
+    const part = Math.min(length, room);
+    room -= part;
+    return part;
+  });
+  const said = (): string => Buffer.from(diagnostic.bytes()).toString('utf8');
+  const next = readReports(reports);
+
+  const timer = setTimeout(kill, BOOT_TIMEOUT_MS);
+  signal.addEventListener('abort', kill, { once: true });
+  if (signal.aborted) kill();
+  try {
+    send(orders, { t: 'warm', moduleBytes: warmUp.map((module) => module.length) }, warmUp);
+    const first = await Promise.race([next(), gone.then(() => null)]);
+    if (first?.t !== 'ready' || process_.pid === undefined) {
+      kill();
+      await gone;
+      throw new WritError('SANDBOX_UNAVAILABLE', "the sandbox's process did not start", {
+        hint: 'run `writ doctor` to see what this machine lacks',
+        details: { said: said().split('\n', 1)[0]?.slice(0, 300) ?? '' },
+        ...(failure === null ? {} : { cause: failure }),
+      });
+    }
+    holders.forEach((holder) => holder.unref());
+    const parts: Parts = { process: process_, orders, stdout, stderr, next, said, gone };
+    return {
+      pid: process_.pid,
+      ready: first,
+      bootMs: performance.now() - startedMs,
+      gone,
+      isGone: () => isGone,
+      kill,
+      run: (order, runSignal) => {
+        hold();
+        return runOnce(parts, order, runSignal);
+      },
+    };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', kill);
+  }
+}
+
+interface Parts {
+  readonly process: ChildProcess;
+  readonly orders: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  readonly next: NextReport;
+  readonly said: () => string;
+  readonly gone: Promise<void>;
+}
+
+async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Promise<ChildResult> {
+  const startedMs = performance.now();
+  let decide: (end: ChildEnd) => void = () => undefined;
+  let decided = false;
+  const ended = new Promise<ChildEnd>((resolve) => {
+    decide = (end) => {
+      if (decided) return;
+      decided = true;
+      resolve(end);
+      killGroup(child.process);
+    };
+  });
+
+  // Counted here as well: the child's own count is only as good as the child.
+  let room = order.outputBytes;
+  const keep =
+    (stream: 'stdout' | 'stderr') =>
+    (length: number): number => {
+      const part = Math.min(length, room);
+      room -= part;
+      if (part < length) decide({ kind: 'output-limit', stream });
+      return part;
+    };
+  const stdout = collect(child.stdout, keep('stdout'));
+  const stderr = collect(child.stderr, keep('stderr'));
+
+  const deadline = setTimeout(() => decide({ kind: 'timeout' }), order.timeoutMs);
+  let peakRssBytes: number | null = null;
+  const limit = order.rssLimitBytes;
+  const rss = limit === null ? null : rssReader(child.process.pid);
+  const watch = setInterval(() => {
+    const bytes = rss?.() ?? null;
+    if (bytes === null || limit === null) return;
+    peakRssBytes = Math.max(peakRssBytes ?? 0, bytes);
+    if (bytes > limit) decide({ kind: 'oom' });
+  }, WATCH_INTERVAL_MS);
+  const abort = (): void => decide({ kind: 'cancelled' });
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+
+  void child.gone.then(() => {
+    const outOfMemory = /out of memory/i.test(child.said());
+    decide({ kind: 'died', signal: child.process.signalCode, outOfMemory });
+  });
+  let counts = { out: Infinity, err: Infinity };
+  const follow = async (): Promise<void> => {
+    const report = await child.next();
+    if (report === null || report.t === 'ready') return; // death or the deadline will say what it was
+    if (report.t === 'load-failed') return decide({ kind: 'load-failed' });
+    counts = report;
+    if (report.t === 'limit') return decide({ kind: 'output-limit', stream: report.stream });
+    await Promise.all([stdout.reached(report.out), stderr.reached(report.err)]);
+    decide(report.t === 'exit' ? { kind: 'exit', code: report.code } : { kind: 'trap', trap: report.trap });
+  };
+  void follow();
+
+  const { args, env, outputBytes, timeoutMs } = order;
+  const lengths = { moduleBytes: order.module.length, stdinBytes: order.stdin.length };
+  send(child.orders, { t: 'run', ...lengths, args, env, outputBytes, timeoutMs }, [
+    order.module,
+    order.stdin,
+  ]);
+
+  const end = await ended;
+  const wallMs = performance.now() - startedMs;
+  clearTimeout(deadline);
+  clearInterval(watch);
+  signal.removeEventListener('abort', abort);
+  if (end.kind !== 'exit') {
+    await atMost(DRAIN_MS, Promise.all([stdout.reached(counts.out), stderr.reached(counts.err)]));
+    await child.gone;
+  }
+  return { end, stdout: stdout.bytes(), stderr: stderr.bytes(), wallMs, peakRssBytes };
+}
+
+function start(launch: Launch): ChildProcess {
+  try {
+    return spawn(launch.command, launch.args, {
+      cwd: '/',
+      env: {},
+      detached: true, // its own process group: one kill reaches every layer, a terminal's Ctrl-C none
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      ...(launch.uid === null ? {} : { uid: launch.uid, gid: GUEST_UID }),
+    });
+  } catch (cause) {
+    throw new WritError('SANDBOX_UNAVAILABLE', "the sandbox's process could not be started", { cause });
+  }
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // ESRCH: the group is empty, which is what was wanted.
+  }
+}
+
+/** Reads the resident size of the process that holds the guest: the child, or the one it forked. */
+function rssReader(pid: number | undefined): (() => number | null) | null {
+  if (pid === undefined) return null;
+  const forked = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ')[0] ?? '';
+  const holder = /^[0-9]+$/.test(forked) ? forked : `${pid}`;
+  return () => {
+    const kib = /^VmRSS:\s+([0-9]+) kB$/m.exec(readProc(`/proc/${holder}/status`) ?? '')?.[1];
+    return kib === undefined ? null : Number(kib) * 1024;
+  };
+}
+
+function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null; // the process has just ended
+  }
+}
+
+function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void work.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,242 @@
+// One guest's process: boots the engine, warms it up, runs one module once, reports, and waits to be killed.
+// Everything here may be under a guest's influence; the driver trusts only what it enforces from outside.
+// The runner's death is end of file on fd 0: the process ends at once, spinning guest or not.
+import { Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import process from 'node:process';
+import {
+  MAX_ORDER_LINE_BYTES,
+  type Order,
+  type Ready,
+  type Report,
+  type Trap,
+  type WarmUp,
+} from './protocol.js';
+import { warmUpModule } from './warm-up.js';
+
+/** The part of @wasmer/sdk/node that is used; imported by the path the driver gives. */
+interface Engine {
+  readonly Wasmer: new (options: { cache: false; parallelism: number }) => {
+    readonly packages: { load(bytes: Uint8Array): Promise<unknown> };
+    readonly sandboxes: {
+      create(options: { packages: unknown[]; network: { mode: 'disabled' } }): Promise<{
+        command(
+          pkg: unknown,
+          args: readonly string[],
+          options: { env: Readonly<Record<string, string>> },
+        ): {
+          spawn(options: { stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }): Promise<Guest>;
+        };
+      }>;
+    };
+    ready(): Promise<unknown>;
+  };
+}
+
+interface Guest {
+  readonly stdin: { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  readonly stdout: AsyncIterable<Uint8Array>;
+  readonly stderr: AsyncIterable<Uint8Array>;
+  wait(): Promise<{ readonly exitCode: number }>;
+}
+
+/** How long after the driver's deadline the child ends itself. */
+const OWN_DEADLINE_GRACE_MS = 2_000;
+/** Warm-up runs of each module: the second still costs the engine a worker. */
+const WARM_UP_RUNS = 2;
+const CHUNK_BYTES = 64 * 1024;
+
+const reports = new Socket({ fd: 3, readable: false, writable: true });
+
+async function main(sdkUrl: string): Promise<void> {
+  const input = new Input(process.stdin);
+  const engine = (await import(sdkUrl)) as Engine;
+  const wasmer = new engine.Wasmer({ cache: false, parallelism: 1 });
+  await wasmer.ready();
+
+  const start = async (
+    bytes: Uint8Array,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Guest | null> => {
+    let pkg: unknown;
+    try {
+      pkg = await wasmer.packages.load(bytes);
+    } catch {
+      // The engine's words about a guest's bytes stay here; the report says that the module didn't load.
+      return null;
+    }
+    const sandbox = await wasmer.sandboxes.create({ packages: [pkg], network: { mode: 'disabled' } });
+    return sandbox.command(pkg, args, { env }).spawn({ stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+  };
+
+  const warm = async (bytes: Uint8Array): Promise<void> => {
+    for (let run = 0; run < WARM_UP_RUNS; run += 1) {
+      const guest = await start(bytes, [], {});
+      if (guest === null) throw new Error('a warm-up module did not load');
+      const drained = Promise.all([drain(guest.stdout), drain(guest.stderr)]);
+      await feed(guest, new Uint8Array(0));
+      await guest.wait();
+      await drained;
+    }
+  };
+
+  const warmUp = (await input.line()) as unknown as WarmUp;
+  const shipped: Uint8Array[] = [];
+  for (const length of warmUp.moduleBytes) shipped.push(await input.take(length));
+  await warm(warmUpModule());
+  for (const module of shipped) await warm(module);
+  await report(ready());
+
+  const order = (await input.line()) as unknown as Order;
+  const module = await input.take(order.moduleBytes);
+  const stdin = await input.take(order.stdinBytes);
+  setTimeout(end, order.timeoutMs + OWN_DEADLINE_GRACE_MS);
+  const guest = await start(module, order.args, order.env);
+  await (guest === null ? report({ t: 'load-failed' }) : run(guest, stdin, order.outputBytes));
+}
+
+/** Forwards both streams as they come, stops for good at the cap, then says how the guest ended. */
+async function run(guest: Guest, stdin: Uint8Array, outputBytes: number): Promise<void> {
+  const sent = { stdout: 0, stderr: 0 };
+  let over = false;
+
+  const pump = async (stream: 'stdout' | 'stderr', source: AsyncIterable<Uint8Array>, fd: number) => {
+    const sink = new Socket({ fd, readable: false, writable: true });
+    for await (const chunk of source) {
+      if (over) return;
+      const room = outputBytes - sent.stdout - sent.stderr;
+      const part = chunk.length > room ? chunk.subarray(0, room) : chunk;
+      sent[stream] += part.length;
+      over = chunk.length > room;
+      if (part.length > 0) await write(sink, part);
+      if (chunk.length > room) {
+        await report({ t: 'limit', stream, out: sent.stdout, err: sent.stderr });
+        return;
+      }
+    }
+  };
+
+  const pumps = Promise.all([pump('stdout', guest.stdout, 4), pump('stderr', guest.stderr, 5)]);
+  void feed(guest, stdin); // never rejects; a guest need not read its stdin before it ends
+  let trap: Trap | null = null;
+  let code = 0;
+  try {
+    code = (await guest.wait()).exitCode;
+  } catch (error) {
+    trap = trapOf(error);
+  }
+  await pumps;
+  if (over) return; // already reported
+  const counts = { out: sent.stdout, err: sent.stderr };
+  await report(trap === null ? { t: 'exit', code, ...counts } : { t: 'trap', trap, ...counts });
+}
+
+async function feed(guest: Guest, stdin: Uint8Array): Promise<void> {
+  try {
+    for (let at = 0; at < stdin.length; at += CHUNK_BYTES) {
+      await guest.stdin.write(stdin.subarray(at, at + CHUNK_BYTES));
+    }
+    await guest.stdin.close();
+  } catch {
+    // The guest ended without reading all of it, which is its right; its exit code is the answer.
+  }
+}
+
+async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of source) void chunk;
+}
+
+/** The engine has no code for a trap; its first line carries V8's fixed words. */
+function trapOf(error: unknown): Trap {
+  const line = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
+  if (line.endsWith('js: unreachable')) return 'unreachable';
+  if (line.endsWith('divide by zero') || line.endsWith('remainder by zero')) return 'divide_by_zero';
+  if (line.includes('out of bounds')) return 'out_of_bounds';
+  if (line.includes('Maximum call stack')) return 'stack_overflow';
+  return 'other';
+}
+
+function ready(): Ready {
+  // Types of the permission model are younger than Node 20's.
+  const permission = (process as unknown as { permission?: { has(scope: string, path?: string): boolean } })
+    .permission;
+  const interfaces = Object.keys(networkInterfaces()).filter((name) => name !== 'lo');
+  return {
+    t: 'ready',
+    uid: process.getuid?.() ?? -1,
+    filesDenied:
+      permission !== undefined && !permission.has('fs.read', '/') && !permission.has('fs.write', '/'),
+    spawnDenied: permission !== undefined && !permission.has('child'),
+    interfaces: interfaces.length,
+    envNames: Object.keys(process.env).length,
+  };
+}
+
+function report(message: Report): Promise<void> {
+  return write(reports, Buffer.from(`${JSON.stringify(message)}\n`));
+}
+
+/** Resolves when the bytes are with the kernel. */
+function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+function end(): never {
+  process.exit(1);
+}
+
+/** Orders arrive as lines and counted bytes; end of file ends the process. */
+class Input {
+  private chunks: Buffer[] = [];
+  private length = 0;
+  private wake: () => void = () => undefined;
+
+  constructor(source: NodeJS.ReadStream) {
+    source.on('data', (chunk: Buffer) => {
+      this.chunks.push(chunk);
+      this.length += chunk.length;
+      this.wake();
+    });
+    source.on('end', end);
+    source.on('error', end);
+  }
+
+  async line(): Promise<object> {
+    for (;;) {
+      const all = Buffer.concat(this.chunks);
+      const at = all.indexOf(0x0a);
+      if (at >= 0) {
+        this.chunks = [all.subarray(at + 1)];
+        this.length = all.length - at - 1;
+        return JSON.parse(all.subarray(0, at).toString('utf8')) as object;
+      }
+      if (all.length > MAX_ORDER_LINE_BYTES) throw new Error('order line too long');
+      await this.more();
+    }
+  }
+
+  async take(count: number): Promise<Uint8Array> {
+    while (this.length < count) await this.more();
+    const all = Buffer.concat(this.chunks);
+    this.chunks = [all.subarray(count)];
+    this.length = all.length - count;
+    return new Uint8Array(all.subarray(0, count));
+  }
+
+  private more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+}
+
+main(process.argv[2] ?? '').catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : 'the engine failed'}\n`);
+  process.exit(70);
+});

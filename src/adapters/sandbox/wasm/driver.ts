@@ -1,0 +1,255 @@
+// The WASM sandbox: one guest, one process, one run. Order of a run: check request and bytes, take a warm child,
+// hand over the rewritten module, wait for the first end, kill. A check that fails starts nothing; a machine that
+// can't boot the child is `unavailable`; nothing ever runs in the runner itself.
+import { WritError } from '../../../errors.js';
+import type { JsonObject } from '../../../json.js';
+import type { SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
+import { bootChild, type ChildEnd, type ChildResult, type WasmChild } from './child-process.js';
+import {
+  brokenPromise,
+  endEvidence,
+  lackingLayers,
+  machineEvidence,
+  requestEvidence,
+  type RequestFacts,
+} from './evidence.js';
+import { inspectMachine, launchOf, MEMORY_CLASSES, type Machine } from './hardening.js';
+import { checkModule } from './module-check.js';
+import { openPool } from './pool.js';
+import type { Trap } from './protocol.js';
+import { checkRequest, DEFAULT_LIMITS } from './request-check.js';
+
+/** What the process needs beside the guest's memory; above both together it is killed. */
+export const PROCESS_MIB = 160;
+/** Longest step a pooled child serves: its CPU backstop is fixed when it boots. */
+const POOLED_TIMEOUT_MS = 120_000;
+const POOLED_CLASS = MEMORY_CLASSES[0]?.pages ?? 1_024;
+
+export interface WasmDriverOptions {
+  /** Children kept ready, about 130 MiB each; default 1. 0 = boot when a step comes. */
+  readonly poolSize?: number;
+  /** Where PATH is read from to find `unshare` and `prlimit`; default the process's. Guests see none of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Modules the product ships. A new child runs each on empty input, so that a step finds it compiled. */
+  readonly shipped?: readonly SandboxRequest['module'][];
+}
+
+/** Opens the driver. Nothing is started before the first `preflight`, `prepare` or `run`. */
+export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
+  const { poolSize = 1, env = process.env, shipped = [] } = options;
+  const warmUp = shipped.map((module) => checkModule(module, POOLED_CLASS).bytes);
+  const living = new Set<WasmChild>();
+  const running = new Set<Promise<unknown>>();
+  const closing = new AbortController();
+  let inspected: Promise<Machine> | null = null;
+  let confirmed: Promise<Machine> | null = null;
+
+  const boot = async (pages: number, timeoutMs: number, signal: AbortSignal): Promise<WasmChild> => {
+    const machine = await (inspected ??= inspectMachine(env));
+    const child = await bootChild(launchOf(machine, pages, cpuSecondsFor(timeoutMs)), warmUp, signal);
+    living.add(child);
+    void child.gone.then(() => living.delete(child));
+    const broken = brokenPromise(machine, child.ready);
+    if (broken === null) return child;
+    child.kill();
+    await child.gone;
+    throw new WritError('SANDBOX_UNAVAILABLE', `the wasm sandbox does not hold on this machine: ${broken}`, {
+      hint: 'run `writ doctor` to see what is kept and by what',
+    });
+  };
+  const pool = openPool(poolSize, (signal) => boot(POOLED_CLASS, POOLED_TIMEOUT_MS, signal));
+
+  /** The machine's layers as a booted child has confirmed them. A failure is looked at again next time. */
+  const machine = async (): Promise<Machine> => {
+    if (closing.signal.aborted) throw new WritError('SANDBOX_UNAVAILABLE', 'the wasm sandbox is closed');
+    pool.fill();
+    confirmed ??= pool.take().then((child) => {
+      pool.putBack(child);
+      return inspected ?? inspectMachine(env);
+    });
+    try {
+      return await confirmed;
+    } catch (error) {
+      inspected = null;
+      confirmed = null;
+      throw error;
+    }
+  };
+
+  const check = (request: SandboxRequest): Omit<RequestFacts, 'rssLimitBytes'> & { pooled: boolean } => {
+    const memory = checkRequest(request);
+    const { limits } = request;
+    const pooled = memory.classPages === POOLED_CLASS && limits.timeoutMs <= POOLED_TIMEOUT_MS;
+    return {
+      limits,
+      module: checkModule(request.module, memory.pages),
+      classPages: memory.classPages,
+      cpuSeconds: cpuSecondsFor(pooled ? POOLED_TIMEOUT_MS : limits.timeoutMs),
+      pooled,
+    };
+  };
+
+  const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
+    const checked = check(request);
+    let evidence: JsonObject = { driver: 'wasm' };
+    try {
+      const found = await orAborted(machine(), signal);
+      if (found === null) return nothingRan('cancelled', 'cancelled before it started', evidence);
+      const { limits, module, classPages } = checked;
+      const rssLimitBytes = found.procfs ? (limits.memoryMiB + PROCESS_MIB) * 1_048_576 : null;
+      evidence = requestEvidence(found, { ...checked, rssLimitBytes });
+
+      const taken = checked.pooled ? pool.take() : boot(classPages, limits.timeoutMs, signal);
+      const child = await orAborted(taken, signal);
+      if (child === null) {
+        if (checked.pooled) taken.then(pool.putBack, () => undefined); // booted for nobody: for the next then
+        return nothingRan('cancelled', 'cancelled before it started', evidence);
+      }
+      const order = {
+        module: module.bytes,
+        stdin: request.stdin,
+        args: request.argv.slice(1),
+        env: request.env,
+        timeoutMs: limits.timeoutMs,
+        outputBytes: limits.outputBytes,
+        rssLimitBytes,
+      };
+      return resultOf(await child.run(order, signal), evidence, {
+        pooled: checked.pooled,
+        bootMs: child.bootMs,
+      });
+    } catch (error) {
+      if (!(error instanceof WritError) || error.code !== 'SANDBOX_UNAVAILABLE') throw error;
+      return nothingRan('unavailable', error.message, evidence);
+    } finally {
+      pool.fill();
+    }
+  };
+
+  return {
+    kind: 'wasm',
+    defaults: DEFAULT_LIMITS,
+    async preflight() {
+      try {
+        const found = await machine();
+        return { ok: true, evidence: machineEvidence(found), problems: lackingLayers(found) };
+      } catch (error) {
+        if (!(error instanceof WritError)) throw error;
+        return { ok: false, evidence: { driver: 'wasm' }, problems: [error.message] };
+      }
+    },
+    async prepare(request) {
+      const checked = check(request);
+      const found = await machine();
+      const rssLimitBytes = found.procfs ? (request.limits.memoryMiB + PROCESS_MIB) * 1_048_576 : null;
+      return requestEvidence(found, { ...checked, rssLimitBytes });
+    },
+    async run(request, signal) {
+      const work = act(request, AbortSignal.any([signal, closing.signal]));
+      running.add(work);
+      try {
+        return await work;
+      } finally {
+        running.delete(work);
+      }
+    },
+    async close() {
+      closing.abort();
+      await pool.close();
+      await Promise.allSettled(running);
+      await Promise.all([...living].map((child) => child.gone));
+    },
+  };
+}
+
+/** Ends a process nobody watches any more; twice the wall time, because the engine uses more than one thread. */
+function cpuSecondsFor(timeoutMs: number): number {
+  return 2 * Math.ceil(timeoutMs / 1_000) + 30;
+}
+
+/** null when `signal` aborts first. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => resolve(null);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function nothingRan(
+  status: 'cancelled' | 'unavailable',
+  reason: string,
+  evidence: JsonObject,
+): SandboxResult {
+  const none = { bytes: new Uint8Array(0), truncated: false };
+  const result = {
+    status,
+    exitCode: null,
+    stdout: none,
+    stderr: none,
+    usage: { wallMs: 0 },
+    limitHit: null,
+    reason,
+  };
+  return { ...result, evidence: { ...evidence, ...endEvidence(result, null) } };
+}
+
+function resultOf(
+  run: ChildResult,
+  evidence: JsonObject,
+  child: { readonly pooled: boolean; readonly bootMs: number },
+): SandboxResult {
+  const { end } = run;
+  const cut = end.kind === 'output-limit' ? end.stream : null;
+  const result = {
+    ...outcomeOf(end),
+    exitCode: end.kind === 'exit' ? end.code : null,
+    stdout: { bytes: run.stdout, truncated: cut === 'stdout' },
+    stderr: { bytes: run.stderr, truncated: cut === 'stderr' },
+    usage: { wallMs: run.wallMs },
+  };
+  return {
+    ...result,
+    evidence: { ...evidence, ...endEvidence(result, { ...child, peakRssBytes: run.peakRssBytes }) },
+  };
+}
+
+function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | 'reason'> {
+  switch (end.kind) {
+    case 'exit':
+      return { status: 'exited', limitHit: null, reason: null };
+    case 'timeout':
+      return { status: 'timeout', limitHit: 'timeoutMs', reason: 'killed at its time limit' };
+    case 'cancelled':
+      return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
+    case 'output-limit':
+      return {
+        status: 'output-limit',
+        limitHit: 'outputBytes',
+        reason: `${end.stream} reached the output limit`,
+      };
+    case 'oom':
+      return { status: 'oom', limitHit: 'memoryMiB', reason: 'the process grew beyond its memory limit' };
+    case 'trap':
+      return { status: 'crashed', limitHit: null, reason: TRAP_REASONS[end.trap] };
+    case 'load-failed':
+      return { status: 'crashed', limitHit: null, reason: 'the engine could not load the module' };
+    case 'died':
+      return end.outOfMemory
+        ? { status: 'oom', limitHit: 'memoryMiB', reason: 'the engine ran out of memory' }
+        : {
+            status: 'crashed',
+            limitHit: 'unknown',
+            reason: `the process ended by itself${end.signal === null ? '' : ` (${end.signal})`}`,
+          };
+  }
+}
+
+const TRAP_REASONS: Readonly<Record<Trap, string>> = {
+  unreachable: 'the guest trapped: unreachable',
+  divide_by_zero: 'the guest trapped: divide_by_zero',
+  out_of_bounds: 'the guest trapped: out_of_bounds',
+  stack_overflow: 'the guest trapped: stack_overflow',
+  other: 'the guest trapped',
+};

@@ -1,0 +1,178 @@
+// What stands around a guest's process on this machine, and how it is launched. A layer the machine lacks is
+// left out and named in the evidence; nothing here is claimed that the child's own report doesn't confirm.
+import { execFile } from 'node:child_process';
+import { accessSync, constants, realpathSync, readFileSync, statSync } from 'node:fs';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WritError } from '../../../errors.js';
+
+/** User and group a guest's process runs as when the runner is root: `nobody`. */
+export const GUEST_UID = 65_534;
+/** Open files a guest's process may have. */
+export const OPEN_FILES = 128;
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** What was found on the machine. Paths are absolute and free of links. */
+export interface Machine {
+  readonly sdkUrl: string;
+  readonly sdkVersion: string;
+  readonly sdkDirectory: string;
+  readonly childScript: string;
+  /** null = not installed or not permitted here. */
+  readonly prlimit: string | null;
+  readonly unshare: string | null;
+  /** The guest's process gives up root. */
+  readonly lowerUser: boolean;
+  /** Why the user is what it is. */
+  readonly user: string;
+  /** RSS of another process can be read. */
+  readonly procfs: boolean;
+}
+
+/** A command line: `command args…`, no shell. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly uid: number | null;
+}
+
+/** Memory classes: the engine's own limit in pages, by the largest guest memory they serve. */
+export const MEMORY_CLASSES: readonly { readonly memoryMiB: number; readonly pages: number }[] = [
+  { memoryMiB: 64, pages: 1_024 },
+  { memoryMiB: 256, pages: 4_096 },
+  { memoryMiB: 1_024, pages: 16_384 },
+];
+
+/** Looks at the machine; runs `unshare … true` once. Throws SANDBOX_UNAVAILABLE when the engine or child is missing. */
+export async function inspectMachine(env: Readonly<Record<string, string | undefined>>): Promise<Machine> {
+  const childScript = findChildScript();
+  const sdk = findSdk();
+  const files = [process.execPath, childScript, join(sdk.directory, 'package.json')];
+  const isRoot = process.getuid?.() === 0;
+  const unreadable = files.map((file) => realpathSync(file)).find((file) => !othersMayRead(file));
+  const lowerUser = isRoot && unreadable === undefined;
+  const unshare = findTool('unshare', env);
+  return {
+    ...sdk,
+    sdkDirectory: sdk.directory,
+    childScript,
+    prlimit: findTool('prlimit', env),
+    unshare: unshare !== null && (await unshareWorks(unshare, lowerUser)) ? unshare : null,
+    lowerUser,
+    user: lowerUser
+      ? `${GUEST_UID}`
+      : isRoot
+        ? `0 (not lowered: uid ${GUEST_UID} can't read the engine's files)`
+        : `${process.getuid?.() ?? 'unknown'} (the runner's)`,
+    procfs: canRead('/proc/self/statm'),
+  };
+}
+
+/** The command that starts one child of a memory class; `cpuSeconds` is a backstop, not the step's limit. */
+export function launchOf(machine: Machine, pages: number, cpuSeconds: number): Launch {
+  // Node's own spelling changed when the permission model left its experimental state.
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const node = [
+    realpathSync(process.execPath),
+    '--no-warnings',
+    permission,
+    '--allow-worker',
+    `--allow-fs-read=${join(machine.sdkDirectory, '*')}`,
+    `--allow-fs-read=${join(dirname(machine.childScript), '*')}`,
+    `--wasm-max-mem-pages=${pages}`,
+    '--max-old-space-size=128',
+    machine.childScript,
+    machine.sdkUrl,
+  ];
+  const unshare = machine.unshare === null ? [] : [machine.unshare, ...UNSHARE_FLAGS, '--'];
+  const prlimit =
+    machine.prlimit === null
+      ? []
+      : [machine.prlimit, `--cpu=${cpuSeconds}`, '--fsize=0', `--nofile=${OPEN_FILES}`, '--core=0', '--'];
+  const [command = '', ...args] = [...prlimit, ...unshare, ...node];
+  return { command, args, uid: machine.lowerUser ? GUEST_UID : null };
+}
+
+// Own network (no interface but a dead loopback), own process ids, dies with its parent. The user keeps its id, so
+// no capability is held inside the new user namespace.
+const UNSHARE_FLAGS = ['--user', '--map-current-user', '--net', '--pid', '--fork', '--kill-child'];
+
+function unshareWorks(unshare: string, lowerUser: boolean): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile(
+      unshare,
+      [...UNSHARE_FLAGS, '--', realpathSync(process.execPath), '--version'],
+      { env: {}, timeout: PROBE_TIMEOUT_MS, ...(lowerUser ? { uid: GUEST_UID, gid: GUEST_UID } : {}) },
+      // Refused namespaces are a fact about the machine, reported as `unshare: null`.
+      (error) => resolve(error === null),
+    );
+  });
+}
+
+/** The compiled child: beside this file in `dist`, or in `dist` when this file runs as source under a test. */
+function findChildScript(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const built = import.meta.url.endsWith('.ts')
+    ? join(here, '../../../../dist/adapters/sandbox/wasm/child.js')
+    : join(here, 'child.js');
+  if (!canRead(built)) {
+    throw new WritError('SANDBOX_UNAVAILABLE', `the sandbox's child program is missing: ${built}`, {
+      hint: 'build first: npm run build',
+    });
+  }
+  return realpathSync(built);
+}
+
+function findSdk(): { sdkUrl: string; sdkVersion: string; directory: string } {
+  try {
+    const entry = realpathSync(fileURLToPath(import.meta.resolve('@wasmer/sdk/node')));
+    const directory = dirname(dirname(entry));
+    const manifest: unknown = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+    const version =
+      typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : null;
+    if (typeof version !== 'string') throw new Error('its package.json has no version');
+    return { sdkUrl: new URL(`file://${entry}`).href, sdkVersion: version, directory };
+  } catch (cause) {
+    throw new WritError('SANDBOX_UNAVAILABLE', 'the WASM engine @wasmer/sdk is not installed', {
+      hint: 'install the dependencies: npm ci',
+      cause,
+    });
+  }
+}
+
+function findTool(name: string, env: Readonly<Record<string, string | undefined>>): string | null {
+  for (const directory of (env['PATH'] ?? '').split(delimiter)) {
+    if (isAbsolute(directory) && canExecute(join(directory, name)))
+      return realpathSync(join(directory, name));
+  }
+  return null;
+}
+
+function canRead(path: string): boolean {
+  return can(path, constants.R_OK);
+}
+
+function canExecute(path: string): boolean {
+  return can(path, constants.X_OK) && statSync(path).isFile();
+}
+
+function can(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    // "no" is the answer that was asked for.
+    return false;
+  }
+}
+
+/** By mode bits: every directory above is searchable and the file readable for everybody. */
+function othersMayRead(file: string): boolean {
+  if ((statSync(file).mode & 0o004) === 0) return false;
+  for (let directory = dirname(file); ; directory = dirname(directory)) {
+    if ((statSync(directory).mode & 0o001) === 0) return false;
+    if (directory === dirname(directory)) return true;
+  }
+}

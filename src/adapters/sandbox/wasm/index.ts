@@ -1,0 +1,2 @@
+// The WASM sandbox driver's public name.
+export { openWasmDriver, type WasmDriverOptions } from './driver.js';

@@ -1,0 +1,287 @@
+// Decides from the bytes alone whether a module may be loaded, and caps its memory. The bytes are
+// attacker-controlled: every length is checked before it is used, nothing is compiled here, and whatever this
+// reader doesn't know is refused. What comes out differs from what came in only in the memory section.
+import { createHash } from 'node:crypto';
+import { WritError } from '../../../errors.js';
+import { isDigest, type Digest } from '../../../json.js';
+
+/** Largest module this driver reads (sandboxes.md section 6). */
+export const MAX_MODULE_BYTES = 64 * 1024 * 1024;
+/** WebAssembly page, 64 KiB. */
+export const PAGE_BYTES = 65_536;
+
+/** A module that may be loaded, with its memory maximum lowered to the cap. */
+export interface CheckedModule {
+  /** Of the bytes as given. */
+  readonly digest: Digest;
+  /** Of `bytes`. */
+  readonly rewrittenDigest: Digest;
+  /** What is loaded: the original with another memory maximum. */
+  readonly bytes: Uint8Array;
+  readonly initialPages: number;
+  /** Never above the cap; lower when the module itself asked for less. */
+  readonly maximumPages: number;
+}
+
+// WASI preview 1 as specified. WASIX and other extensions stay out: processes, threads, outbound sockets.
+// The four sock_* functions work on descriptors that were opened for the guest only, and we open none.
+const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
+  ...['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get', 'clock_res_get', 'clock_time_get'],
+  ...['fd_advise', 'fd_allocate', 'fd_close', 'fd_datasync', 'fd_fdstat_get', 'fd_fdstat_set_flags'],
+  ...['fd_fdstat_set_rights', 'fd_filestat_get', 'fd_filestat_set_size', 'fd_filestat_set_times', 'fd_pread'],
+  ...[
+    'fd_prestat_get',
+    'fd_prestat_dir_name',
+    'fd_pwrite',
+    'fd_read',
+    'fd_readdir',
+    'fd_renumber',
+    'fd_seek',
+  ],
+  ...['fd_sync', 'fd_tell', 'fd_write', 'path_create_directory', 'path_filestat_get'],
+  ...['path_filestat_set_times', 'path_link', 'path_open', 'path_readlink', 'path_remove_directory'],
+  ...['path_rename', 'path_symlink', 'path_unlink_file', 'poll_oneoff', 'proc_exit', 'proc_raise'],
+  ...['sched_yield', 'random_get', 'sock_accept', 'sock_recv', 'sock_send', 'sock_shutdown'],
+]);
+const WASI_MODULE = 'wasi_snapshot_preview1';
+
+const SECTION = { custom: 0, import: 2, memory: 5, export: 7, last: 13 } as const;
+const MAX_IMPORTS = 1_000;
+const MAX_EXPORTS = 100_000;
+const MAX_NAME_BYTES = 4_096;
+/** 4 GiB of 32-bit memory. */
+const MAX_PAGES = 65_536;
+
+/**
+ * Checks size, digest, form, imports and memory, then rewrites the memory maximum to at most `maximumPages`.
+ * Throws INTEGRITY_DIGEST when the bytes are not what `digest` names, SANDBOX_MODULE_INVALID for anything else.
+ */
+export function checkModule(
+  module: { readonly digest: Digest; readonly bytes: Uint8Array },
+  maximumPages: number,
+): CheckedModule {
+  const { bytes } = module;
+  if (bytes.length > MAX_MODULE_BYTES) {
+    throw invalid(`it has ${bytes.length} bytes, at most ${MAX_MODULE_BYTES} are read`);
+  }
+  const digest = digestOf(bytes);
+  if (digest !== module.digest) {
+    throw new WritError('INTEGRITY_DIGEST', `module bytes hash to ${digest}, pinned is ${module.digest}`, {
+      hint: 'restore the module from its source, or pin the digest you reviewed',
+    });
+  }
+  checkHeader(bytes);
+
+  let memory: { readonly initial: number; readonly maximum: number | null } | null = null;
+  let memoryAt: { readonly start: number; readonly end: number } | null = null;
+  let hasStart = false;
+  let hasMemoryExport = false;
+  const seen = new Set<number>();
+
+  const reader = new Reader(bytes, 8, bytes.length);
+  while (!reader.atEnd()) {
+    const start = reader.offset;
+    const id = reader.byte();
+    const section = reader.slice(reader.u32());
+    if (id === SECTION.custom) continue;
+    if (id > SECTION.last) throw invalid(`section ${id} at byte ${start} is unknown`);
+    if (seen.has(id)) throw invalid(`section ${id} stands twice`);
+    seen.add(id);
+    if (id === SECTION.import) checkImports(section);
+    if (id === SECTION.memory) {
+      memory = readMemory(section);
+      memoryAt = { start, end: reader.offset };
+    }
+    if (id === SECTION.export) {
+      const exports = readExports(section);
+      hasStart = exports.get('_start') === 0;
+      hasMemoryExport = exports.get('memory') === 2;
+    }
+  }
+
+  if (!hasStart) {
+    throw invalid('it exports no function _start', 'build it as a WASI command, not as a reactor or library');
+  }
+  if (memory === null || memoryAt === null) throw invalid('it has no memory of its own');
+  if (!hasMemoryExport) throw invalid('it does not export its memory under the name "memory"');
+  if (memory.initial > maximumPages) {
+    throw invalid(
+      `it starts with ${memory.initial} pages of memory, the limit is ${maximumPages}`,
+      'raise memoryMiB or build the module with a smaller initial memory',
+    );
+  }
+
+  const maximum = Math.min(memory.maximum ?? MAX_PAGES, maximumPages);
+  const rewritten = concat([
+    bytes.subarray(0, memoryAt.start),
+    memorySection(memory.initial, maximum),
+    bytes.subarray(memoryAt.end),
+  ]);
+  return {
+    digest,
+    rewrittenDigest: digestOf(rewritten),
+    bytes: rewritten,
+    initialPages: memory.initial,
+    maximumPages: maximum,
+  };
+}
+
+/** `sha256:` and the hex digits of `bytes`. */
+export function digestOf(bytes: Uint8Array): Digest {
+  const text = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (!isDigest(text)) throw new WritError('INTERNAL', 'sha256 gave no digest');
+  return text;
+}
+
+function checkHeader(bytes: Uint8Array): void {
+  if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
+    throw invalid('it does not begin as WebAssembly');
+  }
+  if (bytes[4] === 1 && bytes[5] === 0 && bytes[6] === 0 && bytes[7] === 0) return;
+  if (bytes[4] === 0x0d) throw invalid('it is a component', 'build a core module for WASI preview 1');
+  throw invalid('its version is not 1');
+}
+
+function checkImports(section: Reader): void {
+  const count = section.u32();
+  if (count > MAX_IMPORTS) throw invalid(`it has ${count} imports, at most ${MAX_IMPORTS} are read`);
+  for (let i = 0; i < count; i += 1) {
+    const module = section.name();
+    const name = section.name();
+    const kind = section.byte();
+    if (kind === 2)
+      throw invalid('it imports its memory', 'memory must be its own, so that it can be capped');
+    if (kind !== 0) throw invalid(`it imports something other than a function, import ${i}`);
+    section.u32();
+    if (module !== WASI_MODULE || !WASI_FUNCTIONS.has(name)) {
+      throw invalid(
+        `it imports ${printable(module)}.${printable(name)}`,
+        `only WASI preview 1 functions of ${WASI_MODULE} can be imported; there is no network and no process`,
+      );
+    }
+  }
+  section.mustEnd('import');
+}
+
+function readMemory(section: Reader): { initial: number; maximum: number | null } {
+  if (section.u32() !== 1) throw invalid('it has not exactly one memory');
+  const flags = section.byte();
+  if (flags > 1) throw invalid('its memory is shared, 64-bit or has custom pages', 'use plain 32-bit memory');
+  const initial = section.u32();
+  const maximum = flags === 1 ? section.u32() : null;
+  section.mustEnd('memory');
+  if (initial > MAX_PAGES || (maximum !== null && (maximum > MAX_PAGES || maximum < initial))) {
+    throw invalid('its memory limits contradict each other');
+  }
+  return { initial, maximum };
+}
+
+/** name -> kind (0 function, 2 memory). */
+function readExports(section: Reader): Map<string, number> {
+  const count = section.u32();
+  if (count > MAX_EXPORTS) throw invalid(`it has ${count} exports, at most ${MAX_EXPORTS} are read`);
+  const exports = new Map<string, number>();
+  for (let i = 0; i < count; i += 1) {
+    const name = section.name();
+    if (exports.has(name)) throw invalid(`it exports ${printable(name)} twice`);
+    exports.set(name, section.byte());
+    section.u32();
+  }
+  section.mustEnd('export');
+  return exports;
+}
+
+function memorySection(initial: number, maximum: number): Uint8Array {
+  const body = [1, 1, ...leb(initial), ...leb(maximum)];
+  return Uint8Array.from([SECTION.memory, ...leb(body.length), ...body]);
+}
+
+function leb(value: number): number[] {
+  const out: number[] = [];
+  let rest = value;
+  do {
+    const byte = rest & 0x7f;
+    rest >>>= 7;
+    out.push(rest === 0 ? byte : byte | 0x80);
+  } while (rest !== 0);
+  return out;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** Names come from the module: only short plain ASCII reaches a message. */
+function printable(name: string): string {
+  return /^[\x21-\x7e]{1,64}$/.test(name) ? name : '(unprintable name)';
+}
+
+function invalid(why: string, hint?: string): WritError {
+  return new WritError(
+    'SANDBOX_MODULE_INVALID',
+    `module can't be run: ${why}`,
+    hint === undefined ? {} : { hint },
+  );
+}
+
+/** Bounds-checked cursor over `bytes[offset, end)`. */
+class Reader {
+  offset: number;
+  private readonly bytes: Uint8Array;
+  private readonly end: number;
+
+  constructor(bytes: Uint8Array, offset: number, end: number) {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+  }
+
+  atEnd(): boolean {
+    return this.offset >= this.end;
+  }
+
+  byte(): number {
+    const value = this.offset < this.end ? this.bytes[this.offset] : undefined;
+    if (value === undefined) throw invalid(`it is cut off at byte ${this.offset}`);
+    this.offset += 1;
+    return value;
+  }
+
+  /** Unsigned LEB128 of at most 5 bytes. */
+  u32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * 2 ** shift;
+      if ((byte & 0x80) === 0) {
+        if (value > 0xffff_ffff) break;
+        return value;
+      }
+    }
+    throw invalid(`a number at byte ${this.offset} is too long`);
+  }
+
+  slice(length: number): Reader {
+    if (length > this.end - this.offset) throw invalid(`it is cut off: a section at byte ${this.offset}`);
+    const part = new Reader(this.bytes, this.offset, this.offset + length);
+    this.offset += length;
+    return part;
+  }
+
+  name(): string {
+    const length = this.u32();
+    if (length > MAX_NAME_BYTES) throw invalid(`a name at byte ${this.offset} is too long`);
+    const part = this.slice(length);
+    return Buffer.from(part.bytes.subarray(part.offset, part.end)).toString('utf8');
+  }
+
+  mustEnd(section: string): void {
+    if (!this.atEnd()) throw invalid(`its ${section} section has surplus bytes`);
+  }
+}

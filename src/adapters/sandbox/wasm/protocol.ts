@@ -1,0 +1,58 @@
+// What the driver and its child say to each other. Driver to child, on fd 0: one JSON line, then the announced
+// bytes (module, stdin); end of file means the runner is gone. Child to driver, on fd 3: one JSON line a message.
+// Guest output goes raw over fd 4 (stdout) and fd 5 (stderr). The child imports this file, so it imports nothing.
+
+/** Longest JSON line either side reads; arguments and environment are bounded to fit. */
+export const MAX_ORDER_LINE_BYTES = 1024 * 1024;
+/** Longest line the driver reads from a child, which a hostile guest may control. */
+export const MAX_REPORT_LINE_BYTES = 8 * 1024;
+
+/** One run. Times in ms, sizes in bytes. */
+export interface Order {
+  readonly t: 'run';
+  readonly moduleBytes: number;
+  readonly stdinBytes: number;
+  /** Without argv[0], which the guest always sees as `main`. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** stdout and stderr together. */
+  readonly outputBytes: number;
+  /** The driver kills at this time; the child ends itself a little later, in case the driver can't. */
+  readonly timeoutMs: number;
+}
+
+/** Modules the child runs before it is ready; only ones the product ships. Sent before any order. */
+export interface WarmUp {
+  readonly t: 'warm';
+  readonly moduleBytes: readonly number[];
+}
+
+/** What the child sees from inside: the proof of what the driver arranged. */
+export interface Ready {
+  readonly t: 'ready';
+  readonly uid: number;
+  /** The permission model refuses to read the file system's root. */
+  readonly filesDenied: boolean;
+  readonly spawnDenied: boolean;
+  /** Names of network interfaces other than `lo`. */
+  readonly interfaces: number;
+  readonly envNames: number;
+}
+
+/** `out` and `err` = bytes of each stream that are on their way; all of them were written before this line. */
+export type Report =
+  | Ready
+  | { readonly t: 'exit'; readonly code: number; readonly out: number; readonly err: number }
+  | { readonly t: 'trap'; readonly trap: Trap; readonly out: number; readonly err: number }
+  | { readonly t: 'limit'; readonly stream: 'stdout' | 'stderr'; readonly out: number; readonly err: number }
+  | { readonly t: 'load-failed' };
+
+/** Why a guest was stopped by the engine. */
+export type Trap = 'unreachable' | 'divide_by_zero' | 'out_of_bounds' | 'stack_overflow' | 'other';
+export const TRAPS: readonly Trap[] = [
+  'unreachable',
+  'divide_by_zero',
+  'out_of_bounds',
+  'stack_overflow',
+  'other',
+];

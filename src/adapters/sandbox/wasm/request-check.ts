@@ -1,0 +1,75 @@
+// What a request may ask of this driver. A limit outside the range is one it can't keep, so it is refused before
+// anything starts; nothing is lowered or raised silently.
+import { WritError } from '../../../errors.js';
+import type { Limits, SandboxRequest } from '../../../runtime/ports.js';
+import { MEMORY_CLASSES } from './hardening.js';
+import { MAX_ORDER_LINE_BYTES } from './protocol.js';
+
+/** Applied once, after ceilings are composed (sandboxes.md section 6). */
+export const DEFAULT_LIMITS: Limits = { timeoutMs: 10_000, memoryMiB: 64, outputBytes: 1024 * 1024 };
+
+/** Hard maxima; the smallest value of each is 1. */
+export const MAX_LIMITS: Limits = {
+  timeoutMs: 15 * 60 * 1_000,
+  memoryMiB: 1_024,
+  outputBytes: 16 * 1024 * 1024,
+};
+
+export const MAX_STDIN_BYTES = 16 * 1024 * 1024;
+const MAX_ARGUMENTS = 256;
+const MAX_VARIABLES = 256;
+const MAX_TEXT_BYTES = 128 * 1024;
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
+
+/** Pages of the memory limit, and of the engine's class that holds it. */
+export interface MemoryPlan {
+  readonly pages: number;
+  readonly classPages: number;
+}
+
+/** Throws SANDBOX_UNSUPPORTED for a limit out of range, SANDBOX_SPEC_INVALID for arguments, variables or stdin. */
+export function checkRequest(request: SandboxRequest): MemoryPlan {
+  for (const name of ['timeoutMs', 'memoryMiB', 'outputBytes'] as const) {
+    const value = request.limits[name];
+    if (!Number.isSafeInteger(value) || value < 1 || value > MAX_LIMITS[name]) {
+      throw new WritError('SANDBOX_UNSUPPORTED', `the wasm sandbox can't keep ${name} ${String(value)}`, {
+        hint: `choose a whole number from 1 to ${MAX_LIMITS[name]}`,
+        details: { limit: name, maximum: MAX_LIMITS[name] },
+      });
+    }
+  }
+  for (const name of Object.keys(request.limits)) {
+    if (!Object.hasOwn(MAX_LIMITS, name)) {
+      throw new WritError('SANDBOX_UNSUPPORTED', `the wasm sandbox has no limit ${name}`, {
+        hint: 'remove the limit, or run the step in another sandbox',
+      });
+    }
+  }
+
+  const variables = Object.entries(request.env);
+  if (request.argv.length > MAX_ARGUMENTS) throw invalid(`more than ${MAX_ARGUMENTS} arguments`);
+  if (variables.length > MAX_VARIABLES) throw invalid(`more than ${MAX_VARIABLES} environment variables`);
+  const texts = [...request.argv, ...variables.flat()];
+  if (texts.some((text) => text.includes('\0'))) throw invalid('an argument or variable holds a NUL');
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes > MAX_TEXT_BYTES)
+    throw invalid(`arguments and variables have ${bytes} bytes, ${MAX_TEXT_BYTES} fit`);
+  const unnamed = variables.findIndex(([name]) => !VARIABLE_NAME.test(name));
+  if (unnamed >= 0) throw invalid(`environment variable ${unnamed + 1} has a name that is no identifier`);
+  if (request.stdin.length > MAX_STDIN_BYTES) {
+    throw invalid(`stdin has ${request.stdin.length} bytes, ${MAX_STDIN_BYTES} fit`);
+  }
+
+  const memoryClass = MEMORY_CLASSES.find((entry) => entry.memoryMiB >= request.limits.memoryMiB);
+  if (memoryClass === undefined) throw new WritError('INTERNAL', 'no memory class holds an accepted limit');
+  return { pages: request.limits.memoryMiB * 16, classPages: memoryClass.pages };
+}
+
+// JSON escapes a byte to six at most: what passes the text limit fits the child's order line.
+if (MAX_TEXT_BYTES * 6 + 64 * 1024 > MAX_ORDER_LINE_BYTES) {
+  throw new WritError('INTERNAL', 'order line is shorter than the arguments allowed');
+}
+
+function invalid(why: string): WritError {
+  return new WritError('SANDBOX_SPEC_INVALID', `the sandbox request is not usable: ${why}`);
+}

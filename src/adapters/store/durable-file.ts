@@ -1,0 +1,140 @@
+// Replacing one file so that a crash leaves the old bytes or the new ones, never a mix, and what was acknowledged
+// is on the disk: temporary file, fdatasync, rename, fsync of the directory. An fsync is never tried twice: after
+// an error the kernel may have dropped the data and say yes the next time.
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { WritError } from '../../errors.js';
+
+/**
+ * Atomic and durable when it resolves; on rejection the file has its old bytes, or the new ones not surely on disk.
+ * Missing directories are made, durably. Throws STORE_READ_ONLY, STORE_FULL, and STORE_IO for all else, any sync
+ * error included. A crash may leave `<path>.<uuid>.tmp`, which nobody reads.
+ */
+export async function replaceFile(path: string, bytes: Uint8Array, modes: FileModes): Promise<void> {
+  const directory = dirname(path);
+  await guarded(path, () => makeDirectory(directory, modes.directory));
+  // Opened before anything is written and held until its fsync: an error in between is reported to this descriptor.
+  const held = await guarded(path, () => open(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+  try {
+    const temporary = `${path}.${randomUUID()}.tmp`;
+    try {
+      await writeNew(temporary, bytes, modes.file);
+      await guarded(path, () => rename(temporary, path));
+    } catch (error) {
+      // The first error is the one that counts; what can't be removed is a left-over that nobody reads.
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await synced(path, held.sync());
+  } finally {
+    await held.close();
+  }
+}
+
+export interface FileModes {
+  readonly file: number;
+  readonly directory: number;
+}
+
+/**
+ * At most `limit` + 1 bytes of a regular file, so that one that is too long shows by its length; null when there is
+ * no file of that name. Throws STORE_IO.
+ */
+export async function readBounded(path: string, limit: number): Promise<Uint8Array | null> {
+  let file: FileHandle;
+  try {
+    // Non-blocking: opening a FIFO somebody put there must not wait for a writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return null;
+    throw fileError(path, 'read', error);
+  }
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) return null;
+    const bytes = new Uint8Array(Math.min(stat.size, limit + 1));
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } catch (error) {
+    throw fileError(path, 'read', error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A driver's error as the store code it stands for. */
+export function fileError(path: string, doing: string, cause: unknown): WritError {
+  if (hasCode(cause, 'EROFS', 'EACCES', 'EPERM')) {
+    return new WritError('STORE_READ_ONLY', `can't ${doing} ${path}: no permission`, {
+      hint: 'give this user write access to the directory, or choose another one',
+      cause,
+    });
+  }
+  if (hasCode(cause, 'ENOSPC', 'EDQUOT')) {
+    return new WritError('STORE_FULL', `can't ${doing} ${path}: the disk is full`, {
+      hint: 'free space and start again; nothing was lost',
+      cause,
+    });
+  }
+  return new WritError('STORE_IO', `can't ${doing} ${path}`, {
+    hint: 'check the disk and start again; files of the log are rebuilt from the store',
+    cause,
+  });
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
+  );
+}
+
+async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  const file = await guarded(path, () => open(path, 'wx', mode));
+  try {
+    await guarded(path, () => file.writeFile(bytes));
+    await synced(path, file.datasync());
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes what is missing and syncs each directory that got a new entry. */
+async function makeDirectory(directory: string, mode: number): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode });
+  if (first === undefined) return;
+  const top = dirname(first);
+  for (let made = directory; made !== top; made = dirname(made)) {
+    const parent = await open(dirname(made), constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await synced(made, parent.sync());
+    } finally {
+      await parent.close();
+    }
+  }
+}
+
+async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw error instanceof WritError ? error : fileError(path, 'write', error);
+  }
+}
+
+async function synced(path: string, sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
+  } catch (cause) {
+    throw new WritError('STORE_IO', `can't make ${path} durable`, {
+      hint: 'stop, check the disk and start again; a failed sync is never tried twice',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,163 @@
+// Writes one Change inside a transaction that is already open: entries first, because the other rows name their
+// indices. A compare-and-set that loses throws STORE_CONFLICT; the caller then undoes the whole change.
+import type { Database, Statement } from 'better-sqlite3';
+import { WritError } from '../../../errors.js';
+import type {
+  ApprovalRecord,
+  Change,
+  ChainTail,
+  Committed,
+  EntryDraft,
+  ExtendLog,
+  Payload,
+  RunRecord,
+  WorkflowRecord,
+} from '../../../runtime/ports.js';
+import { asRow, bytes, integer } from './column.js';
+import { approvalRow, attemptRow, logState, runRow, workflowRecord, workflowRow } from './record.js';
+
+const SQL = {
+  logState: 'SELECT * FROM log_state',
+  tail: 'SELECT run_seq, leaf_hash FROM log_entry WHERE run = ? ORDER BY run_seq DESC LIMIT 1',
+  addEntry: 'INSERT INTO log_entry VALUES (@index, @bytes, @leafHash, @run, @seq, @type)',
+  addSubtree: 'INSERT INTO log_subtree VALUES (@level, @index, @hash)',
+  setLogState: 'UPDATE log_state SET size = ?, compact_range = ?, last_time_ms = ?',
+  workflow: 'SELECT * FROM workflow WHERE id = @id AND (hash = @hash OR version = @version)',
+  addWorkflow: 'INSERT INTO workflow VALUES (@id, @hash, @version, @name, @source, @file, @createdAtMs)',
+  addRun: `INSERT INTO run VALUES (@id, @tenant, @workflowId, @workflowHash, @policyHash, @initiator, @status, @state,
+    @waitingFor, @wakeAtMs, @agents, @createdAtMs, @updatedAtMs, @exitCode, @version)
+    ON CONFLICT (id) DO NOTHING`,
+  setRun: `UPDATE run SET policy_hash = @policyHash, status = @status, state = @state, waiting_for = @waitingFor,
+    wake_at_ms = @wakeAtMs, agents = @agents, updated_at_ms = @updatedAtMs, exit_code = @exitCode,
+    version = version + 1 WHERE id = @id AND version = @version`,
+  // An intent that was logged stays logged: a later record without its index doesn't take it away.
+  putAttempt: `INSERT INTO attempt (run, step_path, attempt, status, function_id, principal, idempotency_key, input,
+    output, approval_id, error, started_at_ms, finished_at_ms, intent_idx)
+    VALUES (@run, @stepPath, @attempt, @status, @functionId, @principal, @idempotencyKey, @input, @output, @approvalId,
+    @error, @startedAtMs, @finishedAtMs, @intentIndex)
+    ON CONFLICT (run, step_path, attempt) DO UPDATE SET status = excluded.status, function_id = excluded.function_id,
+    principal = excluded.principal, idempotency_key = excluded.idempotency_key, input = excluded.input,
+    output = excluded.output, approval_id = excluded.approval_id, error = excluded.error,
+    started_at_ms = excluded.started_at_ms, finished_at_ms = excluded.finished_at_ms,
+    intent_idx = COALESCE(excluded.intent_idx, intent_idx)`,
+  addApproval: `INSERT INTO approval VALUES (@id, @tenant, @run, @stepPath, @attempt, @subjectDigest, @subject, @mode,
+    @quorum, @separationOfDuties, @reasonRequired, @requester, @initiator, @functionId, @demandedBy, @policyHash,
+    @createdAtMs, @expiresAtMs, @state, @votes, @version) ON CONFLICT (id) DO NOTHING`,
+  // Only the decision moves. What was asked (digest, quorum, expiry) is never rewritten.
+  setApproval: `UPDATE approval SET state = @state, votes = @votes, version = version + 1
+    WHERE id = @id AND version = @version AND subject_digest = @subjectDigest`,
+  addPayload: `INSERT INTO payload (commitment, label, salt, bytes, media_type, run, entry_idx)
+    VALUES (@commitment, @label, @salt, @bytes, @mediaType, @run, @entryIndex) ON CONFLICT (commitment) DO NOTHING`,
+} as const;
+
+export interface ChangeWriter {
+  /** Inside an open transaction. Throws STORE_CONFLICT, what `extendLog` throws, or a driver error. */
+  write(change: Change, nowMs: number): Committed;
+}
+
+/** Statements are compiled once per connection. */
+export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
+  const statements = new Map<string, Statement>();
+  const sql = (name: keyof typeof SQL): Statement => {
+    const known = statements.get(name) ?? db.prepare(SQL[name]);
+    statements.set(name, known);
+    return known;
+  };
+  return {
+    write(change, nowMs) {
+      const committed = append(sql, extendLog, change.entries, nowMs);
+      const indexOf = (position: number): bigint => entryIndex(committed, position);
+      for (const record of change.workflows ?? []) putWorkflow(sql, record);
+      for (const { op, record } of change.runs ?? []) putRun(sql, op, record);
+      for (const { record, intentEntry } of change.attempts ?? []) {
+        const intent = intentEntry === undefined ? record.intentIndex : indexOf(intentEntry);
+        sql('putAttempt').run(attemptRow(record, intent));
+      }
+      for (const { op, record } of change.approvals ?? []) putApproval(sql, op, record);
+      for (const { payload, entry } of change.payloads ?? []) putPayload(sql, payload, indexOf(entry));
+      return committed;
+    },
+  };
+}
+
+type Sql = (name: keyof typeof SQL) => Statement;
+
+function append(sql: Sql, extendLog: ExtendLog, drafts: readonly EntryDraft[], nowMs: number): Committed {
+  if (drafts.length === 0) return { entries: [] };
+  const before = logState(asRow(sql('logState').get()));
+  const tails = new Map<string, ChainTail>();
+  for (const run of new Set(drafts.map((draft) => draft.run ?? ''))) {
+    const row = sql('tail').get(run);
+    if (row !== undefined) {
+      tails.set(run, { seq: integer(asRow(row), 'run_seq'), leafHash: bytes(asRow(row), 'leaf_hash') });
+    }
+  }
+  const { log, rows, subtrees } = extendLog(before, tails, drafts, nowMs);
+  if (rows.length !== drafts.length || log.size !== before.size + BigInt(rows.length)) {
+    throw new WritError('INTERNAL', `the log gave ${rows.length} rows for ${drafts.length} entries`);
+  }
+  for (const [i, row] of rows.entries()) {
+    if (row.index !== before.size + BigInt(i)) {
+      throw new WritError('INTERNAL', `the log gave index ${row.index} at size ${before.size + BigInt(i)}`);
+    }
+    sql('addEntry').run(row);
+  }
+  for (const subtree of subtrees) sql('addSubtree').run(subtree);
+  sql('setLogState').run(log.size, Buffer.concat(log.compactRange), log.lastTimeMs);
+  return {
+    entries: rows.map(({ index, leafHash }) => ({ index, leafHash, timeMs: log.lastTimeMs })),
+  };
+}
+
+function entryIndex(committed: Committed, position: number): bigint {
+  const entry = committed.entries[position];
+  if (entry === undefined)
+    throw new WritError('INTERNAL', `a change names entry ${position}, which it does not have`);
+  return entry.index;
+}
+
+/** The same content under the same version again changes nothing; anything else under either key is a conflict. */
+function putWorkflow(sql: Sql, record: WorkflowRecord): void {
+  const known = sql('workflow').all({ id: record.id, hash: record.hash, version: record.version });
+  if (known.length === 0) {
+    sql('addWorkflow').run(workflowRow(record));
+    return;
+  }
+  for (const row of known) {
+    const { hash, version } = workflowRecord(asRow(row));
+    if (hash !== record.hash || version !== record.version) {
+      throw conflict(`workflow ${record.id} has version ${version} already`);
+    }
+  }
+}
+
+function putRun(sql: Sql, op: 'insert' | 'update', record: RunRecord): void {
+  const { changes } = sql(op === 'insert' ? 'addRun' : 'setRun').run(runRow(record));
+  if (changes !== 1) throw lost('run', op, record);
+}
+
+function putApproval(sql: Sql, op: 'insert' | 'update', record: ApprovalRecord): void {
+  const { changes } = sql(op === 'insert' ? 'addApproval' : 'setApproval').run(approvalRow(record));
+  if (changes !== 1) throw lost('approval', op, record);
+}
+
+function putPayload(sql: Sql, payload: Payload, index: bigint): void {
+  const { changes } = sql('addPayload').run({
+    ...payload,
+    commitment: Buffer.from(payload.commitment, 'hex'),
+    entryIndex: index,
+  });
+  if (changes !== 1) throw conflict(`a payload with commitment ${payload.commitment} exists already`);
+}
+
+function lost(what: string, op: 'insert' | 'update', record: { id: string; version: number }): WritError {
+  return conflict(
+    op === 'insert'
+      ? `${what} ${record.id} exists already`
+      : `${what} ${record.id} is no longer at version ${record.version}`,
+  );
+}
+
+function conflict(message: string): WritError {
+  return new WritError('STORE_CONFLICT', message, { hint: 'read it again and decide anew' });
+}

@@ -1,0 +1,263 @@
+// Rows and records: how each record of the port lies in its table, both ways.
+import type {
+  ApprovalRecord,
+  ApprovalState,
+  AttemptRecord,
+  AttemptStatus,
+  CheckpointRow,
+  LogRow,
+  LogState,
+  RunRecord,
+  RunStatus,
+  StoredPayload,
+  Vote,
+  WorkflowRecord,
+} from '../../../runtime/ports.js';
+import { isObject, type Json, type JsonObject } from '../../../json.js';
+import {
+  bigint,
+  bytes,
+  bytesOrNull,
+  checkHex,
+  damaged,
+  hex64,
+  hex64OrNull,
+  integer,
+  integerOrNull,
+  jsonArray,
+  json,
+  jsonObject,
+  oneOf,
+  type Row,
+  text,
+  textOrNull,
+} from './column.js';
+
+const RUN_STATUSES = [
+  'pending',
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'cancelled',
+  'indeterminate',
+] as const satisfies readonly RunStatus[];
+const ATTEMPT_STATUSES = [
+  'waiting',
+  'intended',
+  'succeeded',
+  'failed',
+  'refused',
+  'timed-out',
+  'cancelled',
+  'indeterminate',
+  'skipped',
+] as const satisfies readonly AttemptStatus[];
+const APPROVAL_STATES = [
+  'pending',
+  'approved',
+  'denied',
+  'expired',
+  'withdrawn',
+  'revoked',
+  'consumed',
+] as const satisfies readonly ApprovalState[];
+const MODES = ['none', 'async', 'sync', 'two-person'] as const;
+const HASH_BYTES = 32;
+
+export function workflowRow(record: WorkflowRecord): Row {
+  return { ...record };
+}
+
+export function workflowRecord(row: Row): WorkflowRecord {
+  return {
+    id: text(row, 'id'),
+    hash: hex64(row, 'hash'),
+    version: integer(row, 'version'),
+    name: text(row, 'name'),
+    source: text(row, 'source'),
+    file: textOrNull(row, 'file'),
+    createdAtMs: integer(row, 'created_at_ms'),
+  };
+}
+
+/** Binds `record` under the names of the run statements. */
+export function runRow(record: RunRecord): Row {
+  return {
+    ...record,
+    state: JSON.stringify(record.state),
+    waitingFor: JSON.stringify(record.waitingFor),
+    agents: JSON.stringify(record.agents),
+  };
+}
+
+export function runRecord(row: Row): RunRecord {
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    workflowId: text(row, 'workflow_id'),
+    workflowHash: hex64(row, 'workflow_hash'),
+    policyHash: hex64(row, 'policy_hash'),
+    initiator: text(row, 'initiator'),
+    status: oneOf(RUN_STATUSES, row['status'], 'status'),
+    state: json(row, 'state'),
+    waitingFor: json(row, 'waiting_for'),
+    wakeAtMs: integerOrNull(row, 'wake_at_ms'),
+    agents: agents(jsonObject(row, 'agents')),
+    createdAtMs: integer(row, 'created_at_ms'),
+    updatedAtMs: integer(row, 'updated_at_ms'),
+    exitCode: integerOrNull(row, 'exit_code'),
+    version: integer(row, 'version'),
+  };
+}
+
+/** Binds `record` under the names of the attempt statement; `intentIndex` as the entries of this change say. */
+export function attemptRow(record: AttemptRecord, intentIndex: bigint | null): Row {
+  return {
+    ...record,
+    error: record.error === null ? null : JSON.stringify(record.error),
+    intentIndex,
+  };
+}
+
+export function attemptRecord(row: Row): AttemptRecord {
+  return {
+    run: text(row, 'run'),
+    stepPath: text(row, 'step_path'),
+    attempt: integer(row, 'attempt'),
+    status: oneOf(ATTEMPT_STATUSES, row['status'], 'status'),
+    functionId: text(row, 'function_id'),
+    principal: text(row, 'principal'),
+    idempotencyKey: text(row, 'idempotency_key'),
+    input: hex64OrNull(row, 'input'),
+    output: hex64OrNull(row, 'output'),
+    approvalId: textOrNull(row, 'approval_id'),
+    error: row['error'] === null ? null : attemptError(jsonObject(row, 'error')),
+    startedAtMs: integerOrNull(row, 'started_at_ms'),
+    finishedAtMs: integerOrNull(row, 'finished_at_ms'),
+    intentIndex: row['intent_idx'] === null ? null : bigint(row, 'intent_idx'),
+  };
+}
+
+/** Binds `record` under the names of the approval statements. */
+export function approvalRow(record: ApprovalRecord): Row {
+  return {
+    ...record,
+    quorum: JSON.stringify(record.quorum),
+    separationOfDuties: record.separationOfDuties ? 1 : 0,
+    reasonRequired: record.reasonRequired ? 1 : 0,
+    demandedBy: JSON.stringify(record.demandedBy),
+    votes: JSON.stringify(record.votes),
+  };
+}
+
+export function approvalRecord(row: Row): ApprovalRecord {
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    run: text(row, 'run'),
+    stepPath: text(row, 'step_path'),
+    attempt: integer(row, 'attempt'),
+    subjectDigest: hex64(row, 'subject_digest'),
+    subject: hex64(row, 'subject'),
+    mode: oneOf(MODES, row['mode'], 'mode'),
+    quorum: jsonArray(row, 'quorum').map(factor),
+    separationOfDuties: integer(row, 'separation_of_duties') !== 0,
+    reasonRequired: integer(row, 'reason_required') !== 0,
+    requester: text(row, 'requester'),
+    initiator: text(row, 'initiator'),
+    functionId: text(row, 'function_id'),
+    demandedBy: jsonArray(row, 'demanded_by').map((reason) => word(reason, 'demanded_by')),
+    policyHash: hex64(row, 'policy_hash'),
+    createdAtMs: integer(row, 'created_at_ms'),
+    expiresAtMs: integer(row, 'expires_at_ms'),
+    state: oneOf(APPROVAL_STATES, row['state'], 'state'),
+    votes: jsonArray(row, 'votes').map(vote),
+    version: integer(row, 'version'),
+  };
+}
+
+export function payloadRecord(row: Row): StoredPayload {
+  return {
+    commitment: checkHex(Buffer.from(bytes(row, 'commitment')).toString('hex'), 'commitment'),
+    label: text(row, 'label'),
+    salt: bytesOrNull(row, 'salt'),
+    bytes: bytesOrNull(row, 'bytes'),
+    mediaType: text(row, 'media_type'),
+    run: text(row, 'run'),
+    entryIndex: bigint(row, 'entry_idx'),
+  };
+}
+
+export function logState(row: Row): LogState {
+  const range = bytes(row, 'compact_range');
+  if (range.length % HASH_BYTES !== 0) throw damaged('compact_range');
+  const compactRange: Uint8Array[] = [];
+  for (let at = 0; at < range.length; at += HASH_BYTES) compactRange.push(range.slice(at, at + HASH_BYTES));
+  return {
+    size: bigint(row, 'size'),
+    compactRange,
+    lastTimeMs: integer(row, 'last_time_ms'),
+    publishedSize: bigint(row, 'published_size'),
+  };
+}
+
+export function logRow(row: Row): LogRow {
+  return {
+    index: bigint(row, 'idx'),
+    bytes: bytes(row, 'bytes'),
+    leafHash: bytes(row, 'leaf_hash'),
+    run: text(row, 'run'),
+    seq: integer(row, 'run_seq'),
+    type: text(row, 'type'),
+  };
+}
+
+export function checkpointRow(row: Row): CheckpointRow {
+  return { size: bigint(row, 'size'), root: bytes(row, 'root'), note: text(row, 'note') };
+}
+
+function agents(value: JsonObject): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(value).map(([role, name]) => [role, word(name, 'agents')]));
+}
+
+function attemptError(value: JsonObject): AttemptRecord['error'] {
+  return {
+    code: word(value['code'], 'error'),
+    name: word(value['name'], 'error'),
+    message: word(value['message'], 'error'),
+  };
+}
+
+function factor(value: Json): ApprovalRecord['quorum'][number] {
+  if (!isObject(value)) throw damaged('quorum');
+  return { role: word(value['role'], 'quorum'), n: whole(value['n'], 'quorum') };
+}
+
+function vote(value: Json): Vote {
+  if (!isObject(value)) throw damaged('votes');
+  return {
+    seq: whole(value['seq'], 'votes'),
+    approver: word(value['approver'], 'votes'),
+    keyId: wordOrNull(value['keyId'], 'votes'),
+    assurance: oneOf(['os', 'key'], value['assurance'], 'votes'),
+    decision: oneOf(['approve', 'deny', 'revoke'], value['decision'], 'votes'),
+    reason: value['reason'] === null ? null : checkHex(value['reason'], 'votes'),
+    atMs: whole(value['atMs'], 'votes'),
+    signature: wordOrNull(value['signature'], 'votes'),
+  };
+}
+
+function word(value: Json | undefined, column: string): string {
+  if (typeof value !== 'string') throw damaged(column);
+  return value;
+}
+
+function wordOrNull(value: Json | undefined, column: string): string | null {
+  return value === null ? null : word(value, column);
+}
+
+function whole(value: Json | undefined, column: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(column);
+  return value;
+}

@@ -1,0 +1,163 @@
+// The tables of the embedded store. The log's tables are those of audit/FORMAT.md; the others hold what runs need.
+// A column exists where a statement filters or compares on it, JSON text where a value is only read whole.
+// Every table is STRICT. `user_version` counts schemas; a newer one than this code knows is refused, never guessed at.
+import type { Database } from 'better-sqlite3';
+import { WritError } from '../../../errors.js';
+
+const SCHEMA_VERSION = 1;
+/** "Writ" in ASCII: tells a store from any other SQLite file. */
+const APPLICATION_ID = 0x57726974;
+
+const TABLES = `
+CREATE TABLE log_state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  size INTEGER NOT NULL,
+  compact_range BLOB NOT NULL, -- popcount(size) hashes of 32 bytes, largest subtree first
+  last_time_ms INTEGER NOT NULL,
+  published_size INTEGER NOT NULL
+) STRICT;
+INSERT INTO log_state VALUES (1, 0, x'', 0, 0);
+CREATE TABLE log_entry (
+  idx INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL,
+  leaf_hash BLOB NOT NULL CHECK (length(leaf_hash) = 32),
+  run TEXT NOT NULL, -- '' for the log's own chain
+  run_seq INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  UNIQUE (run, run_seq)
+) STRICT;
+CREATE TABLE log_subtree ( -- roots of full 256-wide tiles only
+  level INTEGER,
+  idx INTEGER,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log_checkpoint (
+  size INTEGER PRIMARY KEY,
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  note TEXT NOT NULL,
+  cosigned_at INTEGER
+) STRICT;
+CREATE TABLE payload ( -- salt and bytes NULL after erasure
+  commitment BLOB PRIMARY KEY CHECK (length(commitment) = 32),
+  label TEXT NOT NULL,
+  salt BLOB,
+  bytes BLOB,
+  media_type TEXT,
+  run TEXT NOT NULL,
+  entry_idx INTEGER NOT NULL,
+  erased_by INTEGER REFERENCES log_entry(idx)
+) STRICT;
+CREATE TABLE workflow (
+  id TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  source TEXT NOT NULL,
+  file TEXT,
+  created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (id, hash),
+  UNIQUE (id, version)
+) STRICT;
+CREATE TABLE run (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  workflow_id TEXT NOT NULL,
+  workflow_hash TEXT NOT NULL,
+  policy_hash TEXT NOT NULL,
+  initiator TEXT NOT NULL,
+  status TEXT NOT NULL,
+  state TEXT NOT NULL,       -- JSON
+  waiting_for TEXT NOT NULL, -- JSON
+  wake_at_ms INTEGER,
+  agents TEXT NOT NULL,      -- JSON
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  exit_code INTEGER,
+  version INTEGER NOT NULL
+) STRICT;
+CREATE INDEX run_unfinished ON run (created_at_ms) WHERE status NOT IN ('completed', 'failed', 'cancelled');
+CREATE INDEX run_by_workflow ON run (workflow_id, created_at_ms);
+CREATE TABLE attempt (
+  position INTEGER PRIMARY KEY, -- order of first appearance
+  run TEXT NOT NULL REFERENCES run(id),
+  step_path TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  function_id TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  input TEXT,
+  output TEXT,
+  approval_id TEXT,
+  error TEXT,                -- JSON
+  started_at_ms INTEGER,
+  finished_at_ms INTEGER,
+  intent_idx INTEGER REFERENCES log_entry(idx),
+  UNIQUE (run, step_path, attempt)
+) STRICT;
+CREATE TABLE approval (
+  id TEXT PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  run TEXT NOT NULL REFERENCES run(id),
+  step_path TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  subject_digest TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  quorum TEXT NOT NULL,      -- JSON
+  separation_of_duties INTEGER NOT NULL,
+  reason_required INTEGER NOT NULL,
+  requester TEXT NOT NULL,
+  initiator TEXT NOT NULL,
+  function_id TEXT NOT NULL,
+  demanded_by TEXT NOT NULL, -- JSON
+  policy_hash TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  votes TEXT NOT NULL,       -- JSON
+  version INTEGER NOT NULL
+) STRICT;
+CREATE INDEX approval_by_run ON approval (run, created_at_ms);
+CREATE INDEX approval_by_state ON approval (state, created_at_ms);
+`;
+
+/** Makes the tables of an empty file. Two processes may do it at once: the second finds them made. */
+export function createSchema(db: Database, file: string): void {
+  if (!isEmpty(db)) return;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    if (isEmpty(db)) {
+      db.exec(TABLES);
+      db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    }
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+  checkSchema(db, file);
+}
+
+/** Throws STORE_UNAVAILABLE for a file that is not a store, or whose schema this code doesn't know. */
+export function checkSchema(db: Database, file: string): void {
+  if (Number(db.pragma('application_id', { simple: true })) !== APPLICATION_ID) {
+    throw new WritError('STORE_UNAVAILABLE', `${file} is not a writ store`, {
+      hint: 'point --data at a data directory made by writ init',
+    });
+  }
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version !== SCHEMA_VERSION) {
+    throw new WritError(
+      'STORE_UNAVAILABLE',
+      `${file} has schema version ${version}, this writ knows version ${SCHEMA_VERSION}`,
+      { hint: version > SCHEMA_VERSION ? 'use the newer writ that wrote it' : 'restore it from a backup' },
+    );
+  }
+}
+
+function isEmpty(db: Database): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+}

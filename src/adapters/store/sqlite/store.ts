@@ -1,0 +1,308 @@
+// The embedded Store: run state, payloads and the log in one SQLite file, so that they can't disagree.
+// Writes go through one GroupWriter; reads use a connection of their own and see only committed data.
+import type { Database, Statement } from 'better-sqlite3';
+import { WritError } from '../../../errors.js';
+import type { Commitment, Hex } from '../../../json.js';
+import type {
+  ApprovalRecord,
+  ApprovalState,
+  AttemptRecord,
+  Change,
+  CheckpointRow,
+  Clock,
+  Committed,
+  ExtendLog,
+  LogRow,
+  LogState,
+  RunRecord,
+  Store,
+  StoredPayload,
+  WorkflowRecord,
+} from '../../../runtime/ports.js';
+import { changeWriter, type ChangeWriter } from './change.js';
+import { asRow, bytes, type Row } from './column.js';
+import { type Connections, openConnections } from './connection.js';
+import { storeError } from './driver-error.js';
+import { GroupWriter } from './group-writer.js';
+import {
+  approvalRecord,
+  attemptRecord,
+  checkpointRow,
+  logRow,
+  logState,
+  payloadRecord,
+  runRecord,
+  workflowRecord,
+} from './record.js';
+
+const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
+
+const SQL = {
+  workflow: 'SELECT * FROM workflow WHERE id = ? ORDER BY version DESC LIMIT 1',
+  workflowByHash: 'SELECT * FROM workflow WHERE id = ? AND hash = ?',
+  workflows: 'SELECT * FROM workflow ORDER BY id, version',
+  run: 'SELECT * FROM run WHERE id = ?',
+  runs: 'SELECT * FROM run ORDER BY created_at_ms, id',
+  runsOfWorkflow: 'SELECT * FROM run WHERE workflow_id = @workflowId ORDER BY created_at_ms, id',
+  unfinished: `SELECT * FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled')
+    AND (@workflowId IS NULL OR workflow_id = @workflowId) ORDER BY created_at_ms, id`,
+  attempts: `SELECT *, MIN(started_at_ms) OVER step AS first_start, MIN(position) OVER step AS first_position
+    FROM attempt WHERE run = ? WINDOW step AS (PARTITION BY step_path)
+    ORDER BY first_start NULLS LAST, first_position, attempt`,
+  approval: 'SELECT * FROM approval WHERE id = ?',
+  approvals: 'SELECT * FROM approval ORDER BY created_at_ms, id',
+  approvalsIn: `SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
+    ORDER BY created_at_ms, id`,
+  approvalsOfRun: `SELECT * FROM approval WHERE run = @run
+    AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) ORDER BY created_at_ms, id`,
+  payload: 'SELECT * FROM payload WHERE commitment = ?',
+  log: 'SELECT * FROM log_state',
+  entries: 'SELECT * FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?',
+  entriesOfRun: 'SELECT * FROM log_entry WHERE run = ? ORDER BY run_seq',
+  leafHashes: 'SELECT leaf_hash AS hash FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx',
+  subtreeHashes: 'SELECT hash FROM log_subtree WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx',
+  lastCheckpoint: 'SELECT * FROM log_checkpoint ORDER BY size DESC LIMIT 1',
+  dataVersion: 'PRAGMA data_version',
+} as const;
+
+const WRITE = {
+  addCheckpoint: `INSERT INTO log_checkpoint (size, root, note) VALUES (@size, @root, @note)
+    ON CONFLICT (size) DO NOTHING`,
+  checkpoint: 'SELECT * FROM log_checkpoint WHERE size = ?',
+  published: 'UPDATE log_state SET published_size = MAX(published_size, @size) WHERE @size <= size',
+} as const;
+
+export interface SqliteStoreOptions {
+  /** Made with mode 0600 when absent, its directory with 0700. */
+  readonly file: string;
+  /** Called inside the write transaction; pure. */
+  readonly extendLog: ExtendLog;
+  /** Gives the time of the entries. */
+  readonly clock: Clock;
+  /** Never writes and never makes the file; every write rejects with STORE_READ_ONLY. */
+  readonly readOnly?: boolean;
+  /** How long a commit waits for another process, default 5,000 ms. */
+  readonly busyTimeoutMs?: number;
+  /** Largest size of the file in pages of 4,096 bytes; a commit beyond it is STORE_FULL. Default: none. */
+  readonly maxPages?: number;
+}
+
+/**
+ * Opens the embedded store. Several processes, and several handles in one, may hold the same file.
+ * Throws STORE_UNAVAILABLE (not a store, newer schema, can't be opened), STORE_READ_ONLY, STORE_FULL, STORE_BUSY.
+ * A commit rejected with STORE_IO, STORE_FULL or STORE_READ_ONLY ends the handle: every later write rejects alike.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const busyTimeoutMs = options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS;
+  const connections = await openConnections({
+    file: options.file,
+    readOnly: options.readOnly ?? false,
+    busyTimeoutMs,
+    maxPages: options.maxPages ?? null,
+  });
+  return new SqliteStore(connections, options, busyTimeoutMs);
+}
+
+interface Writing {
+  readonly db: Database;
+  readonly group: GroupWriter;
+  readonly change: ChangeWriter;
+}
+
+class SqliteStore implements Store {
+  readonly #file: string;
+  readonly #reader: Database;
+  readonly #read: (name: keyof typeof SQL) => Statement;
+  readonly #clock: Clock;
+  /** Null in a read-only store. */
+  readonly #write: Writing | null;
+
+  constructor(connections: Connections, options: SqliteStoreOptions, busyTimeoutMs: number) {
+    this.#file = connections.file;
+    this.#reader = connections.reader;
+    this.#clock = options.clock;
+    const statements = new Map<string, Statement>();
+    this.#read = (name) => {
+      const known = statements.get(name) ?? this.#reader.prepare(SQL[name]);
+      statements.set(name, known);
+      return known;
+    };
+    this.#write =
+      connections.writer === null
+        ? null
+        : {
+            db: connections.writer,
+            group: new GroupWriter(connections.writer, connections.file, busyTimeoutMs),
+            change: changeWriter(connections.writer, options.extendLog),
+          };
+  }
+
+  async commit(change: Change): Promise<Committed> {
+    const { group, change: writer } = this.#writing();
+    return group.submit(() => writer.write(change, this.#clock.nowMs()));
+  }
+
+  async workflow(id: string, hash?: Hex): Promise<WorkflowRecord | null> {
+    return hash === undefined
+      ? this.#one('workflow', workflowRecord, id)
+      : this.#one('workflowByHash', workflowRecord, id, hash);
+  }
+
+  async workflows(): Promise<readonly WorkflowRecord[]> {
+    return this.#all('workflows', workflowRecord);
+  }
+
+  async run(id: string): Promise<RunRecord | null> {
+    return this.#one('run', runRecord, id);
+  }
+
+  async runs(
+    filter: { readonly unfinished?: boolean; readonly workflowId?: string } = {},
+  ): Promise<readonly RunRecord[]> {
+    const { unfinished, workflowId } = filter;
+    if (unfinished === true) return this.#all('unfinished', runRecord, { workflowId: workflowId ?? null });
+    return workflowId === undefined
+      ? this.#all('runs', runRecord)
+      : this.#all('runsOfWorkflow', runRecord, { workflowId });
+  }
+
+  async attempts(run: string): Promise<readonly AttemptRecord[]> {
+    return this.#all('attempts', attemptRecord, run);
+  }
+
+  async approval(id: string): Promise<ApprovalRecord | null> {
+    return this.#one('approval', approvalRecord, id);
+  }
+
+  async approvals(
+    filter: { readonly run?: string; readonly states?: readonly ApprovalState[] } = {},
+  ): Promise<readonly ApprovalRecord[]> {
+    const states = filter.states === undefined ? null : JSON.stringify(filter.states);
+    if (filter.run !== undefined)
+      return this.#all('approvalsOfRun', approvalRecord, { run: filter.run, states });
+    return states === null
+      ? this.#all('approvals', approvalRecord)
+      : this.#all('approvalsIn', approvalRecord, { states });
+  }
+
+  async payload(commitment: Commitment): Promise<StoredPayload | null> {
+    return this.#one('payload', payloadRecord, Buffer.from(commitment, 'hex'));
+  }
+
+  async log(): Promise<LogState> {
+    const state = this.#one('log', logState);
+    if (state === null) throw this.#missing('the state of the log');
+    return state;
+  }
+
+  async entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]> {
+    return this.#all('entries', logRow, first, end, limit);
+  }
+
+  async entriesOfRun(run: string): Promise<readonly LogRow[]> {
+    return this.#all('entriesOfRun', logRow, run);
+  }
+
+  async hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]> {
+    const end = first + BigInt(count);
+    const hash = (row: Row): Uint8Array => bytes(row, 'hash');
+    const found =
+      level === 0
+        ? this.#all('leafHashes', hash, first, end)
+        : this.#all('subtreeHashes', hash, level, first, end);
+    if (found.length !== count) throw this.#missing(`a hash of level ${level} in ${first}..${end - 1n}`);
+    return found;
+  }
+
+  async putCheckpoint(row: CheckpointRow): Promise<CheckpointRow> {
+    const { db, group } = this.#writing();
+    return group.submit(() => {
+      db.prepare(WRITE.addCheckpoint).run({ ...row });
+      return checkpointRow(asRow(db.prepare(WRITE.checkpoint).get(row.size)));
+    });
+  }
+
+  async lastCheckpoint(): Promise<CheckpointRow | null> {
+    return this.#one('lastCheckpoint', checkpointRow);
+  }
+
+  async markPublished(size: bigint): Promise<void> {
+    const { db, group } = this.#writing();
+    await group.submit(() => {
+      const { changes } = db.prepare(WRITE.published).run({ size });
+      if (changes !== 1)
+        throw new WritError('INTERNAL', `size ${size} can't be published, the log is smaller`);
+    });
+  }
+
+  /** Counts commits of every connection but the reading one, so this process's own are in it. */
+  changeCounter(): number {
+    return this.#reading(() => Number(this.#read('dataVersion').pluck().get()));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#reader.open) return;
+    await this.#write?.group.close();
+    if (this.#write === null) {
+      this.#reader.close();
+      return;
+    }
+    const { db, group } = this.#write;
+    if (group.failure !== null) {
+      // The last connection to close checkpoints, which would sync again after a failed sync: let it be the reader.
+      db.close();
+      this.#reader.close();
+      return;
+    }
+    this.#reader.close();
+    try {
+      // Busy or not: what stays in the write-ahead log is as durable. Erased bytes don't stay in it for long.
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      throw storeError(error, this.#file, 'close');
+    } finally {
+      db.close();
+    }
+  }
+
+  #writing(): Writing {
+    if (this.#write !== null) return this.#write;
+    throw new WritError('STORE_READ_ONLY', `the store ${this.#file} was opened for reading only`, {
+      hint: 'use a command that may write, as a user who may write the data directory',
+    });
+  }
+
+  #one<Found>(name: keyof typeof SQL, decode: (row: Row) => Found, ...values: unknown[]): Found | null {
+    return this.#reading(() => {
+      const row = this.#read(name).get(...values);
+      return row === undefined ? null : decode(asRow(row));
+    });
+  }
+
+  #all<Found>(name: keyof typeof SQL, decode: (row: Row) => Found, ...values: unknown[]): Found[] {
+    return this.#reading(() =>
+      this.#read(name)
+        .all(...values)
+        .map((row) => decode(asRow(row))),
+    );
+  }
+
+  #reading<Result>(work: () => Result): Result {
+    if (!this.#reader.open) {
+      throw new WritError('STORE_UNAVAILABLE', `the store ${this.#file} is closed`, {
+        hint: 'open it again',
+      });
+    }
+    try {
+      return work();
+    } catch (error) {
+      throw storeError(error, this.#file, 'read');
+    }
+  }
+
+  #missing(what: string): WritError {
+    return new WritError('STORE_IO', `${what} is missing in ${this.#file}`, {
+      hint: 'stop, restore a backup of the data directory and run writ audit verify on it',
+    });
+  }
+}

@@ -1,0 +1,48 @@
+// A signed decision: what an approver's key signs, and its verification. The names in it are believed only
+// because the key that signs is enrolled for that person.
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { canonicalJson } from '../canonical-json.js';
+import type { Commitment, SubjectDigest } from '../json.js';
+
+export interface Decision {
+  readonly approvalId: string;
+  readonly subjectDigest: SubjectDigest;
+  readonly decision: 'approve' | 'deny' | 'revoke';
+  /** `user:bob` */
+  readonly approver: string;
+  /** RFC 3339, UTC, milliseconds, `Z`. */
+  readonly at: string;
+  readonly expiresAt: string;
+  readonly reasonCommitment: Commitment | null;
+}
+
+const DOMAIN = utf8ToBytes('writ.decision.v1\0');
+
+/** The message an approver signs: `"writ.decision.v1\0"` and the RFC 8785 form of the decision. */
+export function decisionBytes(decision: Decision): Uint8Array {
+  const { approvalId, subjectDigest, approver, at, expiresAt, reasonCommitment } = decision;
+  const exact = {
+    approvalId,
+    subjectDigest,
+    decision: decision.decision,
+    approver,
+    at,
+    expiresAt,
+    reasonCommitment,
+    delegation: null,
+    breakGlass: null,
+  };
+  return concatBytes(DOMAIN, utf8ToBytes(canonicalJson(exact)));
+}
+
+/** Ed25519 (RFC 8032). False for a key or signature of the wrong length too; never throws. */
+export function verifyDecision(decision: Decision, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== 64 || publicKey.length !== 32) return false;
+  try {
+    return ed25519.verify(signature, decisionBytes(decision), publicKey, { zip215: false });
+  } catch {
+    // A public key that is no point on the curve verifies nothing.
+    return false;
+  }
+}

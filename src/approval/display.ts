@@ -1,0 +1,46 @@
+// The text an approver sees: produced from the subject alone, the same bytes give the same text. Every character
+// that could hide or reorder text is written out, nothing is cut.
+import { isObject, type Json } from '../json.js';
+
+// Control, bidi, zero-width, other format, surrogate, private-use and unassigned characters, and line separators.
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+
+/** Makes each hidden character visible as an escape, e.g. `\u202e`; tabs and line ends too. */
+export function revealHidden(text: string): string {
+  return text.replace(HIDDEN, (character) => {
+    if (character === '\t') return '\\t';
+    if (character === '\n') return '\\n';
+    if (character === '\r') return '\\r';
+    const point = character.codePointAt(0) ?? 0;
+    return point > 0xffff ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** One line per element; values indented under their key, in the order of the subject. */
+export function displaySubject(subject: Json): readonly string[] {
+  return lines(subject, '');
+}
+
+function lines(value: Json, indent: string): string[] {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return [`${indent}[]`];
+    return value.flatMap((item: Json) => nested(`${indent}-`, item, indent));
+  }
+  if (isObject(value)) {
+    const entries = Object.entries(value);
+    if (entries.length === 0) return [`${indent}{}`];
+    return entries.flatMap(([key, item]) => nested(`${indent}${revealHidden(key)}:`, item, indent));
+  }
+  return [`${indent}${scalar(value)}`];
+}
+
+function nested(head: string, item: Json, indent: string): string[] {
+  const empty = Array.isArray(item) ? item.length === 0 : isObject(item) && Object.keys(item).length === 0;
+  if (item !== null && typeof item === 'object' && !empty) return [head, ...lines(item, `${indent}  `)];
+  return [`${head} ${lines(item, '').join('')}`];
+}
+
+/** As JSON, so that `"true"` and `true` differ and a written `\\u202e` is not taken for the character. */
+function scalar(value: Json): string {
+  return revealHidden(JSON.stringify(value));
+}

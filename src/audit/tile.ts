@@ -1,0 +1,60 @@
+// The bytes of tiles and entry bundles (C2SP tlog-tiles). Decoding is exact: the width decides the length.
+import { WritError } from '../errors.js';
+import { perfectRoot } from './compact-range.js';
+import { TILE_WIDTH } from './tile-path.js';
+
+/** Longest entry: its length is a uint16 in the bundle. */
+export const MAX_ENTRY_BYTES = 65_535;
+
+/** Hashes one after another, 32 bytes each. */
+export function encodeTile(hashes: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(hashes.length * 32);
+  hashes.forEach((hash, i) => bytes.set(hash, i * 32));
+  return bytes;
+}
+
+/** null unless `bytes` (attacker-controlled) are exactly `width` hashes. */
+export function decodeTile(bytes: Uint8Array, width: number): Uint8Array[] | null {
+  if (bytes.length !== width * 32) return null;
+  return Array.from({ length: width }, (_, i) => bytes.subarray(i * 32, i * 32 + 32));
+}
+
+/** The hash a full tile has in the tile above it. */
+export function tileRoot(hashes: readonly Uint8Array[]): Uint8Array {
+  if (hashes.length !== TILE_WIDTH) {
+    throw new WritError('INTERNAL', `a tile of ${hashes.length} hashes has no root in the level above`);
+  }
+  return perfectRoot(hashes);
+}
+
+/** uint16 big-endian length and bytes of each entry. Throws AUDIT_ENTRY_INVALID on one beyond 65,535 bytes. */
+export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + 2 + entry.length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    if (entry.length > MAX_ENTRY_BYTES) {
+      throw new WritError('AUDIT_ENTRY_INVALID', `an entry of ${entry.length} bytes does not fit a bundle`);
+    }
+    bytes[at] = entry.length >> 8;
+    bytes[at + 1] = entry.length & 255;
+    bytes.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bytes;
+}
+
+/** null unless `bytes` (attacker-controlled) are exactly `width` entries and nothing more. */
+export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | null {
+  const entries: Uint8Array[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const high = bytes[at];
+    const low = bytes[at + 1];
+    if (entries.length === width || high === undefined || low === undefined) return null;
+    const end = at + 2 + high * 256 + low;
+    if (end > bytes.length) return null;
+    entries.push(bytes.subarray(at + 2, end));
+    at = end;
+  }
+  return entries.length === width ? entries : null;
+}

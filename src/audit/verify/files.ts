@@ -1,0 +1,97 @@
+// Rule 5, the other half: exactly the files the size requires. Partial tiles of earlier checkpoints may stay, when
+// they are the beginning of what covers them now; everything else that is there is `extra`.
+import { decodeBundle, decodeTile } from '../tile.js';
+import { hashesAtLevel, parseCheckpointPath, parseTilePath, tilePath, type Tile } from '../tile-path.js';
+import { equalBytes } from '../tree-hash.js';
+import type { FindingList } from './report.js';
+import type { LogSource } from './source.js';
+
+const KNOWN = new Set(['checkpoint', 'vkey']);
+
+/** Judges every listed file by name, and kept partial tiles by content. The walk judges what the size requires. */
+export async function checkFiles(
+  source: LogSource,
+  list: (under?: string) => AsyncIterable<string>,
+  size: bigint,
+  findings: FindingList,
+  warnings: string[],
+): Promise<void> {
+  const cover: Cover = { path: null, bytes: null };
+  let unfinished = 0;
+  for await (const path of list()) {
+    if (KNOWN.has(path) || parseCheckpointPath(path) !== null) continue;
+    if (path === 'policy') {
+      warnings.push('policy is a suggestion inside what is judged: not read');
+    } else if (path.endsWith('.tmp')) {
+      unfinished += 1;
+    } else if (path.startsWith('tile/')) {
+      await checkTileFile(source, path, size, cover, findings);
+    } else {
+      findings.add('extra', `${path} is no file of a log`, { path });
+    }
+  }
+  if (unfinished > 0)
+    warnings.push(`${unfinished} *.tmp files are left over from writes that did not finish`);
+}
+
+/** The covering file last read: partial tiles of one tile are listed together. */
+interface Cover {
+  path: string | null;
+  bytes: Uint8Array | null;
+}
+
+async function checkTileFile(
+  source: LogSource,
+  path: string,
+  size: bigint,
+  cover: Cover,
+  findings: FindingList,
+): Promise<void> {
+  const tile = parseTilePath(path);
+  if (tile === null) {
+    findings.add('malformed', `${path} is no path of a tile`, { path });
+    return;
+  }
+  const hashes = hashesAtLevel(size, tile.level);
+  const end = tile.n * 256n + BigInt(tile.width);
+  if (end > hashes) {
+    findings.add('extra', `${path} lies beyond the tree of size ${size}`, { path });
+    return;
+  }
+  const full = (tile.n + 1n) * 256n <= hashes;
+  const covering: Tile = { ...tile, width: full ? 256 : Number(hashes % 256n) };
+  const coverPath = tilePath(covering);
+  if (coverPath === path) return;
+  if (cover.path !== coverPath) {
+    cover.bytes = await source.get(coverPath);
+    cover.path = coverPath;
+  }
+  const bytes = await source.get(path);
+  // An absent or unreadable cover is a finding of the walk already.
+  if (bytes !== null && cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
+}
+
+function comparePartial(
+  tile: Tile,
+  covering: Tile,
+  bytes: Uint8Array,
+  coverBytes: Uint8Array,
+  findings: FindingList,
+): void {
+  const decode = tile.level === 'entries' ? decodeBundle : decodeTile;
+  const path = tilePath(tile);
+  const parts = decode(bytes, tile.width);
+  const whole = decode(coverBytes, covering.width);
+  if (parts === null) {
+    findings.add('malformed', `${path} does not hold exactly ${tile.width} items`, { path });
+    return;
+  }
+  const at = parts.findIndex((part, i) => whole !== null && !equalBytes(part, whole[i] ?? new Uint8Array(0)));
+  if (at < 0) return;
+  const index = tile.n * 256n + BigInt(at);
+  if (tile.level === 'entries') {
+    findings.add('entry-mismatch', `${path} has another entry ${index} than the log`, { index, path });
+  } else {
+    findings.add('tile-mismatch', `${path} is not the beginning of ${tilePath(covering)}`, { path });
+  }
+}

@@ -1,0 +1,375 @@
+// Rule 7: what the entries of a run say about one another. No step after a deny; an approval that was used was asked
+// for, given for the same digest, alive, used once and directly before its intent; every outcome has its intent.
+// Memory: what is open in a run; a closed attempt and its approval are forgotten.
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { Json, JsonObject } from '../../json.js';
+import type { Entry } from '../entry.js';
+import { parseTime } from '../time.js';
+import type { FindingList, OpenIntent } from './report.js';
+
+interface Approval {
+  readonly subjectDigest: string;
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly expiresAtMs: number;
+  /** Distinct approvers needed. */
+  readonly needed: number;
+  readonly approvers: Set<string>;
+  state: 'pending' | 'approved' | 'denied' | 'revoked' | 'expired' | 'withdrawn' | 'consumed';
+  /** Key of the intent that used it; null before, or when that step has none. */
+  idempotencyKey: string | null;
+  /** The intent that used it was lost or stopped: an idempotent step may run again under it. */
+  lost: boolean;
+}
+
+interface Intent {
+  readonly index: bigint;
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly approvalId: string | null;
+}
+
+interface RunFacts {
+  readonly approvals: Map<string, Approval>;
+  /** Without an outcome, by leaf hash. */
+  readonly intents: Map<string, Intent>;
+  /** Latest decision about (stepPath, attempt); a deny stays. */
+  readonly verdicts: Map<string, string>;
+  sandboxStarted: boolean;
+}
+
+interface Consumption {
+  readonly index: bigint;
+  readonly run: string;
+  readonly approvalId: string;
+  readonly stepPath: string;
+  readonly attempt: number;
+}
+
+export class Meaning {
+  private readonly runs = new Map<string, RunFacts>();
+  /** The entry right before, when it was an `approval.consumed` that holds. */
+  private consumption: Consumption | null = null;
+  /** Approver signatures met; their keys are outside the log. */
+  signatures = 0;
+
+  constructor(
+    /** Data that lacks what its type requires. */
+    private readonly shape: FindingList,
+    private readonly findings: FindingList,
+  ) {}
+
+  /** Entries in log order; `leafHash` is the one the tree holds. */
+  observe(index: bigint, entry: Entry, leafHash: Uint8Array): void {
+    const before = this.consumption;
+    this.consumption = null;
+    const adjacent = before !== null && before.index + 1n === index ? before : null;
+    if (before !== null && (adjacent === null || entry.type !== 'step.intended')) this.unused(before);
+    if (entry.run === null) return;
+    const run = this.runOf(entry.run);
+    const facts = new Facts(index, entry, this.shape, this.findings);
+    switch (entry.type) {
+      case 'authz.decided':
+        return this.decided(run, facts);
+      case 'approval.requested':
+        return this.requested(run, facts);
+      case 'approval.decided':
+        return this.voted(run, facts);
+      case 'approval.expired':
+        return this.ended(run, facts, 'expired');
+      case 'approval.withdrawn':
+        return this.ended(run, facts, 'withdrawn');
+      case 'approval.consumed':
+        return this.consumed(run, facts, entry.run);
+      case 'step.intended':
+        return this.intended(run, facts, entry.run, leafHash, adjacent);
+      case 'step.finished':
+        return this.finished(run, facts);
+      case 'sandbox.started':
+        if (run.intents.size === 0) facts.broken('a sandbox started without an open intent');
+        run.sandboxStarted = true;
+        return;
+      case 'sandbox.exited':
+        if (!run.sandboxStarted) facts.broken('a sandbox exited that never started');
+        return;
+      case 'run.finished':
+        if (run.intents.size === 0) this.runs.delete(entry.run);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Intents without an outcome, in log order. */
+  finish(): OpenIntent[] {
+    if (this.consumption !== null) this.unused(this.consumption);
+    const open = [...this.runs].flatMap(([run, facts]) =>
+      [...facts.intents.values()].map((i) => ({ run, ...i })),
+    );
+    return open
+      .sort((a, b) => (a.index < b.index ? -1 : 1))
+      .map(({ run, index, stepPath, attempt }) => ({ index: index.toString(), run, stepPath, attempt }));
+  }
+
+  private decided(run: RunFacts, facts: Facts): void {
+    const verdict = facts.text('verdict');
+    // Without an attempt it is about something else: a run's start, somebody's vote.
+    if (facts.data.stepPath === null || facts.data.attempt === null) return;
+    const step = facts.step();
+    if (step === null || verdict === null) return;
+    if (run.verdicts.get(step.key) !== 'deny') run.verdicts.set(step.key, verdict);
+  }
+
+  private requested(run: RunFacts, facts: Facts): void {
+    const step = facts.step();
+    const id = facts.text('approvalId');
+    const subjectDigest = facts.text('subjectDigest');
+    const expiresAtMs = facts.time('expiresAt');
+    const needed = quorumSize(facts.data.quorum);
+    if (needed === null) facts.misshapen('quorum');
+    if (step === null || id === null || subjectDigest === null || expiresAtMs === null || needed === null)
+      return;
+    if (run.approvals.has(id)) return facts.broken(`approval ${id} is requested twice`);
+    run.approvals.set(id, {
+      subjectDigest,
+      stepPath: step.stepPath,
+      attempt: step.attempt,
+      expiresAtMs,
+      needed,
+      approvers: new Set(),
+      state: 'pending',
+      idempotencyKey: null,
+      lost: false,
+    });
+  }
+
+  private voted(run: RunFacts, facts: Facts): void {
+    const approval = this.approvalOf(run, facts);
+    const approver = facts.text('approver');
+    const decision = facts.text('decision');
+    if (typeof facts.data.signature === 'string') this.signatures += 1;
+    if (approval === null || approver === null || decision === null) return;
+    if (approval.state !== 'pending' && approval.state !== 'approved') {
+      return facts.broken(`a decision on an approval that is ${approval.state}`);
+    }
+    if (decision === 'deny' || decision === 'revoke') {
+      approval.state = decision === 'deny' ? 'denied' : 'revoked';
+    } else if (decision === 'approve') {
+      approval.approvers.add(approver);
+      const enough = approval.approvers.size >= approval.needed;
+      // The state may lag behind the count (a role is still missing), never run ahead of it.
+      const claimed = facts.data.state ?? (enough ? 'approved' : 'pending');
+      if (claimed === 'approved' && !enough) {
+        facts.broken(`approved by ${approval.approvers.size} of ${approval.needed} approvers`);
+      } else if (claimed === 'approved') {
+        approval.state = 'approved';
+      }
+    } else {
+      facts.misshapen('decision');
+    }
+  }
+
+  private ended(run: RunFacts, facts: Facts, state: 'expired' | 'withdrawn'): void {
+    const approval = this.approvalOf(run, facts);
+    if (approval === null) return;
+    if (approval.state !== 'pending' && approval.state !== 'approved') {
+      facts.broken(`an approval that is ${approval.state} can't become ${state}`);
+    } else {
+      approval.state = state;
+    }
+  }
+
+  private consumed(run: RunFacts, facts: Facts, runId: string): void {
+    const step = facts.step();
+    const approval = this.approvalOf(run, facts);
+    const approvalId = facts.text('approvalId');
+    if (step === null || approval === null || approvalId === null) return;
+    if (approval.state !== 'approved') facts.broken(`an approval that is ${approval.state} is consumed`);
+    // At the border it has expired.
+    else if (facts.timeMs >= approval.expiresAtMs) facts.broken('an expired approval is consumed');
+    else if (approval.stepPath !== step.stepPath || approval.attempt !== step.attempt) {
+      facts.broken('an approval is consumed for another step or attempt than it was asked for');
+    } else {
+      approval.state = 'consumed';
+      const { stepPath, attempt } = step;
+      this.consumption = { index: facts.index, run: runId, approvalId, stepPath, attempt };
+    }
+  }
+
+  private intended(
+    run: RunFacts,
+    facts: Facts,
+    runId: string,
+    leafHash: Uint8Array,
+    before: Consumption | null,
+  ): void {
+    const step = facts.step();
+    const approvalId = facts.textOrNull('approvalId');
+    const idempotencyKey = facts.textOrNull('idempotencyKey');
+    if (step === null || approvalId === undefined || idempotencyKey === undefined) {
+      if (before !== null) this.unused(before);
+      return;
+    }
+    const { stepPath, attempt } = step;
+    run.intents.set(bytesToHex(leafHash), { index: facts.index, stepPath, attempt, approvalId });
+    const verdict = run.verdicts.get(step.key);
+    if (verdict === 'deny') facts.broken(`step ${stepPath} attempt ${attempt} was denied`);
+    else if (verdict === 'needs_approval' && approvalId === null) {
+      facts.broken(`step ${stepPath} attempt ${attempt} needed an approval and names none`);
+    }
+    const ownConsumption =
+      before !== null &&
+      before.run === runId &&
+      before.approvalId === approvalId &&
+      before.stepPath === stepPath &&
+      before.attempt === attempt;
+    if (before !== null && !ownConsumption) this.unused(before);
+    if (approvalId === null) return;
+    const approval = run.approvals.get(approvalId);
+    if (ownConsumption && approval !== undefined) {
+      approval.idempotencyKey = idempotencyKey;
+    } else if (approval?.state !== 'consumed') {
+      facts.broken(`the approval ${approvalId} of step ${stepPath} was not consumed`);
+    } else if (approval.stepPath !== stepPath) {
+      facts.broken(`the approval ${approvalId} was consumed for step ${approval.stepPath}, not ${stepPath}`);
+    } else if (!approval.lost || idempotencyKey === null || approval.idempotencyKey !== idempotencyKey) {
+      facts.broken(`the consumption of approval ${approvalId} does not stand directly before this intent`);
+    } else {
+      approval.lost = false;
+    }
+  }
+
+  private finished(run: RunFacts, facts: Facts): void {
+    const step = facts.step();
+    const hash = facts.text('intent');
+    const status = facts.text('status');
+    if (step === null || hash === null || status === null) return;
+    const intent = run.intents.get(hash);
+    if (intent === undefined) return facts.broken('an outcome without an open intent');
+    run.intents.delete(hash);
+    if (intent.stepPath !== step.stepPath || intent.attempt !== step.attempt) {
+      facts.broken(`an outcome of step ${step.stepPath} names the intent of step ${intent.stepPath}`);
+    }
+    const approval = intent.approvalId === null ? undefined : run.approvals.get(intent.approvalId);
+    // Stopped with its process is as good as lost: what the step did is not known.
+    if (status === 'indeterminate' || status === 'cancelled') {
+      if (approval !== undefined) approval.lost = true;
+      return;
+    }
+    if (intent.approvalId !== null && approval?.state === 'consumed') run.approvals.delete(intent.approvalId);
+    if (run.verdicts.get(step.key) !== 'deny') run.verdicts.delete(step.key);
+  }
+
+  /** The approval an entry is about, when its digest is the requested one. */
+  private approvalOf(run: RunFacts, facts: Facts): Approval | null {
+    const id = facts.text('approvalId');
+    const subjectDigest = facts.text('subjectDigest');
+    if (id === null || subjectDigest === null) return null;
+    const approval = run.approvals.get(id);
+    if (approval === undefined) {
+      facts.broken(`approval ${id} was not requested in this run, or is used up`);
+      return null;
+    }
+    if (approval.subjectDigest !== subjectDigest) {
+      facts.broken(`approval ${id} was requested for another subject digest`);
+      return null;
+    }
+    return approval;
+  }
+
+  private unused(consumption: Consumption): void {
+    const { index, approvalId } = consumption;
+    this.findings.add(
+      'order-broken',
+      `entry ${index}: approval ${approvalId} is consumed without its intent`,
+      {
+        index,
+      },
+    );
+  }
+
+  private runOf(id: string): RunFacts {
+    let run = this.runs.get(id);
+    if (run === undefined) {
+      run = { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandboxStarted: false };
+      this.runs.set(id, run);
+    }
+    return run;
+  }
+}
+
+/** Reads the data of one entry; what is absent or of another type becomes a finding. */
+class Facts {
+  readonly data: JsonObject;
+
+  constructor(
+    readonly index: bigint,
+    private readonly entry: Entry,
+    private readonly shape: FindingList,
+    private readonly order: FindingList,
+  ) {
+    this.data = entry.data;
+  }
+
+  get timeMs(): number {
+    return this.entry.timeMs;
+  }
+
+  text(key: string): string | null {
+    const value = this.data[key];
+    if (typeof value === 'string') return value;
+    this.misshapen(key);
+    return null;
+  }
+
+  /** undefined when it is neither. */
+  textOrNull(key: string): string | null | undefined {
+    const value = this.data[key];
+    if (typeof value === 'string' || value === null) return value;
+    this.misshapen(key);
+    return undefined;
+  }
+
+  time(key: string): number | null {
+    const value = this.data[key];
+    const timeMs = typeof value === 'string' ? parseTime(value) : null;
+    if (timeMs === null) this.misshapen(key);
+    return timeMs;
+  }
+
+  step(): { readonly stepPath: string; readonly attempt: number; readonly key: string } | null {
+    const stepPath = this.text('stepPath');
+    const attempt = this.data.attempt;
+    if (typeof attempt !== 'number' || !Number.isSafeInteger(attempt)) {
+      this.misshapen('attempt');
+      return null;
+    }
+    return stepPath === null ? null : { stepPath, attempt, key: `${attempt} ${stepPath}` };
+  }
+
+  misshapen(key: string): void {
+    const { index } = this;
+    const message = `entry ${index} (${this.entry.type}) has no valid data.${key}`;
+    this.shape.add('not-canonical', message, { index });
+  }
+
+  broken(reason: string): void {
+    const { index } = this;
+    this.order.add('order-broken', `entry ${index} (${this.entry.type}): ${reason}`, { index });
+  }
+}
+
+/** Distinct people needed: a count, or the sum over role factors, since one person fills one factor only. */
+function quorumSize(quorum: Json | undefined): number | null {
+  if (typeof quorum === 'number')
+    return Number.isSafeInteger(quorum) && quorum >= 0 ? Math.max(1, quorum) : null;
+  if (typeof quorum === 'string') return /^[0-9]{1,6}$/.test(quorum) ? Math.max(1, Number(quorum)) : null;
+  if (!Array.isArray(quorum)) return null;
+  let sum = 0;
+  for (const factor of quorum as readonly Json[]) {
+    const n = typeof factor === 'object' && factor !== null && 'n' in factor ? factor.n : null;
+    if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 0) return null;
+    sum += n;
+  }
+  return Math.max(1, sum);
+}

@@ -1,0 +1,231 @@
+// Rule 5, one pass from the first entry to the last: entries hash to the stored level-0 tiles, stored tiles to
+// their parents, the right edge to the root. Memory is one tile a level. Where two files disagree, the one that
+// its parent (or the signed root) confirms is right and the other is named.
+import { rangeFromEdge, rangeRoot } from '../compact-range.js';
+import { decodeBundle, decodeTile, tileRoot } from '../tile.js';
+import { hashesAtLevel, TILE_WIDTH, tilePath, type Tile, type TileLevel } from '../tile-path.js';
+import { equalBytes, leafHash } from '../tree-hash.js';
+import type { FindingList } from './report.js';
+import type { LogSource } from './source.js';
+
+/** The leaves of one tile, in order; all but the last batch have 256. */
+export interface LeafBatch {
+  /** Index of the first leaf. */
+  readonly first: bigint;
+  readonly hashes: readonly Uint8Array[];
+  /** Root of the tile; null when it is partial. */
+  readonly root: Uint8Array | null;
+  /** Entry bytes, each of which hashes to its leaf; null when they are absent or disagree. */
+  readonly entries: readonly Uint8Array[] | null;
+}
+
+/** A tile as it is stored and as its children make it; equal unless something was changed. */
+interface Claims {
+  readonly tile: Tile & { readonly level: number };
+  readonly stored: readonly Uint8Array[];
+  readonly computed: readonly Uint8Array[];
+}
+
+/** The hashes of a full tile that are taken as right, and the tile's root over them. */
+interface Settled {
+  readonly hash: Uint8Array;
+  readonly hashes: readonly Uint8Array[];
+}
+
+interface OpenTile {
+  readonly tile: Tile & { readonly level: number };
+  readonly stored: readonly Uint8Array[] | null;
+  readonly computed: Uint8Array[];
+}
+
+/**
+ * Yields the leaves of the tree of `size`, adding what is wrong to `findings`. Ends early where neither entries
+ * nor hashes of a tile can be read: then the rest can't be judged, and findings say what is missing.
+ */
+export async function* walkTree(
+  source: LogSource,
+  size: bigint,
+  root: Uint8Array,
+  findings: FindingList,
+): AsyncGenerator<LeafBatch> {
+  /** By level: the tile whose children are being read. */
+  const open = new Map<number, OpenTile>();
+  const edge: Claims[] = [];
+  let last: { bundle: readonly Uint8Array[] | null; claims: Claims } | null = null;
+
+  for (let n = 0n; n * 256n < size; n++) {
+    const tile = { level: 0, n, width: widthAt(size, 0, n) };
+    const bundle = await readBundle(source, tile, findings);
+    const stored = await readTile(source, tile, findings);
+    const computed = bundle?.map(leafHash) ?? stored;
+    if (computed === null) return;
+    const claims: Claims = { tile, stored: stored ?? computed, computed };
+    if (tile.width < TILE_WIDTH) {
+      last = { bundle, claims };
+      break;
+    }
+    const { hash, hashes } = await closeTile(claims);
+    yield batch(n, hashes, hash, bundle, computed);
+  }
+
+  for (const { tile, stored, computed } of open.values())
+    edge.push({ tile, stored: stored ?? computed, computed });
+  if (last !== null) edge.push(last.claims);
+  const trusted = settleEdge(edge, size, root, findings);
+  if (last !== null) {
+    const { claims, bundle } = last;
+    yield batch(claims.tile.n, claims[trusted], null, bundle, claims.computed);
+  }
+
+  /** Compares a full tile with its parent, and every ancestor that becomes full with it. */
+  async function closeTile(claims: Claims): Promise<Settled> {
+    const first = await settleFull(claims);
+    let hash = first.hash;
+    let child = claims.tile;
+    for (;;) {
+      const parent = await parentOf(child);
+      parent.computed.push(hash);
+      if (parent.computed.length < TILE_WIDTH) break;
+      open.delete(parent.tile.level);
+      const { tile, stored, computed } = parent;
+      hash = (await settleFull({ tile, stored: stored ?? computed, computed })).hash;
+      child = tile;
+    }
+    return first;
+  }
+
+  /** The hashes and the root of a full tile that its parent confirms; the stored ones when it confirms neither. */
+  async function settleFull(claims: Claims): Promise<Settled> {
+    const { tile, stored, computed } = claims;
+    const hash = tileRoot(stored);
+    if (firstDifference(claims) === null) return { hash, hashes: stored };
+    const expected = (await parentOf(tile)).stored?.[Number(tile.n % 256n)];
+    const other = tileRoot(computed);
+    if (expected !== undefined && !equalBytes(hash, expected) && equalBytes(other, expected)) {
+      reportTile(claims, findings);
+      return { hash: other, hashes: computed };
+    }
+    reportChildren(claims, findings);
+    return { hash, hashes: stored };
+  }
+
+  async function parentOf(child: Tile & { level: number }): Promise<OpenTile> {
+    const level = child.level + 1;
+    const known = open.get(level);
+    if (known !== undefined) return known;
+    const n = child.n / 256n;
+    const tile = { level, n, width: widthAt(size, level, n) };
+    const opened: OpenTile = { tile, stored: await readTile(source, tile, findings), computed: [] };
+    open.set(level, opened);
+    return opened;
+  }
+}
+
+/** The right edge against the signed root: which of the two claims hold. Reports what doesn't. */
+function settleEdge(
+  edge: readonly Claims[],
+  size: bigint,
+  root: Uint8Array,
+  findings: FindingList,
+): 'stored' | 'computed' {
+  const edgeRoot = (which: 'stored' | 'computed'): Uint8Array => {
+    const hashes: (readonly Uint8Array[])[] = [];
+    for (let level = 0; hashesAtLevel(size, level) > 0n; level++) {
+      hashes.push(edge.find((claims) => claims.tile.level === level)?.[which] ?? []);
+    }
+    return rangeRoot(rangeFromEdge(hashes), size);
+  };
+  const storedHolds = equalBytes(edgeRoot('stored'), root);
+  const computedHolds = !storedHolds && equalBytes(edgeRoot('computed'), root);
+  for (const claims of edge) {
+    if (firstDifference(claims) === null) continue;
+    if (computedHolds) reportTile(claims, findings);
+    else reportChildren(claims, findings);
+  }
+  if (!storedHolds && !computedHolds) {
+    findings.add('root-mismatch', `the tiles of size ${size} do not hash to the root in the checkpoint`);
+  }
+  return computedHolds ? 'computed' : 'stored';
+}
+
+function reportTile(claims: Claims, findings: FindingList): void {
+  const path = tilePath(claims.tile);
+  const what = claims.tile.level === 0 ? 'the entries' : 'the tiles below it';
+  findings.add('tile-mismatch', `${path} is not what ${what} hash to`, { path });
+}
+
+function reportChildren(claims: Claims, findings: FindingList): void {
+  const { tile, stored, computed } = claims;
+  stored.forEach((hash, i) => {
+    const child = tile.n * 256n + BigInt(i);
+    if (equalBytes(hash, computed[i] ?? hash)) return;
+    if (tile.level === 0) {
+      findings.add('entry-mismatch', `entry ${child} does not hash to its leaf`, {
+        index: child,
+        path: tilePath({ ...tile, level: 'entries' }),
+      });
+    } else {
+      const path = tilePath({ level: tile.level - 1, n: child, width: TILE_WIDTH });
+      findings.add('tile-mismatch', `${path} does not hash to its place in ${tilePath(tile)}`, { path });
+    }
+  });
+}
+
+function firstDifference({ stored, computed }: Claims): number | null {
+  if (stored === computed) return null;
+  const i = stored.findIndex((hash, at) => !equalBytes(hash, computed[at] ?? hash));
+  return i < 0 ? null : i;
+}
+
+function batch(
+  n: bigint,
+  hashes: readonly Uint8Array[],
+  root: Uint8Array | null,
+  bundle: readonly Uint8Array[] | null,
+  computed: readonly Uint8Array[],
+): LeafBatch {
+  const agree =
+    hashes === computed || hashes.every((hash, i) => equalBytes(hash, computed[i] ?? new Uint8Array(0)));
+  return { first: n * 256n, hashes, root, entries: agree ? bundle : null };
+}
+
+function widthAt(size: bigint, level: TileLevel, n: bigint): number {
+  const left = hashesAtLevel(size, level) - n * 256n;
+  return left < 256n ? Number(left) : TILE_WIDTH;
+}
+
+async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<Uint8Array[] | null> {
+  return read(source, tile, decodeTile, 'is not a whole number of hashes of its width', findings);
+}
+
+async function readBundle(
+  source: LogSource,
+  tile: Tile,
+  findings: FindingList,
+): Promise<Uint8Array[] | null> {
+  return read(
+    source,
+    { ...tile, level: 'entries' },
+    decodeBundle,
+    'does not hold exactly its entries',
+    findings,
+  );
+}
+
+async function read(
+  source: LogSource,
+  tile: Tile,
+  decode: (bytes: Uint8Array, width: number) => Uint8Array[] | null,
+  fault: string,
+  findings: FindingList,
+): Promise<Uint8Array[] | null> {
+  const path = tilePath(tile);
+  const bytes = await source.get(path);
+  if (bytes === null) {
+    findings.add('missing', `${path} is missing`, { path });
+    return null;
+  }
+  const decoded = decode(bytes, tile.width);
+  if (decoded === null) findings.add('malformed', `${path} ${fault}`, { path });
+  return decoded;
+}

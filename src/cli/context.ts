@@ -1,0 +1,127 @@
+// What a command gets from the process: its streams, environment and global options, as values, so that a test
+// can hand in its own. Opening Writ happens here and nowhere else in the command line, and so does closing it.
+import { WritError } from '../errors.js';
+import type { Principal, Writ } from '../runtime/writ.js';
+import type { Environment, Output, Sink } from './output.js';
+
+/** Where the data directory is when neither --data nor WRIT_DATA says so. */
+export const DEFAULT_DATA = '.writ';
+/** Where the policies are when neither --policies nor WRIT_POLICIES says so. */
+export const DEFAULT_POLICIES = 'policies';
+
+export interface Context {
+  readonly output: Output;
+  readonly data: string;
+  readonly policies: string;
+  /** Private key file that proves who acts; null = the operating system's user. */
+  readonly keyFile: string | null;
+  readonly env: Environment;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  nowMs(): number;
+}
+
+/** Opens Writ for the time of `body`; closes it however `body` ends. */
+export async function withWrit<T>(context: Context, body: (writ: Writ) => Promise<T>): Promise<T> {
+  const { openWrit } = await import('../open.js');
+  const writ = await openWrit({ data: context.data, policies: context.policies });
+  try {
+    return await body(writ);
+  } finally {
+    await writ.close();
+  }
+}
+
+/** As `withWrit`, for commands that commit: the log on disk is current afterwards, after a refusal too. */
+export async function withPublishedWrit<T>(context: Context, body: (writ: Writ) => Promise<T>): Promise<T> {
+  return withWrit(context, async (writ) => {
+    let result: T;
+    try {
+      result = await body(writ);
+    } catch (error) {
+      await publishAfter(writ, error);
+      throw error;
+    }
+    await writ.publish();
+    return result;
+  });
+}
+
+/** The refusal's own entry is published; when that fails too, both failures are told. */
+async function publishAfter(writ: Writ, cause: unknown): Promise<void> {
+  if (cause instanceof WritError && cause.kind === 'fatal') return;
+  try {
+    await writ.publish();
+  } catch (error) {
+    throw new AggregateError(
+      [cause, error],
+      'the command failed, and the log could not be published either',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Who acts: `keyFile` or --key or WRIT_KEY, else the operating system's user. */
+export async function whoActs(
+  context: Context,
+  writ: Writ,
+  keyFile: string | null = context.keyFile,
+): Promise<Principal> {
+  const { identify } = await import('../open.js');
+  return identify(writ, keyFile);
+}
+
+/** A person can be asked here: both ends are a terminal that redraws, and stdout is not promised to a program. */
+export function isInteractive(
+  context: Pick<Context, 'env' | 'output'> & { readonly stdin: { isTTY?: boolean }; readonly stdout: Sink },
+): boolean {
+  const { env, output, stdin, stdout } = context;
+  return (
+    !output.json &&
+    stdin.isTTY === true &&
+    stdout.isTTY === true &&
+    env['TERM'] !== 'dumb' &&
+    !isAutomated(env)
+  );
+}
+
+/** Ink draws nothing but the last frame when CI is set, so a prompt would be invisible there. */
+function isAutomated(env: Environment): boolean {
+  return env['CI'] !== undefined && env['CI'] !== 'false' && env['CI'] !== '0';
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs `body` with a signal that aborts at the first SIGINT or SIGTERM; the second one ends the process at once.
+ * `interrupt` is Ctrl+C where the terminal gives it as a key. Resolves with the signal's exit code, null without one.
+ */
+export async function untilSignal(
+  body: (signal: AbortSignal, interrupt: () => void) => Promise<void>,
+): Promise<number | null> {
+  const controller = new AbortController();
+  let interrupted: number | null = null;
+  const onSignal = (name: NodeJS.Signals): void => {
+    const code = name === 'SIGTERM' ? SIGNALS.SIGTERM : SIGNALS.SIGINT;
+    if (interrupted !== null) process.exit(code);
+    interrupted = code;
+    controller.abort(new Error(`interrupted by ${name}`));
+  };
+  const interrupt = (): void => {
+    onSignal('SIGINT');
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  try {
+    await body(controller.signal, interrupt);
+  } catch (error) {
+    // What an aborted wait throws says nothing new; a broken store or log still does.
+    if (interrupted === null || (error instanceof WritError && error.kind === 'fatal')) throw error;
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+  return interrupted;
+}

@@ -1,0 +1,35 @@
+// How a failed command ends: `writ: error: …`, then `writ: hint: …`; with --json the same as {"error": …} on
+// stdout. The exit code is the error's own (ARCHITECTURE 6).
+import { WritError } from '../errors.js';
+import { printable, type Output } from './output.js';
+
+/** Any thrown value as a WritError; what we did not foresee is INTERNAL. */
+export function asWritError(thrown: unknown): WritError {
+  if (thrown instanceof WritError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new WritError('INTERNAL', message === '' ? 'an unexpected error without a message' : message, {
+    hint: 'this is a defect of writ; set WRIT_DEBUG=1 to see where it happened',
+    cause: thrown,
+  });
+}
+
+/** Prints the failure and gives the exit code. */
+export function printFailure(output: Output, thrown: unknown, debug: boolean): number {
+  const error = asWritError(thrown);
+  if (output.json) output.value({ error: error.toJSON() });
+  else noteFailure(output, error);
+  if (debug) output.note(stackOf(thrown));
+  return error.exitCode;
+}
+
+/** The two lines on stderr; for a failure that does not end the command, too. */
+export function noteFailure(output: Output, error: WritError, severity: 'error' | 'warning' = 'error'): void {
+  output.note(`writ: ${severity}: ${printable(error.message)}`);
+  if (error.hint !== undefined) output.note(`writ: hint: ${printable(error.hint)}`);
+}
+
+function stackOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const cause = thrown.cause === undefined ? '' : `\ncaused by ${stackOf(thrown.cause)}`;
+  return `${thrown.stack ?? thrown.message}${cause}`;
+}

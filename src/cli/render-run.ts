@@ -1,0 +1,142 @@
+// A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
+import type { ApprovalRecord, AttemptStatus, RunStatus } from '../runtime/ports.js';
+import type { RunView, StepView, Waiting } from '../runtime/writ.js';
+import { commandLine } from './command-line.js';
+import type { Context } from './context.js';
+import { printable, type Colors } from './output.js';
+import { renderTable } from './table.js';
+import { durationText, timeText } from './time-text.js';
+
+type Place = Pick<Context, 'data' | 'policies' | 'env'>;
+
+export function renderRun(place: Place, run: RunView, colors: Colors): string {
+  const { workflow } = run;
+  const lines = [
+    `run        ${printable(run.id)}`,
+    `workflow   ${printable(workflow.id)} version ${workflow.version} (${workflow.hash.slice(0, 12)})`,
+    `status     ${statusWord(run.status, colors)}`,
+    `initiator  ${printable(run.initiator)}`,
+    `started    ${timeText(run.createdAtMs)}, last change ${timeText(run.updatedAtMs)}`,
+  ];
+  if (run.error !== null) {
+    const { code, name, message } = run.error;
+    lines.push(`error      ${printable(code)} (${printable(name)}): ${printable(message)}`);
+  }
+  if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run.waitingFor)}`);
+  if (run.steps.length > 0) lines.push('', renderSteps(run.steps, colors));
+  const errors = run.steps.filter((step) => step.error !== null);
+  if (errors.length > 0) {
+    lines.push('', ...errors.map((step) => `${printable(step.name)}: ${stepError(step)}`));
+  }
+  const next = nextCommands(place, run);
+  if (next.length > 0) lines.push('', ...next);
+  return lines.join('\n');
+}
+
+/** What a person has to know to decide, and the exact command; also printed where nobody can be asked. */
+export function renderPending(place: Place, approval: ApprovalRecord, nowMs: number): string {
+  const { id, subjectDigest, functionId, stepPath, demandedBy, expiresAtMs, quorum, votes } = approval;
+  const needed = quorum.map(({ role, n }) => `${n} x ${printable(role)}`).join(' and ');
+  return [
+    `approval   ${printable(id)}`,
+    `step       ${printable(stepPath)}, ${printable(functionId)}`,
+    ...(demandedBy.length > 0 ? [`why        ${demandedBy.map(printable).join('; ')}`] : []),
+    `needs      ${needed}, ${votes.filter((vote) => vote.decision === 'approve').length} given`,
+    `digest     ${subjectDigest}`,
+    `expires    ${timeText(expiresAtMs)} (${expiryText(expiresAtMs, nowMs)})`,
+    `look       ${commandLine(place, 'approvals', 'show', id)}`,
+    `approve    ${commandLine(place, 'approvals', 'approve', id, '--digest', subjectDigest)}`,
+    `deny       ${commandLine(place, 'approvals', 'deny', id)}`,
+  ].join('\n');
+}
+
+export function expiryText(expiresAtMs: number, nowMs: number): string {
+  return nowMs >= expiresAtMs ? 'expired' : `in ${durationText(expiresAtMs - nowMs)}`;
+}
+
+export function statusWord(status: RunStatus, colors: Colors): string {
+  switch (status) {
+    case 'completed':
+      return colors.green(status);
+    case 'failed':
+    case 'cancelled':
+    case 'indeterminate':
+      return colors.red(status);
+    case 'waiting':
+      return colors.yellow(status);
+    case 'pending':
+    case 'running':
+      return status;
+  }
+}
+
+function stepWord(status: AttemptStatus, colors: Colors): string {
+  switch (status) {
+    case 'succeeded':
+      return colors.green(status);
+    case 'failed':
+    case 'refused':
+    case 'timed-out':
+    case 'cancelled':
+    case 'indeterminate':
+      return colors.red(status);
+    case 'waiting':
+      return colors.yellow(status);
+    case 'intended':
+    case 'skipped':
+      return status;
+  }
+}
+
+function renderSteps(steps: readonly StepView[], colors: Colors): string {
+  const rows = steps.map((step) => [
+    step.name,
+    { styled: stepWord(step.status, colors) },
+    String(step.attempts),
+    step.functionId,
+    step.principal,
+    step.durationMs === null ? '-' : durationText(step.durationMs),
+    approvalText(step),
+  ]);
+  return renderTable(colors, ['step', 'status', 'attempts', 'function', 'as', 'took', 'approval'], rows);
+}
+
+function approvalText({ approval }: StepView): string {
+  if (approval === null) return '-';
+  const by = approval.decidedBy.length === 0 ? '' : ` by ${approval.decidedBy.join(', ')}`;
+  return `${approval.state}${by}`;
+}
+
+function stepError({ error }: StepView): string {
+  return error === null
+    ? ''
+    : `${printable(error.code)} (${printable(error.name)}): ${printable(error.message)}`;
+}
+
+function waitingText(waiting: Waiting): string {
+  switch (waiting.kind) {
+    case 'approval':
+      return `approval ${printable(waiting.approvalId)} of step ${printable(waiting.stepPath)}, until ${timeText(waiting.expiresAtMs)}`;
+    case 'timer':
+      return `step ${printable(waiting.stepPath)}, a timer until ${timeText(waiting.untilMs)}`;
+    case 'person':
+      return `a person: step ${printable(waiting.stepPath)} attempt ${waiting.attempt} started, and its outcome is not known`;
+    case 'cancel':
+      return `its cancellation by ${printable(waiting.by)}`;
+  }
+}
+
+function nextCommands(place: Place, run: RunView): string[] {
+  const { waitingFor, id, status } = run;
+  if (waitingFor?.kind === 'person') {
+    return [
+      'find out whether the lost attempt had its effect, then choose:',
+      `  ${commandLine(place, 'workflow', 'resume', id, '--rerun-lost')}   run it again`,
+      `  ${commandLine(place, 'workflow', 'resume', id, '--fail-lost')}    count it as failed`,
+    ];
+  }
+  if (waitingFor?.kind === 'approval')
+    return [`look:   ${commandLine(place, 'approvals', 'show', waitingFor.approvalId)}`];
+  if (status === 'completed') return [`output: ${commandLine(place, 'workflow', 'results', id)}`];
+  return [];
+}

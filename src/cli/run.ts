@@ -1,0 +1,168 @@
+// `writ workflow run` and `resume`: start durably, then drive in this process, showing what was committed. Where the
+// run waits for a person, that person is asked here if they sit at this terminal; otherwise the exact command to
+// decide is printed and the process ends, for a waiting run needs no process.
+import { WritError } from '../errors.js';
+import type { Principal, RunView, Writ } from '../runtime/writ.js';
+import { askDuringRun, type Asked } from './approver.js';
+import { commandLine } from './command-line.js';
+import { isInteractive, whoActs, withPublishedWrit, untilSignal, type Context } from './context.js';
+import { printable } from './output.js';
+import { progressLine } from './progress.js';
+import { renderPending, renderRun } from './render-run.js';
+import { readRunInput } from './run-input.js';
+import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './workflow-source.js';
+
+export interface RunFlags {
+  readonly input?: string;
+  readonly agent: Readonly<Record<string, string>>;
+  readonly detach?: boolean;
+  readonly approverKey?: string;
+}
+
+export async function runWorkflow(context: Context, workflow: string, flags: RunFlags): Promise<number> {
+  const { output } = context;
+  const source = looksLikeFile(workflow) ? await readWorkflowSource(workflow) : null;
+  const input = await readRunInput(flags.input, context.stdin);
+  return withPublishedWrit(context, async (writ) => {
+    const initiator = await whoActs(context, writ);
+    const stop = showProgress(context, writ, () => true);
+    try {
+      const start = (): Promise<string> =>
+        writ.start({ workflow: source ?? workflow, input, agents: flags.agent }, initiator);
+      const runId = source === null ? await start() : await explainingDiagnostics(output, source, start);
+      // First of all, and flushed before anything runs: whoever reads this can find the run whatever happens.
+      if (output.json) output.note(`run ${printable(runId)}`);
+      else output.line(printable(runId));
+      if (flags.detach === true) return await leaveStarted(context, writ, runId);
+      return await follow(
+        context,
+        writ,
+        runId,
+        await inlineApprover(context, writ, initiator, flags.approverKey),
+      );
+    } finally {
+      stop();
+    }
+  });
+}
+
+export interface ResumeFlags {
+  readonly rerunLost?: boolean;
+  readonly failLost?: boolean;
+  readonly approverKey?: string;
+}
+
+export async function resumeRun(context: Context, runId: string, flags: ResumeFlags): Promise<number> {
+  if (flags.rerunLost === true && flags.failLost === true) {
+    throw new WritError('USAGE', '--rerun-lost and --fail-lost exclude each other', {
+      hint: 'give one of them',
+    });
+  }
+  return withPublishedWrit(context, async (writ) => {
+    const principal = await whoActs(context, writ);
+    const stop = showProgress(context, writ, (run) => run === runId);
+    try {
+      const lost = flags.rerunLost === true ? 'rerun' : flags.failLost === true ? 'fail' : null;
+      await writ.resume(runId, principal, lost === null ? {} : { lost });
+      return await follow(
+        context,
+        writ,
+        runId,
+        await inlineApprover(context, writ, principal, flags.approverKey),
+      );
+    } finally {
+      stop();
+    }
+  });
+}
+
+/** Who is asked at this terminal: the --approver-key's person, else whoever acts; null where nobody can be asked. */
+async function inlineApprover(
+  context: Context,
+  writ: Writ,
+  self: Principal,
+  approverKey: string | undefined,
+): Promise<Principal | null> {
+  if (approverKey !== undefined) {
+    const approver = await whoActs(context, writ, approverKey);
+    return isInteractive(context) ? approver : null;
+  }
+  return isInteractive(context) ? self : null;
+}
+
+export function showProgress(
+  context: Context,
+  writ: Writ,
+  isShown: (run: string | null) => boolean,
+): () => void {
+  return writ.onEntry((notice) => {
+    if (!isShown(notice.run)) return;
+    const line = progressLine(notice);
+    if (line !== null) context.output.note(line);
+  });
+}
+
+/** Drives until the run ends or waits for a person who is not here. Gives the exit code of ARCHITECTURE 6. */
+export async function follow(
+  context: Context,
+  writ: Writ,
+  runId: string,
+  approver: Principal | null,
+): Promise<number> {
+  const interrupted = await untilSignal(async (signal, interrupt) => {
+    for (let next: Asked['outcome'] = 'changed'; next === 'changed' || next === 'recorded';) {
+      await writ.drive(runId, { stopAt: 'waiting', signal });
+      if (signal.aborted) return;
+      next = approver === null ? 'left' : await askAbout(context, writ, runId, approver, signal);
+      if (next === 'interrupted' && !signal.aborted) interrupt();
+    }
+  });
+  const view = context.output.json ? await writ.results(runId) : await writ.status(runId);
+  if (interrupted !== null) noteInterrupted(context, view);
+  await showRun(context, writ, view);
+  return interrupted ?? view.exitCode;
+}
+
+/** `left` where there is nothing to ask, or nothing this person may say. */
+async function askAbout(
+  context: Context,
+  writ: Writ,
+  runId: string,
+  approver: Principal,
+  signal: AbortSignal,
+): Promise<Asked['outcome']> {
+  const waiting = (await writ.status(runId)).waitingFor;
+  if (waiting?.kind !== 'approval') return 'left';
+  const { record } = await writ.approval(waiting.approvalId);
+  const barred = record.separationOfDuties && [record.initiator, record.requester].includes(approver.id);
+  const voted = record.votes.some((vote) => vote.approver === approver.id);
+  return barred || voted ? 'left' : askDuringRun(context, writ, record.id, approver, signal);
+}
+
+async function leaveStarted(context: Context, writ: Writ, runId: string): Promise<number> {
+  if (context.output.json) context.output.value(await writ.status(runId));
+  context.output.note(`started; ${commandLine(context, 'workflow', 'resume', runId)} advances it`);
+  return 0;
+}
+
+function noteInterrupted(context: Context, view: RunView): void {
+  const { id, status } = view;
+  const ended = status === 'completed' || status === 'failed' || status === 'cancelled';
+  if (!ended) context.output.note(`interrupted; ${commandLine(context, 'workflow', 'resume', id)} goes on`);
+}
+
+/** The run as it stands, on stdout; for a waiting run also every open request with the command to decide it. */
+export async function showRun(context: Context, writ: Writ, view: RunView): Promise<void> {
+  const { output } = context;
+  if (output.json) {
+    output.value(view);
+    return;
+  }
+  output.line();
+  output.line(renderRun(context, view, output.colors));
+  if (view.status !== 'waiting') return;
+  for (const approval of await writ.approvals({ run: view.id, states: ['pending'] })) {
+    output.line();
+    output.line(renderPending(context, approval, context.nowMs()));
+  }
+}

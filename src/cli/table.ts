@@ -1,0 +1,48 @@
+// Plain tables: no frame, so that lines can be grepped and a screen reader reads cells only.
+import CliTable from 'cli-table3';
+import { printable, type Colors } from './output.js';
+
+const NOTHING = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};
+
+/** A cell that already is printable and styled, e.g. a status word. */
+export interface StyledCell {
+  readonly styled: string;
+}
+
+export function renderTable(
+  colors: Colors,
+  head: readonly string[],
+  rows: readonly (readonly (string | StyledCell)[])[],
+): string {
+  const table = new CliTable({
+    head: head.map((text) => colors.dim(text)),
+    chars: NOTHING,
+    // cli-table3 colours heads and borders on its own unless told not to.
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const row of rows) {
+    table.push(row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell.styled)));
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .join('\n');
+}

@@ -1,0 +1,406 @@
+// Conditions of dialect 1 (agentos-dialect section 4). The text is parsed first and values are looked up after,
+// so no value can become part of the expression. Typed, no coercion, no eval, bounded.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { BLOCKED_NAMES } from './names.js';
+import type { Scope } from './scope.js';
+import { descend, equal, order, truthy } from './value.js';
+
+/** Longest condition, in UTF-16 units. */
+export const CONDITION_MAX_LENGTH = 2000;
+/** Deepest nesting of `!` and parentheses. */
+export const CONDITION_MAX_DEPTH = 32;
+
+export type CompareOperator = '==' | '!=' | '<=' | '>=' | '<' | '>';
+
+/** A variable as the condition names it: `head` is looked up in the scope, `segments` inside its value. */
+export interface ConditionPath {
+  /** As written, without braces. */
+  readonly text: string;
+  readonly head: string;
+  readonly segments: readonly (string | number)[];
+  /** 0-based, UTF-16 units, from the start of the condition. */
+  readonly offset: number;
+}
+
+export type ConditionNode =
+  | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'path'; readonly path: ConditionPath }
+  | {
+      readonly kind: 'compare';
+      readonly operator: CompareOperator;
+      readonly left: ConditionNode;
+      readonly right: ConditionNode;
+    }
+  | { readonly kind: 'not'; readonly operand: ConditionNode }
+  | { readonly kind: 'and' | 'or'; readonly operands: readonly ConditionNode[] };
+
+export interface Condition {
+  readonly source: string;
+  readonly root: ConditionNode;
+  /** Every variable, in the order of the text. */
+  readonly paths: readonly ConditionPath[];
+}
+
+export interface ConditionResult {
+  readonly value: boolean;
+  /** `path_unresolved` wins over `type_mismatch`. */
+  readonly reason: 'evaluated' | 'path_unresolved' | 'type_mismatch';
+  /** Every variable that resolved, with its value, in the order of the text. */
+  readonly operands: readonly { readonly path: string; readonly value: Json }[];
+  /** The variables that did not resolve. */
+  readonly unresolved: readonly string[];
+}
+
+/**
+ * Parses a condition; nothing is looked up. `names` are the plan's names: a step name that holds a dot or a
+ * bracket is recognised inside `{{ }}` only when it is given. Throws DOC_EXPRESSION with `details.offset`.
+ */
+export function parseCondition(source: string, names: ReadonlySet<string> = new Set()): Condition {
+  return new ConditionParser(source, names, false).parse();
+}
+
+/** As parseCondition, for heads of `#if` in a template, where `@index` and `this` are variables too. */
+export function parseTemplateCondition(source: string, names: ReadonlySet<string>): Condition {
+  return new ConditionParser(source, names, true).parse();
+}
+
+/** A path that does not resolve makes the whole condition false, also under `!`. Never throws. */
+export function evaluateCondition(condition: Condition, scope: Scope): ConditionResult {
+  const operands: { path: string; value: Json }[] = [];
+  const unresolved: string[] = [];
+  const resolved = new Map<ConditionPath, Json>();
+  for (const path of condition.paths) {
+    const value = lookUp(path, scope);
+    if (value === undefined) {
+      unresolved.push(path.text);
+    } else {
+      operands.push({ path: path.text, value });
+      resolved.set(path, value);
+    }
+  }
+  if (unresolved.length > 0) return { value: false, reason: 'path_unresolved', operands, unresolved };
+  const outcome = evaluateNode(condition.root, (path) => resolved.get(path) ?? null);
+  const reason = outcome.mismatch ? 'type_mismatch' : 'evaluated';
+  return { value: truthy(outcome.value), reason, operands, unresolved };
+}
+
+/** Evaluates with the caller's lookup; `mismatch` when an order comparison met two types that have no order. */
+export function evaluateNode(
+  node: ConditionNode,
+  lookup: (path: ConditionPath) => Json,
+): { readonly value: Json; readonly mismatch: boolean } {
+  switch (node.kind) {
+    case 'literal':
+      return { value: node.value, mismatch: false };
+    case 'path':
+      return { value: lookup(node.path), mismatch: false };
+    case 'not': {
+      const operand = evaluateNode(node.operand, lookup);
+      return { value: !truthy(operand.value), mismatch: operand.mismatch };
+    }
+    case 'and':
+    case 'or': {
+      let mismatch = false;
+      for (const operand of node.operands) {
+        const result = evaluateNode(operand, lookup);
+        mismatch ||= result.mismatch;
+        if (truthy(result.value) === (node.kind === 'or')) return { value: node.kind === 'or', mismatch };
+      }
+      return { value: node.kind === 'and', mismatch };
+    }
+    case 'compare': {
+      const left = evaluateNode(node.left, lookup);
+      const right = evaluateNode(node.right, lookup);
+      const own = compare(node.operator, left.value, right.value);
+      return { value: own ?? false, mismatch: own === null || left.mismatch || right.mismatch };
+    }
+  }
+}
+
+/** null when the two types have no order; `==` and `!=` always answer. */
+export function compare(operator: CompareOperator, left: Json, right: Json): boolean | null {
+  if (operator === '==') return equal(left, right);
+  if (operator === '!=') return !equal(left, right);
+  const sign = order(left, right);
+  if (sign === null) return null;
+  switch (operator) {
+    case '<':
+      return sign < 0;
+    case '<=':
+      return sign <= 0;
+    case '>':
+      return sign > 0;
+    case '>=':
+      return sign >= 0;
+  }
+}
+
+function lookUp(path: ConditionPath, scope: Scope): Json | undefined {
+  if (BLOCKED_NAMES.has(path.head)) return undefined;
+  const value = scope.values.get(path.head);
+  return value === undefined ? undefined : descend(value, path.segments);
+}
+
+const NAME = /[\p{L}_][\p{L}\p{N}_-]*/uy;
+const MEMBER = /[\p{L}\p{N}_][\p{L}\p{N}_-]*/uy;
+const NUMBER = /-?\d+(?:\.\d+)?/y;
+const OPERATOR = /==|!=|<=|>=|<|>/y;
+const WORDS: ReadonlyMap<string, boolean | null> = new Map<string, boolean | null>([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+]);
+
+// One instance parses one text; recursion is bounded by CONDITION_MAX_DEPTH.
+class ConditionParser {
+  private at = 0;
+  private depth = 0;
+  private readonly paths: ConditionPath[] = [];
+
+  constructor(
+    private readonly source: string,
+    private readonly names: ReadonlySet<string>,
+    private readonly inTemplate: boolean,
+  ) {}
+
+  parse(): Condition {
+    if (this.source.length > CONDITION_MAX_LENGTH) {
+      this.fail(`condition has ${this.source.length} characters, the limit is ${CONDITION_MAX_LENGTH}`, 0);
+    }
+    const root = this.or();
+    this.space();
+    if (this.at < this.source.length) {
+      this.fail(`expected an operator or the end, found ${this.here()}`, this.at, this.hintHere());
+    }
+    return { source: this.source, root, paths: this.paths };
+  }
+
+  private or(): ConditionNode {
+    return this.chain('or', '||', () => this.and());
+  }
+
+  private and(): ConditionNode {
+    return this.chain('and', '&&', () => this.unary());
+  }
+
+  private chain(kind: 'and' | 'or', sign: string, next: () => ConditionNode): ConditionNode {
+    const first = next();
+    const operands = [first];
+    while (this.take(sign)) operands.push(next());
+    return operands.length === 1 ? first : { kind, operands };
+  }
+
+  private unary(): ConditionNode {
+    this.space();
+    if (this.source[this.at] === '!' && this.source[this.at + 1] !== '=') {
+      this.at++;
+      return this.nested(() => ({ kind: 'not', operand: this.unary() }));
+    }
+    return this.comparison();
+  }
+
+  private comparison(): ConditionNode {
+    const left = this.value();
+    this.space();
+    const operator = this.match(OPERATOR) as CompareOperator | null; // OPERATOR matches nothing else
+    return operator === null ? left : { kind: 'compare', operator, left, right: this.value() };
+  }
+
+  private value(): ConditionNode {
+    this.space();
+    const start = this.at;
+    const char = this.source[start];
+    if (char === undefined) this.fail('expected a value, found the end', start);
+    if (char === "'" || char === '"') return { kind: 'literal', value: this.text() };
+    if (this.take('(')) {
+      const inner = this.nested(() => this.or());
+      if (!this.take(')')) this.fail('expected ")"', this.at);
+      return inner;
+    }
+    if (this.source.startsWith('{{', start)) return this.braced();
+    if (this.inTemplate) {
+      const name = this.stepName();
+      if (name !== null) return this.path(start, name, this.source.length);
+    }
+    const number = this.match(NUMBER);
+    if (number !== null) return { kind: 'literal', value: Number(number) };
+    const word = this.head();
+    if (word === null) this.fail(`expected a value, found ${this.here()}`, start, this.hintHere());
+    const literal = WORDS.get(word);
+    if (literal !== undefined) return { kind: 'literal', value: literal };
+    return this.path(start, word, this.source.length);
+  }
+
+  private head(): string | null {
+    if (this.inTemplate && this.source[this.at] === '@') {
+      const start = this.at++;
+      return this.match(NAME) === null ? null : this.source.slice(start, this.at);
+    }
+    return this.match(NAME);
+  }
+
+  // In a template the whole head is inside `{{ }}`, so a step name may stand there bare or in brackets.
+  private stepName(): string | null {
+    const rest = this.source.slice(this.at);
+    const bracket = /^\[([^\]]+)\]/.exec(rest);
+    if (bracket !== null) {
+      this.at += bracket[0].length;
+      return bracket[1] ?? null;
+    }
+    let best: string | null = null;
+    for (const name of this.names) {
+      const after = rest.slice(name.length, name.length + 1);
+      if (name.length > (best?.length ?? 0) && rest.startsWith(name) && /^[\s.[)=!<>&|]?$/.test(after)) {
+        best = name;
+      }
+    }
+    if (best === null || !/[^\p{L}\p{N}_]/u.test(best)) return null;
+    this.at += best.length;
+    return best;
+  }
+
+  // `{{path}}`: the head may be a step name with spaces; the longest known name wins.
+  private braced(): ConditionNode {
+    const open = this.at;
+    const end = this.source.indexOf('}}', open + 2);
+    if (end < 0) this.fail('"{{" has no "}}"', open);
+    this.at = open + 2;
+    this.space();
+    const start = this.at;
+    const body = this.source.slice(start, end).trimEnd();
+    let head = longestName(body, this.names);
+    if (head !== null) {
+      this.at = start + head.length;
+    } else if (body.startsWith('[')) {
+      const close = body.indexOf(']');
+      if (close < 0) this.fail('"[" has no "]"', start);
+      head = body.slice(1, close);
+      this.at = start + close + 1;
+    } else {
+      const stop = body.search(/[.[]/);
+      const raw = stop < 0 ? body : body.slice(0, stop);
+      head = raw.trimEnd();
+      this.at = start + raw.length;
+    }
+    if (head === '') this.fail('"{{ }}" names no variable', open);
+    if (/["'{}()=<>!&|]/.test(head) && !this.names.has(head)) {
+      this.fail(`${JSON.stringify(head)} is not a name`, start, 'put operators outside of {{ }}');
+    }
+    const node = this.path(start, head, start + body.length);
+    this.at = end + 2;
+    return node;
+  }
+
+  private path(start: number, head: string, end: number): ConditionNode {
+    const segments: (string | number)[] = [];
+    while (this.at < end) {
+      if (this.source[this.at] === '.') {
+        this.at++;
+        const name = this.match(MEMBER);
+        if (name === null) this.fail('expected a name after "."', this.at);
+        segments.push(name);
+      } else if (this.source[this.at] === '[') {
+        segments.push(this.bracket());
+      } else if (end < this.source.length) {
+        this.fail(`expected "." or "[" in a path, found ${this.here()}`, this.at);
+      } else {
+        break;
+      }
+    }
+    const text = this.source.slice(start, this.at).trimEnd();
+    const path = { text, head, segments, offset: start };
+    this.paths.push(path);
+    return { kind: 'path', path };
+  }
+
+  private bracket(): string | number {
+    this.at++;
+    this.space();
+    const char = this.source[this.at];
+    const digits = /\d+/y;
+    const segment = char === "'" || char === '"' ? this.text() : this.match(digits);
+    if (segment === null) this.fail('expected an index or a quoted name after "["', this.at);
+    this.space();
+    if (!this.take(']')) this.fail('expected "]"', this.at);
+    return char === "'" || char === '"' ? segment : Number(segment);
+  }
+
+  private text(): string {
+    const start = this.at;
+    const quote = this.source[this.at++];
+    let out = '';
+    for (;;) {
+      const char = this.source[this.at++];
+      if (char === undefined) this.fail('text has no closing quote', start);
+      if (char === quote) return out;
+      if (char !== '\\') {
+        out += char;
+        continue;
+      }
+      const escaped = this.source[this.at++];
+      if (escaped === 'n') out += '\n';
+      else if (escaped === "'" || escaped === '"' || escaped === '\\') out += escaped;
+      else this.fail(`unknown escape "\\${escaped ?? ''}"`, this.at - 2, `use \\', \\", \\\\ or \\n`);
+    }
+  }
+
+  private nested(next: () => ConditionNode): ConditionNode {
+    if (++this.depth > CONDITION_MAX_DEPTH) {
+      this.fail(`condition is nested deeper than ${CONDITION_MAX_DEPTH}`, this.at);
+    }
+    const node = next();
+    this.depth--;
+    return node;
+  }
+
+  private take(sign: string): boolean {
+    this.space();
+    if (!this.source.startsWith(sign, this.at)) return false;
+    this.at += sign.length;
+    return true;
+  }
+
+  private match(pattern: RegExp): string | null {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.source)?.[0];
+    if (found === undefined) return null;
+    this.at += found.length;
+    return found;
+  }
+
+  private space(): void {
+    while (/\s/.test(this.source[this.at] ?? '')) this.at++;
+  }
+
+  private here(): string {
+    const rest = this.source.slice(this.at);
+    return rest === '' ? 'the end' : JSON.stringify(/^\S{1,20}/u.exec(rest)?.[0] ?? rest[0]);
+  }
+
+  private hintHere(): string | undefined {
+    const rest = this.source.slice(this.at);
+    if (/^=(?!=)/.test(rest)) return 'compare with ==';
+    if (/^&(?!&)/.test(rest)) return 'join with &&';
+    if (/^\|(?!\|)/.test(rest)) return 'join with ||';
+    if (/^(and|or|not)\b/i.test(rest)) return 'use &&, || and !';
+    return undefined;
+  }
+
+  private fail(message: string, offset: number, hint?: string): never {
+    throw new WritError('DOC_EXPRESSION', message, {
+      details: { offset },
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+/** The longest of `names` that `body` starts with and that ends where a name can end. */
+export function longestName(body: string, names: ReadonlySet<string>): string | null {
+  let best: string | null = null;
+  for (const name of names) {
+    if (name.length <= (best?.length ?? 0) || !body.startsWith(name)) continue;
+    if (/^\s*(?:$|[.[])/.test(body.slice(name.length))) best = name;
+  }
+  return best;
+}

@@ -1,0 +1,16 @@
+// The expression room: templates, conditions, paths, Choice rules. Pure.
+export { CHOICE_OPERATORS, type ChoiceRule, evaluateChoice, type OperandKind } from './choice.js';
+export {
+  type Condition,
+  type ConditionNode,
+  type ConditionPath,
+  type ConditionResult,
+  evaluateCondition,
+  parseCondition,
+} from './condition.js';
+export { BLOCKED_NAMES, FIXED_NAMES } from './names.js';
+export { nearest } from './nearest.js';
+export { parsePath, parseReferencePath, type Path, readPath, tryReadPath, writePath } from './path.js';
+export type { Scope } from './scope.js';
+export { checkTemplate, renderTemplate, renderValue, type TemplateProblem } from './template.js';
+export { timestampMs, timestampNs } from './timestamp.js';

@@ -1,0 +1,170 @@
+// What happens to a template's text before Handlebars parses it (agentos-dialect section 6): comparisons in heads of
+// #if and #unless are lifted out as parsed conditions, step names with blanks get brackets. Only the plan's own
+// names count here, never names that came with data, so data can't change what a template says.
+import { WritError } from '../errors.js';
+import { type Condition, longestName, parseTemplateCondition } from './condition.js';
+
+/** Deepest nesting of blocks, and of parentheses in one tag. */
+export const TEMPLATE_MAX_DEPTH = 32;
+/** Stands for a lifted condition in the text Handlebars sees; refused when a document writes it. */
+export const CONDITION_MARK = '@writ_condition_';
+
+export interface PreparedSource {
+  readonly text: string;
+  readonly conditions: readonly Condition[];
+  /** The document's own text between two offsets of `text`. */
+  original(start: number, end: number): string;
+}
+
+/** Throws DOC_TEMPLATE or DOC_EXPRESSION, `details.offset` from the start of the source. */
+export function prepareSource(source: string, names: ReadonlySet<string>): PreparedSource {
+  const conditions: Condition[] = [];
+  const edits: Edit[] = [];
+  const open: number[] = []; // per open block, the levels it adds: itself and its `else if`s
+  let depth = 0;
+  for (const tag of tags(source)) {
+    if (tag.body.includes(CONDITION_MARK)) {
+      throw templateError(`the name ${CONDITION_MARK}… is not for documents`, tag.start);
+    }
+    if (tag.body.startsWith('/')) {
+      depth -= open.pop() ?? 0;
+    } else if (/^[#^]\s*\S/.test(tag.body)) {
+      open.push(1);
+      depth++;
+    } else if (/^else\s+\S/.test(tag.body) && open.length > 0) {
+      open.push((open.pop() ?? 0) + 1);
+      depth++;
+    }
+    if (depth > TEMPLATE_MAX_DEPTH || tag.body.split('(').length > TEMPLATE_MAX_DEPTH) {
+      throw templateError(`template is nested deeper than ${TEMPLATE_MAX_DEPTH}`, tag.start);
+    }
+    const head = /^([#^]|else\s+)\s*(?:if|unless)(?:\s+|(?=\())/.exec(tag.body);
+    const headText = head === null ? '' : tag.body.slice(head[0].length);
+    if (head !== null && hasOperator(headText)) {
+      const at = tag.bodyAt + head[0].length;
+      edits.push({ at, length: headText.length, text: CONDITION_MARK + conditions.length });
+      conditions.push(conditionAt(headText, names, at));
+    } else {
+      const edit = bracketed(tag, names);
+      if (edit !== null) edits.push(edit);
+    }
+  }
+  return { ...apply(source, edits), conditions };
+}
+
+/** DOC_TEMPLATE with the place in the template. */
+export function templateError(message: string, offset: number, hint?: string): WritError {
+  return new WritError('DOC_TEMPLATE', message, {
+    details: { offset },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+interface Edit {
+  readonly at: number;
+  readonly length: number;
+  readonly text: string;
+}
+
+interface Tag {
+  readonly start: number;
+  /** Between the braces, without `~`, `&` and outer blanks. */
+  readonly body: string;
+  readonly bodyAt: number;
+}
+
+// Walks the mustaches as Handlebars' lexer does: `\{{` is text, comments are skipped.
+function* tags(source: string): Generator<Tag> {
+  let at = 0;
+  for (;;) {
+    const start = source.indexOf('{{', at);
+    if (start < 0) return;
+    if (source[start - 1] === '\\' && source[start - 2] !== '\\') {
+      at = start + 2;
+      continue;
+    }
+    if (source.startsWith('{{{{', start)) {
+      throw templateError('raw blocks {{{{ }}}} are not part of the template language', start);
+    }
+    const open = source.startsWith('{{{', start) ? 3 : 2;
+    const comment = /^~?!(--)?/.exec(source.slice(start + open, start + open + 4));
+    const close = tagEnd(source, start, comment?.[1]);
+    if (close < 0) throw templateError('"{{" has no "}}"', start);
+    at = close + open;
+    if (comment !== null) continue;
+    const inside = source.slice(start + open, close);
+    const lead = /^[~&\s]*/.exec(inside)?.[0].length ?? 0;
+    yield {
+      start,
+      body: inside.slice(lead).replace(/[~\s]+$/, ''),
+      bodyAt: start + open + lead,
+    };
+  }
+}
+
+// A text with `}}` in it ends the tag early; Handlebars, which reads the tag again, has the last word.
+function tagEnd(source: string, start: number, dashes: string | undefined): number {
+  if (dashes === undefined) return source.indexOf('}}', start);
+  const end = /--~?\}\}/g;
+  end.lastIndex = start + 2;
+  const found = end.exec(source);
+  return found === null ? -1 : found.index + found[0].length - 2;
+}
+
+/** Is there a comparison or logical operator outside of text? */
+function hasOperator(head: string): boolean {
+  const outside = head.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\]/g, '');
+  return /[=!<>]=|[<>]|&&|\|\||!/.test(outside);
+}
+
+function conditionAt(head: string, names: ReadonlySet<string>, at: number): Condition {
+  try {
+    return parseTemplateCondition(head, names);
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    const inner = error.details?.['offset'];
+    throw new WritError(error.code, `in the head ${JSON.stringify(head.slice(0, 80))}: ${error.message}`, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      details: { offset: at + (typeof inner === 'number' ? inner : 0) },
+    });
+  }
+}
+
+const PLAIN_NAME = /^[\p{L}_][\p{L}\p{N}_-]*$/u;
+const ARGUMENT_HEAD = /^(?:(?:[#^]|else\s+)\s*(?:if|unless|each|with)|json|lookup|default)\s+/;
+
+function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
+  const lead = ARGUMENT_HEAD.exec(tag.body)?.[0] ?? '';
+  const rest = tag.body.slice(lead.length);
+  let name = longestName(rest, names);
+  if (name === null && lead !== '') {
+    for (const known of names) {
+      if (known.length > (name?.length ?? 0) && rest.startsWith(known) && /^\s/.test(rest.slice(known.length))) {
+        name = known;
+      }
+    }
+  }
+  if (name === null || PLAIN_NAME.test(name)) return null;
+  return {
+    at: tag.bodyAt + lead.length,
+    length: name.length,
+    text: `[${name.replace(/[\\\]]/g, '\\$&')}]`,
+  };
+}
+
+function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'text' | 'original'> {
+  let text = '';
+  let at = 0;
+  const shifts: { readonly from: number; readonly by: number }[] = [];
+  for (const edit of edits) {
+    text += source.slice(at, edit.at) + edit.text;
+    at = edit.at + edit.length;
+    shifts.push({ from: text.length, by: at - text.length });
+  }
+  text += source.slice(at);
+  const back = (offset: number): number => {
+    const shift = shifts.findLast((candidate) => candidate.from <= offset);
+    return offset + (shift?.by ?? 0);
+  };
+  return { text, original: (start, end) => source.slice(back(start), back(end)) };
+}

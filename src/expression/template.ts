@@ -1,0 +1,299 @@
+// Templates of dialect 1: check at load, render once per attempt set. Values are data: they are printed, never
+// parsed as a template again. Deterministic, bounded, no prototype access; every name is looked up here.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { ConditionNode, ConditionPath } from './condition.js';
+import { evaluateNode } from './condition.js';
+import { BLOCKED_NAMES } from './names.js';
+import { nearest } from './nearest.js';
+import type { Scope } from './scope.js';
+import { callHelper, printed } from './template-helper.js';
+import {
+  parseTemplate,
+  type TemplateExpression,
+  type TemplateNode,
+  type TemplatePath,
+} from './template-tree.js';
+import { descend, isList, structured, truthy } from './value.js';
+
+/** Longest rendered text, in UTF-8 bytes. */
+export const RENDERED_MAX_BYTES = 1024 * 1024;
+/** Rounds of all `each` of one rendering together. */
+export const EACH_MAX_ROUNDS = 10_000;
+
+/** What is wrong with a template; the document's reader adds line and column. */
+export interface TemplateProblem {
+  readonly code: 'DOC_TEMPLATE' | 'DOC_EXPRESSION' | 'DOC_UNKNOWN_NAME';
+  readonly message: string;
+  readonly hint?: string;
+  /** 0-based place in the template, UTF-16 units, when it is known. */
+  readonly offset?: number;
+}
+
+/**
+ * What can be known at load: syntax, helpers, limits, and, when `closed` (no other name can exist), unknown names.
+ * `names` are the plan's names: fixed names, outputVars, step names and slugs, declared inputs. Never throws.
+ */
+export function checkTemplate(
+  source: string,
+  names: ReadonlySet<string>,
+  closed = false,
+): readonly TemplateProblem[] {
+  let tree: readonly TemplateNode[];
+  try {
+    tree = parseTemplate(source, names);
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    const offset = error.details?.['offset'];
+    return [
+      {
+        code: error.code === 'DOC_EXPRESSION' ? 'DOC_EXPRESSION' : 'DOC_TEMPLATE',
+        message: error.message,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(typeof offset === 'number' ? { offset } : {}),
+      },
+    ];
+  }
+  if (!closed) return [];
+  return [...headsOf(tree, 0, [])]
+    .filter((head, i, all) => !names.has(head) && all.indexOf(head) === i)
+    .map((head) => ({
+      code: 'DOC_UNKNOWN_NAME',
+      message: `template names ${JSON.stringify(head)}, which nothing in the workflow gives`,
+      hint: nearest(head, names) ?? 'declare it in inputs, or set it with an outputVar',
+    }));
+}
+
+/**
+ * The template's text with values from `scope`. Throws STEP_TEMPLATE_UNRESOLVED naming the path, or DOC_TEMPLATE
+ * above a limit.
+ */
+export function renderTemplate(source: string, scope: Scope): string {
+  return new Rendering(scope).text(parseTemplate(source, scope.known));
+}
+
+/**
+ * A copy of `value` with every string in it rendered; keys are kept. A string that is exactly one `{{path}}` gives
+ * the value itself with its type, and null when the name is known but has no value yet. Throws as renderTemplate.
+ */
+export function renderValue(value: Json, scope: Scope): Json {
+  if (typeof value === 'string') {
+    const tree = parseTemplate(value, scope.known);
+    const only = tree[0];
+    const rendering = new Rendering(scope);
+    if (tree.length === 1 && only?.kind === 'print' && only.value.kind === 'path') {
+      return rendering.typed(only.value.path, only.source);
+    }
+    return rendering.text(tree);
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((item) => renderValue(item, scope));
+  // fromEntries defines own properties, so a key `__proto__` stays a key.
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderValue(item, scope)]));
+}
+
+// What surrounds a place in the template: the current item of an `each` or `with`, and the frame around it.
+interface Frame {
+  readonly parent: Frame | null;
+  readonly value: Json;
+  readonly data: { readonly [name: string]: Json };
+  readonly named: ReadonlyMap<string, Json>;
+}
+
+// `print`: a name that can't be known is an error. `argument`: only a head that can't be known is.
+// `optional`: the first value of `default`, where nothing is.
+type Use = 'print' | 'argument' | 'optional';
+
+class Rendering {
+  private readonly pieces: string[] = [];
+  private bytes = 0;
+  private rounds = 0;
+  private missed = false;
+
+  constructor(private readonly scope: Scope) {}
+
+  text(tree: readonly TemplateNode[]): string {
+    this.render(tree, null);
+    return this.pieces.join('');
+  }
+
+  typed(path: TemplatePath, source: string): Json {
+    const value = this.lookup(path, null, 'print');
+    if (this.missed && this.scope.onMissing === 'keep') return source;
+    return value ?? null;
+  }
+
+  private render(tree: readonly TemplateNode[], frame: Frame | null): void {
+    for (const node of tree) {
+      switch (node.kind) {
+        case 'text':
+          this.write(node.text);
+          break;
+        case 'print': {
+          this.missed = false;
+          const value = this.evaluate(node.value, frame, 'print');
+          this.write(this.missed && this.scope.onMissing === 'keep' ? node.source : printed(value ?? null));
+          break;
+        }
+        case 'if': {
+          const test = truthy(this.evaluate(node.test, frame, 'argument') ?? null);
+          this.render(test !== node.negate ? node.then : node.otherwise, frame);
+          break;
+        }
+        case 'with': {
+          const value = this.evaluate(node.over, frame, 'argument') ?? null;
+          if (!truthy(value)) this.render(node.otherwise, frame);
+          else this.render(node.then, inner(frame, value, {}, node.names, [value]));
+          break;
+        }
+        case 'each':
+          this.each(node, frame);
+          break;
+      }
+    }
+  }
+
+  private each(node: Extract<TemplateNode, { kind: 'each' | 'with' }>, frame: Frame | null): void {
+    const over = structured(this.evaluate(node.over, frame, 'argument') ?? null);
+    const items: readonly (readonly [string | number, Json])[] = isList(over)
+      ? over.map((item, i) => [i, item] as const)
+      : typeof over === 'object' && over !== null
+        ? Object.entries(over)
+        : [];
+    if (items.length === 0) this.render(node.otherwise, frame);
+    items.forEach(([key, item], i) => {
+      if (++this.rounds > EACH_MAX_ROUNDS) {
+        throw new WritError('DOC_TEMPLATE', `#each goes beyond ${EACH_MAX_ROUNDS} rounds`, {
+          hint: 'pass fewer items to the step',
+        });
+      }
+      const data = { index: i, key, first: i === 0, last: i === items.length - 1 };
+      this.render(node.then, inner(frame, item, data, node.names, [item, key]));
+    });
+  }
+
+  private evaluate(node: TemplateExpression, frame: Frame | null, use: Use): Json | undefined {
+    switch (node.kind) {
+      case 'literal':
+        return node.value;
+      case 'path':
+        return this.lookup(node.path, frame, use);
+      case 'condition':
+        return evaluateNode(node.condition.root, (path) => this.variable(path, frame)).value;
+      case 'call': {
+        const values = node.arguments.map(
+          (argument, i) =>
+            this.evaluate(argument, frame, node.helper === 'default' && i === 0 ? 'optional' : 'argument') ?? null,
+        );
+        return callHelper(node.helper, values);
+      }
+    }
+  }
+
+  private variable(path: ConditionPath, frame: Frame | null): Json {
+    const data = path.head.startsWith('@');
+    const head = path.head === 'this' && frame !== null ? [] : [data ? path.head.slice(1) : path.head];
+    const parts = [...head, ...path.segments.map(String)];
+    return this.lookup({ text: path.text, data, up: 0, parts }, frame, 'argument') ?? null;
+  }
+
+  private lookup(path: TemplatePath, frame: Frame | null, use: Use): Json | undefined {
+    let at = frame;
+    for (let up = path.up; up > 0 && at !== null; up--) at = at.parent;
+    const [head = '', ...rest] = path.parts;
+    if (path.data) return at?.data[head];
+    if (path.up === 0) {
+      const named = nearestNamed(frame, head);
+      if (named !== undefined) return this.found(path, descend(named, rest), use);
+    }
+    if (at !== null) return this.found(path, descend(at.value, path.parts), use);
+    const value = BLOCKED_NAMES.has(head) ? undefined : this.scope.values.get(head);
+    if (value !== undefined) {
+      return this.found(path, value === null ? null : descend(value, rest), use);
+    }
+    if (this.scope.known.has(head)) return undefined;
+    return this.unresolved(path, use === 'argument' ? 'print' : use);
+  }
+
+  private found(path: TemplatePath, value: Json | undefined, use: Use): Json | undefined {
+    return value === undefined ? this.unresolved(path, use) : value;
+  }
+
+  private unresolved(path: TemplatePath, use: Use): undefined {
+    if (use !== 'print') return undefined;
+    this.missed = true;
+    if (this.scope.onMissing !== 'error') return undefined;
+    throw new WritError('STEP_TEMPLATE_UNRESOLVED', `template names ${path.text}, which has no value`, {
+      hint: `check the name, or write {{default ${path.text} "…"}}; inside #each, outer names need ../`,
+      details: { path: path.text },
+    });
+  }
+
+  private write(text: string): void {
+    this.bytes += new TextEncoder().encode(text).length;
+    if (this.bytes > RENDERED_MAX_BYTES) {
+      throw new WritError('DOC_TEMPLATE', `rendered text goes beyond ${RENDERED_MAX_BYTES} bytes`, {
+        hint: 'pass less data to the step',
+      });
+    }
+    this.pieces.push(text);
+  }
+}
+
+function inner(
+  parent: Frame | null,
+  value: Json,
+  data: Frame['data'],
+  names: readonly string[],
+  values: readonly Json[],
+): Frame {
+  return { parent, value, data, named: new Map(names.map((name, i) => [name, values[i] ?? null])) };
+}
+
+function nearestNamed(frame: Frame | null, head: string): Json | undefined {
+  for (let at = frame; at !== null; at = at.parent) {
+    const value = at.named.get(head);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+// Heads that will be looked up in the scope: those outside of each and with, and those that `../` leads out.
+function* headsOf(
+  tree: readonly TemplateNode[],
+  depth: number,
+  named: readonly string[],
+): Generator<string, void> {
+  for (const node of tree) {
+    if (node.kind === 'text') continue;
+    const value = node.kind === 'print' ? node.value : node.kind === 'if' ? node.test : node.over;
+    yield* headsIn(value, depth, named);
+    if (node.kind === 'print') continue;
+    const inside = node.kind === 'if' ? depth : depth + 1;
+    yield* headsOf(node.then, inside, node.kind === 'if' ? named : [...named, ...node.names]);
+    yield* headsOf(node.otherwise, depth, named);
+  }
+}
+
+function* headsIn(node: TemplateExpression, depth: number, named: readonly string[]): Generator<string, void> {
+  if (node.kind === 'call') for (const argument of node.arguments) yield* headsIn(argument, depth, named);
+  if (node.kind === 'condition') yield* conditionHeads(node.condition.root, depth, named);
+  if (node.kind !== 'path' || node.path.data || node.path.up !== depth) return;
+  const head = node.path.parts[0];
+  if (head !== undefined && !(node.path.up === 0 && named.includes(head))) yield head;
+}
+
+function* conditionHeads(node: ConditionNode, depth: number, named: readonly string[]): Generator<string, void> {
+  if (depth > 0) return;
+  if (node.kind === 'path' && !node.path.head.startsWith('@') && !named.includes(node.path.head)) {
+    yield node.path.head;
+  }
+  if (node.kind === 'not') yield* conditionHeads(node.operand, depth, named);
+  if (node.kind === 'and' || node.kind === 'or') {
+    for (const operand of node.operands) yield* conditionHeads(operand, depth, named);
+  }
+  if (node.kind === 'compare') {
+    yield* conditionHeads(node.left, depth, named);
+    yield* conditionHeads(node.right, depth, named);
+  }
+}

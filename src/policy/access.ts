@@ -1,0 +1,103 @@
+// One question, one answer, with the rule that gave it and the chain of roles that leads to it. Everything that
+// isn't a clear allow is a deny: a malformed question, an unknown domain, an error.
+import type { ErrorCode } from '../errors.js';
+import { isAction, resourceProblem } from './action.js';
+import { fnMatch } from './glob.js';
+import type { PolicySnapshot } from './snapshot.js';
+import { isDomain, isPrincipal, isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
+
+export interface AccessQuestion {
+  /** `user:`, `agent:` or `service:`; never a role. */
+  readonly subject: string;
+  readonly domain: string;
+  readonly action: string;
+  readonly resource: string;
+}
+
+export interface AccessAnswer {
+  readonly allowed: boolean;
+  readonly effect: 'allow' | 'deny' | 'none';
+  readonly ruleId: string | null;
+  /** null when allowed. */
+  readonly code: Extract<ErrorCode, `POLICY_${string}`> | null;
+  /** One sentence for people. */
+  readonly message: string;
+  /** What would change the answer; null when allowed. Never applied by itself. */
+  readonly hint: string | null;
+  /** Subject, roles, the rule's subject; empty when no rule applied. */
+  readonly rolePath: readonly string[];
+}
+
+/** Asks RBAC one question (`workflow.run`, `run.cancel`, `approval.decide`, …). Never throws. */
+export function checkAccess(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
+  try {
+    const problem = questionProblem(snapshot, question);
+    return problem === null ? judged(snapshot, question) : refused('POLICY_REQUEST_INVALID', problem);
+  } catch (error) {
+    return refused('POLICY_ERROR', `policy could not decide: ${words(error)}`);
+  }
+}
+
+/** Why a question can't be asked, or null. Also keeps unknown domains away from Casbin, which remembers each. */
+function questionProblem(snapshot: PolicySnapshot, question: AccessQuestion): string | null {
+  const { subject, domain, action, resource } = question;
+  if (!isPrincipal(subject)) return `subject ${quoted(subject)} is not user:NAME, agent:NAME or service:NAME`;
+  if (!isDomain(domain)) return `domain ${quoted(domain)} is no tenant id`;
+  if (!snapshot.domains.has(domain)) return `domain ${quoted(domain)} is not in roles/*.yaml`;
+  if (!isAction(action)) return `action ${quoted(action)} is unknown`;
+  if (typeof resource !== 'string' || resource === '' || !isVisible(resource)) {
+    return `resource ${quoted(resource)} is not a visible, non-empty string`;
+  }
+  if (resource.length > MAX_TEXT_LENGTH) return `resource has ${resource.length} characters`;
+  return resourceProblem(action, resource);
+}
+
+function judged(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
+  const { subject, domain, action, resource } = question;
+  const { allowed, ruleId } = snapshot.judge(subject, domain, action, resource);
+  const asked = `${subject} ${action} ${resource} in ${domain}`;
+  const rule = ruleId === null ? null : snapshot.ruleById(ruleId);
+  if (rule === null) {
+    if (allowed) throw new Error('casbin allowed without a rule');
+    const hint = howToAllow(snapshot, question);
+    return { ...refused('POLICY_NO_MATCH', `no rule allows ${asked}`), hint };
+  }
+  const rolePath = snapshot.rolePath(subject, rule.subject, domain) ?? [];
+  const where = `rule ${rule.id} (${rule.file}:${rule.line})`;
+  const because = rule.reason === null ? '' : `: ${rule.reason}`;
+  if (allowed) {
+    return {
+      ...{ allowed, effect: 'allow', ruleId: rule.id, code: null, hint: null, rolePath },
+      message: `${where} allows ${asked}${because}`,
+    };
+  }
+  return {
+    ...{ allowed, effect: 'deny', ruleId: rule.id, code: 'POLICY_DENY_RULE', rolePath },
+    message: `${where} denies ${asked}${because}`,
+    hint: `a deny is final; change ${where} if it should not apply`,
+  };
+}
+
+/** The smallest change that would allow it: a role that may, or a rule to write. */
+function howToAllow(snapshot: PolicySnapshot, { subject, domain, action, resource }: AccessQuestion): string {
+  const rule = snapshot.rules.find(
+    (candidate) =>
+      candidate.effect === 'allow' &&
+      candidate.subject.startsWith('role:') &&
+      (candidate.domain === '*' || candidate.domain === domain) &&
+      (candidate.action === '*' || candidate.action === action) &&
+      fnMatch(resource, candidate.resource),
+  );
+  return rule === undefined
+    ? `no role may ${action} ${resource}; add a rule to rbac/*.yaml`
+    : `add ${subject} to ${rule.subject} in roles of domain ${domain} (rule ${rule.id})`;
+}
+
+function refused(code: Extract<ErrorCode, `POLICY_${string}`>, message: string): AccessAnswer {
+  const hint = code === 'POLICY_ERROR' ? 'nothing runs until policy can decide' : 'ask with known, well-formed names';
+  return { allowed: false, effect: 'none', ruleId: null, code, message, hint, rolePath: [] };
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown error';
+}

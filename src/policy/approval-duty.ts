@@ -1,0 +1,166 @@
+// Which approval an act needs: the join of what the step asks for and of every ceiling rule that matches.
+// A duty is raised, never lowered: each demand is met by the result, and adding a demand only tightens it.
+import type { ApprovalRule, Ceiling } from './ceiling.js';
+import { least, strictestMode } from './ceiling.js';
+import { compareText } from './diagnostic.js';
+import type { Facts } from './facts.js';
+import { packageNames } from './facts.js';
+import { fnMatch } from './glob.js';
+import { hostMatches } from './host.js';
+import type { ApprovalMode } from './shape.js';
+
+/** Applied once, after composing, when nobody names an expiry (approvals section 6). */
+export const DEFAULT_EXPIRES_SECONDS = 3600;
+/** No approval waits longer. */
+export const MAX_EXPIRES_SECONDS = 30 * 86_400;
+
+/** What a step's document asks for; fields nobody wrote are null, [] or false. */
+export interface ApprovalAsk {
+  readonly mode: ApprovalMode;
+  readonly approverRoles: readonly string[];
+  readonly quorum: number | null;
+  readonly expiresSeconds: number | null;
+  readonly reasonRequired: boolean;
+  readonly separationOfDuties: boolean | null;
+}
+
+/** One source's demand, with where it comes from in words. */
+export interface ApprovalDemand {
+  readonly by: string;
+  readonly mode: ApprovalMode;
+  /** Alternatives; empty = anyone whom RBAC lets decide. */
+  readonly approverRoles: readonly string[];
+  readonly quorum: number;
+  readonly separationOfDuties: boolean;
+  readonly expiresSeconds: number | null;
+  readonly reasonRequired: boolean;
+}
+
+/** `role` is one role, or alternatives joined by `|` (see `fillsRole`); all factors are needed. */
+export interface QuorumFactor {
+  readonly role: string;
+  readonly n: number;
+}
+
+export interface EffectiveApproval {
+  readonly mode: Exclude<ApprovalMode, 'none'>;
+  /** Sorted by role; one person fills one factor only. */
+  readonly quorum: readonly QuorumFactor[];
+  readonly separationOfDuties: boolean;
+  readonly expiresSeconds: number;
+  readonly reasonRequired: boolean;
+}
+
+/** Whether somebody who holds `roles` may fill a factor; `role:any` is everybody RBAC lets decide. */
+export function fillsRole(roles: ReadonlySet<string>, factorRole: string): boolean {
+  return factorRole.split('|').some((role) => role === ANY || roles.has(role));
+}
+
+/** The rules of a ceiling that match these facts. Keys of a `match` are ANDed, the values in a list ORed. */
+export function matchingRules(ceiling: Ceiling, facts: Facts): readonly ApprovalRule[] {
+  return ceiling.approval.rules.filter(({ match }) => matches(match, facts));
+}
+
+/** What one ceiling demands for these facts; `label` names it, e.g. `ceiling org-default (org)`. */
+export function demandsOf(ceiling: Ceiling, label: string, facts: Facts): readonly ApprovalDemand[] {
+  const demands: ApprovalDemand[] = matchingRules(ceiling, facts).map((rule) => ({
+    by: `${label}: ${describe(rule)}`,
+    mode: rule.minimum,
+    approverRoles: rule.approverRoles,
+    quorum: rule.quorum,
+    separationOfDuties: rule.separationOfDuties,
+    expiresSeconds: rule.expiresSeconds,
+    reasonRequired: rule.reasonRequired,
+  }));
+  const minimum = ceiling.approval.minimum;
+  if (minimum !== 'none') demands.push(plainDemand(`${label}: minimum ${minimum}`, minimum));
+  return demands;
+}
+
+/** The step's own demand; null when it says nothing. A step may always ask for more. */
+export function demandOfStep(ask: ApprovalAsk | null): ApprovalDemand | null {
+  if (ask === null) return null;
+  const plain = plainDemand(`step asks for ${ask.mode}`, ask.mode);
+  return {
+    ...plain,
+    approverRoles: ask.approverRoles,
+    quorum: Math.max(ask.quorum ?? 1, plain.quorum),
+    separationOfDuties: plain.separationOfDuties || ask.separationOfDuties === true,
+    expiresSeconds: ask.expiresSeconds,
+    reasonRequired: ask.reasonRequired,
+  };
+}
+
+/** The join; null when no demand asks for approval. */
+export function joinDemands(demands: readonly ApprovalDemand[]): EffectiveApproval | null {
+  const mode = demands.map((demand) => demand.mode).reduce(strictestMode, 'none');
+  if (mode === 'none') return null;
+  const expires = demands.map((demand) => demand.expiresSeconds).reduce(least, null);
+  return {
+    mode,
+    quorum: joinQuorum(demands),
+    separationOfDuties: demands.some((demand) => demand.separationOfDuties),
+    expiresSeconds: Math.min(expires ?? DEFAULT_EXPIRES_SECONDS, MAX_EXPIRES_SECONDS),
+    reasonRequired: demands.some((demand) => demand.reasonRequired),
+  };
+}
+
+/**
+ * Demands that name roles become factors, the larger n per set of alternatives. A demand that names none wants so
+ * many people in all, whoever they are: those the named factors don't bring are added as `role:any`.
+ */
+function joinQuorum(demands: readonly ApprovalDemand[]): readonly QuorumFactor[] {
+  const named = new Map<string, number>();
+  let people = 1;
+  for (const { approverRoles, quorum } of demands) {
+    const alternatives = [...new Set(approverRoles)].toSorted(compareText);
+    if (alternatives.length === 0 || alternatives.includes(ANY)) {
+      people = Math.max(people, quorum);
+    } else {
+      const role = alternatives.join('|');
+      named.set(role, Math.max(named.get(role) ?? 1, quorum));
+    }
+  }
+  const factors = [...named].map(([role, n]) => ({ role, n }));
+  const missing = people - factors.reduce((sum, { n }) => sum + n, 0);
+  if (missing > 0) factors.push({ role: ANY, n: missing });
+  return factors.toSorted((a, b) => compareText(a.role, b.role));
+}
+
+const ANY = 'role:any';
+
+function plainDemand(by: string, mode: ApprovalMode): ApprovalDemand {
+  const twoPerson = mode === 'two-person';
+  return {
+    by,
+    mode,
+    approverRoles: [],
+    quorum: twoPerson ? 2 : 1,
+    separationOfDuties: twoPerson,
+    expiresSeconds: null,
+    reasonRequired: false,
+  };
+}
+
+function matches(match: ApprovalRule['match'], facts: Facts): boolean {
+  const glob = (patterns: readonly string[] | undefined, values: readonly string[]) =>
+    patterns === undefined || patterns.some((pattern) => values.some((value) => fnMatch(value, pattern)));
+  return (
+    glob(match.functions, [facts.functionId]) &&
+    glob(match.agents, packageNames(facts)) &&
+    glob(match.credentials, facts.credentials) &&
+    (match.network === undefined ||
+      match.network.some((pattern) => facts.network.some((host) => hostMatches(host, pattern)))) &&
+    // Unknown labels might be any label: the rule holds.
+    (match.labels === undefined ||
+      facts.labels === null ||
+      match.labels.some((label) => facts.labels?.includes(label))) &&
+    (match.sandbox === undefined || (facts.sandbox !== null && match.sandbox.includes(facts.sandbox)))
+  );
+}
+
+function describe(rule: ApprovalRule): string {
+  const keys = Object.entries(rule.match).map(([key, values]) => `${key} ${values.join(' or ')}`);
+  const roles = rule.approverRoles.length === 0 ? '' : ` by ${rule.approverRoles.join(' or ')}`;
+  return `${keys.length === 0 ? 'every step' : keys.join(' and ')} needs ${rule.minimum} approval${roles}`;
+}

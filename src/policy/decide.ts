@@ -1,0 +1,288 @@
+// May this act happen? RBAC for the initiator, RBAC for the agent, every ceiling layer, then the approval duty.
+// All must say yes and ceilings never grant. Pure: time is a value of the request. Fail closed: any error, and
+// anything not understood, is a deny with a code. The record holds every layer, not only the first that refused.
+import type { ErrorCode } from '../errors.js';
+import type { Hex } from '../json.js';
+import { checkAccess } from './access.js';
+import type { AccessAnswer } from './access.js';
+import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
+import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
+import { APPROVAL_MODES, composeCeilings, LAYERS, NO_CEILING } from './ceiling.js';
+import type { CeilingLayer, LayerName, LimitSet } from './ceiling.js';
+import type { CeilingRequest, Facts } from './facts.js';
+import { requestProblem } from './facts.js';
+import { boundViolations, effectiveLimits } from './permits.js';
+import type { Violation } from './permits.js';
+import { eligibleApprovers, isReachable } from './quorum.js';
+import type { PolicySnapshot } from './snapshot.js';
+import { isPrincipal, isRole, quoted } from './text.js';
+
+export interface DecisionRequest {
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  readonly initiator: string;
+  /** The agent or service that acts for the initiator; null = the step has none, RBAC is asked once. */
+  readonly agent: string | null;
+  readonly domain: string;
+  readonly action: string;
+  readonly resource: string;
+  /** Layers beyond the snapshot's own: workflow, agent, parent, step. `spec: null` records an absent one. */
+  readonly layers: readonly CeilingLayer[];
+  readonly facts: Facts;
+  /** What the step asks for; null = it says nothing. */
+  readonly approval: ApprovalAsk | null;
+}
+
+export type DecisionCode = Extract<
+  ErrorCode,
+  `POLICY_${string}` | `CEILING_${string}` | 'APPROVAL_QUORUM_UNREACHABLE'
+>;
+
+export interface RbacRecord {
+  readonly subject: string;
+  readonly ruleId: string | null;
+  readonly effect: 'allow' | 'deny' | 'none';
+  readonly rolePath: readonly string[];
+}
+
+/** One row per layer, one per violated field where a layer refuses. `hash: null` = the layer is absent. */
+export interface CeilingRecord {
+  readonly layer: LayerName;
+  readonly name: string;
+  readonly hash: Hex | null;
+  readonly ok: boolean;
+  readonly field?: string;
+  readonly limit?: string;
+  readonly requested?: string;
+}
+
+export interface Decision {
+  readonly verdict: 'allow' | 'deny' | 'needs_approval';
+  /** Set when and only when the verdict is deny. */
+  readonly code: DecisionCode | null;
+  /** One sentence; a denial names at least one rule, or a layer and its field. */
+  readonly message: string;
+  readonly hint: string | null;
+  /** Initiator first, then the agent. */
+  readonly rbac: readonly RbacRecord[];
+  readonly ceiling: readonly CeilingRecord[];
+  readonly effective: {
+    /** null = no approval is needed. Set also where something else denies. */
+    readonly approval: EffectiveApproval | null;
+    /** Maximum per limit; an absent name is bounded by the driver's default only. */
+    readonly limits: LimitSet;
+    /** Limits that a clamping layer lowered below what the step asked. */
+    readonly narrowed: readonly string[];
+  };
+  /** Which layer and rule, or the step, asked for the approval, for people. */
+  readonly demandedBy: readonly string[];
+  readonly policyHash: Hex;
+  /** Hash of the meet of all layers. */
+  readonly ceilingHash: Hex;
+  readonly modelHash: Hex;
+}
+
+/** Decides one act. Never throws; an error in policy code is a deny with POLICY_ERROR. */
+export function decide(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
+  try {
+    const problem = problemOf(request);
+    return problem === null
+      ? decideValid(snapshot, request)
+      : denied(snapshot, 'POLICY_REQUEST_INVALID', problem, 'ask with known, well-formed names');
+  } catch (error) {
+    const words = error instanceof Error ? error.message : 'unknown error';
+    const hint = 'nothing runs until policy can decide';
+    return denied(snapshot, 'POLICY_ERROR', `policy could not decide: ${words}`, hint);
+  }
+}
+
+function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
+  const { domain, action, resource, facts } = request;
+  const subjects = request.agent === null ? [request.initiator] : [request.initiator, request.agent];
+  const answers = subjects.map((subject) => ({
+    subject,
+    answer: checkAccess(snapshot, { subject, domain, action, resource }),
+  }));
+
+  const layers = allLayers(snapshot, request);
+  const composed = composeCeilings(layers);
+  const judged = layers.map((layer) => judgeLayer(snapshot, layer, request));
+  const { limits, narrowed } = effectiveLimits(composed, facts.limits);
+
+  const demands = allDemands(layers, request);
+  const approval = joinDemands(demands);
+  const unreachable = approval !== null && !reachable(snapshot, request, approval, subjects);
+
+  const refusal =
+    firstRefusal(answers) ??
+    firstViolation(judged) ??
+    (unreachable ? quorumRefusal(request, approval.quorum) : null);
+  const verdict = refusal !== null ? 'deny' : approval !== null ? 'needs_approval' : 'allow';
+  const demandedBy = 
+    approval === null ? [] : demands.filter(({ mode }) => mode !== 'none').map((demand) => demand.by);
+  return {
+    verdict,
+    code: refusal?.code ?? null,
+    message:
+      refusal?.message ??
+      (approval === null
+        ? answers.map(({ answer }) => answer.message).join('; ')
+        : `needs ${approval.mode} approval: ${demandedBy.join('; ')}`),
+    hint: refusal?.hint ?? null,
+    rbac: answers.map(({ subject, answer: { ruleId, effect, rolePath } }) => ({
+      subject,
+      ruleId,
+      effect,
+      rolePath,
+    })),
+    ceiling: judged.flatMap(({ records }) => records),
+    effective: { approval, limits, narrowed },
+    demandedBy,
+    policyHash: snapshot.policyHash,
+    ceilingHash: snapshot.ceilingHash(composed),
+    modelHash: snapshot.modelHash,
+  };
+}
+
+// --- layers ---------------------------------------------------------------------------------------------------------
+
+/** The snapshot's own layers that hold for the domain, absent ones recorded, then the caller's, in layer order. */
+function allLayers(snapshot: PolicySnapshot, request: DecisionRequest): readonly CeilingLayer[] {
+  const own = (['org', 'environment', 'tenant'] as const).flatMap((layer): CeilingLayer[] => {
+    const loaded = snapshot.ceilings.filter(
+      (ceiling) => ceiling.layer === layer && (layer !== 'tenant' || ceiling.name === request.domain),
+    );
+    return loaded.length > 0 ? loaded : [{ layer, name: '', spec: null }];
+  });
+  return [...own, ...request.layers].toSorted((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer));
+}
+
+interface JudgedLayer {
+  readonly label: string;
+  readonly records: readonly CeilingRecord[];
+  readonly violations: readonly Violation[];
+}
+
+function judgeLayer(snapshot: PolicySnapshot, layer: CeilingLayer, request: DecisionRequest): JudgedLayer {
+  const label = labelOf(layer);
+  const head = { layer: layer.layer, name: layer.name };
+  if (layer.spec === null) return { label, records: [{ ...head, hash: null, ok: true }], violations: [] };
+  const hash = snapshot.ceilingHash(layer.spec);
+  // Checked by problemOf: the action is one of the closed list.
+  const violations = boundViolations(layer.spec, request as Omit<CeilingRequest, 'approval'>);
+  const records =
+    violations.length === 0
+      ? [{ ...head, hash, ok: true }]
+      : violations.map(({ field, limit, requested }) => ({
+          ...head,
+          hash,
+          ok: false,
+          field,
+          limit,
+          requested,
+        }));
+  return { label, records, violations };
+}
+
+function labelOf(layer: CeilingLayer): string {
+  return `ceiling ${layer.name} (${layer.layer})`;
+}
+
+// --- approval -------------------------------------------------------------------------------------------------------
+
+function allDemands(layers: readonly CeilingLayer[], request: DecisionRequest): readonly ApprovalDemand[] {
+  const step = demandOfStep(request.approval);
+  return [
+    ...layers.flatMap((layer) =>
+      layer.spec === null ? [] : demandsOf(layer.spec, labelOf(layer), request.facts),
+    ),
+    ...(step === null ? [] : [step]),
+  ];
+}
+
+function reachable(
+  snapshot: PolicySnapshot,
+  { domain, facts }: DecisionRequest,
+  approval: EffectiveApproval,
+  involved: readonly string[],
+): boolean {
+  const { separationOfDuties, quorum } = approval;
+  const question = { domain, functionId: facts.functionId, separationOfDuties, involved };
+  return isReachable(snapshot, domain, quorum, eligibleApprovers(snapshot, question));
+}
+
+// --- refusals -------------------------------------------------------------------------------------------------------
+
+interface Refusal {
+  readonly code: DecisionCode;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+function firstRefusal(answers: readonly { readonly answer: AccessAnswer }[]): Refusal | null {
+  const refused = answers.find(({ answer }) => !answer.allowed)?.answer;
+  if (refused === undefined) return null;
+  return { code: refused.code ?? 'POLICY_ERROR', message: refused.message, hint: refused.hint };
+}
+
+function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
+  const layer = judged.find(({ violations }) => violations.length > 0);
+  const first = layer?.violations[0];
+  if (layer === undefined || first === undefined) return null;
+  return {
+    code: first.code,
+    message: `${layer.label}: ${first.field} is ${first.limit}, the request asks for ${first.requested}`,
+    hint: `stay under ${first.field}, or have the owner of the ceiling raise it`,
+  };
+}
+
+function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quorum']): Refusal {
+  const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
+  return {
+    code: 'APPROVAL_QUORUM_UNREACHABLE',
+    message:
+      `approval of ${request.facts.functionId} needs ${needed}, ` +
+      `which the eligible people in ${request.domain} can't reach`,
+    hint: 'add people to approvers.yaml and the role, or give the role approval.decide in rbac/*.yaml',
+  };
+}
+
+function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, hint: string): Decision {
+  return {
+    ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [] },
+    effective: { approval: null, limits: {}, narrowed: [] },
+    policyHash: snapshot.policyHash,
+    // Known since the snapshot was built: computing it can't fail here.
+    ceilingHash: snapshot.ceilingHash(NO_CEILING),
+    modelHash: snapshot.modelHash,
+  };
+}
+
+// --- request --------------------------------------------------------------------------------------------------------
+
+/** Why the request can't be judged, or null. */
+function problemOf(request: DecisionRequest): string | null {
+  const { nowMs, initiator, agent, approval, facts } = request;
+  if (!Number.isSafeInteger(nowMs) || nowMs < 0) return `nowMs ${quoted(nowMs)} is no time`;
+  if (!isPrincipal(initiator)) return `initiator ${quoted(initiator)} is not user:NAME, agent:NAME or service:NAME`;
+  if (agent !== null && (!isPrincipal(agent) || agent.startsWith('user:'))) {
+    return `agent ${quoted(agent)} is not agent:NAME or service:NAME`;
+  }
+  const layer = request.layers.find((candidate) => !(LAYERS as readonly string[]).includes(candidate.layer));
+  if (layer !== undefined) return `ceiling layer ${quoted(layer.layer)} is unknown`;
+  return (approval === null ? null : askProblem(approval)) ?? requestProblem(request.action, request.resource, facts);
+}
+
+function askProblem(ask: ApprovalAsk): string | null {
+  if (!APPROVAL_MODES.includes(ask.mode)) return `approval mode ${quoted(ask.mode)} is unknown`;
+  const role = ask.approverRoles.find((candidate) => !isRole(candidate));
+  if (role !== undefined) return `approver role ${quoted(role)} is not role:NAME`;
+  const whole = (value: number | null, maximum: number) =>
+    value === null || (Number.isSafeInteger(value) && value >= 1 && value <= maximum);
+  if (!whole(ask.quorum, MAX_QUORUM)) return `quorum ${quoted(ask.quorum)} is not 1 to ${MAX_QUORUM}`;
+  return whole(ask.expiresSeconds, MAX_EXPIRES_SECONDS)
+    ? null
+    : `expiresSeconds ${quoted(ask.expiresSeconds)} is not 1 to ${MAX_EXPIRES_SECONDS}`;
+}
+
+const MAX_QUORUM = 20;

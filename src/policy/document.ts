@@ -1,0 +1,172 @@
+// Strict YAML: YAML 1.2 core schema, one document, no anchors, aliases, tags, directives or duplicate keys, plain
+// decimal numbers, visible text. The text is attacker-controlled in the sense that a mistake in it must never
+// widen anything: whatever is not understood is a problem, nothing is skipped.
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Node, Scalar } from 'yaml';
+import type { Json } from '../json.js';
+import type { Place, Problems } from './diagnostic.js';
+import { isVisible, MAX_TEXT_LENGTH } from './text.js';
+
+/** Longest file, in characters; the directory reader bounds bytes as well. */
+export const MAX_FILE_LENGTH = 1024 * 1024;
+const MAX_DEPTH = 32;
+const START: Place = { line: 1, column: 1 };
+
+/** A parsed file with the place of each value. Paths are JSON pointers (RFC 6901), '' is the whole document. */
+export interface SourceDocument {
+  readonly file: string;
+  readonly value: Json;
+  /** Place of the value at `pointer`, of its nearest ancestor when it is absent. */
+  place(pointer: string): Place;
+  /** Place of the key that introduces `pointer`. */
+  keyPlace(pointer: string): Place;
+}
+
+/** Reads one file; null when a problem was added. Never throws for what the text holds. */
+export function readDocument(file: string, text: string, problems: Problems): SourceDocument | null {
+  if (text.length > MAX_FILE_LENGTH) {
+    problems.add(file, START, `file has ${text.length} characters, at most ${MAX_FILE_LENGTH} are allowed`);
+    return null;
+  }
+  try {
+    return new Reader(file, text, problems).read();
+  } catch (error) {
+    // Only the parser's own limits come here, such as nesting deeper than its stack.
+    problems.add(file, START, `can't be read as YAML: ${error instanceof Error ? error.message : 'unknown'}`);
+    return null;
+  }
+}
+
+/** One segment of a JSON pointer. */
+export function pointerSegment(key: string | number): string {
+  return `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+class Reader {
+  readonly #lines = new LineCounter();
+  readonly #places = new Map<string, Place>();
+  readonly #keys = new Map<string, Place>();
+  #failed = false;
+
+  constructor(
+    readonly file: string,
+    readonly text: string,
+    readonly problems: Problems,
+  ) {}
+
+  read(): SourceDocument | null {
+    const document = parseDocument(this.text, {
+      version: '1.2',
+      schema: 'core',
+      strict: true,
+      stringKeys: true,
+      uniqueKeys: true,
+      merge: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+      lineCounter: this.#lines,
+    });
+    for (const finding of [...document.errors, ...document.warnings]) {
+      this.#refuse(finding.pos[0], finding.message);
+    }
+    const directives = document.directives;
+    if (directives.yaml.explicit === true || Object.keys(directives.tags).some((tag) => tag !== '!!')) {
+      this.#refuse(0, 'YAML directives are not allowed');
+    }
+    const contents = document.contents;
+    if (contents === null) {
+      if (!this.#failed) this.#refuse(0, 'file is empty');
+      return null;
+    }
+    const value = this.#json(contents, '', 0);
+    if (this.#failed) return null;
+    const place = (pointer: string): Place => nearest(this.#places, pointer);
+    return {
+      file: this.file,
+      value,
+      place,
+      keyPlace: (pointer) => this.#keys.get(pointer) ?? place(pointer),
+    };
+  }
+
+  #json(node: Node, pointer: string, depth: number): Json {
+    const offset = node.range?.[0] ?? 0;
+    this.#places.set(pointer, this.#at(offset));
+    if (depth > MAX_DEPTH) return this.#refuse(offset, `nested deeper than ${MAX_DEPTH}`);
+    if (isAlias(node)) return this.#refuse(offset, 'aliases are not allowed', 'write the value out');
+    const { anchor, tag } = node as { anchor?: string; tag?: string };
+    if (anchor !== undefined) return this.#refuse(offset, 'anchors are not allowed', 'write the value out');
+    if (tag !== undefined) return this.#refuse(offset, `tag ${tag} is not allowed`);
+    if (isScalar(node)) return this.#scalar(node, offset);
+    if (isSeq(node)) {
+      return node.items.map((item, index) =>
+        this.#json(item as Node, pointer + pointerSegment(index), depth + 1),
+      );
+    }
+    if (!isMap(node)) return this.#refuse(offset, 'is neither a value, a list nor a mapping');
+    const object: Record<string, Json> = {};
+    for (const pair of node.items) {
+      const key = pair.key;
+      const keyOffset = isScalar(key) ? (key.range?.[0] ?? offset) : offset;
+      if (!isScalar(key) || typeof key.value !== 'string' || key.anchor !== undefined || key.tag !== undefined) {
+        this.#refuse(keyOffset, 'keys must be plain strings');
+        continue;
+      }
+      if (this.#textProblem(key.value, keyOffset)) continue;
+      if (key.value === '__proto__') {
+        this.#refuse(keyOffset, 'unknown field "__proto__"');
+        continue;
+      }
+      const child = pointer + pointerSegment(key.value);
+      this.#keys.set(child, this.#at(keyOffset));
+      if (pair.value === null) {
+        this.#refuse(keyOffset, `"${key.value}" has no value`, 'leave the field out instead');
+        continue;
+      }
+      object[key.value] = this.#json(pair.value as Node, child, depth + 1);
+    }
+    return object;
+  }
+
+  #scalar(node: Scalar, offset: number): Json {
+    const value: unknown = node.value;
+    if (typeof value === 'string') return this.#textProblem(value, offset) ? null : value;
+    if (typeof value === 'boolean') return value;
+    if (typeof value === 'number' && /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(node.source ?? '')) return value;
+    if (value === null) {
+      return this.#refuse(offset, 'null is not allowed', 'leave the field out instead');
+    }
+    return this.#refuse(offset, `number ${node.source ?? ''} is not written as a plain decimal`);
+  }
+
+  #textProblem(text: string, offset: number): boolean {
+    if (!isVisible(text)) {
+      this.#refuse(offset, 'text holds a control or invisible character');
+      return true;
+    }
+    if (text.length > MAX_TEXT_LENGTH) {
+      this.#refuse(offset, `text has ${text.length} characters, at most ${MAX_TEXT_LENGTH} are allowed`);
+      return true;
+    }
+    return false;
+  }
+
+  #refuse(offset: number, message: string, hint?: string): null {
+    this.#failed = true;
+    this.problems.add(this.file, this.#at(offset), message, hint);
+    return null;
+  }
+
+  #at(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return line < 1 ? START : { line, column: col };
+  }
+}
+
+function nearest(places: ReadonlyMap<string, Place>, pointer: string): Place {
+  for (let path = pointer; ; path = path.slice(0, path.lastIndexOf('/'))) {
+    const place = places.get(path);
+    if (place !== undefined) return place;
+    if (path === '') return START;
+  }
+}

@@ -1,0 +1,110 @@
+// What a request says about the act itself, beside who asks and what for. Ceilings are judged on these facts
+// alone; the same facts must be what the sandbox enforces, or the decision is about another act.
+import type { Action } from './action.js';
+import { isAction, resourceProblem } from './action.js';
+import { LIMIT_NAMES } from './ceiling.js';
+import type { LimitSet, MountMode, SandboxKind } from './ceiling.js';
+import { isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
+
+export interface Facts {
+  /** `tool::wasm`, or the package reference with digest. */
+  readonly functionId: string;
+  /** Repository of the agent package that is called (`ghcr.io/bank/claims-triage`); null = no package. */
+  readonly agentName: string | null;
+  /** `sha256:…` of that package; null = not pinned. */
+  readonly agentDigest: string | null;
+  /** null = runs without a sandbox; then a ceiling that names sandbox kinds refuses it. */
+  readonly sandbox: SandboxKind | null;
+  /** `host:port`, lower case; empty = no network. */
+  readonly network: readonly string[];
+  readonly mounts: readonly { readonly path: string; readonly mode: MountMode }[];
+  /** Names; empty = none. */
+  readonly credentials: readonly string[];
+  /** What the step asks for; an absent name = it takes what the ceilings give. */
+  readonly limits: LimitSet;
+  /** Labels of the input; null = not known, then every rule about labels holds against the request. */
+  readonly labels: readonly string[] | null;
+}
+
+/** One question with its facts, as ceilings judge it. */
+export interface CeilingRequest {
+  readonly nowMs: number;
+  readonly action: Action;
+  readonly resource: string;
+  readonly facts: Facts;
+  /** The approval actually obtained; null = none. `decide` leaves it out: it raises the duty instead. */
+  readonly approval: ObtainedApproval | null;
+}
+
+export interface ObtainedApproval {
+  readonly mode: 'async' | 'sync' | 'two-person';
+  /** Distinct people who approved. */
+  readonly votes: number;
+  /** Roles that every approver held. */
+  readonly approverRoles: readonly string[];
+  readonly separationOfDuties: boolean;
+  readonly reasonGiven: boolean;
+  readonly expiresSeconds: number;
+}
+
+/** Every form by which ceilings may name the called package: its repository, and with its digest. */
+export function packageNames(facts: Facts): readonly string[] {
+  if (facts.agentName === null) return [];
+  return facts.agentDigest === null
+    ? [facts.agentName]
+    : [facts.agentName, `${facts.agentName}@${facts.agentDigest}`];
+}
+
+/**
+ * Why the question can't be judged, or null. The value is attacker-controlled as far as types go (a caller in
+ * JavaScript): arrays, numbers and String objects in place of strings are refused (trap 5).
+ */
+export function requestProblem(action: unknown, resource: unknown, facts: Facts): string | null {
+  if (!isAction(action)) return `action ${quoted(action)} is unknown`;
+  if (!isName(resource)) return `resource ${quoted(resource)} is not a visible, non-empty string`;
+  const form = resourceProblem(action, resource);
+  if (form !== null) return form;
+  if (!isName(facts.functionId)) return `functionId ${quoted(facts.functionId)} is not a visible, non-empty string`;
+  if (facts.agentName !== null && !isName(facts.agentName)) return `agentName ${quoted(facts.agentName)} is no name`;
+  if (facts.agentDigest !== null && !DIGEST.test(String(facts.agentDigest))) {
+    return `agentDigest ${quoted(facts.agentDigest)} is not sha256:<64 hex>`;
+  }
+  if (facts.sandbox !== null && facts.sandbox !== 'wasm' && facts.sandbox !== 'docker') {
+    return `sandbox ${quoted(facts.sandbox)} is unknown`;
+  }
+  const host = facts.network.find((value) => !isName(value) || resourceProblem('network.egress', value) !== null);
+  if (host !== undefined) return `network ${quoted(host)} is not host:port in lower case`;
+  const mount = facts.mounts.find(
+    ({ path, mode }) =>
+      !isName(path) || resourceProblem('filesystem.read', path) !== null || (mode !== 'ro' && mode !== 'rw'),
+  );
+  if (mount !== undefined) return `mount ${quoted(mount.path)} is not an absolute, normalised path with mode ro or rw`;
+  const credential = facts.credentials.find((value) => !isName(value));
+  if (credential !== undefined) return `credential ${quoted(credential)} is no name`;
+  const label = (facts.labels ?? []).find((value) => !isName(value));
+  if (label !== undefined) return `label ${quoted(label)} is no name`;
+  for (const [name, value] of Object.entries(facts.limits)) {
+    if (!(LIMIT_NAMES as readonly string[]).includes(name)) return `limit ${name} is not enforced by this version`;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
+      return `limit ${name} ${quoted(value)} is not a whole number above 0`;
+    }
+  }
+  return mismatch(action, resource, facts);
+}
+
+/** RBAC judges the resource and ceilings the facts: they must be about the same thing. */
+function mismatch(action: Action, resource: string, facts: Facts): string | null {
+  if (action === 'function.invoke' && resource !== facts.functionId) {
+    return `resource "${resource}" is not the function "${facts.functionId}"`;
+  }
+  if (action === 'agent.invoke' && resource !== packageNames(facts).at(-1)) {
+    return `resource "${resource}" is not the package ${quoted(packageNames(facts).at(-1) ?? null)}`;
+  }
+  return null;
+}
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT_LENGTH && isVisible(value);
+}

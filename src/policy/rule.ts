@@ -1,0 +1,85 @@
+// Rules of rbac/*.yaml. Each is checked so that it can match something: a rule with an unknown action, domain or
+// role, or with an impossible resource, would look like protection and be none.
+import type { Action } from './action.js';
+import { ACTIONS, isAction, unmatchable } from './action.js';
+import { compareText } from './diagnostic.js';
+import type { Place, Problems } from './diagnostic.js';
+import { pointerSegment } from './document.js';
+import type { SourceDocument } from './document.js';
+import { patternProblem } from './glob.js';
+import type { RoleGraph } from './role.js';
+import { ANY_ROLE } from './role.js';
+import type { RulesDocument } from './shape.js';
+
+export interface Rule {
+  readonly id: string;
+  readonly effect: 'allow' | 'deny';
+  /** `role:…` or a principal. */
+  readonly subject: string;
+  readonly domain: string;
+  readonly action: Action | '*';
+  /** A glob (glob.ts). */
+  readonly resource: string;
+  readonly reason: string | null;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Rules of all files, sorted by id: the order of files and rows changes nothing. */
+export function collectRules(
+  sources: readonly { readonly source: SourceDocument; readonly document: RulesDocument }[],
+  roles: RoleGraph,
+  problems: Problems,
+): readonly Rule[] {
+  const byId = new Map<string, Rule>();
+  for (const { source, document } of sources) {
+    for (const [index, row] of document.rules.entries()) {
+      const pointer = `/rules${pointerSegment(index)}`;
+      const at = (field: string): Place => source.place(`${pointer}/${field}`);
+      const earlier = byId.get(row.id);
+      if (earlier !== undefined) {
+        problems.add(
+          source.file,
+          at('id'),
+          `duplicate rule id ${row.id}, first in ${earlier.file}:${earlier.line}`,
+        );
+        continue;
+      }
+      const action = row.action;
+      if (action !== '*' && !isAction(action)) {
+        const hint = `actions are ${ACTIONS.join(', ')} and *`;
+        problems.add(source.file, at('action'), `unknown action "${action}"`, hint);
+        continue;
+      }
+      const resource = patternProblem(row.resource) ?? unmatchable(action, row.resource);
+      if (resource !== null) problems.add(source.file, at('resource'), `rule ${row.id} ${resource}`);
+      if (row.domain !== '*' && !roles.domains.has(row.domain)) {
+        const known = [...roles.domains].join(', ') || 'none';
+        problems.add(
+          source.file,
+          at('domain'),
+          `unknown domain "${row.domain}"`,
+          `domains of roles/*.yaml: ${known}`,
+        );
+      } else if (!subjectIsKnown(row.subject, row.domain, roles)) {
+        const where = row.domain === '*' ? 'any domain' : `domain ${row.domain}`;
+        const hint = 'define the role under members or inherits in roles/*.yaml';
+        problems.add(source.file, at('subject'), `unknown role "${row.subject}" in ${where}`, hint);
+      }
+      const { id, effect, subject, domain } = row;
+      const place = source.place(pointer);
+      byId.set(id, {
+        ...{ id, effect, subject, domain, action, resource: row.resource, reason: row.reason ?? null },
+        file: source.file,
+        line: place.line,
+      });
+    }
+  }
+  return [...byId.values()].toSorted((a, b) => compareText(a.id, b.id));
+}
+
+function subjectIsKnown(subject: string, domain: string, roles: RoleGraph): boolean {
+  if (!subject.startsWith('role:') || subject === ANY_ROLE) return true;
+  const domains = domain === '*' ? [...roles.domains] : [domain];
+  return domains.some((name) => roles.isDefined(subject, name));
+}

@@ -1,0 +1,548 @@
+import canonicalize from 'canonicalize';
+import { describe, expect, it } from 'vitest';
+import { isErrorCode, WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { buildSnapshot, checkAccess, MODEL_HASH, MODEL_TEXT } from './index.js';
+import type { PolicyDiagnostic, PolicySnapshot } from './index.js';
+import { sha256Hex } from './model.js';
+
+const RULES = `apiVersion: writ/v1
+kind: Rules
+rules:
+  - { id: R-1, effect: allow, subject: "role:adjuster", domain: bank, action: function.invoke, resource: "tool::*" }
+  - { id: R-2, effect: deny, subject: "role:any", domain: "*", action: function.invoke, resource: "tool::raw_*" }
+`;
+const ROLES = `apiVersion: writ/v1
+kind: Roles
+domain: bank
+members: { "role:adjuster": ["user:alice"], "role:reviewer": ["user:bob", "user:carol"] }
+inherits: { "role:lead": ["role:adjuster"] }
+`;
+const PEOPLE = `apiVersion: writ/v1
+kind: Approvers
+people:
+  - { id: "user:bob", keys: [] }
+  - { id: "user:carol", keys: [] }
+`;
+const ceiling = (spec: string, layer = 'org', name = 'org-test') =>
+  `apiVersion: writ/v1\nkind: Ceiling\nmetadata: { name: ${name}, layer: ${layer} }\nspec:\n  ${spec}\n`;
+
+function directory(changes: Readonly<Record<string, string | null>> = {}): Map<string, string> {
+  const files = new Map([
+    ['model.conf', MODEL_TEXT],
+    ['rbac/claims.yaml', RULES],
+    ['roles/bank.yaml', ROLES],
+    ['approvers.yaml', PEOPLE],
+  ]);
+  for (const [file, text] of Object.entries(changes)) {
+    if (text === null) files.delete(file);
+    else files.set(file, text);
+  }
+  return files;
+}
+
+const load = (changes: Readonly<Record<string, string | null>> = {}): Promise<PolicySnapshot> =>
+  buildSnapshot({ files: directory(changes), canonicalize: (value: Json) => canonicalize(value) ?? '' });
+
+async function refusal(changes: Readonly<Record<string, string | null>>): Promise<WritError> {
+  const error: unknown = await load(changes).catch((thrown: unknown) => thrown);
+  if (!(error instanceof WritError)) throw new Error('the directory was loaded');
+  expect(error.code).toBe('POLICY_INVALID');
+  return error;
+}
+
+async function expectRefused(changes: Readonly<Record<string, string | null>>, words: string): Promise<void> {
+  expect((await refusal(changes)).message).toContain(words);
+}
+
+const rule = (fields: string) => ({
+  'rbac/claims.yaml': `apiVersion: writ/v1\nkind: Rules\nrules:\n  - { ${fields} }\n`,
+});
+
+const ask = (snapshot: PolicySnapshot, subject: string, resource = 'tool::wasm', domain = 'bank') =>
+  checkAccess(snapshot, { subject, domain, action: 'function.invoke', resource });
+
+describe('problems are told with file, line and column', () => {
+  it('names the first problem in the message and all of them in the details', async () => {
+    const error = await refusal({
+      'rbac/claims.yaml': `apiVersion: writ/v1
+kind: Rules
+rules:
+  - id: R-1
+    effect: Allow
+    subject: role:adjuster
+    domain: bank
+    action: function.invoke
+    resource: "tool::*"
+    resorce: x
+`,
+    });
+    expect(error.message).toBe(
+      'policies/rbac/claims.yaml:5:13: "effect" must be exactly one of allow, deny, not "Allow" (and 1 more)',
+    );
+    const diagnostics = error.details?.['diagnostics'] as PolicyDiagnostic[];
+    expect(diagnostics.map(({ file, line, column }) => `${file}:${line}:${column}`)).toEqual([
+      'rbac/claims.yaml:5:13',
+      'rbac/claims.yaml:10:5',
+    ]);
+    expect(diagnostics[1]?.message).toBe('unknown field "resorce"');
+    expect(diagnostics[1]?.hint).toContain('resource');
+    expect(isErrorCode(error.code)).toBe(true);
+  });
+});
+
+describe('strict YAML', () => {
+  it.each([
+    ['a duplicate key', `${RULES}kind: Rules\n`, 'unique'],
+    ['an anchor', RULES.replace('rules:', 'rules: &a'), 'anchors'],
+    ['an alias', `apiVersion: &v writ/v1\nkind: *v\nrules: []\n`, 'not allowed'],
+    ['a tag', RULES.replace('kind: Rules', 'kind: !!str Rules'), 'tag'],
+    ['a directive', `%YAML 1.1\n---\n${RULES}`, 'directives'],
+    ['two documents', `${RULES}---\n${RULES}`, 'document'],
+    ['null', RULES.replace('kind: Rules', 'kind: ~'), 'null'],
+    ['a missing value', RULES.replace('kind: Rules', 'kind:'), 'null'],
+    ['__proto__', `${RULES}__proto__: { rules: [] }\n`, '__proto__'],
+    ['a key that is no string', `${RULES}? [a]\n: b\n`, 'string'],
+    ['NUL in a string', RULES.replace('R-1', '"R\\0"'), 'control'],
+    ['a newline in a string', RULES.replace('id: R-1', 'id: "R\\n1"'), 'control'],
+    ['a bidi control in a string', RULES.replace('id: R-1', 'id: "R\\u202e1"'), 'invisible'],
+    ['an unknown top-level field', `${RULES}extra: 1\n`, 'unknown field "extra"'],
+    ['another kind', RULES.replace('kind: Rules', 'kind: Roles'), '"kind" must be "Rules"'],
+    ['another version', RULES.replace('writ/v1', 'writ/v2'), 'writ/v1'],
+    ['nesting without end', '['.repeat(100_000), ''],
+    ['a scalar document', 'hello\n', 'type object'],
+  ])('refuses %s', async (_, text, words) => {
+    await expectRefused({ 'rbac/claims.yaml': text }, words);
+  });
+
+  it('refuses a number that is not a plain decimal', async () => {
+    await expectRefused({ 'ceilings/org.yaml': ceiling('limits: { timeoutMs: 0x10 }') }, 'plain decimal');
+    await expectRefused({ 'ceilings/org.yaml': ceiling('limits: { timeoutMs: .inf }') }, 'plain decimal');
+    await expectRefused({ 'ceilings/org.yaml': ceiling('limits: { timeoutMs: 1e3 }') }, 'plain decimal');
+  });
+
+  it('refuses files it does not know, so that no deny rule is overlooked', async () => {
+    await expectRefused({ 'rbac/deny.yml': RULES }, 'rbac/deny.yml:1:1: unknown file');
+    await expectRefused({ 'rules/deny.yaml': RULES }, 'unknown file');
+    await expectRefused({ 'rbac/a/deny.yaml': RULES }, 'unknown file');
+    await expectRefused({ 'policies.lock': '{}' }, 'not checked by this version');
+    await expect(load({ 'README.md': '# hi', 'tests/a.yaml': 'x: 1' })).resolves.toBeDefined();
+  });
+
+  it('refuses more than 200 files', async () => {
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`n${i}.md`, '']));
+    await expectRefused(many, '204 files');
+  });
+});
+
+describe('trap 1: built-in matchers that never return', () => {
+  it.each(['/:', '/{}', '{}', ':a/:', '/:a*'])('decides the resource %s as a plain glob', async (pattern) => {
+    const snapshot = await load(
+      rule(`id: R-1, effect: allow, subject: "role:adjuster", domain: "*", action: "*", resource: "${pattern}"`),
+    );
+    const start = performance.now();
+    expect(ask(snapshot, 'user:alice').allowed).toBe(false);
+    expect(performance.now() - start).toBeLessThan(50);
+  });
+});
+
+describe('trap 2: an empty policy allows', () => {
+  it('refuses no rule files and an empty rule list', async () => {
+    await expectRefused({ 'rbac/claims.yaml': null }, 'no rules');
+    await expectRefused({ 'rbac/claims.yaml': 'apiVersion: writ/v1\nkind: Rules\nrules: []\n' }, 'item');
+    await expectRefused({ 'rbac/claims.yaml': '' }, 'empty');
+  });
+
+  it('denies empty fields and a subject without a rule', async () => {
+    const snapshot = await load();
+    const question = {
+      subject: 'user:alice',
+      domain: 'bank',
+      action: 'function.invoke',
+      resource: 'tool::wasm',
+    };
+    for (const field of Object.keys(question)) {
+      const answer = checkAccess(snapshot, { ...question, [field]: '' });
+      expect(answer).toMatchObject({ allowed: false, code: 'POLICY_REQUEST_INVALID' });
+    }
+    expect(() => snapshot.judge('', '', '', '')).toThrow(WritError);
+    expect(ask(snapshot, 'user:stranger')).toMatchObject({ allowed: false, code: 'POLICY_NO_MATCH' });
+  });
+});
+
+describe('trap 3: a misspelt effect allows', () => {
+  it.each(['Deny', 'DENY', '"deny # x"', '"deny "', 'no', '""', 'true'])(
+    'refuses effect %s',
+    async (effect) => {
+      await expectRefused(
+        rule(
+          `id: R-1, effect: ${effect}, subject: "role:any", domain: bank, action: "*", resource: "*"`,
+        ),
+        'effect',
+      );
+    },
+  );
+
+  it('refuses a rule without effect', async () => {
+    await expectRefused(
+      rule('id: R-1, subject: "role:any", domain: bank, action: "*", resource: "*"'),
+      '"effect" is missing',
+    );
+  });
+});
+
+describe('traps 4 and 14: the model is frozen', () => {
+  it('pins the hash of the model', () => {
+    expect(MODEL_HASH).toBe('1d9420229f4c8a4c100dd4fae9946b80f8fa5fb66517b214c06961e64b8bc993');
+    expect(sha256Hex(MODEL_TEXT)).toBe(MODEL_HASH);
+  });
+
+  it.each([
+    ['another matcher', MODEL_TEXT.replace('fnMatch', '!isBlocked')],
+    ['a comment', MODEL_TEXT.replace('[matchers]', '# x\n[matchers]')],
+    ['a comment sign inside the matcher', MODEL_TEXT.replace('"*" ||', '"*" # ||')],
+    ['one more space', `${MODEL_TEXT} `],
+    ['nothing', ''],
+  ])('refuses a model with %s', async (_, text) => {
+    await expectRefused({ 'model.conf': text }, 'model is frozen');
+  });
+
+  it('refuses a directory without model.conf and tells the differing line', async () => {
+    await expectRefused({ 'model.conf': null }, 'model.conf:1:1: file is missing');
+    await expectRefused({ 'model.conf': MODEL_TEXT.replace('fnMatch', 'keyMatch2') }, 'model.conf:10:1');
+  });
+});
+
+describe('trap 5: loose equality', () => {
+  it('denies arrays, numbers and String objects in place of strings', async () => {
+    const snapshot = await load();
+    for (const value of [['user:alice'], 7, new String('user:alice'), null, undefined, {}]) {
+      const subject = value as unknown as string;
+      expect(ask(snapshot, subject)).toMatchObject({ allowed: false, code: 'POLICY_REQUEST_INVALID' });
+      expect(ask(snapshot, 'user:alice', value as unknown as string).allowed).toBe(false);
+      expect(ask(snapshot, 'user:alice', 'tool::wasm', value as unknown as string).allowed).toBe(false);
+      const action = value as unknown as string;
+      const question = { subject: 'user:alice', domain: 'bank', action, resource: 'tool::wasm' };
+      expect(checkAccess(snapshot, question).allowed).toBe(false);
+    }
+  });
+});
+
+describe('trap 6: keys joined with a separator collide', () => {
+  it('keeps ids with $$, quotes and commas apart', async () => {
+    const snapshot = await load({
+      ...rule('id: R-1, effect: allow, subject: "user:a", domain: bank, action: secret.use, resource: "b$$c"'),
+    });
+    const secret = (subject: string, resource: string) =>
+      checkAccess(snapshot, { subject, domain: 'bank', action: 'secret.use', resource }).allowed;
+    expect(secret('user:a', 'b$$c')).toBe(true);
+    expect(secret('user:a$$b', 'c')).toBe(false);
+    expect(secret('user:a', 'b')).toBe(false);
+    expect(secret('user:a",', 'b$$c')).toBe(false);
+    expect(secret('user:a\0', 'b$$c')).toBe(false);
+  });
+});
+
+describe('trap 7: questions during a reload', () => {
+  it('answers from the old snapshot while others are built, and after one fails to', async () => {
+    const snapshot = await load();
+    const reloads = Array.from({ length: 20 }, (_, i) =>
+      i % 2 === 0 ? load() : load({ 'rbac/claims.yaml': 'broken' }).catch(() => null),
+    );
+    for (let i = 0; i < 200; i += 1) {
+      expect(ask(snapshot, 'user:alice').allowed).toBe(true);
+      expect(ask(snapshot, 'user:bob').allowed).toBe(false);
+      await Promise.resolve();
+    }
+    await Promise.all(reloads);
+    expect(ask(snapshot, 'user:alice').allowed).toBe(true);
+  });
+});
+
+describe('trap 9: rows that shift or inject', () => {
+  it('takes commas and quotes in ids as they are', async () => {
+    const snapshot = await load({
+      ...rule(
+        `id: R-1, effect: allow, subject: 'user:a,"b"', domain: bank, action: function.invoke, resource: "tool::*"`,
+      ),
+    });
+    expect(ask(snapshot, 'user:a,"b"').allowed).toBe(true);
+    expect(ask(snapshot, 'user:a').allowed).toBe(false);
+  });
+});
+
+describe('trap 10: role chains that end silently', () => {
+  const chain = (roles: number) => {
+    const inherits = Array.from({ length: roles - 1 }, (_, i) => `  "role:r${i + 1}": ["role:r${i + 2}"]`);
+    return {
+      'roles/bank.yaml': `apiVersion: writ/v1\nkind: Roles\ndomain: bank\nmembers:\n  "role:r1": ["user:alice"]\n  "role:r${roles}": []\ninherits:\n${inherits.join('\n')}\n`,
+      ...rule(
+        `id: R-1, effect: allow, subject: "role:r${roles}", domain: bank, action: function.invoke, resource: "tool::*"`,
+      ),
+    };
+  };
+
+  it('loads ten edges from a person to a role, and Casbin follows them', async () => {
+    const snapshot = await load(chain(10));
+    const answer = ask(snapshot, 'user:alice');
+    expect(answer.allowed).toBe(true);
+    expect(answer.rolePath).toHaveLength(11);
+    expect(snapshot.rolesOf('user:alice', 'bank').has('role:r10')).toBe(true);
+  });
+
+  it('refuses eleven', async () => {
+    await expectRefused(chain(11), 'deeper than 10');
+  });
+
+  const roles = (text: string) => ({ 'roles/bank.yaml': `${ROLES.split('members:')[0] ?? ''}${text}` });
+  it.each([
+    ['a circle', 'members: { "role:adjuster": [] }\ninherits: { "role:a": ["role:b"], "role:b": ["role:a"] }\n', 'circle'],
+    ['a role that inherits itself', 'members: { "role:adjuster": [] }\ninherits: { "role:a": ["role:a"] }\n', 'circle'],
+    ['an unknown role', 'members: { "role:adjuster": [] }\ninherits: { "role:adjuster": ["role:typo"] }\n', 'unknown role "role:typo"'],
+    ['a role as a member', 'members: { "role:adjuster": ["role:lead"] }\n', 'user:NAME'],
+    ['members of role:any', 'members: { "role:adjuster": [], "role:any": ["user:x"] }\n', 'role:any'],
+    ['a role without prefix', 'members: { "adjuster": ["user:x"] }\n', 'adjuster'],
+  ])('refuses %s', async (_, text, words) => {
+    await expectRefused(roles(text), words);
+  });
+
+  it('refuses a lattice with too many ways up', async () => {
+    const levels = Array.from({ length: 6 }, (_, level) =>
+      Array.from(
+        { length: 5 },
+        (_unused, i) =>
+          `  "role:l${level}x${i}": [${Array.from({ length: 5 }, (_x, j) => `"role:l${level + 1}x${j}"`).join(', ')}]`,
+      ),
+    ).flat();
+    const top = Array.from({ length: 5 }, (_, i) => `  "role:l6x${i}": []`);
+    await expectRefused(
+      roles(`members:\n  "role:adjuster": []\n${top.join('\n')}\ninherits:\n${levels.join('\n')}\n`),
+      'more than 1000 ways',
+    );
+  });
+});
+
+describe('trap 11: expressions in policy data', () => {
+  it('takes them as plain text', async () => {
+    const text = '1==1)||(1==1';
+    const snapshot = await load(
+      rule(`id: R-1, effect: allow, subject: "role:any", domain: "*", action: "*", resource: "${text}"`),
+    );
+    expect(ask(snapshot, 'user:alice').allowed).toBe(false);
+    expect(ask(snapshot, 'user:alice', 'constructor').allowed).toBe(false);
+  });
+});
+
+describe('trap 12: patterns without bound', () => {
+  it('refuses 65 stars and a pattern of 1,025 characters', async () => {
+    const pattern = (text: string) =>
+      rule(`id: R-1, effect: allow, subject: "role:any", domain: bank, action: "*", resource: "${text}"`);
+    await expectRefused(pattern('*a'.repeat(65)), '65 stars');
+    await expectRefused(pattern('a'.repeat(1025)), '1024');
+  });
+});
+
+describe('trap 13: the enforcer can be switched off', () => {
+  it('is not reachable from the snapshot, which is frozen', async () => {
+    const snapshot = await load();
+    expect(Object.isFrozen(snapshot)).toBe(true);
+    for (const value of Object.values(snapshot)) {
+      expect(Object(value)).not.toHaveProperty('enableEnforce');
+    }
+    expect(Object.isFrozen(snapshot.rules[0])).toBe(true);
+  });
+});
+
+describe('trap 15: a role name as the subject of a request', () => {
+  it('is denied', async () => {
+    const snapshot = await load();
+    for (const subject of ['role:adjuster', 'role:any', 'alice', 'User:alice', 'user:', 'user:a b', 'user:*']) {
+      expect(ask(snapshot, subject)).toMatchObject({ allowed: false, code: 'POLICY_REQUEST_INVALID' });
+    }
+  });
+});
+
+describe('trap 16: an error inside the engine', () => {
+  it('is a deny with POLICY_ERROR', async () => {
+    const snapshot = await load();
+    const broken: PolicySnapshot = {
+      ...snapshot,
+      judge: () => {
+        throw new Error('boom');
+      },
+    };
+    expect(ask(broken, 'user:alice')).toMatchObject({ allowed: false, code: 'POLICY_ERROR' });
+  });
+});
+
+describe('rules that can never match are load errors', () => {
+  it.each([
+    ['duplicate rule id', `${RULES}  - { id: R-1, effect: deny, subject: "role:any", domain: bank, action: "*", resource: "*" }\n`],
+    ['unknown action', RULES.replace('function.invoke', 'function.call')],
+    ['unknown domain', RULES.replace('domain: bank', 'domain: bnak')],
+    ['unknown role', RULES.replace('role:adjuster', 'role:adjustor')],
+    ['can never match', RULES.replace('resource: "tool::*"', 'resource: "ghcr.io/bank/*"')],
+    ['can never match', RULES.replace('resource: "tool::*"', 'resource: "shell_exec"')],
+    ['can never match', RULES.replace('function.invoke', 'agent.invoke')],
+    ['can never match', RULES.replace('function.invoke, resource: "tool::*"', 'network.egress, resource: "API.example:443"')],
+    ['can never match', RULES.replace('function.invoke, resource: "tool::*"', 'filesystem.read, resource: "data/*"')],
+    ['can never match', RULES.replace('function.invoke, resource: "tool::*"', 'filesystem.read, resource: "/data/../etc/*"')],
+    ['role:NAME', RULES.replace('role:adjuster', 'adjuster')],
+  ])('%s', async (words, text) => {
+    await expectRefused({ 'rbac/claims.yaml': text }, words);
+  });
+});
+
+describe('decisions', () => {
+  it('a deny anywhere wins and is named', async () => {
+    const answer = ask(await load(), 'user:alice', 'tool::raw_shell');
+    expect(answer).toMatchObject({ allowed: false, effect: 'deny', ruleId: 'R-2', code: 'POLICY_DENY_RULE' });
+    expect(answer.rolePath).toEqual(['user:alice', 'role:any']);
+    expect(answer.message).toContain('rbac/claims.yaml:5');
+  });
+
+  it('a denial for want of a role says which role would do', async () => {
+    const answer = ask(await load(), 'user:bob');
+    expect(answer.hint).toBe('add user:bob to role:adjuster in roles of domain bank (rule R-1)');
+  });
+
+  it('a domain no file defines is denied before Casbin sees it', async () => {
+    const answer = ask(await load(), 'user:alice', 'tool::wasm', 'other');
+    expect(answer).toMatchObject({ allowed: false, code: 'POLICY_REQUEST_INVALID' });
+  });
+});
+
+describe('approvers', () => {
+  const key = `ed25519:${'A'.repeat(43)}=`;
+  const people = (...rows: string[]) => ({
+    'approvers.yaml': `apiVersion: writ/v1\nkind: Approvers\npeople:\n${rows.map((row) => `  - { ${row} }\n`).join('')}`,
+  });
+
+  it('are found by key and by account', async () => {
+    const snapshot = await load(people(`id: "user:bob", keys: ["${key}"], osUser: bob, assurance: [key, os]`));
+    expect(snapshot.personByKey(key)?.id).toBe('user:bob');
+    expect(snapshot.personByOsUser('bob')).toEqual({
+      id: 'user:bob',
+      keys: [key],
+      osUser: 'bob',
+      assurance: ['key', 'os'],
+    });
+    expect(snapshot.personByKey('ed25519:x')).toBeNull();
+    expect(snapshot.personByOsUser('root')).toBeNull();
+    expect([...snapshot.rolesOf('user:bob', 'bank')].toSorted()).toEqual(['role:any', 'role:reviewer']);
+    expect([...snapshot.rolesOf('user:stranger', 'bank')]).toEqual([]);
+  });
+
+  it('need a signature unless the file says otherwise', async () => {
+    expect((await load()).people.map(({ assurance }) => assurance)).toEqual([['key'], ['key']]);
+    expect((await load()).personByOsUser('null')).toBeNull();
+  });
+
+  it.each([
+    ['a key of two people', [`id: "user:a", keys: ["${key}"]`, `id: "user:b", keys: ["${key}"]`], 'already belongs'],
+    ['an account of two people', ['id: "user:a", keys: [], osUser: x', 'id: "user:b", keys: [], osUser: x'], 'already belongs'],
+    ['a person twice', ['id: "user:a", keys: []', 'id: "user:a", keys: []'], 'already belongs'],
+    ['an agent', ['id: "agent:a", keys: []'], 'user:NAME'],
+    ['a short key', [`id: "user:a", keys: ["ed25519:${'A'.repeat(42)}="]`], 'canonical base64'],
+    ['a key whose base64 is not canonical', [`id: "user:a", keys: ["ed25519:${'A'.repeat(42)}B="]`], 'canonical base64'],
+    ['roles', ['id: "user:a", keys: [], roles: ["role:x"]'], 'unknown field "roles"'],
+    ['assurance os without an account', ['id: "user:a", keys: [], assurance: [os]'], 'needs osUser'],
+  ])('refuse %s', async (_, rows, words) => {
+    await expectRefused(people(...rows), words);
+  });
+
+  it('refuse delegations and break-glass, which this version does not have', async () => {
+    await expectRefused({ 'approvers.yaml': `${PEOPLE}delegations: []\n` }, 'delegations is not supported');
+    await expectRefused({ 'approvers.yaml': `${PEOPLE}breakGlass: {}\n` }, 'breakGlass is not supported');
+  });
+});
+
+describe('ceilings', () => {
+  it.each([
+    ['budget: { usd: "20.00" }', 'no meters'],
+    ['rates: [{ match: "tool::*", count: 1, perSeconds: 1 }]', 'no meters'],
+    ['agents: { requireSigners: ["cosign:x"] }', 'signatures are not verified'],
+    ['sandbox: { profile: { docker: strict } }', 'not enforced by this version'],
+    ['sandbox: { require: [nonRoot] }', 'not enforced by this version'],
+    ['data: { maxClassification: internal }', 'not enforced by this version'],
+    ['audit: { required: anchored }', 'not enforced by this version'],
+    ['limits: { retries: 5 }', 'not enforced by this version'],
+    ['limits: { cpus: 1 }', 'not enforced by this version'],
+    ['approval: { rules: [{ match: { costUsdAbove: "1" }, minimum: sync }] }', 'not enforced by this version'],
+    ['approval: { rules: [{ match: {}, minimum: none }] }', 'async, sync, two-person'],
+    ['approval: { rules: [{ match: {}, minimum: sync, approverRoles: ["role:typo"] }] }', 'unknown role "role:typo"'],
+    ['approval: { rules: [{ match: {}, minimum: sync, expiresSeconds: 2592001 }] }', '<= 2592000'],
+    ['network: { mode: allowlist }', 'mode allowlist needs allow'],
+    ['network: { mode: none, allow: ["API.example:443"] }', 'lower case'],
+    ['mounts: { allow: [{ path: /data/, mode: ro }] }', 'absolute path'],
+    ['mounts: { allow: [{ path: /data/../etc, mode: ro }] }', 'absolute path'],
+    ['validity: { notBefore: "2026-02-30T00:00:00Z" }', 'does not exist'],
+    ['clamp: [timeoutMs]', 'no value in limits'],
+    ['functions: { alow: ["*"] }', 'unknown field "alow"'],
+    ['functions: { allow: null }', 'null'],
+  ])('refuse %s', async (spec, words) => {
+    await expectRefused({ 'ceilings/org.yaml': ceiling(spec) }, words);
+  });
+
+  it('refuse a quorum larger than the approvers, and load one they can reach', async () => {
+    const quorum = (n: number) => ({
+      'ceilings/org.yaml': ceiling(
+        `approval: { rules: [{ match: {}, minimum: sync, approverRoles: ["role:reviewer"], quorum: ${n} }] }`,
+      ),
+    });
+    await expect(load(quorum(2))).resolves.toBeDefined();
+    await expectRefused(quorum(3), "quorum 3 can't be reached: approvers.yaml has 2 people with role:reviewer");
+    await expectRefused(
+      { ...quorum(1), 'approvers.yaml': 'apiVersion: writ/v1\nkind: Approvers\npeople: []\n' },
+      "quorum 1 can't be reached",
+    );
+    await expectRefused(
+      { 'ceilings/org.yaml': ceiling('approval: { minimum: two-person }'), 'approvers.yaml': null },
+      "quorum 2 can't be reached",
+    );
+  });
+
+  it('refuse a tenant nobody defined, a name twice, and a layer that comes from elsewhere', async () => {
+    await expectRefused({ 'ceilings/t.yaml': ceiling('limits: {}', 'tenant', 'bnak') }, 'unknown domain "bnak"');
+    await expectRefused(
+      { 'ceilings/a.yaml': ceiling('limits: {}'), 'ceilings/b.yaml': ceiling('limits: {}') },
+      'duplicate ceiling name org-test, first in ceilings/a.yaml',
+    );
+    await expectRefused({ 'ceilings/w.yaml': ceiling('limits: {}', 'workflow') }, 'org, environment, tenant');
+  });
+});
+
+describe('policyHash', () => {
+  it('does not change with formatting, comments, order of files, rules or keys (law 11)', async () => {
+    const reordered = `# comment
+kind: Rules
+rules:
+  - resource: "tool::raw_*"
+    action: function.invoke
+    domain: "*"
+    subject: role:any
+    effect: deny
+    id: R-2
+    reason: said otherwise
+  - { id: R-1, effect: allow, subject: "role:adjuster", domain: bank, action: function.invoke, resource: "tool::*" }
+apiVersion: writ/v1
+`;
+    const before = await load();
+    const after = await load({ 'rbac/claims.yaml': null, 'rbac/z.yaml': reordered });
+    expect(after.policyHash).toBe(before.policyHash);
+  });
+
+  it('changes with any rule, role, ceiling or person', async () => {
+    const hashes = await Promise.all(
+      [
+        {},
+        { 'rbac/claims.yaml': RULES.replace('"tool::*"', '"tool::w*"') },
+        { 'roles/bank.yaml': ROLES.replace('"user:carol"', '"user:dave"') },
+        { 'ceilings/org.yaml': ceiling('limits: { timeoutMs: 1 }') },
+        { 'ceilings/org.yaml': ceiling('limits: { timeoutMs: 2 }') },
+        { 'approvers.yaml': PEOPLE.replace('user:carol", keys: []', 'user:carol", keys: [], osUser: carol') },
+      ].map(async (changes) => (await load(changes as Record<string, string>)).policyHash),
+    );
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+});

@@ -1,0 +1,315 @@
+// One immutable reading of the policy directory: rules, roles, ceilings, people, their hashes, and the judge.
+// Built aside and complete, or not at all: a caller swaps one reference, so no question ever sees half a policy.
+// Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
+import type { Hex, Json } from '../json.js';
+import { checkCeilingSpec, LAYERS, NO_CEILING } from './ceiling.js';
+import type { Ceiling, CeilingLayer } from './ceiling.js';
+import { compareText, Problems } from './diagnostic.js';
+import { pointerSegment, readDocument } from './document.js';
+import type { SourceDocument } from './document.js';
+import { createJudge } from './enforcer.js';
+import type { Judge } from './enforcer.js';
+import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
+import { collectPeople } from './person.js';
+import type { Person } from './person.js';
+import { ANY_ROLE, collectRoles } from './role.js';
+import type { RoleGraph } from './role.js';
+import { collectRules } from './rule.js';
+import type { Rule } from './rule.js';
+import { checkShape } from './shape.js';
+import type { ApproversDocument, CeilingDocument, RolesDocument, RulesDocument } from './shape.js';
+import { isPrincipal } from './text.js';
+
+export interface LoadedCeiling extends CeilingLayer {
+  readonly layer: 'org' | 'environment' | 'tenant';
+  readonly spec: Ceiling;
+  readonly hash: Hex;
+  readonly file: string;
+}
+
+export interface PolicySnapshot {
+  /** SHA-256 of the canonical form of rows, edges, ceilings, people and modelHash; formatting doesn't change it. */
+  readonly policyHash: Hex;
+  readonly modelHash: Hex;
+  /** Sorted by id. */
+  readonly rules: readonly Rule[];
+  ruleById(id: string): Rule | null;
+  readonly domains: ReadonlySet<string>;
+  /** Sorted by layer, then name. A tenant layer holds for the domain of its name only. */
+  readonly ceilings: readonly LoadedCeiling[];
+  /** Sorted by id. */
+  readonly people: readonly Person[];
+  /** Roles of a subject in a domain, inherited ones too; `role:any` for every principal a file names. */
+  rolesOf(subject: string, domain: string): ReadonlySet<string>;
+  /** Shortest chain from subject to a rule's subject; null when there is none. */
+  rolePath(subject: string, ruleSubject: string, domain: string): readonly string[] | null;
+  /** `publicKey` as in approvers.yaml: `ed25519:<base64>`. */
+  personByKey(publicKey: string): Person | null;
+  personByOsUser(name: string): Person | null;
+  /** Hash of a ceiling, or of a composed one, in its normal form. */
+  ceilingHash(ceiling: Ceiling): Hex;
+  /** The bare RBAC question; `checkAccess` and `decide` validate, explain and fail closed around it. */
+  readonly judge: Judge;
+}
+
+export interface PolicySource {
+  /** Relative path (`rbac/claims.yaml`) -> text. */
+  readonly files: ReadonlyMap<string, string>;
+  /** RFC 8785 form of a value (the audit room's). */
+  readonly canonicalize: (value: Json) => string;
+  /** Directory named in messages; default `policies`. */
+  readonly root?: string;
+}
+
+const MAX_FILES = 200;
+const FILE_START = { line: 1, column: 1 };
+
+/** Throws POLICY_INVALID with `details.diagnostics`; never gives a snapshot of a directory with a problem. */
+export async function buildSnapshot({
+  files,
+  canonicalize,
+  root = 'policies',
+}: PolicySource): Promise<PolicySnapshot> {
+  const problems = new Problems();
+  const sources = readSources(files, problems);
+  // What follows compares files with one another; with one unreadable it would only report consequences.
+  problems.throwIfAny(root);
+  const roles = collectRoles(sources.roles, problems);
+  const rules = collectRules(sources.rules, roles, problems);
+  const people =
+    sources.approvers === null
+      ? []
+      : collectPeople(sources.approvers.source, sources.approvers.document, problems);
+  const hashOf = (ceiling: Ceiling) => sha256Hex(canonicalize(ceiling));
+  const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
+  problems.throwIfAny(root);
+
+  const principals = new Set([
+    ...roles.members,
+    ...people.map((person) => person.id),
+    ...rules.map((rule) => rule.subject).filter(isPrincipal),
+  ]);
+  const judge = await createJudge(rules, [
+    ...roles.edges,
+    ...[...principals].map((member) => ({ member, role: ANY_ROLE, domain: '*' })),
+  ]);
+  // Only objects nobody can change any more have a remembered hash.
+  const hashes = new Map<Ceiling, Hex>([[NO_CEILING, hashOf(NO_CEILING)]]);
+  for (const { spec, hash } of ceilings) hashes.set(spec, hash);
+  const byId = new Map(rules.map((rule) => [rule.id, rule]));
+  const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
+  const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
+  return Object.freeze<PolicySnapshot>({
+    policyHash: sha256Hex(
+      canonicalize({
+        modelHash: MODEL_HASH,
+        rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
+          subject,
+          domain,
+          resource,
+          action,
+          effect,
+          id,
+        ]),
+        roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
+        ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
+        approvers: people.map(({ id, keys, osUser, assurance }) => ({ id, keys, osUser, assurance })),
+      }),
+    ),
+    modelHash: MODEL_HASH,
+    rules: frozen(rules),
+    ruleById: (id) => byId.get(id) ?? null,
+    domains: roles.domains,
+    ceilings: frozen(ceilings),
+    people: frozen(people),
+    rolesOf: (subject, domain) => {
+      const held = new Set(roles.rolesOf(subject, domain));
+      return principals.has(subject) ? held.add(ANY_ROLE) : held;
+    },
+    rolePath: (subject, ruleSubject, domain) => {
+      if (ruleSubject === ANY_ROLE) return principals.has(subject) ? [subject, ANY_ROLE] : null;
+      return roles.path(subject, ruleSubject, domain);
+    },
+    personByKey: (publicKey) => byKey.get(publicKey) ?? null,
+    personByOsUser: (name) => byOsUser.get(name) ?? null,
+    ceilingHash: (ceiling) => hashes.get(ceiling) ?? hashOf(ceiling),
+    judge,
+  });
+}
+
+/** Freezes plain data all the way down. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const child of Object.values(value)) frozen(child);
+  return Object.freeze(value);
+}
+
+// --- files --------------------------------------------------------------------------------------------------------
+
+interface Read<T> {
+  readonly source: SourceDocument;
+  readonly document: T;
+}
+
+interface Sources {
+  readonly rules: Read<RulesDocument>[];
+  readonly roles: Read<RolesDocument>[];
+  readonly ceilings: (Read<CeilingDocument> & { readonly spec: Ceiling })[];
+  approvers: Read<ApproversDocument> | null;
+}
+
+function readSources(files: ReadonlyMap<string, string>, problems: Problems): Sources {
+  const sources: Sources = { rules: [], roles: [], ceilings: [], approvers: null };
+  if (files.size > MAX_FILES) {
+    problems.add('', FILE_START, `${files.size} files, at most ${MAX_FILES} are read`);
+    return sources;
+  }
+  if (!files.has('model.conf')) problems.add('model.conf', FILE_START, 'file is missing');
+  for (const [file, text] of [...files].toSorted(([a], [b]) => compareText(a, b))) {
+    const folder = /^(rbac|roles|ceilings)\/[^/]+\.yaml$/.exec(file)?.[1];
+    if (file === 'model.conf') {
+      checkModel(text, problems);
+    } else if (folder === 'ceilings') {
+      const read = readShaped('Ceiling', file, text, problems);
+      const result = read === null ? null : checkCeilingSpec(read.document.spec as Json);
+      if (read === null || result === null) continue;
+      if (result.ok) sources.ceilings.push({ ...read, spec: result.ceiling });
+      else addShapeProblems(read.source, result.problems, problems, '/spec');
+    } else if (folder === 'rbac') {
+      const read = readShaped('Rules', file, text, problems);
+      if (read !== null) sources.rules.push(read);
+    } else if (folder === 'roles') {
+      const read = readShaped('Roles', file, text, problems);
+      if (read !== null) sources.roles.push(read);
+    } else if (file === 'approvers.yaml') {
+      sources.approvers = readShaped('Approvers', file, text, problems);
+    } else if (file === 'policies.lock') {
+      problems.add(file, FILE_START, 'policies.lock is not checked by this version', 'remove the file');
+    } else if (!/^[^/]+\.md$|^tests\//.test(file)) {
+      const hint = 'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml and approvers.yaml';
+      problems.add(file, FILE_START, 'unknown file in the policy directory', hint);
+    }
+  }
+  // Stock Casbin allows everything that equals nothing when it has no rows.
+  if (!problems.any && sources.rules.length === 0) {
+    problems.add('rbac', FILE_START, 'no rules: there is no *.yaml file in rbac/', 'add rbac/NAME.yaml');
+  }
+  return sources;
+}
+
+function readShaped<K extends 'Rules' | 'Roles' | 'Approvers' | 'Ceiling'>(
+  kind: K,
+  file: string,
+  text: string,
+  problems: Problems,
+) {
+  const source = readDocument(file, text, problems);
+  if (source === null) return null;
+  const shape = checkShape(kind, source.value);
+  if (shape.ok) return { source, document: shape.document };
+  addShapeProblems(source, shape.problems, problems);
+  return null;
+}
+
+function addShapeProblems(
+  source: SourceDocument,
+  found: readonly { pointer: string; key: boolean; message: string; hint?: string }[],
+  problems: Problems,
+  under = '',
+): void {
+  for (const { pointer, key, message, hint } of found) {
+    const place = key ? source.keyPlace(under + pointer) : source.place(under + pointer);
+    problems.add(source.file, place, message, hint);
+  }
+}
+
+function checkModel(text: string, problems: Problems): void {
+  if (sha256Hex(text) === MODEL_HASH && sha256Hex(MODEL_TEXT) === MODEL_HASH) return;
+  const expected = MODEL_TEXT.split('\n');
+  const line = text.split('\n').findIndex((actual, index) => actual !== expected[index]);
+  problems.add(
+    'model.conf',
+    { line: Math.max(line, 0) + 1, column: 1 },
+    'the model is frozen and this file differs from it',
+    'restore the shipped model.conf; change rules, never the matcher',
+  );
+}
+
+// --- ceilings -----------------------------------------------------------------------------------------------------
+
+function collectCeilings(
+  sources: Sources['ceilings'],
+  roles: RoleGraph,
+  people: readonly Person[],
+  hashOf: (ceiling: Ceiling) => Hex,
+  problems: Problems,
+): readonly LoadedCeiling[] {
+  const byName = new Map<string, LoadedCeiling>();
+  for (const { source, document, spec } of sources) {
+    const { name, layer } = document.metadata;
+    if (layer === 'tenant' && !roles.domains.has(name)) {
+      const hint = 'a tenant ceiling is named after its domain; use layer org for all';
+      problems.add(source.file, source.place('/metadata/name'), `unknown domain "${name}"`, hint);
+    }
+    const earlier = byName.get(name);
+    if (earlier !== undefined) {
+      const message = `duplicate ceiling name ${name}, first in ${earlier.file}`;
+      problems.add(source.file, source.place('/metadata/name'), message);
+      continue;
+    }
+    const domains = layer === 'tenant' ? [name] : [...roles.domains];
+    checkApprovers(source, document.spec.approval, domains, roles, people, problems);
+    byName.set(name, { layer, name, spec, hash: hashOf(spec), file: source.file });
+  }
+  return [...byName.values()].toSorted(
+    (a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || compareText(a.name, b.name),
+  );
+}
+
+/** A quorum nobody can reach would block for ever: refused here, where one domain at least must reach it. */
+function checkApprovers(
+  source: SourceDocument,
+  approval: { readonly minimum?: string; readonly rules?: readonly ApprovalRuleShape[] } | undefined,
+  domains: readonly string[],
+  roles: RoleGraph,
+  people: readonly Person[],
+  problems: Problems,
+): void {
+  const minimum = approval?.minimum ?? 'none';
+  const reach = (pointer: string, wanted: readonly string[], needed: number) => {
+    const most = Math.max(
+      0,
+      ...domains.map((domain) => people.filter((person) => holds(roles, person, domain, wanted)).length),
+    );
+    if (most >= needed) return;
+    const whose = wanted.length === 0 ? 'people' : `people with ${wanted.join(' or ')}`;
+    const message = `quorum ${needed} can't be reached: approvers.yaml has ${most} ${whose}`;
+    problems.add(source.file, source.place(pointer), message, 'add approvers, or lower the quorum');
+  };
+  if (minimum !== 'none') reach('/spec/approval/minimum', [], minimum === 'two-person' ? 2 : 1);
+  for (const [index, rule] of (approval?.rules ?? []).entries()) {
+    const pointer = `/spec/approval/rules${pointerSegment(index)}`;
+    for (const [position, role] of (rule.approverRoles ?? []).entries()) {
+      if (role === ANY_ROLE || domains.some((domain) => roles.isDefined(role, domain))) continue;
+      const at = source.place(`${pointer}/approverRoles${pointerSegment(position)}`);
+      problems.add(source.file, at, `unknown role "${role}"`, 'define it in roles/*.yaml');
+    }
+    reach(
+      pointer,
+      rule.approverRoles ?? [],
+      Math.max(rule.quorum ?? 1, rule.minimum === 'two-person' ? 2 : 1),
+    );
+  }
+}
+
+interface ApprovalRuleShape {
+  readonly minimum: string;
+  readonly approverRoles?: readonly string[];
+  readonly quorum?: number;
+}
+
+function holds(roles: RoleGraph, person: Person, domain: string, wanted: readonly string[]): boolean {
+  if (wanted.length === 0 || wanted.includes(ANY_ROLE)) return true;
+  const held = roles.rolesOf(person.id, domain);
+  return wanted.some((role) => held.has(role));
+}

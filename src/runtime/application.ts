@@ -1,0 +1,224 @@
+// Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
+// that owns the question.
+import { WritError } from '../errors.js';
+import type { Digest, Hex } from '../json.js';
+import type { PolicySnapshot } from '../policy/snapshot.js';
+import type { Callables } from './callable.js';
+import { cancelNow, requestCancel } from './cancel.js';
+import { checkWorkflow, type CheckedWorkflow } from './check.js';
+import { decideApproval } from './decide-approval.js';
+import { doctor } from './doctor.js';
+import { Journal } from './journal.js';
+import type { Guard } from './judge.js';
+import type {
+  Clock,
+  Dispatcher,
+  Locks,
+  LogDirectory,
+  PackageStore,
+  Random,
+  RunRecord,
+  Signer,
+  Store,
+  WorkflowRecord,
+} from './ports.js';
+import { personOfKey, personOfUser } from './identity.js';
+import { publish } from './publisher.js';
+import { decideLost } from './recovery.js';
+import { isFinished, workflowHash } from './run-state.js';
+import { entryContext, load, openRunner } from './runner.js';
+import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
+import { approvalView, runView } from './views.js';
+import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
+
+export interface ApplicationParts {
+  readonly tenant: string;
+  readonly store: Store;
+  readonly locks: Locks;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly directory: LogDirectory;
+  readonly policy: PolicySnapshot;
+  readonly callables: Callables;
+  /** Packages that may also be found beside a workflow file; `keep` copies one, verified, into the data directory. */
+  readonly packagesBeside: (file: string | null) => PackageStore;
+  readonly keepPackage: (file: string | null, digest: Digest) => Promise<void>;
+  readonly dispatcher: (steps: ReturnType<typeof openRunner>) => Dispatcher;
+}
+
+export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
+  const { store, locks, clock, random, tenant, callables, signer, directory, policy } = parts;
+  const journal = new Journal(store);
+  const guard: Guard = { store, journal, clock, random, tenant, policy: () => policy, callables };
+  const runner = openRunner(guard);
+  const dispatcher = parts.dispatcher(runner);
+  const publishNow = (): Promise<void> => publish({ store, directory, signer, locks });
+
+  const check = (source: WorkflowSource): Promise<CheckedWorkflow> => {
+    const near = { ...guard, callables: { ...callables, packages: parts.packagesBeside(source.file) } };
+    return checkWorkflow(near, source);
+  };
+
+  const register = async (
+    source: WorkflowSource,
+  ): Promise<{ workflow: WorkflowRecord; checked: CheckedWorkflow }> => {
+    const checked = await check(source);
+    const { plan, document, diagnostics } = checked;
+    const errors = diagnostics.filter((one) => one.severity === 'error');
+    if (plan === null || document === null || errors.length > 0) {
+      const first = errors[0];
+      const where = `${source.file ?? 'workflow'}:${first?.line ?? 1}:${first?.column ?? 1}`;
+      throw new WritError('DOC_INVALID', `${where}: ${first?.message ?? 'invalid document'}`, {
+        hint: first?.hint ?? `see every finding: writ validate ${source.file ?? 'FILE'}`,
+        details: { file: source.file, diagnostics },
+      });
+    }
+    for (const digest of checked.agents) await parts.keepPackage(source.file, digest);
+    const hash = workflowHash(document);
+    const known = await store.workflow(plan.id, hash);
+    if (known !== null) return { workflow: known, checked };
+    const workflow: WorkflowRecord = {
+      id: plan.id,
+      hash,
+      version: ((await store.workflow(plan.id))?.version ?? 0) + 1,
+      name: plan.name,
+      source: source.text,
+      file: source.file,
+      createdAtMs: clock.nowMs(),
+    };
+    await journal.commit({ workflows: [workflow], entries: [] });
+    return { workflow, checked };
+  };
+
+  const toStart = async (request: StartRequest, initiator: Principal): Promise<RunStart> => {
+    const source =
+      typeof request.workflow === 'string' ? await storedSource(store, request.workflow) : request.workflow;
+    const { workflow, checked } = await register(source);
+    if (checked.plan === null) throw new WritError('DOC_INVALID', `${workflow.id} does not compile`);
+    return { workflow, plan: checked.plan, input: request.input, agents: request.agents ?? {}, initiator };
+  };
+
+  const isHeld = (runId: string): boolean => {
+    const lock = locks.tryHold(`run.${runId}`);
+    lock?.release();
+    return lock === null;
+  };
+
+  return {
+    guard,
+    origin: originOf(signer.vkey),
+    tenant,
+    policyHash: policy.policyHash as Hex,
+
+    principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign),
+    principalOfUser: (osUser) => personOfUser(policy, osUser),
+
+    async validate(source) {
+      const { diagnostics } = await check(source);
+      return { ok: !diagnostics.some((one) => one.severity === 'error'), diagnostics };
+    },
+    async createWorkflow(source) {
+      return (await register(source)).workflow;
+    },
+    workflows: () => store.workflows(),
+    workflow: (id) => store.workflow(id),
+
+    async start(request, initiator) {
+      return startRun(guard, await toStart(request, initiator));
+    },
+    async interrupted(request, initiator) {
+      return interruptedRun(guard, await toStart(request, initiator), isHeld);
+    },
+    async drive(runId, options) {
+      await load(guard, runId);
+      const run = await dispatcher.drive(runId, options);
+      await publishNow();
+      return run;
+    },
+    async resume(runId, principal, options = {}) {
+      const run = await load(guard, runId);
+      if (isFinished(run)) throw new WritError('RUN_ALREADY_FINISHED', `run ${runId} is ${run.status}`);
+      const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
+      await authorize(guard, context, principal, 'run.resume', run.workflowId);
+      if (run.status !== 'indeterminate') return;
+      if (options.lost === undefined) {
+        throw new WritError('RUN_INDETERMINATE', `the outcome of a step of ${runId} was lost in a crash`, {
+          hint: `look at it, then: writ workflow resume ${runId} --rerun-lost, or --fail-lost`,
+        });
+      }
+      const settled = decideLost(guard, run, options.lost, context);
+      await journal.commitRun({ entries: settled.entries, payloads: settled.payloads }, settled.run);
+    },
+    async cancel(runId, principal) {
+      const run = await load(guard, runId);
+      if (isFinished(run)) throw new WritError('RUN_ALREADY_FINISHED', `run ${runId} is ${run.status}`);
+      const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
+      await authorize(guard, context, principal, 'run.cancel', run.workflowId);
+      await requestCancel(guard, runId, principal.id);
+      await finishCancel(guard, locks, runId);
+      await publishNow();
+      return runView(guard, runId, false);
+    },
+
+    runs: (filter) => store.runs(filter),
+    status: (runId) => runView(guard, runId, false),
+    results: (runId) => runView(guard, runId, true),
+
+    approvals: (filter) => store.approvals(filter),
+    approval: (id) => approvalView(guard, id),
+    async decide(id, vote, approver) {
+      const record = await decideApproval(guard, id, vote, approver);
+      await publishNow();
+      return record;
+    },
+
+    onEntry: (listener) => journal.onEntry(listener),
+    publish: publishNow,
+    doctor: () => doctor(guard, directory),
+    async close() {
+      for (const driver of Object.values(callables.drivers)) await driver.close();
+      await store.close();
+    },
+  };
+}
+
+/** How long the process that advances a run has for stopping its sandbox and recording that. */
+const CANCEL_WAIT_MS = 10_000;
+
+/** Ends the run here when nobody advances it; else waits until whoever does has ended it. */
+async function finishCancel(guard: Guard, locks: Locks, runId: string): Promise<void> {
+  const deadlineMs = guard.clock.nowMs() + CANCEL_WAIT_MS;
+  const never = new AbortController().signal;
+  for (;;) {
+    const run: RunRecord = await load(guard, runId);
+    if (isFinished(run)) return;
+    const lock = locks.tryHold(`run.${runId}`);
+    if (lock !== null) {
+      try {
+        await cancelNow(guard, await load(guard, runId));
+      } finally {
+        lock.release();
+      }
+      return;
+    }
+    if (guard.clock.nowMs() >= deadlineMs) {
+      throw new WritError('RUN_BUSY', `run ${runId} was asked to stop but its process has not answered yet`, {
+        hint: `look again: writ workflow status ${runId}`,
+      });
+    }
+    await guard.clock.sleepUntil(guard.clock.nowMs() + 50, never);
+  }
+}
+
+async function storedSource(store: Store, id: string): Promise<WorkflowSource> {
+  const workflow = await store.workflow(id);
+  if (workflow !== null) return { text: workflow.source, file: workflow.file };
+  throw new WritError('NOT_FOUND', `no workflow "${id}"`, {
+    hint: 'give a file, or register one: writ workflow create FILE',
+  });
+}
+
+function originOf(vkey: string): string {
+  return vkey.slice(0, vkey.indexOf('+'));
+}

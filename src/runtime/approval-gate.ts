@@ -1,0 +1,214 @@
+// Whether this attempt may pass now. An approval opens the gate once, for exactly the subject it was given for,
+// before it expires, under the policy and ceilings it was given under. Anything else waits or refuses.
+import { isExpired } from '../approval/ballot.js';
+import { digestOfSubjectBytes, subjectBytes, subjectDigest } from '../approval/subject.js';
+import type { ErrorCode } from '../errors.js';
+import type { Commitment, SubjectDigest } from '../json.js';
+import { approvalEnded, asJson, draft, timeText } from './entries.js';
+import { newId } from './ids.js';
+import type { Guard, Judged } from './judge.js';
+import { sealBytes, sealJson } from './payload.js';
+import type { ApprovalRecord, AttemptRecord, EntryDraft, Payload } from './ports.js';
+
+export type Gate = OpenGate | WaitingGate | RefusedGate;
+
+/** The step may start. `consume` becomes consumed in the transaction of the intent. */
+export interface OpenGate {
+  readonly kind: 'open';
+  readonly consume: ApprovalRecord | null;
+  readonly approvalId: string | null;
+}
+
+/** The step waits. With `writes` empty nothing changed since last time. */
+export interface WaitingGate {
+  readonly kind: 'waiting';
+  readonly approval: ApprovalRecord;
+  readonly writes: readonly ApprovalWrite[];
+  readonly entries: readonly EntryDraft[];
+  /** `entry` = position in `entries`. */
+  readonly payloads: readonly { readonly payload: Payload; readonly entry: number }[];
+  readonly input: Commitment | null;
+}
+
+export interface RefusedGate {
+  readonly kind: 'refused';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly ended: EndedApproval | null;
+}
+
+/** A request that ends together with the refusal. */
+export interface EndedApproval {
+  readonly write: ApprovalWrite;
+  readonly entry: EntryDraft;
+}
+
+interface ApprovalWrite {
+  readonly op: 'insert' | 'update';
+  readonly record: ApprovalRecord;
+}
+
+const OPEN: Gate = { kind: 'open', consume: null, approvalId: null };
+
+export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
+  if (judged.decision.verdict !== 'needs_approval') return OPEN;
+  const nowMs = guard.clock.nowMs();
+  const id = judged.earlier?.approvalId ?? null;
+  const approval = id === null ? null : await guard.store.approval(id);
+  if (approval === null)
+    return (await standingConsumption(guard, judged)) ?? request(guard, judged, nowMs, null);
+  switch (approval.state) {
+    case 'denied':
+      return refused('APPROVAL_DENIED', `${approval.id} was denied by ${deniers(approval)}`);
+    case 'expired':
+      return refused('APPROVAL_EXPIRED', `${approval.id} has expired`);
+    case 'withdrawn':
+    case 'revoked':
+      return refused('APPROVAL_WITHDRAWN', `${approval.id} was ${approval.state}`);
+    case 'consumed':
+      return refused('APPROVAL_CONSUMED', `${approval.id} was already used`);
+    case 'pending':
+    case 'approved':
+      break;
+  }
+  if (isExpired(approval, nowMs)) {
+    const ended = endApproval(judged, approval, 'expired', 'expired before its step started');
+    return refused('APPROVAL_EXPIRED', `${approval.id} has expired`, ended);
+  }
+  if ((await storedDigest(guard, approval)) !== approval.subjectDigest) {
+    const ended = endApproval(judged, approval, 'withdrawn', 'stored subject does not match its digest');
+    return refused('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${approval.id} was changed`, ended);
+  }
+  // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run.
+  if (subjectDigest(judged.subject) !== approval.subjectDigest)
+    return request(guard, judged, nowMs, approval);
+  if (approval.state === 'approved') return { kind: 'open', consume: approval, approvalId: approval.id };
+  return {
+    kind: 'waiting',
+    approval,
+    writes: [],
+    entries: [],
+    payloads: [],
+    input: judged.earlier?.input ?? null,
+  };
+}
+
+/** The open request of an attempt that policy now denies ends with the denial. */
+export async function endOpenApproval(guard: Guard, judged: Judged): Promise<EndedApproval | null> {
+  const id = judged.earlier?.approvalId ?? null;
+  const approval = id === null ? null : await guard.store.approval(id);
+  if (approval === null || (approval.state !== 'pending' && approval.state !== 'approved')) return null;
+  return endApproval(judged, approval, 'withdrawn', 'policy now denies the step');
+}
+
+/**
+ * An idempotent step whose outcome was lost in a crash runs again under the same consumption: same subject but for
+ * the attempt's number, same idempotency key, directly after the lost attempt.
+ */
+async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate | null> {
+  const { attempt, subject } = judged;
+  if (!attempt.node.idempotent) return null;
+  const attempts = await guard.store.attempts(attempt.run.id);
+  const lost = attempts.find((one: AttemptRecord) => {
+    return one.stepPath === attempt.stepPath && one.attempt === attempt.attempt - 1;
+  });
+  if (lost?.status !== 'indeterminate' || lost.idempotencyKey !== attempt.idempotencyKey) return null;
+  const approval = lost.approvalId === null ? null : await guard.store.approval(lost.approvalId);
+  if (approval?.state !== 'consumed') return null;
+  const granted = subjectDigest({ ...subject, attempt: approval.attempt });
+  return granted === approval.subjectDigest ? { kind: 'open', consume: null, approvalId: approval.id } : null;
+}
+
+/** A new request; an older one of this attempt is withdrawn in the same commit. */
+function request(guard: Guard, judged: Judged, nowMs: number, superseded: ApprovalRecord | null): Gate {
+  const { attempt, callable, context, decision, subject, earlier } = judged;
+  const needed = decision.effective.approval;
+  if (needed === null)
+    return refused('APPROVAL_QUORUM_UNREACHABLE', 'policy asks for an approval but names no approvers');
+  const { mode, quorum, separationOfDuties, expiresSeconds, reasonRequired } = needed;
+  const subjectPayload = sealBytes(
+    attempt.run.id,
+    'subject',
+    subjectBytes(subject),
+    'application/json',
+    guard.random,
+  );
+  const inputPayload =
+    earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard.random) : null;
+  const input = inputPayload?.commitment ?? earlier?.input ?? null;
+  const record: ApprovalRecord = {
+    id: newId('apr', guard.random),
+    tenant: guard.tenant,
+    run: attempt.run.id,
+    stepPath: attempt.stepPath,
+    attempt: attempt.attempt,
+    subjectDigest: subjectDigest(subject),
+    subject: subjectPayload.commitment,
+    mode,
+    quorum,
+    separationOfDuties,
+    reasonRequired,
+    requester: callable.agent ?? attempt.run.initiator,
+    initiator: attempt.run.initiator,
+    functionId: callable.resource,
+    demandedBy: decision.demandedBy,
+    policyHash: decision.policyHash,
+    createdAtMs: nowMs,
+    expiresAtMs: nowMs + expiresSeconds * 1000,
+    state: 'pending',
+    votes: [],
+    version: 0,
+  };
+  const requested = draft(
+    context,
+    'approval.requested',
+    {
+      approvalId: record.id,
+      subjectDigest: record.subjectDigest,
+      mode,
+      quorum: asJson(quorum),
+      expiresAt: timeText(record.expiresAtMs),
+      stepPath: attempt.stepPath,
+      attempt: attempt.attempt,
+    },
+    { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
+  );
+  const ended =
+    superseded === null ? null : endApproval(judged, superseded, 'withdrawn', 'what would run has changed');
+  const entries = ended === null ? [requested] : [ended.entry, requested];
+  const entry = entries.length - 1;
+  const payloads = [{ payload: subjectPayload, entry }];
+  if (inputPayload !== null) payloads.push({ payload: inputPayload, entry });
+  const writes: ApprovalWrite[] = ended === null ? [] : [ended.write];
+  writes.push({ op: 'insert', record });
+  return { kind: 'waiting', approval: record, writes, entries, payloads, input };
+}
+
+function endApproval(
+  judged: Judged,
+  approval: ApprovalRecord,
+  state: 'expired' | 'withdrawn',
+  cause: string,
+): EndedApproval {
+  const type = state === 'expired' ? 'approval.expired' : 'approval.withdrawn';
+  return {
+    write: { op: 'update', record: { ...approval, state } },
+    entry: approvalEnded(judged.context, type, approval, cause),
+  };
+}
+
+async function storedDigest(guard: Guard, approval: ApprovalRecord): Promise<SubjectDigest | null> {
+  const payload = await guard.store.payload(approval.subject);
+  return payload?.bytes == null ? null : digestOfSubjectBytes(payload.bytes);
+}
+
+function deniers(approval: ApprovalRecord): string {
+  return approval.votes
+    .filter((vote) => vote.decision === 'deny')
+    .map((vote) => vote.approver)
+    .join(', ');
+}
+
+function refused(code: ErrorCode, message: string, ended: EndedApproval | null = null): RefusedGate {
+  return { kind: 'refused', code, message, ended };
+}

@@ -1,0 +1,152 @@
+// Everything about a workflow that can be checked without running it: the document, its functions, its packages by
+// digest, the modules it names, and whether each step fits under every ceiling.
+import { WritError } from '../errors.js';
+import { isObject, type Digest, type Json } from '../json.js';
+import { checkCeilingSpec, type CeilingLayer } from '../policy/ceiling.js';
+import { boundViolations } from '../policy/permits.js';
+import { parseWorkflow } from '../workflow/parse.js';
+import type { Plan, TaskNode } from '../workflow/plan.js';
+import { registeredFunctions } from './callable.js';
+import type { Guard } from './judge.js';
+import { askedLimits, packageLayer, stepLayer, workflowLayer } from './layers.js';
+import type { AgentPackage } from './ports.js';
+import type { Diagnostic, WorkflowSource } from './writ.js';
+
+export interface CheckedWorkflow {
+  readonly plan: Plan | null;
+  /** The parsed document, of which the workflow's hash is made. */
+  readonly document: Json | null;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Digests of the packages it calls, each found and verified. */
+  readonly agents: readonly Digest[];
+}
+
+export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
+  const functions = registeredFunctions(guard.callables);
+  const { plan, document, diagnostics } = parseWorkflow(source.text, { functions });
+  if (plan === null) return { plan, document, diagnostics, agents: [] };
+  const found: Diagnostic[] = [...diagnostics, ...checkCeilings(plan)];
+  const agents = new Set<Digest>();
+  for (const node of Object.values(plan.nodes)) {
+    if (node.kind !== 'task') continue;
+    const agent = node.call.kind === 'agent' ? await resolve(guard, node, node.call.digest, found) : null;
+    if (agent !== null) agents.add(agent.digest);
+    await checkModule(guard, node, found);
+    checkFit(guard, plan, node, agent, found);
+  }
+  return { plan, document, diagnostics: found, agents: [...agents] };
+}
+
+function checkCeilings(plan: Plan): Diagnostic[] {
+  if (plan.ceilings === null) return [];
+  const checked = checkCeilingSpec(plan.ceilings);
+  if (checked.ok) return [];
+  return checked.problems.map(({ pointer, message, hint }) => ({
+    code: 'DOC_BAD_VALUE',
+    severity: 'error',
+    message: `ceilings${pointer}: ${message}`,
+    ...(hint === undefined ? {} : { hint }),
+    line: 1,
+    column: 1,
+    path: `ceilings${pointer.replaceAll('/', '.')}`,
+  }));
+}
+
+async function resolve(
+  guard: Guard,
+  node: TaskNode,
+  digest: Digest,
+  found: Diagnostic[],
+): Promise<AgentPackage | null> {
+  try {
+    const agent = await guard.callables.packages.resolve(digest);
+    if (agent === null) {
+      const hint = 'put the package into a packages/ folder beside the workflow file';
+      found.push(at(node, 'DOC_AGENT_UNRESOLVED', `no package store here holds ${digest}`, hint));
+    }
+    return agent;
+  } catch (error) {
+    if (!(error instanceof WritError) || !error.code.startsWith('INTEGRITY_')) throw error;
+    found.push(at(node, error.code, error.message, error.hint));
+    return null;
+  }
+}
+
+/** A module named in the document itself; one that comes from data is looked up when the step runs. */
+async function checkModule(guard: Guard, node: TaskNode, found: Diagnostic[]): Promise<void> {
+  const { call, input } = node;
+  if (call.kind !== 'function' || call.functionId !== 'tool::wasm' || input.kind !== 'template') return;
+  const module = isObject(input.config ?? undefined)
+    ? (input.config as { module?: Json })['module']
+    : undefined;
+  if (typeof module !== 'string' || module.includes('{{')) return;
+  const names = await guard.callables.modules.names();
+  if (names.includes(module)) return;
+  found.push(
+    at(node, 'DOC_UNKNOWN_FUNCTION', `tool::wasm has no module "${module}"`, `shipped: ${names.join(', ')}`),
+  );
+}
+
+/** A step that asks for more than a ceiling allows is refused here, before anybody waits for it. */
+function checkFit(
+  guard: Guard,
+  plan: Plan,
+  node: TaskNode,
+  agent: AgentPackage | null,
+  found: Diagnostic[],
+): void {
+  if (node.call.kind === 'agent' && agent === null) return;
+  if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return;
+  const { call } = node;
+  const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
+  const layers: readonly CeilingLayer[] = [
+    ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),
+    workflowLayer(plan),
+    packageLayer(agent),
+    stepLayer(node, node.name),
+  ];
+  for (const { layer, name, spec } of layers) {
+    if (spec === null) continue;
+    const violations = boundViolations(spec, {
+      nowMs: guard.clock.nowMs(),
+      action: call.kind === 'agent' ? 'agent.invoke' : 'function.invoke',
+      resource,
+      facts: {
+        functionId: resource,
+        agentName: call.kind === 'agent' ? call.name : null,
+        agentDigest: agent?.digest ?? null,
+        sandbox: sandboxKind(node),
+        network: [],
+        mounts: [],
+        credentials: [],
+        limits: askedLimits(node),
+        labels: [],
+      },
+    });
+    for (const { field, limit, requested } of violations) {
+      const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
+      found.push(
+        at(node, 'DOC_CEILING_EXCEEDED', message, `stay under it, or have the owner of ${name} raise it`),
+      );
+    }
+  }
+}
+
+/** Code runs in WASM unless the step says otherwise; a provider's function runs outside. */
+function sandboxKind(node: TaskNode): 'wasm' | 'docker' | null {
+  if (node.call.kind === 'function' && node.call.functionId !== 'tool::wasm') return null;
+  return node.sandbox?.driver ?? 'wasm';
+}
+
+function at(node: TaskNode, code: Diagnostic['code'], message: string, hint: string | undefined): Diagnostic {
+  const { line, column, name } = node;
+  return {
+    code,
+    severity: 'error',
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    line,
+    column,
+    path: name,
+  };
+}

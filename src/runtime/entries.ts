@@ -1,0 +1,104 @@
+// Drafts of log entries, one function per event type. `data` holds public facts only; whatever a person typed, a
+// rendered input or an output is a payload and appears as a commitment.
+import type { Commitment, Hex, Json, JsonObject } from '../json.js';
+import type { EntryDraft, SandboxResult } from './ports.js';
+
+/** What every entry of one run has in common. */
+export interface EntryContext {
+  readonly tenant: string;
+  readonly run: string | null;
+  readonly workflow: { readonly id: string; readonly hash: Hex } | null;
+  readonly policy: Hex | null;
+  readonly actor: { readonly id: string; readonly via: string };
+}
+
+/** Which attempt of which step an entry speaks of. */
+export interface AttemptRef {
+  readonly stepPath: string;
+  readonly attempt: number;
+}
+
+export function draft(
+  context: EntryContext,
+  type: string,
+  data: JsonObject,
+  commit: Readonly<Record<string, Commitment>> = {},
+): EntryDraft {
+  const { tenant, run, workflow, policy, actor } = context;
+  return { type, run, tenant, actor, workflow, policy, data, commit };
+}
+
+export interface StepIntent extends AttemptRef {
+  readonly functionId: string;
+  readonly agentDigest: string | null;
+  readonly sandbox: string | null;
+  readonly idempotencyKey: string;
+  readonly approvalId: string | null;
+}
+
+export function stepIntended(context: EntryContext, intent: StepIntent, input: Commitment): EntryDraft {
+  const { stepPath, attempt, functionId, agentDigest, sandbox, idempotencyKey, approvalId } = intent;
+  const data: JsonObject = {
+    stepPath,
+    attempt,
+    iteration: null,
+    item: null,
+    function: functionId,
+    agentDigest,
+    sandbox,
+    idempotencyKey,
+    approvalId,
+  };
+  return draft(context, 'step.intended', data, { input });
+}
+
+export type StepEnd = 'succeeded' | 'failed' | 'cancelled' | 'timed-out' | 'indeterminate';
+
+export function stepFinished(
+  context: EntryContext,
+  ref: AttemptRef,
+  end: {
+    readonly status: StepEnd;
+    readonly intent: string;
+    readonly code: string | null;
+    readonly durationMs: number;
+  },
+  commit: Readonly<Record<string, Commitment>>,
+): EntryDraft {
+  const { stepPath, attempt } = ref;
+  const { status, intent, code, durationMs } = end;
+  return draft(context, 'step.finished', { stepPath, attempt, intent, status, code, durationMs }, commit);
+}
+
+export function sandboxExited(context: EntryContext, ref: AttemptRef, result: SandboxResult): EntryDraft {
+  const { stepPath, attempt } = ref;
+  const { status, exitCode, limitHit, evidence } = result;
+  return draft(context, 'sandbox.exited', {
+    stepPath,
+    attempt,
+    status,
+    exitCode,
+    oomKilled: status === 'oom',
+    limitHit,
+    evidence,
+  });
+}
+
+export function approvalEnded(
+  context: EntryContext,
+  type: 'approval.expired' | 'approval.withdrawn',
+  approval: { readonly id: string; readonly subjectDigest: string },
+  cause: string,
+): EntryDraft {
+  return draft(context, type, { approvalId: approval.id, subjectDigest: approval.subjectDigest, cause });
+}
+
+/** RFC 3339, UTC, milliseconds, `Z`. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Drops nothing: a plain JSON copy of readonly data for an entry. */
+export function asJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}

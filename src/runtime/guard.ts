@@ -1,0 +1,379 @@
+// The one road to a side effect. The order is fixed: authorize, ceilings, approval, intent, act, outcome. The
+// intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
+// function or a sandbox.
+import { errorName, isErrorCode, WritError, type ErrorCode } from '../errors.js';
+import type { Commitment } from '../json.js';
+import { endOpenApproval, openGate, type EndedApproval, type WaitingGate } from './approval-gate.js';
+import type { Attempt, Outcome, Settle, Settlement } from './attempt.js';
+import {
+  draft,
+  sandboxExited,
+  stepFinished,
+  stepIntended,
+  type EntryContext,
+  type StepEnd,
+} from './entries.js';
+import { decisionEntries, judge, limitsJson, type Guard, type Judged } from './judge.js';
+import { failed, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
+import { sealBytes, sealJson } from './payload.js';
+import type {
+  ApprovalRecord,
+  AttemptRecord,
+  EntryDraft,
+  Payload,
+  RunRecord,
+  SandboxResult,
+} from './ports.js';
+
+/**
+ * Carries one attempt to its outcome and commits it together with the run's next record. Rejects only for fatal
+ * errors (store, log) and with STORE_CONFLICT when somebody changed the run before the intent: then nothing ran.
+ */
+export async function govern(
+  guard: Guard,
+  attempt: Attempt,
+  settle: Settle,
+  signal: AbortSignal,
+): Promise<RunRecord> {
+  const context = contextOf(guard, attempt);
+  let judged: Judged;
+  try {
+    judged = await judge(guard, attempt, context);
+  } catch (error) {
+    return refuseToStart(guard, attempt, context, error, settle);
+  }
+  if (judged.decision.verdict === 'deny') {
+    const { code, message } = judged.decision;
+    const refusal = failed(code ?? 'POLICY_ERROR', message);
+    return refuse(guard, judged, refusal, await endOpenApproval(guard, judged), settle);
+  }
+  const gate = await openGate(guard, judged);
+  if (gate.kind === 'waiting') return wait(guard, judged, gate, settle);
+  if (gate.kind === 'refused') {
+    return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
+  }
+  const intent = await intend(guard, judged, gate.consume, gate.approvalId);
+  const acted = await act(guard, judged, signal);
+  return conclude(guard, judged, intent, acted, settle);
+}
+
+function contextOf(guard: Guard, attempt: Attempt): EntryContext {
+  return {
+    tenant: guard.tenant,
+    run: attempt.run.id,
+    workflow: attempt.workflow,
+    policy: guard.policy().policyHash,
+    actor: { id: attempt.run.initiator, via: 'runner' },
+  };
+}
+
+/** The attempt never got as far as a verdict: a missing package, an unknown module, bytes that don't match. */
+async function refuseToStart(
+  guard: Guard,
+  attempt: Attempt,
+  context: EntryContext,
+  error: unknown,
+  settle: Settle,
+): Promise<RunRecord> {
+  if (!(error instanceof WritError) || isStoreFault(error)) throw error;
+  const { stepPath, node, run } = attempt;
+  const { call } = node;
+  const entry = draft(context, 'authz.decided', {
+    stepPath,
+    attempt: attempt.attempt,
+    subject: run.initiator,
+    agent: null,
+    domain: guard.tenant,
+    action: call.kind === 'agent' ? 'agent.invoke' : 'function.invoke',
+    resource: call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId,
+    verdict: 'deny',
+    ruleId: null,
+    code: error.code,
+  });
+  const record = attemptRecord(attempt, {
+    status: error.kind === 'refusal' ? 'refused' : 'failed',
+    error: publicError(error.code, error.message),
+    finishedAtMs: guard.clock.nowMs(),
+  });
+  return finish(guard, [entry], [], record, settle(outcomeOf(failed(error.code, error.message)), run));
+}
+
+/** Denied by policy, a ceiling or a person: recorded, never run. */
+async function refuse(
+  guard: Guard,
+  judged: Judged,
+  refusal: Failed,
+  ended: EndedApproval | null,
+  settle: Settle,
+): Promise<RunRecord> {
+  const record = attemptRecord(judged.attempt, {
+    ...known(judged),
+    status: 'refused',
+    error: publicError(refusal.error.code, refusal.summary),
+    finishedAtMs: guard.clock.nowMs(),
+  });
+  const entries = judged.decision.verdict === 'deny' ? decisionEntries(judged) : [];
+  if (ended !== null) entries.push(ended.entry);
+  const settlement = settle(outcomeOf(refusal), judged.attempt.run);
+  return finish(guard, entries, [], record, settlement, ended === null ? [] : [ended.write]);
+}
+
+async function wait(guard: Guard, judged: Judged, gate: WaitingGate, settle: Settle): Promise<RunRecord> {
+  const { approval } = gate;
+  const outcome = { kind: 'waiting', approvalId: approval.id, expiresAtMs: approval.expiresAtMs } as const;
+  const settlement = settle(outcome, judged.attempt.run);
+  if (gate.writes.length === 0) return settlement.run;
+  const before = decisionEntries(judged);
+  const record = attemptRecord(judged.attempt, {
+    ...known(judged),
+    status: 'waiting',
+    input: gate.input,
+    approvalId: approval.id,
+  });
+  const payloads = gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + before.length }));
+  return finish(guard, [...before, ...gate.entries], payloads, record, settlement, gate.writes);
+}
+
+interface Intent {
+  readonly leafHash: Uint8Array;
+  readonly run: RunRecord;
+  readonly record: AttemptRecord;
+  readonly startedAtMs: number;
+}
+
+/** Durable before the act. An approval is consumed in this very transaction, directly before the intent. */
+async function intend(
+  guard: Guard,
+  judged: Judged,
+  consume: ApprovalRecord | null,
+  approvalId: string | null,
+): Promise<Intent> {
+  const { attempt, callable, context, request, evidence, limits } = judged;
+  const { stepPath, idempotencyKey } = attempt;
+  const startedAtMs = guard.clock.nowMs();
+  const entries = decisionEntries(judged);
+  if (consume !== null) {
+    const { id, subjectDigest } = consume;
+    const data = { approvalId: id, subjectDigest, stepPath, attempt: attempt.attempt };
+    entries.push(draft(context, 'approval.consumed', data));
+  }
+  const sealed =
+    judged.earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard.random) : null;
+  const input = judged.earlier?.input ?? sealed?.commitment;
+  if (input === undefined) throw new WritError('INTERNAL', `no input commitment for ${stepPath}`);
+  const intentEntry = entries.length;
+  entries.push(
+    stepIntended(
+      context,
+      {
+        stepPath,
+        attempt: attempt.attempt,
+        functionId: callable.resource,
+        agentDigest: callable.agentDigest,
+        sandbox: callable.kind === 'sandbox' ? callable.driver.kind : null,
+        idempotencyKey,
+        approvalId,
+      },
+      input,
+    ),
+  );
+  if (callable.kind === 'sandbox' && request !== null) {
+    entries.push(
+      draft(context, 'sandbox.started', {
+        stepPath,
+        attempt: attempt.attempt,
+        driver: callable.driver.kind,
+        imageDigest: callable.module.digest,
+        limits: limitsJson(limits),
+        mounts: [],
+        network: [],
+        evidence: evidence ?? {},
+      }),
+    );
+  }
+  const record = attemptRecord(attempt, {
+    ...known(judged),
+    status: 'intended',
+    input,
+    approvalId,
+    startedAtMs,
+  });
+  const { run, committed } = await guard.journal.commitRun(
+    {
+      entries,
+      payloads: sealed === null ? [] : [{ payload: sealed, entry: intentEntry }],
+      attempts: [{ record, intentEntry }],
+      approvals: consume === null ? [] : [{ op: 'update', record: { ...consume, state: 'consumed' } }],
+    },
+    { ...attempt.run, status: 'running', waitingFor: null, wakeAtMs: null, updatedAtMs: startedAtMs },
+  );
+  const intent = committed.entries[intentEntry];
+  if (intent === undefined)
+    throw new WritError('INTERNAL', `the store did not place the intent of ${stepPath}`);
+  return { leafHash: intent.leafHash, run, record: { ...record, intentIndex: intent.index }, startedAtMs };
+}
+
+/** The act itself, under its own deadline; never rejects for what the program does. */
+async function act(guard: Guard, judged: Judged, signal: AbortSignal): Promise<Act> {
+  const { callable, request, attempt, limits } = judged;
+  if (callable.kind === 'sandbox' && request !== null) {
+    const result = await callable.driver.run(request, signal);
+    return { acted: readSandboxResult(result, callable.result), sandbox: result };
+  }
+  if (callable.kind !== 'function')
+    throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);
+  const stop = new AbortController();
+  const call = callable.provider
+    .invoke(
+      {
+        functionId: callable.functionId,
+        input: attempt.input,
+        idempotencyKey: attempt.idempotencyKey,
+        timeoutMs: limits.timeoutMs,
+      },
+      AbortSignal.any([signal, stop.signal]),
+    )
+    .then((output): Acted => ({ ok: true, output }), thrown);
+  // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
+  const late = guard.clock
+    .sleepUntil(guard.clock.nowMs() + limits.timeoutMs, AbortSignal.any([signal, stop.signal]))
+    .then((): Acted => {
+      if (signal.aborted) return failed('SANDBOX_CANCELLED', 'cancelled');
+      return failed('STEP_TIMEOUT', `no answer within ${limits.timeoutMs} ms`);
+    });
+  const acted = await Promise.race([call, late]);
+  stop.abort();
+  return { acted, sandbox: null };
+}
+
+interface Act {
+  readonly acted: Acted;
+  readonly sandbox: SandboxResult | null;
+}
+
+/** The outcome, the run's next record and everything that ends with it: one commit. */
+async function conclude(
+  guard: Guard,
+  judged: Judged,
+  intent: Intent,
+  act: Act,
+  settle: Settle,
+): Promise<RunRecord> {
+  const { attempt, context } = judged;
+  const { acted, sandbox } = act;
+  const finishedAtMs = guard.clock.nowMs();
+  const entries: EntryDraft[] = sandbox === null ? [] : [sandboxExited(context, attempt, sandbox)];
+  const payloads: { payload: Payload; entry: number }[] = [];
+  const commit: Record<string, Commitment> = {};
+  const seal = (payload: Payload): Commitment => {
+    payloads.push({ payload, entry: entries.length });
+    commit[payload.label] = payload.commitment;
+    return payload.commitment;
+  };
+  const output = acted.ok ? seal(sealJson(attempt.run.id, 'output', acted.output, guard.random)) : null;
+  if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
+    seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard.random));
+  }
+  const status = stepEnd(acted);
+  entries.push(
+    stepFinished(
+      context,
+      attempt,
+      {
+        status,
+        intent: Buffer.from(intent.leafHash).toString('hex'),
+        code: acted.ok ? null : acted.error.code,
+        durationMs: finishedAtMs - intent.startedAtMs,
+      },
+      commit,
+    ),
+  );
+  const record: AttemptRecord = {
+    ...intent.record,
+    status: acted.ok || acted.error.kind !== 'refusal' ? status : 'refused',
+    output,
+    error: acted.ok ? null : publicError(acted.error.code, acted.summary),
+    finishedAtMs,
+  };
+  return finish(guard, entries, payloads, record, settle(outcomeOf(acted), intent.run));
+}
+
+/** One commit of entries, payloads, the attempt, its approval and the run. */
+async function finish(
+  guard: Guard,
+  entries: readonly EntryDraft[],
+  payloads: readonly { readonly payload: Payload; readonly entry: number }[],
+  record: AttemptRecord,
+  settlement: Settlement,
+  approvals: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[] = [],
+): Promise<RunRecord> {
+  const change = {
+    entries: [...entries, ...settlement.entries],
+    payloads: [
+      ...payloads,
+      ...settlement.payloads.map(({ payload, entry }) => ({ payload, entry: entry + entries.length })),
+    ],
+    attempts: [{ record }],
+    approvals,
+  };
+  const { run } = await guard.journal.commitOutcome(change, settlement.run);
+  return run;
+}
+
+function stepEnd(acted: Acted): StepEnd {
+  if (acted.ok) return 'succeeded';
+  const { code } = acted.error;
+  if (code === 'SANDBOX_TIMEOUT' || code === 'STEP_TIMEOUT') return 'timed-out';
+  return code === 'SANDBOX_CANCELLED' ? 'cancelled' : 'failed';
+}
+
+function outcomeOf(acted: Acted): Outcome {
+  if (acted.ok) return { kind: 'succeeded', output: acted.output };
+  return acted.error.code === 'SANDBOX_CANCELLED'
+    ? { kind: 'cancelled' }
+    : { kind: 'failed', error: acted.error };
+}
+
+/** What an attempt's row says at least; the guard fills in what has become true. */
+function attemptRecord(
+  attempt: Attempt,
+  facts: Partial<AttemptRecord> & { status: AttemptRecord['status'] },
+): AttemptRecord {
+  const { node, run } = attempt;
+  const functionId =
+    node.call.kind === 'agent' ? `${node.call.name}@${node.call.digest}` : node.call.functionId;
+  return {
+    run: run.id,
+    stepPath: attempt.stepPath,
+    attempt: attempt.attempt,
+    functionId,
+    principal: run.initiator,
+    idempotencyKey: attempt.idempotencyKey,
+    input: null,
+    output: null,
+    approvalId: null,
+    error: null,
+    startedAtMs: null,
+    finishedAtMs: null,
+    intentIndex: null,
+    ...facts,
+  };
+}
+
+function known(judged: Judged): Partial<AttemptRecord> {
+  const { earlier, callable, attempt } = judged;
+  return {
+    principal: callable.agent ?? attempt.run.initiator,
+    input: earlier?.input ?? null,
+    approvalId: earlier?.approvalId ?? null,
+  };
+}
+
+function publicError(code: ErrorCode | string, message: string): AttemptRecord['error'] {
+  return { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
+}
+
+/** A broken store or log stops the process; anything else is an outcome of this attempt. */
+function isStoreFault(error: WritError): boolean {
+  return error.code.startsWith('STORE_') || error.code.startsWith('AUDIT_') || error.code === 'INTERNAL';
+}

@@ -1,0 +1,21 @@
+// Names of runs and approvals: 128 random bits in base32, so that nobody guesses one. They name, they don't authorise.
+import type { Random } from './ports.js';
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** `<prefix>_` and 26 base32 characters (RFC 4648 alphabet, lower case, no padding). */
+export function newId(prefix: 'run' | 'apr', random: Random): string {
+  let bits = 0n;
+  for (const byte of random.bytes(16)) bits = (bits << 8n) | BigInt(byte);
+  let text = '';
+  for (let i = 0; i < 26; i++) {
+    text = (ALPHABET[Number(bits & 31n)] ?? '') + text;
+    bits >>= 5n;
+  }
+  return `${prefix}_${text}`;
+}
+
+/** Uniform in [0, 1) with 32 bits: the jitter of a retry. */
+export function drawUnit(random: Random): number {
+  return random.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32;
+}

@@ -1,0 +1,73 @@
+// Commits of this process: retries the one harmless conflict (somebody asked the run to cancel), tells listeners
+// which entries became durable, and remembers a fatal store error so that nothing acts after it.
+import { WritError } from '../errors.js';
+import { isObject, type JsonObject } from '../json.js';
+import type { Change, Committed, RunRecord, Store } from './ports.js';
+import type { EntryNotice } from './writ.js';
+
+export class Journal {
+  readonly #store: Store;
+  readonly #listeners = new Set<(notice: EntryNotice) => void>();
+  #fatal: WritError | null = null;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  onEntry(listener: (notice: EntryNotice) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
+  async commit(change: Change): Promise<Committed> {
+    if (this.#fatal !== null) throw this.#fatal;
+    try {
+      const committed = await this.#store.commit(change);
+      this.#notify(change, committed);
+      return committed;
+    } catch (error) {
+      if (error instanceof WritError && error.kind === 'fatal') this.#fatal = error;
+      throw error;
+    }
+  }
+
+  /**
+   * Commits `change` with the run's next record. A run that was asked to cancel meanwhile keeps that request: the
+   * outcome of an act is recorded all the same. Returns the record as stored.
+   */
+  async commitOutcome(
+    change: Change,
+    run: RunRecord,
+  ): Promise<{ readonly run: RunRecord; readonly committed: Committed }> {
+    try {
+      return await this.commitRun(change, run);
+    } catch (error) {
+      if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+      const current = await this.#store.run(run.id);
+      if (current === null || !isCancelRequested(current)) throw error;
+      return this.commitRun(change, { ...run, version: current.version, waitingFor: current.waitingFor });
+    }
+  }
+
+  /** Compare-and-set on the run; STORE_CONFLICT when anybody changed it, and then nothing was written. */
+  async commitRun(
+    change: Change,
+    run: RunRecord,
+  ): Promise<{ readonly run: RunRecord; readonly committed: Committed }> {
+    const committed = await this.commit({ ...change, runs: [{ op: 'update', record: run }] });
+    return { run: { ...run, version: run.version + 1 }, committed };
+  }
+
+  #notify(change: Change, committed: Committed): void {
+    change.entries.forEach((entry, position) => {
+      const timeMs = committed.entries[position]?.timeMs ?? 0;
+      const data: JsonObject = entry.data;
+      for (const listener of this.#listeners) listener({ type: entry.type, run: entry.run, timeMs, data });
+    });
+  }
+}
+
+export function isCancelRequested(run: RunRecord): boolean {
+  return isObject(run.waitingFor) && run.waitingFor['kind'] === 'cancel';
+}

@@ -1,0 +1,41 @@
+// Turns entry drafts into rows of the log. Pure: the store calls it inside its write transaction, so an entry's
+// place (index, seq, prev, time) and the run state it records become durable together or not at all.
+import { appendLeaf, buildEntry, leafHash } from '../audit/index.js';
+import { WritError } from '../errors.js';
+import type { ChainTail, ExtendLog, LogRow, SubtreeRow } from './ports.js';
+
+/** Binary levels of the tree that one tile holds: 2^8 = 256. */
+const TILE_LEVELS = 8;
+
+/**
+ * Rows in the order of `drafts`. Time is `nowMs`, or the log's last time when the clock went back. `tails` needs
+ * the tail of every run in `drafts` that has one ('' = the log's own chain). Cost does not depend on the log's size.
+ * Throws AUDIT_ENTRY_INVALID (also beyond 65,535 bytes) and AUDIT_JSON_INVALID; then nothing may be written.
+ */
+export const extendLog: ExtendLog = (log, tails, drafts, nowMs) => {
+  if (!Number.isSafeInteger(nowMs))
+    throw new WritError('INTERNAL', `${nowMs} is no time in whole milliseconds`);
+  const timeMs = Math.max(nowMs, log.lastTimeMs);
+  const ends = new Map<string, ChainTail>();
+  const rows: LogRow[] = [];
+  const subtrees: SubtreeRow[] = [];
+  let range: readonly Uint8Array[] = log.compactRange;
+  let size = log.size;
+  for (const draft of drafts) {
+    // '' is how rows name the log's own chain, so no run may be called that.
+    if (draft.run === '') throw new WritError('AUDIT_ENTRY_INVALID', 'a run id is empty');
+    const run = draft.run ?? '';
+    const tail = ends.get(run) ?? tails.get(run) ?? null;
+    const seq = tail === null ? 0 : tail.seq + 1;
+    const bytes = buildEntry(draft, { seq, prev: tail?.leafHash ?? null, timeMs });
+    const hash = leafHash(bytes);
+    range = appendLeaf(range, size, hash, (level, index, node) => {
+      if (level % TILE_LEVELS === 0) subtrees.push({ level: level / TILE_LEVELS, index, hash: node });
+    });
+    rows.push({ index: size, bytes, leafHash: hash, run, seq, type: draft.type });
+    ends.set(run, { seq, leafHash: hash });
+    size += 1n;
+  }
+  const lastTimeMs = drafts.length === 0 ? log.lastTimeMs : timeMs;
+  return { log: { ...log, size, compactRange: range, lastTimeMs }, rows, subtrees };
+};

@@ -1,0 +1,88 @@
+// From what a sandbox reports to what the workflow sees. Exit codes of packaged programs: 0 ok, 75 temporary
+// failure (EX_TEMPFAIL), 77 denied (EX_NOPERM), anything else failed.
+import { errorName, WritError, type ErrorCode } from '../errors.js';
+import type { StepError } from '../engine/state.js';
+import type { Json } from '../json.js';
+import type { SandboxResult } from './ports.js';
+
+const EXIT_TEMPORARY = 75;
+const EXIT_DENIED = 77;
+/** Characters of stderr that become the cause text. */
+const CAUSE_TAIL = 2_000;
+
+/** An attempt's end. `summary` is public: it names codes and sizes, never what a program wrote. */
+export type Acted = { readonly ok: true; readonly output: Json } | Failed;
+
+export interface Failed {
+  readonly ok: false;
+  readonly error: StepError;
+  readonly summary: string;
+}
+
+export function failed(code: ErrorCode, summary: string, cause: string = summary): Failed {
+  const kind = new WritError(code, summary).kind;
+  return { ok: false, error: { name: errorName(code), code, kind, message: cause }, summary };
+}
+
+/** Any thrown error as an end; foreign errors are failures of the function. */
+export function thrown(error: unknown): Acted {
+  if (error instanceof WritError) return failed(error.code, error.message);
+  return failed(
+    'FUNCTION_FAILED',
+    'the function failed',
+    error instanceof Error ? error.message : String(error),
+  );
+}
+
+/** `agent`: stdout is the JSON result. `tool`: {stdout, stderr, exitCode, durationMs}. */
+export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
+  switch (result.status) {
+    case 'exited':
+      return result.exitCode === 0 ? readOutput(result, shape) : readExit(result);
+    case 'timeout':
+      return failed('SANDBOX_TIMEOUT', result.reason ?? 'time limit reached');
+    case 'oom':
+      return failed('SANDBOX_OOM', result.reason ?? 'memory limit reached');
+    case 'output-limit':
+      return failed('SANDBOX_OUTPUT_LIMIT', result.reason ?? 'output limit reached');
+    case 'cancelled':
+      return failed('SANDBOX_CANCELLED', 'cancelled');
+    case 'crashed':
+      return failed('SANDBOX_CRASHED', result.reason ?? 'the program crashed');
+    case 'unavailable':
+      return failed('SANDBOX_UNAVAILABLE', result.reason ?? 'the sandbox is not available');
+  }
+}
+
+function readExit(result: SandboxResult): Acted {
+  const summary = `the program ended with exit code ${String(result.exitCode)}`;
+  const tail = new TextDecoder().decode(result.stderr.bytes).trim().slice(-CAUSE_TAIL);
+  const cause = tail === '' ? summary : tail;
+  if (result.exitCode === EXIT_TEMPORARY) return failed('SANDBOX_TEMPORARY', summary, cause);
+  if (result.exitCode === EXIT_DENIED) return failed('POLICY_TOOL_DENIED', summary, cause);
+  return failed('SANDBOX_EXIT', summary, cause);
+}
+
+function readOutput(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
+  if (result.stdout.truncated) return failed('SANDBOX_OUTPUT_LIMIT', 'the output was cut at its limit');
+  let stdout: string;
+  try {
+    stdout = new TextDecoder('utf-8', { fatal: true }).decode(result.stdout.bytes);
+  } catch {
+    return failed('STEP_OUTPUT_INVALID', 'the output is not UTF-8');
+  }
+  if (shape === 'tool') {
+    const stderr = new TextDecoder().decode(result.stderr.bytes);
+    const { exitCode } = result;
+    return { ok: true, output: { stdout, stderr, exitCode, durationMs: Math.round(result.usage.wallMs) } };
+  }
+  try {
+    // attacker-controlled: data only, never evaluated; the byte limit has been enforced by the driver.
+    return { ok: true, output: JSON.parse(stdout) as Json };
+  } catch {
+    return failed(
+      'STEP_OUTPUT_INVALID',
+      `the program's output (${result.stdout.bytes.length} bytes) is not JSON`,
+    );
+  }
+}

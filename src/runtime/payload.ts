@@ -1,0 +1,29 @@
+// Data of a run outside the log: stored bytes, a fresh salt each, and the commitment that an entry carries.
+import { commitment } from '../audit/commitment.js';
+import { canonicalJson } from '../canonical-json.js';
+import type { Json } from '../json.js';
+import type { Payload, Random, StoredPayload } from './ports.js';
+
+const SALT_BYTES = 32;
+
+/** A payload over the RFC 8785 bytes of `value`, salted with 32 fresh random bytes. */
+export function sealJson(run: string, label: string, value: Json, random: Random): Payload {
+  return sealBytes(run, label, new TextEncoder().encode(canonicalJson(value)), 'application/json', random);
+}
+
+export function sealBytes(
+  run: string,
+  label: string,
+  bytes: Uint8Array,
+  mediaType: string,
+  random: Random,
+): Payload {
+  const salt = random.bytes(SALT_BYTES);
+  return { commitment: commitment(salt, label, bytes), label, salt, bytes, mediaType, run };
+}
+
+/** The value of a stored JSON payload; null when it was erased. */
+export function openJson(payload: StoredPayload | null): Json {
+  // Bytes of our own store, written by sealJson.
+  return payload?.bytes == null ? null : (JSON.parse(new TextDecoder().decode(payload.bytes)) as Json);
+}

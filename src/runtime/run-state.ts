@@ -1,0 +1,50 @@
+// What the store keeps of a run between two moments: plan and engine snapshot while it is active, only outcome and
+// commitments once it has finished, so that no data of a finished run lives outside its payloads.
+import { canonicalJson } from '../canonical-json.js';
+import { sha256 } from '../audit/sha256.js';
+import type { EngineState } from '../engine/state.js';
+import { WritError } from '../errors.js';
+import { isObject, type Commitment, type Hex, type Json } from '../json.js';
+import type { Plan } from '../workflow/plan.js';
+import type { RunRecord } from './ports.js';
+
+export interface ActiveState {
+  readonly v: 1;
+  readonly plan: Plan;
+  readonly engine: EngineState;
+}
+
+export interface FinishedState {
+  readonly v: 1;
+  readonly output: Commitment | null;
+  readonly error: { readonly code: string; readonly name: string; readonly detail: Commitment } | null;
+}
+
+/** Written by this software and kept in our own store, so its shape is checked only by its version. */
+export function activeState(run: RunRecord): ActiveState {
+  if (!isObject(run.state) || run.state['v'] !== 1 || !isObject(run.state['engine'])) {
+    throw new WritError('STORE_IO', `run ${run.id} has no engine state this version can read`, {
+      hint: 'open it with the version of writ that wrote it',
+    });
+  }
+  return run.state as unknown as ActiveState;
+}
+
+export function finishedState(run: RunRecord): FinishedState | null {
+  if (!isObject(run.state) || run.state['v'] !== 1 || 'engine' in run.state) return null;
+  return run.state as unknown as FinishedState;
+}
+
+export function isFinished(run: RunRecord): boolean {
+  return run.status === 'completed' || run.status === 'failed' || run.status === 'cancelled';
+}
+
+/** The plain JSON that the store keeps. */
+export function stored(state: ActiveState | FinishedState): Json {
+  return state as unknown as Json;
+}
+
+/** SHA-256 hex over the RFC 8785 form of the parsed document: comments and layout don't change it. */
+export function workflowHash(document: Json): Hex {
+  return Buffer.from(sha256(new TextEncoder().encode(canonicalJson(document)))).toString('hex') as Hex;
+}

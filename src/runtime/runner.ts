@@ -1,0 +1,104 @@
+// advance and execute: the two short, idempotent moves of a run. Any process that holds the run's lock may make
+// them, in any order after a crash; the store is the only memory.
+import { command } from '../engine/interpret.js';
+import { WritError } from '../errors.js';
+import { isExpired } from '../approval/ballot.js';
+import { isObject } from '../json.js';
+import type { EntryContext } from './entries.js';
+import { cancelNow } from './cancel.js';
+import { govern } from './guard.js';
+import { isCancelRequested } from './journal.js';
+import type { Guard } from './judge.js';
+import type { Next, RunRecord, RunSteps } from './ports.js';
+import { lostAttempt, recoverLost } from './recovery.js';
+import { activeState, isFinished } from './run-state.js';
+import { settleEvent, settleOutcome } from './settlement.js';
+
+/** The moves of runs under one guard. The caller holds the run's lock. */
+export function openRunner(guard: Guard): RunSteps {
+  return {
+    advance: (runId) => advance(guard, runId),
+    execute: (runId, signal) => execute(guard, runId, signal),
+  };
+}
+
+/** Loads the run, folds in what has happened meanwhile, and says what has to be done now. Never blocks on a step. */
+async function advance(guard: Guard, runId: string): Promise<Next> {
+  for (;;) {
+    const run = await load(guard, runId);
+    if (isFinished(run)) return { kind: 'finished', run };
+    if (isCancelRequested(run)) {
+      await cancelNow(guard, run);
+      continue;
+    }
+    if (run.status === 'indeterminate') return { kind: 'person', run };
+    const lost = await lostAttempt(guard, run);
+    if (lost !== null) {
+      await recoverLost(guard, run, lost, entryContext(guard, run));
+      continue;
+    }
+    const { plan, engine } = activeState(run);
+    const next = command(plan, engine);
+    const nowMs = guard.clock.nowMs();
+    if (next.kind === 'wait' && nowMs < next.untilMs) return { kind: 'timer', run, untilMs: next.untilMs };
+    if (next.kind === 'wait') {
+      await settleTimer(guard, run, nowMs);
+      continue;
+    }
+    if (next.kind === 'finish') throw new WritError('INTERNAL', `run ${run.id} ended without being recorded`);
+    return (await waitsForApproval(guard, run, nowMs)) ?? { kind: 'execute', run };
+  }
+}
+
+/** Carries out the run's current step through the guard. */
+async function execute(guard: Guard, runId: string, signal: AbortSignal): Promise<void> {
+  const run = await load(guard, runId);
+  const { plan, engine } = activeState(run);
+  const next = command(plan, engine);
+  if (next.kind !== 'execute') return;
+  const { stepPath, node, attempt, input, idempotencyKey } = next;
+  const { deadlineMs } = engine;
+  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - guard.clock.nowMs());
+  const workflow = { id: run.workflowId, hash: run.workflowHash };
+  const entry = entryContext(guard, run);
+  await govern(
+    guard,
+    { run, plan, workflow, node, stepPath, attempt, input, idempotencyKey, timeLeftMs },
+    (outcome, current) =>
+      settleOutcome(outcome, current, { entry, nowMs: guard.clock.nowMs(), random: guard.random }),
+    signal,
+  );
+}
+
+async function settleTimer(guard: Guard, run: RunRecord, nowMs: number): Promise<void> {
+  const context = { entry: entryContext(guard, run), nowMs, random: guard.random };
+  const { run: record, entries, payloads } = settleEvent({ kind: 'woken', nowMs }, run, context);
+  await guard.journal.commitOutcome({ entries, payloads }, record);
+}
+
+/** Still undecided: nothing to execute. Decided, expired or withdrawn: the guard has to look at it. */
+async function waitsForApproval(guard: Guard, run: RunRecord, nowMs: number): Promise<Next | null> {
+  const waiting = run.waitingFor;
+  if (!isObject(waiting) || waiting['kind'] !== 'approval' || typeof waiting['approvalId'] !== 'string')
+    return null;
+  const approval = await guard.store.approval(waiting['approvalId']);
+  if (approval?.state !== 'pending' || isExpired(approval, nowMs)) return null;
+  if (approval.policyHash !== guard.policy().policyHash) return null;
+  return { kind: 'approval', run, approvalId: approval.id, expiresAtMs: approval.expiresAtMs };
+}
+
+export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext['actor']): EntryContext {
+  return {
+    tenant: run.tenant,
+    run: run.id,
+    workflow: { id: run.workflowId, hash: run.workflowHash },
+    policy: guard.policy().policyHash,
+    actor: actor ?? { id: run.initiator, via: 'runner' },
+  };
+}
+
+export async function load(guard: Guard, runId: string): Promise<RunRecord> {
+  const run = await guard.store.run(runId);
+  if (run !== null) return run;
+  throw new WritError('NOT_FOUND', `no run ${runId}`, { hint: 'list the runs: writ workflow list --runs' });
+}

@@ -1,0 +1,169 @@
+// Starting a run: the document is checked whole, the initiator is authorized, and run, plan, input and the entry
+// `run.started` become durable together before anything else happens.
+import { command, start as startEngine } from '../engine/interpret.js';
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { checkInput } from '../workflow/input.js';
+import type { Plan } from '../workflow/plan.js';
+import { draft, type EntryContext } from './entries.js';
+import { newId } from './ids.js';
+import type { Guard } from './judge.js';
+import { openJson, sealJson } from './payload.js';
+import type { RunRecord, WorkflowRecord } from './ports.js';
+import { isFinished, stored } from './run-state.js';
+import { settleEngine } from './settlement.js';
+import type { Principal } from './writ.js';
+
+export interface RunStart {
+  readonly workflow: WorkflowRecord;
+  readonly plan: Plan;
+  readonly input: Json;
+  readonly agents: Readonly<Record<string, string>>;
+  readonly initiator: Principal;
+}
+
+/** The new run's id, once durable. A refusal throws POLICY_* and leaves its entry in the log's own chain. */
+export async function startRun(guard: Guard, request: RunStart): Promise<string> {
+  const { workflow, plan, input, agents, initiator } = request;
+  const problems = checkInput(plan, input);
+  const [first] = problems;
+  if (first !== undefined) {
+    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${first.message}`, {
+      hint: "see the workflow's inputs schema",
+      details: { diagnostics: problems },
+    });
+  }
+  const unknownRole =
+    plan.dialect === 'steps' ? Object.keys(agents).find((role) => !namesRole(plan, role)) : undefined;
+  if (unknownRole !== undefined) {
+    throw new WritError('USAGE', `${plan.id} has no agent role "${unknownRole}"`, {
+      hint: `roles: ${plan.agents.join(', ')}`,
+    });
+  }
+  const log: EntryContext = {
+    tenant: guard.tenant,
+    run: null,
+    workflow: { id: workflow.id, hash: workflow.hash },
+    policy: guard.policy().policyHash,
+    actor: { id: initiator.id, via: 'cli' },
+  };
+  await authorize(guard, log, initiator, 'workflow.run', workflow.id);
+  const id = newId('run', guard.random);
+  const nowMs = guard.clock.nowMs();
+  const context = { ...log, run: id };
+  const engine = startEngine(plan, { runId: id, initiator: initiator.id, input, nowMs });
+  const payload = sealJson(id, 'input', input, guard.random);
+  const fresh: RunRecord = {
+    id,
+    tenant: guard.tenant,
+    workflowId: workflow.id,
+    workflowHash: workflow.hash,
+    policyHash: guard.policy().policyHash,
+    initiator: initiator.id,
+    status: 'running',
+    state: stored({ v: 1, plan, engine }),
+    waitingFor: null,
+    wakeAtMs: null,
+    agents,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    exitCode: null,
+    version: 0,
+  };
+  const started = draft(
+    context,
+    'run.started',
+    {
+      initiator: initiator.id,
+      assurance: initiator.assurance,
+      key: initiator.publicKey,
+      parentRun: null,
+      agents,
+    },
+    { input: payload.commitment },
+  );
+  // A workflow without tasks may be over at once; then its end is part of the same commit.
+  const ended =
+    command(plan, engine).kind === 'finish'
+      ? settleEngine(plan, engine, fresh, { entry: context, nowMs, random: guard.random })
+      : { run: fresh, entries: [], payloads: [] };
+  await guard.journal.commit({
+    runs: [{ op: 'insert', record: ended.run }],
+    entries: [started, ...ended.entries],
+    payloads: [{ payload, entry: 0 }, ...ended.payloads.map((one) => ({ ...one, entry: one.entry + 1 }))],
+  });
+  return id;
+}
+
+/** Asks policy one question outside a step; allow and deny both leave `authz.decided`. Throws on deny. */
+export async function authorize(
+  guard: Guard,
+  context: EntryContext,
+  principal: Principal,
+  action: string,
+  resource: string,
+): Promise<void> {
+  const answer = checkAccess(guard.policy(), {
+    subject: principal.id,
+    domain: guard.tenant,
+    action,
+    resource,
+  });
+  const entry = draft(context, 'authz.decided', {
+    stepPath: null,
+    attempt: null,
+    subject: principal.id,
+    agent: null,
+    domain: guard.tenant,
+    action,
+    resource,
+    verdict: answer.allowed ? 'allow' : 'deny',
+    ruleId: answer.ruleId,
+    code: answer.code,
+  });
+  await guard.journal.commit({ entries: [entry] });
+  if (answer.allowed) return;
+  throw new WritError(
+    answer.code ?? 'POLICY_ERROR',
+    answer.message,
+    answer.hint === null ? {} : { hint: answer.hint },
+  );
+}
+
+/**
+ * A run of the same workflow, initiator and input that a crash interrupted and nobody is advancing; starting it
+ * again continues it. Waiting runs are not interrupted.
+ */
+export async function interruptedRun(
+  guard: Guard,
+  request: RunStart,
+  isHeld: (runId: string) => boolean,
+): Promise<string | null> {
+  const { workflow, input, initiator } = request;
+  const runs = await guard.store.runs({ unfinished: true, workflowId: workflow.id });
+  const wanted = JSON.stringify(input);
+  for (const run of runs) {
+    if (isFinished(run) || run.status !== 'running' || run.initiator !== initiator.id) continue;
+    if (run.workflowHash !== workflow.hash || isHeld(run.id)) continue;
+    if (JSON.stringify(await inputOf(guard, run)) === wanted) return run.id;
+  }
+  return null;
+}
+
+async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
+  const rows = await guard.store.entriesOfRun(run.id);
+  const first = rows[0];
+  if (first === undefined) return null;
+  // Our own canonical entry bytes.
+  const entry = JSON.parse(new TextDecoder().decode(first.bytes)) as { commit: { input?: string } };
+  const commitment = entry.commit.input;
+  return commitment === undefined ? null : openJson(await guard.store.payload(commitment as never));
+}
+
+function namesRole(plan: Plan, role: string): boolean {
+  if (plan.agents.includes(role)) return true;
+  return Object.values(plan.nodes).some((node) => {
+    return node.kind === 'task' && node.call.kind === 'function' && node.call.agent === role;
+  });
+}

@@ -1,0 +1,107 @@
+// What status, results and approvals show: read from the store, nothing computed twice, no data unless asked for.
+import { displaySubject } from '../approval/display.js';
+import { errorName, isErrorCode, WritError } from '../errors.js';
+import { isObject, type Json } from '../json.js';
+import { load } from './runner.js';
+import type { Guard } from './judge.js';
+import { openJson } from './payload.js';
+import type { ApprovalRecord, AttemptRecord, RunRecord } from './ports.js';
+import { activeState, finishedState, isFinished } from './run-state.js';
+import { EXIT_WAITING } from './settlement.js';
+import type { ApprovalView, RunView, StepView, Waiting } from './writ.js';
+
+export async function runView(guard: Guard, runId: string, withData: boolean): Promise<RunView> {
+  const run = await load(guard, runId);
+  const workflow = await guard.store.workflow(run.workflowId, run.workflowHash);
+  const attempts = await guard.store.attempts(runId);
+  const approvals = await guard.store.approvals({ run: runId });
+  const steps: StepView[] = [];
+  for (const stepPath of new Set(attempts.map((attempt) => attempt.stepPath))) {
+    const own = attempts.filter((attempt) => attempt.stepPath === stepPath);
+    const last = own.at(-1);
+    if (last !== undefined) steps.push(await stepView(guard, run, last, own, approvals, withData));
+  }
+  return {
+    id: run.id,
+    workflow: {
+      id: run.workflowId,
+      hash: run.workflowHash,
+      version: workflow?.version ?? 0,
+      name: workflow?.name ?? run.workflowId,
+    },
+    status: run.status,
+    initiator: run.initiator,
+    createdAtMs: run.createdAtMs,
+    updatedAtMs: run.updatedAtMs,
+    waitingFor: waitingOf(run),
+    steps,
+    output: withData ? await outputOf(guard, run) : null,
+    error: await errorOf(guard, run),
+    exitCode: run.exitCode ?? (run.status === 'waiting' ? EXIT_WAITING : 0),
+  };
+}
+
+async function stepView(
+  guard: Guard,
+  run: RunRecord,
+  last: AttemptRecord,
+  own: readonly AttemptRecord[],
+  approvals: readonly ApprovalRecord[],
+  withData: boolean,
+): Promise<StepView> {
+  const { stepPath, status, functionId, principal, startedAtMs, finishedAtMs, output, error } = last;
+  const approval = approvals.find((one) => one.id === last.approvalId);
+  return {
+    stepPath,
+    name: nameOf(run, stepPath),
+    status,
+    attempts: own.length,
+    functionId,
+    principal,
+    startedAtMs,
+    durationMs: startedAtMs === null || finishedAtMs === null ? null : finishedAtMs - startedAtMs,
+    approval:
+      approval === undefined
+        ? null
+        : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
+    error,
+    outputCommitment: output,
+    output: withData && output !== null ? openJson(await guard.store.payload(output)) : null,
+  };
+}
+
+/** A finished run no longer keeps its plan; the step path is its name then. */
+function nameOf(run: RunRecord, stepPath: string): string {
+  if (isFinished(run)) return stepPath;
+  return activeState(run).plan.nodes[stepPath]?.name ?? stepPath;
+}
+
+function waitingOf(run: RunRecord): Waiting | null {
+  // Written by this runtime (see Waiting), read back from our own store.
+  return isObject(run.waitingFor) ? (run.waitingFor as unknown as Waiting) : null;
+}
+
+async function outputOf(guard: Guard, run: RunRecord): Promise<Json> {
+  const state = finishedState(run);
+  return state?.output == null ? null : openJson(await guard.store.payload(state.output));
+}
+
+async function errorOf(guard: Guard, run: RunRecord): Promise<RunView['error']> {
+  const error = finishedState(run)?.error;
+  if (error == null) return null;
+  const detail = openJson(await guard.store.payload(error.detail));
+  const message = isObject(detail) && typeof detail['message'] === 'string' ? detail['message'] : '(erased)';
+  return {
+    code: error.code,
+    name: error.name !== '' || !isErrorCode(error.code) ? error.name : errorName(error.code),
+    message,
+  };
+}
+
+export async function approvalView(guard: Guard, id: string): Promise<ApprovalView> {
+  const record = await guard.store.approval(id);
+  if (record === null)
+    throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
+  const subject = openJson(await guard.store.payload(record.subject));
+  return { record, subject, display: displaySubject(subject) };
+}

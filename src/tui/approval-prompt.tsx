@@ -1,0 +1,324 @@
+// One approval request on a terminal. Rules (approvals.md section 8):
+// - armed after 1,000 ms, with input before that discarded, and only while the terminal has the focus;
+// - approve = read to the end, `a`, type the first 4 hex digits of the digest, Enter; y, Enter, space and paste
+//   never approve; `d` and Enter denies; Escape or q leaves undecided;
+// - nothing is cut, long lines wrap, "n more lines" is shown; words, never colour alone; 80x24 is enough;
+// - a request that changes while it is open disarms; a decided or expired one can only be left;
+// - with a screen reader: linear text once, no countdown, no redraw without a key.
+// What the keys do is prompt-state.ts; the vote itself is checked again where it is recorded.
+import { Box, Static, Text, useStdin, useStdout } from 'ink';
+import { useEffect, useReducer, useRef, useState, type ReactNode } from 'react';
+import { revealHidden } from '../approval/display.js';
+import type { ApprovalRecord } from '../runtime/ports.js';
+import type { ApprovalView } from '../runtime/writ.js';
+import { approvalLines, closedText } from './approval-view.js';
+import { createKeyDecoder } from './keys.js';
+import {
+  isArmed,
+  isSeen,
+  openPromptState,
+  reducePrompt,
+  TYPED_DIGITS,
+  type Answer,
+  type PromptState,
+} from './prompt-state.js';
+import { wrapRows } from './rows.js';
+
+/** How often the request is read again and the countdown moves. */
+export const REFRESH_MS = 1_000;
+const HEADER_ROWS = 3;
+const FOOTER_ROWS = 5;
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+/** Time as values, so that a test can hold it. */
+export interface PromptClock {
+  nowMs(): number;
+  /** Calls `tick` every `ms` until the returned function is called. */
+  every(ms: number, tick: () => void): () => void;
+}
+
+export interface ApprovalPromptProps {
+  readonly view: ApprovalView;
+  /** Who decides here, shown before they do. */
+  readonly approver: string;
+  /** A reason given beforehand; null = asked for when the request requires one. */
+  readonly reason: string | null;
+  readonly clock: PromptClock;
+  /** The request as it is stored now. */
+  readonly refresh: () => Promise<ApprovalRecord>;
+  readonly color: boolean;
+  readonly screenReader: boolean;
+  /** Called exactly once. */
+  readonly onAnswer: (answer: Answer) => void;
+}
+
+export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
+  const { view, clock, screenReader, onAnswer } = props;
+  const { columns, height } = useSize();
+  const [record, setRecord] = useState(view.record);
+  const lines = approvalLines({ ...view, record });
+  const rows = screenReader ? lines : wrapRows(lines, columns);
+  const shown = screenReader ? rows.length : height;
+  const [state, dispatch] = useReducer(reducePrompt, null, () =>
+    openPromptState({
+      digest: view.record.subjectDigest,
+      reasonRequired: view.record.reasonRequired,
+      reason: props.reason,
+      expiresAtMs: view.record.expiresAtMs,
+      rows: rows.length,
+      height: shown,
+      nowMs: clock.nowMs(),
+    }),
+  );
+  const [nowMs, setNowMs] = useState(() => clock.nowMs());
+
+  const laidOut = useRef({ columns, version: record.version, rows: rows.length, shown });
+  useEffect(() => {
+    const last = laidOut.current;
+    const fresh = last.columns !== columns || last.version !== record.version;
+    if (!fresh && last.shown === shown && last.rows === rows.length) return;
+    laidOut.current = { columns, version: record.version, rows: rows.length, shown };
+    dispatch({ type: 'laid-out', rows: rows.length, height: shown, fresh });
+  }, [columns, record.version, rows.length, shown]);
+
+  useKeys((key) => {
+    dispatch({ type: 'key', key, nowMs: clock.nowMs() });
+  });
+  useRefresh(props, record, {
+    onTick(now) {
+      if (!screenReader) setNowMs(now);
+      dispatch({ type: 'ticked', nowMs: now });
+    },
+    onChanged(next, message) {
+      setRecord(next);
+      dispatch({ type: 'changed', message, nowMs: clock.nowMs() });
+    },
+    onClosed(message) {
+      dispatch({ type: 'closed', message });
+    },
+  });
+  const { answer } = state;
+  useEffect(() => {
+    if (answer !== null) onAnswer(answer);
+  }, [answer, onAnswer]);
+
+  if (screenReader)
+    return <LinearPrompt rows={rows} state={state} approver={props.approver} record={record} />;
+  return (
+    <Box flexDirection="column" width={columns}>
+      <Heading record={record} nowMs={nowMs} columns={columns} color={props.color} />
+      <Box flexDirection="column" height={Math.min(height, rows.length)}>
+        {rows.slice(state.top, state.top + height).map((row, at) => (
+          <Text key={state.top + at}>{row}</Text>
+        ))}
+      </Box>
+      <Position state={state} columns={columns} />
+      <Field
+        state={state}
+        armed={isArmed(state, Math.max(nowMs, clock.nowMs()))}
+        approver={props.approver}
+        color={props.color}
+      />
+    </Box>
+  );
+}
+
+function Heading(props: {
+  readonly record: ApprovalRecord;
+  readonly nowMs: number;
+  readonly columns: number;
+  readonly color: boolean;
+}): ReactNode {
+  const { record, nowMs, columns, color } = props;
+  return (
+    <>
+      <Box justifyContent="space-between">
+        <Text bold={color}>Approval {record.id}</Text>
+        <Text>{countdownText(record.expiresAtMs - nowMs)}</Text>
+      </Box>
+      <Text wrap="truncate">digest {record.subjectDigest}</Text>
+      <Text>{'-'.repeat(columns)}</Text>
+    </>
+  );
+}
+
+function Position({ state, columns }: { readonly state: PromptState; readonly columns: number }): ReactNode {
+  const last = Math.min(state.rows, state.top + state.height);
+  const more = state.rows - last;
+  const text = `lines ${state.top + 1}-${last} of ${state.rows}, ${more === 0 ? 'end' : `${more} more lines`} `;
+  return <Text wrap="truncate">{text.padEnd(columns, '-')}</Text>;
+}
+
+function Field(props: {
+  readonly state: PromptState;
+  readonly armed: boolean;
+  readonly approver: string;
+  readonly color: boolean;
+}): ReactNode {
+  const { state, armed, approver, color } = props;
+  return (
+    <>
+      <Text wrap="truncate">{state.message ?? (state.help ? HELP : ' ')}</Text>
+      <Text bold={color} wrap="truncate">
+        {fieldText(state, armed, approver)}
+      </Text>
+      <Text wrap="truncate">{keysText(state)}</Text>
+    </>
+  );
+}
+
+/** Everything in one pass; afterwards only the short part below changes, and only after a key. */
+function LinearPrompt(props: {
+  readonly rows: readonly string[];
+  readonly state: PromptState;
+  readonly record: ApprovalRecord;
+  readonly approver: string;
+}): ReactNode {
+  const { rows, state, record, approver } = props;
+  const text = [
+    `Approval ${record.id}`,
+    ...rows,
+    'End of the request. Keys count from one second after opening.',
+  ];
+  return (
+    <>
+      <Static items={text}>{(row, at) => <Text key={at}>{row === '' ? ' ' : row}</Text>}</Static>
+      {state.message !== null && <Text>{state.message}</Text>}
+      {state.help && <Text>{HELP}</Text>}
+      <Text>{fieldText(state, true, approver)}</Text>
+      <Text>{keysText(state)}</Text>
+    </>
+  );
+}
+
+const HELP = "read to the end, a, the digest's first 4 hex digits, Enter; this approves once, only this";
+
+function fieldText(state: PromptState, armed: boolean, by: string): string {
+  const approver = revealHidden(by);
+  switch (state.stage) {
+    case 'view':
+      if (state.armAtMs === null) return 'this terminal is not focused; keys do not count';
+      if (!armed) return 'keys do not count yet';
+      return isSeen(state)
+        ? `undecided; you are ${approver}`
+        : `undecided; you are ${approver}; read to the end to approve`;
+    case 'reason':
+      return `reason to ${state.asked}: ${revealHidden(state.reason)}_`;
+    case 'confirm':
+      return `to approve type the digest's first ${TYPED_DIGITS} hex digits, then Enter: ${state.typed}_`;
+    case 'deny':
+      return 'deny this request for good? Enter denies, any other key goes back';
+    case 'closed':
+      return 'closed';
+  }
+}
+
+function keysText(state: PromptState): string {
+  switch (state.stage) {
+    case 'view':
+      return 'j/k move   PgUp/PgDn page   a approve   d deny   ? help   q leave undecided';
+    case 'reason':
+    case 'confirm':
+    case 'deny':
+      return 'Escape leave undecided';
+    case 'closed':
+      return 'q leave';
+  }
+}
+
+function countdownText(leftMs: number): string {
+  if (leftMs <= 0) return 'expired';
+  const seconds = Math.ceil(leftMs / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return `expires in ${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}`;
+}
+
+/** Ink clears the whole terminal when a frame is as high as it, so one row stays free. */
+function useSize(): { readonly columns: number; readonly height: number } {
+  const { stdout } = useStdout();
+  const read = (): { columns: number; height: number } => ({
+    columns: stdout.columns > 0 ? stdout.columns : DEFAULT_COLUMNS,
+    height: Math.max(3, (stdout.rows > 0 ? stdout.rows : DEFAULT_ROWS) - HEADER_ROWS - FOOTER_ROWS),
+  });
+  const [size, setSize] = useState(read);
+  useEffect(() => {
+    const onResize = (): void => {
+      setSize(read());
+    };
+    stdout.on('resize', onResize);
+    return () => {
+      stdout.off('resize', onResize);
+    };
+  });
+  return size;
+}
+
+/** Chunks as the terminal delivered them: Ink's own useInput hides where one ends, and so hides a paste. */
+function useKeys(
+  onKey: (key: ReturnType<ReturnType<typeof createKeyDecoder>['push']>[number]) => void,
+): void {
+  const { stdin, setRawMode } = useStdin();
+  const handler = useRef(onKey);
+  handler.current = onKey;
+  useEffect(() => {
+    const decoder = createKeyDecoder();
+    const onData = (chunk: unknown): void => {
+      for (const key of decoder.push(String(chunk))) handler.current(key);
+    };
+    setRawMode(true);
+    stdin.on('data', onData);
+    return () => {
+      stdin.off('data', onData);
+      setRawMode(false);
+    };
+  }, [stdin, setRawMode]);
+}
+
+/** Ticks, and reads the request again; a request that can't be read again is treated as closed. */
+function useRefresh(
+  props: Pick<ApprovalPromptProps, 'clock' | 'refresh'>,
+  record: ApprovalRecord,
+  on: {
+    readonly onTick: (nowMs: number) => void;
+    readonly onChanged: (record: ApprovalRecord, message: string) => void;
+    readonly onClosed: (message: string) => void;
+  },
+): void {
+  const { clock, refresh } = props;
+  const latest = useRef({ record, on, refresh });
+  latest.current = { record, on, refresh };
+  useEffect(() => {
+    let reading = false;
+    let over = false;
+    const judge = (next: ApprovalRecord): void => {
+      const { record: known, on: tell } = latest.current;
+      const closed = closedText(next);
+      if (closed !== null) tell.onClosed(closed);
+      else if (next.subjectDigest !== known.subjectDigest)
+        tell.onClosed('this request was replaced; look at the new one');
+      else if (next.version !== known.version)
+        tell.onChanged(next, 'this request changed while you looked; read it again');
+    };
+    const read = async (): Promise<void> => {
+      reading = true;
+      try {
+        const next = await latest.current.refresh();
+        if (!over) judge(next);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        if (!over) latest.current.on.onClosed(`the request can't be read again: ${revealHidden(why)}`);
+      } finally {
+        reading = false;
+      }
+    };
+    const stop = clock.every(REFRESH_MS, () => {
+      latest.current.on.onTick(clock.nowMs());
+      if (!reading) void read(); // its errors close the prompt
+    });
+    return () => {
+      over = true;
+      stop();
+    };
+  }, [clock]);
+}

@@ -1,0 +1,38 @@
+// The lines an approver reads: who asks for what and why, then the exact action. Everything is in the scrolled part,
+// so that nothing a document names can push the action off the screen unseen.
+import { revealHidden } from '../approval/display.js';
+import type { ApprovalRecord } from '../runtime/ports.js';
+import type { ApprovalView } from '../runtime/writ.js';
+
+/** One line per element, hidden characters written out. The digest is among them, in full. */
+export function approvalLines(view: ApprovalView): readonly string[] {
+  const { record, display } = view;
+  return [
+    `function: ${revealHidden(record.functionId)}`,
+    `step: ${revealHidden(record.stepPath)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
+    `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
+    ...record.demandedBy.map((reason) => `why: ${revealHidden(reason)}`),
+    `needs: ${neededText(record)}`,
+    ...record.votes.map(
+      (vote) => `earlier vote: ${vote.decision} by ${revealHidden(vote.approver)} (${vote.assurance})`,
+    ),
+    `expires: ${new Date(record.expiresAtMs).toISOString()}`,
+    `subject digest: ${record.subjectDigest}`,
+    '',
+    display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
+    ...display,
+  ];
+}
+
+function neededText(record: ApprovalRecord): string {
+  const factors = record.quorum.map(({ role, n }) => `${n} x ${revealHidden(role)}`).join(' and ');
+  return record.separationOfDuties ? `${factors}, not who asked or started the run` : factors;
+}
+
+/** `denied by user:bob`; null while the request can still be decided. */
+export function closedText(record: ApprovalRecord): string | null {
+  if (record.state === 'pending') return null;
+  const last = record.votes.at(-1);
+  const by = last === undefined ? '' : `, last vote by ${revealHidden(last.approver)}`;
+  return `this request is ${record.state} now${by}; nothing more can be decided here`;
+}

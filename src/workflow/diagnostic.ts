@@ -1,0 +1,103 @@
+// What the checks found, with places. All findings of one document are collected; nothing stops at the first.
+import type { ErrorCode } from '../errors.js';
+import { type Located, offsetOf, pathText, type Segments } from './located.js';
+
+export interface Diagnostic {
+  readonly code: ErrorCode;
+  readonly severity: 'error' | 'warning';
+  /** Lower case, no full stop: what, where, which value. */
+  readonly message: string;
+  /** What to do. */
+  readonly hint?: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based, UTF-16 units. */
+  readonly column: number;
+  /** Path in the document, e.g. `spec.states.Triage.agent`; empty for the document itself. */
+  readonly path: string;
+}
+
+export interface Finding {
+  readonly code: ErrorCode;
+  /** Default: error. */
+  readonly severity?: 'error' | 'warning';
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly at: Segments;
+  /** Points at the key instead of its value. */
+  readonly onKey?: boolean;
+  /** Given when the place is not one of the document's values. */
+  readonly offset?: number;
+}
+
+/** At most this many findings are kept; a last one says that there are more. */
+export const MAX_FINDINGS = 200;
+
+/** Collects the findings of one document. One instance per document. */
+export class Findings {
+  private readonly found: (Diagnostic & { readonly offset: number })[] = [];
+  private readonly seen = new Set<string>();
+  private dropped = 0;
+
+  /** `lineStarts`: offset of each line's first unit, ascending, the first is 0. */
+  constructor(
+    private readonly lineStarts: readonly number[],
+    private root: Located | null = null,
+  ) {}
+
+  /** Places are looked up in `root` from here on. */
+  locateIn(root: Located): void {
+    this.root = root;
+  }
+
+  add(finding: Finding): void {
+    const offset =
+      finding.offset ??
+      (this.root === null ? 0 : offsetOf(this.root, finding.at, finding.onKey === true ? 'key' : 'value'));
+    const place = this.place(offset);
+    const path = pathText(finding.at);
+    const same = JSON.stringify([finding.code, path, offset, finding.message]);
+    if (this.seen.has(same)) return;
+    this.seen.add(same);
+    if (this.found.length >= MAX_FINDINGS) {
+      this.dropped++;
+      return;
+    }
+    this.found.push({
+      code: finding.code,
+      severity: finding.severity ?? 'error',
+      message: finding.message,
+      ...(finding.hint === undefined ? {} : { hint: finding.hint }),
+      ...place,
+      path,
+      offset,
+    });
+  }
+
+  hasErrors(): boolean {
+    return this.dropped > 0 || this.found.some((finding) => finding.severity === 'error');
+  }
+
+  /** In the order of the text. */
+  list(): readonly Diagnostic[] {
+    const sorted = [...this.found].sort((a, b) => a.offset - b.offset);
+    const all: Diagnostic[] = sorted.map(({ offset: _, ...diagnostic }) => diagnostic);
+    if (this.dropped > 0) {
+      const message = `${this.dropped} more findings are not shown`;
+      all.push({ code: 'DOC_INVALID', severity: 'error', message, line: 1, column: 1, path: '' });
+    }
+    return all;
+  }
+
+  /** 1-based line and column of an offset. */
+  place(offset: number): { readonly line: number; readonly column: number } {
+    let low = 0;
+    let high = this.lineStarts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.lineStarts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (this.lineStarts[low] ?? 0) + 1 };
+  }
+}

@@ -1,0 +1,211 @@
+// Text to data with places: YAML 1.2 core or JSON, one document. The text is attacker-controlled: bytes, depth,
+// lexemes, nodes and alias expansions are bounded before they cost anything, tags and other YAML versions are
+// refused, duplicate keys are findings. Never throws on bad input.
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  type Scalar,
+  type YAMLError,
+} from 'yaml';
+import { Findings } from './diagnostic.js';
+import type { Located, LocatedEntry, Segments } from './located.js';
+
+export const DOCUMENT_MAX_BYTES = 1024 * 1024;
+/** Deepest nesting of lists and maps; what RFC 8785 hashing takes, less room for a wrapper. */
+export const DOCUMENT_MAX_DEPTH = 60;
+export const DOCUMENT_MAX_ALIASES = 100;
+/** Values after alias expansion. */
+export const DOCUMENT_MAX_NODES = 200_000;
+const MAX_LEXEMES = 500_000;
+
+export interface ReadDocument {
+  /** null when the text is no document at all. */
+  readonly root: Located | null;
+  readonly findings: Findings;
+}
+
+export function readDocument(text: string): ReadDocument {
+  const findings = new Findings(lineStarts(text.length > DOCUMENT_MAX_BYTES ? '' : text));
+  const refuse = (code: 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_UNSUPPORTED', message: string, offset = 0) => {
+    findings.add({ code, message, at: [], offset });
+    return { root: null, findings };
+  };
+  // A UTF-16 unit is at least one byte of UTF-8, so the second count is only made for texts that can be short enough.
+  if (text.length > DOCUMENT_MAX_BYTES || new TextEncoder().encode(text).length > DOCUMENT_MAX_BYTES) {
+    return refuse('DOC_TOO_LARGE', `document is larger than ${DOCUMENT_MAX_BYTES} bytes`);
+  }
+  const tokens = tokenize(text);
+  if (typeof tokens === 'string') return refuse('DOC_TOO_LARGE', tokens);
+  const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, prettyErrors: false });
+  const documents = [...composer.compose(tokens, true, text.length)];
+  const document = documents[0];
+  if (document === undefined) return refuse('DOC_SYNTAX', 'document is empty');
+  for (const error of document.errors) {
+    findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), at: [], offset: at(error, text) });
+  }
+  if (document.errors.length > 0) return { root: null, findings };
+  const second = documents[1];
+  if (second !== undefined) {
+    return refuse('DOC_SYNTAX', 'a file holds one document, this one holds more', second.range[0]);
+  }
+  if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
+    return refuse('DOC_UNSUPPORTED', `YAML ${document.directives.yaml.version} is not read, only 1.2`);
+  }
+  if (document.contents === null) return refuse('DOC_SYNTAX', 'document is empty');
+  const root = new Converter(document, findings).convert(document.contents, [], 0);
+  if (root === null) return { root: null, findings };
+  findings.locateIn(root);
+  return { root, findings };
+}
+
+// The parser's stack is the nesting depth: composing recurses along it, and would take the process down on a
+// hostile text, so it is checked while the parser, which does not recurse, goes through the text.
+function tokenize(text: string): string | Parameters<Composer['compose']>[0] {
+  const parser = new Parser();
+  const tokens = [];
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (parser.stack.length > DOCUMENT_MAX_DEPTH + 2) {
+      return `document is nested deeper than ${DOCUMENT_MAX_DEPTH}`;
+    }
+    if (++lexemes > MAX_LEXEMES) return 'document has too many parts';
+  }
+  for (const token of parser.end()) tokens.push(token);
+  return tokens;
+}
+
+class Converter {
+  private nodes = 0;
+  private aliases = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly document: Document.Parsed,
+    private readonly findings: Findings,
+  ) {}
+
+  /** null when the value has no place in JSON; what is wrong is in the findings. */
+  convert(node: unknown, path: Segments, depth: number): Located | null {
+    if (this.stopped) return null;
+    if (++this.nodes > DOCUMENT_MAX_NODES || depth > DOCUMENT_MAX_DEPTH) {
+      this.stopped = true;
+      const limit = this.nodes > DOCUMENT_MAX_NODES ? `has more than ${DOCUMENT_MAX_NODES} values` : 'is nested too deeply';
+      return this.fail('DOC_TOO_LARGE', `document ${limit}`, node, path);
+    }
+    if (!isNode(node)) return { kind: 'scalar', value: null, offset: 0 };
+    const offset = node.range?.[0] ?? 0;
+    if (isAlias(node)) {
+      if (++this.aliases > DOCUMENT_MAX_ALIASES) {
+        this.stopped = true;
+        return this.fail('DOC_TOO_LARGE', `document expands more than ${DOCUMENT_MAX_ALIASES} aliases`, node, path);
+      }
+      const target = node.resolve(this.document);
+      if (target === undefined) {
+        return this.fail('DOC_SYNTAX', `alias *${node.source} has no anchor before it`, node, path);
+      }
+      return this.convert(target, path, depth + 1);
+    }
+    if (typeof node.tag === 'string' && !CORE_TAGS.has(node.tag)) {
+      return this.fail('DOC_UNSUPPORTED', `tag ${node.tag} is not read`, node, path);
+    }
+    if (isScalar(node)) return this.scalar(node, path, offset);
+    if (isSeq(node)) {
+      const items = node.items.map((item, i) => this.convert(item, [...path, i], depth + 1));
+      return { kind: 'list', offset, items: items.filter((item) => item !== null) };
+    }
+    if (!isMap(node)) return this.fail('DOC_SYNTAX', 'not a value', node, path);
+    const entries: LocatedEntry[] = [];
+    const keys = new Set<string>();
+    for (const pair of node.items) {
+      const key = this.key(pair.key, path);
+      if (key === null) continue;
+      const keyOffset = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : offset;
+      if (keys.has(key)) {
+        this.findings.add({
+          code: 'DOC_DUPLICATE_FIELD',
+          message: `${JSON.stringify(key)} is given twice`,
+          hint: 'keep one of them',
+          at: [...path, key],
+          offset: keyOffset,
+        });
+        continue;
+      }
+      keys.add(key);
+      const value = this.convert(pair.value, [...path, key], depth + 1);
+      // A key without a value (`key:`) has no node; it stands where its key does.
+      if (value !== null) entries.push({ key, keyOffset, value: isNode(pair.value) ? value : { ...value, offset: keyOffset } });
+    }
+    return { kind: 'map', offset, entries };
+  }
+
+  private scalar(node: Scalar, path: Segments, offset: number): Located | null {
+    const value = node.value;
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) return this.fail('DOC_BAD_VALUE', `${String(value)} is not a number JSON knows`, node, path);
+      if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(node.source ?? '')) {
+        this.findings.add({
+          code: 'DOC_NUMBER_PRECISION',
+          severity: 'warning',
+          message: `${node.source} is beyond 2^53 and is read as ${value}`,
+          hint: 'put it in quotes to keep every digit',
+          at: path,
+          offset,
+        });
+      }
+      return { kind: 'scalar', value: Object.is(value, -0) ? 0 : value, offset };
+    }
+    if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) {
+      return this.fail('DOC_BAD_VALUE', 'text holds half of a surrogate pair', node, path);
+    }
+    if (value === null || typeof value === 'boolean' || typeof value === 'string') {
+      return { kind: 'scalar', value, offset };
+    }
+    return this.fail('DOC_BAD_VALUE', 'value has no place in JSON', node, path);
+  }
+
+  // Numbers and booleans as keys are what the author wrote: `1:` is the key "1".
+  private key(node: unknown, path: Segments): string | null {
+    if (isScalar(node) && (node.tag === undefined || CORE_TAGS.has(node.tag))) {
+      const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
+      if (text !== '' && !/\p{Surrogate}/u.test(text)) return text;
+    }
+    this.fail('DOC_SYNTAX', 'a key is a text that is not empty', node, path);
+    return null;
+  }
+
+  private fail(
+    code: 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_BAD_VALUE' | 'DOC_UNSUPPORTED',
+    message: string,
+    node: unknown,
+    path: Segments,
+  ): null {
+    this.findings.add({ code, message, at: path, offset: isNode(node) ? (node.range?.[0] ?? 0) : 0 });
+    return null;
+  }
+}
+
+const CORE_TAGS: ReadonlySet<string> = new Set(
+  ['map', 'seq', 'str', 'null', 'bool', 'int', 'float'].map((name) => `tag:yaml.org,2002:${name}`),
+);
+
+function at(error: YAMLError, text: string): number {
+  return Math.min(error.pos[0], Math.max(0, text.length - 1));
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}
+
+function lineStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1);
+  return starts;
+}

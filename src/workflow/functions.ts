@@ -1,0 +1,54 @@
+// The function ids a document may name, their aliases, and what each needs in its request (agentos-dialect section
+// 10). Aliases are resolved at load, so policy, approval and audit only ever see the target.
+
+/** Every function of this version. The caller narrows it to what is registered. */
+export const KNOWN_FUNCTIONS: ReadonlySet<string> = new Set([
+  'agent::chat',
+  'hand::run',
+  'tool::shell_exec',
+  'tool::wasm',
+  'tool::health_check',
+  'security::check',
+  'http::request',
+]);
+
+/** Functions whose request has a `message` made of the promptTemplate. */
+export const PROMPTED: ReadonlySet<string> = new Set(['agent::chat']);
+
+/** Functions whose request must have one of these fields. */
+export const REQUIRED_CONFIG: ReadonlyMap<string, readonly string[]> = new Map([
+  ['hand::run', ['handId']],
+  ['tool::shell_exec', ['argv', 'command']],
+  ['tool::wasm', ['module']],
+  ['http::request', ['url']],
+]);
+
+export interface ResolvedFunction {
+  readonly functionId: string;
+  /** From `hand::run::<id>`. */
+  readonly handId: string | null;
+  /** From `security::docker_exec`. */
+  readonly sandbox: 'docker' | null;
+}
+
+/** The target of an alias; any other id is its own target. */
+export function resolveFunction(id: string): ResolvedFunction {
+  const target = (functionId: string) => ({ functionId, handId: null, sandbox: null });
+  const hand = /^hand::run::(.+)$/.exec(id);
+  if (hand !== null) return { ...target('hand::run'), handId: hand[1] ?? null };
+  if (id.startsWith('fn::')) return target(`tool::${id.slice('fn::'.length)}`);
+  switch (id) {
+    case 'hand::trigger':
+      return target('hand::run');
+    case 'wasm::execute':
+      return target('tool::wasm');
+    case 'security::docker_exec':
+      return { ...target('tool::shell_exec'), sandbox: 'docker' };
+    case 'security::check_capability':
+      return target('security::check');
+    case 'health::check':
+      return target('tool::health_check');
+    default:
+      return target(id);
+  }
+}

@@ -1,0 +1,88 @@
+// `approval` and `sandbox` of a step or state, read the same way in both dialects. A field that this version can not
+// enforce is refused, never dropped: a gate that is silently ignored would be worse than none.
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import { isObject, type Json } from '../json.js';
+import type { Finding, Findings } from './diagnostic.js';
+import type { Segments } from './located.js';
+import type { ApprovalMode, ApprovalSpec, SandboxLimits, SandboxSpec } from './plan.js';
+
+/** `value` has passed the schema. AgentOS's tier name `auto` is read as `none`. */
+export function approvalSpec(value: Json | undefined): ApprovalSpec | null {
+  if (value === undefined) return null;
+  const spec = isObject(value) ? value : { mode: value };
+  const roles = spec['approverRoles'];
+  const { quorum, expiresSeconds, separationOfDuties } = spec;
+  return {
+    mode: approvalMode(spec['mode']),
+    approverRoles: Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [],
+    quorum: typeof quorum === 'number' ? quorum : null,
+    expiresSeconds: typeof expiresSeconds === 'number' ? expiresSeconds : null,
+    reasonRequired: spec['reasonRequired'] === true,
+    separationOfDuties: typeof separationOfDuties === 'boolean' ? separationOfDuties : null,
+  };
+}
+
+// An object without a mode asks for approval, and so does anything unexpected.
+function approvalMode(mode: Json | undefined): ApprovalMode {
+  if (mode === 'none' || mode === 'auto') return 'none';
+  return mode === 'async' || mode === 'two-person' ? mode : 'sync';
+}
+
+/** `value` has passed the schema. */
+export function sandboxSpec(value: Json | undefined): SandboxSpec | null {
+  if (value === undefined) return null;
+  const spec = isObject(value) ? value : { driver: value };
+  const given = isObject(spec['limits']) ? spec['limits'] : {};
+  const limits: { -readonly [Name in keyof SandboxLimits]: SandboxLimits[Name] } = {};
+  for (const name of LIMITS) {
+    const limit = given[name];
+    if (typeof limit === 'number') limits[name] = limit;
+  }
+  return { driver: spec['driver'] === 'docker' ? 'docker' : 'wasm', limits };
+}
+
+const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'pids', 'outputBytes'] as const;
+
+/** What the sandbox field can hold in the language, but not in this version. */
+export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | null {
+  if (!error.schemaPath.includes('$defs/sandbox/')) return null;
+  const name = (error.params as { additionalProperty?: unknown }).additionalProperty;
+  if (error.keyword === 'additionalProperties' && typeof name === 'string' && LATER.has(name)) {
+    return {
+      code: 'DOC_UNSUPPORTED',
+      message: `this version does not run "${name}" of a sandbox yet`,
+      hint: 'a sandbox takes driver and limits',
+      at: [...at, name],
+      onKey: true,
+    };
+  }
+  if (at.at(-1) !== 'network') return null;
+  return {
+    code: 'DOC_UNSUPPORTED',
+    message: 'this version runs sandboxes without network only',
+    hint: 'write network: none, or leave it out',
+    at,
+  };
+}
+
+const LATER: ReadonlySet<string> = new Set(['image', 'profile', 'mounts']);
+
+/** Contradictions the schema can't say. `at` is the approval field. */
+export function checkApproval(spec: ApprovalSpec | null, at: Segments, findings: Findings): void {
+  if (spec?.mode === 'two-person' && spec.quorum !== null && spec.quorum < 2) {
+    findings.add({
+      code: 'DOC_BAD_VALUE',
+      message: `approval two-person has quorum ${spec.quorum}`,
+      hint: 'two-person needs a quorum of 2 or more',
+      at: [...at, 'quorum'],
+    });
+  }
+  if (spec?.mode === 'two-person' && spec.separationOfDuties === false) {
+    findings.add({
+      code: 'DOC_BAD_VALUE',
+      message: 'approval two-person keeps separation of duties',
+      hint: 'remove separationOfDuties: false',
+      at: [...at, 'separationOfDuties'],
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// The run's input against the schema a workflow declares. The schema comes from the document, so it is bounded and
+// compiled without patterns: a regular expression from outside may run for ever. The input is attacker-controlled.
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { isObject, type Json } from '../json.js';
+import type { Finding, Findings } from './diagnostic.js';
+import { type Located, pathText, type Segments, toJson } from './located.js';
+import type { Plan } from './plan.js';
+
+/** Longest schema, in characters of its JSON. */
+const MAX_SCHEMA_LENGTH = 64 * 1024;
+
+export interface InputProblem {
+  readonly code: 'INPUT_INVALID';
+  readonly severity: 'error';
+  /** Names fields and rules, never the values given. */
+  readonly message: string;
+  /** Path in the input; empty for the input itself. */
+  readonly path: string;
+}
+
+/** Everything that is wrong with a run's input; empty when it fits or when the workflow declares no inputs. */
+export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
+  if (plan.inputs === null) return [];
+  const problem = (message: string, path = ''): InputProblem => ({
+    code: 'INPUT_INVALID',
+    severity: 'error',
+    message,
+    path,
+  });
+  try {
+    const check = compile(plan.inputs);
+    if (check(input)) return [];
+    return (check.errors ?? [])
+      .filter((error) => error.keyword !== 'if')
+      .slice(0, 100)
+      .map((error) => {
+        const path = pathText(error.instancePath.split('/').slice(1).map(unescape));
+        const extra = (error.params as { additionalProperty?: unknown }).additionalProperty;
+        const what = `${error.message ?? 'is not valid'}${typeof extra === 'string' ? ` (${extra})` : ''}`;
+        return problem(`${path === '' ? 'the input' : path} ${what}`, path);
+      });
+  } catch (error) {
+    // A schema that refers to itself without end, or one that was not checked at load.
+    return [problem(`the inputs schema can not be applied: ${error instanceof Error ? error.message : String(error)}`)];
+  }
+}
+
+/** Is `schema` a JSON Schema (2020-12) this version runs? Findings at its own lines. */
+export function checkInputsSchema(schema: Located, at: Segments, findings: Findings): void {
+  const refused = [...patternsIn(schema, at, false)];
+  for (const finding of refused) findings.add(finding);
+  if (refused.length > 0) return;
+  const json = toJson(schema);
+  if (JSON.stringify(json).length > MAX_SCHEMA_LENGTH) {
+    findings.add({ code: 'DOC_TOO_LARGE', message: `inputs schema is longer than ${MAX_SCHEMA_LENGTH}`, at });
+    return;
+  }
+  try {
+    compile(json);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    findings.add({ code: 'DOC_INVALID', message: `inputs is no JSON Schema: ${message}`, at });
+  }
+}
+
+/** Names a schema's object input gives to templates; null when the schema leaves them open. */
+export function declaredInputs(schema: Json | null): readonly string[] | null {
+  if (schema === null || !isObject(schema)) return null;
+  const open = ['$ref', '$dynamicRef', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'];
+  if (open.some((keyword) => Object.hasOwn(schema, keyword))) return null;
+  const properties = schema['properties'];
+  if (isObject(properties)) return Object.keys(properties);
+  const type = schema['type'];
+  if (typeof type === 'string' && type !== 'object') return [];
+  return schema['additionalProperties'] === false ? [] : null;
+}
+
+function compile(schema: Json): ValidateFunction {
+  // A new instance each time: it would keep every schema it has seen.
+  const ajv = new Ajv2020({ allErrors: true, strictTypes: false, strictRequired: false, strictTuples: false, logger: false });
+  addFormats.default(ajv);
+  if (!isObject(schema)) throw new TypeError('it must be an object');
+  return ajv.compile(schema);
+}
+
+// `pattern` below `properties` is a field's name, anywhere else it is the keyword.
+function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Finding> {
+  if (node.kind === 'list') {
+    for (const [i, item] of node.items.entries()) yield* patternsIn(item, [...at, i], false);
+  }
+  if (node.kind !== 'map') return;
+  for (const { key, value } of node.entries) {
+    if (!names && (key === 'pattern' || key === 'patternProperties')) {
+      yield {
+        code: 'DOC_UNSUPPORTED',
+        message: `this version does not run ${JSON.stringify(key)} in inputs yet`,
+        hint: 'use enum, const, format, minLength or maxLength',
+        at: [...at, key],
+        onKey: true,
+      };
+    } else if (names || !DATA_KEYWORDS.has(key)) {
+      yield* patternsIn(value, [...at, key], !names && NAME_KEYWORDS.has(key));
+    }
+  }
+}
+
+const NAME_KEYWORDS: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+const DATA_KEYWORDS: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
+
+function unescape(part: string): string {
+  return part.replaceAll('~1', '/').replaceAll('~0', '~');
+}

@@ -1,0 +1,149 @@
+// Fields, types and ranges of a document against its published JSON Schema, told in the words of diagnostics. All
+// errors of a document in one pass; each points at the author's own line.
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { nearest } from '../expression/nearest.js';
+import type { Finding, Findings } from './diagnostic.js';
+import { type Located, type Segments, toJson } from './located.js';
+import statesSchema from './schema/states.json' with { type: 'json' };
+import stepsSchema from './schema/steps.json' with { type: 'json' };
+
+export type SchemaName =
+  | 'steps'
+  | 'steps#/$defs/step'
+  | 'states'
+  | 'states#/$defs/machine';
+
+/** A dialect's own reading of an error: a finding, `skip`, or null for the usual one. */
+export type Translate = (error: ErrorObject, at: Segments) => Finding | 'skip' | null;
+
+/** Adds a finding for every error; `at` is where `value` stands in the document. */
+export function checkShape(
+  value: Located,
+  schema: SchemaName,
+  findings: Findings,
+  at: Segments,
+  translate: Translate = () => null,
+): void {
+  const check = validator(schema);
+  if (check(toJson(value))) return;
+  for (const error of check.errors ?? []) {
+    // The branch that failed has said what is wrong.
+    if (error.keyword === 'if') continue;
+    const place = [...at, ...segmentsOf(error.instancePath, value)];
+    const finding = translate(error, place) ?? usualFinding(error, place);
+    if (finding !== 'skip') findings.add(finding);
+  }
+}
+
+let ajv: Ajv2020 | null = null;
+
+// Compiled at first use: most commands never read a document.
+function validator(name: SchemaName): ValidateFunction {
+  ajv ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    allowUnionTypes: true,
+    strictTypes: false,
+    strictRequired: false,
+    validateSchema: false,
+    allowMatchingProperties: true,
+    schemas: [statesSchema, stepsSchema],
+  });
+  const found = ajv.getSchema(`urn:writ:schema:${name}`);
+  if (found === undefined) throw new TypeError(`no schema ${name}`);
+  return found;
+}
+
+function usualFinding(error: ErrorObject, at: Segments): Finding {
+  const schema = error.parentSchema as { description?: string; properties?: Record<string, unknown> } | undefined;
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const name = String((error.params as { additionalProperty: string }).additionalProperty);
+      return unknownField(name, at, Object.keys(schema?.properties ?? {}));
+    }
+    case 'required': {
+      const name = String((error.params as { missingProperty: string }).missingProperty);
+      return { code: 'DOC_MISSING_FIELD', message: `${place(at)} has no ${JSON.stringify(name)}`, at, onKey: true };
+    }
+    case 'type': {
+      const wanted = [(error.params as { type: string | string[] }).type].flat().map((type) => TYPES[type] ?? type);
+      return {
+        code: 'DOC_WRONG_TYPE',
+        message: `${place(at)} must be ${wanted.join(' or ')}, not ${describe(error.data)}`,
+        hint: schema?.description,
+        at,
+      };
+    }
+    case 'enum':
+    case 'const': {
+      const params = error.params as { allowedValues?: unknown[]; allowedValue?: unknown };
+      const allowed = (params.allowedValues ?? [params.allowedValue]).map(String);
+      return {
+        code: 'DOC_BAD_VALUE',
+        message: `${place(at)} can't be ${describe(error.data)}`,
+        hint: nearest(String(error.data), allowed) ?? `one of ${allowed.join(', ')}`,
+        at,
+      };
+    }
+    default:
+      return {
+        code: 'DOC_BAD_VALUE',
+        message: `${place(at)} ${error.message ?? 'is not valid'}, not ${describe(error.data)}`,
+        hint: schema?.description,
+        at,
+      };
+  }
+}
+
+/** DOC_UNKNOWN_FIELD with the nearest of `known`; `at` is the object that holds the field. */
+export function unknownField(name: string, at: Segments, known: readonly string[]): Finding {
+  return {
+    code: 'DOC_UNKNOWN_FIELD',
+    message: `${place(at)} knows no field ${JSON.stringify(name)}`,
+    hint: nearest(name, known) ?? (known.length > 0 && known.length <= 12 ? `fields: ${known.join(', ')}` : undefined),
+    at: [...at, name],
+    onKey: true,
+  };
+}
+
+/** How a message names a place: its last name, or "the document". */
+export function place(at: Segments): string {
+  const last = at.at(-1);
+  if (last === undefined) return 'the document';
+  return typeof last === 'number' ? `${String(at.at(-2) ?? 'item')}[${last}]` : JSON.stringify(last);
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+  null: 'null',
+};
+
+/** A short naming of a value in a document. */
+export function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+// A JSON Pointer does not say whether `0` is a key or an index; the document does.
+function segmentsOf(pointer: string, root: Located): Segments {
+  const segments: (string | number)[] = [];
+  let node: Located | undefined = root;
+  for (const part of pointer.split('/').slice(1)) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (node?.kind === 'list') {
+      segments.push(Number(name));
+      node = node.items[Number(name)];
+    } else {
+      segments.push(name);
+      node = node?.kind === 'map' ? node.entries.find((entry) => entry.key === name)?.value : undefined;
+    }
+  }
+  return segments;
+}

@@ -1,0 +1,741 @@
+// The contract of the Store port: every adapter passes it. What counts most is said in the titles: all or nothing,
+// durable when acknowledged, one gapless log whoever writes.
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { WritError } from '../../src/errors.js';
+import { type Commitment, type Hex, isHex64, type SubjectDigest } from '../../src/json.js';
+import type {
+  ApprovalRecord,
+  AttemptRecord,
+  Change,
+  Clock,
+  EntryDraft,
+  LogRow,
+  Payload,
+  RunRecord,
+  Store,
+  WorkflowRecord,
+} from '../../src/runtime/ports.js';
+
+/** One set of data that several handles and processes can open. */
+export interface StoreFixture {
+  /** Another handle on the same data. */
+  open(options?: { readonly clock?: Clock }): Promise<Store>;
+  /**
+   * Another process: commits one entry of `run` after the other, prints `ready`, then the index of each
+   * acknowledged entry on a line.
+   */
+  startWriter(run: string, commits: number): ChildProcess;
+  remove(): Promise<void>;
+}
+
+const T0 = Date.UTC(2026, 2, 1, 9, 30);
+
+/** A clock that a test sets. */
+export function fixedClock(startMs = T0): Clock & { set(timeMs: number): void } {
+  let now = startMs;
+  return {
+    nowMs: () => now,
+    sleepUntil: async () => {
+      throw new Error('the store does not sleep by the clock');
+    },
+    set: (timeMs) => {
+      now = timeMs;
+    },
+  };
+}
+
+/** 64 hex digits that begin with `seed` in hex. */
+export function hex(seed: number): Hex & SubjectDigest & Commitment {
+  const text = seed.toString(16).padStart(64, '0');
+  if (!isHex64(text)) throw new Error('not hex');
+  return text;
+}
+
+export function draft(run: string | null, type = 'authz.decided', data: EntryDraft['data'] = {}): EntryDraft {
+  return {
+    type,
+    run,
+    tenant: 'default',
+    actor: { id: 'user:alice', via: 'cli' },
+    workflow: null,
+    policy: null,
+    data,
+    commit: {},
+  };
+}
+
+export function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord {
+  return {
+    id,
+    tenant: 'default',
+    workflowId: 'claims-review',
+    workflowHash: hex(1),
+    policyHash: hex(2),
+    initiator: 'user:alice',
+    status: 'running',
+    state: { at: 'Triage', data: { ümlaut: ['✓', 0.1, -1e21, null, true, ''], __proto__: {} } },
+    waitingFor: null,
+    wakeAtMs: null,
+    agents: { reviewer: 'agent:reviewer-1' },
+    createdAtMs: T0,
+    updatedAtMs: T0,
+    exitCode: null,
+    version: 1,
+    ...over,
+  };
+}
+
+export function attemptRecord(
+  run: string,
+  stepPath: string,
+  over: Partial<AttemptRecord> = {},
+): AttemptRecord {
+  return {
+    run,
+    stepPath,
+    attempt: 1,
+    status: 'intended',
+    functionId: 'tool::shell_exec',
+    principal: 'agent:reviewer-1',
+    idempotencyKey: `${run}/${stepPath}/1`,
+    input: hex(3),
+    output: null,
+    approvalId: null,
+    error: null,
+    startedAtMs: T0,
+    finishedAtMs: null,
+    intentIndex: null,
+    ...over,
+  };
+}
+
+export function approvalRecord(id: string, run: string, over: Partial<ApprovalRecord> = {}): ApprovalRecord {
+  return {
+    id,
+    tenant: 'default',
+    run,
+    stepPath: 'Pay',
+    attempt: 1,
+    subjectDigest: hex(10),
+    subject: hex(11),
+    mode: 'two-person',
+    quorum: [{ role: 'claims-lead', n: 2 }],
+    separationOfDuties: true,
+    reasonRequired: false,
+    requester: 'agent:payer',
+    initiator: 'user:alice',
+    functionId: 'tool::shell_exec',
+    demandedBy: ['ceiling org-prod: rule 2'],
+    policyHash: hex(2),
+    createdAtMs: T0,
+    expiresAtMs: T0 + 3_600_000,
+    state: 'pending',
+    votes: [],
+    version: 1,
+    ...over,
+  };
+}
+
+export function payload(seed: number, run: string, over: Partial<Payload> = {}): Payload {
+  return {
+    commitment: hex(seed),
+    label: 'input',
+    salt: new Uint8Array(32).fill(seed % 256),
+    bytes: Uint8Array.of(0, 255, seed % 256),
+    mediaType: 'application/json',
+    run,
+    ...over,
+  };
+}
+
+export function workflowRecord(
+  hash: Hex,
+  version: number,
+  over: Partial<WorkflowRecord> = {},
+): WorkflowRecord {
+  return {
+    id: 'claims-review',
+    hash,
+    version,
+    name: 'Claims review',
+    source: 'id: claims-review\n',
+    file: null,
+    createdAtMs: T0,
+    ...over,
+  };
+}
+
+/** The code a promise rejects with. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  const outcome = await work.then(
+    () => 'resolved',
+    (error: WritError) => error.code,
+  );
+  return outcome;
+}
+
+/** The whole log, after checking that it has no gap: indices from 0, and each run's seq from 0. */
+export async function wholeLog(store: Store): Promise<readonly LogRow[]> {
+  const { size } = await store.log();
+  const rows = await store.entries(0n, size, Number(size));
+  const next = new Map<string, number>();
+  for (const [i, row] of rows.entries()) {
+    expect(row.index).toBe(BigInt(i));
+    expect(row.seq).toBe(next.get(row.run) ?? 0);
+    next.set(row.run, row.seq + 1);
+  }
+  expect(rows).toHaveLength(Number(size));
+  return rows;
+}
+
+/** Indices a writer process has acknowledged so far; `ready` resolves once it has the store open. */
+export function acknowledgements(child: ChildProcess): { ready: Promise<void>; indices: bigint[] } {
+  const indices: bigint[] = [];
+  if (child.stdout === null) throw new Error('the writer needs a pipe');
+  const ready = new Promise<void>((resolve, reject) => {
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'ready') resolve();
+      else indices.push(BigInt(line));
+    });
+    child.on('exit', (code) => {
+      reject(new Error(`the writer ended with ${code} before it was ready`));
+    });
+  });
+  return { ready, indices };
+}
+
+/** Runs the contract against what `makeFixture` makes; each test gets data of its own. */
+export function storeContract(name: string, makeFixture: () => Promise<StoreFixture>): void {
+  describe(`${name} as a Store`, () => {
+    let fixture: StoreFixture;
+    let store: Store;
+    const opened: Store[] = [];
+
+    async function open(options?: { readonly clock?: Clock }): Promise<Store> {
+      const made = await fixture.open(options);
+      opened.push(made);
+      return made;
+    }
+
+    beforeEach(async () => {
+      fixture = await makeFixture();
+      store = await open();
+    });
+    afterEach(async () => {
+      for (const each of opened.splice(0)) await each.close();
+      await fixture.remove();
+    });
+
+    describe('atomicity', () => {
+      it('starts empty', async () => {
+        expect(await store.log()).toEqual({ size: 0n, compactRange: [], lastTimeMs: 0, publishedSize: 0n });
+        expect(await store.runs()).toEqual([]);
+        expect(await store.workflows()).toEqual([]);
+        expect(await store.approvals()).toEqual([]);
+        expect(await store.lastCheckpoint()).toBeNull();
+        expect([
+          await store.run('r'),
+          await store.workflow('w'),
+          await store.approval('a'),
+          await store.payload(hex(9)),
+        ]).toEqual([null, null, null, null]);
+      });
+
+      it('writes all parts of a change or none', async () => {
+        await store.commit({
+          runs: [{ op: 'insert', record: runRecord('r1') }],
+          entries: [draft('r1', 'run.started')],
+        });
+        const before = await store.log();
+        const change: Change = {
+          workflows: [workflowRecord(hex(50), 1)],
+          runs: [
+            { op: 'insert', record: runRecord('r2') },
+            { op: 'update', record: runRecord('r1', { version: 7, status: 'failed' }) },
+          ],
+          attempts: [{ record: attemptRecord('r1', 'Triage') }],
+          approvals: [{ op: 'insert', record: approvalRecord('apr_1', 'r1') }],
+          payloads: [{ payload: payload(60, 'r1'), entry: 0 }],
+          entries: [draft('r1'), draft('r2', 'run.started')],
+        };
+        expect(await codeOf(store.commit(change))).toBe('STORE_CONFLICT');
+        expect(await store.log()).toEqual(before);
+        expect(await store.run('r2')).toBeNull();
+        expect((await store.run('r1'))?.status).toBe('running');
+        expect(await store.attempts('r1')).toEqual([]);
+        expect(await store.approvals()).toEqual([]);
+        expect(await store.workflows()).toEqual([]);
+        expect(await store.payload(hex(60))).toBeNull();
+        expect(await wholeLog(store)).toHaveLength(1);
+      });
+
+      it('rejects only the change that conflicts when several commit at once', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 20 }, (_, i) =>
+            store.commit({
+              runs: i % 2 === 0 ? [] : [{ op: 'insert', record: runRecord('r') }],
+              entries: [draft('r', 'authz.decided', { i })],
+            }),
+          ),
+        );
+        expect(outcomes.map((outcome) => outcome.status)).toEqual(
+          Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'fulfilled' : 'rejected')),
+        );
+        expect(await wholeLog(store)).toHaveLength(10);
+      });
+
+      it('undoes a change that names an entry it does not have', async () => {
+        const change: Change = {
+          runs: [{ op: 'insert', record: runRecord('r') }],
+          payloads: [{ payload: payload(1, 'r'), entry: 1 }],
+          entries: [draft('r')],
+        };
+        expect(await codeOf(store.commit(change))).toBe('INTERNAL');
+        expect(await store.run('r')).toBeNull();
+        expect((await store.log()).size).toBe(0n);
+      });
+
+      it('undoes only the change whose entry the log refuses, here one that is too large', async () => {
+        const large = draft('r', 'authz.decided', { text: 'x'.repeat(65_536) });
+        const outcomes = await Promise.all(
+          [[draft('r')], [draft('r'), large], [draft('r')]].map((entries) =>
+            codeOf(store.commit({ entries })),
+          ),
+        );
+        expect(outcomes).toEqual(['resolved', 'AUDIT_ENTRY_INVALID', 'resolved']);
+        expect(await wholeLog(store)).toHaveLength(2);
+      });
+
+      it('takes an empty change', async () => {
+        expect(await store.commit({ entries: [] })).toEqual({ entries: [] });
+        expect((await store.log()).size).toBe(0n);
+      });
+    });
+
+    describe('the log', () => {
+      it('gives entries gapless indices, and a seq from 0 for each run and for the log itself', async () => {
+        const first = await store.commit({ entries: [draft(null, 'log.opened'), draft('a'), draft('b')] });
+        const second = await store.commit({ entries: [draft('b'), draft('a'), draft(null), draft('a')] });
+        expect([...first.entries, ...second.entries].map((entry) => entry.index)).toEqual([
+          0n,
+          1n,
+          2n,
+          3n,
+          4n,
+          5n,
+          6n,
+        ]);
+        const rows = await wholeLog(store);
+        expect(rows.map((row) => [row.run, row.seq])).toEqual([
+          ['', 0],
+          ['a', 0],
+          ['b', 0],
+          ['b', 1],
+          ['a', 1],
+          ['', 1],
+          ['a', 2],
+        ]);
+        expect(rows[0]?.type).toBe('log.opened');
+        expect((await store.entriesOfRun('a')).map((row) => row.index)).toEqual([1n, 4n, 6n]);
+        expect((await store.entriesOfRun('')).map((row) => row.index)).toEqual([0n, 5n]);
+        expect(await store.entriesOfRun('c')).toEqual([]);
+      });
+
+      it('returns the leaf hash and time that it stored', async () => {
+        const { entries } = await store.commit({ entries: [draft('a'), draft('a')] });
+        const rows = await wholeLog(store);
+        expect(entries.map((entry) => entry.leafHash)).toEqual(rows.map((row) => row.leafHash));
+        expect(entries.map((entry) => entry.timeMs)).toEqual([T0, T0]);
+        for (const [i, row] of rows.entries()) {
+          const entry = JSON.parse(new TextDecoder().decode(row.bytes));
+          expect(entry.time).toBe('2026-03-01T09:30:00.000Z');
+          expect(entry.seq).toBe(i);
+          expect(entry.prev).toBe(i === 0 ? null : Buffer.from(rows[i - 1]!.leafHash).toString('hex'));
+        }
+      });
+
+      it('never lets time go backwards, also after the clock was set back', async () => {
+        const clock = fixedClock();
+        const clocked = await open({ clock });
+        const times: (number | undefined)[] = [];
+        for (const at of [T0 + 5, T0 + 3, T0 + 6]) {
+          clock.set(at);
+          times.push((await clocked.commit({ entries: [draft('a')] })).entries[0]?.timeMs);
+        }
+        expect(times).toEqual([T0 + 5, T0 + 5, T0 + 6]);
+        expect((await clocked.log()).lastTimeMs).toBe(T0 + 6);
+      });
+
+      it('keeps the order of calls when commits share a transaction', async () => {
+        const commits = Array.from({ length: 300 }, (_, i) =>
+          store.commit({ entries: [draft(`run-${i % 7}`, 'authz.decided', { i })] }),
+        );
+        const indices = (await Promise.all(commits)).map((committed) => committed.entries[0]?.index);
+        expect(indices).toEqual(Array.from({ length: 300 }, (_, i) => BigInt(i)));
+        const rows = await wholeLog(store);
+        expect(rows.map((row) => JSON.parse(new TextDecoder().decode(row.bytes)).data.i)).toEqual(
+          Array.from({ length: 300 }, (_, i) => i),
+        );
+      });
+
+      it('reads a range of entries, at most as many as asked for', async () => {
+        await store.commit({ entries: Array.from({ length: 10 }, () => draft('a')) });
+        const indices = async (first: bigint, end: bigint, limit: number) =>
+          (await store.entries(first, end, limit)).map((row) => Number(row.index));
+        expect(await indices(3n, 6n, 100)).toEqual([3, 4, 5]);
+        expect(await indices(3n, 6n, 2)).toEqual([3, 4]);
+        expect(await indices(8n, 100n, 100)).toEqual([8, 9]);
+        expect(await indices(5n, 5n, 100)).toEqual([]);
+        expect(await indices(10n, 11n, 100)).toEqual([]);
+      });
+
+      it('gives leaf hashes and roots of full tiles, and refuses to give fewer than asked for', async () => {
+        await store.commit({ entries: Array.from({ length: 513 }, () => draft('a')) });
+        const rows = await wholeLog(store);
+        expect(await store.hashes(0, 250n, 10)).toEqual(rows.slice(250, 260).map((row) => row.leafHash));
+        const tiles = await store.hashes(1, 0n, 2);
+        expect(tiles.map((hash) => hash.length)).toEqual([32, 32]);
+        expect(tiles[0]).not.toEqual(tiles[1]);
+        expect((await store.log()).compactRange).toHaveLength(2);
+        expect(await store.hashes(0, 0n, 0)).toEqual([]);
+        for (const [level, first, count] of [
+          [0, 513n, 1],
+          [0, 512n, 2],
+          [1, 2n, 1],
+          [2, 0n, 1],
+        ] as const) {
+          expect(await codeOf(store.hashes(level, first, count))).toBe('STORE_IO');
+        }
+      });
+
+      it('keeps the first checkpoint stored for a size, and finds the largest', async () => {
+        const row = { size: 3n, root: new Uint8Array(32).fill(1), note: 'origin\n3\n…\n' };
+        expect(await store.putCheckpoint(row)).toEqual(row);
+        expect(await store.putCheckpoint({ ...row, note: 'other' })).toEqual(row);
+        const later = { ...row, size: 2n ** 53n + 1n };
+        await store.putCheckpoint(later);
+        await store.putCheckpoint({ ...row, size: 4n });
+        expect(await store.lastCheckpoint()).toEqual(later);
+      });
+
+      it('remembers the published size, never lowers it, and never exceeds the log', async () => {
+        await store.commit({ entries: [draft('a'), draft('a')] });
+        await store.markPublished(2n);
+        await store.markPublished(1n);
+        expect((await store.log()).publishedSize).toBe(2n);
+        expect(await codeOf(store.markPublished(3n))).toBe('INTERNAL');
+        await store.commit({ entries: [draft('a')] });
+        expect((await store.log()).publishedSize).toBe(2n);
+      });
+    });
+
+    describe('records', () => {
+      it('gives a run back as it was stored, and counts its version', async () => {
+        const record = runRecord('r', { waitingFor: { kind: 'timer' }, wakeAtMs: T0 + 1, version: 1 });
+        await store.commit({ runs: [{ op: 'insert', record }], entries: [] });
+        expect(await store.run('r')).toEqual(record);
+        const done: RunRecord = {
+          ...record,
+          status: 'completed',
+          state: null,
+          waitingFor: null,
+          wakeAtMs: null,
+          exitCode: 0,
+          updatedAtMs: T0 + 9,
+        };
+        await store.commit({ runs: [{ op: 'update', record: done }], entries: [] });
+        expect(await store.run('r')).toEqual({ ...done, version: 2 });
+      });
+
+      it('lets exactly one of many updates of the same version win', async () => {
+        const other = await open();
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const updates = Array.from({ length: 30 }, (_, i) =>
+          codeOf(
+            (i % 2 === 0 ? store : other).commit({
+              runs: [{ op: 'update', record: runRecord('r', { exitCode: i }) }],
+              entries: [draft('r', 'authz.decided', { i })],
+            }),
+          ),
+        );
+        const outcomes = await Promise.all(updates);
+        expect(outcomes.filter((outcome) => outcome === 'resolved')).toHaveLength(1);
+        expect(outcomes.filter((outcome) => outcome === 'STORE_CONFLICT')).toHaveLength(29);
+        const rows = await wholeLog(store);
+        expect(rows).toHaveLength(1);
+        const winner = JSON.parse(new TextDecoder().decode(rows[0]!.bytes)).data.i;
+        expect(await store.run('r')).toMatchObject({ exitCode: winner, version: 2 });
+      });
+
+      it('refuses to insert a run or an approval twice, and to update one that is not there', async () => {
+        const entries: EntryDraft[] = [];
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries });
+        await store.commit({ approvals: [{ op: 'insert', record: approvalRecord('a', 'r') }], entries });
+        for (const change of [
+          { runs: [{ op: 'insert', record: runRecord('r') }], entries },
+          { runs: [{ op: 'update', record: runRecord('none') }], entries },
+          { approvals: [{ op: 'insert', record: approvalRecord('a', 'r') }], entries },
+          { approvals: [{ op: 'update', record: approvalRecord('none', 'r') }], entries },
+          { approvals: [{ op: 'update', record: approvalRecord('a', 'r', { version: 2 }) }], entries },
+        ] satisfies Change[]) {
+          expect(await codeOf(store.commit(change))).toBe('STORE_CONFLICT');
+        }
+      });
+
+      it('lists runs by age, the unfinished ones and those of a workflow', async () => {
+        const records = [
+          runRecord('c', { createdAtMs: 1, status: 'completed' }),
+          runRecord('b', { createdAtMs: 2, status: 'waiting', workflowId: 'other' }),
+          runRecord('a', { createdAtMs: 3, status: 'indeterminate' }),
+          runRecord('d', { createdAtMs: 3, status: 'failed' }),
+          runRecord('e', { createdAtMs: 4, status: 'cancelled', workflowId: 'other' }),
+          runRecord('f', { createdAtMs: 5, status: 'pending' }),
+        ];
+        const insert = [...records].reverse().map((record) => ({ op: 'insert', record }) as const);
+        await store.commit({ runs: insert, entries: [] });
+        const ids = async (filter?: Parameters<Store['runs']>[0]) =>
+          (await store.runs(filter)).map((run) => run.id).join('');
+        expect(await ids()).toBe('cbadef');
+        expect(await ids({ unfinished: true })).toBe('baf');
+        expect(await ids({ unfinished: false })).toBe('cbadef');
+        expect(await ids({ workflowId: 'other' })).toBe('be');
+        expect(await ids({ workflowId: 'other', unfinished: true })).toBe('b');
+        expect(await ids({ workflowId: 'none' })).toBe('');
+      });
+
+      it('keeps versions of a workflow; the same content again changes nothing', async () => {
+        const one = workflowRecord(hex(21), 1);
+        const two = workflowRecord(hex(22), 2, { source: 'id: claims-review # 2\n', file: 'claims.yaml' });
+        await store.commit({ workflows: [one], entries: [] });
+        await store.commit({ workflows: [two], entries: [] });
+        await store.commit({ workflows: [{ ...one, source: 'reformatted' }], entries: [] });
+        expect(await store.workflow('claims-review')).toEqual(two);
+        expect(await store.workflow('claims-review', one.hash)).toEqual(one);
+        expect(await store.workflow('claims-review', hex(23))).toBeNull();
+        expect(await store.workflows()).toEqual([one, two]);
+        for (const clash of [workflowRecord(hex(23), 2), workflowRecord(hex(21), 3)]) {
+          expect(await codeOf(store.commit({ workflows: [clash], entries: [] }))).toBe('STORE_CONFLICT');
+        }
+      });
+
+      it('keeps an attempt by run, step and number, with the index of its intent', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [draft('r')] });
+        const intended = attemptRecord('r', 'Triage');
+        const committed = await store.commit({
+          attempts: [{ record: intended, intentEntry: 1 }],
+          entries: [draft('r', 'approval.consumed'), draft('r', 'step.intended')],
+        });
+        expect(await store.attempts('r')).toEqual([
+          { ...intended, intentIndex: committed.entries[1]?.index },
+        ]);
+        const done: AttemptRecord = {
+          ...intended,
+          status: 'failed',
+          output: hex(30),
+          approvalId: 'apr_1',
+          error: { code: 'SANDBOX_EXIT', name: 'Tool.Failed', message: 'exit code 3' },
+          finishedAtMs: T0 + 20,
+        };
+        await store.commit({ attempts: [{ record: done }], entries: [] });
+        expect(await store.attempts('r')).toEqual([{ ...done, intentIndex: 2n }]);
+      });
+
+      it('lists attempts in the order in which their steps started', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const attempts = [
+          attemptRecord('r', 'Waits', { status: 'waiting', startedAtMs: null }),
+          attemptRecord('r', 'Second', { startedAtMs: T0 + 2 }),
+          attemptRecord('r', 'First', { attempt: 2, startedAtMs: T0 + 9 }),
+          attemptRecord('r', 'First', { startedAtMs: T0 + 1 }),
+        ];
+        for (const record of attempts) await store.commit({ attempts: [{ record }], entries: [] });
+        expect((await store.attempts('r')).map((each) => `${each.stepPath} ${each.attempt}`)).toEqual([
+          'First 1',
+          'First 2',
+          'Second 1',
+          'Waits 1',
+        ]);
+      });
+
+      it('refuses an attempt or an approval of a run that is not there', async () => {
+        for (const change of [
+          { attempts: [{ record: attemptRecord('none', 'Triage') }], entries: [draft('none')] },
+          { approvals: [{ op: 'insert', record: approvalRecord('a', 'none') }], entries: [draft('none')] },
+        ] satisfies Change[]) {
+          expect(await codeOf(store.commit(change))).toBe('INTERNAL');
+        }
+        expect((await store.log()).size).toBe(0n);
+        await store.commit({ entries: [draft('a')] });
+      });
+
+      it('gives an approval back with its votes, and changes nothing but the decision', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const asked = approvalRecord('apr_1', 'r');
+        await store.commit({ approvals: [{ op: 'insert', record: asked }], entries: [] });
+        expect(await store.approval('apr_1')).toEqual(asked);
+        const votes: ApprovalRecord['votes'] = [
+          {
+            seq: 0,
+            approver: 'user:bob',
+            keyId: 'k1',
+            assurance: 'key',
+            decision: 'approve',
+            reason: hex(12),
+            atMs: T0 + 1,
+            signature: 'AAAA',
+          },
+          {
+            seq: 1,
+            approver: 'user:eve',
+            keyId: null,
+            assurance: 'os',
+            decision: 'deny',
+            reason: null,
+            atMs: T0 + 2,
+            signature: null,
+          },
+        ];
+        const decided = { ...asked, state: 'denied', votes } as const;
+        const tampered = { ...decided, expiresAtMs: T0 * 2, quorum: [], policyHash: hex(99) };
+        await store.commit({ approvals: [{ op: 'update', record: tampered }], entries: [] });
+        expect(await store.approval('apr_1')).toEqual({ ...decided, version: 2 });
+        const swapped = { ...decided, version: 2, subjectDigest: hex(77) };
+        expect(
+          await codeOf(store.commit({ approvals: [{ op: 'update', record: swapped }], entries: [] })),
+        ).toBe('STORE_CONFLICT');
+      });
+
+      it('lists approvals by age, run and state', async () => {
+        const runs = ['r', 's'].map((id) => ({ op: 'insert', record: runRecord(id) }) as const);
+        const approvals = [
+          approvalRecord('c', 'r', { createdAtMs: 1 }),
+          approvalRecord('b', 's', { createdAtMs: 2, state: 'approved' }),
+          approvalRecord('a', 'r', { createdAtMs: 2, state: 'denied' }),
+        ].map((record) => ({ op: 'insert', record }) as const);
+        await store.commit({ runs, approvals, entries: [] });
+        const ids = async (filter?: Parameters<Store['approvals']>[0]) =>
+          (await store.approvals(filter)).map((approval) => approval.id).join('');
+        expect(await ids()).toBe('cab');
+        expect(await ids({ run: 'r' })).toBe('ca');
+        expect(await ids({ states: ['pending', 'approved'] })).toBe('cb');
+        expect(await ids({ run: 'r', states: ['denied'] })).toBe('a');
+        expect(await ids({ states: [] })).toBe('');
+      });
+
+      it('gives a payload back byte for byte, with the entry that commits to it', async () => {
+        await store.commit({ entries: [draft('r')] });
+        const one = payload(40, 'r');
+        const empty = payload(41, '', { bytes: new Uint8Array(0), label: 'reason' });
+        await store.commit({
+          payloads: [
+            { payload: one, entry: 1 },
+            { payload: empty, entry: 0 },
+          ],
+          entries: [draft('r'), draft('r')],
+        });
+        expect(await store.payload(hex(40))).toEqual({ ...one, entryIndex: 2n });
+        expect(await store.payload(hex(41))).toEqual({ ...empty, entryIndex: 1n });
+        expect(
+          await codeOf(store.commit({ payloads: [{ payload: one, entry: 0 }], entries: [draft('r')] })),
+        ).toBe('STORE_CONFLICT');
+      });
+    });
+
+    describe('several handles and processes', () => {
+      it('lets two handles write one gapless log', async () => {
+        const other = await open();
+        const commits = Array.from({ length: 60 }, (_, i) =>
+          (i % 3 === 0 ? other : store).commit({ entries: [draft(`r${i % 4}`), draft(null)] }),
+        );
+        await Promise.all(commits);
+        expect(await wholeLog(store)).toHaveLength(120);
+        expect(await other.log()).toEqual(await store.log());
+      });
+
+      it('tells every handle that something was committed, and only then', async () => {
+        const other = await open();
+        const counters = (): [number, number] => [store.changeCounter(), other.changeCounter()];
+        const before = counters();
+        expect(counters()).toEqual(before);
+        await store.commit({ entries: [draft('r')] });
+        const after = counters();
+        expect(after[0]).not.toBe(before[0]);
+        expect(after[1]).not.toBe(before[1]);
+        expect(counters()).toEqual(after);
+      });
+
+      it('lets a second process write into the same gapless log, and neither waits long', async () => {
+        const child = fixture.startWriter('theirs', 150);
+        const { ready, indices } = acknowledgements(child);
+        const exit = once(child, 'exit');
+        await ready;
+        const waits: number[] = [];
+        for (let i = 0; i < 150; i++) {
+          const start = performance.now();
+          await store.commit({ entries: [draft('ours')] });
+          waits.push(performance.now() - start);
+        }
+        expect((await exit)[0]).toBe(0);
+        const rows = await wholeLog(store);
+        expect(rows).toHaveLength(300);
+        expect(rows.filter((row) => row.run === 'theirs').map((row) => row.index)).toEqual(indices);
+        expect(Math.max(...waits)).toBeLessThan(2_500);
+      });
+
+      it('keeps everything it acknowledged before it was killed', async () => {
+        for (const killAfter of [1, 20, 57]) {
+          const child = fixture.startWriter(`killed-${killAfter}`, 1_000_000);
+          const { ready, indices } = acknowledgements(child);
+          const exit = once(child, 'exit');
+          await ready;
+          while (indices.length < killAfter) await store.commit({ entries: [draft('ours')] });
+          child.kill('SIGKILL');
+          await exit;
+          const reopened = await open();
+          const rows = await wholeLog(reopened);
+          for (const index of indices) expect(rows[Number(index)]?.run).toBe(`killed-${killAfter}`);
+          await reopened.commit({ entries: [draft('after')] });
+        }
+      });
+    });
+
+    describe('life', () => {
+      it('keeps everything when closed and opened again', async () => {
+        const record = runRecord('r');
+        await store.commit({
+          workflows: [workflowRecord(hex(1), 1)],
+          runs: [{ op: 'insert', record }],
+          payloads: [{ payload: payload(5, 'r'), entry: 0 }],
+          entries: Array.from({ length: 257 }, () => draft('r')),
+        });
+        const before = await store.log();
+        const rows = await wholeLog(store);
+        await store.close();
+        const again = await open();
+        expect(await again.log()).toEqual(before);
+        expect(await wholeLog(again)).toEqual(rows);
+        expect(await again.run('r')).toEqual(record);
+        expect((await again.payload(hex(5)))?.entryIndex).toBe(0n);
+        expect(await again.hashes(1, 0n, 1)).toHaveLength(1);
+        const { entries } = await again.commit({ entries: [draft('r')] });
+        expect(entries[0]?.index).toBe(257n);
+      });
+
+      it('finishes what was queued when it is closed, and takes nothing after', async () => {
+        const commits = Array.from({ length: 20 }, () => store.commit({ entries: [draft('r')] }));
+        const closing = store.close();
+        expect(await codeOf(store.commit({ entries: [draft('r')] }))).toBe('STORE_UNAVAILABLE');
+        await closing;
+        await Promise.all(commits);
+        expect(await codeOf(store.log())).toBe('STORE_UNAVAILABLE');
+        await store.close();
+        expect(await wholeLog(await open())).toHaveLength(20);
+      });
+    });
+  });
+}

@@ -1,0 +1,319 @@
+// The WASM driver under the contract, plus what only it promises: modules refused from their bytes, traps with their
+// reason, and processes that die with the runner.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
+import type { Limits, SandboxDriver, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
+import { childPids, sandboxContract, text } from './sandbox.js';
+import { probe, programOf } from './wasm/programs.js';
+
+sandboxContract(
+  'wasm',
+  () => openWasmDriver({ poolSize: 2 }),
+  async () => ({ probe: await probe() }),
+);
+sandboxContract(
+  'wasm without a pool',
+  () => openWasmDriver({ poolSize: 0 }),
+  async () => ({ probe: await probe() }),
+);
+
+describe('wasm sandbox', () => {
+  let driver: SandboxDriver;
+  let module: SandboxRequest['module'];
+  beforeAll(async () => {
+    module = await probe();
+    driver = openWasmDriver({ poolSize: 2 });
+  });
+  afterAll(() => driver.close());
+
+  const request = (argv: readonly string[], limits: Partial<Limits> = {}): SandboxRequest => ({
+    argv: ['probe', ...argv],
+    env: {},
+    stdin: new Uint8Array(0),
+    module,
+    limits: { ...driver.defaults, ...limits },
+  });
+  const run = (argv: readonly string[], limits: Partial<Limits> = {}): Promise<SandboxResult> =>
+    driver.run(request(argv, limits), new AbortController().signal);
+
+  it.each([
+    ['trap', 'unreachable'],
+    ['div', 'divide_by_zero'],
+    ['null', 'out_of_bounds'],
+    ['rec', 'stack_overflow'],
+  ])('names the trap of %s and runs the next step', async (verb, reason) => {
+    const result = await run([verb]);
+    expect(result).toMatchObject({ status: 'crashed', exitCode: null });
+    expect(result.reason).toContain(reason);
+    expect((await run(['exit', '0'])).exitCode).toBe(0);
+  });
+
+  it('keeps what was written before a trap', async () => {
+    expect(text((await run(['trap'])).stdout)).toBe('before');
+  });
+
+  it.each(['/etc/passwd', '../../../../etc/passwd', '/proc/self/environ', fileURLToPath(import.meta.url)])(
+    'opens no file of the host: %s',
+    async (path) => {
+      expect(existsSync('/etc/passwd')).toBe(true);
+      expect(await run(['open', path])).toMatchObject({ status: 'exited', exitCode: 2 });
+    },
+  );
+
+  it('has no socket to receive from', async () => {
+    expect(await run(['net'])).toMatchObject({ status: 'exited', exitCode: 0 });
+  });
+
+  it('bounds a file that grows for ever', async () => {
+    const result = await run(['fill'], { timeoutMs: 8_000 });
+    expect(result.status === 'exited' ? result.exitCode : 0).not.toBe(undefined);
+    expect(['oom', 'crashed', 'exited']).toContain(result.status);
+    if (result.status === 'exited') expect([4, 5]).toContain(result.exitCode);
+  });
+
+  it('starts every run with empty storage and a new process', async () => {
+    const [one, two] = await Promise.all([run(['exit', '0']), run(['exit', '0'])]);
+    expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+  });
+
+  it('records original and rewritten bytes, limits and what keeps them', async () => {
+    const evidence = await driver.prepare(request([], { memoryMiB: 32 }));
+    expect(evidence).toMatchObject({ engine: '@wasmer/sdk', limits: { memoryMiB: 32 }, mounts: 'none' });
+    expect(evidence['moduleAsRunSha256']).not.toBe(evidence['moduleSha256']);
+    expect(JSON.stringify(evidence['keptBy'])).toContain('module maximum 512 pages');
+  });
+
+  it('says what is not enforced where unshare and prlimit are missing, and still runs', async () => {
+    const bare = openWasmDriver({ poolSize: 0, env: { PATH: '' } });
+    try {
+      const { ok, problems } = await bare.preflight();
+      expect(ok).toBe(true);
+      expect(problems.join('\n')).toMatch(/namespace: not available[^]*not limited/);
+      const result = await bare.run(request(['spin'], { timeoutMs: 300 }), new AbortController().signal);
+      expect(result.status).toBe('timeout');
+      expect(JSON.stringify(result.evidence['keptBy'])).toContain('prlimit not found');
+    } finally {
+      await bare.close();
+    }
+  });
+
+  it('is unavailable after close', async () => {
+    const closed = openWasmDriver({ poolSize: 0 });
+    await closed.close();
+    expect(await closed.preflight()).toMatchObject({ ok: false });
+    const result = await closed.run(request([]), new AbortController().signal);
+    expect(result.status).toMatch(/cancelled|unavailable/);
+  });
+
+  it('cancels what runs when it is closed', async () => {
+    const before = childPids();
+    const closing = openWasmDriver({ poolSize: 1 });
+    await closing.preflight();
+    const work = closing.run(request(['spin']), new AbortController().signal);
+    await closing.close();
+    expect((await work).status).toBe('cancelled');
+    expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
+  });
+
+  it('burns no processor time after a kill', async () => {
+    const solo = openWasmDriver({ poolSize: 0 });
+    const before = childPids();
+    const work = solo.run(request(['spin'], { timeoutMs: 600 }), new AbortController().signal);
+    expect((await work).status).toBe('timeout');
+    expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
+    await solo.close();
+  });
+
+  it.each(['idle', 'spin'])(
+    'leaves no process behind when the runner is killed while a child is %s',
+    async (state) => {
+      const dist = new URL('../../dist/adapters/sandbox/wasm/index.js', import.meta.url);
+      expect(existsSync(dist), 'build first: npm run build').toBe(true);
+      const script = `
+      const { openWasmDriver } = await import(${JSON.stringify(dist.href)});
+      const driver = openWasmDriver({ poolSize: 1 });
+      await driver.preflight();
+      if (${JSON.stringify(state)} === 'spin') {
+        const chunks = []; for await (const chunk of process.stdin) chunks.push(chunk);
+        void driver.run({ argv: ['probe', 'spin'], env: {}, stdin: new Uint8Array(0),
+          module: { digest: ${JSON.stringify(module.digest)}, bytes: new Uint8Array(Buffer.concat(chunks)) },
+          limits: { ...driver.defaults, timeoutMs: 60000 } }, new AbortController().signal);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+      console.log('up');
+      setInterval(() => undefined, 1000);`;
+      const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      runner.stdin.end(Buffer.from(module.bytes));
+      await new Promise((resolve) => runner.stdout.once('data', resolve));
+      const descendants = descendantsOf(`${runner.pid}`);
+      expect(descendants.length).toBeGreaterThan(0);
+      runner.kill('SIGKILL');
+      await gone(descendants, 3_000);
+    },
+  );
+
+  it('does not keep a runner alive that forgot to close it', async () => {
+    const dist = new URL('../../dist/adapters/sandbox/wasm/index.js', import.meta.url);
+    const script = `
+      const { openWasmDriver } = await import(${JSON.stringify(dist.href)});
+      await openWasmDriver({ poolSize: 1 }).preflight();`;
+    const runner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    const code = await new Promise((resolve) => runner.once('exit', resolve));
+    expect(code).toBe(0);
+  });
+});
+
+describe('wasm module check', () => {
+  const driver = openWasmDriver({ poolSize: 0 });
+  afterAll(() => driver.close());
+
+  const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const name = (value: string): number[] => [value.length, ...Buffer.from(value)];
+  const section = (id: number, body: readonly number[]): number[] => [id, body.length, ...body];
+  const TYPE = section(1, [1, 0x60, 0, 0]);
+  const FUNCTION = section(3, [1, 0]);
+  const MEMORY = section(5, [1, 0, 1]);
+  const EXPORT = section(7, [2, ...name('memory'), 2, 0, ...name('_start'), 0, 0]);
+  const CODE = section(10, [1, 2, 0, 0x0b]);
+  const importing = (module: string, field: string, kind: readonly number[]): number[] =>
+    section(2, [1, ...name(module), ...name(field), ...kind]);
+  const prepare = (bytes: readonly number[] | Uint8Array) =>
+    driver.prepare({
+      argv: [],
+      env: {},
+      stdin: new Uint8Array(0),
+      module: programOf(Uint8Array.from(bytes)),
+      limits: driver.defaults,
+    });
+
+  it('accepts the smallest command', async () => {
+    const evidence = await prepare([...HEADER, ...TYPE, ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE]);
+    expect(evidence).toMatchObject({ driver: 'wasm' });
+  });
+
+  const cases: readonly (readonly [string, readonly number[], RegExp])[] = [
+    ['empty bytes', [], /does not begin/],
+    ['text', [...Buffer.from('console.log("hello world")')], /does not begin/],
+    ['only a header', HEADER, /_start/],
+    ['a component', [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0], /component/],
+    [
+      'a reactor',
+      [
+        ...HEADER,
+        ...TYPE,
+        ...FUNCTION,
+        ...MEMORY,
+        ...section(7, [2, ...name('memory'), 2, 0, ...name('_initialize'), 0, 0]),
+        ...CODE,
+      ],
+      /_start/,
+    ],
+    ['a section cut off', [...HEADER, 1, 100, 1], /cut off/],
+    ['a length without end', [...HEADER, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], /too long/],
+    ['a section twice', [...HEADER, ...TYPE, ...TYPE], /twice/],
+    ['an unknown section', [...HEADER, ...section(77, [0])], /unknown/],
+    ['no memory', [...HEADER, ...TYPE, ...FUNCTION, ...EXPORT, ...CODE], /no memory/],
+    ['imported memory', [...HEADER, ...importing('env', 'memory', [2, 0, 1])], /imports its memory/],
+    ['shared memory', [...HEADER, ...section(5, [1, 3, 1, 2])], /shared/],
+    ['64-bit memory', [...HEADER, ...section(5, [1, 4, 1])], /64-bit/],
+    ['two memories', [...HEADER, ...section(5, [2, 0, 1, 0, 1])], /exactly one/],
+    [
+      'more memory than the limit',
+      [...HEADER, ...TYPE, ...FUNCTION, ...section(5, [1, 0, 0x81, 0x08]), ...EXPORT, ...CODE],
+      /1025 pages/,
+    ],
+    ['a host function', [...HEADER, ...TYPE, ...importing('env', 'system', [0, 0])], /env\.system/],
+    [
+      'an outbound socket',
+      [...HEADER, ...TYPE, ...importing('wasix_32v1', 'sock_connect', [0, 0])],
+      /wasix_32v1\.sock_connect/,
+    ],
+    [
+      'a socket under the name of preview 1',
+      [...HEADER, ...TYPE, ...importing('wasi_snapshot_preview1', 'sock_open', [0, 0])],
+      /sock_open/,
+    ],
+    [
+      'a global import',
+      [...HEADER, ...importing('wasi_snapshot_preview1', 'fd_write', [3, 0x7f, 0])],
+      /other than a function/,
+    ],
+  ];
+  it.each(cases)('refuses %s before anything starts', async (_what, bytes, message) => {
+    await expect(prepare(bytes)).rejects.toMatchObject({ code: 'SANDBOX_MODULE_INVALID' });
+    await expect(prepare(bytes)).rejects.toThrow(message);
+  });
+
+  it('refuses a module above 64 MiB', async () => {
+    const bytes = new Uint8Array(64 * 1024 * 1024 + 1);
+    bytes.set(HEADER);
+    const request = { argv: [], env: {}, stdin: new Uint8Array(0), limits: driver.defaults };
+    await expect(
+      driver.prepare({ ...request, module: { ...programOf(new Uint8Array(0)), bytes } }),
+    ).rejects.toMatchObject({ code: 'SANDBOX_MODULE_INVALID' });
+  });
+
+  it('refuses every truncation of a real module', async () => {
+    const { bytes } = await probe();
+    for (let length = 0; length < bytes.length; length += 97) {
+      const outcome = await prepare(bytes.subarray(0, length)).then(
+        () => 'accepted',
+        (error: { code: string }) => error.code,
+      );
+      // A cut between two sections can leave a shorter module that is still whole up to its code.
+      expect(['SANDBOX_MODULE_INVALID', 'accepted']).toContain(outcome);
+      if (outcome === 'accepted') expect(length).toBeGreaterThan(bytes.length / 2);
+    }
+  });
+
+  it('calls it a crash when the engine finds what the check could not see', async () => {
+    const result = await driver.run(
+      {
+        argv: [],
+        env: {},
+        stdin: new Uint8Array(0),
+        module: programOf(
+          Uint8Array.from([
+            ...HEADER,
+            ...TYPE,
+            ...FUNCTION,
+            ...MEMORY,
+            ...EXPORT,
+            ...section(10, [1, 3, 0, 0x6a, 0x0b]),
+          ]),
+        ),
+        limits: driver.defaults,
+      },
+      new AbortController().signal,
+    );
+    expect(result).toMatchObject({ status: 'crashed', exitCode: null });
+  });
+});
+
+function descendantsOf(pid: string): string[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const direct = children === '' ? [] : children.split(' ');
+  return direct.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** Resolves when none of the processes is alive (a zombie waits for its parent and runs nothing). */
+async function gone(pids: readonly string[], withinMs: number): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  for (;;) {
+    const alive = pids.filter((pid) => {
+      try {
+        return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      } catch {
+        return false;
+      }
+    });
+    if (alive.length === 0) return;
+    expect(performance.now(), `still alive: ${alive.join(', ')}`).toBeLessThan(untilMs);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

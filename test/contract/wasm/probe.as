@@ -1,0 +1,146 @@
+// What a hostile guest tries, by verb in argv[1]. AssemblyScript; compiled by programs.ts. Without a verb it copies
+// stdin to stdout, writes "err" to stderr and exits 3.
+@external("wasi_snapshot_preview1", "fd_read") declare function fd_read(fd: u32, iov: usize, n: usize, out: usize): u32;
+@external("wasi_snapshot_preview1", "fd_write") declare function fd_write(fd: u32, iov: usize, n: usize, out: usize): u32;
+@external("wasi_snapshot_preview1", "proc_exit") declare function proc_exit(code: u32): void;
+@external("wasi_snapshot_preview1", "args_sizes_get") declare function args_sizes_get(n: usize, size: usize): u32;
+@external("wasi_snapshot_preview1", "args_get") declare function args_get(pointers: usize, buffer: usize): u32;
+@external("wasi_snapshot_preview1", "environ_sizes_get") declare function environ_sizes_get(n: usize, size: usize): u32;
+@external("wasi_snapshot_preview1", "environ_get") declare function environ_get(pointers: usize, buffer: usize): u32;
+@external("wasi_snapshot_preview1", "path_open") declare function path_open(fd: u32, flags: u32, path: usize, length: usize, oflags: u32, rights: u64, inheriting: u64, fdflags: u32, out: usize): u32;
+@external("wasi_snapshot_preview1", "poll_oneoff") declare function poll_oneoff(subscriptions: usize, events: usize, n: usize, out: usize): u32;
+@external("wasi_snapshot_preview1", "sock_recv") declare function sock_recv(fd: u32, iov: usize, n: usize, flags: u32, size: usize, out: usize): u32;
+
+const BUFFER: usize = 65536;
+const buffer = memory.data(65536);
+const pointers = memory.data(8192);
+const io = memory.data(16);
+const subscription = memory.data(48);
+const events = memory.data(32);
+let counter: i32 = 0;
+
+function print(fd: u32, at: usize, length: usize): void {
+  store<usize>(io, at);
+  store<usize>(io, length, 4);
+  fd_write(fd, io, 1, io + 8);
+}
+
+function say(text: string): void {
+  const bytes = String.UTF8.encode(text);
+  print(1, changetype<usize>(bytes), bytes.byteLength);
+}
+
+function argument(i: u32): string {
+  const start = <usize>load<u32>(pointers + <usize>i * 4);
+  let end = start;
+  while (load<u8>(end) != 0) end++;
+  return String.UTF8.decodeUnsafe(start, end - start);
+}
+
+function recurse(n: i32): i32 {
+  return n < 0 ? 0 : recurse(n + 1) + recurse(n + 2) + 1;
+}
+
+/** Opens a path below every preopened directory; 0 = opened. */
+function openPath(path: string, create: bool): u32 {
+  const bytes = String.UTF8.encode(path);
+  let last: u32 = 0xffff;
+  for (let fd: u32 = 3; fd < 8; fd++) {
+    last = path_open(fd, 1, changetype<usize>(bytes), bytes.byteLength, create ? 1 : 0, create ? 0x40 : 2, 0, 0, io + 8);
+    if (last == 0) break;
+  }
+  return last;
+}
+
+args_sizes_get(io, io + 4);
+const count = load<u32>(io);
+const size = load<u32>(io, 4);
+args_get(pointers, buffer);
+const verb = count > 1 ? argument(1) : '';
+
+if (verb == 'args') {
+  print(1, buffer, size);
+  proc_exit(0);
+} else if (verb == 'env') {
+  environ_sizes_get(io, io + 4);
+  const length = load<u32>(io, 4);
+  environ_get(pointers, buffer);
+  print(1, buffer, length);
+  proc_exit(0);
+} else if (verb == 'exit') {
+  proc_exit(<u32>parseInt(argument(2)));
+} else if (verb == 'spin') {
+  say('spinning');
+  while (true) counter++;
+} else if (verb == 'sleep') {
+  say('sleeping');
+  store<u8>(subscription, 0, 8); // a clock, relative
+  store<u64>(subscription, 30_000_000_000, 24);
+  poll_oneoff(subscription, events, 1, io);
+  proc_exit(0);
+} else if (verb == 'mem') {
+  let grown = 0;
+  while (true) {
+    const page = memory.grow(16);
+    if (page < 0) break;
+    memory.fill(<usize>page << 16, 1, 16 << 16);
+    grown++;
+  }
+  say(grown.toString());
+  proc_exit(9);
+} else if (verb == 'yes') {
+  while (true) print(1, buffer, BUFFER);
+} else if (verb == 'yes-err') {
+  while (true) print(2, buffer, BUFFER);
+} else if (verb == 'bytes') {
+  let left = <usize>parseInt(argument(2));
+  while (left > 0) {
+    const part = left < BUFFER ? left : BUFFER;
+    print(1, buffer, part);
+    left -= part;
+  }
+  proc_exit(0);
+} else if (verb == 'fill') {
+  if (openPath('big', true) != 0) proc_exit(4);
+  const fd = load<u32>(io, 8);
+  let wrote: i32 = 0;
+  while (wrote < 2_000_000_000) {
+    store<usize>(io, buffer);
+    store<usize>(io, BUFFER, 4);
+    if (fd_write(fd, io, 1, io + 8) != 0) proc_exit(5);
+    wrote += <i32>BUFFER;
+  }
+  proc_exit(0);
+} else if (verb == 'trap') {
+  say('before');
+  unreachable();
+} else if (verb == 'div') {
+  say((1 / counter).toString());
+} else if (verb == 'null') {
+  store<u32>(0xfffffff0, 1);
+} else if (verb == 'rec') {
+  counter = recurse(0);
+  say(counter.toString());
+} else if (verb == 'open') {
+  proc_exit(openPath(argument(2), false) == 0 ? 0 : 2);
+} else if (verb == 'net') {
+  let open = 0;
+  for (let fd: u32 = 3; fd < 10; fd++) {
+    store<usize>(io, buffer);
+    store<usize>(io, 16, 4);
+    if (sock_recv(fd, io, 1, 0, io + 8, io + 12) == 0) open++;
+  }
+  proc_exit(open);
+} else {
+  while (true) {
+    store<usize>(io, buffer);
+    store<usize>(io, BUFFER, 4);
+    if (fd_read(0, io, 1, io + 8) != 0) break;
+    const length = load<u32>(io, 8);
+    if (length == 0) break;
+    print(1, buffer, length);
+  }
+  store<u32>(buffer, 0x00727265); // "err"
+  print(2, buffer, 3);
+  proc_exit(3);
+}

@@ -97,6 +97,7 @@ export const ERRORS = {
   STEP_TEMPLATE_UNRESOLVED: { kind: 'document', exit: 1, name: 'States.Runtime' },
   STEP_PATH_UNRESOLVED: { kind: 'failure', exit: 1, name: 'States.Runtime' },
   STEP_RESULT_PATH: { kind: 'failure', exit: 1, name: 'States.ResultPathMatchFailure' },
+  STEP_DATA_LIMIT: { kind: 'failure', exit: 1, name: 'States.DataLimitExceeded' },
   STEP_NO_CHOICE: { kind: 'failure', exit: 1, name: 'States.NoChoiceMatched' },
   STEP_FAILED: { kind: 'failure', exit: 1 },
   STEP_INDETERMINATE: { kind: 'failure', exit: 1, name: 'Step.Indeterminate' },

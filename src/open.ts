@@ -25,7 +25,7 @@ import { openApplication } from './runtime/application.js';
 import { draft, type EntryContext } from './runtime/entries.js';
 import { extendLog } from './runtime/log.js';
 import { recordPolicy } from './runtime/policy-record.js';
-import type { FunctionProvider, Store } from './runtime/ports.js';
+import type { Clock, FunctionProvider, ModuleStore, SandboxRequest, Store } from './runtime/ports.js';
 import { checkLogAtStart, publish } from './runtime/publisher.js';
 import type { Principal, Writ } from './runtime/writ.js';
 
@@ -82,6 +82,8 @@ export interface InitOptions {
   /** Log origin, e.g. `audit.example.com/claims`; null = a generated one. */
   readonly origin: string | null;
   readonly tenant: string;
+  /** Default: `$XDG_STATE_HOME/writ/trust.json`. */
+  readonly trustFile?: string;
 }
 
 export interface InitResult {
@@ -117,8 +119,8 @@ export async function initWrit(options: InitOptions): Promise<InitResult> {
     });
   }
   await writable(options.data, () => mkdir(options.data, { recursive: true, mode: 0o700 }));
-  await createLogKey(paths.logKey, origin);
-  const signer = await loadLogKey(paths.logKey);
+  createLogKey(paths.logKey, origin);
+  const signer = loadLogKey(paths.logKey);
   const store = await openStore(paths.database);
   try {
     const locks = openLocks(paths.locks);
@@ -133,7 +135,10 @@ export async function initWrit(options: InitOptions): Promise<InitResult> {
   } finally {
     await store.close();
   }
-  await openTrustStore(defaultTrustFile()).write(origin, { vkey: signer.vkey, checkpoint: null });
+  await openTrustStore(options.trustFile ?? defaultTrustFile()).write(origin, {
+    vkey: signer.vkey,
+    checkpoint: null,
+  });
   // Last: a directory with a config file is complete.
   const config: DataConfig = { origin, tenant };
   await writeFile(paths.config, `${JSON.stringify({ v: 1, ...config }, null, 2)}\n`, {
@@ -150,6 +155,10 @@ export interface OpenOptions {
   readonly functions?: readonly FunctionProvider[];
   /** Sandbox children started ahead of need; default 1, 0 for commands that run nothing. */
   readonly wasmPool?: number;
+  /** Default: `$XDG_STATE_HOME/writ/trust.json`. */
+  readonly trustFile?: string;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Opens an initialised data directory. Throws NOT_INITIALISED, POLICY_INVALID, AUDIT_*, STORE_*. */
@@ -163,27 +172,33 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   }
   const files = await readPolicyDirectory(options.policies);
   const policy = await buildSnapshot({ files, canonicalize: canonicalJson });
-  const signer = await loadLogKey(paths.logKey);
-  const store = await openStore(paths.database);
+  const signer = loadLogKey(paths.logKey);
+  const store = await openStore(paths.database, options.clock);
   try {
     const directory = openTileDirectory(paths.audit);
-    const trust = openTrustStore(defaultTrustFile());
+    const trust = openTrustStore(options.trustFile ?? defaultTrustFile());
+    const clock = options.clock ?? systemClock;
     await checkLogAtStart({ store, directory, trust, signer });
-    await recordPolicy(store, logContext(config.tenant), policy, files);
     const locks = openLocks(paths.locks);
-    const driver = openWasmDriver({ poolSize: options.wasmPool ?? 1 });
+    const recorded = await recordPolicy(store, logContext(config.tenant), policy, files);
+    if (recorded) await publish({ store, directory, signer, locks });
+    const modules = openModuleManifest(SHIPPED_MODULES);
+    const driver = openWasmDriver({
+      poolSize: options.wasmPool ?? 1,
+      shipped: await shippedModules(modules),
+    });
     return openApplication({
       tenant: config.tenant,
       store,
       locks,
-      clock: systemClock,
+      clock,
       random: systemRandom,
       signer,
       directory,
       policy,
       callables: {
         packages: openOciLayout([paths.packages]),
-        modules: openModuleManifest(SHIPPED_MODULES),
+        modules,
         drivers: { wasm: driver },
         providers: options.functions ?? [],
       },
@@ -194,7 +209,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
           await importPackage(from, paths.packages, digest);
         }
       },
-      dispatcher: (steps) => openLocalDispatcher({ steps, store, locks, clock: systemClock }),
+      dispatcher: (steps) => openLocalDispatcher({ steps, store, locks, clock }),
     });
   } catch (error) {
     await store.close();
@@ -205,16 +220,22 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
 /** Who acts: the person whose key `keyFile` holds, else the operating system's user. Throws POLICY_IDENTITY_UNKNOWN. */
 export async function identify(writ: Writ, keyFile: string | null): Promise<Principal> {
   if (keyFile === null) return writ.principalOfUser(userInfo().username);
-  const key = await loadPersonKey(keyFile);
+  const key = loadPersonKey(keyFile);
   return writ.principalOfKey(key.publicKey, (message) => key.sign(message));
+}
+
+/** Children of the pool run these on empty input, so that a step finds them compiled. */
+async function shippedModules(modules: ModuleStore): Promise<SandboxRequest['module'][]> {
+  const found = await Promise.all((await modules.names()).map((name) => modules.module(name)));
+  return found.filter((module) => module !== null);
 }
 
 function besideFile(file: string | null): readonly string[] {
   return file === null ? [] : [join(dirname(resolve(file)), 'packages')];
 }
 
-function openStore(file: string): Promise<Store> {
-  return openSqliteStore({ file, extendLog, clock: systemClock });
+function openStore(file: string, clock: Clock = systemClock): Promise<Store> {
+  return openSqliteStore({ file, extendLog, clock });
 }
 
 function logContext(tenant: string): EntryContext {

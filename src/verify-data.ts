@@ -5,14 +5,17 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from './adapters/clock.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
-import { openTileDirectory } from './adapters/store/tile-directory.js';
+import { openTileDirectory, type TileDirectory } from './adapters/store/tile-directory.js';
 import { openTrustStore } from './adapters/store/trust-store.js';
+import { verifyDecision } from './approval/decision.js';
 import { parseCheckpoint } from './audit/checkpoint.js';
 import { parseNote } from './audit/note.js';
 import { verifyLog } from './audit/verify/log.js';
 import type { ReadPayload } from './audit/verify/payloads.js';
+import type { VerifyDecision } from './audit/verify/meaning.js';
 import type { VerifyReport } from './audit/verify/report.js';
 import { WritError } from './errors.js';
+import { isHex64 } from './json.js';
 import { extendLog } from './runtime/log.js';
 
 export interface VerifyDataOptions {
@@ -37,14 +40,17 @@ export async function verifyData(options: VerifyDataOptions): Promise<VerifyRepo
   const origin = await claimedOrigin(directory);
   const trust = store === null || origin === null ? null : await store.read(origin);
   const payloads = options.payloads ? await openPayloads(options.dir) : null;
-  const report = await verifyLog(directory, {
-    vkeys: options.vkeys,
-    old,
-    trust,
-    ...(options.run === null ? {} : { run: options.run }),
-    ...(payloads === null ? {} : { payloads: payloads.read }),
-    verifySignature: verifyWithNode,
-  });
+  const judge = (): Promise<VerifyReport> =>
+    verifyLog(directory, {
+      vkeys: options.vkeys,
+      old,
+      trust,
+      ...(options.run === null ? {} : { run: options.run }),
+      ...(payloads === null ? {} : { payloads: payloads.read }),
+      verifyDecision: checkDecision,
+      verifySignature: verifyWithNode,
+    });
+  const report = await whileUnchanged(directory, judge);
   await payloads?.close();
   // Only a whole verification is worth remembering, and only under a key that was pinned before.
   if (report.ok && store !== null && trust !== null && origin !== null && options.run === null) {
@@ -53,6 +59,28 @@ export async function verifyData(options: VerifyDataOptions): Promise<VerifyRepo
       await store.write(origin, { vkey: trust.vkey, checkpoint: new TextDecoder().decode(checkpoint) });
   }
   return report;
+}
+
+const MAX_TRIES = 20;
+
+/**
+ * A log may grow while it is verified: files of two moments don't fit together. A bad report counts only when the
+ * log stood still while it was made.
+ */
+async function whileUnchanged(
+  directory: TileDirectory,
+  judge: () => Promise<VerifyReport>,
+): Promise<VerifyReport> {
+  for (let left = MAX_TRIES; ; left--) {
+    const before = await moment(directory);
+    const report = await judge();
+    if (report.ok || left === 0 || (await moment(directory)) === before) return report;
+  }
+}
+
+async function moment(directory: TileDirectory): Promise<string> {
+  const files = await Promise.all(['checkpoint', 'pending'].map((path) => directory.get(path)));
+  return files.map((bytes) => (bytes === null ? '' : Buffer.from(bytes).toString('base64'))).join(' ');
 }
 
 /** The origin the log claims: only to look up what this machine knows of it. */
@@ -87,6 +115,17 @@ async function readOld(file: string): Promise<string> {
     throw new WritError('USAGE', `can't read the old checkpoint ${file}`, { cause: error });
   }
 }
+
+/** The approver's signature under the key the entry names (writ.decision.v1). */
+const checkDecision: VerifyDecision = ({ keyId, signature, ...claimed }) => {
+  const key = /^ed25519:([A-Za-z0-9+/]{43}=)$/.exec(keyId)?.[1];
+  const { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } = claimed;
+  if (key === undefined || !isHex64(subjectDigest)) return false;
+  if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') return false;
+  if (reasonCommitment !== null && !isHex64(reasonCommitment)) return false;
+  const exact = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } as const;
+  return verifyDecision(exact, Buffer.from(signature, 'base64'), Buffer.from(key, 'base64'));
+};
 
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex');
 

@@ -19,7 +19,14 @@ const say = (line) => process.stdout.write(`${line}\n`);
 
 /** Runs `writ` as one person; stdout is captured, progress goes to this terminal. */
 function writ(person, args, { inherit = false } = {}) {
-  const command = [path.join(root, 'dist', 'cli', 'main.js'), '--data', data, '--policies', policies, ...args];
+  const command = [
+    path.join(root, 'dist', 'cli', 'main.js'),
+    '--data',
+    data,
+    '--policies',
+    policies,
+    ...args,
+  ];
   const env = { ...process.env, XDG_STATE_HOME: path.join(home, 'state'), WRIT_KEY: key(person) };
   if (inherit) env.WRIT_APPROVER_KEY = key('bob');
   const done = spawnSync(process.execPath, command, {
@@ -69,12 +76,14 @@ function setUp() {
   }
 }
 
+/** Triage rules (sandbox/wasm/src/claims-triage.ts): filed before the incident or late, shared payout account. */
+const SUSPICIOUS = new Set(['T06', 'T09']);
+
 function decideAsBob(approvalId) {
-  const { record, subject } = writJson('bob', ['approvals', 'show', approvalId]).value;
+  const { subject, subjectDigest } = writJson('bob', ['approvals', 'show', approvalId]).value;
   const reasons = subject.input.triage?.reasons ?? [];
-  const suspicious = reasons.some((reason) => String(reason).startsWith('suspicious'));
-  const verb = suspicious ? 'deny' : 'approve';
-  const { code } = writ('bob', ['approvals', verb, approvalId, '--digest', record.subjectDigest]);
+  const verb = reasons.some(({ rule }) => SUSPICIOUS.has(rule)) ? 'deny' : 'approve';
+  const { code } = writ('bob', ['approvals', verb, approvalId, '--digest', subjectDigest]);
   expect(code === 0, `bob could not ${verb} ${approvalId}`);
 }
 
@@ -106,7 +115,7 @@ function review(file) {
 }
 
 function runIds() {
-  return writJson('alice', ['workflow', 'list', '--runs']).value.map((run) => run.id);
+  return writJson('alice', ['workflow', 'list', '--runs']).value.runs.map((run) => run.id);
 }
 
 function row(name, run, wallMs) {
@@ -118,7 +127,9 @@ function row(name, run, wallMs) {
     risk: output.triage?.risk ?? '(triage failed)',
     decision,
     by: approval?.decidedBy.join(', ') || 'policy',
-    steps: run.steps.map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name)).join(' > '),
+    steps: run.steps
+      .map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name))
+      .join(' > '),
     time: `${(wallMs / 1000).toFixed(1)} s`,
   };
 }
@@ -128,12 +139,15 @@ say('Claims review: alice starts every run; a risky claim needs bob, because nob
 say(
   interactive
     ? 'You are bob at the prompts: read to the end, press a, type four digits of the digest; or d to deny.'
-    : 'No terminal: bob is this script. It denies what triage calls suspicious and approves the rest.',
+    : 'No terminal: bob is this script. It denies what triage finds suspicious (T06, T09) and approves the rest.',
 );
 const claims = readdirSync(path.join(example, 'claims')).filter((file) => file.endsWith('.json'));
 const rows = claims.sort().map((file) => review(path.join(example, 'claims', file)));
 
-const table = new Table({ head: ['claim', 'risk', 'decision', 'decided by', 'steps', 'time'], style: { head: [], border: [] } });
+const table = new Table({
+  head: ['claim', 'risk', 'decision', 'decided by', 'steps', 'time'],
+  style: { head: [], border: [] },
+});
 for (const one of rows) table.push([one.claim, one.risk, one.decision, one.by, one.steps, one.time]);
 say(`\n${table.toString()}\n`);
 

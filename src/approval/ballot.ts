@@ -2,7 +2,7 @@
 // expired | revoked | withdrawn. Terminal states never change. Any deny by an eligible person ends it.
 import { WritError } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
-import { quorumMet, type Factor } from './quorum.js';
+import { quorumMet, type Factor, type HoldsRole } from './quorum.js';
 
 export type BallotState =
   'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'revoked' | 'consumed';
@@ -41,15 +41,14 @@ export function castVote(
   voter: Voter,
   vote: BallotVote,
   nowMs: number,
-  rolesOf: (person: string) => ReadonlySet<string>,
+  holds: HoldsRole,
 ): BallotState | null {
   const id = ballot.id;
   // Eligibility first: to somebody who may not decide, the state of the request is none of their business.
   if (!voter.id.startsWith('user:')) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} is no person; only people decide ${id}`);
   }
-  const roles = rolesOf(voter.id);
-  if (!voter.mayDecide || !ballot.quorum.some((factor) => roles.has(factor.role))) {
+  if (!voter.mayDecide || !ballot.quorum.some((factor) => holds(voter.id, factor.role))) {
     const needed = ballot.quorum.map((factor) => factor.role).join(', ');
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} may not decide ${id}; it needs ${needed}`, {
       hint: 'ask a person who holds the role, or have policies/ changed under review',
@@ -76,10 +75,11 @@ export function castVote(
   }
   if (ballot.state === 'consumed')
     throw new WritError('APPROVAL_CONSUMED', `${id} was already used by its step`);
-  if (ballot.state !== 'pending') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${ballot.state}`);
-  if (earlier !== undefined && vote.decision === 'approve') {
+  // A second thought counts only in the safe direction, and only while nothing is decided.
+  if (earlier !== undefined && !(ballot.state === 'pending' && vote.decision === 'deny')) {
     throw new WritError('APPROVAL_ALREADY_VOTED', `${voter.id} has already voted on ${id}`);
   }
+  if (ballot.state !== 'pending') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${ballot.state}`);
   if (vote.decision === 'approve' && vote.digest === null) {
     throw new WritError('USAGE', `approving ${id} needs the full digest of what was looked at`);
   }
@@ -88,7 +88,7 @@ export function castVote(
   }
   if (vote.decision === 'deny') return 'denied';
   const approvers = ballot.votes.filter((one) => one.decision === 'approve').map((one) => one.approver);
-  return quorumMet(ballot.quorum, [...approvers, voter.id], rolesOf) ? 'approved' : 'pending';
+  return quorumMet(ballot.quorum, [...approvers, voter.id], holds) ? 'approved' : 'pending';
 }
 
 /** At the border `now >= expiresAt` is expired. */

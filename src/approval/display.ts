@@ -1,9 +1,13 @@
-// The text an approver sees: produced from the subject alone, the same bytes give the same text. Every character
-// that could hide or reorder text is written out, nothing is cut.
+// The text an approver sees: produced from the subject alone, the same bytes give the same text and other bytes
+// another. Every character that could hide or reorder text is written out, nothing is cut.
 import { isObject, type Json } from '../json.js';
 
-// Control, bidi, zero-width, other format, surrogate, private-use and unassigned characters, and line separators.
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+// Control, bidi, zero-width, other format, surrogate, private-use and unassigned characters, line separators, what
+// fonts draw as nothing (fillers, variation selectors), and every blank that is not the plain space.
+const HIDDEN =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]/gu;
+// A key like this stands bare; any other could pass for an indent, a list mark or a key with its value.
+const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
 /** Makes each hidden character visible as an escape, e.g. `\u202e`; tabs and line ends too. */
 export function revealHidden(text: string): string {
@@ -29,7 +33,7 @@ function lines(value: Json, indent: string): string[] {
   if (isObject(value)) {
     const entries = Object.entries(value);
     if (entries.length === 0) return [`${indent}{}`];
-    return entries.flatMap(([key, item]) => nested(`${indent}${revealHidden(key)}:`, item, indent));
+    return entries.flatMap(([key, item]) => nested(`${indent}${keyText(key)}:`, item, indent));
   }
   return [`${indent}${scalar(value)}`];
 }
@@ -38,6 +42,10 @@ function nested(head: string, item: Json, indent: string): string[] {
   const empty = Array.isArray(item) ? item.length === 0 : isObject(item) && Object.keys(item).length === 0;
   if (item !== null && typeof item === 'object' && !empty) return [head, ...lines(item, `${indent}  `)];
   return [`${head} ${lines(item, '').join('')}`];
+}
+
+function keyText(key: string): string {
+  return PLAIN_KEY.test(key) ? key : scalar(key);
 }
 
 /** As JSON, so that `"true"` and `true` differ and a written `\\u202e` is not taken for the character. */

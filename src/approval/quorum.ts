@@ -5,15 +5,14 @@ export interface Factor {
   readonly n: number;
 }
 
+/** Whether a person may fill a factor's role; a factor may name alternatives, so policy answers. */
+export type HoldsRole = (person: string, role: string) => boolean;
+
 /**
  * True when each factor can be given n distinct people who hold its role and nobody is counted twice
  * (a matching of people to places; Kuhn's algorithm).
  */
-export function quorumMet(
-  factors: readonly Factor[],
-  people: readonly string[],
-  rolesOf: (person: string) => ReadonlySet<string>,
-): boolean {
+export function quorumMet(factors: readonly Factor[], people: readonly string[], holds: HoldsRole): boolean {
   const places = factors.flatMap((factor) => Array.from({ length: factor.n }, () => factor.role));
   const distinct = [...new Set(people)];
   if (places.length === 0 || distinct.length < places.length) return false;
@@ -22,7 +21,7 @@ export function quorumMet(
   const seat = (place: number, tried: Set<string>): boolean => {
     const role = places[place];
     for (const person of distinct) {
-      if (role === undefined || tried.has(person) || !rolesOf(person).has(role)) continue;
+      if (role === undefined || tried.has(person) || !holds(person, role)) continue;
       tried.add(person);
       const held = holder.get(person);
       if (held === undefined || seat(held, tried)) {

@@ -7,8 +7,8 @@ import type { ApprovalView, RunView, Writ } from '../runtime/writ.js';
 import { askForDecision } from './approver.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { asWritError, noteFailure } from './failure.js';
-import { printable } from './output.js';
-import { expiryText, renderPending } from './render-run.js';
+import { printable, shortReference } from './output.js';
+import { expiryText, renderDecisions } from './render-run.js';
 import { showProgress } from './run.js';
 
 export async function listApprovals(context: Context, flags: { readonly all?: boolean }): Promise<number> {
@@ -27,7 +27,7 @@ export async function listApprovals(context: Context, flags: { readonly all?: bo
     const rows = records.map((one) => [
       one.id,
       one.state,
-      one.functionId,
+      shortReference(one.functionId),
       one.requester,
       one.state === 'pending' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
@@ -49,7 +49,7 @@ export async function showApproval(context: Context, id: string): Promise<number
     for (const line of approvalLines(view)) output.line(line);
     if (view.record.state === 'pending') {
       output.line();
-      output.line(renderPending(context, view.record, context.nowMs()));
+      output.line(renderDecisions(context, view.record));
     }
     return 0;
   });
@@ -70,7 +70,7 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
     });
   }
   const reason = flags.reason ?? null;
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
     if (digest !== null) {
       return recorded(
@@ -91,7 +91,7 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
 export async function deny(context: Context, id: string, flags: DecideFlags): Promise<number> {
   const digest = flags.digest === undefined ? null : readDigest(flags.digest);
   const reason = flags.reason ?? null;
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
     const record = await writ.decide(id, { decision: 'deny', digest, reason }, approver);
     return recorded(context, writ, record, flags);
@@ -131,7 +131,7 @@ function runText(run: RunView): string {
 /** Advances the run here. Another process that does it already is fine; any other failure is told, not returned. */
 async function goOn(context: Context, writ: Writ, record: ApprovalRecord): Promise<number | null> {
   const { output } = context;
-  const stop = showProgress(context, writ, (run) => run === record.run);
+  const stop = showProgress(context, writ, record.run);
   try {
     return await untilSignal(async (signal) => {
       await writ.drive(record.run, { stopAt: 'waiting', signal });

@@ -6,7 +6,12 @@ import { createOutput } from './output.js';
 import { looksLikeFile } from './workflow-source.js';
 
 const sink = { isTTY: true, write: () => true };
-const terminal = (change: { stdin?: boolean; stdout?: boolean; json?: boolean; env?: Record<string, string> }) => {
+const terminal = (change: {
+  stdin?: boolean;
+  stdout?: boolean;
+  json?: boolean;
+  env?: Record<string, string>;
+}) => {
   const env = change.env ?? {};
   return {
     env,

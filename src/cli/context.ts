@@ -21,10 +21,20 @@ export interface Context {
   nowMs(): number;
 }
 
+/** `true` for commands that drive a run: a sandbox child is then started ahead of need. */
+export interface OpenFlags {
+  readonly drives: boolean;
+}
+
 /** Opens Writ for the time of `body`; closes it however `body` ends. */
-export async function withWrit<T>(context: Context, body: (writ: Writ) => Promise<T>): Promise<T> {
+export async function withWrit<T>(
+  context: Context,
+  body: (writ: Writ) => Promise<T>,
+  { drives }: OpenFlags = { drives: false },
+): Promise<T> {
   const { openWrit } = await import('../open.js');
-  const writ = await openWrit({ data: context.data, policies: context.policies });
+  const { data, policies } = context;
+  const writ = await openWrit({ data, policies, wasmPool: drives ? 1 : 0 });
   try {
     return await body(writ);
   } finally {
@@ -33,8 +43,12 @@ export async function withWrit<T>(context: Context, body: (writ: Writ) => Promis
 }
 
 /** As `withWrit`, for commands that commit: the log on disk is current afterwards, after a refusal too. */
-export async function withPublishedWrit<T>(context: Context, body: (writ: Writ) => Promise<T>): Promise<T> {
-  return withWrit(context, async (writ) => {
+export async function withPublishedWrit<T>(
+  context: Context,
+  flags: OpenFlags,
+  body: (writ: Writ) => Promise<T>,
+): Promise<T> {
+  const published = async (writ: Writ): Promise<T> => {
     let result: T;
     try {
       result = await body(writ);
@@ -44,7 +58,8 @@ export async function withPublishedWrit<T>(context: Context, body: (writ: Writ) 
     }
     await writ.publish();
     return result;
-  });
+  };
+  return withWrit(context, published, flags);
 }
 
 /** The refusal's own entry is published; when that fails too, both failures are told. */

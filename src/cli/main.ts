@@ -15,10 +15,10 @@ ignoreBrokenPipes(stdout, stderr);
 process.exitCode = await main(argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
-  const { command, exitCode } = createProgram(terminal, version());
+  const program = createProgram(terminal, version());
   try {
-    await command.parseAsync(words, { from: 'user' });
-    return exitCode();
+    await program.command.parseAsync(words, { from: 'user' });
+    return program.exitCode();
   } catch (thrown) {
     const failure = thrown instanceof CommanderError ? usageError(thrown) : thrown;
     if (failure === null) return 0;

@@ -63,6 +63,11 @@ export function printable(text: string): string {
   return revealHidden(text);
 }
 
+/** A function or package reference for a table: 12 digits of a package's digest. Never where something is approved. */
+export function shortReference(reference: string): string {
+  return printable(reference.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]{52}$/u, '$1…'));
+}
+
 // The styles picocolors writes for this program: colours, bold, dim and their ends. Nothing that hides or moves.
 const STYLE = /(\p{Cc}\[(?:0|1|2|22|3[1-7]|39|90)m)/u;
 

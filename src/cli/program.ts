@@ -62,12 +62,16 @@ export function createProgram(terminal: Terminal, version: string): Program {
       .addHelpText('after', `\nExample:\n  $ ${example}`);
     command.action(async () => {
       const flags: Flags = command.optsWithGlobals();
-      exitCode = await action(contextOf(terminal, flags), command.processedArgs.flat().map(asText), flags);
+      exitCode = await action(contextOf(terminal, flags), command.processedArgs.flat().filter(isText), flags);
     });
     return command;
   };
   const group = (name: string, description: string, example: string): Command =>
-    program.command(name).helpCommand(false).description(description).addHelpText('after', `\nExample:\n  $ ${example}`);
+    program
+      .command(name)
+      .helpCommand(false)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  $ ${example}`);
 
   leaf(
     program,
@@ -391,6 +395,7 @@ function agentsOf(value: unknown): Readonly<Record<string, string>> {
   );
 }
 
-function asText(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+/** An optional argument that was not given is undefined. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

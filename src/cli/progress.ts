@@ -2,7 +2,7 @@
 // and a line is printed after the commit, so what is shown has happened.
 import type { Json } from '../json.js';
 import type { EntryNotice } from '../runtime/writ.js';
-import { printable } from './output.js';
+import { printable, shortReference } from './output.js';
 import { clockText, durationText } from './time-text.js';
 
 /** Null for entries that are evidence rather than progress. */
@@ -33,7 +33,7 @@ function describe({ type, data }: EntryNotice): string | null {
     case 'approval.consumed':
       return null;
     case 'step.intended':
-      return `${step}: started${attemptText(data['attempt'])}, ${name(data['function'])}`;
+      return `${step}: started${attemptText(data['attempt'])}, ${reference(data['function'])}`;
     case 'step.finished':
       return `${step}: ${name(data['status'])}${codeText(data['code'])}${tookText(data['durationMs'])}`;
     case 'run.finished':
@@ -46,6 +46,10 @@ function describe({ type, data }: EntryNotice): string | null {
 function name(value: Json | undefined): string {
   if (typeof value === 'string') return printable(value);
   return typeof value === 'number' ? String(value) : '-';
+}
+
+function reference(value: Json | undefined): string {
+  return typeof value === 'string' ? shortReference(value) : '-';
 }
 
 function withRule(ruleId: Json | undefined): string {

@@ -51,7 +51,12 @@ describe('diagnostics', () => {
 
   it('write out hidden characters of the source and keep the marker under its place', () => {
     const source = 'a: \u202e\u001b[2Jb !';
-    const text = renderDiagnostics('f', source, [diagnostic({ line: 1, column: source.indexOf('!') + 1 })], plain);
+    const text = renderDiagnostics(
+      'f',
+      source,
+      [diagnostic({ line: 1, column: source.indexOf('!') + 1 })],
+      plain,
+    );
     const [, frame = '', marker = ''] = text.split('\n');
     expect(text).not.toContain('\u202e');
     expect(text).not.toContain('\u001b');

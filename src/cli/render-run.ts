@@ -3,7 +3,7 @@ import type { ApprovalRecord, AttemptStatus, RunStatus } from '../runtime/ports.
 import type { RunView, StepView, Waiting } from '../runtime/writ.js';
 import { commandLine } from './command-line.js';
 import type { Context } from './context.js';
-import { printable, type Colors } from './output.js';
+import { printable, shortReference, type Colors } from './output.js';
 import { renderTable } from './table.js';
 import { durationText, timeText } from './time-text.js';
 
@@ -45,6 +45,13 @@ export function renderPending(place: Place, approval: ApprovalRecord, nowMs: num
     `digest     ${subjectDigest}`,
     `expires    ${timeText(expiresAtMs)} (${expiryText(expiresAtMs, nowMs)})`,
     `look       ${commandLine(place, 'approvals', 'show', id)}`,
+    renderDecisions(place, approval),
+  ].join('\n');
+}
+
+/** The exact commands that decide one request. */
+export function renderDecisions(place: Place, { id, subjectDigest }: ApprovalRecord): string {
+  return [
     `approve    ${commandLine(place, 'approvals', 'approve', id, '--digest', subjectDigest)}`,
     `deny       ${commandLine(place, 'approvals', 'deny', id)}`,
   ].join('\n');
@@ -93,7 +100,7 @@ function renderSteps(steps: readonly StepView[], colors: Colors): string {
     step.name,
     { styled: stepWord(step.status, colors) },
     String(step.attempts),
-    step.functionId,
+    shortReference(step.functionId),
     step.principal,
     step.durationMs === null ? '-' : durationText(step.durationMs),
     approvalText(step),

@@ -23,7 +23,9 @@ describe('--input', () => {
     expect(await readRunInput('{"a": [1, "x"]}', nothing)).toEqual({ a: [1, 'x'] });
     expect(await readRunInput('"text"', nothing)).toBe('text');
     expect(await readRunInput(`@${fileWith('a.json', '{"a": 1}\n')}`, nothing)).toEqual({ a: 1 });
-    expect(await readRunInput('@-', Readable.from([Buffer.from('{"a"'), Buffer.from(': 2}')]))).toEqual({ a: 2 });
+    expect(await readRunInput('@-', Readable.from([Buffer.from('{"a"'), Buffer.from(': 2}')]))).toEqual({
+      a: 2,
+    });
   });
 
   it('names file, line and column of an error, and no value', async () => {

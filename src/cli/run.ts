@@ -2,7 +2,7 @@
 // run waits for a person, that person is asked here if they sit at this terminal; otherwise the exact command to
 // decide is printed and the process ends, for a waiting run needs no process.
 import { WritError } from '../errors.js';
-import type { Principal, RunView, Writ } from '../runtime/writ.js';
+import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js';
 import { askDuringRun, type Asked } from './approver.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, whoActs, withPublishedWrit, untilSignal, type Context } from './context.js';
@@ -23,27 +23,32 @@ export async function runWorkflow(context: Context, workflow: string, flags: Run
   const { output } = context;
   const source = looksLikeFile(workflow) ? await readWorkflowSource(workflow) : null;
   const input = await readRunInput(flags.input, context.stdin);
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: true }, async (writ) => {
     const initiator = await whoActs(context, writ);
-    const stop = showProgress(context, writ, () => true);
-    try {
-      const start = (): Promise<string> =>
-        writ.start({ workflow: source ?? workflow, input, agents: flags.agent }, initiator);
-      const runId = source === null ? await start() : await explainingDiagnostics(output, source, start);
-      // First of all, and flushed before anything runs: whoever reads this can find the run whatever happens.
-      if (output.json) output.note(`run ${printable(runId)}`);
-      else output.line(printable(runId));
-      if (flags.detach === true) return await leaveStarted(context, writ, runId);
-      return await follow(
-        context,
-        writ,
-        runId,
-        await inlineApprover(context, writ, initiator, flags.approverKey),
-      );
-    } finally {
-      stop();
-    }
+    const request = { workflow: source ?? workflow, input, agents: flags.agent };
+    // A detached start is no crash: nobody advances that run on purpose.
+    const start = (): Promise<string> =>
+      flags.detach === true ? writ.start(request, initiator) : startOrGoOn(context, writ, request, initiator);
+    const runId = source === null ? await start() : await explainingDiagnostics(output, source, start);
+    // First of all, before anything runs: whoever reads this can find the run whatever happens.
+    if (output.json) output.note(`run ${printable(runId)}`);
+    else output.line(printable(runId));
+    if (flags.detach === true) return leaveStarted(context, writ, runId);
+    return follow(context, writ, runId, await inlineApprover(context, writ, initiator, flags.approverKey));
   });
+}
+
+/** The same start again after a crash goes on with the run it made, instead of doing everything twice. */
+async function startOrGoOn(
+  context: Context,
+  writ: Writ,
+  request: StartRequest,
+  initiator: Principal,
+): Promise<string> {
+  const interrupted = await writ.interrupted(request, initiator);
+  if (interrupted === null) return writ.start(request, initiator);
+  context.output.note(`goes on with run ${printable(interrupted)}, which was interrupted`);
+  return interrupted;
 }
 
 export interface ResumeFlags {
@@ -58,21 +63,11 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
       hint: 'give one of them',
     });
   }
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: true }, async (writ) => {
     const principal = await whoActs(context, writ);
-    const stop = showProgress(context, writ, (run) => run === runId);
-    try {
-      const lost = flags.rerunLost === true ? 'rerun' : flags.failLost === true ? 'fail' : null;
-      await writ.resume(runId, principal, lost === null ? {} : { lost });
-      return await follow(
-        context,
-        writ,
-        runId,
-        await inlineApprover(context, writ, principal, flags.approverKey),
-      );
-    } finally {
-      stop();
-    }
+    const lost = flags.rerunLost === true ? 'rerun' : flags.failLost === true ? 'fail' : null;
+    await writ.resume(runId, principal, lost === null ? {} : { lost });
+    return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
   });
 }
 
@@ -90,13 +85,10 @@ async function inlineApprover(
   return isInteractive(context) ? self : null;
 }
 
-export function showProgress(
-  context: Context,
-  writ: Writ,
-  isShown: (run: string | null) => boolean,
-): () => void {
+/** A line on stderr for every entry of the run that this process commits; call the result to stop. */
+export function showProgress(context: Context, writ: Writ, runId: string): () => void {
   return writ.onEntry((notice) => {
-    if (!isShown(notice.run)) return;
+    if (notice.run !== runId) return;
     const line = progressLine(notice);
     if (line !== null) context.output.note(line);
   });
@@ -109,6 +101,7 @@ export async function follow(
   runId: string,
   approver: Principal | null,
 ): Promise<number> {
+  const stop = showProgress(context, writ, runId);
   const interrupted = await untilSignal(async (signal, interrupt) => {
     for (let next: Asked['outcome'] = 'changed'; next === 'changed' || next === 'recorded';) {
       await writ.drive(runId, { stopAt: 'waiting', signal });
@@ -116,7 +109,7 @@ export async function follow(
       next = approver === null ? 'left' : await askAbout(context, writ, runId, approver, signal);
       if (next === 'interrupted' && !signal.aborted) interrupt();
     }
-  });
+  }).finally(stop);
   const view = context.output.json ? await writ.results(runId) : await writ.status(runId);
   if (interrupted !== null) noteInterrupted(context, view);
   await showRun(context, writ, view);

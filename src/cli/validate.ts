@@ -34,7 +34,9 @@ async function checkDocuments(context: Context, sources: readonly WorkflowSource
   context.output.note(
     `writ: note: no data directory at ${printable(context.data)}; agents, functions and ceilings were not checked`,
   );
-  return report(context, sources, 'document', async (source) => validate(source.text));
+  return report(context, sources, 'document', async (source) =>
+    validate(source.text, source.file === null ? {} : { file: source.file }),
+  );
 }
 
 async function report(

@@ -13,7 +13,7 @@ import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './work
 export async function createWorkflow(context: Context, file: string): Promise<number> {
   const { output } = context;
   const source = await readWorkflowSource(file);
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: false }, async (writ) => {
     const record = await explainingDiagnostics(output, source, () => writ.createWorkflow(source));
     if (output.json) output.value(summaryOf(record));
     else output.line(printable(record.id));
@@ -129,7 +129,7 @@ export async function showResults(context: Context, runId: string): Promise<numb
 }
 
 export async function cancelRun(context: Context, runId: string): Promise<number> {
-  return withPublishedWrit(context, async (writ) => {
+  return withPublishedWrit(context, { drives: false }, async (writ) => {
     const view = await writ.cancel(runId, await whoActs(context, writ));
     await showRun(context, writ, view);
     return 0;

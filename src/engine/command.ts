@@ -29,5 +29,7 @@ export type EngineEvent =
   | { readonly kind: 'rerun'; readonly nowMs: number }
   /** The step now waits for a person; time does not count until the next event. */
   | { readonly kind: 'paused'; readonly nowMs: number }
+  /** The person has decided and the step starts: time counts again. */
+  | { readonly kind: 'resumed'; readonly nowMs: number }
   /** A timer is due; ignored when it is not. */
   | { readonly kind: 'woken'; readonly nowMs: number };

@@ -5,10 +5,12 @@ import { evaluateChoice } from '../expression/choice.js';
 import { evaluateCondition, parseCondition } from '../expression/condition.js';
 import { parsePath, readPath, writePath } from '../expression/path.js';
 import { renderTemplate, renderValue } from '../expression/template.js';
+import { timestampMs } from '../expression/timestamp.js';
 import { isObject, type Json } from '../json.js';
-import type { Plan, PlanNode, TaskNode, WaitNode } from '../workflow/plan.js';
+import type { Catcher, Plan, PlanNode, TaskNode, WaitNode } from '../workflow/plan.js';
 import type { Command, EngineEvent } from './command.js';
 import { contextOf } from './context.js';
+import { withinLimits } from './data-limit.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
 import { scopeOf } from './scope.js';
 import type { EngineState, StepError } from './state.js';
@@ -55,27 +57,29 @@ export function start(plan: Plan, options: StartOptions): EngineState {
 export function apply(plan: Plan, before: EngineState, event: EngineEvent): EngineState {
   if (before.status !== 'running' || before.node === null) return before;
   const { nowMs } = event;
-  if (event.kind === 'paused') return before.pausedAtMs === null ? { ...before, pausedAtMs: nowMs } : before;
+  // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait.
+  const node = before.wakeAtMs === null ? currentTask(plan, before) : null;
+  if (event.kind === 'paused') {
+    return node !== null && before.pausedAtMs === null ? { ...before, pausedAtMs: nowMs } : before;
+  }
+  if (event.kind === 'resumed') return node === null ? before : unpause(before, nowMs);
   const state = unpause(before, nowMs);
   if (state.deadlineMs !== null && nowMs >= state.deadlineMs) {
     return fail(state, failure('RUN_TIMEOUT', 'the run exceeded its own time limit'));
   }
   switch (event.kind) {
     case 'woken':
-      if (state.wakeAtMs === null || nowMs < state.wakeAtMs) return state;
+      if (state.wakeAtMs === null || nowMs < state.wakeAtMs) return before;
       return wake(plan, { ...state, wakeAtMs: null }, nowMs);
     case 'rerun':
-      return state.task === null ? state : beginAttempt(state, state.task.input, nowMs, state.task);
-    case 'succeeded': {
-      const node = currentTask(plan, state);
-      return node === null ? state : settle(plan, succeed(node, state, event.output, nowMs), nowMs);
-    }
-    case 'failed': {
-      const node = currentTask(plan, state);
-      return node === null
-        ? state
-        : settle(plan, recover(node, state, event.error, nowMs, event.draw), nowMs);
-    }
+      if (node === null || state.task === null) return before;
+      return beginAttempt(state, state.task.input, nowMs, state.task);
+    case 'succeeded':
+      if (node === null) return before;
+      return settle(plan, succeed(plan, node, state, event.output, nowMs), nowMs);
+    case 'failed':
+      if (node === null) return before;
+      return settle(plan, recover(node, state, event.error, nowMs, event.draw), nowMs);
   }
 }
 
@@ -85,7 +89,11 @@ export function command(plan: Plan, state: EngineState): Command {
     const status = state.status === 'completed' ? 'completed' : 'failed';
     return { kind: 'finish', status, output: state.output, error: state.error };
   }
-  if (state.wakeAtMs !== null) return { kind: 'wait', stepPath: state.node, untilMs: state.wakeAtMs };
+  if (state.wakeAtMs !== null) {
+    // A run whose time ends during the wait ends then, not when the wait is over.
+    const untilMs = Math.min(state.wakeAtMs, state.deadlineMs ?? Infinity);
+    return { kind: 'wait', stepPath: state.node, untilMs };
+  }
   const node = plan.nodes[state.node];
   if (node?.kind !== 'task' || state.task === null) {
     throw new WritError('INTERNAL', `run ${state.run.id} stands at "${state.node}" without a task`);
@@ -107,7 +115,7 @@ function currentTask(plan: Plan, state: EngineState): TaskNode | null {
   return node?.kind === 'task' ? node : null;
 }
 
-/** Enters nodes until one needs the outside world. A fault of the document at run time is a failure of its state. */
+/** Enters nodes until one needs the outside world. */
 function settle(plan: Plan, entered: EngineState, nowMs: number): EngineState {
   let state = entered;
   while (
@@ -121,15 +129,20 @@ function settle(plan: Plan, entered: EngineState, nowMs: number): EngineState {
     }
     const node = plan.nodes[state.node];
     if (node === undefined) throw new WritError('INTERNAL', `plan ${plan.id} has no node "${state.node}"`);
-    state = { ...state, transitions: state.transitions + 1, enteredAtMs: nowMs };
-    try {
-      state = enter(plan, node, state, nowMs);
-    } catch (error) {
-      if (!(error instanceof WritError)) throw error;
-      state = recoverEntry(node, state, stepError(error), nowMs);
-    }
+    const here = { ...state, transitions: state.transitions + 1, enteredAtMs: nowMs };
+    state = attempted(node, here, nowMs, () => enter(plan, node, here, nowMs));
   }
   return state;
+}
+
+/** A fault of the document that shows only at run time is a failure of its state, never of the engine. */
+function attempted(node: PlanNode, state: EngineState, nowMs: number, move: () => EngineState): EngineState {
+  try {
+    return move();
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    return recoverEntry(node, state, stepError(error), nowMs);
+  }
 }
 
 function enter(plan: Plan, node: PlanNode, state: EngineState, nowMs: number): EngineState {
@@ -148,11 +161,13 @@ function enter(plan: Plan, node: PlanNode, state: EngineState, nowMs: number): E
     case 'pass': {
       const context = contextOf(plan, state);
       const input = select(node.inputPath, state.data, context);
-      const merged = place(node.resultPath, state.data, node.result ?? input);
+      const merged = place(node.resultPath, state.data, node.result === undefined ? input : node.result);
       return go({ ...state, data: select(node.outputPath, merged, context) }, node.next);
     }
-    case 'wait':
-      return { ...state, wakeAtMs: waitUntilMs(plan, node, state, nowMs) };
+    case 'wait': {
+      const untilMs = waitUntilMs(plan, node, state, nowMs);
+      return untilMs > nowMs ? { ...state, wakeAtMs: untilMs } : leaveWait(plan, node, state);
+    }
     case 'succeed': {
       const context = contextOf(plan, state);
       const input = select(node.inputPath, state.data, context);
@@ -166,10 +181,12 @@ function enter(plan: Plan, node: PlanNode, state: EngineState, nowMs: number): E
 }
 
 function enterTask(plan: Plan, node: TaskNode, state: EngineState, nowMs: number): EngineState {
-  if (node.when !== null && !evaluateCondition(parseCondition(node.when), scopeOf(plan, state)).value) {
-    return skip(node, state, null, nowMs);
+  if (node.when !== null) {
+    const scope = scopeOf(plan, state);
+    if (!evaluateCondition(parseCondition(node.when, scope.known), scope).value)
+      return skip(node, state, null, nowMs);
   }
-  return beginAttempt(state, renderInput(plan, node, state), nowMs, null);
+  return beginAttempt(state, withinLimits(renderInput(plan, node, state)), nowMs, null);
 }
 
 /** The one place where a step's input comes into being; nothing is rendered again later. */
@@ -191,7 +208,9 @@ function beginAttempt(
   retries: readonly number[] = again?.retries ?? [],
 ): EngineState {
   const stepPath = state.node ?? '';
-  const attempt = (state.attempts[stepPath] ?? 0) + 1;
+  // A state may be called `toString`: only own keys count.
+  const begun = Object.hasOwn(state.attempts, stepPath) ? (state.attempts[stepPath] ?? 0) : 0;
+  const attempt = begun + 1;
   const idempotencyKey = again?.idempotencyKey ?? `${state.run.id}/${stepPath}/${attempt}`;
   return {
     ...state,
@@ -200,16 +219,13 @@ function beginAttempt(
   };
 }
 
-function succeed(node: TaskNode, state: EngineState, result: Json, nowMs: number): EngineState {
-  try {
-    if (node.output.kind === 'path') {
-      const merged = place(node.output.resultPath, state.data, result);
-      const data = select(node.output.outputPath, merged, null);
-      return go({ ...state, data, task: null }, node.next);
-    }
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    return recoverEntry(node, state, stepError(error), nowMs);
+function succeed(plan: Plan, node: TaskNode, state: EngineState, result: Json, nowMs: number): EngineState {
+  if (node.output.kind === 'path') {
+    const { resultPath, outputPath } = node.output;
+    return attempted(node, state, nowMs, () => {
+      const merged = place(resultPath, state.data, result);
+      return go({ ...state, data: select(outputPath, merged, contextOf(plan, state)) }, node.next);
+    });
   }
   const name = node.output.name;
   const variables = name === null ? state.variables : { ...state.variables, [name]: result };
@@ -242,13 +258,23 @@ function recoverEntry(node: PlanNode, state: EngineState, error: StepError, nowM
   if (node.kind !== 'task') return fail(state, error);
   const catcher = catcherFor(node.catch, error);
   if (catcher !== null) {
-    const caught = { Error: error.name, Cause: error.message };
-    return go({ ...state, data: place(catcher.resultPath, state.data, caught), task: null }, catcher.next);
+    return handOver(catcher, state, error);
   }
   if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
     return skip(node, state, error, nowMs);
   }
   return fail(record(node, state, 'failed', null, error, nowMs), error);
+}
+
+/** A catcher that can't place its error output fails the state: there is no second catcher for that. */
+function handOver(catcher: Catcher, state: EngineState, error: StepError): EngineState {
+  try {
+    const caught = { Error: error.name, Cause: error.message };
+    return go({ ...state, data: place(catcher.resultPath, state.data, caught) }, catcher.next);
+  } catch (unplaced) {
+    if (!(unplaced instanceof WritError)) throw unplaced;
+    return fail(state, stepError(unplaced));
+  }
 }
 
 function skip(node: TaskNode, state: EngineState, error: StepError | null, nowMs: number): EngineState {
@@ -289,20 +315,28 @@ function wake(plan: Plan, state: EngineState, nowMs: number): EngineState {
   if (state.task !== null || state.node === null) return state;
   const node = plan.nodes[state.node];
   if (node?.kind !== 'wait') return state;
+  return settle(
+    plan,
+    attempted(node, state, nowMs, () => leaveWait(plan, node, state)),
+    nowMs,
+  );
+}
+
+function leaveWait(plan: Plan, node: WaitNode, state: EngineState): EngineState {
   const context = contextOf(plan, state);
   const input = select(node.inputPath, state.data, context);
-  return settle(plan, go({ ...state, data: select(node.outputPath, input, context) }, node.next), nowMs);
+  return go({ ...state, data: select(node.outputPath, input, context) }, node.next);
 }
 
 function waitUntilMs(plan: Plan, node: WaitNode, state: EngineState, nowMs: number): number {
   const context = contextOf(plan, state);
   const input = select(node.inputPath, state.data, context);
   if ('seconds' in node.until) return afterSeconds(node, nowMs, node.until.seconds);
-  if ('timestamp' in node.until) return timestampMs(node, node.until.timestamp);
+  if ('timestamp' in node.until) return atTimestamp(node, nowMs, node.until.timestamp);
   if ('secondsPath' in node.until) {
     return afterSeconds(node, nowMs, readPath(parsePath(node.until.secondsPath), input, context));
   }
-  return timestampMs(node, readPath(parsePath(node.until.timestampPath), input, context));
+  return atTimestamp(node, nowMs, readPath(parsePath(node.until.timestampPath), input, context));
 }
 
 function afterSeconds(node: WaitNode, nowMs: number, seconds: Json): number {
@@ -312,22 +346,25 @@ function afterSeconds(node: WaitNode, nowMs: number, seconds: Json): number {
       `"${node.name}" needs a whole number of seconds, not ${typeof seconds}`,
     );
   }
-  if (seconds > MAX_WAIT_SECONDS)
-    throw new WritError('STEP_PATH_UNRESOLVED', 'Wait state delay is too long.');
-  return nowMs + seconds * 1000;
+  return withinLongestWait(nowMs, nowMs + seconds * 1000);
 }
 
-const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
-
-function timestampMs(node: WaitNode, timestamp: Json): number {
-  const ms = typeof timestamp === 'string' && RFC3339.test(timestamp) ? Date.parse(timestamp) : NaN;
-  if (Number.isNaN(ms)) {
+function atTimestamp(node: WaitNode, nowMs: number, timestamp: Json): number {
+  const ms = typeof timestamp === 'string' ? timestampMs(timestamp) : null;
+  if (ms === null) {
     throw new WritError(
       'STEP_PATH_UNRESOLVED',
       `"${node.name}" needs an RFC 3339 timestamp with T and offset`,
     );
   }
-  return ms;
+  return withinLongestWait(nowMs, ms);
+}
+
+function withinLongestWait(nowMs: number, untilMs: number): number {
+  if (untilMs - nowMs > MAX_WAIT_SECONDS * 1000) {
+    throw new WritError('STEP_PATH_UNRESOLVED', 'Wait state delay is too long.');
+  }
+  return untilMs;
 }
 
 /** inputPath and outputPath: null gives `{}` (ASL). */
@@ -337,7 +374,7 @@ function select(path: string | null, value: Json, context: Json): Json {
 
 /** resultPath: null discards the result (ASL). */
 function place(path: string | null, document: Json, result: Json): Json {
-  return path === null ? document : writePath(parsePath(path), document, result);
+  return path === null ? document : withinLimits(writePath(parsePath(path), document, result));
 }
 
 function stepError(error: WritError): StepError {

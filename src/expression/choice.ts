@@ -53,8 +53,8 @@ export function evaluateChoice(rule: ChoiceRule, input: Json, context: Json): bo
   const value = readPath(variable, input, context);
   const type = typeTest(rule.operator, value);
   if (type !== null) return type === rule.operand;
-  if (rule.operator.endsWith('Path')) {
-    const operand = readPath(parsePath(String(rule.operand)), input, context);
+  if (rule.operator.endsWith('Path') && typeof rule.operand === 'string') {
+    const operand = readPath(parsePath(rule.operand), input, context);
     return compares(rule.operator.slice(0, -'Path'.length), value, operand);
   }
   return compares(rule.operator, value, rule.operand);

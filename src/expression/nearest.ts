@@ -7,7 +7,7 @@ const MAX_LENGTH = 80;
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = plain(name);
   let best: string | undefined;
-  let least = Math.floor(Math.max(wanted.length, 3) / 3) + 1;
+  let least = wanted.length <= 3 ? 2 : Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
     const away = distance(wanted, plain(candidate));
     if (away < least) [best, least] = [candidate, away];
@@ -17,5 +17,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
 
 // Case and separators are what people get wrong first.
 function plain(name: string): string {
-  return name.slice(0, MAX_LENGTH).toLowerCase().replaceAll(/[_\s-]/g, '');
+  return name
+    .slice(0, MAX_LENGTH)
+    .toLowerCase()
+    .replaceAll(/[_\s-]/g, '');
 }

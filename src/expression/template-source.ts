@@ -22,6 +22,8 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
   const edits: Edit[] = [];
   const open: number[] = []; // per open block, the levels it adds: itself and its `else if`s
   let depth = 0;
+  // Only these need brackets: Handlebars reads the others as they are.
+  const special = new Set([...names].filter((name) => !PLAIN_NAME.test(name)));
   for (const tag of tags(source)) {
     if (tag.body.includes(CONDITION_MARK)) {
       throw templateError(`the name ${CONDITION_MARK}… is not for documents`, tag.start);
@@ -45,7 +47,7 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
       edits.push({ at, length: headText.length, text: CONDITION_MARK + conditions.length });
       conditions.push(conditionAt(headText, names, at));
     } else {
-      const edit = bracketed(tag, names);
+      const edit = bracketed(tag, special);
       if (edit !== null) edits.push(edit);
     }
   }
@@ -139,12 +141,16 @@ function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
   let name = longestName(rest, names);
   if (name === null && lead !== '') {
     for (const known of names) {
-      if (known.length > (name?.length ?? 0) && rest.startsWith(known) && /^\s/.test(rest.slice(known.length))) {
+      if (
+        known.length > (name?.length ?? 0) &&
+        rest.startsWith(known) &&
+        /^\s/.test(rest.slice(known.length))
+      ) {
         name = known;
       }
     }
   }
-  if (name === null || PLAIN_NAME.test(name)) return null;
+  if (name === null) return null;
   return {
     at: tag.bodyAt + lead.length,
     length: name.length,

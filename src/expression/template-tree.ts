@@ -82,10 +82,12 @@ function handlebarsTree(text: string): hbs.AST.Program {
   } catch (error) {
     // Its messages are several lines with a drawing; the last line says what was expected.
     const message = error instanceof Error ? error.message : String(error);
-    if (/reading 'start'/.test(message)) throw templateError(`partials and decorators are not allowed`, 0, LIST);
+    if (/reading 'start'/.test(message))
+      throw templateError(`partials and decorators are not allowed`, 0, LIST);
     const line = /on line (\d+)/.exec(message)?.[1];
     const got = /got '(\w+)'/.exec(message)?.[1];
-    const detail = got === undefined ? (message.split('\n')[0] ?? message) : (TOKENS[got] ?? `unexpected ${got}`);
+    const detail =
+      got === undefined ? (message.split('\n')[0] ?? message) : (TOKENS[got] ?? `unexpected ${got}`);
     const where = line === undefined ? '' : ` on line ${line} of the template`;
     throw new WritError('DOC_TEMPLATE', `template syntax${where}: ${detail}`, {
       hint: 'inside {{ }} quote text, and write an index as {{items.[0]}}',
@@ -143,7 +145,7 @@ class TreeBuilder {
   }
 
   private block(node: hbs.AST.BlockStatement): TemplateNode {
-    const name = node.path.type === 'PathExpression' ? (node.path as hbs.AST.PathExpression).original : '';
+    const name = node.path.type === 'PathExpression' ? node.path.original : '';
     if (name !== 'if' && name !== 'unless' && name !== 'each' && name !== 'with') {
       this.refuse(node, `unknown block ${JSON.stringify(name)}`, 'blocks are if, unless, each and with');
     }
@@ -208,7 +210,11 @@ class TreeBuilder {
       if (condition !== undefined) return { kind: 'condition', condition };
     }
     if (node.data && (parts.length !== 1 || !DATA_NAMES.has(parts[0] ?? ''))) {
-      this.refuse(node, `unknown name ${node.original}`, '@index, @key, @first and @last are there, inside #each');
+      this.refuse(
+        node,
+        `unknown name ${node.original}`,
+        '@index, @key, @first and @last are there, inside #each',
+      );
     }
     if (node.depth > this.depth || (node.data && node.depth >= this.depth)) {
       this.refuse(node, `${node.original} leaves the template`, 'use it inside #each or #with');

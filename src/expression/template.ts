@@ -21,6 +21,9 @@ export const RENDERED_MAX_BYTES = 1024 * 1024;
 /** Rounds of all `each` of one rendering together. */
 export const EACH_MAX_ROUNDS = 10_000;
 
+/** Unknown names of one template that are told. */
+const MAX_UNKNOWN_NAMES = 10;
+
 /** What is wrong with a template; the document's reader adds line and column. */
 export interface TemplateProblem {
   readonly code: 'DOC_TEMPLATE' | 'DOC_EXPRESSION' | 'DOC_UNKNOWN_NAME';
@@ -55,8 +58,9 @@ export function checkTemplate(
     ];
   }
   if (!closed) return [];
-  return [...headsOf(tree, 0, [])]
-    .filter((head, i, all) => !names.has(head) && all.indexOf(head) === i)
+  return [...new Set(headsOf(tree, 0, []))]
+    .filter((head) => !names.has(head))
+    .slice(0, MAX_UNKNOWN_NAMES)
     .map((head) => ({
       code: 'DOC_UNKNOWN_NAME',
       message: `template names ${JSON.stringify(head)}, which nothing in the workflow gives`,
@@ -183,7 +187,8 @@ class Rendering {
       case 'call': {
         const values = node.arguments.map(
           (argument, i) =>
-            this.evaluate(argument, frame, node.helper === 'default' && i === 0 ? 'optional' : 'argument') ?? null,
+            this.evaluate(argument, frame, node.helper === 'default' && i === 0 ? 'optional' : 'argument') ??
+            null,
         );
         return callHelper(node.helper, values);
       }
@@ -275,7 +280,11 @@ function* headsOf(
   }
 }
 
-function* headsIn(node: TemplateExpression, depth: number, named: readonly string[]): Generator<string, void> {
+function* headsIn(
+  node: TemplateExpression,
+  depth: number,
+  named: readonly string[],
+): Generator<string, void> {
   if (node.kind === 'call') for (const argument of node.arguments) yield* headsIn(argument, depth, named);
   if (node.kind === 'condition') yield* conditionHeads(node.condition.root, depth, named);
   if (node.kind !== 'path' || node.path.data || node.path.up !== depth) return;
@@ -283,7 +292,11 @@ function* headsIn(node: TemplateExpression, depth: number, named: readonly strin
   if (head !== undefined && !(node.path.up === 0 && named.includes(head))) yield head;
 }
 
-function* conditionHeads(node: ConditionNode, depth: number, named: readonly string[]): Generator<string, void> {
+function* conditionHeads(
+  node: ConditionNode,
+  depth: number,
+  named: readonly string[],
+): Generator<string, void> {
   if (depth > 0) return;
   if (node.kind === 'path' && !node.path.head.startsWith('@') && !named.includes(node.path.head)) {
     yield node.path.head;

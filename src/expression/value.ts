@@ -22,7 +22,7 @@ export function member(value: Json, key: string | number): Json | undefined {
   if (typeof holder !== 'object' || holder === null) return undefined;
   const name = String(key);
   if (BLOCKED_NAMES.has(name) || !Object.hasOwn(holder, name)) return undefined;
-  return (holder as { readonly [key: string]: Json })[name];
+  return holder[name];
 }
 
 /** Follows `segments` from `value`; undefined as soon as one is not there. */
@@ -52,17 +52,11 @@ export function isList(value: Json): value is readonly Json[] {
 
 /** Truth of a lone value: `true`, a number but 0, and text, lists and objects that are not empty. */
 export function truthy(value: Json): boolean {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'number') return value !== 0;
+  if (typeof value === 'string') return value !== '';
   if (value === null) return false;
-  switch (typeof value) {
-    case 'boolean':
-      return value;
-    case 'number':
-      return value !== 0;
-    case 'string':
-      return value !== '';
-    default:
-      return isList(value) ? value.length > 0 : Object.keys(value).length > 0;
-  }
+  return isList(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
 /** Same type and equal, deep for lists and objects; key order does not matter. `1` and `'1'` differ. */

@@ -94,7 +94,8 @@ function howToAllow(snapshot: PolicySnapshot, { subject, domain, action, resourc
 }
 
 function refused(code: Extract<ErrorCode, `POLICY_${string}`>, message: string): AccessAnswer {
-  const hint = code === 'POLICY_ERROR' ? 'nothing runs until policy can decide' : 'ask with known, well-formed names';
+  const hint =
+    code === 'POLICY_ERROR' ? 'nothing runs until policy can decide' : 'ask with known, well-formed names';
   return { allowed: false, effect: 'none', ruleId: null, code, message, hint, rolePath: [] };
 }
 

@@ -127,7 +127,9 @@ export function parseCeilingSpec(
 /** As `parseCeilingSpec`, with every problem instead of an error. */
 export function checkCeilingSpec(
   value: Json,
-): { readonly ok: true; readonly ceiling: Ceiling } | { readonly ok: false; readonly problems: ShapeProblem[] } {
+):
+  | { readonly ok: true; readonly ceiling: Ceiling }
+  | { readonly ok: false; readonly problems: ShapeProblem[] } {
   const shape = checkShape('CeilingSpec', value);
   if (!shape.ok) return shape;
   const problems = [...unenforced(shape.document), ...contradictions(shape.document)];
@@ -139,7 +141,12 @@ export function checkCeilingSpec(
 function unenforced(spec: CeilingSpec): ShapeProblem[] {
   const found: ShapeProblem[] = [];
   const refuse = (pointer: string, why: string) =>
-    found.push({ pointer, key: true, message: `not enforced by this version: ${why}`, hint: 'remove the field' });
+    found.push({
+      pointer,
+      key: true,
+      message: `not enforced by this version: ${why}`,
+      hint: 'remove the field',
+    });
   if (spec.budget !== undefined) refuse('/budget', 'no meters are kept');
   if (spec.rates !== undefined) refuse('/rates', 'no meters are kept');
   if (spec.agents?.requireSigners !== undefined)
@@ -175,20 +182,23 @@ function contradictions(spec: CeilingSpec): ShapeProblem[] {
   }
   const { notBefore, notAfter } = spec.validity ?? {};
   for (const [key, moment] of Object.entries({ notBefore, notAfter })) {
-    if (moment !== undefined && momentMs(moment) === null) refuse(`/validity/${key}`, `${moment} does not exist`);
+    if (moment !== undefined && momentMs(moment) === null)
+      refuse(`/validity/${key}`, `${moment} does not exist`);
   }
   const patterns: [string, readonly string[] | undefined][] = [
-    ...(['functions', 'tools', 'skills', 'mcp', 'memory', 'agents', 'delegation', 'credentials'] as const).flatMap(
-      (field): [string, readonly string[] | undefined][] => [
-        [`/${field}/allow`, spec[field]?.allow],
-        [`/${field}/deny`, spec[field]?.deny],
-      ],
-    ),
+    ...(
+      ['functions', 'tools', 'skills', 'mcp', 'memory', 'agents', 'delegation', 'credentials'] as const
+    ).flatMap((field): [string, readonly string[] | undefined][] => [
+      [`/${field}/allow`, spec[field]?.allow],
+      [`/${field}/deny`, spec[field]?.deny],
+    ]),
     ...(spec.approval?.rules ?? []).flatMap(({ match }, rule) =>
-      (['functions', 'agents', 'credentials'] as const).map((key): [string, readonly string[] | undefined] => [
-        `/approval/rules/${rule}/match/${key}`,
-        match[key],
-      ]),
+      (['functions', 'agents', 'credentials'] as const).map(
+        (key): [string, readonly string[] | undefined] => [
+          `/approval/rules/${rule}/match/${key}`,
+          match[key],
+        ],
+      ),
     ),
   ];
   for (const [pointer, list] of patterns) {

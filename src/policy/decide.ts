@@ -118,7 +118,7 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
     firstViolation(judged) ??
     (unreachable ? quorumRefusal(request, approval.quorum) : null);
   const verdict = refusal !== null ? 'deny' : approval !== null ? 'needs_approval' : 'allow';
-  const demandedBy = 
+  const demandedBy =
     approval === null ? [] : demands.filter(({ mode }) => mode !== 'none').map((demand) => demand.by);
   return {
     verdict,
@@ -264,13 +264,17 @@ function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, h
 function problemOf(request: DecisionRequest): string | null {
   const { nowMs, initiator, agent, approval, facts } = request;
   if (!Number.isSafeInteger(nowMs) || nowMs < 0) return `nowMs ${quoted(nowMs)} is no time`;
-  if (!isPrincipal(initiator)) return `initiator ${quoted(initiator)} is not user:NAME, agent:NAME or service:NAME`;
+  if (!isPrincipal(initiator))
+    return `initiator ${quoted(initiator)} is not user:NAME, agent:NAME or service:NAME`;
   if (agent !== null && (!isPrincipal(agent) || agent.startsWith('user:'))) {
     return `agent ${quoted(agent)} is not agent:NAME or service:NAME`;
   }
   const layer = request.layers.find((candidate) => !(LAYERS as readonly string[]).includes(candidate.layer));
   if (layer !== undefined) return `ceiling layer ${quoted(layer.layer)} is unknown`;
-  return (approval === null ? null : askProblem(approval)) ?? requestProblem(request.action, request.resource, facts);
+  return (
+    (approval === null ? null : askProblem(approval)) ??
+    requestProblem(request.action, request.resource, facts)
+  );
 }
 
 function askProblem(ask: ApprovalAsk): string | null {

@@ -38,14 +38,10 @@ export class Problems {
     if (first === undefined) return;
     const more = sorted.length > 1 ? ` (and ${sorted.length - 1} more)` : '';
     const path = root === '' ? first.file : `${root}/${first.file}`;
-    throw new WritError(
-      'POLICY_INVALID',
-      `${path}:${first.line}:${first.column}: ${first.message}${more}`,
-      {
-        hint: first.hint ?? 'nothing is decided under a policy directory with a problem; correct it',
-        details: { diagnostics: sorted },
-      },
-    );
+    throw new WritError('POLICY_INVALID', `${path}:${first.line}:${first.column}: ${first.message}${more}`, {
+      hint: first.hint ?? 'nothing is decided under a policy directory with a problem; correct it',
+      details: { diagnostics: sorted },
+    });
   }
 }
 

@@ -63,7 +63,8 @@ class Reader {
       uniqueKeys: true,
       merge: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      // Not `silent`: that would also hide the error about a second document.
+      logLevel: 'error',
       lineCounter: this.#lines,
     });
     for (const finding of [...document.errors, ...document.warnings]) {
@@ -108,7 +109,12 @@ class Reader {
     for (const pair of node.items) {
       const key = pair.key;
       const keyOffset = isScalar(key) ? (key.range?.[0] ?? offset) : offset;
-      if (!isScalar(key) || typeof key.value !== 'string' || key.anchor !== undefined || key.tag !== undefined) {
+      if (
+        !isScalar(key) ||
+        typeof key.value !== 'string' ||
+        key.anchor !== undefined ||
+        key.tag !== undefined
+      ) {
         this.#refuse(keyOffset, 'keys must be plain strings');
         continue;
       }
@@ -132,7 +138,8 @@ class Reader {
     const value: unknown = node.value;
     if (typeof value === 'string') return this.#textProblem(value, offset) ? null : value;
     if (typeof value === 'boolean') return value;
-    if (typeof value === 'number' && /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(node.source ?? '')) return value;
+    if (typeof value === 'number' && /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(node.source ?? ''))
+      return value;
     if (value === null) {
       return this.#refuse(offset, 'null is not allowed', 'leave the field out instead');
     }

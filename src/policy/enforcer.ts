@@ -48,7 +48,10 @@ export async function createJudge(
   // One synchronous call with the candidates in place: nothing can interleave.
   const ask = (candidates: readonly Row[], ...request: readonly [string, string, string, string]) => {
     if (!request.every((field) => typeof field === 'string' && field !== '')) {
-      throw new WritError('POLICY_REQUEST_INVALID', 'subject, domain, action and resource must be non-empty strings');
+      throw new WritError(
+        'POLICY_REQUEST_INVALID',
+        'subject, domain, action and resource must be non-empty strings',
+      );
     }
     // Stock Casbin evaluates its matcher with empty strings when there are no rows.
     if (candidates.length === 0) return { allowed: false, ruleId: null };

@@ -64,27 +64,33 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
   if (!isName(resource)) return `resource ${quoted(resource)} is not a visible, non-empty string`;
   const form = resourceProblem(action, resource);
   if (form !== null) return form;
-  if (!isName(facts.functionId)) return `functionId ${quoted(facts.functionId)} is not a visible, non-empty string`;
-  if (facts.agentName !== null && !isName(facts.agentName)) return `agentName ${quoted(facts.agentName)} is no name`;
+  if (!isName(facts.functionId))
+    return `functionId ${quoted(facts.functionId)} is not a visible, non-empty string`;
+  if (facts.agentName !== null && !isName(facts.agentName))
+    return `agentName ${quoted(facts.agentName)} is no name`;
   if (facts.agentDigest !== null && !DIGEST.test(String(facts.agentDigest))) {
     return `agentDigest ${quoted(facts.agentDigest)} is not sha256:<64 hex>`;
   }
   if (facts.sandbox !== null && facts.sandbox !== 'wasm' && facts.sandbox !== 'docker') {
     return `sandbox ${quoted(facts.sandbox)} is unknown`;
   }
-  const host = facts.network.find((value) => !isName(value) || resourceProblem('network.egress', value) !== null);
+  const host = facts.network.find(
+    (value) => !isName(value) || resourceProblem('network.egress', value) !== null,
+  );
   if (host !== undefined) return `network ${quoted(host)} is not host:port in lower case`;
   const mount = facts.mounts.find(
     ({ path, mode }) =>
       !isName(path) || resourceProblem('filesystem.read', path) !== null || (mode !== 'ro' && mode !== 'rw'),
   );
-  if (mount !== undefined) return `mount ${quoted(mount.path)} is not an absolute, normalised path with mode ro or rw`;
+  if (mount !== undefined)
+    return `mount ${quoted(mount.path)} is not an absolute, normalised path with mode ro or rw`;
   const credential = facts.credentials.find((value) => !isName(value));
   if (credential !== undefined) return `credential ${quoted(credential)} is no name`;
   const label = (facts.labels ?? []).find((value) => !isName(value));
   if (label !== undefined) return `label ${quoted(label)} is no name`;
   for (const [name, value] of Object.entries(facts.limits)) {
-    if (!(LIMIT_NAMES as readonly string[]).includes(name)) return `limit ${name} is not enforced by this version`;
+    if (!(LIMIT_NAMES as readonly string[]).includes(name))
+      return `limit ${name} is not enforced by this version`;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
       return `limit ${name} ${quoted(value)} is not a whole number above 0`;
     }

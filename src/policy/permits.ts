@@ -43,7 +43,12 @@ export function boundViolations(
     ...nameViolations('tools', 'CEILING_TOOLS', ceiling.tools, single(asked('tool.invoke'))),
     ...nameViolations('skills', 'CEILING_TOOLS', ceiling.skills, single(asked('skill.invoke'))),
     ...nameViolations('mcp', 'CEILING_TOOLS', ceiling.mcp, single(asked('mcp.request'))),
-    ...nameViolations('memory', 'CEILING_TOOLS', ceiling.memory, single(asked('memory.read', 'memory.write'))),
+    ...nameViolations(
+      'memory',
+      'CEILING_TOOLS',
+      ceiling.memory,
+      single(asked('memory.read', 'memory.write')),
+    ),
     ...agentViolations(ceiling, request),
     ...delegationViolations(ceiling, asked('agent.delegate')),
     ...networkViolations(ceiling, [...facts.network, ...asked('network.egress')]),
@@ -284,7 +289,11 @@ function approvalViolations(ceiling: Ceiling, { facts, approval }: CeilingReques
       rule.approverRoles.length > 0 &&
       !rule.approverRoles.some((role) => role === 'role:any' || approval.approverRoles.includes(role))
     ) {
-      refuse('rules.approverRoles', rule.approverRoles.join(' or '), approval.approverRoles.join(', ') || 'none');
+      refuse(
+        'rules.approverRoles',
+        rule.approverRoles.join(' or '),
+        approval.approverRoles.join(', ') || 'none',
+      );
     }
     if (rule.separationOfDuties && !approval.separationOfDuties) {
       refuse('rules.separationOfDuties', 'true', 'false');

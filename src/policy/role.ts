@@ -67,7 +67,12 @@ export function collectRoles(
             addEdge(key, value, domain);
           } else {
             const hint = `give it members in a roles file of domain ${domain}, even an empty list`;
-            problems.add(source.file, source.place(pointer + pointerSegment(index)), `unknown role "${value}"`, hint);
+            problems.add(
+              source.file,
+              source.place(pointer + pointerSegment(index)),
+              `unknown role "${value}"`,
+              hint,
+            );
           }
         }
       }
@@ -161,6 +166,6 @@ function chainProblem(role: string, parents: Parents): string | null {
 /** Whether a circle can be reached from `role`, itself included. */
 function isCyclic(role: string, parents: Parents): boolean {
   return [role, ...walk(role, parents).keys()].some((node) =>
-    [...walk(node, parents).keys()].some((ancestor) => (parents.get(ancestor) ?? []).includes(node)),
+    [node, ...walk(node, parents).keys()].some((ancestor) => (parents.get(ancestor) ?? []).includes(node)),
   );
 }

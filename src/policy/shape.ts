@@ -75,7 +75,10 @@ export interface CeilingSpec {
   readonly skills?: NameSpec;
   readonly mcp?: NameSpec;
   readonly memory?: NameSpec;
-  readonly agents?: NameSpec & { readonly requireDigest?: boolean; readonly requireSigners?: readonly string[] };
+  readonly agents?: NameSpec & {
+    readonly requireDigest?: boolean;
+    readonly requireSigners?: readonly string[];
+  };
   readonly delegation?: NameSpec & { readonly maxDepth?: number; readonly maxAgents?: number };
   readonly network?: NameSpec & { readonly mode?: 'none' | 'allowlist' | 'open' };
   readonly mounts?: { readonly allow: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[] };
@@ -126,7 +129,10 @@ const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 const name = text(NAME_PATTERN, 'a name of letters, digits, dot, dash and underscore');
 const principal = text('^(?:user|agent|service):[^\\s*?]{1,256}$', 'user:NAME, agent:NAME or service:NAME');
 const role = text('^role:[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', 'role:NAME');
-const subject = text(`${principal.pattern}|${role.pattern}`, 'role:NAME, user:NAME, agent:NAME or service:NAME');
+const subject = text(
+  `${principal.pattern}|${role.pattern}`,
+  'role:NAME, user:NAME, agent:NAME or service:NAME',
+);
 const domain = text(NAME_PATTERN, 'a tenant id of letters, digits, dot, dash and underscore');
 const pattern = { type: 'string', minLength: 1, maxLength: 1024 };
 const label = text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a label');
@@ -246,7 +252,10 @@ const SCHEMAS: Record<keyof Shapes, object> = {
         maxItems: 100_000,
         items: object(
           {
-            id: text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'an id of letters, digits, dot, dash and underscore'),
+            id: text(
+              '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+              'an id of letters, digits, dot, dash and underscore',
+            ),
             effect: oneOf('allow', 'deny'),
             subject,
             domain: text(`^\\*$|${NAME_PATTERN}`, 'a tenant id or *'),
@@ -313,7 +322,9 @@ const compiled = new Map<string, ValidateFunction>();
 export function checkShape<K extends keyof Shapes>(
   kind: K,
   value: Json,
-): { readonly ok: true; readonly document: Shapes[K] } | { readonly ok: false; readonly problems: ShapeProblem[] } {
+):
+  | { readonly ok: true; readonly document: Shapes[K] }
+  | { readonly ok: false; readonly problems: ShapeProblem[] } {
   const validate = (compiled.get(kind) ?? ajv.compile(SCHEMAS[kind])) as ValidateFunction<Shapes[K]>;
   compiled.set(kind, validate);
   if (validate(value)) return { ok: true, document: value };
@@ -334,7 +345,8 @@ function explain(error: ErrorObject): ShapeProblem[] {
   const params = error.params as Readonly<Record<string, unknown>>;
   const schema = error.parentSchema ?? {};
   const field = error.instancePath.split('/').at(-1) ?? '';
-  const subjectOf = field === '' ? 'document' : /^\d+$/.test(field) ? `item ${Number(field) + 1}` : `"${field}"`;
+  const subjectOf =
+    field === '' ? 'document' : /^\d+$/.test(field) ? `item ${Number(field) + 1}` : `"${field}"`;
   const shown = quoted(error.data);
   switch (error.keyword) {
     case 'additionalProperties': {

@@ -289,16 +289,16 @@ function checkApprovers(
   if (minimum !== 'none') reach('/spec/approval/minimum', [], minimum === 'two-person' ? 2 : 1);
   for (const [index, rule] of (approval?.rules ?? []).entries()) {
     const pointer = `/spec/approval/rules${pointerSegment(index)}`;
-    for (const [position, role] of (rule.approverRoles ?? []).entries()) {
-      if (role === ANY_ROLE || domains.some((domain) => roles.isDefined(role, domain))) continue;
-      const at = source.place(`${pointer}/approverRoles${pointerSegment(position)}`);
-      problems.add(source.file, at, `unknown role "${role}"`, 'define it in roles/*.yaml');
-    }
-    reach(
-      pointer,
-      rule.approverRoles ?? [],
-      Math.max(rule.quorum ?? 1, rule.minimum === 'two-person' ? 2 : 1),
+    const wanted = rule.approverRoles ?? [];
+    const unknown = wanted.findIndex(
+      (role) => role !== ANY_ROLE && !domains.some((domain) => roles.isDefined(role, domain)),
     );
+    if (unknown >= 0) {
+      const at = source.place(`${pointer}/approverRoles${pointerSegment(unknown)}`);
+      problems.add(source.file, at, `unknown role "${wanted[unknown]}"`, 'define it in roles/*.yaml');
+      continue;
+    }
+    reach(pointer, wanted, Math.max(rule.quorum ?? 1, rule.minimum === 'two-person' ? 2 : 1));
   }
 }
 

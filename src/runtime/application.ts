@@ -1,7 +1,7 @@
 // Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
 // that owns the question.
 import { WritError } from '../errors.js';
-import type { Digest, Hex } from '../json.js';
+import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Callables } from './callable.js';
 import { cancelNow, requestCancel } from './cancel.js';
@@ -26,7 +26,8 @@ import { personOfKey, personOfUser } from './identity.js';
 import { publish } from './publisher.js';
 import { decideLost } from './recovery.js';
 import { isFinished, workflowHash } from './run-state.js';
-import { entryContext, load, openRunner } from './runner.js';
+import { entryContext, load } from './run-context.js';
+import { openRunner } from './runner.js';
 import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
 import { approvalView, runView } from './views.js';
 import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
@@ -109,7 +110,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     guard,
     origin: originOf(signer.vkey),
     tenant,
-    policyHash: policy.policyHash as Hex,
+    policyHash: policy.policyHash,
 
     principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign),
     principalOfUser: (osUser) => personOfUser(policy, osUser),

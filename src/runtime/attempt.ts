@@ -20,6 +20,8 @@ export interface Attempt {
 
 /** What became of an attempt, as the engine has to hear it. */
 export type Outcome =
+  /** Its intent is about to become durable. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'succeeded'; readonly output: Json }
   | { readonly kind: 'failed'; readonly error: StepError }
   | { readonly kind: 'waiting'; readonly approvalId: string; readonly expiresAtMs: number }

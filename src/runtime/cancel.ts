@@ -6,7 +6,7 @@ import { isCancelRequested } from './journal.js';
 import type { Guard } from './judge.js';
 import type { AttemptRecord, RunRecord } from './ports.js';
 import { isFinished } from './run-state.js';
-import { entryContext } from './runner.js';
+import { entryContext } from './run-context.js';
 import { finished } from './settlement.js';
 
 /** Asks whoever advances the run to stop it; durable when it resolves. */

@@ -120,7 +120,7 @@ function checkFit(
         mounts: [],
         credentials: [],
         limits: askedLimits(node),
-        labels: [],
+        labels: null,
       },
     });
     for (const { field, limit, requested } of violations) {

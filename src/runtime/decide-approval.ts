@@ -5,11 +5,12 @@ import { decisionBytes } from '../approval/decision.js';
 import { WritError } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
+import { fillsRole } from '../policy/approval-duty.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalState, Vote } from './ports.js';
-import { entryContext, load } from './runner.js';
+import { entryContext, load } from './run-context.js';
 import type { Principal } from './writ.js';
 
 export interface VoteRequest {
@@ -65,10 +66,12 @@ async function decideOnce(
     digest: request.digest,
     reasonGiven: request.reason !== null,
   };
-  const rolesOf = (person: string): ReadonlySet<string> => snapshot.rolesOf(person, approval.tenant);
+  const holds = (person: string, role: string): boolean => {
+    return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
+  };
   let state: ApprovalState | null;
   try {
-    state = castVote(approval, voter, ballotVote, nowMs, rolesOf);
+    state = castVote(approval, voter, ballotVote, nowMs, holds);
   } catch (error) {
     await recordRefusedVote(guard, context, approval, approver, access.ruleId, error, nowMs);
     throw error;

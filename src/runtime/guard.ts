@@ -1,10 +1,11 @@
 // The one road to a side effect. The order is fixed: authorize, ceilings, approval, intent, act, outcome. The
 // intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
 // function or a sandbox.
-import { errorName, isErrorCode, WritError, type ErrorCode } from '../errors.js';
+import { errorName, isErrorCode, WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import { endOpenApproval, openGate, type EndedApproval, type WaitingGate } from './approval-gate.js';
 import type { Attempt, Outcome, Settle, Settlement } from './attempt.js';
+import type { ProvidedCallable } from './callable.js';
 import {
   draft,
   sandboxExited,
@@ -14,7 +15,7 @@ import {
   type StepEnd,
 } from './entries.js';
 import { decisionEntries, judge, limitsJson, type Guard, type Judged } from './judge.js';
-import { failed, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
+import { failed, readFunctionOutput, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
   ApprovalRecord,
@@ -52,7 +53,7 @@ export async function govern(
   if (gate.kind === 'refused') {
     return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
   }
-  const intent = await intend(guard, judged, gate.consume, gate.approvalId);
+  const intent = await intend(guard, judged, gate.consume, gate.approvalId, settle);
   const acted = await act(guard, judged, signal);
   return conclude(guard, judged, intent, acted, settle);
 }
@@ -147,6 +148,7 @@ async function intend(
   judged: Judged,
   consume: ApprovalRecord | null,
   approvalId: string | null,
+  settle: Settle,
 ): Promise<Intent> {
   const { attempt, callable, context, request, evidence, limits } = judged;
   const { stepPath, idempotencyKey } = attempt;
@@ -205,7 +207,7 @@ async function intend(
       attempts: [{ record, intentEntry }],
       approvals: consume === null ? [] : [{ op: 'update', record: { ...consume, state: 'consumed' } }],
     },
-    { ...attempt.run, status: 'running', waitingFor: null, wakeAtMs: null, updatedAtMs: startedAtMs },
+    settle({ kind: 'started' }, attempt.run).run,
   );
   const intent = committed.entries[intentEntry];
   if (intent === undefined)
@@ -215,35 +217,44 @@ async function intend(
 
 /** The act itself, under its own deadline; never rejects for what the program does. */
 async function act(guard: Guard, judged: Judged, signal: AbortSignal): Promise<Act> {
-  const { callable, request, attempt, limits } = judged;
+  const { callable, request, attempt } = judged;
   if (callable.kind === 'sandbox' && request !== null) {
     const result = await callable.driver.run(request, signal);
-    return { acted: readSandboxResult(result, callable.result), sandbox: result };
+    return { acted: readSandboxResult(result, callable.result, signal.aborted), sandbox: result };
   }
   if (callable.kind !== 'function')
     throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);
+  return { acted: await call(guard, judged, callable, signal), sandbox: null };
+}
+
+async function call(
+  guard: Guard,
+  { attempt, limits }: Judged,
+  { provider, functionId }: ProvidedCallable,
+  signal: AbortSignal,
+): Promise<Acted> {
+  const { idempotencyKey } = attempt;
+  const { timeoutMs, outputBytes } = limits;
   const stop = new AbortController();
-  const call = callable.provider
-    .invoke(
-      {
-        functionId: callable.functionId,
-        input: attempt.input,
-        idempotencyKey: attempt.idempotencyKey,
-        timeoutMs: limits.timeoutMs,
-      },
-      AbortSignal.any([signal, stop.signal]),
-    )
-    .then((output): Acted => ({ ok: true, output }), thrown);
+  const either = AbortSignal.any([signal, stop.signal]);
+  const answer = async (): Promise<Acted> => {
+    try {
+      // A copy of its own: what the function does to it changes neither a retry nor the run's data.
+      const input = structuredClone(attempt.input);
+      const output = await provider.invoke({ functionId, input, idempotencyKey, timeoutMs }, either);
+      return readFunctionOutput(output, outputBytes);
+    } catch (error) {
+      return thrown(error, signal.aborted);
+    }
+  };
   // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
-  const late = guard.clock
-    .sleepUntil(guard.clock.nowMs() + limits.timeoutMs, AbortSignal.any([signal, stop.signal]))
-    .then((): Acted => {
-      if (signal.aborted) return failed('SANDBOX_CANCELLED', 'cancelled');
-      return failed('STEP_TIMEOUT', `no answer within ${limits.timeoutMs} ms`);
-    });
-  const acted = await Promise.race([call, late]);
+  const late = guard.clock.sleepUntil(guard.clock.nowMs() + timeoutMs, either).then((): Acted => {
+    if (signal.aborted) return failed('SANDBOX_CANCELLED', 'cancelled');
+    return failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
+  });
+  const acted = await Promise.race([answer(), late]);
   stop.abort();
-  return { acted, sandbox: null };
+  return acted;
 }
 
 interface Act {
@@ -369,7 +380,7 @@ function known(judged: Judged): Partial<AttemptRecord> {
   };
 }
 
-function publicError(code: ErrorCode | string, message: string): AttemptRecord['error'] {
+function publicError(code: string, message: string): AttemptRecord['error'] {
   return { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
 }
 

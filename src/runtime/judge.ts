@@ -64,7 +64,7 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
       mounts: [],
       credentials: [],
       limits: asked,
-      labels: [],
+      labels: null,
     },
     approval: callable.approval,
   });

@@ -1,5 +1,6 @@
 // From what a sandbox reports to what the workflow sees. Exit codes of packaged programs: 0 ok, 75 temporary
 // failure (EX_TEMPFAIL), 77 denied (EX_NOPERM), anything else failed.
+import { canonicalJson } from '../canonical-json.js';
 import { errorName, WritError, type ErrorCode } from '../errors.js';
 import type { StepError } from '../engine/state.js';
 import type { Json } from '../json.js';
@@ -24,9 +25,14 @@ export function failed(code: ErrorCode, summary: string, cause: string = summary
   return { ok: false, error: { name: errorName(code), code, kind, message: cause }, summary };
 }
 
-/** Any thrown error as an end; foreign errors are failures of the function. */
-export function thrown(error: unknown): Acted {
-  if (error instanceof WritError) return failed(error.code, error.message);
+/**
+ * Any thrown error as an end; foreign errors are failures of the function. What a stopped call throws says nothing
+ * of it, and only the runner knows that it was stopped.
+ */
+export function thrown(error: unknown, stopped: boolean): Acted {
+  if (stopped) return failed('SANDBOX_CANCELLED', 'cancelled');
+  if (error instanceof WritError && error.code !== 'SANDBOX_CANCELLED')
+    return failed(error.code, error.message);
   return failed(
     'FUNCTION_FAILED',
     'the function failed',
@@ -34,8 +40,23 @@ export function thrown(error: unknown): Acted {
   );
 }
 
-/** `agent`: stdout is the JSON result. `tool`: {stdout, stderr, exitCode, durationMs}. */
-export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
+/** A function's output as a value of our own: later changes of it by the function reach nobody. */
+export function readFunctionOutput(output: Json, outputBytes: number): Acted {
+  let text: string;
+  try {
+    text = canonicalJson(output);
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    return failed('STEP_OUTPUT_INVALID', `the function's output is not JSON: ${error.message}`);
+  }
+  const size = Buffer.byteLength(text);
+  if (size > outputBytes)
+    return failed('SANDBOX_OUTPUT_LIMIT', `the output has ${size} bytes, the limit is ${outputBytes}`);
+  return { ok: true, output: JSON.parse(text) as Json };
+}
+
+/** `agent`: stdout is the JSON result. `tool`: {stdout, stderr, exitCode, durationMs}. `stopped` = by the runner. */
+export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool', stopped: boolean): Acted {
   switch (result.status) {
     case 'exited':
       return result.exitCode === 0 ? readOutput(result, shape) : readExit(result);
@@ -46,6 +67,8 @@ export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'
     case 'output-limit':
       return failed('SANDBOX_OUTPUT_LIMIT', result.reason ?? 'output limit reached');
     case 'cancelled':
+      // Taken for a stop it would run again for ever.
+      if (!stopped) return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
       return failed('SANDBOX_CANCELLED', 'cancelled');
     case 'crashed':
       return failed('SANDBOX_CRASHED', result.reason ?? 'the program crashed');
@@ -76,13 +99,24 @@ function readOutput(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
     const { exitCode } = result;
     return { ok: true, output: { stdout, stderr, exitCode, durationMs: Math.round(result.usage.wallMs) } };
   }
+  let output: Json;
   try {
     // attacker-controlled: data only, never evaluated; the byte limit has been enforced by the driver.
-    return { ok: true, output: JSON.parse(stdout) as Json };
+    output = JSON.parse(stdout) as Json;
   } catch {
-    return failed(
-      'STEP_OUTPUT_INVALID',
-      `the program's output (${result.stdout.bytes.length} bytes) is not JSON`,
-    );
+    const size = `${result.stdout.bytes.length} bytes`;
+    return failed('STEP_OUTPUT_INVALID', `the program's output (${size}) is not JSON`);
+  }
+  return accept(output);
+}
+
+/** What the log can't hold (nesting above 64, unpaired surrogates, no JSON at all) fails the step, not the runner. */
+function accept(output: Json): Acted {
+  try {
+    canonicalJson(output);
+    return { ok: true, output };
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    return failed('STEP_OUTPUT_INVALID', `the output can't be recorded: ${error.message}`);
   }
 }

@@ -4,21 +4,22 @@ import type { PolicySnapshot } from '../policy/snapshot.js';
 import { draft, type EntryContext } from './entries.js';
 import type { Store } from './ports.js';
 
-/** Appends `policy.loaded` unless the log's last one already names this snapshot. */
+/** Appends `policy.loaded` unless the log's last one already names this snapshot; true when it did. */
 export async function recordPolicy(
   store: Store,
   context: EntryContext,
   snapshot: PolicySnapshot,
   files: ReadonlyMap<string, string>,
-): Promise<void> {
+): Promise<boolean> {
   const previous = await lastPolicy(store);
-  if (previous === snapshot.policyHash) return;
+  if (previous === snapshot.policyHash) return false;
   const hashes: Record<string, string> = {};
   for (const [path, text] of files) hashes[path] = hex(new TextEncoder().encode(text));
   const data = { policyHash: snapshot.policyHash, modelHash: snapshot.modelHash, files: hashes, previous };
   await store.commit({
     entries: [draft({ ...context, policy: snapshot.policyHash }, 'policy.loaded', data)],
   });
+  return true;
 }
 
 async function lastPolicy(store: Store): Promise<string | null> {

@@ -298,6 +298,8 @@ export interface LogDirectory {
   /** Atomic and durable when it resolves; an fsync error is STORE_IO and fatal. Path is relative, `/`-separated. */
   put(path: string, bytes: Uint8Array): Promise<void>;
   get(path: string): Promise<Uint8Array | null>;
+  /** Absent when it resolves; a crash may bring the file back. */
+  remove(path: string): Promise<void>;
 }
 
 /** What this machine saw of a log, kept outside the data directory: turns a restored backup into a finding. */

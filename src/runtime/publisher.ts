@@ -1,7 +1,9 @@
 // Publishes the log: signs the root of the committed rows and writes the tile directory from the store. The store
 // is the truth, the signed checkpoint is the promise, the files are derived and rebuilt after a crash at any point.
-// Order: checkpoint into the store, vkey, bundles and tiles, `checkpoints/<size>`, `checkpoint`, mark. A file that
-// others rely on is never written before what it relies on, and `checkpoint` never moves backwards.
+// Order: checkpoint into the store, `pending`, vkey, bundles and tiles, `checkpoints/<size>`, `checkpoint`, mark. A
+// file that others rely on is never written before what it relies on, and `checkpoint` never moves backwards.
+// `pending` holds the signed checkpoint that is being published: it tells a verifier that files beyond `checkpoint`
+// are an unfinished publication, not somebody else's.
 import {
   checkpointPath,
   encodeBundle,
@@ -64,10 +66,13 @@ export async function publish({ store, directory, signer, locks }: Publication):
     // Without its checkpoint file nothing is known of the directory: it is written from the start.
     const from =
       published === null ? 0n : published.size < log.publishedSize ? published.size : log.publishedSize;
+    const moves = published?.size !== log.size;
+    if (moves) await directory.put('pending', new TextEncoder().encode(row.note));
     await writeChanged(directory, 'vkey', new TextEncoder().encode(`${signer.vkey}\n`));
     await writeTiles(store, directory, from, log.size);
     await writeCheckpointCopy(directory, row);
-    if (published?.size !== log.size) await directory.put('checkpoint', new TextEncoder().encode(row.note));
+    if (moves) await directory.put('checkpoint', new TextEncoder().encode(row.note));
+    if ((await directory.get('pending')) !== null) await directory.remove('pending');
     if (log.publishedSize < log.size) await store.markPublished(log.size);
   } finally {
     lock.release();

@@ -4,12 +4,12 @@ import { command } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import { isExpired } from '../approval/ballot.js';
 import { isObject } from '../json.js';
-import type { EntryContext } from './entries.js';
 import { cancelNow } from './cancel.js';
 import { govern } from './guard.js';
 import { isCancelRequested } from './journal.js';
 import type { Guard } from './judge.js';
 import type { Next, RunRecord, RunSteps } from './ports.js';
+import { entryContext, load } from './run-context.js';
 import { lostAttempt, recoverLost } from './recovery.js';
 import { activeState, isFinished } from './run-state.js';
 import { settleEvent, settleOutcome } from './settlement.js';
@@ -40,8 +40,9 @@ async function advance(guard: Guard, runId: string): Promise<Next> {
     const { plan, engine } = activeState(run);
     const next = command(plan, engine);
     const nowMs = guard.clock.nowMs();
+    const overdue = engine.deadlineMs !== null && engine.pausedAtMs === null && nowMs >= engine.deadlineMs;
     if (next.kind === 'wait' && nowMs < next.untilMs) return { kind: 'timer', run, untilMs: next.untilMs };
-    if (next.kind === 'wait') {
+    if (next.kind === 'wait' || overdue) {
       await settleTimer(guard, run, nowMs);
       continue;
     }
@@ -58,7 +59,8 @@ async function execute(guard: Guard, runId: string, signal: AbortSignal): Promis
   if (next.kind !== 'execute') return;
   const { stepPath, node, attempt, input, idempotencyKey } = next;
   const { deadlineMs } = engine;
-  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - guard.clock.nowMs());
+  const nowMs = engine.pausedAtMs ?? guard.clock.nowMs();
+  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - nowMs);
   const workflow = { id: run.workflowId, hash: run.workflowHash };
   const entry = entryContext(guard, run);
   await govern(
@@ -85,20 +87,4 @@ async function waitsForApproval(guard: Guard, run: RunRecord, nowMs: number): Pr
   if (approval?.state !== 'pending' || isExpired(approval, nowMs)) return null;
   if (approval.policyHash !== guard.policy().policyHash) return null;
   return { kind: 'approval', run, approvalId: approval.id, expiresAtMs: approval.expiresAtMs };
-}
-
-export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext['actor']): EntryContext {
-  return {
-    tenant: run.tenant,
-    run: run.id,
-    workflow: { id: run.workflowId, hash: run.workflowHash },
-    policy: guard.policy().policyHash,
-    actor: actor ?? { id: run.initiator, via: 'runner' },
-  };
-}
-
-export async function load(guard: Guard, runId: string): Promise<RunRecord> {
-  const run = await guard.store.run(runId);
-  if (run !== null) return run;
-  throw new WritError('NOT_FOUND', `no run ${runId}`, { hint: 'list the runs: writ workflow list --runs' });
 }

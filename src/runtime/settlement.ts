@@ -26,6 +26,12 @@ export interface SettleContext {
 export function settleOutcome(outcome: Outcome, run: RunRecord, context: SettleContext): Settlement {
   const { nowMs, random } = context;
   switch (outcome.kind) {
+    case 'started': {
+      const { plan, engine } = activeState(run);
+      const state = stored({ v: 1, plan, engine: apply(plan, engine, { kind: 'resumed', nowMs }) });
+      const going = { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null } as const;
+      return { run: { ...run, ...going, state, updatedAtMs: nowMs }, entries: [], payloads: [] };
+    }
     case 'succeeded':
       return settleEvent({ kind: 'succeeded', output: outcome.output, nowMs }, run, context);
     case 'failed':

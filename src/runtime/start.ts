@@ -1,5 +1,6 @@
 // Starting a run: the document is checked whole, the initiator is authorized, and run, plan, input and the entry
 // `run.started` become durable together before anything else happens.
+import { canonicalJson } from '../canonical-json.js';
 import { command, start as startEngine } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
@@ -142,11 +143,12 @@ export async function interruptedRun(
 ): Promise<string | null> {
   const { workflow, input, initiator } = request;
   const runs = await guard.store.runs({ unfinished: true, workflowId: workflow.id });
-  const wanted = JSON.stringify(input);
+  const wanted = canonicalJson({ input, agents: request.agents });
   for (const run of runs) {
     if (isFinished(run) || run.status !== 'running' || run.initiator !== initiator.id) continue;
     if (run.workflowHash !== workflow.hash || isHeld(run.id)) continue;
-    if (JSON.stringify(await inputOf(guard, run)) === wanted) return run.id;
+    const { agents } = run;
+    if (canonicalJson({ input: await inputOf(guard, run), agents }) === wanted) return run.id;
   }
   return null;
 }

@@ -2,7 +2,7 @@
 import { displaySubject } from '../approval/display.js';
 import { errorName, isErrorCode, WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
-import { load } from './runner.js';
+import { load } from './run-context.js';
 import type { Guard } from './judge.js';
 import { openJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord, RunRecord } from './ports.js';

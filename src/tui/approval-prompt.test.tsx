@@ -34,7 +34,11 @@ const record: ApprovalRecord = {
   votes: [],
   version: 1,
 };
-const view: ApprovalView = { record, subject: {}, display: ['function: "tool::wasm"', 'input:', '  amount: 1200'] };
+const view: ApprovalView = {
+  record,
+  subject: {},
+  display: ['function: "tool::wasm"', 'input:', '  amount: 1200'],
+};
 
 /** Holds time and the ticks. */
 function heldClock(): PromptClock & { pass(ms: number): void; tick(): void } {
@@ -86,7 +90,11 @@ function open(change: Partial<ApprovalPromptProps> = {}) {
 
 /** Effects and promises that are due have run. */
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn += 1) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
 }
 
 describe('the approval prompt', () => {
@@ -155,7 +163,9 @@ describe('the approval prompt', () => {
 
   it('fits in 24 rows and cuts no line', async () => {
     const long = `value: ${'x'.repeat(500)}END`;
-    const { clock, press, frames } = open({ view: { ...view, display: [long, ...Array<string>(30).fill('row')] } });
+    const { clock, press, frames } = open({
+      view: { ...view, display: [long, ...Array<string>(30).fill('row')] },
+    });
     clock.pass(1_000);
     await press(...Array<string>(30).fill('j'));
     const shown = frames.join('');

@@ -17,7 +17,7 @@ export function approvalLines(view: ApprovalView): readonly string[] {
       (vote) => `earlier vote: ${vote.decision} by ${revealHidden(vote.approver)} (${vote.assurance})`,
     ),
     `expires: ${new Date(record.expiresAtMs).toISOString()}`,
-    `subject digest: ${record.subjectDigest}`,
+    `digest: ${record.subjectDigest}`,
     '',
     display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
     ...display,
@@ -34,5 +34,5 @@ export function closedText(record: ApprovalRecord): string | null {
   if (record.state === 'pending') return null;
   const last = record.votes.at(-1);
   const by = last === undefined ? '' : `, last vote by ${revealHidden(last.approver)}`;
-  return `this request is ${record.state} now${by}; nothing more can be decided here`;
+  return `this request is ${record.state} now${by}`;
 }

@@ -40,7 +40,10 @@ describe('approving', () => {
   });
 
   it('takes digits in upper case', () => {
-    expect(press(open(), ['a', '4', 'F', '0', 'A', 'enter']).answer).toEqual({ decision: 'approve', reason: null });
+    expect(press(open(), ['a', '4', 'F', '0', 'A', 'enter']).answer).toEqual({
+      decision: 'approve',
+      reason: null,
+    });
   });
 
   it.each([
@@ -65,7 +68,11 @@ describe('approving', () => {
 
   it('empties the field after wrong digits, so that guesses do not add up', () => {
     const state = press(open(), ['a', '1', '2', '3', '4', 'enter']);
-    expect([state.typed, state.stage, state.message]).toEqual(['', 'confirm', expect.stringContaining('digest')]);
+    expect([state.typed, state.stage, state.message]).toEqual([
+      '',
+      'confirm',
+      expect.stringContaining('digest'),
+    ]);
     expect(press(state, ['4', 'f', '0', 'a', 'enter']).answer).toEqual({ decision: 'approve', reason: null });
   });
 
@@ -84,7 +91,10 @@ describe('approving', () => {
   it('does not happen at the moment of expiry, and does one millisecond before', () => {
     const keys = ['a', '4', 'f', '0', 'a', 'enter'];
     const expiresAtMs = OPENED + 5_000;
-    expect(press(open({ expiresAtMs }), keys, expiresAtMs - 1).answer).toEqual({ decision: 'approve', reason: null });
+    expect(press(open({ expiresAtMs }), keys, expiresAtMs - 1).answer).toEqual({
+      decision: 'approve',
+      reason: null,
+    });
     const late = press(open({ expiresAtMs }), keys, expiresAtMs);
     expect([late.answer, late.stage]).toEqual([null, 'closed']);
   });
@@ -186,7 +196,12 @@ describe('a prompt that changes', () => {
     const read = press(open({ rows: 30, height: 10 }), ['page-down', 'page-down']);
     const smaller = reducePrompt(read, { type: 'laid-out', rows: 30, height: 4, fresh: false });
     expect(isSeen(smaller)).toBe(true);
-    const unread = reducePrompt(open({ rows: 30, height: 4 }), { type: 'laid-out', rows: 30, height: 6, fresh: false });
+    const unread = reducePrompt(open({ rows: 30, height: 4 }), {
+      type: 'laid-out',
+      rows: 30,
+      height: 6,
+      fresh: false,
+    });
     expect([unread.top, unread.seen]).toEqual([0, 6]);
   });
 });
@@ -198,7 +213,17 @@ describe('random keys', () => {
     {
       weight: 3,
       arbitrary: fc
-        .constantFrom('enter', 'backspace', 'up', 'down', 'page-up', 'page-down', 'focus-in', 'focus-out', 'other')
+        .constantFrom(
+          'enter',
+          'backspace',
+          'up',
+          'down',
+          'page-up',
+          'page-down',
+          'focus-in',
+          'focus-out',
+          'other',
+        )
         .map(key),
     },
     { weight: 1, arbitrary: fc.string({ maxLength: 6 }).map((text): Key => ({ kind: 'paste', text })) },
@@ -210,7 +235,10 @@ describe('random keys', () => {
       arbitrary: fc.record({ type: fc.constant('key' as const), key: anyKey, nowMs: fc.constant(0) }),
     },
     { weight: 1, arbitrary: fc.constant<PromptEvent>({ type: 'changed', message: 'changed', nowMs: 0 }) },
-    { weight: 1, arbitrary: fc.constant<PromptEvent>({ type: 'laid-out', rows: 14, height: 6, fresh: true }) },
+    {
+      weight: 1,
+      arbitrary: fc.constant<PromptEvent>({ type: 'laid-out', rows: 14, height: 6, fresh: true }),
+    },
   );
 
   /** What a reader of the rules would call typing the prefix: the four digits, one by one, since the last `a`. */

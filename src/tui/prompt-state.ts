@@ -159,7 +159,15 @@ function onConfirmKey(state: PromptState, key: Key): PromptState {
         return answered(state, { decision: 'approve', reason: reasonOf(state) });
       }
       return { ...state, typed: '', message: 'that is not how the digest begins' };
-    default:
+    case 'up':
+    case 'down':
+    case 'page-up':
+    case 'page-down':
+    case 'escape':
+    case 'interrupt':
+    case 'focus-in':
+    case 'focus-out':
+    case 'other':
       return state;
   }
 }
@@ -179,7 +187,15 @@ function onReasonKey(state: PromptState, key: Key): PromptState {
       if (reasonOf(state) === null) return { ...state, message: 'a reason is required' };
       if (state.asked === 'approve') return { ...state, stage: 'confirm', typed: '' };
       return answered(state, { decision: 'deny', reason: reasonOf(state) });
-    default:
+    case 'up':
+    case 'down':
+    case 'page-up':
+    case 'page-down':
+    case 'escape':
+    case 'interrupt':
+    case 'focus-in':
+    case 'focus-out':
+    case 'other':
       return state;
   }
 }

@@ -13,11 +13,15 @@ describe('rows', () => {
 
   it('loses no character of any line', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme' })), fc.integer({ min: 1, max: 120 }), (lines, columns) => {
-        const rows = wrapRows(lines, columns);
-        expect(rows.map((row) => row.slice(2)).join('')).toBe(lines.join(''));
-        expect(rows.filter((row) => row.startsWith('  ')).length).toBeGreaterThanOrEqual(lines.length);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme' })),
+        fc.integer({ min: 1, max: 120 }),
+        (lines, columns) => {
+          const rows = wrapRows(lines, columns);
+          expect(rows.map((row) => row.slice(2)).join('')).toBe(lines.join(''));
+          expect(rows.filter((row) => row.startsWith('  ')).length).toBeGreaterThanOrEqual(lines.length);
+        },
+      ),
     );
   });
 

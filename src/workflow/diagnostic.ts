@@ -30,14 +30,13 @@ export interface Finding {
   readonly offset?: number;
 }
 
-/** At most this many findings are kept; a last one says that there are more. */
+/** At most this many findings are kept; a last one says that there may be more. */
 export const MAX_FINDINGS = 200;
 
 /** Collects the findings of one document. One instance per document. */
 export class Findings {
   private readonly found: (Diagnostic & { readonly offset: number })[] = [];
   private readonly seen = new Set<string>();
-  private dropped = 0;
 
   /** `lineStarts`: offset of each line's first unit, ascending, the first is 0. */
   constructor(
@@ -50,7 +49,13 @@ export class Findings {
     this.root = root;
   }
 
+  /** Enough was found: a check that costs something may stop, the document is refused anyway. */
+  get full(): boolean {
+    return this.found.length >= MAX_FINDINGS;
+  }
+
   add(finding: Finding): void {
+    if (this.full) return;
     const offset =
       finding.offset ??
       (this.root === null ? 0 : offsetOf(this.root, finding.at, finding.onKey === true ? 'key' : 'value'));
@@ -59,10 +64,6 @@ export class Findings {
     const same = JSON.stringify([finding.code, path, offset, finding.message]);
     if (this.seen.has(same)) return;
     this.seen.add(same);
-    if (this.found.length >= MAX_FINDINGS) {
-      this.dropped++;
-      return;
-    }
     this.found.push({
       code: finding.code,
       severity: finding.severity ?? 'error',
@@ -75,15 +76,15 @@ export class Findings {
   }
 
   hasErrors(): boolean {
-    return this.dropped > 0 || this.found.some((finding) => finding.severity === 'error');
+    return this.full || this.found.some((finding) => finding.severity === 'error');
   }
 
   /** In the order of the text. */
   list(): readonly Diagnostic[] {
     const sorted = [...this.found].sort((a, b) => a.offset - b.offset);
     const all: Diagnostic[] = sorted.map(({ offset: _, ...diagnostic }) => diagnostic);
-    if (this.dropped > 0) {
-      const message = `${this.dropped} more findings are not shown`;
+    if (this.full) {
+      const message = `there may be more: only the first ${MAX_FINDINGS} findings are shown`;
       all.push({ code: 'DOC_INVALID', severity: 'error', message, line: 1, column: 1, path: '' });
     }
     return all;

@@ -97,7 +97,10 @@ class Converter {
     if (this.stopped) return null;
     if (++this.nodes > DOCUMENT_MAX_NODES || depth > DOCUMENT_MAX_DEPTH) {
       this.stopped = true;
-      const limit = this.nodes > DOCUMENT_MAX_NODES ? `has more than ${DOCUMENT_MAX_NODES} values` : 'is nested too deeply';
+      const limit =
+        this.nodes > DOCUMENT_MAX_NODES
+          ? `has more than ${DOCUMENT_MAX_NODES} values`
+          : 'is nested too deeply';
       return this.fail('DOC_TOO_LARGE', `document ${limit}`, node, path);
     }
     if (!isNode(node)) return { kind: 'scalar', value: null, offset: 0 };
@@ -105,7 +108,12 @@ class Converter {
     if (isAlias(node)) {
       if (++this.aliases > DOCUMENT_MAX_ALIASES) {
         this.stopped = true;
-        return this.fail('DOC_TOO_LARGE', `document expands more than ${DOCUMENT_MAX_ALIASES} aliases`, node, path);
+        return this.fail(
+          'DOC_TOO_LARGE',
+          `document expands more than ${DOCUMENT_MAX_ALIASES} aliases`,
+          node,
+          path,
+        );
       }
       const target = node.resolve(this.document);
       if (target === undefined) {
@@ -141,7 +149,8 @@ class Converter {
       keys.add(key);
       const value = this.convert(pair.value, [...path, key], depth + 1);
       // A key without a value (`key:`) has no node; it stands where its key does.
-      if (value !== null) entries.push({ key, keyOffset, value: isNode(pair.value) ? value : { ...value, offset: keyOffset } });
+      if (value !== null)
+        entries.push({ key, keyOffset, value: isNode(pair.value) ? value : { ...value, offset: keyOffset } });
     }
     return { kind: 'map', offset, entries };
   }
@@ -149,7 +158,8 @@ class Converter {
   private scalar(node: Scalar, path: Segments, offset: number): Located | null {
     const value = node.value;
     if (typeof value === 'number') {
-      if (!Number.isFinite(value)) return this.fail('DOC_BAD_VALUE', `${String(value)} is not a number JSON knows`, node, path);
+      if (!Number.isFinite(value))
+        return this.fail('DOC_BAD_VALUE', `${String(value)} is not a number JSON knows`, node, path);
       if (Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(node.source ?? '')) {
         this.findings.add({
           code: 'DOC_NUMBER_PRECISION',

@@ -14,7 +14,9 @@ export function approvalSpec(value: Json | undefined): ApprovalSpec | null {
   const { quorum, expiresSeconds, separationOfDuties } = spec;
   return {
     mode: approvalMode(spec['mode']),
-    approverRoles: Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [],
+    approverRoles: Array.isArray(roles)
+      ? roles.filter((role): role is string => typeof role === 'string')
+      : [],
     quorum: typeof quorum === 'number' ? quorum : null,
     expiresSeconds: typeof expiresSeconds === 'number' ? expiresSeconds : null,
     reasonRequired: spec['reasonRequired'] === true,
@@ -45,9 +47,14 @@ const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'pids', 'outputBytes'] as cons
 
 /** What the sandbox field can hold in the language, but not in this version. */
 export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | null {
-  if (!error.schemaPath.includes('$defs/sandbox/')) return null;
+  const title = (error.parentSchema as { title?: unknown } | undefined)?.title;
   const name = (error.params as { additionalProperty?: unknown }).additionalProperty;
-  if (error.keyword === 'additionalProperties' && typeof name === 'string' && LATER.has(name)) {
+  if (
+    title === 'Sandbox' &&
+    error.keyword === 'additionalProperties' &&
+    typeof name === 'string' &&
+    LATER.has(name)
+  ) {
     return {
       code: 'DOC_UNSUPPORTED',
       message: `this version does not run "${name}" of a sandbox yet`,
@@ -56,7 +63,7 @@ export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | 
       onKey: true,
     };
   }
-  if (at.at(-1) !== 'network') return null;
+  if (title !== 'Sandbox network') return null;
   return {
     code: 'DOC_UNSUPPORTED',
     message: 'this version runs sandboxes without network only',

@@ -42,7 +42,11 @@ export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
       });
   } catch (error) {
     // A schema that refers to itself without end, or one that was not checked at load.
-    return [problem(`the inputs schema can not be applied: ${error instanceof Error ? error.message : String(error)}`)];
+    return [
+      problem(
+        `the inputs schema can not be applied: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    ];
   }
 }
 
@@ -78,7 +82,13 @@ export function declaredInputs(schema: Json | null): readonly string[] | null {
 
 function compile(schema: Json): ValidateFunction {
   // A new instance each time: it would keep every schema it has seen.
-  const ajv = new Ajv2020({ allErrors: true, strictTypes: false, strictRequired: false, strictTuples: false, logger: false });
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strictTypes: false,
+    strictRequired: false,
+    strictTuples: false,
+    logger: false,
+  });
   addFormats.default(ajv);
   if (!isObject(schema)) throw new TypeError('it must be an object');
   return ajv.compile(schema);
@@ -105,7 +115,12 @@ function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Fin
   }
 }
 
-const NAME_KEYWORDS: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+const NAME_KEYWORDS: ReadonlySet<string> = new Set([
+  'properties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+]);
 const DATA_KEYWORDS: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
 
 function unescape(part: string): string {

@@ -7,11 +7,7 @@ import { type Located, type Segments, toJson } from './located.js';
 import statesSchema from './schema/states.json' with { type: 'json' };
 import stepsSchema from './schema/steps.json' with { type: 'json' };
 
-export type SchemaName =
-  | 'steps'
-  | 'steps#/$defs/step'
-  | 'states'
-  | 'states#/$defs/machine';
+export type SchemaName = 'steps' | 'steps#/$defs/step' | 'states' | 'states#/$defs/machine';
 
 /** A dialect's own reading of an error: a finding, `skip`, or null for the usual one. */
 export type Translate = (error: ErrorObject, at: Segments) => Finding | 'skip' | null;
@@ -27,6 +23,7 @@ export function checkShape(
   const check = validator(schema);
   if (check(toJson(value))) return;
   for (const error of check.errors ?? []) {
+    if (findings.full) return;
     // The branch that failed has said what is wrong.
     if (error.keyword === 'if') continue;
     const place = [...at, ...segmentsOf(error.instancePath, value)];
@@ -55,7 +52,8 @@ function validator(name: SchemaName): ValidateFunction {
 }
 
 function usualFinding(error: ErrorObject, at: Segments): Finding {
-  const schema = error.parentSchema as { description?: string; properties?: Record<string, unknown> } | undefined;
+  const schema = error.parentSchema as
+    { description?: string; properties?: Record<string, unknown> } | undefined;
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String((error.params as { additionalProperty: string }).additionalProperty);
@@ -63,10 +61,17 @@ function usualFinding(error: ErrorObject, at: Segments): Finding {
     }
     case 'required': {
       const name = String((error.params as { missingProperty: string }).missingProperty);
-      return { code: 'DOC_MISSING_FIELD', message: `${place(at)} has no ${JSON.stringify(name)}`, at, onKey: true };
+      return {
+        code: 'DOC_MISSING_FIELD',
+        message: `${place(at)} has no ${JSON.stringify(name)}`,
+        at,
+        onKey: true,
+      };
     }
     case 'type': {
-      const wanted = [(error.params as { type: string | string[] }).type].flat().map((type) => TYPES[type] ?? type);
+      const wanted = [(error.params as { type: string | string[] }).type]
+        .flat()
+        .map((type) => TYPES[type] ?? type);
       return {
         code: 'DOC_WRONG_TYPE',
         message: `${place(at)} must be ${wanted.join(' or ')}, not ${describe(error.data)}`,
@@ -100,7 +105,9 @@ export function unknownField(name: string, at: Segments, known: readonly string[
   return {
     code: 'DOC_UNKNOWN_FIELD',
     message: `${place(at)} knows no field ${JSON.stringify(name)}`,
-    hint: nearest(name, known) ?? (known.length > 0 && known.length <= 12 ? `fields: ${known.join(', ')}` : undefined),
+    hint:
+      nearest(name, known) ??
+      (known.length > 0 && known.length <= 12 ? `fields: ${known.join(', ')}` : undefined),
     at: [...at, name],
     onKey: true,
   };

@@ -20,9 +20,13 @@ describe.skipIf(!HAVE_CORPUS)(`canonical form vectors${CORPUS_NOTE}`, () => {
 });
 
 describe('canonical form', () => {
-  const json = fc.jsonValue({ maxDepth: 4, noUnicodeString: false });
+  const json = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' });
   it('agrees with another implementation on any JSON value', () => {
-    fc.assert(fc.property(json, (value) => expect(canonicalize(value as never)).toBe(oracle(value))));
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(canonicalize(value as never)).toBe(oracle(value));
+      }),
+    );
   });
   it('is read back by the strict reader as the same text', () => {
     fc.assert(

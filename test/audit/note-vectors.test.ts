@@ -47,20 +47,23 @@ describe.skipIf(!HAVE_CORPUS)(`note, vkey and checkpoint vectors${CORPUS_NOTE}`,
     },
   );
 
-  it.each(corpus<{ tests: CheckpointCase[] }>('checkpoints.json').tests ?? [])('checkpoint: $name', (test) => {
-    const read = (): ReturnType<typeof parseCheckpoint> =>
-      parseCheckpoint(openNote(base64(test.note_b64), [test.vkey]).text);
-    if (!test.ok) {
-      expect(codeOf(read)).toBe('AUDIT_CHECKPOINT_INVALID');
-      return;
-    }
-    const checkpoint = read();
-    expect(checkpoint.size).toBe(BigInt(test.size ?? -1));
-    expect(checkpoint.origin).toBe(parseVkey(test.vkey).name);
-    if (test.origin !== undefined) expect(checkpoint.origin).toBe(test.origin);
-    if (test.root !== undefined) expect(checkpoint.root).toEqual(base64(test.root));
-    if (test.extensions !== undefined) expect(checkpoint.extensions).toEqual(test.extensions);
-  });
+  it.each(corpus<{ tests: CheckpointCase[] }>('checkpoints.json').tests ?? [])(
+    'checkpoint: $name',
+    (test) => {
+      const read = (): ReturnType<typeof parseCheckpoint> =>
+        parseCheckpoint(openNote(base64(test.note_b64), [test.vkey]).text);
+      if (!test.ok) {
+        expect(codeOf(read)).toBe('AUDIT_CHECKPOINT_INVALID');
+        return;
+      }
+      const checkpoint = read();
+      expect(checkpoint.size).toBe(BigInt(test.size ?? -1));
+      expect(checkpoint.origin).toBe(parseVkey(test.vkey).name);
+      if (test.origin !== undefined) expect(checkpoint.origin).toBe(test.origin);
+      if (test.root !== undefined) expect(checkpoint.root).toEqual(base64(test.root));
+      if (test.extensions !== undefined) expect(checkpoint.extensions).toEqual(test.extensions);
+    },
+  );
 });
 
 function codeOf(act: () => unknown): string {

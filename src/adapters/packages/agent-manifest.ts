@@ -7,12 +7,12 @@ import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
 export const CONFIG_TYPE = 'application/vnd.agentrc.agent.config.v1+json';
-export const MODULE_TYPE = 'application/wasm';
-export const NAME_ANNOTATION = 'io.agentrc.agent.name';
+const MODULE_TYPE = 'application/wasm';
+const NAME_ANNOTATION = 'io.agentrc.agent.name';
 
 /** Largest manifest, config and module. */
 export const MAX_MANIFEST_BYTES = 256 * 1024;
-export const MAX_CONFIG_BYTES = 256 * 1024;
+const MAX_CONFIG_BYTES = 256 * 1024;
 export const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 const MAX_DEPTH = 32;
 const MAX_ARGUMENTS = 64;
@@ -53,13 +53,15 @@ export function decodeManifest(bytes: Uint8Array): AgentManifest {
   if (manifest['schemaVersion'] !== 2) throw bad('manifest', 'schemaVersion is not 2');
   if (manifest['mediaType'] !== MANIFEST_TYPE) throw bad('manifest', `mediaType is not ${MANIFEST_TYPE}`);
   if (manifest['artifactType'] !== CONFIG_TYPE) throw bad('manifest', `artifactType is not ${CONFIG_TYPE}`);
-  const layers = manifest['layers'];
-  if (!Array.isArray(layers) || layers.length !== 1) throw bad('manifest', 'it has not exactly one layer');
+  const layers: unknown = manifest['layers'];
+  const layer: Json | undefined =
+    Array.isArray(layers) && layers.length === 1 ? (layers[0] as Json) : undefined;
+  if (layer === undefined) throw bad('manifest', 'it has not exactly one layer');
   const annotations = manifest['annotations'];
   const name = isObject(annotations) ? annotations[NAME_ANNOTATION] : undefined;
   return {
     config: descriptor(manifest['config'], CONFIG_TYPE, MAX_CONFIG_BYTES, 'config'),
-    module: descriptor(layers[0], MODULE_TYPE, MAX_MODULE_BYTES, 'layer'),
+    module: descriptor(layer, MODULE_TYPE, MAX_MODULE_BYTES, 'layer'),
     name: typeof name === 'string' ? name : null,
   };
 }
@@ -89,12 +91,7 @@ export function decodeConfig(bytes: Uint8Array): AgentConfig {
 }
 
 /** A strict descriptor: type as expected, digest well-formed, size a count within `maxBytes`. */
-export function descriptor(
-  value: Json | undefined,
-  mediaType: string,
-  maxBytes: number,
-  what: string,
-): Descriptor {
+function descriptor(value: Json | undefined, mediaType: string, maxBytes: number, what: string): Descriptor {
   if (!isObject(value)) throw bad('manifest', `its ${what} is no descriptor`);
   onlyFields(value, ['mediaType', 'digest', 'size', 'annotations'], `${what} descriptor`);
   const { digest, size } = value;

@@ -129,10 +129,14 @@ async function addToIndex(dir: string, digest: Digest, size: number): Promise<vo
       ? { schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [] }
       : decodeObject(bytes, 'index');
   const manifests = index['manifests'];
-  if (!Array.isArray(manifests)) throw bad('index', 'it has no list of manifests');
+  if (!isList(manifests)) throw bad('index', 'it has no list of manifests');
   if (manifests.some((entry: Json) => isObject(entry) && entry['digest'] === digest)) return;
   const entry = { mediaType: MANIFEST_TYPE, digest, size, artifactType: CONFIG_TYPE };
   await writeJson(path, { ...index, manifests: [...manifests, entry] });
+}
+
+function isList(value: unknown): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 async function writeJson(path: string, value: JsonObject): Promise<void> {

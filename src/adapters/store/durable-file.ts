@@ -69,6 +69,15 @@ export async function readBounded(path: string, limit: number): Promise<Uint8Arr
   }
 }
 
+/** Absent when it resolves; not synced, so a crash may bring it back. Throws STORE_READ_ONLY, STORE_IO. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw fileError(path, 'remove', error);
+  }
+}
+
 /** A driver's error as the store code it stands for. */
 export function fileError(path: string, doing: string, cause: unknown): WritError {
   if (hasCode(cause, 'EROFS', 'EACCES', 'EPERM')) {
@@ -105,19 +114,35 @@ async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<
   }
 }
 
-/** Makes what is missing and syncs each directory that got a new entry. */
+/**
+ * Makes what is missing, from the top down, and syncs each directory that got a new entry. Not `recursive: true`:
+ * Node 20 never returns from that where the file system says ENOENT for a name whose parent exists.
+ */
 async function makeDirectory(directory: string, mode: number): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode });
-  if (first === undefined) return;
-  const top = dirname(first);
-  for (let made = directory; made !== top; made = dirname(made)) {
-    const parent = await open(dirname(made), constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      await synced(made, parent.sync());
-    } finally {
-      await parent.close();
-    }
+  const missing: string[] = [];
+  for (let path = directory; !(await tryMakeDirectory(path, mode)); path = dirname(path)) missing.push(path);
+  for (const path of missing.reverse()) {
+    // Its parent is there now, so ENOENT is an answer and no longer a question.
+    if (!(await tryMakeDirectory(path, mode))) throw fileError(path, 'make', null);
   }
+}
+
+/** False when the parent is missing. */
+async function tryMakeDirectory(path: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return true;
+    if (hasCode(error, 'ENOENT') && dirname(path) !== path) return false;
+    throw error;
+  }
+  const parent = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await synced(path, parent.sync());
+  } finally {
+    await parent.close();
+  }
+  return true;
 }
 
 async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {

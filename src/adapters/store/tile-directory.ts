@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { WritError } from '../../errors.js';
 import type { LogDirectory } from '../../runtime/ports.js';
-import { fileError, hasCode, readBounded, replaceFile } from './durable-file.js';
+import { fileError, hasCode, readBounded, removeFile, replaceFile } from './durable-file.js';
 
 /** Longest file of a log: a bundle of 256 entries of 65,535 bytes and their lengths. */
 const MAX_FILE_BYTES = 256 * (65_535 + 2);
@@ -31,6 +31,7 @@ export function openTileDirectory(dir: string): TileDirectory {
   return {
     put: (path, bytes) => replaceFile(inside(root, path), bytes, MODES),
     get: (path) => readBounded(inside(root, path), MAX_FILE_BYTES),
+    remove: (path) => removeFile(inside(root, path)),
     list: (under) => walk(root, under === undefined ? '' : relative(under)),
   };
 }

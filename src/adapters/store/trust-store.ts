@@ -42,9 +42,13 @@ async function writeRecord(file: string, origin: string, record: TrustRecord): P
   if (known !== undefined && knownSize !== null && (size === null || size < knownSize)) {
     // Two verifications may end in the other order than they began; the larger size stays.
     if (known.vkey === record.vkey) return;
-    throw new WritError('AUDIT_ROLLBACK', `the trust store knows ${origin} with another key and ${knownSize} entries`, {
-      hint: `remove the origin from ${file} if the log was replaced on purpose`,
-    });
+    throw new WritError(
+      'AUDIT_ROLLBACK',
+      `the trust store knows ${origin} with another key and ${knownSize} entries`,
+      {
+        hint: `remove the origin from ${file} if the log was replaced on purpose`,
+      },
+    );
   }
   records.set(origin, { vkey: record.vkey, checkpoint: record.checkpoint });
   const text = `${JSON.stringify({ v: 1, logs: Object.fromEntries(records) }, null, 2)}\n`;

@@ -6,13 +6,15 @@ import { equalBytes } from '../tree-hash.js';
 import type { FindingList } from './report.js';
 import type { LogSource } from './source.js';
 
-const KNOWN = new Set(['checkpoint', 'vkey']);
+const KNOWN = new Set(['checkpoint', 'vkey', 'pending']);
 
 /** Judges every listed file by name, and kept partial tiles by content. The walk judges what the size requires. */
 export async function checkFiles(
   source: LogSource,
   list: (under?: string) => AsyncIterable<string>,
   size: bigint,
+  /** Size of a publication that was interrupted or is under way; its files may be there, and are not judged. */
+  pendingSize: bigint | null,
   findings: FindingList,
   warnings: string[],
 ): Promise<void> {
@@ -25,7 +27,7 @@ export async function checkFiles(
     } else if (path.endsWith('.tmp')) {
       unfinished += 1;
     } else if (path.startsWith('tile/')) {
-      await checkTileFile(source, path, size, cover, findings);
+      await checkTileFile(source, path, { size, pendingSize }, cover, findings);
     } else {
       findings.add('extra', `${path} is no file of a log`, { path });
     }
@@ -43,7 +45,7 @@ interface Cover {
 async function checkTileFile(
   source: LogSource,
   path: string,
-  size: bigint,
+  { size, pendingSize }: { readonly size: bigint; readonly pendingSize: bigint | null },
   cover: Cover,
   findings: FindingList,
 ): Promise<void> {
@@ -55,11 +57,11 @@ async function checkTileFile(
   const hashes = hashesAtLevel(size, tile.level);
   const end = tile.n * 256n + BigInt(tile.width);
   if (end > hashes) {
+    if (pendingSize !== null && tilePath(coveringTile(tile, pendingSize)) === path) return;
     findings.add('extra', `${path} lies beyond the tree of size ${size}`, { path });
     return;
   }
-  const full = (tile.n + 1n) * 256n <= hashes;
-  const covering: Tile = { ...tile, width: full ? 256 : Number(hashes % 256n) };
+  const covering = coveringTile(tile, size);
   const coverPath = tilePath(covering);
   if (coverPath === path) return;
   if (cover.path !== coverPath) {
@@ -69,6 +71,13 @@ async function checkTileFile(
   const bytes = await source.get(path);
   // An absent or unreadable cover is a finding of the walk already.
   if (bytes !== null && cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
+}
+
+/** The tile that a tree of `size` has in this tile's place. */
+function coveringTile(tile: Tile, size: bigint): Tile {
+  const hashes = hashesAtLevel(size, tile.level);
+  const full = (tile.n + 1n) * 256n <= hashes;
+  return { ...tile, width: full ? 256 : Number(hashes % 256n) };
 }
 
 function comparePartial(

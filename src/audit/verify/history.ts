@@ -26,6 +26,8 @@ export class History {
   constructor(
     private readonly seen: AsyncIterator<Seen>,
     private readonly newest: Checkpoint,
+    /** What an unfinished publication is about to make the newest; its copy in `checkpoints/` may be there already. */
+    private readonly pending: Checkpoint | null,
     /** Sizes alone decide: rollback, or another root for the same size. */
     private readonly early: FindingList,
     /** Decided by the tree, so it counts only when the tree itself is whole. */
@@ -72,7 +74,10 @@ export class History {
   private judge(seen: Seen, root: Uint8Array | null): void {
     const { size } = seen.checkpoint;
     const where: Where = seen.path === undefined ? {} : { path: seen.path };
-    if (size > this.newest.size) {
+    if (this.pending !== null && size === this.pending.size && seen.path !== undefined) {
+      if (equalBytes(seen.checkpoint.root, this.pending.root)) return;
+      this.early.add('fork', `${seen.what} has another root than the pending checkpoint`, where);
+    } else if (size > this.newest.size) {
       const message = `the log had size ${size} (${seen.what}), its checkpoint says ${this.newest.size}`;
       this.early.add('rollback', message, where);
     } else if (size === this.newest.size && !equalBytes(seen.checkpoint.root, this.newest.root)) {

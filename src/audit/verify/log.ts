@@ -12,7 +12,7 @@ import { parseVkey, type Vkey } from '../vkey.js';
 import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
 import { History, mergeSeen, publishedCheckpoints, type Seen } from './history.js';
-import { Meaning } from './meaning.js';
+import { Meaning, type VerifyDecision } from './meaning.js';
 import { Payloads, type ReadPayload } from './payloads.js';
 import { FindingList, type Finding, type VerifyReport } from './report.js';
 import { checkpointOpener, type OpenCheckpoint } from './signed-checkpoint.js';
@@ -33,11 +33,13 @@ export interface VerifyOptions {
   readonly payloads?: ReadPayload;
   /** `opaque`: a log of other software; entries are bytes, nothing is read from them. Default `writ`. */
   readonly entries?: 'writ' | 'opaque';
+  /** Checks an approver's signature with the key its entry names; absent: signatures are counted, not checked. */
+  readonly verifyDecision?: VerifyDecision;
   /** A faster Ed25519 than this room's, e.g. the platform's. */
   readonly verifySignature?: VerifySignature;
 }
 
-const OPTIONS = ['vkeys', 'old', 'trust', 'run', 'payloads', 'entries', 'verifySignature'];
+const OPTIONS = ['vkeys', 'old', 'trust', 'run', 'payloads', 'entries', 'verifyDecision', 'verifySignature'];
 
 /**
  * Verifies the log in `source`. Never rejects because of what the log holds: that is the report. Rejects with USAGE
@@ -83,7 +85,7 @@ class Verification {
   private readonly payloadFindings = new FindingList();
   private readonly warnings: string[] = [];
   private readonly chains = new Chains(this.entries);
-  private readonly meaning = new Meaning(this.entries, this.order);
+  private readonly meaning: Meaning;
   private readonly payloads: Payloads;
   private readonly writ: boolean;
 
@@ -92,6 +94,7 @@ class Verification {
     private readonly options: VerifyOptions,
     private readonly pinned: readonly Vkey[],
   ) {
+    this.meaning = new Meaning(this.entries, this.order, options.verifyDecision ?? null);
     this.payloads = new Payloads(options.payloads ?? null, this.payloadFindings, this.warnings);
     this.writ = options.entries !== 'opaque';
   }
@@ -102,16 +105,17 @@ class Verification {
     const newest = await this.newestCheckpoint(open, keys.length > 0);
     if (newest === null) return this.report(null);
     const { checkpoint } = newest;
+    const pending = await this.pendingCheckpoint(open, checkpoint);
 
     const published = publishedCheckpoints(this.source, open, this.early);
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
-    const history = new History(seen, checkpoint, this.early, this.forks);
+    const history = new History(seen, checkpoint, pending, this.early, this.forks);
     for await (const batch of walkTree(this.source, checkpoint.size, checkpoint.root, this.tree)) {
       await history.observe(batch);
       if (this.writ && !this.tree.any) await this.readEntries(batch, checkpoint.origin);
     }
     await history.finish();
-    await this.checkFiles(newest);
+    await this.checkFiles(newest, pending?.size ?? null);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
     return this.report(checkpoint, this.meaning.finish(), this.payloads.finish());
   }
@@ -163,6 +167,32 @@ class Verification {
     return null;
   }
 
+  /**
+   * The signed checkpoint of a publication that a crash interrupted, or that goes on right now: files up to its size
+   * are no damage. Null when there is none, or when `checkpoint` has reached it.
+   */
+  private async pendingCheckpoint(open: OpenCheckpoint, newest: Checkpoint): Promise<Checkpoint | null> {
+    const path = 'pending';
+    const bytes = await this.source.get(path);
+    if (bytes === null) return null;
+    const read = open(bytes);
+    if ('verdict' in read) {
+      this.early.add(read.verdict, `pending: ${read.message}`, { path });
+      return null;
+    }
+    const { checkpoint } = read;
+    if (checkpoint.origin !== newest.origin) {
+      this.early.add('wrong-origin', `pending is of ${checkpoint.origin}, this log is ${newest.origin}`, {
+        path,
+      });
+      return null;
+    }
+    if (checkpoint.size <= newest.size) return null;
+    const message = `the publication of size ${checkpoint.size} is unfinished: only ${newest.size} entries were judged`;
+    this.warnings.push(message);
+    return checkpoint;
+  }
+
   /** (4) What others kept of this log; those of another log or without a good signature are findings. */
   private givenCheckpoints(open: OpenCheckpoint, newest: Checkpoint): Seen[] {
     const given = [
@@ -212,7 +242,10 @@ class Verification {
   }
 
   /** (5) Exactly the files that belong to the log. */
-  private async checkFiles(newest: { checkpoint: Checkpoint; text: string }): Promise<void> {
+  private async checkFiles(
+    newest: { checkpoint: Checkpoint; text: string },
+    pendingSize: bigint | null,
+  ): Promise<void> {
     const { size } = newest.checkpoint;
     const path = checkpointPath(size);
     if (this.writ && (await this.source.get(path)) === null) {
@@ -224,7 +257,7 @@ class Verification {
       );
       return;
     }
-    await checkFiles(this.source, (under) => this.list(under), size, this.files, this.warnings);
+    await checkFiles(this.source, (under) => this.list(under), size, pendingSize, this.files, this.warnings);
   }
 
   private list(under?: string): AsyncIterable<string> {
@@ -252,7 +285,9 @@ class Verification {
     if (!this.writ) this.warnings.push('entries are not read: chains, meaning and payloads were not checked');
     if (this.meaning.signatures > 0) {
       this.warnings.push(
-        `${this.meaning.signatures} approver signatures were not checked: their keys are not in the log`,
+        this.options.verifyDecision === undefined
+          ? `${this.meaning.signatures} approver signatures were not checked`
+          : `${this.meaning.signatures} approver signatures hold; whose keys they are is for approvers.yaml to say`,
       );
     }
     if (openIntents.length > 0) this.warnings.push(`${openIntents.length} intents have no outcome`);

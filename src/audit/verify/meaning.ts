@@ -4,7 +4,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json, JsonObject } from '../../json.js';
 import type { Entry } from '../entry.js';
-import { parseTime } from '../time.js';
+import { formatTime, parseTime } from '../time.js';
 import type { FindingList, OpenIntent } from './report.js';
 
 interface Approval {
@@ -46,17 +46,36 @@ interface Consumption {
   readonly attempt: number;
 }
 
+/** An approver's signed decision as its entry tells it; everything in it is attacker-controlled. */
+export interface SignedDecision {
+  readonly approvalId: string;
+  readonly subjectDigest: string;
+  readonly decision: string;
+  readonly approver: string;
+  readonly at: string;
+  readonly expiresAt: string;
+  readonly reasonCommitment: string | null;
+  /** As in approvers.yaml: `ed25519:<base64>`. */
+  readonly keyId: string;
+  /** Base64. */
+  readonly signature: string;
+}
+
+/** False for anything but a good signature by the named key; never throws. */
+export type VerifyDecision = (decision: SignedDecision) => boolean;
+
 export class Meaning {
   private readonly runs = new Map<string, RunFacts>();
   /** The entry right before, when it was an `approval.consumed` that holds. */
   private consumption: Consumption | null = null;
-  /** Approver signatures met; their keys are outside the log. */
+  /** Approver signatures met. */
   signatures = 0;
 
   constructor(
     /** Data that lacks what its type requires. */
     private readonly shape: FindingList,
     private readonly findings: FindingList,
+    private readonly verifyDecision: VerifyDecision | null,
   ) {}
 
   /** Entries in log order; `leafHash` is the one the tree holds. */
@@ -74,7 +93,7 @@ export class Meaning {
       case 'approval.requested':
         return this.requested(run, facts);
       case 'approval.decided':
-        return this.voted(run, facts);
+        return this.voted(run, facts, entry.commit['reason'] ?? null);
       case 'approval.expired':
         return this.ended(run, facts, 'expired');
       case 'approval.withdrawn':
@@ -143,12 +162,12 @@ export class Meaning {
     });
   }
 
-  private voted(run: RunFacts, facts: Facts): void {
+  private voted(run: RunFacts, facts: Facts, reason: string | null): void {
     const approval = this.approvalOf(run, facts);
     const approver = facts.text('approver');
     const decision = facts.text('decision');
-    if (typeof facts.data.signature === 'string') this.signatures += 1;
     if (approval === null || approver === null || decision === null) return;
+    this.checkSignature(facts, { approver, decision, expiresAtMs: approval.expiresAtMs }, reason);
     if (approval.state !== 'pending' && approval.state !== 'approved') {
       return facts.broken(`a decision on an approval that is ${approval.state}`);
     }
@@ -166,6 +185,32 @@ export class Meaning {
       }
     } else {
       facts.misshapen('decision');
+    }
+  }
+
+  private checkSignature(
+    facts: Facts,
+    vote: { readonly approver: string; readonly decision: string; readonly expiresAtMs: number },
+    reasonCommitment: string | null,
+  ): void {
+    // An unsigned vote says so: assurance `os`. Policy decides where that is enough.
+    if (facts.data.signature === null && facts.data.assurance === 'os') return;
+    const signature = facts.text('signature');
+    if (signature === null) return;
+    this.signatures += 1;
+    if (this.verifyDecision === null) return;
+    const approvalId = facts.text('approvalId');
+    const subjectDigest = facts.text('subjectDigest');
+    const at = facts.text('at');
+    const keyId = facts.text('keyId');
+    if (approvalId === null || subjectDigest === null || at === null || keyId === null) return;
+    const { approver, decision } = vote;
+    // Signed over the expiry that was asked for, not over one that a later entry claims.
+    const expiresAt = formatTime(vote.expiresAtMs);
+    if (expiresAt === null) return;
+    const about = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment };
+    if (!this.verifyDecision({ ...about, keyId, signature })) {
+      facts.broken(`the signature of ${approver} does not hold`);
     }
   }
 

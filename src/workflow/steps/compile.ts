@@ -16,7 +16,13 @@ import { stepSlug, workflowNames, workflowSlug } from './names.js';
 /** Milliseconds one attempt may take when the step does not say. */
 export const DEFAULT_STEP_TIMEOUT_MS = 120_000;
 /** Retry of a step whose errorMode is retry and that says no more. */
-export const DEFAULT_RETRY = { maxRetries: 3, initialMs: 500, factor: 2, maxMs: 30_000, jitter: 'full' } as const;
+export const DEFAULT_RETRY = {
+  maxRetries: 3,
+  initialMs: 500,
+  factor: 2,
+  maxMs: 30_000,
+  jitter: 'full',
+} as const;
 
 export interface StepsOptions {
   readonly source: string;
@@ -36,7 +42,8 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
   const keys = stepKeys(steps, findings);
   const inputs = document['inputs'] ?? null;
   const declared = declaredInputs(inputs);
-  const onMissing = document['onMissing'] === 'empty' || document['onMissing'] === 'keep' ? document['onMissing'] : 'error';
+  const onMissing =
+    document['onMissing'] === 'empty' || document['onMissing'] === 'keep' ? document['onMissing'] : 'error';
   const space: NameSpace = {
     source: options.source,
     names: workflowNames(

@@ -28,6 +28,7 @@ export function checkExpressions(step: Located, at: Segments, space: NameSpace, 
 }
 
 function checkTexts(node: Located, at: Segments, space: NameSpace, findings: Findings): void {
+  if (findings.full) return;
   if (node.kind === 'map') {
     for (const { key, value } of node.entries) checkTexts(value, [...at, key], space, findings);
   } else if (node.kind === 'list') {
@@ -54,7 +55,7 @@ function checkCondition(
   try {
     const condition = parseCondition(text, space.names);
     for (const path of condition.paths) {
-      if (!space.closed || space.names.has(path.head)) continue;
+      if (!space.closed || space.names.has(path.head) || findings.full) continue;
       findings.add({
         code: 'DOC_UNKNOWN_NAME',
         message: `condition names ${JSON.stringify(path.head)}, which nothing in the workflow gives`,
@@ -74,7 +75,13 @@ function checkCondition(
     }
   } catch (error) {
     if (!(error instanceof WritError)) throw error;
-    findings.add({ code: error.code, message: `condition: ${error.message}`, hint: error.hint, at, ...placed(error.details?.['offset']) });
+    findings.add({
+      code: error.code,
+      message: `condition: ${error.message}`,
+      hint: error.hint,
+      at,
+      ...placed(error.details?.['offset']),
+    });
   }
 }
 

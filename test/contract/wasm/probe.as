@@ -123,6 +123,9 @@ if (verb == 'args') {
   say(counter.toString());
 } else if (verb == 'open') {
   proc_exit(openPath(argument(2), false) == 0 ? 0 : 2);
+} else if (verb == 'touch') {
+  if (openPath(argument(2), true) != 0) proc_exit(4);
+  proc_exit(openPath(argument(2), false) == 0 ? 0 : 2); // the control: what was written can be opened
 } else if (verb == 'net') {
   let open = 0;
   for (let fd: u32 = 3; fd < 10; fd++) {

@@ -36,7 +36,8 @@ export async function probe(): Promise<SandboxRequest['module']> {
       bytes = new Uint8Array(Buffer.from(contents));
     },
   });
-  if (result.error !== null || bytes === null) throw new Error(result.stderr.toString());
+  if (result.error !== null || bytes === null)
+    throw new Error(`the probe does not compile: ${result.error?.message ?? 'no output'}`);
   await mkdir(CACHE, { recursive: true });
   await writeFile(cached, bytes);
   return programOf(bytes);

@@ -9,7 +9,7 @@ import { GUEST_UID, type Launch } from './hardening.js';
 import type { Ready, Trap } from './protocol.js';
 
 /** Longest boot, warm-up included; after that the driver is unavailable. */
-export const BOOT_TIMEOUT_MS = 15_000;
+const BOOT_TIMEOUT_MS = 15_000;
 /** How long bytes on their way are awaited after a kill. */
 const DRAIN_MS = 300;
 const WATCH_INTERVAL_MS = 50;

@@ -147,9 +147,13 @@ async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of source) void chunk;
 }
 
-/** The engine has no code for a trap; its first line carries V8's fixed words. */
+/** The engine has no code for a trap; its first line carries V8's fixed words, the rest names the modules called. */
 function trapOf(error: unknown): Trap {
-  const line = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
+  const message = error instanceof Error ? error.message : '';
+  const line = message.split('\n', 1)[0] ?? '';
+  // The engine is WebAssembly too. It stands below the guest; when it also stands above, it stopped in a guest's call.
+  const modules = [...message.matchAll(/wasm:\/\/wasm\/([0-9a-f]+)/g)].map((match) => match[1]);
+  if (new Set(modules).size > 1 && modules[0] === modules.at(-1)) return 'engine';
   if (line.endsWith('js: unreachable')) return 'unreachable';
   if (line.endsWith('divide by zero') || line.endsWith('remainder by zero')) return 'divide_by_zero';
   if (line.includes('out of bounds')) return 'out_of_bounds';

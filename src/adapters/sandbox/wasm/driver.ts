@@ -20,7 +20,7 @@ import type { Trap } from './protocol.js';
 import { checkRequest, DEFAULT_LIMITS } from './request-check.js';
 
 /** What the process needs beside the guest's memory; above both together it is killed. */
-export const PROCESS_MIB = 160;
+const PROCESS_MIB = 160;
 /** Longest step a pooled child serves: its CPU backstop is fixed when it boots. */
 const POOLED_TIMEOUT_MS = 120_000;
 const POOLED_CLASS = MEMORY_CLASSES[0]?.pages ?? 1_024;
@@ -96,13 +96,17 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       const found = await orAborted(machine(), signal);
       if (found === null) return nothingRan('cancelled', 'cancelled before it started', evidence);
       const { limits, module, classPages } = checked;
-      const rssLimitBytes = found.procfs ? (limits.memoryMiB + PROCESS_MIB) * 1_048_576 : null;
+      const rssLimitBytes = rssLimitOf(found, limits.memoryMiB);
       evidence = requestEvidence(found, { ...checked, rssLimitBytes });
 
       const taken = checked.pooled ? pool.take() : boot(classPages, limits.timeoutMs, signal);
       const child = await orAborted(taken, signal);
       if (child === null) {
-        if (checked.pooled) taken.then(pool.putBack, () => undefined); // booted for nobody: for the next then
+        if (checked.pooled)
+          taken.then(
+            (late) => pool.putBack(late),
+            () => undefined,
+          ); // booted for nobody: for the next then
         return nothingRan('cancelled', 'cancelled before it started', evidence);
       }
       const order = {
@@ -141,7 +145,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     async prepare(request) {
       const checked = check(request);
       const found = await machine();
-      const rssLimitBytes = found.procfs ? (request.limits.memoryMiB + PROCESS_MIB) * 1_048_576 : null;
+      const rssLimitBytes = rssLimitOf(found, checked.limits.memoryMiB);
       return requestEvidence(found, { ...checked, rssLimitBytes });
     },
     async run(request, signal) {
@@ -165,6 +169,11 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
 /** Ends a process nobody watches any more; twice the wall time, because the engine uses more than one thread. */
 function cpuSecondsFor(timeoutMs: number): number {
   return 2 * Math.ceil(timeoutMs / 1_000) + 30;
+}
+
+/** Of the whole process; null where it can't be read. */
+function rssLimitOf(machine: Machine, memoryMiB: number): number | null {
+  return machine.procfs ? (memoryMiB + PROCESS_MIB) * 1_048_576 : null;
 }
 
 /** null when `signal` aborts first. */
@@ -247,6 +256,7 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
 }
 
 const TRAP_REASONS: Readonly<Record<Trap, string>> = {
+  engine: 'the engine gave up, as a rule because its own memory was used up',
   unreachable: 'the guest trapped: unreachable',
   divide_by_zero: 'the guest trapped: divide_by_zero',
   out_of_bounds: 'the guest trapped: out_of_bounds',

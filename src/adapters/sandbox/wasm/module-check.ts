@@ -6,9 +6,7 @@ import { WritError } from '../../../errors.js';
 import { isDigest, type Digest } from '../../../json.js';
 
 /** Largest module this driver reads (sandboxes.md section 6). */
-export const MAX_MODULE_BYTES = 64 * 1024 * 1024;
-/** WebAssembly page, 64 KiB. */
-export const PAGE_BYTES = 65_536;
+const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 
 /** A module that may be loaded, with its memory maximum lowered to the cap. */
 export interface CheckedModule {
@@ -127,7 +125,7 @@ export function checkModule(
 }
 
 /** `sha256:` and the hex digits of `bytes`. */
-export function digestOf(bytes: Uint8Array): Digest {
+function digestOf(bytes: Uint8Array): Digest {
   const text = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   if (!isDigest(text)) throw new WritError('INTERNAL', 'sha256 gave no digest');
   return text;

@@ -3,7 +3,7 @@
 import type { WasmChild } from './child-process.js';
 
 /** How long a child may wait for work. */
-export const IDLE_MS = 60_000;
+const IDLE_MS = 60_000;
 
 export interface Pool {
   /** The oldest child that is warm or booting, or a new one. Rejects with SANDBOX_UNAVAILABLE. */

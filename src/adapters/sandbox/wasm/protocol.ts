@@ -47,9 +47,10 @@ export type Report =
   | { readonly t: 'limit'; readonly stream: 'stdout' | 'stderr'; readonly out: number; readonly err: number }
   | { readonly t: 'load-failed' };
 
-/** Why a guest was stopped by the engine. */
-export type Trap = 'unreachable' | 'divide_by_zero' | 'out_of_bounds' | 'stack_overflow' | 'other';
+/** Why a guest was stopped by the engine; `engine` = the engine itself gave up, as a rule for want of memory. */
+export type Trap = 'engine' | 'unreachable' | 'divide_by_zero' | 'out_of_bounds' | 'stack_overflow' | 'other';
 export const TRAPS: readonly Trap[] = [
+  'engine',
   'unreachable',
   'divide_by_zero',
   'out_of_bounds',

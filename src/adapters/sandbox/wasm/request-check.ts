@@ -9,13 +9,13 @@ import { MAX_ORDER_LINE_BYTES } from './protocol.js';
 export const DEFAULT_LIMITS: Limits = { timeoutMs: 10_000, memoryMiB: 64, outputBytes: 1024 * 1024 };
 
 /** Hard maxima; the smallest value of each is 1. */
-export const MAX_LIMITS: Limits = {
+const MAX_LIMITS: Limits = {
   timeoutMs: 15 * 60 * 1_000,
   memoryMiB: 1_024,
   outputBytes: 16 * 1024 * 1024,
 };
 
-export const MAX_STDIN_BYTES = 16 * 1024 * 1024;
+const MAX_STDIN_BYTES = 16 * 1024 * 1024;
 const MAX_ARGUMENTS = 256;
 const MAX_VARIABLES = 256;
 const MAX_TEXT_BYTES = 128 * 1024;

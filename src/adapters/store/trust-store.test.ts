@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTrustStore } from './trust-store.js';
+
+let root: string;
+let file: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'writ-trust-'));
+  file = join(root, 'state', 'writ', 'trust.json');
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const at = (size: number | bigint): string => `log.example\n${size}\nroot\n\n\u2014 log.example AAAA\n`;
+
+describe('the trust store', () => {
+  it('knows nothing before the first write, which makes file and directory private', async () => {
+    const trust = openTrustStore(file);
+    expect(await trust.read('log.example')).toBeNull();
+    await trust.write('log.example', { vkey: 'k', checkpoint: null });
+    expect(await openTrustStore(file).read('log.example')).toEqual({ vkey: 'k', checkpoint: null });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(root, 'state', 'writ'))).mode & 0o777).toBe(0o700);
+    expect(await readdir(join(root, 'state', 'writ'))).toEqual(['trust.json']);
+  });
+  it('keeps the checkpoint verbatim and every origin apart', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('log.example', { vkey: 'k', checkpoint: at(5) });
+    await trust.write('__proto__', { vkey: 'p', checkpoint: at(1) });
+    expect(await trust.read('log.example')).toEqual({ vkey: 'k', checkpoint: at(5) });
+    expect(await trust.read('__proto__')).toEqual({ vkey: 'p', checkpoint: at(1) });
+    expect(await trust.read('constructor')).toBeNull();
+  });
+  it('goes to a larger size, replaces an equal one, and never goes to a smaller one', async () => {
+    const trust = openTrustStore(file);
+    for (const size of [0n, 9n, 10n, 2n ** 53n + 1n])
+      await trust.write('o', { vkey: 'k', checkpoint: at(size) });
+    for (const checkpoint of [at(2n ** 53n), at(0), null]) await trust.write('o', { vkey: 'k', checkpoint });
+    expect((await trust.read('o'))?.checkpoint).toBe(at(2n ** 53n + 1n));
+    const cosigned = `${at(2n ** 53n + 1n)}\u2014 w AAAA\n`;
+    await trust.write('o', { vkey: 'k', checkpoint: cosigned });
+    expect((await trust.read('o'))?.checkpoint).toBe(cosigned);
+  });
+  it('refuses a smaller log under another key', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('o', { vkey: 'k', checkpoint: at(5) });
+    await expect(trust.write('o', { vkey: 'other', checkpoint: null })).rejects.toMatchObject({
+      code: 'AUDIT_ROLLBACK',
+    });
+    expect(await trust.read('o')).toEqual({ vkey: 'k', checkpoint: at(5) });
+  });
+  it('ends at the largest of many writes at once', async () => {
+    const trust = openTrustStore(file);
+    await Promise.all([3, 9, 1, 7].map((size) => trust.write('o', { vkey: 'k', checkpoint: at(size) })));
+    expect((await trust.read('o'))?.checkpoint).toBe(at(9));
+  });
+  it.each(['log.example\n+5\nr\n', 'log.example\n05\nr\n', 'log.example\n5', '\n5\nr\n', ''])(
+    'refuses the checkpoint %j, which has no size',
+    async (checkpoint) => {
+      const trust = openTrustStore(file);
+      await expect(trust.write('o', { vkey: 'k', checkpoint })).rejects.toMatchObject({
+        code: 'AUDIT_CHECKPOINT_INVALID',
+      });
+      expect(await trust.read('o')).toBeNull();
+    },
+  );
+  it.each([
+    '',
+    '{',
+    '[]',
+    '{"v":2,"logs":{}}',
+    '{"v":1}',
+    '{"v":1,"logs":{"o":{"vkey":1,"checkpoint":null}}}',
+  ])('never overwrites a file it does not understand: %j', async (text) => {
+    const other = join(root, 'trust.json');
+    await writeFile(other, text);
+    const trust = openTrustStore(other);
+    await expect(trust.read('o')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(trust.write('o', { vkey: 'k', checkpoint: null })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect(await readFile(other, 'utf8')).toBe(text);
+  });
+});

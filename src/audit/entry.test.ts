@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import type { Commitment, Hex } from '../json.js';
+import { commitment } from './commitment.js';
+import { buildEntry, parseEntry, type EntryFields } from './entry.js';
+import { MAX_ENTRY_BYTES } from './tile.js';
+
+const HEX = 'a'.repeat(64) as Hex & Commitment;
+const fields: EntryFields = {
+  type: 'step.intended',
+  run: 'run id',
+  tenant: 'default',
+  actor: { id: 'user:alice', via: 'cli' },
+  workflow: { id: 'claims-review', hash: HEX },
+  policy: HEX,
+  data: { attempt: 1, stepPath: 'deploy' },
+  commit: { input: HEX },
+};
+const place = {
+  seq: 12,
+  prev: new Uint8Array(32).fill(0xab),
+  timeMs: Date.parse('2026-03-01T09:30:00.123Z'),
+};
+const invalid = expect.objectContaining({ code: 'AUDIT_ENTRY_INVALID' });
+
+describe('an entry', () => {
+  it('has exactly these bytes', () => {
+    expect(new TextDecoder().decode(buildEntry(fields, place))).toBe(
+      `{"actor":{"id":"user:alice","via":"cli"},"commit":{"input":"${HEX}"},"data":{"attempt":1,"stepPath":"deploy"},` +
+        `"policy":"${HEX}","prev":"${'ab'.repeat(32)}","run":"run id","seq":12,"tenant":"default",` +
+        `"time":"2026-03-01T09:30:00.123Z","type":"step.intended","v":1,"workflow":{"hash":"${HEX}","id":"claims-review"}}`,
+    );
+  });
+  it('writes absent values as null', () => {
+    const bytes = buildEntry(
+      { ...fields, run: null, workflow: null, policy: null },
+      { ...place, seq: 0, prev: null },
+    );
+    expect(parseEntry(bytes)).toMatchObject({ run: null, workflow: null, policy: null, prev: null, v: 1 });
+  });
+  it('is read back as it was written', () => {
+    expect(parseEntry(buildEntry(fields, place))).toEqual({
+      ...fields,
+      v: 1,
+      seq: 12,
+      prev: 'ab'.repeat(32),
+      time: '2026-03-01T09:30:00.123Z',
+      timeMs: place.timeMs,
+    });
+  });
+  it('may have 65,535 bytes and not one more', () => {
+    const room = MAX_ENTRY_BYTES - buildEntry({ ...fields, data: { x: '' } }, place).length;
+    const longest = buildEntry({ ...fields, data: { x: 'y'.repeat(room) } }, place);
+    expect(longest.length).toBe(65_535);
+    expect(parseEntry(longest).type).toBe('step.intended');
+    expect(() => buildEntry({ ...fields, data: { x: 'y'.repeat(room + 1) } }, place)).toThrow(invalid);
+  });
+  it.each([
+    ['a type that is not noun.verbed', { type: 'StepIntended' }],
+    ['an empty tenant', { tenant: '' }],
+    ['an empty run', { run: '' }],
+    ['an upper-case policy hash', { policy: 'A'.repeat(64) as Hex }],
+    ['a short commitment', { commit: { input: 'ab' as Commitment } }],
+    ['a label with a space', { commit: { 'in put': HEX } }],
+    ['an integer beyond 2^53-1', { data: { n: 2 ** 53 } }],
+    ['such an integer deep inside', { data: { a: [{ n: -(2 ** 53) }] } }],
+  ])('is not built with %s', (_name, over) => {
+    expect(() => buildEntry({ ...fields, ...over }, place)).toThrow(invalid);
+  });
+  it('is not built at a time outside the years 0 to 9999, nor with a negative seq', () => {
+    expect(() => buildEntry(fields, { ...place, timeMs: 253_402_300_800_000 })).toThrow(invalid);
+    expect(() => buildEntry(fields, { ...place, timeMs: Number.NaN })).toThrow(invalid);
+    expect(() => buildEntry(fields, { ...place, seq: -1 })).toThrow(invalid);
+  });
+  it('is not read from another spelling of the same value', () => {
+    const text = new TextDecoder().decode(buildEntry(fields, place));
+    for (const other of [
+      ` ${text}`,
+      text.replace('"v":1', '"v":1.0'),
+      text.replace('deploy', '\\u0064eploy'),
+    ]) {
+      expect(() => parseEntry(new TextEncoder().encode(other))).toThrow(invalid);
+    }
+  });
+});
+
+describe('a commitment', () => {
+  const salt = new Uint8Array(32).fill(1);
+  it('is the HMAC of label and payload', () => {
+    // Computed with: openssl dgst -sha256 -mac HMAC over 00 "input" 00 "abc", key 32 x 01.
+    expect(commitment(salt, 'input', new TextEncoder().encode('abc'))).toBe(
+      '2860f89e9ac75fa01bac305010c924a2745a21d43fd7ecda1a16f5316935b309',
+    );
+  });
+  it('changes with the salt, the label and the payload, and can not shift bytes between the last two', () => {
+    const of = (label: string, text: string): string =>
+      commitment(salt, label, new TextEncoder().encode(text));
+    expect(
+      new Set([
+        of('a', 'bc'),
+        of('ab', 'c'),
+        of('abc', ''),
+        commitment(new Uint8Array(32), 'a', new Uint8Array()),
+      ]).size,
+    ).toBe(4);
+  });
+  it('needs a salt of 32 bytes and a label without NUL', () => {
+    expect(() => commitment(salt.subarray(1), 'a', salt)).toThrow(invalid);
+    expect(() => commitment(salt, 'a\0b', salt)).toThrow(invalid);
+    expect(() => commitment(salt, '', salt)).toThrow(invalid);
+  });
+});

@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest';
+import { WritError } from '../errors.js';
+import type { Hex, SubjectDigest } from '../json.js';
+import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
+import type { EntryNotice, Principal, RunView, Writ } from '../runtime/writ.js';
+import type { Context } from './context.js';
+import { createOutput } from './output.js';
+import { follow } from './run.js';
+
+const NOW = Date.UTC(2026, 2, 1, 9, 30);
+const HEX = '0'.repeat(64) as Hex;
+const DIGEST = `4f0a${'1'.repeat(60)}` as SubjectDigest;
+
+const approval: ApprovalRecord = {
+  id: 'apr_one',
+  tenant: 'default',
+  run: 'run_1',
+  stepPath: 'Payout',
+  attempt: 1,
+  subjectDigest: DIGEST,
+  subject: HEX as unknown as ApprovalRecord['subject'],
+  mode: 'sync',
+  quorum: [{ role: 'role:approver', n: 1 }],
+  separationOfDuties: true,
+  reasonRequired: false,
+  requester: 'user:carol',
+  initiator: 'user:carol',
+  functionId: 'tool::wasm',
+  demandedBy: ['ceiling org-default'],
+  policyHash: HEX,
+  createdAtMs: NOW,
+  expiresAtMs: NOW + 3_600_000,
+  state: 'pending',
+  votes: [],
+  version: 1,
+};
+
+const view = (status: RunStatus, exitCode: number, change: Partial<RunView> = {}): RunView => ({
+  id: 'run_1',
+  workflow: { id: 'claims', hash: HEX, version: 1, name: 'Claims' },
+  status,
+  initiator: 'user:carol',
+  createdAtMs: NOW,
+  updatedAtMs: NOW,
+  waitingFor: null,
+  steps: [
+    {
+      stepPath: 'Payout',
+      name: 'Payout\nfake row',
+      status: status === 'completed' ? 'succeeded' : 'waiting',
+      attempts: 1,
+      functionId: 'tool::wasm',
+      principal: 'agent:payer',
+      startedAtMs: NOW,
+      durationMs: 120,
+      approval: null,
+      error: null,
+      outputCommitment: null,
+      output: null,
+    },
+  ],
+  output: null,
+  error: null,
+  exitCode,
+  ...change,
+});
+
+/** A fake at the port: what `follow` may ask of Writ, and nothing else. */
+function fakeWrit(change: Partial<Writ>): Writ {
+  const refuse = (name: string) => (): never => {
+    throw new Error(`follow does not call ${name}`);
+  };
+  return {
+    origin: 'test',
+    tenant: 'default',
+    policyHash: HEX,
+    principalOfKey: refuse('principalOfKey'),
+    principalOfUser: refuse('principalOfUser'),
+    validate: refuse('validate'),
+    createWorkflow: refuse('createWorkflow'),
+    workflows: refuse('workflows'),
+    workflow: refuse('workflow'),
+    start: refuse('start'),
+    interrupted: refuse('interrupted'),
+    drive: refuse('drive'),
+    resume: refuse('resume'),
+    cancel: refuse('cancel'),
+    runs: refuse('runs'),
+    status: refuse('status'),
+    results: refuse('results'),
+    approvals: async () => [],
+    approval: refuse('approval'),
+    decide: refuse('decide'),
+    onEntry: () => () => undefined,
+    publish: refuse('publish'),
+    doctor: refuse('doctor'),
+    close: refuse('close'),
+    ...change,
+  };
+}
+
+function openContext(json = false) {
+  const [out, err]: [string[], string[]] = [[], []];
+  const stdout = { isTTY: false, write: (text: string) => out.push(text) };
+  const stderr = { write: (text: string) => err.push(text) };
+  const context: Context = {
+    output: createOutput({ stdout, stderr, json, env: {} }),
+    data: '.writ',
+    policies: 'policies',
+    keyFile: null,
+    env: {},
+    stdin: process.stdin,
+    stdout: process.stdout,
+    nowMs: () => NOW,
+  };
+  return { context, out: () => out.join(''), err: () => err.join('') };
+}
+
+const driven = async (): Promise<never> => undefined as never;
+const waiting = view('waiting', 10, {
+  waitingFor: { kind: 'approval', approvalId: 'apr_one', stepPath: 'Payout', expiresAtMs: NOW + 3_600_000 },
+});
+
+describe('following a run', () => {
+  it('ends with the exit code of the run', async () => {
+    for (const [status, code] of [
+      ['completed', 0],
+      ['failed', 1],
+      ['failed', 3],
+      ['failed', 4],
+    ] as const) {
+      const { context } = openContext();
+      expect(
+        await follow(
+          context,
+          fakeWrit({ drive: driven, status: async () => view(status, code) }),
+          'run_1',
+          null,
+        ),
+      ).toBe(code);
+    }
+  });
+
+  it('prints id, digest, expiry and the exact command where nobody can be asked, and ends with 10', async () => {
+    const { context, out } = openContext();
+    const writ = fakeWrit({ drive: driven, status: async () => waiting, approvals: async () => [approval] });
+    expect(await follow(context, writ, 'run_1', null)).toBe(10);
+    expect(out()).toContain(`writ approvals approve apr_one --digest ${DIGEST}\n`);
+    expect(out()).toContain('expires    2026-03-01 10:30:00Z (in 1 h 0 min)');
+    expect(out()).toContain('why        ceiling org-default');
+  });
+
+  it('asks nobody who started the run where duties are separated', async () => {
+    const { context, out } = openContext();
+    const writ = fakeWrit({
+      drive: driven,
+      status: async () => waiting,
+      approval: async () => ({ record: approval, subject: {}, display: [] }),
+      approvals: async () => [approval],
+    });
+    const carol: Principal = { id: 'user:carol', assurance: 'os', publicKey: null, sign: null };
+    expect(await follow(context, writ, 'run_1', carol)).toBe(10);
+    expect(out()).toContain('apr_one');
+  });
+
+  it('prints the run as one JSON value under --json', async () => {
+    const { context, out } = openContext(true);
+    const writ = fakeWrit({ drive: driven, results: async () => waiting });
+    expect(await follow(context, writ, 'run_1', null)).toBe(10);
+    expect(JSON.parse(out())).toMatchObject({
+      id: 'run_1',
+      waitingFor: { approvalId: 'apr_one' },
+      exitCode: 10,
+    });
+  });
+
+  it('shows what was committed on stderr, for this run only', async () => {
+    const { context, out, err } = openContext();
+    const entry = (type: string, run: string, data: EntryNotice['data']): EntryNotice => ({
+      type,
+      run,
+      timeMs: NOW,
+      data,
+    });
+    let tell: (notice: EntryNotice) => void = () => undefined;
+    const writ = fakeWrit({
+      onEntry: (listener) => {
+        tell = listener;
+        return () => undefined;
+      },
+      drive: async () => {
+        tell(entry('step.intended', 'run_1', { stepPath: 'Triage', attempt: 2, function: 'tool::wasm' }));
+        tell(
+          entry('step.finished', 'run_1', {
+            stepPath: 'Triage',
+            status: 'succeeded',
+            code: null,
+            durationMs: 1500,
+          }),
+        );
+        tell(entry('authz.decided', 'run_1', { stepPath: 'Pay', verdict: 'allow' }));
+        tell(
+          entry('authz.decided', 'run_1', {
+            stepPath: 'Pay',
+            verdict: 'deny',
+            code: 'POLICY_NO_MATCH',
+            ruleId: null,
+          }),
+        );
+        tell(entry('step.intended', 'run_2', { stepPath: 'Other', attempt: 1, function: 'tool::wasm' }));
+        tell(
+          entry('approval.decided', 'run_1', {
+            approvalId: 'apr_one',
+            decision: 'deny',
+            approver: 'user:a\u202eb',
+          }),
+        );
+        return undefined as never;
+      },
+      status: async () => view('failed', 3),
+    });
+    await follow(context, writ, 'run_1', null);
+    expect(err().split('\n')).toEqual([
+      '09:30:00  step Triage: started (attempt 2), tool::wasm',
+      '09:30:00  step Triage: succeeded in 1.5 s',
+      '09:30:00  step Pay: denied by policy, POLICY_NO_MATCH',
+      '09:30:00  approval apr_one: denied by user:a\\u202eb',
+      '',
+    ]);
+    expect(out()).not.toContain('Triage');
+  });
+
+  it('keeps a name with a line end in its row', async () => {
+    const { context, out } = openContext();
+    await follow(
+      context,
+      fakeWrit({ drive: driven, status: async () => view('completed', 0) }),
+      'run_1',
+      null,
+    );
+    expect(out()).toContain('Payout\\nfake row  succeeded  1         tool::wasm  agent:payer  120 ms  -\n');
+  });
+
+  it('ends with 130 after Ctrl+C and says how to go on', async () => {
+    const { context, err } = openContext();
+    const writ = fakeWrit({
+      drive: async (_, { signal }) => {
+        process.emit('SIGINT', 'SIGINT');
+        expect(signal.aborted).toBe(true);
+        throw new Error('aborted');
+      },
+      status: async () => view('running', 0),
+    });
+    expect(await follow(context, writ, 'run_1', null)).toBe(130);
+    expect(err()).toContain('interrupted; writ workflow resume run_1 goes on');
+  });
+
+  it('passes on that another process advances the run', async () => {
+    const busy = new WritError('RUN_BUSY', 'another process advances run_1');
+    const writ = fakeWrit({
+      drive: async () => {
+        throw busy;
+      },
+    });
+    await expect(follow(openContext().context, writ, 'run_1', null)).rejects.toBe(busy);
+  });
+
+  it('tells what a person must find out about a lost attempt', async () => {
+    const { context, out } = openContext();
+    const lost = view('indeterminate', 1, { waitingFor: { kind: 'person', stepPath: 'Payout', attempt: 1 } });
+    expect(await follow(context, fakeWrit({ drive: driven, status: async () => lost }), 'run_1', null)).toBe(
+      1,
+    );
+    expect(out()).toContain('writ workflow resume run_1 --rerun-lost');
+    expect(out()).toContain('writ workflow resume run_1 --fail-lost');
+  });
+});

@@ -1,0 +1,33 @@
+// How large a run's data may grow. A loop that nests its data into itself doubles what JSON it stands for each round
+// while memory hardly grows, so size is counted as it would be written, and the count stops at the limit.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+
+/** States-dialect section 14. Characters of JSON, as an upper bound for what is stored. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+/** Below the 64 levels that RFC 8785 text may have here, with room for what wraps the data. */
+const MAX_DEPTH = 60;
+
+/** The value itself when it is within limits; throws STEP_DATA_LIMIT. */
+export function withinLimits(value: Json): Json {
+  let left = MAX_CHARACTERS;
+  const pending: { readonly value: Json; readonly depth: number }[] = [{ value, depth: 0 }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { depth } = next;
+    left -= typeof next.value === 'string' ? next.value.length + 3 : 4;
+    if (depth > MAX_DEPTH) throw limit(`nested deeper than ${MAX_DEPTH}`);
+    if (left < 0) throw limit(`larger than ${MAX_CHARACTERS} characters`);
+    if (next.value === null || typeof next.value !== 'object') continue;
+    for (const [key, item] of Object.entries<Json>(next.value)) {
+      left -= key.length + 4;
+      pending.push({ value: item, depth: depth + 1 });
+    }
+  }
+  return value;
+}
+
+function limit(problem: string): WritError {
+  return new WritError('STEP_DATA_LIMIT', `the run's data is ${problem}`, {
+    hint: 'keep large data outside the run and pass a reference',
+  });
+}

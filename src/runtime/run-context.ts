@@ -1,0 +1,23 @@
+// A run as it is stored now, and what all its log entries have in common.
+import { WritError } from '../errors.js';
+import type { EntryContext } from './entries.js';
+import type { Guard } from './judge.js';
+import type { RunRecord } from './ports.js';
+
+/** `actor` defaults to the initiator, through the runner. */
+export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext['actor']): EntryContext {
+  return {
+    tenant: run.tenant,
+    run: run.id,
+    workflow: { id: run.workflowId, hash: run.workflowHash },
+    policy: guard.policy().policyHash,
+    actor: actor ?? { id: run.initiator, via: 'runner' },
+  };
+}
+
+/** Throws NOT_FOUND. */
+export async function load(guard: Guard, runId: string): Promise<RunRecord> {
+  const run = await guard.store.run(runId);
+  if (run !== null) return run;
+  throw new WritError('NOT_FOUND', `no run ${runId}`, { hint: 'list the runs: writ workflow list --runs' });
+}

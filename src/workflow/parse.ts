@@ -1,0 +1,110 @@
+// Documents to plans: reads the text, finds out which dialect it is, and lets that dialect check and compile it.
+// Never throws on bad input, reports everything in one pass, and gives a plan only when nothing is wrong.
+import type { Json } from '../json.js';
+import type { Diagnostic, Findings } from './diagnostic.js';
+import { readDocument } from './document.js';
+import { KNOWN_FUNCTIONS } from './functions.js';
+import { field, type Located, textField, toJson } from './located.js';
+import type { Plan } from './plan.js';
+import { nearest } from '../expression/nearest.js';
+import { compileStates } from './states/compile.js';
+import { checkStepPart, compileSteps } from './steps/compile.js';
+
+export interface ParseOptions {
+  /** Where the text came from; the id of a plain States Language document is made of it. */
+  readonly file?: string;
+  /** Function ids that are registered; default KNOWN_FUNCTIONS. Another id is DOC_UNKNOWN_FUNCTION. */
+  readonly functions?: ReadonlySet<string>;
+  /** Also accept a bare list of steps (id `fragment`) and a part of one step (fields and types only, no plan). */
+  readonly fragment?: boolean;
+}
+
+export interface ParsedWorkflow {
+  /** null when there is an error, and for a part of a step. */
+  readonly plan: Plan | null;
+  /** The document as data, as its author spelled it; null when it can't be read. */
+  readonly document: Json | null;
+  /** In the order of the text. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads a workflow of either dialect, YAML 1.2 or JSON. `text` is attacker-controlled; never throws for it. */
+export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedWorkflow {
+  const { root, findings } = readDocument(text);
+  if (root === null) return { plan: null, document: null, diagnostics: findings.list() };
+  const plan = compile(root, text, options, findings);
+  return { plan: findings.hasErrors() ? null : plan, document: toJson(root), diagnostics: findings.list() };
+}
+
+/** Is the document without errors? Warnings do not count. */
+export function validate(
+  text: string,
+  options: ParseOptions = {},
+): { readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] } {
+  const { diagnostics } = parseWorkflow(text, options);
+  return { ok: !diagnostics.some((diagnostic) => diagnostic.severity === 'error'), diagnostics };
+}
+
+function compile(root: Located, source: string, options: ParseOptions, findings: Findings): Plan | null {
+  const functions = options.functions ?? KNOWN_FUNCTIONS;
+  const fragment = options.fragment ?? false;
+  const file = options.file ?? null;
+  if (root.kind === 'list' && fragment) {
+    const steps = { key: 'steps', keyOffset: root.offset, value: root };
+    const wrapped: Located = { kind: 'map', offset: root.offset, entries: [steps] };
+    findings.locateIn(wrapped);
+    return compileSteps(wrapped, { source, functions, fragment }, findings);
+  }
+  if (root.kind !== 'map') {
+    const message = 'a workflow is an object with fields';
+    findings.add({ code: 'DOC_WRONG_TYPE', message, hint: 'begin with id: and steps:', at: [] });
+    return null;
+  }
+  switch (formOf(root)) {
+    case 'steps':
+      return compileSteps(root, { source, functions, fragment }, findings);
+    case 'native':
+      return compileStates(root, { form: 'native', functions, file }, findings);
+    case 'asl':
+      return compileStates(root, { form: 'asl', functions, file }, findings);
+    case 'compact':
+      findings.add({
+        code: 'DOC_UNSUPPORTED',
+        message: 'this version does not read the compact form yet',
+        hint: 'write apiVersion: agentrc.workflow/v0.1, kind: AgentWorkflow, metadata and spec',
+        at: ['version'],
+        onKey: true,
+      });
+      return null;
+    case null:
+      if (fragment) checkStepPart(root, findings);
+      else refuseForm(root, findings);
+      return null;
+  }
+}
+
+function formOf(root: Located): 'steps' | 'native' | 'asl' | 'compact' | null {
+  const has = (...keys: readonly string[]) => keys.some((key) => field(root, key) !== undefined);
+  if (has('steps')) return 'steps';
+  if (has('apiVersion', 'ApiVersion', 'spec', 'Spec')) return 'native';
+  if (textField(root, 'version')?.startsWith('agentrc.workflow/') === true) return 'compact';
+  return has('StartAt', 'startAt', 'States', 'states') ? 'asl' : null;
+}
+
+function refuseForm(root: Located, findings: Findings): void {
+  const keys = root.kind === 'map' ? root.entries.map((entry) => entry.key) : [];
+  const near = keys
+    .map((key) => ({ key, hint: nearest(key, ['steps', 'apiVersion', 'StartAt']) }))
+    .find((candidate) => candidate.hint !== undefined);
+  if (near !== undefined) {
+    const message = `the document knows no field ${JSON.stringify(near.key)}`;
+    findings.add({ code: 'DOC_UNKNOWN_FIELD', message, hint: near.hint, at: [near.key], onKey: true });
+    return;
+  }
+  findings.add({
+    code: 'DOC_INVALID',
+    message: 'this is no workflow: it has neither steps, nor apiVersion, nor StartAt',
+    hint: 'begin with id: and steps:, or with apiVersion: agentrc.workflow/v0.1',
+    at: [],
+  });
+}

@@ -1,0 +1,42 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { CHOICE_OPERATORS } from '../expression/choice.js';
+import statesSchema from './schema/states.json' with { type: 'json' };
+import stepsSchema from './schema/steps.json' with { type: 'json' };
+
+describe('the published schemas', () => {
+  it('are JSON Schema 2020-12', () => {
+    const ajv = new Ajv2020();
+    for (const schema of [statesSchema, stepsSchema]) {
+      expect(ajv.validateSchema(schema), JSON.stringify(ajv.errors)).toBe(true);
+    }
+  });
+
+  it('close every object that has fields of its own', () => {
+    const open: string[] = [];
+    const walk = (value: unknown, at: string): void => {
+      if (typeof value !== 'object' || value === null) return;
+      const schema = value as Record<string, unknown>;
+      const dispatches = schema['allOf'] !== undefined || /\/if$/.test(at);
+      if (schema['properties'] !== undefined && schema['additionalProperties'] !== false && !dispatches)
+        open.push(at);
+      for (const [key, inner] of Object.entries(schema)) walk(inner, `${at}/${key}`);
+    };
+    walk(statesSchema, 'states');
+    walk(stepsSchema, 'steps');
+    expect(open).toEqual([]);
+  });
+
+  it('know every Choice operator', () => {
+    const known = Object.keys(statesSchema.$defs.rule.properties);
+    const keywords = ['comment', 'next', 'and', 'or', 'not', 'variable'];
+    expect(known.sort()).toEqual([...keywords, ...CHOICE_OPERATORS.keys()].sort());
+  });
+
+  it('describe gates and sandboxes alike in both dialects', () => {
+    for (const name of ['approval', 'sandbox'] as const) {
+      const { patternProperties: _, ...steps } = stepsSchema.$defs[name];
+      expect(statesSchema.$defs[name]).toEqual(steps);
+    }
+  });
+});

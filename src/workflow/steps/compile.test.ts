@@ -1,0 +1,428 @@
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../json.js';
+import { checkInput } from '../input.js';
+import { parseWorkflow, type ParseOptions, validate } from '../parse.js';
+import type { Plan, TaskNode } from '../plan.js';
+
+function planOf(text: string, options?: ParseOptions): Plan {
+  const { plan, diagnostics } = parseWorkflow(text, options);
+  expect(diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
+  if (plan === null) throw new Error('no plan');
+  return plan;
+}
+
+function task(plan: Plan, key: string): TaskNode {
+  const node = plan.nodes[key];
+  if (node?.kind !== 'task') throw new Error(`no task ${key}`);
+  return node;
+}
+
+/** `code line:column path` of every finding. */
+function found(text: string, options?: ParseOptions): readonly string[] {
+  return validate(text, options).diagnostics.map((one) =>
+    `${one.code} ${one.line}:${one.column} ${one.path}`.trim(),
+  );
+}
+
+/** A workflow of one step with these further lines. */
+function step(...lines: readonly string[]): string {
+  return [
+    'id: w',
+    'steps:',
+    '  - name: One',
+    '    functionId: agent::chat',
+    ...lines.map((line) => `    ${line}`),
+  ].join('\n');
+}
+
+describe('a workflow of steps', () => {
+  it('becomes a chain of tasks', () => {
+    const plan = planOf(`
+id: review
+description: reviews
+agents: [writer, critic]
+timeoutMs: 600000
+ceilings: { functions: [agent::chat] }
+steps:
+  - name: Write Up
+    functionId: agent::chat
+    outputVar: draft
+  - name: Critique
+    functionId: agent::chat
+    agent: critic
+    mode: conditional
+    condition: "{{Write Up.ok}} == true"
+    promptTemplate: "Judge {{draft}}"
+    errorMode: skip
+    timeoutMs: 5000
+    approval: sync
+    idempotent: true
+  - name: Store
+    functionId: tool::wasm
+    config: { module: hash, input: "{{draft}}" }
+    sandbox: { driver: wasm, limits: { memoryMiB: 64 } }
+`);
+    expect(plan).toMatchObject({
+      v: 1,
+      dialect: 'steps',
+      id: 'review',
+      name: 'review',
+      start: 'write_up',
+      agents: ['writer', 'critic'],
+      timeoutMs: 600000,
+      ceilings: { functions: ['agent::chat'] },
+      inputs: null,
+      onMissing: 'error',
+    });
+    expect(Object.keys(plan.nodes)).toEqual(['write_up', 'critique', 'store']);
+    expect(task(plan, 'write_up')).toEqual({
+      kind: 'task',
+      name: 'Write Up',
+      line: 8,
+      column: 11,
+      call: { kind: 'function', functionId: 'agent::chat', agent: null },
+      when: null,
+      input: { kind: 'template', prompt: '{{input}}', config: null },
+      output: { kind: 'variable', name: 'draft' },
+      timeoutMs: 120000,
+      retry: [],
+      catch: [],
+      onFailure: 'fail',
+      approval: null,
+      sandbox: null,
+      idempotent: false,
+      next: 'critique',
+    });
+    expect(task(plan, 'critique')).toMatchObject({
+      call: { agent: 'critic' },
+      when: '{{Write Up.ok}} == true',
+      onFailure: 'skip',
+      timeoutMs: 5000,
+      approval: { mode: 'sync', approverRoles: [], quorum: null },
+      idempotent: true,
+    });
+    expect(task(plan, 'store')).toMatchObject({
+      input: { kind: 'template', prompt: null, config: { module: 'hash', input: '{{draft}}' } },
+      sandbox: { driver: 'wasm', limits: { memoryMiB: 64 } },
+      next: null,
+    });
+  });
+
+  it('asks for the output of the step before when a later prompt is left out', () => {
+    const plan = planOf(`${step()}\n  - name: Two\n    functionId: agent::chat`);
+    expect(task(plan, 'two').input).toMatchObject({ prompt: '{{output}}' });
+  });
+
+  it('retries with full jitter by default, and as the step says', () => {
+    const retrier = (text: string) => task(planOf(text), 'one').retry;
+    expect(retrier(step('errorMode: retry'))).toEqual([
+      {
+        errorEquals: ['States.ALL'],
+        intervalMs: 500,
+        maxAttempts: 3,
+        backoffRate: 2,
+        maxDelayMs: 30000,
+        jitter: 'full',
+      },
+    ]);
+    const lines = [
+      'errorMode: retry',
+      'maxRetries: 5',
+      'retry: {initialMs: 10, factor: 1.5, maxMs: 90, jitter: none}',
+    ];
+    expect(retrier(step(...lines))).toMatchObject([
+      { intervalMs: 10, maxAttempts: 5, backoffRate: 1.5, maxDelayMs: 90, jitter: 'none' },
+    ]);
+    expect(retrier(step('errorMode: retry', 'maxRetries: 0'))).toEqual([]);
+    expect(retrier(step())).toEqual([]);
+  });
+
+  it('makes the id of the name, and the name of the id', () => {
+    expect(planOf('name: Feature Build\nsteps: [{name: A, functionId: "agent::chat"}]').id).toBe(
+      'feature-build',
+    );
+    expect(planOf('id: a.b\nsteps: [{name: A, functionId: "agent::chat"}]').name).toBe('a.b');
+    expect(found('steps: [{name: A, functionId: "agent::chat"}]')).toEqual(['DOC_MISSING_FIELD 1:1']);
+    expect(found('name: "🌊"\nsteps: [{name: A, functionId: "agent::chat"}]')).toEqual([
+      'DOC_MISSING_FIELD 1:7 name',
+    ]);
+  });
+
+  it('gives every step a key that is a name', () => {
+    const keys = (name: string) => Object.keys(planOf(step().replace('One', JSON.stringify(name))).nodes);
+    expect(keys('Post-Mortem')).toEqual(['post_mortem']);
+    expect(keys('1st check!')).toEqual(['step_1st_check']);
+    expect(keys('7')).toEqual(['step_7']);
+    expect(keys('Grüße 検査')).toEqual(['grüße_検査']);
+  });
+
+  it.each<[string, string]>([
+    ['fn::wasm', 'tool::wasm'],
+    ['wasm::execute', 'tool::wasm'],
+    ['hand::trigger', 'hand::run'],
+    ['security::check_capability', 'security::check'],
+    ['health::check', 'tool::health_check'],
+  ])('resolves the alias %s to %s', (alias, target) => {
+    const plan = planOf(step().replace('agent::chat', alias));
+    expect(task(plan, 'one').call).toMatchObject({ functionId: target });
+  });
+
+  it('reads the hand and the sandbox out of an alias', () => {
+    const hand = planOf(step('config: {input: 1}').replace('agent::chat', 'hand::run::researcher'));
+    expect(task(hand, 'one')).toMatchObject({
+      call: { functionId: 'hand::run' },
+      input: { config: { input: 1, handId: 'researcher' } },
+    });
+    const docker = planOf(step('config: {argv: [ls]}').replace('agent::chat', 'security::docker_exec'));
+    expect(task(docker, 'one')).toMatchObject({
+      call: { functionId: 'tool::shell_exec' },
+      sandbox: { driver: 'docker', limits: {} },
+    });
+    expect(found(step('config: {handId: b}').replace('agent::chat', 'hand::run::a'))).toEqual([
+      'DOC_BAD_VALUE 4:17 steps[0].functionId',
+    ]);
+    expect(
+      found(step('config: {argv: [ls]}', 'sandbox: wasm').replace('agent::chat', 'security::docker_exec')),
+    ).toEqual(['DOC_BAD_VALUE 4:17 steps[0].functionId']);
+  });
+
+  it.each<[Json, object]>([
+    ['none', { mode: 'none' }],
+    ['auto', { mode: 'none' }],
+    ['async', { mode: 'async' }],
+    ['two-person', { mode: 'two-person' }],
+    [
+      { approverRoles: ['ops'], quorum: 2 },
+      { mode: 'sync', approverRoles: ['ops'], quorum: 2 },
+    ],
+    [
+      {
+        mode: 'async',
+        expiresSeconds: 60,
+        onExpire: 'deny',
+        reasonRequired: true,
+        separationOfDuties: false,
+      },
+      { mode: 'async', expiresSeconds: 60, reasonRequired: true, separationOfDuties: false },
+    ],
+  ])('keeps the approval %j', (approval, expected) => {
+    const plan = planOf(step(`approval: ${JSON.stringify(approval)}`));
+    expect(task(plan, 'one').approval).toMatchObject(expected);
+  });
+
+  it.each<[readonly string[], readonly string[]]>([
+    // fields
+    [['aproval: sync'], ['DOC_UNKNOWN_FIELD 5:5 steps[0].aproval']],
+    [['timeoutMs: soon'], ['DOC_WRONG_TYPE 5:16 steps[0].timeoutMs']],
+    [['timeoutMs: 0'], ['DOC_BAD_VALUE 5:16 steps[0].timeoutMs']],
+    [['timeoutMs: 86400001'], ['DOC_BAD_VALUE 5:16 steps[0].timeoutMs']],
+    [['timeoutMs: 1.5'], ['DOC_WRONG_TYPE 5:16 steps[0].timeoutMs']],
+    [['timeoutMs:'], ['DOC_WRONG_TYPE 5:15 steps[0].timeoutMs']],
+    [['mode: Sequential'], ['DOC_BAD_VALUE 5:11 steps[0].mode']],
+    [['errorMode: ignore'], ['DOC_BAD_VALUE 5:16 steps[0].errorMode']],
+    [['maxRetries: 101', 'errorMode: retry'], ['DOC_BAD_VALUE 5:17 steps[0].maxRetries']],
+    [['config: text'], ['DOC_WRONG_TYPE 5:13 steps[0].config']],
+    [['outputVar: my-var'], ['DOC_BAD_VALUE 5:16 steps[0].outputVar']],
+    [['outputVar: input'], ['DOC_BAD_VALUE 5:16 steps[0].outputVar']],
+    [['outputVar: __proto__'], ['DOC_BAD_VALUE 5:16 steps[0].outputVar']],
+    [['idempotent: "yes"'], ['DOC_WRONG_TYPE 5:17 steps[0].idempotent']],
+    [['retry: {maxMs: 1, jiter: full}', 'errorMode: retry'], ['DOC_UNKNOWN_FIELD 5:23 steps[0].retry.jiter']],
+    // gates and sandboxes
+    [['approval: yes please'], ['DOC_BAD_VALUE 5:15 steps[0].approval']],
+    [['approval: {mode: sync, approvers: [a]}'], ['DOC_UNKNOWN_FIELD 5:28 steps[0].approval.approvers']],
+    [['approval: {onExpire: approve}'], ['DOC_BAD_VALUE 5:26 steps[0].approval.onExpire']],
+    [['approval: {mode: two-person, quorum: 1}'], ['DOC_BAD_VALUE 5:42 steps[0].approval.quorum']],
+    [['approval: true'], ['DOC_WRONG_TYPE 5:15 steps[0].approval']],
+    [['sandbox: host'], ['DOC_BAD_VALUE 5:14 steps[0].sandbox']],
+    [['sandbox: {limits: {}}'], ['DOC_MISSING_FIELD 5:5 steps[0].sandbox']],
+    [['sandbox: {driver: docker, image: alpine}'], ['DOC_UNSUPPORTED 5:31 steps[0].sandbox.image']],
+    [['sandbox: {driver: docker, mounts: []}'], ['DOC_UNSUPPORTED 5:31 steps[0].sandbox.mounts']],
+    [['sandbox: {driver: docker, network: host}'], ['DOC_UNSUPPORTED 5:40 steps[0].sandbox.network']],
+    [['sandbox: {driver: docker, network: none}'], []],
+    [['sandbox: {driver: docker, privileged: true}'], ['DOC_UNKNOWN_FIELD 5:31 steps[0].sandbox.privileged']],
+    [
+      ['sandbox: {driver: wasm, limits: {memoryMiB: 0}}'],
+      ['DOC_BAD_VALUE 5:49 steps[0].sandbox.limits.memoryMiB'],
+    ],
+    // modes
+    [['mode: fanout', 'items: [1]', 'concurrency: 2'], ['DOC_UNSUPPORTED 5:11 steps[0].mode']],
+    [['mode: loop', 'until: {path: ok, equals: true}'], ['DOC_UNSUPPORTED 5:11 steps[0].mode']],
+    [
+      ['mode: loop', 'until: {pth: ok}'],
+      ['DOC_UNSUPPORTED 5:11 steps[0].mode', 'DOC_UNKNOWN_FIELD 6:13 steps[0].until.pth'],
+    ],
+    [
+      ['mode: loop', 'maxIterations: 0'],
+      ['DOC_UNSUPPORTED 5:11 steps[0].mode', 'DOC_BAD_VALUE 6:20 steps[0].maxIterations'],
+    ],
+    [['mode: conditional'], ['DOC_MISSING_FIELD 3:5 steps[0]']],
+    // warnings
+    [['until: LGTM'], ['DOC_FIELD_IGNORED 5:5 steps[0].until']],
+    [['items: [1]'], ['DOC_FIELD_IGNORED 5:5 steps[0].items']],
+    [['maxRetries: 2'], ['DOC_FIELD_IGNORED 5:5 steps[0].maxRetries']],
+    [['maxRetries: 0', 'errorMode: retry'], ['DOC_FIELD_IGNORED 6:5 steps[0].errorMode']],
+    [['condition: a == 1'], []],
+    [['x-note: anything'], []],
+    // expressions
+    [['condition: "a = 1"'], ['DOC_EXPRESSION 5:19 steps[0].condition']],
+    [["condition: \"'{{a}}' == 'x'\""], ['DOC_EXPRESSION 5:16 steps[0].condition']],
+    [['promptTemplate: "x {{#if a}}"'], ['DOC_TEMPLATE 5:22 steps[0].promptTemplate']],
+    [['promptTemplate: ab {{> p}}'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
+    [['promptTemplate: "{{#if a = 1}}{{/if}}"'], ['DOC_TEMPLATE 5:22 steps[0].promptTemplate']],
+    [['config: {a: [b, "{{c d}}"]}'], ['DOC_TEMPLATE 5:22 steps[0].config.a[1]']],
+  ])('%j is told with its place', (lines, expected) => {
+    expect(found(step(...lines))).toEqual(expected);
+  });
+
+  it('finds everything in one pass, in the order of the text', () => {
+    const text = `id: "bad id"
+stepz: 1
+steps:
+  - name: A
+    functionId: agent::chatt
+    mode: loop
+  - name: a
+    functionId: tool::wasm
+    timeoutMs: -1
+  - functionId: 7
+`;
+    expect(found(text)).toEqual([
+      'DOC_BAD_VALUE 1:5 id',
+      'DOC_UNKNOWN_FIELD 2:1 stepz',
+      'DOC_UNKNOWN_FUNCTION 5:17 steps[0].functionId',
+      'DOC_UNSUPPORTED 6:11 steps[0].mode',
+      'DOC_DUPLICATE_FIELD 7:11 steps[1].name',
+      'DOC_REQUEST_INCOMPLETE 8:17 steps[1].functionId',
+      'DOC_BAD_VALUE 9:16 steps[1].timeoutMs',
+      'DOC_MISSING_FIELD 10:5 steps[2]',
+      'DOC_WRONG_TYPE 10:17 steps[2].functionId',
+    ]);
+  });
+
+  it('stops telling after 200 findings, and is invalid then', () => {
+    const fields = Array.from({ length: 300 }, (_, i) => `f${i}: 1`);
+    const { ok, diagnostics } = validate(`${step()}\n${fields.join('\n')}`);
+    expect(ok).toBe(false);
+    expect(diagnostics).toHaveLength(201);
+    expect(diagnostics.at(-1)?.message).toContain('only the first 200');
+  });
+
+  it('says what was meant', () => {
+    const hint = (text: string) => validate(text).diagnostics[0]?.hint;
+    expect(hint(step('aproval: sync'))).toBe('did you mean "approval"?');
+    expect(hint(step('output_var: x'))).toBe('did you mean "outputVar"?');
+    expect(hint(step('mode: sequentail'))).toBe('did you mean "sequential"?');
+    expect(hint(step().replace('agent::chat', 'tool::wasn'))).toBe('did you mean "tool::wasm"?');
+    expect(hint('id: w\nstep:\n  - name: A')).toBe('did you mean "steps"?');
+  });
+
+  it('knows only the functions it is given', () => {
+    expect(found(step(), { functions: new Set(['tool::wasm']) })).toEqual([
+      'DOC_UNKNOWN_FUNCTION 4:17 steps[0].functionId',
+    ]);
+    expect(found(step().replace('agent::chat', 'my::own'), { functions: new Set(['my::own']) })).toEqual([]);
+  });
+
+  it.each(['constructor', '__proto__', 'Prototype', '!!!', '🌊'])('refuses the step name %s', (name) => {
+    expect(found(step().replace('One', JSON.stringify(name)))).toEqual(['DOC_BAD_VALUE 3:11 steps[0].name']);
+  });
+
+  it('warns when a request can not be complete', () => {
+    const text = step().replace('agent::chat', 'tool::shell_exec');
+    expect(found(text)).toEqual(['DOC_REQUEST_INCOMPLETE 4:17 steps[0].functionId']);
+    expect(validate(text).ok).toBe(true);
+    expect(found(`${text}\n    config: {command: ls}`)).toEqual([]);
+  });
+
+  it.each<[string, string]>([
+    ['[]', 'DOC_WRONG_TYPE 1:1'],
+    ['just text', 'DOC_WRONG_TYPE 1:1'],
+    ['a: 1', 'DOC_INVALID 1:1'],
+    ['id: w\nsteps: []', 'DOC_BAD_VALUE 2:8 steps'],
+    ['id: w\nsteps: {a: 1}', 'DOC_WRONG_TYPE 2:8 steps'],
+    ['id: w\nsteps: [1]', 'DOC_WRONG_TYPE 2:9 steps[0]'],
+  ])('%j is no workflow', (text, expected) => {
+    expect(found(text)).toContain(expected);
+    expect(parseWorkflow(text).plan).toBeNull();
+  });
+
+  it('keeps the document as its author spelled it', () => {
+    expect(parseWorkflow('id: w\nx-note: 1\nsteps: [{name: A, functionId: "agent::chat"}]').document).toEqual(
+      {
+        id: 'w',
+        'x-note': 1,
+        steps: [{ name: 'A', functionId: 'agent::chat' }],
+      },
+    );
+  });
+});
+
+describe('declared inputs', () => {
+  const inputs =
+    'inputs: {type: object, required: [goal], properties: {goal: {type: string}}, additionalProperties: false}';
+
+  it('make unknown names errors at load', () => {
+    const text = `${inputs}\n${step('promptTemplate: "{{goal}} {{gaol}} {{input.x}} {{feedback}} {{One}}"', 'condition: "{{gaol}} == 1"')}`;
+    expect(found(text)).toEqual([
+      'DOC_UNKNOWN_NAME 6:21 steps[0].promptTemplate',
+      'DOC_UNKNOWN_NAME 7:19 steps[0].condition',
+    ]);
+    expect(found(`onMissing: keep\n${text}`)).toEqual([]);
+    expect(found(text.replace(inputs, 'inputs: {type: object}'))).toEqual([]);
+  });
+
+  it('are checked before a run, without showing what was given', () => {
+    const plan = planOf(`${inputs}\n${step()}`);
+    expect(checkInput(plan, { goal: 'x' })).toEqual([]);
+    expect(checkInput(plan, { goal: 'x', secret: 's3cr3t' })).toMatchObject([
+      { code: 'INPUT_INVALID', path: '' },
+    ]);
+    const problems = checkInput(plan, { goal: 42 });
+    expect(problems).toMatchObject([{ path: 'goal', message: 'goal must be string' }]);
+    expect(JSON.stringify(checkInput(plan, 's3cr3t'))).not.toContain('s3cr3t');
+    expect(checkInput(planOf(step()), 'anything')).toEqual([]);
+  });
+
+  it.each<[string, string]>([
+    ['inputs: {type: objct}', 'DOC_INVALID 1:9 inputs'],
+    ['inputs: {requierd: [a]}', 'DOC_INVALID 1:9 inputs'],
+    ['inputs: {$ref: "https://elsewhere.example/schema"}', 'DOC_INVALID 1:9 inputs'],
+    ['inputs: {properties: {a: {pattern: "^(a+)+$"}}}', 'DOC_UNSUPPORTED 1:27 inputs.properties.a.pattern'],
+    ['inputs: {patternProperties: {}}', 'DOC_UNSUPPORTED 1:10 inputs.patternProperties'],
+    ['inputs: text', 'DOC_WRONG_TYPE 1:9 inputs'],
+  ])('%s is refused at load', (line, expected) => {
+    expect(found(`${line}\n${step()}`)).toEqual([expected]);
+  });
+
+  it('may have a property called pattern, formats and references of their own', () => {
+    const line =
+      'inputs: {properties: {pattern: {$ref: "#/$defs/mail"}}, $defs: {mail: {type: string, format: email}}}';
+    const plan = planOf(`${line}\n${step()}`);
+    expect(checkInput(plan, { pattern: 'a@b.example' })).toEqual([]);
+    expect(checkInput(plan, { pattern: 'no' })).toHaveLength(1);
+  });
+
+  it('that refer to themselves without end fail the input, not the process', () => {
+    const plan = planOf(`inputs: {$ref: "#"}\n${step()}`);
+    expect(checkInput(plan, {})).toHaveLength(1);
+  });
+});
+
+describe('a fragment', () => {
+  it('is a bare list of steps, with or without its key', () => {
+    const steps = '- name: One\n  functionId: agent::chat';
+    expect(planOf(`steps:\n${steps}`, { fragment: true }).id).toBe('fragment');
+    expect(planOf(steps, { fragment: true }).start).toBe('one');
+    expect(found(steps)).toEqual(['DOC_WRONG_TYPE 1:1']);
+  });
+
+  it('may be a part of one step: names and types are checked, no plan comes out', () => {
+    expect(parseWorkflow('promptTemplate: x', { fragment: true })).toMatchObject({
+      plan: null,
+      diagnostics: [],
+    });
+    expect(found('promptTemplat: x', { fragment: true })).toEqual(['DOC_UNKNOWN_FIELD 1:1 promptTemplat']);
+    expect(found('timeoutMs: x', { fragment: true })).toEqual(['DOC_WRONG_TYPE 1:12 timeoutMs']);
+    expect(found('mode: loop', { fragment: true })).toEqual(['DOC_UNSUPPORTED 1:7 mode']);
+  });
+});

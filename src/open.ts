@@ -171,25 +171,27 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     });
   }
   const files = await readPolicyDirectory(options.policies);
-  const policy = await buildSnapshot({ files, canonicalize: canonicalJson });
-  const signer = loadLogKey(paths.logKey);
-  const store = await openStore(paths.database, options.clock);
+  const poolSize = options.wasmPool ?? 1;
+  const modules = openModuleManifest(SHIPPED_MODULES);
+  const driver = openWasmDriver({ poolSize, shipped: poolSize > 0 ? await shippedModules(modules) : [] });
+  // Sandbox children boot while the rest opens. Not awaited: a fault shows again, and counts, when a step needs one.
+  if (poolSize > 0) void driver.preflight().catch(() => undefined);
+  let store: Store | null = null;
   try {
+    const policy = await buildSnapshot({ files, canonicalize: canonicalJson });
+    const signer = loadLogKey(paths.logKey);
+    const opened = await openStore(paths.database, options.clock);
+    store = opened;
     const directory = openTileDirectory(paths.audit);
     const trust = openTrustStore(options.trustFile ?? defaultTrustFile());
     const clock = options.clock ?? systemClock;
-    await checkLogAtStart({ store, directory, trust, signer });
+    await checkLogAtStart({ store: opened, directory, trust, signer });
     const locks = openLocks(paths.locks);
-    const recorded = await recordPolicy(store, logContext(config.tenant), policy, files);
-    if (recorded) await publish({ store, directory, signer, locks });
-    const modules = openModuleManifest(SHIPPED_MODULES);
-    const driver = openWasmDriver({
-      poolSize: options.wasmPool ?? 1,
-      shipped: await shippedModules(modules),
-    });
+    const recorded = await recordPolicy(opened, logContext(config.tenant), policy, files);
+    if (recorded) await publish({ store: opened, directory, signer, locks });
     return openApplication({
       tenant: config.tenant,
-      store,
+      store: opened,
       locks,
       clock,
       random: systemRandom,
@@ -209,10 +211,11 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
           await importPackage(from, paths.packages, digest);
         }
       },
-      dispatcher: (steps) => openLocalDispatcher({ steps, store, locks, clock }),
+      dispatcher: (steps) => openLocalDispatcher({ steps, store: opened, locks, clock }),
     });
   } catch (error) {
-    await store.close();
+    await driver.close();
+    await store?.close();
     throw error;
   }
 }
@@ -250,12 +253,22 @@ async function readConfig(file: string): Promise<DataConfig | null> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw new WritError('STORE_UNAVAILABLE', `can't read ${file}`, { cause: error });
   }
-  const config = JSON.parse(text) as Json;
+  const config = parsed(text);
   if (isObject(config) && config['v'] === 1) {
     const { origin, tenant } = config;
     if (typeof origin === 'string' && typeof tenant === 'string') return { origin, tenant };
   }
   throw new WritError('STORE_UNAVAILABLE', `${file} is not a config file this version can read`);
+}
+
+/** undefined when it is no JSON. */
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    // The caller says which file can't be read.
+    return undefined;
+  }
 }
 
 async function softwareVersion(): Promise<string> {

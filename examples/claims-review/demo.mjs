@@ -83,8 +83,9 @@ function decideAsBob(approvalId) {
   const { subject, subjectDigest } = writJson('bob', ['approvals', 'show', approvalId]).value;
   const reasons = subject.input.triage?.reasons ?? [];
   const verb = reasons.some(({ rule }) => SUSPICIOUS.has(rule)) ? 'deny' : 'approve';
-  const { code } = writ('bob', ['approvals', verb, approvalId, '--digest', subjectDigest]);
+  const { code, value } = writJson('bob', ['approvals', verb, approvalId, '--digest', subjectDigest]);
   expect(code === 0, `bob could not ${verb} ${approvalId}`);
+  return value.run;
 }
 
 function review(file) {
@@ -94,24 +95,27 @@ function review(file) {
   writeFileSync(input, JSON.stringify({ claim: JSON.parse(readFileSync(file, 'utf8')) }));
   const started = Date.now();
   const args = ['workflow', 'run', path.join(example, 'workflow.yaml'), '--input', `@${input}`];
-  let runId;
-  if (interactive) {
-    const before = new Set(runIds());
-    writ('alice', args, { inherit: true });
-    runId = runIds().find((id) => !before.has(id));
-    expect(runId !== undefined, `no run was started for ${name}`);
-  } else {
-    const { code, value } = writJson('alice', args);
-    expect(code === 0 || code === 10, `the run of ${name} ended with exit code ${code}`);
-    runId = value.id;
-    if (code === 10) {
-      say(`   waiting for approval ${value.waitingFor.approvalId} (exit 10)`);
-      decideAsBob(value.waitingFor.approvalId);
-    }
-  }
-  const run = writJson('alice', ['workflow', 'results', runId]).value;
-  expect(interactive || run.status === 'completed', `run ${runId} of ${name} is ${run.status}`);
+  const run = interactive ? runOnTerminal(name, args) : runAlone(name, args);
   return row(name, run, Date.now() - started);
+}
+
+/** The prompt opens inside the run; whatever is decided there, the run is what `results` says. */
+function runOnTerminal(name, args) {
+  const before = new Set(runIds());
+  writ('alice', args, { inherit: true });
+  const runId = runIds().find((id) => !before.has(id));
+  expect(runId !== undefined, `no run was started for ${name}`);
+  return writJson('alice', ['workflow', 'results', runId]).value;
+}
+
+function runAlone(name, args) {
+  const { code, value } = writJson('alice', args);
+  expect(code === 0 || code === 10, `the run of ${name} ended with exit code ${code}`);
+  if (code === 0) return value;
+  say(`   exit 10: waiting for approval ${value.waitingFor.approvalId}`);
+  const run = decideAsBob(value.waitingFor.approvalId);
+  expect(run.status === 'completed', `run ${run.id} of ${name} is ${run.status}`);
+  return run;
 }
 
 function runIds() {
@@ -146,7 +150,7 @@ const rows = claims.sort().map((file) => review(path.join(example, 'claims', fil
 
 const table = new Table({
   head: ['claim', 'risk', 'decision', 'decided by', 'steps', 'time'],
-  style: { head: [], border: [] },
+  style: { head: [], border: [], compact: true },
 });
 for (const one of rows) table.push([one.claim, one.risk, one.decision, one.by, one.steps, one.time]);
 say(`\n${table.toString()}\n`);

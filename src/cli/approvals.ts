@@ -108,7 +108,7 @@ async function recorded(
   const { output } = context;
   output.line(recordedText(record));
   const interrupted = flags.continue ? await goOn(context, writ, record) : null;
-  const run = await writ.status(record.run);
+  const run = await writ.results(record.run);
   if (output.json) output.value({ approval: record, run });
   else output.line(runText(run));
   return interrupted ?? 0;

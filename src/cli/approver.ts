@@ -53,7 +53,6 @@ const CHANGED: readonly string[] = [
   'APPROVAL_DENIED',
   'APPROVAL_ALREADY_DECIDED',
   'APPROVAL_CONSUMED',
-  'APPROVAL_POLICY_CHANGED',
 ];
 
 /** As `askForDecision`, for a run in progress: a refused vote is told and leaves the run waiting. */

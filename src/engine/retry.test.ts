@@ -211,7 +211,7 @@ describe('which errors are retried and caught', () => {
   });
 
   it('a refusal without a name to catch is caught by nothing', () => {
-    const error = stepError('APPROVAL_POLICY_CHANGED');
+    const error = stepError('APPROVAL_DIGEST_MISMATCH');
     const A = task({ catch: [catcher('B', { errorEquals: ['States.TaskFailed'] }), catcher('B')] });
     expect(
       runOf(statesPlan({ A, B: task() }))

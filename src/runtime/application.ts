@@ -13,6 +13,7 @@ import type { Guard } from './judge.js';
 import type {
   Clock,
   Dispatcher,
+  Lock,
   Locks,
   LogDirectory,
   PackageStore,
@@ -100,10 +101,16 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     return { workflow, plan: checked.plan, input: request.input, agents: request.agents ?? {}, initiator };
   };
 
+  const started = new Map<string, Lock>();
+
   const isHeld = (runId: string): boolean => {
     const lock = locks.tryHold(`run.${runId}`);
     lock?.release();
     return lock === null;
+  };
+  const letGo = (runId: string): void => {
+    started.get(runId)?.release();
+    started.delete(runId);
   };
 
   return {
@@ -126,13 +133,19 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     workflow: (id) => store.workflow(id),
 
     async start(request, initiator) {
-      return startRun(guard, await toStart(request, initiator));
+      // Held from before the run exists until it is driven or this process ends: nobody takes it for interrupted.
+      const hold = (runId: string): void => {
+        const lock = locks.tryHold(`run.${runId}`);
+        if (lock !== null) started.set(runId, lock);
+      };
+      return startRun(guard, await toStart(request, initiator), hold);
     },
     async interrupted(request, initiator) {
       return interruptedRun(guard, await toStart(request, initiator), isHeld);
     },
     async drive(runId, options) {
       await load(guard, runId);
+      letGo(runId);
       const run = await dispatcher.drive(runId, options);
       await publishNow();
       return run;
@@ -157,6 +170,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
       await authorize(guard, context, principal, 'run.cancel', run.workflowId);
       await requestCancel(guard, runId, principal.id);
+      letGo(runId);
       await finishCancel(guard, locks, runId);
       await publishNow();
       return runView(guard, runId, false);
@@ -178,6 +192,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     publish: publishNow,
     doctor: () => doctor(guard, directory),
     async close() {
+      for (const lock of started.values()) lock.release();
       for (const driver of Object.values(callables.drivers)) await driver.close();
       await store.close();
     },
@@ -197,7 +212,7 @@ async function finishCancel(guard: Guard, locks: Locks, runId: string): Promise<
     const lock = locks.tryHold(`run.${runId}`);
     if (lock !== null) {
       try {
-        await cancelNow(guard, await load(guard, runId));
+        await cancelNow(guard, runId);
       } finally {
         lock.release();
       }

@@ -4,19 +4,24 @@ import { isExpired } from '../approval/ballot.js';
 import { digestOfSubjectBytes, subjectBytes, subjectDigest } from '../approval/subject.js';
 import type { ErrorCode } from '../errors.js';
 import type { Commitment, SubjectDigest } from '../json.js';
-import { approvalEnded, asJson, draft, timeText } from './entries.js';
+import { approvalEnded, asJson, draft, timeText, type EntryContext } from './entries.js';
 import { newId } from './ids.js';
+import type { Attempt } from './attempt.js';
 import type { Guard, Judged } from './judge.js';
 import { sealBytes, sealJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord, EntryDraft, Payload } from './ports.js';
+import { logTimeMs } from './run-context.js';
+import { isGranted } from './vote-proof.js';
 
 export type Gate = OpenGate | WaitingGate | RefusedGate;
 
-/** The step may start. `consume` becomes consumed in the transaction of the intent. */
+/** The step may start. `consume` becomes consumed, and what `ended` says ends, in the transaction of the intent. */
 export interface OpenGate {
   readonly kind: 'open';
   readonly consume: ApprovalRecord | null;
   readonly approvalId: string | null;
+  /** A request of this attempt that policy no longer asks for. */
+  readonly ended: EndedApproval | null;
 }
 
 /** The step waits. With `writes` empty nothing changed since last time. */
@@ -48,13 +53,17 @@ interface ApprovalWrite {
   readonly record: ApprovalRecord;
 }
 
-const OPEN: Gate = { kind: 'open', consume: null, approvalId: null };
-
 export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
-  if (judged.decision.verdict !== 'needs_approval') return OPEN;
-  const nowMs = guard.clock.nowMs();
+  const { attempt, context } = judged;
+  if (judged.decision.verdict !== 'needs_approval') {
+    const ended = await endOpenApproval(guard, context, judged.earlier, 'policy no longer asks for it');
+    return { kind: 'open', consume: null, approvalId: null, ended };
+  }
+  const nowMs = await logTimeMs(guard);
   const id = judged.earlier?.approvalId ?? null;
-  const approval = id === null ? null : await guard.store.approval(id);
+  const named = id === null ? null : await guard.store.approval(id);
+  // Another attempt's approval is none of this one's, whatever the attempt's row names.
+  const approval = named !== null && isOf(named, attempt) ? named : null;
   if (approval === null)
     return (await standingConsumption(guard, judged)) ?? request(guard, judged, nowMs, null);
   switch (approval.state) {
@@ -72,17 +81,21 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
       break;
   }
   if (isExpired(approval, nowMs)) {
-    const ended = endApproval(judged, approval, 'expired', 'expired before its step started');
+    const ended = endApproval(context, approval, 'expired', 'expired before its step started');
     return refused('APPROVAL_EXPIRED', `${approval.id} has expired`, ended);
   }
   if ((await storedDigest(guard, approval)) !== approval.subjectDigest) {
-    const ended = endApproval(judged, approval, 'withdrawn', 'stored subject does not match its digest');
+    const ended = endApproval(context, approval, 'withdrawn', 'stored subject does not match its digest');
     return refused('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${approval.id} was changed`, ended);
   }
   // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run.
   if (subjectDigest(judged.subject) !== approval.subjectDigest)
     return request(guard, judged, nowMs, approval);
-  if (approval.state === 'approved') return { kind: 'open', consume: approval, approvalId: approval.id };
+  if (approval.state === 'approved') {
+    // The row says so; only votes that hold make it so.
+    if (!isGranted(guard.policy(), approval)) return request(guard, judged, nowMs, approval);
+    return { kind: 'open', consume: approval, approvalId: approval.id, ended: null };
+  }
   return {
     kind: 'waiting',
     approval,
@@ -93,12 +106,17 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   };
 }
 
-/** The open request of an attempt that policy now denies ends with the denial. */
-export async function endOpenApproval(guard: Guard, judged: Judged): Promise<EndedApproval | null> {
-  const id = judged.earlier?.approvalId ?? null;
+/** The open request of an attempt that can't start any more ends with it. */
+export async function endOpenApproval(
+  guard: Guard,
+  context: EntryContext,
+  earlier: AttemptRecord | null,
+  cause: string,
+): Promise<EndedApproval | null> {
+  const id = earlier?.approvalId ?? null;
   const approval = id === null ? null : await guard.store.approval(id);
   if (approval === null || (approval.state !== 'pending' && approval.state !== 'approved')) return null;
-  return endApproval(judged, approval, 'withdrawn', 'policy now denies the step');
+  return endApproval(context, approval, 'withdrawn', cause);
 }
 
 /**
@@ -116,7 +134,8 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   const approval = lost.approvalId === null ? null : await guard.store.approval(lost.approvalId);
   if (approval?.state !== 'consumed') return null;
   const granted = subjectDigest({ ...subject, attempt: approval.attempt });
-  return granted === approval.subjectDigest ? { kind: 'open', consume: null, approvalId: approval.id } : null;
+  if (granted !== approval.subjectDigest) return null;
+  return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
 }
 
 /** A new request; an older one of this attempt is withdrawn in the same commit. */
@@ -174,7 +193,7 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
     { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
   );
   const ended =
-    superseded === null ? null : endApproval(judged, superseded, 'withdrawn', 'what would run has changed');
+    superseded === null ? null : endApproval(context, superseded, 'withdrawn', 'what would run has changed');
   const entries = ended === null ? [requested] : [ended.entry, requested];
   const entry = entries.length - 1;
   const payloads = [{ payload: subjectPayload, entry }];
@@ -185,7 +204,7 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
 }
 
 function endApproval(
-  judged: Judged,
+  context: EntryContext,
   approval: ApprovalRecord,
   state: 'expired' | 'withdrawn',
   cause: string,
@@ -193,8 +212,12 @@ function endApproval(
   const type = state === 'expired' ? 'approval.expired' : 'approval.withdrawn';
   return {
     write: { op: 'update', record: { ...approval, state } },
-    entry: approvalEnded(judged.context, type, approval, cause),
+    entry: approvalEnded(context, type, approval, cause),
   };
+}
+
+function isOf(approval: ApprovalRecord, { run, stepPath, attempt }: Attempt): boolean {
+  return approval.run === run.id && approval.stepPath === stepPath && approval.attempt === attempt;
 }
 
 async function storedDigest(guard: Guard, approval: ApprovalRecord): Promise<SubjectDigest | null> {

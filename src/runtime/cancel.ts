@@ -1,12 +1,14 @@
 // Cancelling a run: no new step starts, running sandboxes are aborted, open approvals are withdrawn. It works while
 // the run waits, and from a process other than the one that advances it.
 import { WritError } from '../errors.js';
-import { approvalEnded, stepFinished } from './entries.js';
+import { isObject } from '../json.js';
+import { approvalEnded } from './entries.js';
 import { isCancelRequested } from './journal.js';
 import type { Guard } from './judge.js';
 import type { AttemptRecord, RunRecord } from './ports.js';
+import { indeterminateEntry } from './recovery.js';
 import { isFinished } from './run-state.js';
-import { entryContext } from './run-context.js';
+import { entryContext, load } from './run-context.js';
 import { finished } from './settlement.js';
 
 /** Asks whoever advances the run to stop it; durable when it resolves. */
@@ -24,9 +26,26 @@ export async function requestCancel(guard: Guard, runId: string, by: string): Pr
   }
 }
 
-/** Ends the run as cancelled. The caller holds the run's lock, so no attempt of it is running. */
-export async function cancelNow(guard: Guard, run: RunRecord): Promise<void> {
-  const entry = entryContext(guard, run);
+/** Ends the run as cancelled, unless it has ended. The caller holds the run's lock: no attempt of it is running. */
+export async function cancelNow(guard: Guard, runId: string): Promise<void> {
+  for (;;) {
+    const run = await load(guard, runId);
+    if (isFinished(run)) return;
+    try {
+      await end(guard, run);
+      return;
+    } catch (error) {
+      // Somebody voted, or asked for the same, at this moment.
+      if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+    }
+  }
+}
+
+async function end(guard: Guard, run: RunRecord): Promise<void> {
+  // Who asked for the end stands in the log, not who started the run.
+  const by = isObject(run.waitingFor) ? run.waitingFor['by'] : undefined;
+  const actor = { id: typeof by === 'string' ? by : run.initiator, via: 'runner' };
+  const entry = entryContext(guard, run, actor);
   const nowMs = guard.clock.nowMs();
   const open = await guard.store.approvals({ run: run.id, states: ['pending', 'approved'] });
   const entries = open.map((approval) =>
@@ -34,15 +53,12 @@ export async function cancelNow(guard: Guard, run: RunRecord): Promise<void> {
   );
   const attempts: { record: AttemptRecord }[] = [];
   for (const attempt of await guard.store.attempts(run.id)) {
+    const finishedAtMs = nowMs;
     if (attempt.status === 'waiting')
-      attempts.push({ record: { ...attempt, status: 'cancelled', finishedAtMs: nowMs } });
-    if (attempt.status !== 'intended' || attempt.intentIndex === null) continue;
-    const [row] = await guard.store.entries(attempt.intentIndex, attempt.intentIndex + 1n, 1);
-    const intent = Buffer.from(row?.leafHash ?? []).toString('hex');
-    const code = 'STEP_INDETERMINATE';
-    const durationMs = Math.max(0, nowMs - (attempt.startedAtMs ?? nowMs));
-    entries.push(stepFinished(entry, attempt, { status: 'indeterminate', intent, code, durationMs }, {}));
-    attempts.push({ record: { ...attempt, status: 'indeterminate', finishedAtMs: nowMs } });
+      attempts.push({ record: { ...attempt, status: 'cancelled', finishedAtMs } });
+    if (attempt.status !== 'intended') continue;
+    entries.push(await indeterminateEntry(guard, attempt, nowMs, entry));
+    attempts.push({ record: { ...attempt, status: 'indeterminate', finishedAtMs } });
   }
   const settled = finished(run, 'cancelled', 1, null, null, { entry, nowMs, random: guard.random });
   await guard.journal.commitRun(

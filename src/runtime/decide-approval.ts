@@ -6,11 +6,13 @@ import { WritError } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { fillsRole } from '../policy/approval-duty.js';
+import type { PolicySnapshot } from '../policy/snapshot.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalState, Vote } from './ports.js';
-import { entryContext, load } from './run-context.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
+import { decisionOf, isProven } from './vote-proof.js';
 import type { Principal } from './writ.js';
 
 export interface VoteRequest {
@@ -50,7 +52,7 @@ async function decideOnce(
   request: VoteRequest,
   approver: Principal,
 ): Promise<ApprovalRecord> {
-  const nowMs = guard.clock.nowMs();
+  const nowMs = await logTimeMs(guard);
   const snapshot = guard.policy();
   const run = await load(guard, approval.run);
   const context = entryContext(guard, run, { id: approver.id, via: 'approvals' });
@@ -69,17 +71,18 @@ async function decideOnce(
   const holds = (person: string, role: string): boolean => {
     return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
   };
+  const reason =
+    request.reason === null ? null : sealJson(approval.run, 'reason', { text: request.reason }, guard.random);
   let state: ApprovalState | null;
+  let vote: Vote;
   try {
     state = castVote(approval, voter, ballotVote, nowMs, holds);
+    if (state === null) return approval;
+    vote = sign(snapshot, approval, request.decision, approver, nowMs, reason?.commitment ?? null);
   } catch (error) {
     await recordRefusedVote(guard, context, approval, approver, access.ruleId, error, nowMs);
     throw error;
   }
-  if (state === null) return approval;
-  const reason =
-    request.reason === null ? null : sealJson(approval.run, 'reason', { text: request.reason }, guard.random);
-  const vote = sign(approval, request.decision, approver, nowMs, reason?.commitment ?? null);
   const record: ApprovalRecord = { ...approval, state, votes: [...approval.votes, vote] };
   const entry = draft(
     context,
@@ -99,7 +102,7 @@ async function decideOnce(
     reason === null ? {} : { reason: reason.commitment },
   );
   await guard.journal.commit({
-    entries: [entry],
+    entries: [{ ...entry, beforeMs: approval.expiresAtMs }],
     approvals: [{ op: 'update', record }],
     payloads: reason === null ? [] : [{ payload: reason, entry: 0 }],
   });
@@ -139,25 +142,16 @@ async function recordRefusedVote(
   });
 }
 
+/** The vote, signed. Throws APPROVAL_SIGNATURE_INVALID when nothing proves that it is this person's. */
 function sign(
+  snapshot: PolicySnapshot,
   approval: ApprovalRecord,
   decision: 'approve' | 'deny',
   approver: Principal,
   nowMs: number,
   reason: Vote['reason'],
 ): Vote {
-  const { id: approvalId, subjectDigest, expiresAtMs } = approval;
-  const message = decisionBytes({
-    approvalId,
-    subjectDigest,
-    decision,
-    approver: approver.id,
-    at: timeText(nowMs),
-    expiresAt: timeText(expiresAtMs),
-    reasonCommitment: reason,
-  });
-  const signature = approver.sign === null ? null : Buffer.from(approver.sign(message)).toString('base64');
-  return {
+  const unsigned: Omit<Vote, 'signature'> = {
     seq: approval.votes.length,
     approver: approver.id,
     keyId: approver.publicKey,
@@ -165,6 +159,18 @@ function sign(
     decision,
     reason,
     atMs: nowMs,
-    signature,
   };
+  const signature = approver.sign?.(decisionBytes(decisionOf(approval, unsigned))) ?? null;
+  const vote = {
+    ...unsigned,
+    signature: signature === null ? null : Buffer.from(signature).toString('base64'),
+  };
+  if (isProven(snapshot, approval, vote)) return vote;
+  throw new WritError(
+    'APPROVAL_SIGNATURE_INVALID',
+    `nothing proves that this is the vote of ${approver.id}`,
+    {
+      hint: 'sign with a key that policies/approvers.yaml holds for this person',
+    },
+  );
 }

@@ -3,7 +3,13 @@
 // function or a sandbox.
 import { errorName, isErrorCode, WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
-import { endOpenApproval, openGate, type EndedApproval, type WaitingGate } from './approval-gate.js';
+import {
+  endOpenApproval,
+  openGate,
+  type EndedApproval,
+  type OpenGate,
+  type WaitingGate,
+} from './approval-gate.js';
 import type { Attempt, Outcome, Settle, Settlement } from './attempt.js';
 import type { ProvidedCallable } from './callable.js';
 import {
@@ -14,7 +20,7 @@ import {
   type EntryContext,
   type StepEnd,
 } from './entries.js';
-import { decisionEntries, judge, limitsJson, type Guard, type Judged } from './judge.js';
+import { decisionEntries, judge, limitsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
 import { failed, readFunctionOutput, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
@@ -46,14 +52,15 @@ export async function govern(
   if (judged.decision.verdict === 'deny') {
     const { code, message } = judged.decision;
     const refusal = failed(code ?? 'POLICY_ERROR', message);
-    return refuse(guard, judged, refusal, await endOpenApproval(guard, judged), settle);
+    const ended = await endOpenApproval(guard, context, judged.earlier, 'policy now denies the step');
+    return refuse(guard, judged, refusal, ended, settle);
   }
   const gate = await openGate(guard, judged);
   if (gate.kind === 'waiting') return wait(guard, judged, gate, settle);
   if (gate.kind === 'refused') {
     return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
   }
-  const intent = await intend(guard, judged, gate.consume, gate.approvalId, settle);
+  const intent = await intend(guard, judged, gate, settle);
   const acted = await act(guard, judged, signal);
   return conclude(guard, judged, intent, acted, settle);
 }
@@ -91,12 +98,18 @@ async function refuseToStart(
     ruleId: null,
     code: error.code,
   });
+  const earlier = await recordedAttempt(guard, attempt);
+  const ended = await endOpenApproval(guard, context, earlier, 'the step can no longer start');
   const record = attemptRecord(attempt, {
+    input: earlier?.input ?? null,
+    approvalId: earlier?.approvalId ?? null,
     status: error.kind === 'refusal' ? 'refused' : 'failed',
     error: publicError(error.code, error.message),
     finishedAtMs: guard.clock.nowMs(),
   });
-  return finish(guard, [entry], [], record, settle(outcomeOf(failed(error.code, error.message)), run));
+  const settlement = settle(outcomeOf(failed(error.code, error.message)), run);
+  const entries = ended === null ? [entry] : [entry, ended.entry];
+  return finish(guard, entries, [], record, settlement, ended === null ? [] : [ended.write]);
 }
 
 /** Denied by policy, a ceiling or a person: recorded, never run. */
@@ -146,18 +159,20 @@ interface Intent {
 async function intend(
   guard: Guard,
   judged: Judged,
-  consume: ApprovalRecord | null,
-  approvalId: string | null,
+  { consume, approvalId, ended }: OpenGate,
   settle: Settle,
 ): Promise<Intent> {
   const { attempt, callable, context, request, evidence, limits } = judged;
   const { stepPath, idempotencyKey } = attempt;
   const startedAtMs = guard.clock.nowMs();
   const entries = decisionEntries(judged);
+  const approvals = ended === null ? [] : [ended.write];
+  if (ended !== null) entries.push(ended.entry);
   if (consume !== null) {
+    approvals.push({ op: 'update', record: { ...consume, state: 'consumed' } });
     const { id, subjectDigest } = consume;
     const data = { approvalId: id, subjectDigest, stepPath, attempt: attempt.attempt };
-    entries.push(draft(context, 'approval.consumed', data));
+    entries.push({ ...draft(context, 'approval.consumed', data), beforeMs: consume.expiresAtMs });
   }
   const sealed =
     judged.earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard.random) : null;
@@ -205,7 +220,7 @@ async function intend(
       entries,
       payloads: sealed === null ? [] : [{ payload: sealed, entry: intentEntry }],
       attempts: [{ record, intentEntry }],
-      approvals: consume === null ? [] : [{ op: 'update', record: { ...consume, state: 'consumed' } }],
+      approvals,
     },
     settle({ kind: 'started' }, attempt.run).run,
   );

@@ -3,6 +3,7 @@
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
 import type { Change, Committed, RunRecord, Store } from './ports.js';
+import { isFinished } from './run-state.js';
 import type { EntryNotice } from './writ.js';
 
 export class Journal {
@@ -27,7 +28,11 @@ export class Journal {
       this.#notify(change, committed);
       return committed;
     } catch (error) {
-      if (error instanceof WritError && error.kind === 'fatal') this.#fatal = error;
+      if (!(error instanceof WritError)) {
+        this.#fatal = new WritError('STORE_IO', 'the store failed in a way it never should', {
+          cause: error,
+        });
+      } else if (error.kind === 'fatal' && !isRefusedEntry(error)) this.#fatal = error;
       throw error;
     }
   }
@@ -46,7 +51,9 @@ export class Journal {
       if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
       const current = await this.#store.run(run.id);
       if (current === null || !isCancelRequested(current)) throw error;
-      return this.commitRun(change, { ...run, version: current.version, waitingFor: current.waitingFor });
+      // What has finished is over: there is nothing left to cancel.
+      const waitingFor = isFinished(run) ? null : current.waitingFor;
+      return this.commitRun(change, { ...run, version: current.version, waitingFor });
     }
   }
 
@@ -66,6 +73,11 @@ export class Journal {
       for (const listener of this.#listeners) listener({ type: entry.type, run: entry.run, timeMs, data });
     });
   }
+}
+
+/** The entry was not one the log can hold; store and log are sound, and what others do goes on. */
+function isRefusedEntry(error: WritError): boolean {
+  return error.code === 'AUDIT_ENTRY_INVALID' || error.code === 'AUDIT_JSON_INVALID';
 }
 
 export function isCancelRequested(run: RunRecord): boolean {

@@ -40,9 +40,7 @@ export interface Judged {
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
   const { run, plan, node, input, stepPath } = attempt;
-  const attempts = await guard.store.attempts(run.id);
-  const earlier =
-    attempts.find((one) => one.stepPath === stepPath && one.attempt === attempt.attempt) ?? null;
+  const earlier = await recordedAttempt(guard, attempt);
   const callable = await resolveCallable(guard.callables, plan, run, node, input);
   const snapshot = guard.policy();
   const asked = askedLimits(node);
@@ -79,6 +77,13 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
       : null;
   const subject = subjectOf(guard, attempt, callable, decision, limits);
   return { attempt, context, callable, decision, limits, subject, request, evidence, earlier };
+}
+
+/** What is stored of this very attempt: it has waited for an approval, or its outcome was lost. */
+export async function recordedAttempt(guard: Guard, attempt: Attempt): Promise<AttemptRecord | null> {
+  const attempts = await guard.store.attempts(attempt.run.id);
+  const { stepPath } = attempt;
+  return attempts.find((one) => one.stepPath === stepPath && one.attempt === attempt.attempt) ?? null;
 }
 
 const FUNCTION_DEFAULTS: Limits = { timeoutMs: 120_000, memoryMiB: 0, outputBytes: 1_048_576 };

@@ -37,6 +37,18 @@ describe('extending the log', () => {
     expect(parseEntry(second.rows[0]?.bytes ?? new Uint8Array()).timeMs).toBe(5000);
     expect(extendLog(second.log, new Map(), [], 9000).log).toEqual(second.log);
   });
+  it('refuses an entry that comes too late by its own time, at the border', () => {
+    const late = { ...note(0), beforeMs: 1000 };
+    expect(extendLog(EMPTY, new Map(), [late], 999).rows).toHaveLength(1);
+    expect(() => extendLog(EMPTY, new Map(), [late], 1000)).toThrow(
+      expect.objectContaining({ code: 'STORE_CONFLICT' }),
+    );
+    // The log's time counts where it is later than the clock's.
+    const { log } = extendLog(EMPTY, new Map(), [note(1)], 1000);
+    expect(() => extendLog(log, new Map(), [late], 500)).toThrow(
+      expect.objectContaining({ code: 'STORE_CONFLICT' }),
+    );
+  });
   it('gives the root of every full tile once, whatever the size of the batches', () => {
     const whole = new MemoryStore();
     whole.append(

@@ -10,7 +10,8 @@ const TILE_LEVELS = 8;
 /**
  * Rows in the order of `drafts`. Time is `nowMs`, or the log's last time when the clock went back. `tails` needs
  * the tail of every run in `drafts` that has one ('' = the log's own chain). Cost does not depend on the log's size.
- * Throws AUDIT_ENTRY_INVALID (also beyond 65,535 bytes) and AUDIT_JSON_INVALID; then nothing may be written.
+ * Throws AUDIT_ENTRY_INVALID (also beyond 65,535 bytes), AUDIT_JSON_INVALID, and STORE_CONFLICT for an entry that
+ * is too late (`beforeMs`); then nothing may be written.
  */
 export const extendLog: ExtendLog = (log, tails, drafts, nowMs) => {
   if (!Number.isSafeInteger(nowMs))
@@ -22,6 +23,10 @@ export const extendLog: ExtendLog = (log, tails, drafts, nowMs) => {
   let range: readonly Uint8Array[] = log.compactRange;
   let size = log.size;
   for (const draft of drafts) {
+    if (draft.beforeMs !== undefined && timeMs >= draft.beforeMs)
+      throw new WritError('STORE_CONFLICT', `${draft.type} came too late`, {
+        hint: 'read it again and decide anew',
+      });
     // '' is how rows name the log's own chain, so no run may be called that.
     if (draft.run === '') throw new WritError('AUDIT_ENTRY_INVALID', 'a run id is empty');
     const run = draft.run ?? '';

@@ -36,6 +36,8 @@ export interface EntryDraft {
   readonly data: JsonObject;
   /** label -> commitment of a payload. */
   readonly commit: Readonly<Record<string, Commitment>>;
+  /** The entry's time has to be before this, or the change is refused: STORE_CONFLICT, nothing written. */
+  readonly beforeMs?: number;
 }
 
 export interface LogState {

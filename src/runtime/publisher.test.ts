@@ -95,6 +95,25 @@ describe('publishing', () => {
       expect(log.store.state.publishedSize).toBe(300n);
     }
   });
+  it('is no damage at any write when the log grew between two crashes', async () => {
+    const writes = (await logOfSizes(5, 300)).directory.written.length;
+    for (let first = 4; first < writes; first++) {
+      for (let second = 0; second < 12; second++) {
+        const log = await logOfSizes(5);
+        grow(log, 300);
+        log.directory.budget = first - 4;
+        await publish({ ...log, locks: testLocks() }).catch(() => undefined);
+        grow(log, 310);
+        log.directory.budget = second;
+        await publish({ ...log, locks: testLocks() }).catch(() => undefined);
+        expect(await verdict(log.directory)).toBe('verified');
+        log.directory.budget = Number.POSITIVE_INFINITY;
+        await publish({ ...log, locks: testLocks() });
+        expect(await verdict(log.directory)).toBe('verified');
+        expect(log.directory.files.has('pending')).toBe(false);
+      }
+    }
+  });
   it('heals after a crash between the checkpoint file and the mark', async () => {
     const log = await logOfSizes(5);
     log.store.state = { ...log.store.state, publishedSize: 2n };

@@ -47,7 +47,8 @@ export interface Publication {
  * again after a crash or a rejection at any point, and from several processes. Throws AUDIT_FORK when the store
  * holds another root for this size, AUDIT_ROLLBACK when a larger size is published, STORE_* from the ports.
  */
-export async function publish({ store, directory, signer, locks }: Publication): Promise<void> {
+export async function publish(publication: Publication): Promise<void> {
+  const { store, directory, signer, locks } = publication;
   const lock = await locks.hold('publish', PUBLISH_LOCK_TIMEOUT_MS);
   try {
     const log = await store.log();
@@ -63,20 +64,48 @@ export async function publish({ store, directory, signer, locks }: Publication):
     const row = await store.putCheckpoint({ size: log.size, root, note });
     if (!equalBytes(row.root, root)) throw fork('the stored checkpoint', log.size);
 
-    // Without its checkpoint file nothing is known of the directory: it is written from the start.
-    const from =
-      published === null ? 0n : published.size < log.publishedSize ? published.size : log.publishedSize;
-    const moves = published?.size !== log.size;
-    if (moves) await directory.put('pending', new TextEncoder().encode(row.note));
-    await writeChanged(directory, 'vkey', new TextEncoder().encode(`${signer.vkey}\n`));
-    await writeTiles(store, directory, from, log.size);
-    await writeCheckpointCopy(directory, row);
-    if (moves) await directory.put('checkpoint', new TextEncoder().encode(row.note));
-    if ((await directory.get('pending')) !== null) await directory.remove('pending');
+    // What a crash interrupted is finished first: `pending` excuses the files of one size, not of two.
+    const between = await interrupted(publication, published, log.size);
+    if (between !== null) await publishSize(publication, log.publishedSize, between, published);
+    await publishSize(publication, log.publishedSize, row, between ?? published);
     if (log.publishedSize < log.size) await store.markPublished(log.size);
   } finally {
     lock.release();
   }
+}
+
+/** The checkpoint that an interrupted publication was about to publish, when the log has grown since. */
+async function interrupted(
+  { store, directory, signer }: Publication,
+  published: Checkpoint | null,
+  size: bigint,
+): Promise<CheckpointRow | null> {
+  const bytes = await directory.get('pending');
+  if (bytes === null) return null;
+  const pending = openCheckpoint(bytes, signer);
+  if (pending.size >= size || (published !== null && pending.size <= published.size)) return null;
+  if (!equalBytes(await rootAt(store, pending.size), pending.root)) {
+    throw fork('the pending checkpoint', pending.size);
+  }
+  return { size: pending.size, root: pending.root, note: new TextDecoder().decode(bytes) };
+}
+
+/** Brings the directory from `published` to the size of `row`. */
+async function publishSize(
+  { store, directory, signer }: Publication,
+  markedSize: bigint,
+  row: CheckpointRow,
+  published: Pick<Checkpoint, 'size'> | null,
+): Promise<void> {
+  // Without its checkpoint file nothing is known of the directory: it is written from the start.
+  const from = published === null ? 0n : published.size < markedSize ? published.size : markedSize;
+  const moves = published?.size !== row.size;
+  if (moves) await directory.put('pending', new TextEncoder().encode(row.note));
+  await writeChanged(directory, 'vkey', new TextEncoder().encode(`${signer.vkey}\n`));
+  await writeTiles(store, directory, from, row.size);
+  await writeCheckpointCopy(directory, row);
+  if (moves) await directory.put('checkpoint', new TextEncoder().encode(row.note));
+  if ((await directory.get('pending')) !== null) await directory.remove('pending');
 }
 
 /** What the start-up check compares. */

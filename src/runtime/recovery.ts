@@ -5,7 +5,7 @@ import type { StepError } from '../engine/state.js';
 import type { TaskNode } from '../workflow/plan.js';
 import { stepFinished, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
-import type { AttemptRecord, RunRecord } from './ports.js';
+import type { AttemptRecord, EntryDraft, RunRecord } from './ports.js';
 import { activeState } from './run-state.js';
 import { settleEvent } from './settlement.js';
 
@@ -92,7 +92,13 @@ function waitForPerson(run: RunRecord, lost: AttemptRecord, nowMs: number): RunR
   };
 }
 
-async function indeterminateEntry(guard: Guard, lost: AttemptRecord, nowMs: number, entry: EntryContext) {
+/** `step.finished` of an attempt whose outcome nobody knows. */
+export async function indeterminateEntry(
+  guard: Guard,
+  lost: AttemptRecord,
+  nowMs: number,
+  entry: EntryContext,
+): Promise<EntryDraft> {
   if (lost.intentIndex === null)
     throw new WritError('STORE_IO', `attempt of ${lost.stepPath} has no intent entry`);
   const [row] = await guard.store.entries(lost.intentIndex, lost.intentIndex + 1n, 1);

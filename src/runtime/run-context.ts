@@ -15,6 +15,11 @@ export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext[
   };
 }
 
+/** Now, as the log counts it: it never goes back. Expiry is judged by it, so that a clock set back revives nothing. */
+export async function logTimeMs(guard: Guard): Promise<number> {
+  return Math.max(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
+}
+
 /** Throws NOT_FOUND. */
 export async function load(guard: Guard, runId: string): Promise<RunRecord> {
   const run = await guard.store.run(runId);

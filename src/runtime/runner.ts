@@ -9,7 +9,7 @@ import { govern } from './guard.js';
 import { isCancelRequested } from './journal.js';
 import type { Guard } from './judge.js';
 import type { Next, RunRecord, RunSteps } from './ports.js';
-import { entryContext, load } from './run-context.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
 import { lostAttempt, recoverLost } from './recovery.js';
 import { activeState, isFinished } from './run-state.js';
 import { settleEvent, settleOutcome } from './settlement.js';
@@ -28,7 +28,7 @@ async function advance(guard: Guard, runId: string): Promise<Next> {
     const run = await load(guard, runId);
     if (isFinished(run)) return { kind: 'finished', run };
     if (isCancelRequested(run)) {
-      await cancelNow(guard, run);
+      await cancelNow(guard, run.id);
       continue;
     }
     if (run.status === 'indeterminate') return { kind: 'person', run };
@@ -47,7 +47,7 @@ async function advance(guard: Guard, runId: string): Promise<Next> {
       continue;
     }
     if (next.kind === 'finish') throw new WritError('INTERNAL', `run ${run.id} ended without being recorded`);
-    return (await waitsForApproval(guard, run, nowMs)) ?? { kind: 'execute', run };
+    return (await waitsForApproval(guard, run)) ?? { kind: 'execute', run };
   }
 }
 
@@ -79,12 +79,12 @@ async function settleTimer(guard: Guard, run: RunRecord, nowMs: number): Promise
 }
 
 /** Still undecided: nothing to execute. Decided, expired or withdrawn: the guard has to look at it. */
-async function waitsForApproval(guard: Guard, run: RunRecord, nowMs: number): Promise<Next | null> {
+async function waitsForApproval(guard: Guard, run: RunRecord): Promise<Next | null> {
   const waiting = run.waitingFor;
   if (!isObject(waiting) || waiting['kind'] !== 'approval' || typeof waiting['approvalId'] !== 'string')
     return null;
   const approval = await guard.store.approval(waiting['approvalId']);
-  if (approval?.state !== 'pending' || isExpired(approval, nowMs)) return null;
+  if (approval?.state !== 'pending' || isExpired(approval, await logTimeMs(guard))) return null;
   if (approval.policyHash !== guard.policy().policyHash) return null;
   return { kind: 'approval', run, approvalId: approval.id, expiresAtMs: approval.expiresAtMs };
 }

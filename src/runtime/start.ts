@@ -1,7 +1,7 @@
 // Starting a run: the document is checked whole, the initiator is authorized, and run, plan, input and the entry
 // `run.started` become durable together before anything else happens.
 import { canonicalJson } from '../canonical-json.js';
-import { command, start as startEngine } from '../engine/interpret.js';
+import { start as startEngine } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
@@ -24,13 +24,17 @@ export interface RunStart {
   readonly initiator: Principal;
 }
 
-/** The new run's id, once durable. A refusal throws POLICY_* and leaves its entry in the log's own chain. */
-export async function startRun(guard: Guard, request: RunStart): Promise<string> {
+/** The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_* and leaves its entry in the log's own chain. */
+export async function startRun(
+  guard: Guard,
+  request: RunStart,
+  hold: (runId: string) => void,
+): Promise<string> {
   const { workflow, plan, input, agents, initiator } = request;
   const problems = checkInput(plan, input);
-  const [first] = problems;
-  if (first !== undefined) {
-    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${first.message}`, {
+  const [problem] = problems;
+  if (problem !== undefined) {
+    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
       hint: "see the workflow's inputs schema",
       details: { diagnostics: problems },
     });
@@ -84,15 +88,13 @@ export async function startRun(guard: Guard, request: RunStart): Promise<string>
     },
     { input: payload.commitment },
   );
-  // A workflow without tasks may be over at once; then its end is part of the same commit.
-  const ended =
-    command(plan, engine).kind === 'finish'
-      ? settleEngine(plan, engine, fresh, { entry: context, nowMs, random: guard.random })
-      : { run: fresh, entries: [], payloads: [] };
+  // It may wait for a timer, or be over, at once; then that is part of the same commit.
+  const first = settleEngine(plan, engine, fresh, { entry: context, nowMs, random: guard.random });
+  hold(id);
   await guard.journal.commit({
-    runs: [{ op: 'insert', record: ended.run }],
-    entries: [started, ...ended.entries],
-    payloads: [{ payload, entry: 0 }, ...ended.payloads.map((one) => ({ ...one, entry: one.entry + 1 }))],
+    runs: [{ op: 'insert', record: first.run }],
+    entries: [started, ...first.entries],
+    payloads: [{ payload, entry: 0 }, ...first.payloads.map((one) => ({ ...one, entry: one.entry + 1 }))],
   });
   return id;
 }

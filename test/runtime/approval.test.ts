@@ -49,13 +49,18 @@ describe('a gated step', () => {
     const { team, writ, run, approval } = await waiting();
     for (let i = 0; i < 3; i++) expect((await team.drive(writ, run.id)).status).toBe('waiting');
     expect((await team.pending(writ, run.id)).id).toBe(approval.id);
-    expect(await team.data_(run.id, 'approval.requested')).toHaveLength(1);
+    expect(await team.facts(run.id, 'approval.requested')).toHaveLength(1);
   });
 
   it('shows the subject that its digest is made of', async () => {
     const { team, writ, run, approval } = await waiting();
     const { subject } = await writ.approval(approval.id);
-    expect(subject).toMatchObject({ run: run.id, input: { amount: 7 }, function: 'tool::test_one', attempt: 1 });
+    expect(subject).toMatchObject({
+      run: run.id,
+      input: { amount: 7 },
+      function: 'tool::test_one',
+      attempt: 1,
+    });
     expect(subjectDigest(subject as unknown as Subject)).toBe(approval.subjectDigest);
     expect(Object.keys(subject as object)).toHaveLength(15);
     await team.approve(writ, approval);
@@ -80,12 +85,14 @@ describe('a gated step', () => {
       'step.finished',
       'run.finished',
     ]);
-    const [intended] = await team.data_(run.id, 'step.intended');
+    const [intended] = await team.facts(run.id, 'step.intended');
     expect(intended?.['approvalId']).toBe(approval.id);
     expect((await writ.approval(approval.id)).record.state).toBe('consumed');
     // What was asked for, approved and intended is one commitment.
     const entries = await team.entries(run.id);
-    const commitments = entries.filter(({ type }) => type === 'approval.requested' || type === 'step.intended');
+    const commitments = entries.filter(
+      ({ type }) => type === 'approval.requested' || type === 'step.intended',
+    );
     expect(new Set(commitments.map((entry) => entry.commit['input'])).size).toBe(1);
   });
 
@@ -108,7 +115,9 @@ describe('a gated step', () => {
     const late = await refusalOf(team.approve(writ, approval, 'carol'));
     expect(late).toMatchObject({ code: 'APPROVAL_ALREADY_DECIDED', exitCode: 4 });
     await team.drive(writ, run.id);
-    expect(await refusalOf(team.approve(writ, approval, 'carol'))).toMatchObject({ code: 'APPROVAL_CONSUMED' });
+    expect(await refusalOf(team.approve(writ, approval, 'carol'))).toMatchObject({
+      code: 'APPROVAL_CONSUMED',
+    });
     expect(await refusalOf(team.deny(writ, approval, 'carol'))).toMatchObject({ code: 'APPROVAL_CONSUMED' });
     expect(team.functions.calls).toHaveLength(1);
   });
@@ -117,7 +126,9 @@ describe('a gated step', () => {
     const { team, writ, run, approval } = await waiting();
     const bob = await team.as(writ, 'bob');
     const vote = { decision: 'approve', reason: null } as const;
-    const other = approval.subjectDigest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) as SubjectDigest;
+    const other = approval.subjectDigest.replace(/^./, (digit) =>
+      digit === '0' ? '1' : '0',
+    ) as SubjectDigest;
     for (const digest of [other, approval.subjectDigest.slice(0, 4) as SubjectDigest]) {
       const error = await refusalOf(writ.decide(approval.id, { ...vote, digest }, bob));
       expect(error.code).toBe('APPROVAL_DIGEST_MISMATCH');
@@ -156,7 +167,7 @@ describe('who may decide', () => {
       expect(await refusalOf(vote)).toMatchObject({ code, exitCode: 3 });
     }
     expect((await writ.approval(approval.id)).record).toMatchObject({ state: 'pending', votes: [] });
-    expect((await team.data_(run.id, 'authz.decided')).slice(1)).toMatchObject([
+    expect((await team.facts(run.id, 'authz.decided')).slice(1)).toMatchObject([
       { verdict: 'deny', subject: `user:${name}`, action: 'approval.decide', attempt: null, code },
       { verdict: 'deny', subject: `user:${name}`, action: 'approval.decide', attempt: null, code },
     ]);
@@ -176,12 +187,13 @@ describe('who may decide', () => {
   it('no agent, no service, and nobody whom no file names', async () => {
     const { team, writ, run, approval } = await waiting();
     const vote = { decision: 'approve', digest: approval.subjectDigest, reason: null } as const;
-    for (const id of ['agent:claims-triage', 'service:writ', 'user:mallory', 'role:reviewer', 'bob', '']) {
+    for (const id of ['agent:claims-triage', 'service:writ', 'user:mallory', 'role:reviewer', 'bob']) {
       const principal: Principal = { id, assurance: 'os', publicKey: null, sign: null };
       const error = await refusalOf(writ.decide(approval.id, vote, principal));
       expect(error).toMatchObject({ code: 'APPROVAL_NOT_ELIGIBLE', exitCode: 3 });
     }
-    const stranger = (): Principal => writ.principalOfKey(`ed25519:${'A'.repeat(43)}=`, () => new Uint8Array(64));
+    const stranger = (): Principal =>
+      writ.principalOfKey(`ed25519:${'A'.repeat(43)}=`, () => new Uint8Array(64));
     expect(stranger).toThrow(/no person/);
     await team.drive(writ, run.id);
     await neverRuns(run.id);
@@ -290,7 +302,10 @@ describe('a signed decision', () => {
     const [entry] = (await team.entries(run.id)).filter(({ type }) => type === 'approval.decided');
     const data = entry?.data ?? {};
     expect(data['keyId']).toBe(bob.publicKey);
-    const text = (key: string): string => String(data[key]);
+    const text = (key: string): string => {
+      const value = data[key];
+      return typeof value === 'string' ? value : '';
+    };
     const decision = {
       approvalId: approval.id,
       subjectDigest: approval.subjectDigest,
@@ -392,7 +407,7 @@ describe('expiry', () => {
     });
     expect((await writ.approval(approval.id)).record).toMatchObject({ state: 'expired', votes: [] });
     expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 4 });
-    expect((await team.data_(run.id, 'approval.expired')).length).toBe(1);
+    expect((await team.facts(run.id, 'approval.expired')).length).toBe(1);
     await neverRuns(run.id);
   });
 
@@ -481,7 +496,7 @@ describe('every attempt asks anew', () => {
     expect((await team.pending(writ, run.id)).id).toBe(approval.id);
     await team.approve(writ, approval);
     expect((await team.drive(writ, run.id)).status).toBe('completed');
-    expect(await team.data_(run.id, 'approval.requested')).toHaveLength(1);
+    expect(await team.facts(run.id, 'approval.requested')).toHaveLength(1);
     expect(team.functions.calls[0]?.timeoutMs).toBe(60_000);
   });
 

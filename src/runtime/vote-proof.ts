@@ -1,0 +1,43 @@
+// What proves a vote: a signature that holds under a key enrolled for this very person, or their account on this
+// machine where approvers.yaml says that it is enough. A name, a row or a state that merely says so proves nothing.
+import { verifyDecision, type Decision } from '../approval/decision.js';
+import { quorumMet } from '../approval/quorum.js';
+import { fillsRole } from '../policy/approval-duty.js';
+import type { PolicySnapshot } from '../policy/snapshot.js';
+import { timeText } from './entries.js';
+import type { ApprovalRecord, Vote } from './ports.js';
+
+/** What the voter signs; `vote` without its signature. */
+export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature'>): Decision {
+  return {
+    approvalId: approval.id,
+    subjectDigest: approval.subjectDigest,
+    decision: vote.decision,
+    approver: vote.approver,
+    at: timeText(vote.atMs),
+    expiresAt: timeText(approval.expiresAtMs),
+    reasonCommitment: vote.reason,
+  };
+}
+
+export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vote: Vote): boolean {
+  const { approver, assurance, keyId, signature } = vote;
+  if (assurance === 'os') {
+    const person = snapshot.people.find((one) => one.id === approver);
+    return keyId === null && signature === null && person?.assurance.includes('os') === true;
+  }
+  if (keyId === null || signature === null || snapshot.personByKey(keyId)?.id !== approver) return false;
+  const publicKey = Buffer.from(keyId.slice('ed25519:'.length), 'base64');
+  return verifyDecision(decisionOf(approval, vote), Buffer.from(signature, 'base64'), publicKey);
+}
+
+/** The stored votes alone fill the quorum, whatever the stored state says. */
+export function isGranted(snapshot: PolicySnapshot, approval: ApprovalRecord): boolean {
+  const proven = approval.votes.filter((vote) => {
+    return vote.decision === 'approve' && isProven(snapshot, approval, vote);
+  });
+  const people = proven.map((vote) => vote.approver);
+  return quorumMet(approval.quorum, people, (person, role) => {
+    return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
+  });
+}

@@ -1,0 +1,157 @@
+// A claims desk on disk, as `writ init` and three edits of the policies make it: alice the adjuster and bob the
+// reviewer with their keys, the shipped example, one input per kind of claim. Made once per test file; a test that
+// damages something takes a copy.
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { expect } from 'vitest';
+import { parseDocument } from 'yaml';
+import { newPlace, type Place, type Ran, type RunOptions } from './writ.js';
+
+const EXAMPLE = fileURLToPath(new URL('../../examples/claims-review', import.meta.url));
+
+/** Claims of the example by what becomes of them. */
+const CLAIMS = { low: 'clean-collision', high: 'high-amount-fire', malformed: 'malformed-amount-as-text' };
+
+export const FLOW = 'example/workflow.yaml';
+export const STEPS = 'example/steps.yaml';
+export const LOW = '@low.json';
+export const HIGH = '@high.json';
+export const MALFORMED = '@malformed.json';
+export const BOB = { env: { WRIT_KEY: 'bob.key' } };
+
+export interface Desk extends Place {
+  /** Absolute path of a file of the desk. */
+  at(...parts: string[]): string;
+  /** Another desk, the same to the byte; nothing of this one is open meanwhile. */
+  copy(): Desk;
+  remove(): void;
+}
+
+/** Commands run as alice unless `env` names another key. */
+export async function newDesk(): Promise<Desk> {
+  const desk = deskAt(newPlace());
+  for (const person of ['alice', 'bob', 'eve']) {
+    await desk.run(['keys', 'create', person, '--out', `${person}.key`]);
+  }
+  expect(await desk.run(['init'])).toMatchObject({ code: 0 });
+  const file = desk.at('policies', 'approvers.yaml');
+  const approvers = parseDocument(readFileSync(file, 'utf8'));
+  const { people } = approvers.toJS() as { people: { id: string }[] };
+  for (const person of ['alice', 'bob']) {
+    const index = people.findIndex(({ id }) => id === `user:${person}`);
+    const { publicKey } = JSON.parse(readFileSync(desk.at(`${person}.key`), 'utf8')) as { publicKey: string };
+    approvers.setIn(['people', index, 'keys'], [publicKey]);
+  }
+  writeFileSync(file, approvers.toString());
+  cpSync(EXAMPLE, desk.at('example'), { recursive: true });
+  for (const [kind, claim] of Object.entries(CLAIMS)) {
+    const text = readFileSync(join(EXAMPLE, 'claims', `${claim}.json`), 'utf8');
+    writeFileSync(desk.at(`${kind}.json`), `{"claim": ${text}}`);
+  }
+  return desk;
+}
+
+function deskAt(place: Place): Desk {
+  const asAlice = (options: RunOptions = {}): RunOptions => ({
+    ...options,
+    env: { WRIT_KEY: 'alice.key', ...options.env },
+  });
+  return {
+    folder: place.folder,
+    run: (words, options) => place.run(words, asAlice(options)),
+    json: (words, options) => place.json(words, asAlice(options)),
+    at: (...parts) => join(place.folder, ...parts),
+    copy() {
+      const other = newPlace();
+      cpSync(place.folder, other.folder, { recursive: true });
+      return deskAt(other);
+    },
+    remove() {
+      rmSync(place.folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface Counts {
+  readonly runs: number;
+  readonly intents: number;
+  readonly entries: number;
+}
+
+/** What the store holds, read past `writ`. */
+export function countsOf(desk: Desk, data = '.writ'): Counts {
+  return reading(desk, data, (db) => {
+    const count = (sql: string): number => Number(db.prepare(sql).pluck().get());
+    return {
+      runs: count('SELECT COUNT(*) FROM run'),
+      intents: count("SELECT COUNT(*) FROM log_entry WHERE type = 'step.intended'"),
+      entries: count('SELECT COUNT(*) FROM log_entry'),
+    };
+  });
+}
+
+export interface LogEntry {
+  readonly type: string;
+  readonly run?: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** The log's entries in order, of one run or of all. */
+export function entriesOf(desk: Desk, run: string | null = null, data = '.writ'): LogEntry[] {
+  return reading(desk, data, (db) => {
+    const rows = db.prepare('SELECT bytes FROM log_entry WHERE ? IS NULL OR run = ? ORDER BY idx').pluck();
+    return rows.all(run, run).map((bytes) => JSON.parse(String(bytes)) as LogEntry);
+  });
+}
+
+function reading<T>(desk: Desk, data: string, read: (db: Database.Database) => T): T {
+  const db = new Database(desk.at(data, 'writ.db'), { readonly: true, fileMustExist: true });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** `writ audit verify` says verified, exit 0. */
+export async function expectVerified(desk: Desk, data = '.writ'): Promise<void> {
+  const { code, value } = await desk.json(['audit', 'verify', '--data', data]);
+  expect([code, value]).toMatchObject([0, { verdict: 'verified', ok: true, openIntents: [] }]);
+}
+
+export interface Waiting {
+  readonly run: string;
+  readonly approval: string;
+  readonly digest: string;
+}
+
+/** Starts a run that stops at its approval. */
+export async function startWaiting(desk: Desk, workflow = FLOW, input = HIGH): Promise<Waiting> {
+  const { code, value } = await desk.json(['workflow', 'run', workflow, '--input', input]);
+  expect([code, value]).toMatchObject([10, { status: 'waiting', waitingFor: { kind: 'approval' } }]);
+  const { id, waitingFor } = value as { id: string; waitingFor: { approvalId: string } };
+  const shown = await desk.json(['approvals', 'show', waitingFor.approvalId]);
+  const { subjectDigest } = shown.value as { subjectDigest: string };
+  return { run: id, approval: waitingFor.approvalId, digest: subjectDigest };
+}
+
+/** The failure of a command under --json. */
+export function errorOf(ran: Ran & { readonly value: unknown }): {
+  code: string;
+  message: string;
+  hint?: string;
+} {
+  expect(ran.value).toMatchObject({ error: { code: expect.any(String), message: expect.any(String) } });
+  return (ran.value as { error: { code: string; message: string; hint?: string } }).error;
+}
+
+/** Writes a changed copy of a file beside it; `from` must stand in it exactly once. */
+export function changed(desk: Desk, file: string, from: string, to: string, name = file): string {
+  const text = readFileSync(desk.at(file), 'utf8');
+  expect(text.split(from), `${file} holds ${JSON.stringify(from)} once`).toHaveLength(2);
+  mkdirSync(join(desk.at(name), '..'), { recursive: true });
+  writeFileSync(desk.at(name), text.replace(from, () => to));
+  return name;
+}

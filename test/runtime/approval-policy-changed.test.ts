@@ -1,0 +1,115 @@
+// What was approved is what runs: policy, ceilings or program changed between approval and start means a new question.
+import { describe, expect, it } from 'vitest';
+import { refusalOf, steps, type Team, useTeam } from './fixture.js';
+
+const here = useTeam();
+const GATED = steps(['functionId: "tool::test_one", approval: sync']);
+
+/** A change that has nothing to do with this run: what was approved was approved under the old rules all the same. */
+const anotherRule = (team: Team): string =>
+  team.policiesWith('rbac/test.yaml', (document) => {
+    document.addIn(['rules'], {
+      id: 'TEST-90',
+      effect: 'allow',
+      subject: 'role:auditor',
+      domain: 'default',
+      action: 'workflow.run',
+      resource: 'something-else',
+    });
+  });
+
+async function approved() {
+  const { team } = here;
+  const writ = await team.open();
+  const run = await team.run(writ, GATED);
+  const approval = await team.pending(writ, run.id);
+  await team.approve(writ, approval);
+  return { team, writ, run, approval };
+}
+
+describe('a policy that changed between approval and start', () => {
+  it('withdraws the approval and asks again under the new one', async () => {
+    const { team, run, approval } = await approved();
+    const changed = await team.open({ policies: anotherRule(team) });
+    expect(await team.drive(changed, run.id)).toMatchObject({ status: 'waiting', exitCode: 10 });
+    expect(team.functions.calls).toEqual([]);
+    expect((await changed.approval(approval.id)).record.state).toBe('withdrawn');
+    const again = await team.pending(changed, run.id);
+    expect(again.id).not.toBe(approval.id);
+    expect(again.subjectDigest).not.toBe(approval.subjectDigest);
+    expect(again).toMatchObject({ state: 'pending', votes: [], policyHash: changed.policyHash, attempt: 1 });
+    expect((await team.types(run.id)).slice(-4)).toEqual([
+      'authz.decided',
+      'ceiling.composed',
+      'approval.withdrawn',
+      'approval.requested',
+    ]);
+    // The rendered input stays the one that was rendered first.
+    const inputs = (await team.entries(run.id)).map((entry) => entry.commit['input']);
+    const requested = inputs.filter((_, i) => i > 0 && inputs[i] !== undefined);
+    expect(new Set(requested).size).toBe(1);
+    await team.approve(changed, again);
+    expect((await team.drive(changed, run.id)).status).toBe('completed');
+    expect(team.functions.calls).toHaveLength(1);
+  });
+
+  it('lets nobody use the withdrawn one', async () => {
+    const { team, run, approval } = await approved();
+    const changed = await team.open({ policies: anotherRule(team) });
+    await team.drive(changed, run.id);
+    expect((await refusalOf(team.approve(changed, approval, 'carol'))).code).toBe('APPROVAL_ALREADY_DECIDED');
+    expect((await refusalOf(team.deny(changed, approval, 'carol'))).code).toBe('APPROVAL_ALREADY_DECIDED');
+    expect((await team.drive(changed, run.id)).status).toBe('waiting');
+    expect(team.functions.calls).toEqual([]);
+  });
+
+  it('asks again while nobody has decided yet', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const run = await team.run(writ, GATED);
+    const first = await team.pending(writ, run.id);
+    const changed = await team.open({ policies: anotherRule(team) });
+    expect((await team.drive(changed, run.id)).status).toBe('waiting');
+    expect((await team.pending(changed, run.id)).id).not.toBe(first.id);
+    expect((await changed.approvals({ run: run.id, states: ['pending'] })).length).toBe(1);
+  });
+
+  it('that now denies the step ends the approval with the run', async () => {
+    const { team, run, approval } = await approved();
+    const policies = team.policiesWith('rbac/test.yaml', (document) => document.deleteIn(['rules', 1]));
+    const changed = await team.open({ policies });
+    expect(await team.drive(changed, run.id)).toMatchObject({ status: 'failed', exitCode: 3 });
+    expect((await changed.approval(approval.id)).record.state).toBe('withdrawn');
+    expect(team.functions.calls).toEqual([]);
+  });
+
+  it('that needs more approval than before is not satisfied by the old one', async () => {
+    const { team, run } = await approved();
+    const policies = team.policiesWith('ceilings/org.yaml', (document) => {
+      document.setIn(['spec', 'approval', 'minimum'], 'two-person');
+    });
+    const changed = await team.open({ policies });
+    await team.drive(changed, run.id);
+    const again = await team.pending(changed, run.id);
+    expect(again).toMatchObject({ mode: 'two-person', separationOfDuties: true, votes: [] });
+    await team.approve(changed, again, 'bob');
+    expect((await team.drive(changed, run.id)).status).toBe('waiting');
+    expect(team.functions.calls).toEqual([]);
+  });
+
+  it('that no longer needs one runs without, and the request does not stay open', async () => {
+    const { team } = here;
+    const gate = team.policiesWith('ceilings/org.yaml', (document) => {
+      document.setIn(['spec', 'approval', 'minimum'], 'sync');
+    });
+    const gated = await team.open({ policies: gate });
+    const run = await team.run(gated, steps(['functionId: "tool::test_one"']));
+    const approval = await team.pending(gated, run.id);
+    const plain = await team.open();
+    expect((await team.drive(plain, run.id)).status).toBe('completed');
+    expect((await plain.approval(approval.id)).record.state).toBe('withdrawn');
+    const [intended] = await team.facts(run.id, 'step.intended');
+    expect(intended?.['approvalId']).toBe(null);
+    expect((await refusalOf(team.approve(plain, approval))).code).toBe('APPROVAL_ALREADY_DECIDED');
+  });
+});

@@ -126,10 +126,7 @@ export async function endOpenApproval(
 async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate | null> {
   const { attempt, subject } = judged;
   if (!attempt.node.idempotent) return null;
-  const attempts = await guard.store.attempts(attempt.run.id);
-  const lost = attempts.find((one: AttemptRecord) => {
-    return one.stepPath === attempt.stepPath && one.attempt === attempt.attempt - 1;
-  });
+  const lost = await guard.store.attempt(attempt.run.id, attempt.stepPath, attempt.attempt - 1);
   if (lost?.status !== 'indeterminate' || lost.idempotencyKey !== attempt.idempotencyKey) return null;
   const approval = lost.approvalId === null ? null : await guard.store.approval(lost.approvalId);
   if (approval?.state !== 'consumed') return null;

@@ -80,10 +80,8 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
 }
 
 /** What is stored of this very attempt: it has waited for an approval, or its outcome was lost. */
-export async function recordedAttempt(guard: Guard, attempt: Attempt): Promise<AttemptRecord | null> {
-  const attempts = await guard.store.attempts(attempt.run.id);
-  const { stepPath } = attempt;
-  return attempts.find((one) => one.stepPath === stepPath && one.attempt === attempt.attempt) ?? null;
+export function recordedAttempt(guard: Guard, attempt: Attempt): Promise<AttemptRecord | null> {
+  return guard.store.attempt(attempt.run.id, attempt.stepPath, attempt.attempt);
 }
 
 const FUNCTION_DEFAULTS: Limits = { timeoutMs: 120_000, memoryMiB: 0, outputBytes: 1_048_576 };

@@ -120,6 +120,8 @@ export interface RunRecord {
   readonly policyHash: Hex;
   readonly initiator: string;
   readonly status: RunStatus;
+  /** The compiled plan; written with the insert and never again. */
+  readonly plan: Json;
   /** The engine's snapshot; opaque to the store. Emptied of data when the run has finished. */
   readonly state: Json;
   /** What a waiting run waits for, shown by `status`. */
@@ -259,6 +261,7 @@ export interface Store {
   }): Promise<readonly RunRecord[]>;
   /** In order of stepPath's first start, then attempt. */
   attempts(run: string): Promise<readonly AttemptRecord[]>;
+  attempt(run: string, stepPath: string, attempt: number): Promise<AttemptRecord | null>;
   approval(id: string): Promise<ApprovalRecord | null>;
   approvals(filter?: {
     readonly run?: string;

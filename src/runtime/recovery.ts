@@ -2,11 +2,10 @@
 // an attempt is lost, not running. An idempotent step runs again under the same key; any other waits for a person.
 import { WritError } from '../errors.js';
 import type { StepError } from '../engine/state.js';
-import type { TaskNode } from '../workflow/plan.js';
 import { stepFinished, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import type { AttemptRecord, EntryDraft, RunRecord } from './ports.js';
-import { activeState } from './run-state.js';
+import { activeState, stored } from './run-state.js';
 import { settleEvent } from './settlement.js';
 
 /** The run's current attempt when its outcome was lost (crash) or it was stopped with its process; else null. */
@@ -14,10 +13,9 @@ export async function lostAttempt(guard: Guard, run: RunRecord): Promise<Attempt
   const { engine } = activeState(run);
   if (engine.node === null || engine.task === null || engine.wakeAtMs !== null) return null;
   const { attempt } = engine.task;
-  const attempts = await guard.store.attempts(run.id);
-  const current = attempts.find((one) => one.stepPath === engine.node && one.attempt === attempt);
+  const current = await guard.store.attempt(run.id, engine.node, attempt);
   const lost: readonly AttemptRecord['status'][] = ['intended', 'cancelled', 'indeterminate'];
-  return current !== undefined && lost.includes(current.status) ? current : null;
+  return current !== null && lost.includes(current.status) ? current : null;
 }
 
 /** Records the loss, then goes on by itself (idempotent) or waits for a person. */
@@ -77,7 +75,7 @@ function withoutRetry(run: RunRecord): RunRecord {
   const node = engine.node === null ? undefined : plan.nodes[engine.node];
   if (node?.kind !== 'task' || engine.task === null) return run;
   const retries = node.retry.map((retrier) => retrier.maxAttempts);
-  return { ...run, state: { v: 1, plan, engine: { ...engine, task: { ...engine.task, retries } } } as never };
+  return { ...run, state: stored({ v: 1, engine: { ...engine, task: { ...engine.task, retries } } }) };
 }
 
 function waitForPerson(run: RunRecord, lost: AttemptRecord, nowMs: number): RunRecord {
@@ -111,11 +109,4 @@ export async function indeterminateEntry(
     { status: 'indeterminate', intent, code: 'STEP_INDETERMINATE', durationMs },
     {},
   );
-}
-
-/** The task a run stands at, for messages. */
-export function currentNode(run: RunRecord): TaskNode | null {
-  const { plan, engine } = activeState(run);
-  const node = engine.node === null ? undefined : plan.nodes[engine.node];
-  return node?.kind === 'task' ? node : null;
 }

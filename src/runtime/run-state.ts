@@ -1,4 +1,4 @@
-// What the store keeps of a run between two moments: plan and engine snapshot while it is active, only outcome and
+// What the store keeps of a run between two moments: its engine snapshot while it is active, only outcome and
 // commitments once it has finished, so that no data of a finished run lives outside its payloads.
 import { canonicalJson } from '../canonical-json.js';
 import { sha256 } from '../audit/sha256.js';
@@ -10,7 +10,6 @@ import type { RunRecord } from './ports.js';
 
 export interface ActiveState {
   readonly v: 1;
-  readonly plan: Plan;
   readonly engine: EngineState;
 }
 
@@ -20,14 +19,15 @@ export interface FinishedState {
   readonly error: { readonly code: string; readonly name: string; readonly detail: Commitment } | null;
 }
 
-/** Written by this software and kept in our own store, so its shape is checked only by its version. */
-export function activeState(run: RunRecord): ActiveState {
+/** Plan and snapshot of an active run. Written by this software into our own store: only the version is checked. */
+export function activeState(run: RunRecord): { readonly plan: Plan; readonly engine: EngineState } {
   if (!isObject(run.state) || run.state['v'] !== 1 || !isObject(run.state['engine'])) {
     throw new WritError('STORE_IO', `run ${run.id} has no engine state this version can read`, {
       hint: 'open it with the version of writ that wrote it',
     });
   }
-  return run.state as unknown as ActiveState;
+  const { engine } = run.state as unknown as ActiveState;
+  return { plan: run.plan as unknown as Plan, engine };
 }
 
 export function finishedState(run: RunRecord): FinishedState | null {
@@ -40,7 +40,7 @@ export function isFinished(run: RunRecord): boolean {
 }
 
 /** The plain JSON that the store keeps. */
-export function stored(state: ActiveState | FinishedState): Json {
+export function stored(state: ActiveState | FinishedState | Plan): Json {
   return state as unknown as Json;
 }
 

@@ -28,7 +28,7 @@ export function settleOutcome(outcome: Outcome, run: RunRecord, context: SettleC
   switch (outcome.kind) {
     case 'started': {
       const { plan, engine } = activeState(run);
-      const state = stored({ v: 1, plan, engine: apply(plan, engine, { kind: 'resumed', nowMs }) });
+      const state = stored({ v: 1, engine: apply(plan, engine, { kind: 'resumed', nowMs }) });
       const going = { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null } as const;
       return { run: { ...run, ...going, state, updatedAtMs: nowMs }, entries: [], payloads: [] };
     }
@@ -42,7 +42,7 @@ export function settleOutcome(outcome: Outcome, run: RunRecord, context: SettleC
       );
     case 'waiting': {
       const { plan, engine } = activeState(run);
-      const state = stored({ v: 1, plan, engine: apply(plan, engine, { kind: 'paused', nowMs }) });
+      const state = stored({ v: 1, engine: apply(plan, engine, { kind: 'paused', nowMs }) });
       const { approvalId, expiresAtMs } = outcome;
       const waitingFor = { kind: 'approval', approvalId, stepPath: engine.node, expiresAtMs } as const;
       const record: RunRecord = {
@@ -79,7 +79,7 @@ export function settleEngine(
   const waiting = next.kind === 'wait';
   const record: RunRecord = {
     ...run,
-    state: stored({ v: 1, plan, engine }),
+    state: stored({ v: 1, engine }),
     status: waiting ? 'waiting' : 'running',
     waitingFor: waiting ? { kind: 'timer', stepPath: next.stepPath, untilMs: next.untilMs } : null,
     wakeAtMs: waiting ? next.untilMs : null,

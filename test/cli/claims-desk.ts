@@ -5,9 +5,10 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import { execa } from 'execa';
 import { expect } from 'vitest';
 import { parseDocument } from 'yaml';
-import { newPlace, type Place, type Ran, type RunOptions } from './writ.js';
+import { environmentOf, MAIN, newPlace, type Place, type Ran, type RunOptions } from './writ.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/claims-review', import.meta.url));
 
@@ -26,7 +27,19 @@ export interface Desk extends Place {
   at(...parts: string[]): string;
   /** Another desk, the same to the byte; nothing of this one is open meanwhile. */
   copy(): Desk;
+  /** Starts a command and lets it run. */
+  start(words: readonly string[], options?: RunOptions): Started;
   remove(): void;
+}
+
+export interface Started {
+  readonly pid: number;
+  /** Resolves when stderr holds `text`; rejects when the command ends without it. */
+  says(text: string): Promise<void>;
+  /** The first group of a pattern in what stderr holds so far. */
+  said(pattern: RegExp): string;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<Ran & { readonly signal: string | undefined }>;
 }
 
 /** Commands run as alice unless `env` names another key. */
@@ -46,6 +59,8 @@ export async function newDesk(): Promise<Desk> {
   }
   writeFileSync(file, approvers.toString());
   cpSync(EXAMPLE, desk.at('example'), { recursive: true });
+  // Registered once: its packages are in the store, and the policies in the log.
+  expect(await desk.run(['workflow', 'create', FLOW])).toMatchObject({ code: 0 });
   for (const [kind, claim] of Object.entries(CLAIMS)) {
     const text = readFileSync(join(EXAMPLE, 'claims', `${claim}.json`), 'utf8');
     writeFileSync(desk.at(`${kind}.json`), `{"claim": ${text}}`);
@@ -68,9 +83,38 @@ function deskAt(place: Place): Desk {
       cpSync(place.folder, other.folder, { recursive: true });
       return deskAt(other);
     },
+    start: (words, options) => startAt(place.folder, words, asAlice(options)),
     remove() {
       rmSync(place.folder, { recursive: true, force: true });
     },
+  };
+}
+
+function startAt(folder: string, words: readonly string[], options: RunOptions): Started {
+  const child = execa(process.execPath, [MAIN, ...words], {
+    cwd: folder,
+    extendEnv: false,
+    env: { ...environmentOf(folder), ...options.env },
+    stdin: 'ignore',
+    reject: false,
+  });
+  if (child.pid === undefined) throw new Error('writ did not start');
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return {
+    pid: child.pid,
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (said.includes(text)) resolve();
+        };
+        child.stderr.on('data', look);
+        child.stderr.on('end', () => reject(new Error(`it never said ${JSON.stringify(text)}: ${said}`)));
+        look();
+      }),
+    said: (pattern) => pattern.exec(said)?.[1] ?? '',
+    kill: (signal) => void child.kill(signal),
+    ended: child.then(({ exitCode, signal, stdout, stderr }) => ({ code: exitCode, signal, stdout, stderr })),
   };
 }
 
@@ -106,8 +150,9 @@ export function entriesOf(desk: Desk, run: string | null = null, data = '.writ')
   });
 }
 
+// Not opened read-only: such a connection would leave the write-ahead log's files behind.
 function reading<T>(desk: Desk, data: string, read: (db: Database.Database) => T): T {
-  const db = new Database(desk.at(data, 'writ.db'), { readonly: true, fileMustExist: true });
+  const db = new Database(desk.at(data, 'writ.db'), { fileMustExist: true });
   try {
     return read(db);
   } finally {
@@ -152,6 +197,9 @@ export function changed(desk: Desk, file: string, from: string, to: string, name
   const text = readFileSync(desk.at(file), 'utf8');
   expect(text.split(from), `${file} holds ${JSON.stringify(from)} once`).toHaveLength(2);
   mkdirSync(join(desk.at(name), '..'), { recursive: true });
-  writeFileSync(desk.at(name), text.replace(from, () => to));
+  writeFileSync(
+    desk.at(name),
+    text.replace(from, () => to),
+  );
   return name;
 }

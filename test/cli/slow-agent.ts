@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Long enough to be met by a test, short enough to be waited for. */
-export const SPIN_MS = 1_500;
+export const SPIN_MS = 3_000;
 
 const ANSWER = '{"claimId":"CLM-2026-0101","risk":"low","reasons":[]}';
 const CONFIG_TYPE = 'application/vnd.agentrc.agent.config.v1+json';

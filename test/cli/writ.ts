@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The built command. */
+export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface Ran {
   readonly code: number | undefined;
@@ -27,6 +28,8 @@ export interface Place {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Runs as this user and group; only root may. */
+  readonly uid?: number;
 }
 
 /** A place where nothing was set up yet. Fails when dist is not built. */
@@ -37,14 +40,9 @@ export function newPlace(): Place {
     const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...words], {
       cwd: folder,
       extendEnv: false,
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        HOME: folder,
-        XDG_CONFIG_HOME: join(folder, 'config'),
-        XDG_STATE_HOME: join(folder, 'state'),
-        ...options.env,
-      },
+      env: { ...environmentOf(folder), ...options.env },
       input: options.input ?? '',
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
       reject: false,
     });
     return { code: exitCode, stdout, stderr };
@@ -57,5 +55,15 @@ export function newPlace(): Place {
       const value: unknown = JSON.parse(ran.stdout);
       return { ...ran, value };
     },
+  };
+}
+
+/** All that a command sees of the environment: nothing of this machine's user. */
+export function environmentOf(folder: string): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, 'config'),
+    XDG_STATE_HOME: join(folder, 'state'),
   };
 }

@@ -76,6 +76,7 @@ export function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord 
     policyHash: hex(2),
     initiator: 'user:alice',
     status: 'running',
+    plan: { start: 'Triage' },
     state: { at: 'Triage', data: { ümlaut: ['✓', 0.1, -1e21, null, true, ''], __proto__: {} } },
     waitingFor: null,
     wakeAtMs: null,

@@ -24,8 +24,8 @@ const SQL = {
   setLogState: 'UPDATE log_state SET size = ?, compact_range = ?, last_time_ms = ?',
   workflow: 'SELECT * FROM workflow WHERE id = @id AND (hash = @hash OR version = @version)',
   addWorkflow: 'INSERT INTO workflow VALUES (@id, @hash, @version, @name, @source, @file, @createdAtMs)',
-  addRun: `INSERT INTO run VALUES (@id, @tenant, @workflowId, @workflowHash, @policyHash, @initiator, @status, @state,
-    @waitingFor, @wakeAtMs, @agents, @createdAtMs, @updatedAtMs, @exitCode, @version)
+  addRun: `INSERT INTO run VALUES (@id, @tenant, @workflowId, @workflowHash, @policyHash, @initiator, @status, @plan,
+    @state, @waitingFor, @wakeAtMs, @agents, @createdAtMs, @updatedAtMs, @exitCode, @version)
     ON CONFLICT (id) DO NOTHING`,
   setRun: `UPDATE run SET policy_hash = @policyHash, status = @status, state = @state, waiting_for = @waitingFor,
     wake_at_ms = @wakeAtMs, agents = @agents, updated_at_ms = @updatedAtMs, exit_code = @exitCode,
@@ -132,7 +132,10 @@ function putWorkflow(sql: Sql, record: WorkflowRecord): void {
 }
 
 function putRun(sql: Sql, op: 'insert' | 'update', record: RunRecord): void {
-  const { changes } = sql(op === 'insert' ? 'addRun' : 'setRun').run(runRow(record));
+  const { changes } =
+    op === 'insert'
+      ? sql('addRun').run({ ...runRow(record), plan: JSON.stringify(record.plan) })
+      : sql('setRun').run(runRow(record));
   if (changes !== 1) throw lost('run', op, record);
 }
 

@@ -81,7 +81,7 @@ export function workflowRecord(row: Row): WorkflowRecord {
   };
 }
 
-/** Binds `record` under the names of the run statements. */
+/** Binds `record` under the names of the run statements; its plan is bound by the insert alone. */
 export function runRow(record: RunRecord): Row {
   return {
     ...record,
@@ -100,6 +100,7 @@ export function runRecord(row: Row): RunRecord {
     policyHash: hex64(row, 'policy_hash'),
     initiator: text(row, 'initiator'),
     status: oneOf(RUN_STATUSES, row['status'], 'status'),
+    plan: json(row, 'plan'),
     state: json(row, 'state'),
     waitingFor: json(row, 'waiting_for'),
     wakeAtMs: integerOrNull(row, 'wake_at_ms'),

@@ -67,6 +67,7 @@ CREATE TABLE run (
   policy_hash TEXT NOT NULL,
   initiator TEXT NOT NULL,
   status TEXT NOT NULL,
+  plan TEXT NOT NULL,        -- JSON, never updated
   state TEXT NOT NULL,       -- JSON
   waiting_for TEXT NOT NULL, -- JSON
   wake_at_ms INTEGER,

@@ -49,6 +49,7 @@ const SQL = {
   attempts: `SELECT *, MIN(started_at_ms) OVER step AS first_start, MIN(position) OVER step AS first_position
     FROM attempt WHERE run = ? WINDOW step AS (PARTITION BY step_path)
     ORDER BY first_start NULLS LAST, first_position, attempt`,
+  attempt: 'SELECT * FROM attempt WHERE run = ? AND step_path = ? AND attempt = ?',
   approval: 'SELECT * FROM approval WHERE id = ?',
   approvals: 'SELECT * FROM approval ORDER BY created_at_ms, id',
   approvalsIn: `SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
@@ -168,6 +169,10 @@ class SqliteStore implements Store {
 
   async attempts(run: string): Promise<readonly AttemptRecord[]> {
     return this.#all('attempts', attemptRecord, run);
+  }
+
+  async attempt(run: string, stepPath: string, attempt: number): Promise<AttemptRecord | null> {
+    return this.#one('attempt', attemptRecord, run, stepPath, attempt);
   }
 
   async approval(id: string): Promise<ApprovalRecord | null> {

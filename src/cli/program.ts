@@ -1,5 +1,6 @@
 // The command tree: names, options, help texts. Statically it knows commander and the light files only; what a
 // command needs is imported when it runs, so that `writ --help` stays fast.
+import { WritError } from '../errors.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_DATA, DEFAULT_POLICIES, type Context } from './context.js';
 import { createOutput, type Environment } from './output.js';
@@ -177,7 +178,15 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     'resume',
     'go on with a run that waited, was interrupted or lost an attempt',
     'writ workflow resume RUN',
-    async (context, [run = ''], flags) => {
+    async (context, [run], flags) => {
+      if (run === undefined) {
+        if (flags['rerunLost'] === true || flags['failLost'] === true) {
+          throw new WritError('USAGE', 'what becomes of a lost attempt is said for one run', {
+            hint: 'name the run: writ workflow resume RUN --rerun-lost',
+          });
+        }
+        return (await import('./run.js')).resumeAll(context);
+      }
       const approverKey = filledOf(flags['approverKey']);
       return (await import('./run.js')).resumeRun(context, run, {
         rerunLost: flags['rerunLost'] === true,
@@ -186,7 +195,7 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
       });
     },
   )
-    .argument('<run>', 'run id')
+    .argument('[run]', 'run id; without it, every run that was interrupted or decided meanwhile')
     .option('--rerun-lost', 'run an attempt whose outcome is not known again')
     .option('--fail-lost', 'count an attempt whose outcome is not known as failed')
     .addOption(approverKeyOption());

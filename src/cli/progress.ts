@@ -18,7 +18,7 @@ function describe({ type, data }: EntryNotice): string | null {
       return 'run started';
     case 'authz.decided':
       return data['verdict'] === 'deny'
-        ? `${step}: denied by policy, ${name(data['code'])}${withRule(data['ruleId'])}`
+        ? `${step}: ${refusalOf(data['code'])}, ${name(data['code'])}${withRule(data['ruleId'])}`
         : null;
     case 'ceiling.composed':
       return null;
@@ -50,6 +50,11 @@ function name(value: Json | undefined): string {
 
 function reference(value: Json | undefined): string {
   return typeof value === 'string' ? shortReference(value) : '-';
+}
+
+/** The entry also records refusals that no rule made: a ceiling, a changed package, a vote that does not count. */
+function refusalOf(code: Json | undefined): string {
+  return typeof code === 'string' && code.startsWith('POLICY_') ? 'denied by policy' : 'refused';
 }
 
 function withRule(ruleId: Json | undefined): string {

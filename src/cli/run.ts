@@ -6,6 +6,7 @@ import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js'
 import { askDuringRun, type Asked } from './approver.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, whoActs, withPublishedWrit, untilSignal, type Context } from './context.js';
+import { noteFailure } from './failure.js';
 import { printable } from './output.js';
 import { progressLine } from './progress.js';
 import { renderPending, renderRun } from './render-run.js';
@@ -69,6 +70,50 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
     await writ.resume(runId, principal, lost === null ? {} : { lost });
     return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
   });
+}
+
+/**
+ * Every run that a crash interrupted or whose decision has come meanwhile: each as far as it goes, nobody is asked.
+ * Exit 10 when one waits for a person, 1 when one failed or needs a choice, else 0.
+ */
+export async function resumeAll(context: Context): Promise<number> {
+  const { output } = context;
+  return withPublishedWrit(context, { drives: true }, async (writ) => {
+    const principal = await whoActs(context, writ);
+    const views: RunView[] = [];
+    const interrupted = await untilSignal(async (signal) => {
+      for (const { id } of await writ.runs({ unfinished: true })) {
+        if (signal.aborted) return;
+        await goOnWith(context, writ, id, principal, signal);
+        views.push(await writ.status(id));
+      }
+    });
+    if (output.json) output.value({ runs: views });
+    else for (const view of views) output.line(`${printable(view.id)}  ${view.status}`);
+    if (views.length === 0) output.note('no run is unfinished');
+    const codes = views.map((view) => view.exitCode);
+    return interrupted ?? (codes.includes(10) ? 10 : Math.min(1, Math.max(0, ...codes)));
+  });
+}
+
+/** One of many: what this run can't do is said, and the others go on. */
+async function goOnWith(
+  context: Context,
+  writ: Writ,
+  runId: string,
+  principal: Principal,
+  signal: AbortSignal,
+): Promise<void> {
+  const stop = showProgress(context, writ, runId);
+  try {
+    await writ.resume(runId, principal);
+    await writ.drive(runId, { stopAt: 'waiting', signal });
+  } catch (error) {
+    if (!(error instanceof WritError) || error.kind === 'fatal') throw error;
+    noteFailure(context.output, error, 'warning');
+  } finally {
+    stop();
+  }
 }
 
 /** Who is asked at this terminal: the --approver-key's person, else whoever acts; null where nobody can be asked. */

@@ -119,7 +119,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     tenant,
     policyHash: policy.policyHash,
 
-    principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign),
+    principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign, random),
     principalOfUser: (osUser) => personOfUser(policy, osUser),
 
     async validate(source) {
@@ -134,11 +134,18 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
 
     async start(request, initiator) {
       // Held from before the run exists until it is driven or this process ends: nobody takes it for interrupted.
+      let held: string | null = null;
       const hold = (runId: string): void => {
         const lock = locks.tryHold(`run.${runId}`);
         if (lock !== null) started.set(runId, lock);
+        held = runId;
       };
-      return startRun(guard, await toStart(request, initiator), hold);
+      try {
+        return await startRun(guard, await toStart(request, initiator), hold);
+      } catch (error) {
+        if (held !== null) letGo(held);
+        throw error;
+      }
     },
     async interrupted(request, initiator) {
       return interruptedRun(guard, await toStart(request, initiator), isHeld);

@@ -21,6 +21,7 @@ import {
   type StepEnd,
 } from './entries.js';
 import { decisionEntries, judge, limitsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
+import { isRefusedEntry } from './journal.js';
 import { failed, readFunctionOutput, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
@@ -44,15 +45,24 @@ export async function govern(
 ): Promise<RunRecord> {
   const context = contextOf(guard, attempt);
   let judged: Judged;
+  let next: RunRecord | Intent;
   try {
     judged = await judge(guard, attempt, context);
+    next = await pass(guard, judged, settle);
   } catch (error) {
     return refuseToStart(guard, attempt, context, error, settle);
   }
+  if (!('leafHash' in next)) return next;
+  const acted = await act(guard, judged, signal);
+  return conclude(guard, judged, next, acted, settle);
+}
+
+/** Verdict, approval, intent. The run's next record where the attempt ends or waits here. */
+async function pass(guard: Guard, judged: Judged, settle: Settle): Promise<RunRecord | Intent> {
   if (judged.decision.verdict === 'deny') {
     const { code, message } = judged.decision;
     const refusal = failed(code ?? 'POLICY_ERROR', message);
-    const ended = await endOpenApproval(guard, context, judged.earlier, 'policy now denies the step');
+    const ended = await endOpenApproval(guard, judged.context, judged.earlier, 'policy now denies the step');
     return refuse(guard, judged, refusal, ended, settle);
   }
   const gate = await openGate(guard, judged);
@@ -60,9 +70,7 @@ export async function govern(
   if (gate.kind === 'refused') {
     return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
   }
-  const intent = await intend(guard, judged, gate, settle);
-  const acted = await act(guard, judged, signal);
-  return conclude(guard, judged, intent, acted, settle);
+  return intend(guard, judged, gate, settle);
 }
 
 function contextOf(guard: Guard, attempt: Attempt): EntryContext {
@@ -75,7 +83,10 @@ function contextOf(guard: Guard, attempt: Attempt): EntryContext {
   };
 }
 
-/** The attempt never got as far as a verdict: a missing package, an unknown module, bytes that don't match. */
+/**
+ * The attempt never got as far as an intent: a missing package, an unknown module, bytes that don't match, a record
+ * that the log can't hold.
+ */
 async function refuseToStart(
   guard: Guard,
   attempt: Attempt,
@@ -401,5 +412,6 @@ function publicError(code: string, message: string): AttemptRecord['error'] {
 
 /** A broken store or log stops the process; anything else is an outcome of this attempt. */
 function isStoreFault(error: WritError): boolean {
+  if (isRefusedEntry(error)) return false;
   return error.code.startsWith('STORE_') || error.code.startsWith('AUDIT_') || error.code === 'INTERNAL';
 }

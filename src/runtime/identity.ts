@@ -1,19 +1,30 @@
 // Who somebody is: the holder of an enrolled key, or the operating system's user where policy accepts that. A name
 // that somebody merely states is never believed.
+import { concatBytes } from '@noble/hashes/utils.js';
+import { verifyEd25519 } from '../audit/ed25519.js';
 import { WritError } from '../errors.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import type { Random } from './ports.js';
 import type { Principal } from './writ.js';
+
+const CHALLENGE = new TextEncoder().encode('writ.identity.v1\0');
 
 export function personOfKey(
   policy: PolicySnapshot,
   publicKey: string,
   sign: (message: Uint8Array) => Uint8Array,
+  random: Random,
 ): Principal {
   const person = policy.personByKey(publicKey);
   if (person === null) {
     throw new WritError('POLICY_IDENTITY_UNKNOWN', `no person in approvers.yaml holds ${publicKey}`, {
       hint: "enrol the key: add it to the person's keys in policies/approvers.yaml",
     });
+  }
+  // A public key is public: only a signature over something new shows that its private half is here.
+  const challenge = concatBytes(CHALLENGE, random.bytes(32));
+  if (!verifyEd25519(Buffer.from(publicKey.slice('ed25519:'.length), 'base64'), challenge, sign(challenge))) {
+    throw new WritError('POLICY_IDENTITY_UNKNOWN', `the private key given is not that of ${publicKey}`);
   }
   return { id: person.id, assurance: 'key', publicKey, sign };
 }

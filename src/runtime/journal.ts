@@ -66,17 +66,27 @@ export class Journal {
     return { run: { ...run, version: run.version + 1 }, committed };
   }
 
+  #tell(listener: (notice: EntryNotice) => void, notice: EntryNotice): void {
+    try {
+      listener(notice);
+    } catch {
+      // What is durable stays acknowledged, whatever a listener does with it; this one is told nothing more.
+      this.#listeners.delete(listener);
+    }
+  }
+
   #notify(change: Change, committed: Committed): void {
     change.entries.forEach((entry, position) => {
       const timeMs = committed.entries[position]?.timeMs ?? 0;
       const data: JsonObject = entry.data;
-      for (const listener of this.#listeners) listener({ type: entry.type, run: entry.run, timeMs, data });
+      for (const listener of this.#listeners)
+        this.#tell(listener, { type: entry.type, run: entry.run, timeMs, data });
     });
   }
 }
 
 /** The entry was not one the log can hold; store and log are sound, and what others do goes on. */
-function isRefusedEntry(error: WritError): boolean {
+export function isRefusedEntry(error: WritError): boolean {
   return error.code === 'AUDIT_ENTRY_INVALID' || error.code === 'AUDIT_JSON_INVALID';
 }
 

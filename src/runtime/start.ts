@@ -5,6 +5,7 @@ import { start as startEngine } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
+import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft, type EntryContext } from './entries.js';
@@ -39,13 +40,17 @@ export async function startRun(
       details: { diagnostics: problems },
     });
   }
-  const unknownRole =
-    plan.dialect === 'steps' ? Object.keys(agents).find((role) => !namesRole(plan, role)) : undefined;
+  const unknownRole = Object.keys(agents).find((role) => !namesRole(plan, role));
   if (unknownRole !== undefined) {
     throw new WritError('USAGE', `${plan.id} has no agent role "${unknownRole}"`, {
-      hint: `roles: ${plan.agents.join(', ')}`,
+      hint:
+        plan.agents.length > 0
+          ? `roles: ${plan.agents.join(', ')}`
+          : 'its agents are packages, pinned by digest',
     });
   }
+  const badAgent = Object.values(agents).find((name) => !isPrincipal(`agent:${name}`));
+  if (badAgent !== undefined) throw new WritError('USAGE', `"${badAgent}" is no agent name`);
   const log: EntryContext = {
     tenant: guard.tenant,
     run: null,

@@ -23,6 +23,8 @@ export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature
 export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vote: Vote): boolean {
   const { approver, assurance, keyId, signature } = vote;
   if (assurance === 'os') {
+    // Two people are two signatures: one account on one machine could be both.
+    if (approval.mode === 'two-person') return false;
     const person = snapshot.people.find((one) => one.id === approver);
     return keyId === null && signature === null && person?.assurance.includes('os') === true;
   }

@@ -192,7 +192,8 @@ function LinearPrompt(props: {
   );
 }
 
-const HELP = "read to the end, a, the digest's first 4 hex digits, Enter; this approves once, only this";
+/** At most 80 characters: it is shown on one line and must not be cut. */
+const HELP = "read to the end, a, the digest's first 4 hex digits, Enter: approves this, once";
 
 function fieldText(state: PromptState, armed: boolean, by: string): string {
   const approver = revealHidden(by);

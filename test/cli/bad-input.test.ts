@@ -647,7 +647,8 @@ describe('a changed byte', () => {
     flip(moduleOf(/human-review-assistant@sha256:(\S+)/u), middle);
     const decide = ['approvals', 'approve', waiting.approval, '--digest', waiting.digest, '--no-continue'];
     expect(await own.run(decide, BOB)).toMatchObject({ code: 0 });
-    const { code, value } = await own.json(['workflow', 'resume', waiting.run]);
+    const { code, value, stderr } = await own.json(['workflow', 'resume', waiting.run]);
+    expect(stderr).toContain('step HumanReview: refused, INTEGRITY_DIGEST');
     expect([code, value]).toMatchObject([5, { status: 'failed', error: { code: 'INTEGRITY_DIGEST' } }]);
     expect(countsOf(own).intents).toBe(before.intents);
     await expectVerified(own);

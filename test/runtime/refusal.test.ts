@@ -66,8 +66,11 @@ describe('a step', () => {
     const writ = await team.open();
     const alice = await team.as(writ, 'alice');
     const request = { workflow: { text: steps([ONE]), file: null }, input: {} };
-    for (const instance of ['stranger', '../claims-triage', 'user:alice', '']) {
-      const runId = await writ.start({ ...request, agents: { 'claims-triage': instance } }, alice);
+    const asked = (instance: string) =>
+      writ.start({ ...request, agents: { 'claims-triage': instance } }, alice);
+    await expect(asked('')).rejects.toMatchObject({ code: 'USAGE' });
+    for (const instance of ['stranger', '../claims-triage', 'user:alice']) {
+      const runId = await asked(instance);
       expect(await team.drive(writ, runId)).toMatchObject({ status: 'failed', exitCode: 3 });
       await nothingRan(runId);
     }

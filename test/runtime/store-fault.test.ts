@@ -143,8 +143,8 @@ describe('an entry that the log can not hold', () => {
     const all = Array.from({ length: 1000 }, (_, i) => rule(i)).join(', ');
     const huge = `ceilings: { approval: { rules: [${all}] } }\n`;
     const runId = await team.start(writ, steps([ONE], huge));
-    const outcome: unknown = await team.drive(writ, runId).catch((error: unknown) => error);
-    expect(outcome).toMatchObject({ code: 'AUDIT_ENTRY_INVALID' });
+    const run = await team.drive(writ, runId);
+    expect(run).toMatchObject({ status: 'failed', exitCode: 5, error: { code: 'AUDIT_ENTRY_INVALID' } });
     expect(team.functions.calls).toEqual([]);
     expect((await team.run(writ, steps([ONE]))).status).toBe('completed');
     expect(team.functions.calls).toHaveLength(1);

@@ -1,0 +1,215 @@
+// The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
+// a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  HIGH,
+  FLOW,
+  entriesOf,
+  expectVerified,
+  newDesk,
+  startWaiting,
+  type Desk,
+  type Waiting,
+} from '../cli/claims-desk.js';
+import { environmentOf } from '../cli/writ.js';
+import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+
+const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
+const ENTER = '\r';
+const ESCAPE = '\u001b';
+const PAGE_DOWN = '\u001b[6~';
+const CTRL_C = '\u0003';
+const STYLE = /\u001b\[(?:\d+;)*\d*m/u;
+
+describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80 by 24${why}`, () => {
+  let used: Desk;
+  let waiting: Waiting;
+  let desk: Desk;
+  beforeAll(async () => {
+    used = await newDesk();
+    waiting = await startWaiting(used);
+  });
+  afterAll(() => used.remove());
+  beforeEach(() => {
+    desk = used.copy();
+    return () => desk.remove();
+  });
+
+  const open = (
+    env: Record<string, string> = {},
+    words = ['approvals', 'approve', waiting.approval],
+  ): TerminalSession =>
+    onTerminal(words, {
+      cwd: desk.folder,
+      env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'bob.key', ...env },
+    });
+  const armed = (terminal: TerminalSession): Promise<void> => terminal.shows('undecided; you are user:bob');
+  const readToTheEnd = async (terminal: TerminalSession): Promise<void> => {
+    const [, page = '', rows = ''] = /lines 1-(\d+) of (\d+)/u.exec(plain(terminal.drawn())) ?? [];
+    for (let last = Number(page); last < Number(rows);) {
+      last = Math.min(Number(rows), last + Number(page));
+      terminal.type(PAGE_DOWN);
+      await terminal.shows(`-${last} of ${rows}, `);
+    }
+    expect(plain(terminal.drawn())).toContain(`of ${rows}, end -`);
+  };
+  const typeDigits = async (terminal: TerminalSession, digits: string): Promise<void> => {
+    for (let length = 1; length <= digits.length; length += 1) {
+      terminal.type(digits.charAt(length - 1));
+      await terminal.shows(`then Enter: ${digits.slice(0, length)}_`);
+    }
+  };
+  const expectUndecided = async (): Promise<void> => {
+    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+    expect(value).toMatchObject({ state: 'pending', votes: [] });
+    expect(entriesOf(desk, waiting.run).map(({ type }) => type)).not.toContain('approval.decided');
+  };
+  const statusOf = async (): Promise<unknown> => (await desk.json(['workflow', 'status', waiting.run])).value;
+
+  it('approves by reading to the end, a, four digits and Enter, and the run goes on', async () => {
+    const terminal = open();
+    await armed(terminal);
+    terminal.type('a');
+    await terminal.shows('more lines to read first');
+    await readToTheEnd(terminal);
+    terminal.type('a');
+    await terminal.shows("type the digest's first 4 hex digits");
+    await typeDigits(terminal, waiting.digest.slice(0, 4));
+    terminal.type(ENTER);
+    await terminal.shows('approve by user:bob is recorded');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    expect(plain(terminal.drawn())).toContain(`run ${waiting.run} is completed`);
+    expect(await statusOf()).toMatchObject({ status: 'completed' });
+    await expectVerified(desk);
+  });
+
+  it('is not approved by Enter, y, space, wrong digits or a pasted digest', { timeout: 60_000 }, async () => {
+    const terminal = open();
+    await armed(terminal);
+    // Help, shown and hidden, proves that the key before was taken.
+    for (const key of [ENTER, 'y', ' ', ENTER]) {
+      terminal.type(key);
+      await redrawn(terminal);
+      terminal.type('?');
+      await terminal.shows('read to the end, a,');
+      terminal.type('?');
+      await redrawn(terminal);
+    }
+    await readToTheEnd(terminal);
+    terminal.type('a');
+    await terminal.shows("type the digest's first 4 hex digits");
+    for (const key of ['y', ' ']) {
+      terminal.type(key);
+      await terminal.shows('only hex digits');
+    }
+    terminal.type(ENTER);
+    await terminal.shows('that is not how the digest begins');
+    terminal.type(`\u001b[200~${waiting.digest}\u001b[201~`);
+    await terminal.shows('pasted text is ignored');
+    terminal.type(`${waiting.digest.slice(0, 4)}${ENTER}`);
+    await terminal.shows('pasted text is ignored');
+    const wrong = waiting.digest.slice(0, 3) + (waiting.digest[3] === '0' ? '1' : '0');
+    await typeDigits(terminal, wrong);
+    terminal.type(ENTER);
+    await terminal.shows('that is not how the digest begins');
+    terminal.type(ESCAPE);
+    await terminal.shows('nothing was decided');
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    await expectUndecided();
+  });
+
+  // Again when this machine is so busy that our key comes a second after the prompt.
+  it('is not decided by keys that came before it could be read', { retry: 2 }, async () => {
+    const terminal = open();
+    terminal.type(`a${waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
+    await terminal.shows('keys do not count yet');
+    terminal.type('d');
+    await armed(terminal);
+    expect(plain(terminal.drawn())).not.toContain('deny this request for good?');
+    terminal.type(ESCAPE);
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    await expectUndecided();
+  });
+
+  it('denies by d and Enter', async () => {
+    const terminal = open();
+    await armed(terminal);
+    terminal.type('d');
+    await terminal.shows('deny this request for good?');
+    terminal.type(ENTER);
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    expect(plain(terminal.drawn())).toContain('deny by user:bob is recorded');
+    expect(await statusOf()).toMatchObject({ status: 'completed' });
+    expect(entriesOf(desk, waiting.run).filter(({ type }) => type === 'step.intended')).toHaveLength(1);
+    await expectVerified(desk);
+  });
+
+  it('is not denied by d and another key', async () => {
+    const terminal = open();
+    await armed(terminal);
+    terminal.type('d');
+    await terminal.shows('deny this request for good?');
+    terminal.type('y');
+    await terminal.shows('not denied');
+    terminal.type(ESCAPE);
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    await expectUndecided();
+  });
+
+  it('is left by Ctrl+C with exit 130', async () => {
+    const terminal = open();
+    await terminal.shows(`Approval ${waiting.approval}`);
+    terminal.type(CTRL_C);
+    expect(await terminal.ended).toEqual({ code: 130, restored: true });
+    await expectUndecided();
+  });
+
+  it('fits, cuts no line and has no colour under NO_COLOR', async () => {
+    const styled = open();
+    await armed(styled);
+    styled.type('?');
+    await styled.shows('read to the end, a,');
+    styled.type('q');
+    await styled.ended;
+    expect(styled.drawn()).toMatch(STYLE);
+    expect(plain(styled.drawn())).not.toContain('…');
+
+    const terminal = open({ NO_COLOR: '1' });
+    await armed(terminal);
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    expect(terminal.drawn()).not.toMatch(STYLE);
+    for (const line of plain(terminal.drawn()).split(/\r?\n/u)) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('is not shown on a terminal that can not redraw', async () => {
+    const terminal = open({ TERM: 'dumb' });
+    expect(await terminal.ended).toMatchObject({ code: 2 });
+    expect(terminal.drawn()).toContain('approve needs --digest');
+    await expectUndecided();
+  });
+
+  it('opens during a run for the one who may decide, whose run waits when they leave', async () => {
+    const words = ['workflow', 'run', FLOW, '--input', HIGH, '--approver-key', 'bob.key'];
+    const terminal = open({ WRIT_KEY: 'alice.key' }, words);
+    await armed(terminal);
+    terminal.type(ESCAPE);
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    expect(plain(terminal.drawn())).toContain('waits for  approval ');
+
+    const dumb = open({ WRIT_KEY: 'alice.key', TERM: 'dumb' }, words);
+    expect(await dumb.ended).toMatchObject({ code: 10 });
+    expect(plain(dumb.drawn())).not.toContain('undecided');
+  });
+
+  it('does not open for the one who started the run', async () => {
+    const terminal = open({ WRIT_KEY: 'alice.key' }, ['workflow', 'run', FLOW, '--input', HIGH]);
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    expect(plain(terminal.drawn())).not.toContain('undecided');
+  });
+});
+
+/** The prompt draws itself anew every second; by then it has taken the keys typed before. */
+function redrawn(terminal: TerminalSession): Promise<void> {
+  return terminal.shows('expires in ');
+}

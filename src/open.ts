@@ -178,7 +178,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   if (poolSize > 0) void driver.preflight().catch(() => undefined);
   let store: Store | null = null;
   try {
-    const policy = await buildSnapshot({ files, canonicalize: canonicalJson });
+    const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
     const signer = loadLogKey(paths.logKey);
     const opened = await openStore(paths.database, options.clock);
     store = opened;

@@ -77,7 +77,9 @@ export function castVote(
     throw new WritError('APPROVAL_CONSUMED', `${id} was already used by its step`);
   // A second thought counts only in the safe direction, and only while nothing is decided.
   if (earlier !== undefined && !(ballot.state === 'pending' && vote.decision === 'deny')) {
-    throw new WritError('APPROVAL_ALREADY_VOTED', `${voter.id} has already voted on ${id}`);
+    throw new WritError('APPROVAL_ALREADY_VOTED', `${voter.id} has already voted on ${id}`, {
+      hint: 'a vote is not taken back; another person can still deny',
+    });
   }
   if (ballot.state !== 'pending') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${ballot.state}`);
   if (vote.decision === 'approve' && vote.digest === null) {

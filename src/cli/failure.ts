@@ -25,7 +25,17 @@ export function printFailure(output: Output, thrown: unknown, debug: boolean): n
 /** The two lines on stderr; for a failure that does not end the command, too. */
 export function noteFailure(output: Output, error: WritError, severity: 'error' | 'warning' = 'error'): void {
   output.note(`writ: ${severity}: ${printable(error.message)}`);
+  for (const line of furtherProblems(error)) output.note(printable(line));
   if (error.hint !== undefined) output.note(`writ: hint: ${printable(error.hint)}`);
+}
+
+/** Problems of the policy files beyond the first, which the message already tells. */
+function furtherProblems(error: WritError): readonly string[] {
+  const found = error.code === 'POLICY_INVALID' ? error.details?.['diagnostics'] : undefined;
+  if (!Array.isArray(found)) return [];
+  return found.slice(1).map((one: { file: string; line: number; column: number; message: string }) => {
+    return `  ${one.file}:${one.line}:${one.column}: ${one.message}`;
+  });
 }
 
 function stackOf(thrown: unknown): string {

@@ -1,6 +1,6 @@
 // Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
 // that owns the question.
-import { WritError } from '../errors.js';
+import { isErrorCode, WritError, type ErrorCode } from '../errors.js';
 import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Callables } from './callable.js';
@@ -69,9 +69,11 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     const { plan, document, diagnostics } = checked;
     const errors = diagnostics.filter((one) => one.severity === 'error');
     if (plan === null || document === null || errors.length > 0) {
-      const first = errors[0];
+      const first = errors.find((one) => one.code.startsWith('INTEGRITY_')) ?? errors[0];
       const where = `${source.file ?? 'workflow'}:${first?.line ?? 1}:${first?.column ?? 1}`;
-      throw new WritError('DOC_INVALID', `${where}: ${first?.message ?? 'invalid document'}`, {
+      // Bytes that are not what their digest says are no mistake in the document.
+      const code = errors.map((one) => one.code).find(isIntegrityCode) ?? 'DOC_INVALID';
+      throw new WritError(code, `${where}: ${first?.message ?? 'invalid document'}`, {
         hint: first?.hint ?? `see every finding: writ validate ${source.file ?? 'FILE'}`,
         details: { file: source.file, diagnostics },
       });
@@ -159,7 +161,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     },
     async resume(runId, principal, options = {}) {
       const run = await load(guard, runId);
-      if (isFinished(run)) throw new WritError('RUN_ALREADY_FINISHED', `run ${runId} is ${run.status}`);
+      if (isFinished(run)) throw alreadyFinished(run);
       const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
       await authorize(guard, context, principal, 'run.resume', run.workflowId);
       if (run.status !== 'indeterminate') return;
@@ -173,7 +175,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     },
     async cancel(runId, principal) {
       const run = await load(guard, runId);
-      if (isFinished(run)) throw new WritError('RUN_ALREADY_FINISHED', `run ${runId} is ${run.status}`);
+      if (isFinished(run)) throw alreadyFinished(run);
       const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
       await authorize(guard, context, principal, 'run.cancel', run.workflowId);
       await requestCancel(guard, runId, principal.id);
@@ -239,6 +241,16 @@ async function storedSource(store: Store, id: string): Promise<WorkflowSource> {
   if (workflow !== null) return { text: workflow.source, file: workflow.file };
   throw new WritError('NOT_FOUND', `no workflow "${id}"`, {
     hint: 'give a file, or register one: writ workflow create FILE',
+  });
+}
+
+function isIntegrityCode(code: string): code is ErrorCode {
+  return code.startsWith('INTEGRITY_') && isErrorCode(code);
+}
+
+function alreadyFinished(run: RunRecord): WritError {
+  return new WritError('RUN_ALREADY_FINISHED', `run ${run.id} is ${run.status}`, {
+    hint: `see what it did: writ workflow results ${run.id}`,
   });
 }
 

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { execaSync } from 'execa';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   BOB,
   FLOW,
@@ -42,6 +42,9 @@ const isRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const BLOBS = '.writ/packages/blobs/sha256';
 const TRIAGE = 'sha256:be566a157969505189d680e3803abfc685015095d753e37b9f76d43e61fae11a';
+
+// A row is several processes, and other test files run beside it.
+vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {
@@ -85,6 +88,20 @@ function placeOf(on: Desk, file: string, marker: string): string {
 
 const run = (workflow: string, input = LOW): string[] => ['workflow', 'run', workflow, '--input', input];
 
+interface DocumentRow {
+  readonly title: string;
+  readonly file: string;
+  /** What of the file is changed into what. */
+  readonly from: string;
+  readonly to: string;
+  /** The diagnostic's code. */
+  readonly finding: string;
+  /** The diagnostic's place is where this text begins. */
+  readonly at: string | null;
+  readonly says: string;
+  readonly hint: string;
+}
+
 describe('what is refused before anything is written', () => {
   let before: Counts;
   let checkpoint: string;
@@ -102,131 +119,37 @@ describe('what is refused before anything is written', () => {
     expect(countsOf(desk)).toEqual(before);
   };
 
-  // file, what is changed into what, diagnostic, its place (start of a text, null = anywhere), message, hint
-  it.each<[string, string, string, string, string, string | null, string, string]>([
-    [
-      'an unknown field',
-      FLOW,
-      'resultPath: $.triage',
-      'resultPth: $.triage',
-      'DOC_UNKNOWN_FIELD',
-      'resultPth',
-      'no field "resultPth"',
-      'did you mean "resultPath"?',
-    ],
-    [
-      'a value of the wrong type',
-      FLOW,
-      'timeoutSeconds: 120',
-      'timeoutSeconds: soon',
-      'DOC_WRONG_TYPE',
-      'soon',
-      '"timeoutSeconds" must be a whole number',
-      'writ validate',
-    ],
-    [
-      'YAML that does not parse',
-      FLOW,
-      'startAt: Triage',
-      'startAt: [Triage',
-      'DOC_SYNTAX',
-      'states:',
-      'flow sequence',
-      'writ validate',
-    ],
-    [
-      'a duplicate key',
-      FLOW,
-      '  states:\n',
-      '  startAt: Triage\n  states:\n',
-      'DOC_DUPLICATE_FIELD',
-      'startAt: Triage\n  states',
-      '"startAt" is given twice',
-      'keep one',
-    ],
-    [
-      'an agent that no store holds',
-      FLOW,
-      TRIAGE,
-      `sha256:${'0'.repeat(64)}`,
-      'DOC_AGENT_UNRESOLVED',
-      'Triage:',
-      'no package store here holds sha256:000',
-      'packages/',
-    ],
-    [
-      'a tag instead of a digest',
-      FLOW,
-      `@${TRIAGE}`,
-      ':1.2.0',
-      'DOC_AGENT_TAG',
-      'ghcr.io/bank/claims-triage',
-      'names a tag',
-      '@sha256:<64 hex digits>',
-    ],
-    [
-      'an elided digest',
-      FLOW,
-      TRIAGE,
-      'sha256:be566a…',
-      'DOC_DIGEST_ELIDED',
-      'ghcr.io/bank/claims-triage',
-      'incomplete digest',
-      '@sha256:<64 hex digits>',
-    ],
-    [
-      'an unknown function',
-      STEPS,
-      'name: Triage\n    functionId: tool::wasm',
-      'name: Triage\n    functionId: tool::wams',
-      'DOC_UNKNOWN_FUNCTION',
-      'tool::wams',
-      'tool::wams',
-      'did you mean "tool::wasm"?',
-    ],
-    [
-      'an unknown module',
-      STEPS,
-      'module: claims-triage',
-      'module: claims-triag',
-      'DOC_UNKNOWN_FUNCTION',
-      'Triage\n    functionId',
-      'no module "claims-triag"',
-      'claims-triage',
-    ],
-    [
-      'an unknown state in next',
-      FLOW,
-      'next: RiskChoice',
-      'next: RiskChoise',
-      'DOC_UNKNOWN_STATE',
-      'RiskChoise',
-      'no state "RiskChoise"',
-      'did you mean "RiskChoice"?',
-    ],
-    [
-      'a step above a ceiling',
-      FLOW,
-      'timeoutSeconds: 120',
-      'timeoutSeconds: 301',
-      'DOC_CEILING_EXCEEDED',
-      'Triage:',
-      'limits.timeoutMs is 300000 in ceiling org-default (org), the step asks for 301000',
-      'org-default',
-    ],
-    [
-      'ceilings with an unknown field',
-      STEPS,
-      'steps:\n',
-      'ceilings: { limit: { timeoutMs: 1000 } }\nsteps:\n',
-      'DOC_BAD_VALUE',
-      null,
-      'unknown field "limit"',
-      'limits',
-    ],
-  ])('a workflow with %s', async (_, file, from, to, diagnostic, marker, says, hint) => {
+  // prettier-ignore
+  it.each<DocumentRow>([
+    { title: 'an unknown field', file: FLOW, from: 'resultPath: $.triage', to: 'resultPth: $.triage',
+      finding: 'DOC_UNKNOWN_FIELD', at: 'resultPth', says: 'no field "resultPth"', hint: 'did you mean "resultPath"?' },
+    { title: 'a value of the wrong type', file: FLOW, from: 'timeoutSeconds: 120', to: 'timeoutSeconds: soon',
+      finding: 'DOC_WRONG_TYPE', at: 'soon', says: '"timeoutSeconds" must be a whole number', hint: 'writ validate' },
+    { title: 'YAML that does not parse', file: FLOW, from: 'startAt: Triage', to: 'startAt: [Triage',
+      finding: 'DOC_SYNTAX', at: 'states:', says: 'flow sequence', hint: 'writ validate' },
+    { title: 'a duplicate key', file: FLOW, from: '  states:\n', to: '  startAt: Triage\n  states:\n',
+      finding: 'DOC_DUPLICATE_FIELD', at: 'startAt: Triage\n  states', says: '"startAt" is given twice', hint: 'keep one' },
+    { title: 'an agent that no store holds', file: FLOW, from: TRIAGE, to: `sha256:${'0'.repeat(64)}`,
+      finding: 'DOC_AGENT_UNRESOLVED', at: 'Triage:', says: 'no package store here holds sha256:000', hint: 'packages/' },
+    { title: 'a tag instead of a digest', file: FLOW, from: `@${TRIAGE}`, to: ':1.2.0',
+      finding: 'DOC_AGENT_TAG', at: 'ghcr.io/bank/claims-triage', says: 'names a tag', hint: '@sha256:<64 hex digits>' },
+    { title: 'an elided digest', file: FLOW, from: TRIAGE, to: 'sha256:be566a…',
+      finding: 'DOC_DIGEST_ELIDED', at: 'ghcr.io/bank/claims-triage', says: 'incomplete digest', hint: '@sha256:<64 hex digits>' },
+    { title: 'an unknown function', file: STEPS, from: 'Triage\n    functionId: tool::wasm', to: 'Triage\n    functionId: tool::wams',
+      finding: 'DOC_UNKNOWN_FUNCTION', at: 'tool::wams', says: 'tool::wams', hint: 'did you mean "tool::wasm"?' },
+    { title: 'an unknown module', file: STEPS, from: 'module: claims-triage', to: 'module: claims-triag',
+      finding: 'DOC_UNKNOWN_FUNCTION', at: 'Triage\n    functionId', says: 'no module "claims-triag"', hint: 'claims-triage' },
+    { title: 'an unknown state in next', file: FLOW, from: 'next: RiskChoice', to: 'next: RiskChoise',
+      finding: 'DOC_UNKNOWN_STATE', at: 'RiskChoise', says: 'no state "RiskChoise"', hint: 'did you mean "RiskChoice"?' },
+    { title: 'a step above a ceiling', file: FLOW, from: 'timeoutSeconds: 120', to: 'timeoutSeconds: 301',
+      finding: 'DOC_CEILING_EXCEEDED', at: 'Triage:', hint: 'org-default',
+      says: 'limits.timeoutMs is 300000 in ceiling org-default (org), the step asks for 301000' },
+    // Its place is that of the whole document.
+    { title: 'ceilings with an unknown field', file: STEPS, from: 'steps:\n', to: 'ceilings: { limit: { timeoutMs: 1000 } }\nsteps:\n',
+      finding: 'DOC_BAD_VALUE', at: null, says: 'unknown field "limit"', hint: 'limits' },
+  ])('a workflow with $title', async ({ file, from, to, finding, at, says, hint }) => {
     const bad = changed(desk, file, from, to, `example/bad-${file.slice('example/'.length)}`);
-    const place = marker === null ? `${bad}:` : `${placeOf(desk, bad, marker)}: `;
+    const place = at === null ? `${bad}:1:1: ` : `${placeOf(desk, bad, at)}: `;
     const value = await expectRefusal(desk, run(bad), {
       exit: 2,
       code: 'DOC_INVALID',
@@ -234,7 +157,7 @@ describe('what is refused before anything is written', () => {
       hint,
     });
     expect(value.error.details?.diagnostics?.[0]).toMatchObject({
-      code: diagnostic,
+      code: finding,
       line: expect.any(Number),
     });
     expectUntouched();
@@ -274,46 +197,24 @@ describe('what is refused before anything is written', () => {
     expectUntouched();
   });
 
-  it.each<[string, string, string, string, string, string]>([
-    [
-      'an effect in capitals',
-      'rbac/claims.yaml',
-      'CL-001\n    effect: allow',
-      'CL-001\n    effect: Deny',
-      'Deny',
-      '"effect" must be exactly one of allow, deny',
-    ],
-    [
-      'an unknown field',
-      'rbac/claims.yaml',
-      'reason: adjusters start claims runs',
-      'reasons: adjusters start claims runs',
-      'reasons',
-      'unknown field "reasons"',
-    ],
-    [
-      'a duplicate id',
-      'rbac/claims.yaml',
-      'id: CL-002',
-      'id: CL-001',
-      'CL-001\n    effect: allow\n    subject: role:adjuster\n    domain: default\n    action: run.cancel',
-      'duplicate rule id CL-001, first in rbac/claims.yaml:6',
-    ],
-    [
-      'a typo in a ceiling',
-      'ceilings/org.yaml',
-      'memoryMiB: 256',
-      'memoryMib: 256',
-      'memoryMib',
-      'unknown field "memoryMib"',
-    ],
-    ['a changed model', 'model.conf', 'e = ', 'e =  ', 'e =', 'the model is frozen'],
-  ])('policies with %s, by their place', async (_, file, from, to, marker, says) => {
+  // prettier-ignore
+  it.each([
+    { title: 'an effect in capitals', file: 'rbac/claims.yaml', from: 'CL-001\n    effect: allow', to: 'CL-001\n    effect: Deny',
+      at: 'Deny', says: '"effect" must be exactly one of allow, deny' },
+    { title: 'an unknown field', file: 'rbac/claims.yaml', from: 'reason: adjusters start', to: 'reasons: adjusters start',
+      at: 'reasons', says: 'unknown field "reasons"' },
+    { title: 'a duplicate id', file: 'rbac/claims.yaml', from: 'id: CL-002', to: 'id: CL-001',
+      at: 'CL-001\n    effect: allow\n    subject: role:adjuster\n    domain: default\n    action: run.cancel',
+      says: 'duplicate rule id CL-001, first in rbac/claims.yaml:6' },
+    { title: 'a typo in a ceiling', file: 'ceilings/org.yaml', from: 'memoryMiB: 256', to: 'memoryMib: 256',
+      at: 'memoryMib', says: 'unknown field "memoryMib"' },
+    { title: 'a changed model', file: 'model.conf', from: 'e = ', to: 'e =  ', at: 'e =', says: 'the model is frozen' },
+  ])('policies with $title, by their place', async ({ file, from, to, at, says }) => {
     const path = `policies/${file}`;
     const good = readFileSync(desk.at(path), 'utf8');
     try {
       changed(desk, path, from, to);
-      const place = `${placeOf(desk, path, marker)}: `;
+      const place = `${placeOf(desk, path, at)}: `;
       await expectRefusal(desk, run(FLOW), {
         exit: 2,
         code: 'POLICY_INVALID',
@@ -489,7 +390,7 @@ describe('a data directory that can not be used', () => {
     },
   );
 
-  it('because another process holds the write lock', { timeout: 60_000 }, async () => {
+  it('because another process holds the write lock', async () => {
     const other = new Database(own.at('.writ/writ.db'));
     other.exec('BEGIN IMMEDIATE');
     try {
@@ -511,21 +412,22 @@ describe('a data directory that can not be used', () => {
 
 describe('a full disk', () => {
   const folder = mkdtempSync(join(tmpdir(), 'writ-disk-'));
-  const mounted =
-    isRoot &&
-    execaSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { reject: false }).exitCode === 0;
+  const mounts = isRoot && mountSmallDisk(folder);
+  if (mounts) execaSync('umount', [folder]);
+  beforeAll(() => {
+    if (mounts) mountSmallDisk(folder);
+  });
   afterAll(() => {
-    if (mounted) execaSync('umount', ['-l', folder]);
+    if (mounts) execaSync('umount', ['-l', folder]);
     rmSync(folder, { recursive: true, force: true });
   });
 
   // KiB that are left; where the disk fills up then
-  it.skipIf(!mounted).each([
+  it.skipIf(!mounts).each([
     [48, 'before the run is there'],
     [120, 'in the middle of the run'],
   ])(
-    `with %i KiB left, %s: nothing is half written, and it goes on with space${mounted ? '' : ' (skipped: needs root and a tmpfs mount)'}`,
-    { timeout: 60_000 },
+    `with %i KiB left, %s: nothing is half written, and it goes on with space${mounts ? '' : ' (skipped: needs root and a tmpfs mount)'}`,
     async (left) => {
       const own = desk.copy();
       const data = join(folder, 'data');
@@ -564,17 +466,25 @@ describe('a full disk', () => {
   );
 });
 
+/** False where this is not allowed. */
+function mountSmallDisk(folder: string): boolean {
+  const mount = ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder];
+  return execaSync('mount', mount, { reject: false }).exitCode === 0;
+}
+
 function freeKiBOf(folder: string): number {
   const { stdout } = execaSync('df', ['-Pk', folder]);
   return Number(stdout.trim().split('\n').at(-1)?.split(/\s+/u)[3]);
 }
 
 describe('a run that another process advances', () => {
-  it('is left to it, exit 6', { timeout: 60_000 }, async () => {
+  it('is left to it, exit 6', async () => {
     const own = desk.copy();
     const slow = changed(own, FLOW, TRIAGE, packSlowTriage(own.at('example/packages')), 'example/slow.yaml');
     const first = own.start([...run(slow), '--json']);
     await first.says('step Triage: started');
+    // Stopped as it is: it keeps the run for as long as this test needs.
+    first.kill('SIGSTOP');
     const id = first.said(/^run (\S+)$/mu);
     await expectRefusal(own, ['workflow', 'resume', id], {
       exit: 6,
@@ -582,6 +492,7 @@ describe('a run that another process advances', () => {
       says: [id, 'another process'],
       hint: `writ workflow status ${id}`,
     });
+    first.kill('SIGCONT');
     expect(await first.ended).toMatchObject({ code: 0 });
     const intents = entriesOf(own, id).filter((entry) => entry.type === 'step.intended');
     expect(intents).toMatchObject([
@@ -641,6 +552,11 @@ describe('a changed byte', () => {
     }
     expect(countsOf(own)).toEqual(before);
     await expectVerified(own);
+  });
+
+  it('of a package ends the command with exit 5', async () => {
+    flip(moduleOf(/claims-triage@sha256:(\S+)/u), middle);
+    expect(await own.run(run(FLOW))).toMatchObject({ code: 5 });
   });
 
   it('of a package, made while a run waits for its approval, ends that run with exit 5', async () => {

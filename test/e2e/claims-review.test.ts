@@ -1,7 +1,7 @@
 // The claims review in both dialects, as alice and bob live it: the built command, real WASM, one process per
 // command. What a process leaves behind when it is killed is looked up in /proc.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   BOB,
   FLOW,
@@ -24,6 +24,9 @@ import { packSlowTriage } from '../cli/slow-agent.js';
 
 const TRIAGE = 'sha256:be566a157969505189d680e3803abfc685015095d753e37b9f76d43e61fae11a';
 const hasProc = existsSync('/proc/self/task');
+
+// A test is several processes, and other test files run beside it.
+vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {
@@ -286,7 +289,7 @@ describe.skipIf(!hasProc)(
       ]);
     };
 
-    it('leaves no process behind, and resume completes the run', { timeout: 60_000 }, async () => {
+    it('leaves no process behind, and resume completes the run', async () => {
       const id = await killed();
       const { code, value } = await desk.json(['workflow', 'resume', id]);
       expect([code, value]).toMatchObject([0, { id, status: 'completed' }]);
@@ -294,7 +297,7 @@ describe.skipIf(!hasProc)(
       await expectVerified(desk);
     });
 
-    it('is continued by the very same command', { timeout: 60_000 }, async () => {
+    it('is continued by the very same command', async () => {
       const id = await killed();
       const { runs } = countsOf(desk);
       const { code, value, stderr } = await desk.json(run());

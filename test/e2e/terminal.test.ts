@@ -1,6 +1,6 @@
 // The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
 // a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   HIGH,
   FLOW,
@@ -20,6 +20,9 @@ const ESCAPE = '\u001b';
 const PAGE_DOWN = '\u001b[6~';
 const CTRL_C = '\u0003';
 const STYLE = /\u001b\[(?:\d+;)*\d*m/u;
+
+// A test is several processes, and other test files run beside it.
+vi.setConfig({ testTimeout: 60_000 });
 
 describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80 by 24${why}`, () => {
   let used: Desk;
@@ -83,7 +86,7 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     await expectVerified(desk);
   });
 
-  it('is not approved by Enter, y, space, wrong digits or a pasted digest', { timeout: 60_000 }, async () => {
+  it('is not approved by Enter, y, space, wrong digits or a pasted digest', async () => {
     const terminal = open();
     await armed(terminal);
     // Help, shown and hidden, proves that the key before was taken.

@@ -66,7 +66,7 @@ export async function readBounded(path: string, maxBytes: number): Promise<Uint8
   }
 }
 
-/** Writes beside the target, flushes, renames: a crash leaves the old file or the new one. Throws STORE_IO. */
+/** Writes beside the target, flushes, renames: a crash leaves the old file or the new one. Throws STORE_*. */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const directory = dirname(path);
   const temporary = join(directory, `.tmp-${randomBytes(8).toString('hex')}`);
@@ -88,8 +88,28 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
     }
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new WritError('STORE_IO', 'the package store could not be written', { cause });
+    throw writeError(directory, cause);
   }
+}
+
+function writeError(directory: string, cause: unknown): WritError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new WritError('STORE_FULL', `cannot write to ${directory}: the disk is full`, {
+      hint: 'free space and start again; nothing was lost',
+      cause,
+    });
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return new WritError('STORE_READ_ONLY', `cannot write to ${directory}: no permission`, {
+      hint: 'give this user write access to the data directory and everything in it',
+      cause,
+    });
+  }
+  return new WritError('STORE_IO', `cannot write to ${directory}`, {
+    hint: 'check the disk and start again',
+    cause,
+  });
 }
 
 function blobPath(layout: string, digest: Digest): string {

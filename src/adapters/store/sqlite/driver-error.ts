@@ -67,7 +67,7 @@ function judge(code: string): { code: ErrorCode; what: string; hint: string } {
       hint: 'give this user write access to the data directory and everything in it',
     };
   }
-  if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) {
+  if (/^(SQLITE_FULL|SQLITE_IOERR_SHMSIZE|ENOSPC|EDQUOT)/.test(code)) {
     return {
       code: 'STORE_FULL',
       what: 'no space is left',

@@ -115,6 +115,7 @@ export const ERRORS = {
   STORE_READ_ONLY: { kind: 'fatal', exit: 6 },
   STORE_FULL: { kind: 'fatal', exit: 6 },
   STORE_IO: { kind: 'fatal', exit: 6 },
+  STORE_CLOCK: { kind: 'fatal', exit: 6 },
   STORE_UNAVAILABLE: { kind: 'fatal', exit: 6 },
   // bytes that are not what their digest says
   INTEGRITY_DIGEST: { kind: 'fatal', exit: 5, name: 'Integrity.Digest' },

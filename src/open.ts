@@ -121,6 +121,8 @@ export async function initWrit(options: InitOptions): Promise<InitResult> {
   await writable(options.data, () => mkdir(options.data, { recursive: true, mode: 0o700 }));
   createLogKey(paths.logKey, origin);
   const signer = loadLogKey(paths.logKey);
+  const trust = openTrustStore(options.trustFile ?? defaultTrustFile());
+  await trust.write(origin, { vkey: signer.vkey, checkpoint: null });
   const store = await openStore(paths.database);
   try {
     const locks = openLocks(paths.locks);
@@ -131,14 +133,10 @@ export async function initWrit(options: InitOptions): Promise<InitResult> {
       softwareVersion: await softwareVersion(),
     });
     await store.commit({ entries: [opened] });
-    await publish({ store, directory: openTileDirectory(paths.audit), signer, locks });
+    await publish({ store, directory: openTileDirectory(paths.audit), signer, locks, trust });
   } finally {
     await store.close();
   }
-  await openTrustStore(options.trustFile ?? defaultTrustFile()).write(origin, {
-    vkey: signer.vkey,
-    checkpoint: null,
-  });
   // Last: a directory with a config file is complete.
   const config: DataConfig = { origin, tenant };
   await writeFile(paths.config, `${JSON.stringify({ v: 1, ...config }, null, 2)}\n`, {
@@ -188,7 +186,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     await checkLogAtStart({ store: opened, directory, trust, signer });
     const locks = openLocks(paths.locks);
     const recorded = await recordPolicy(opened, logContext(config.tenant), policy, files);
-    if (recorded) await publish({ store: opened, directory, signer, locks });
+    if (recorded) await publish({ store: opened, directory, signer, locks, trust });
     return openApplication({
       tenant: config.tenant,
       store: opened,
@@ -197,6 +195,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       random: systemRandom,
       signer,
       directory,
+      trust,
       policy,
       callables: {
         packages: openOciLayout([paths.packages]),

@@ -46,7 +46,9 @@ export async function showApproval(context: Context, id: string): Promise<number
     }
     const { approvalLines } = await import('../tui/approval-view.js');
     output.line(`approval ${printable(view.record.id)}: ${view.record.state}`);
-    for (const line of approvalLines(view)) output.line(line);
+    const { wrapRows } = await import('../tui/rows.js');
+    const columns = context.stdout.isTTY ? context.stdout.columns : 80;
+    for (const row of wrapRows(approvalLines(view), columns)) output.line(row);
     if (view.record.state === 'pending') {
       output.line();
       output.line(renderDecisions(context, view.record));

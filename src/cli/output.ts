@@ -46,7 +46,7 @@ export function createOutput(streams: {
     value(value) {
       if (printed) throw new Error('a command prints one JSON value');
       printed = true;
-      stdout.write(`${JSON.stringify(value, bigintAsText, 2)}\n`);
+      stdout.write(`${escaped(JSON.stringify(value, bigintAsText, 2))}\n`);
     },
   };
 }
@@ -82,6 +82,15 @@ function harmless(text: string): string {
         .join(''),
     )
     .join('\n');
+}
+
+/** The same JSON value: characters that could hide or reorder text on a terminal are written as `\u` escapes. */
+function escaped(json: string): string {
+  return json.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => {
+      return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`;
+    }).join(''),
+  );
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

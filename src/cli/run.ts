@@ -48,6 +48,7 @@ async function startOrGoOn(
 ): Promise<string> {
   const interrupted = await writ.interrupted(request, initiator);
   if (interrupted === null) return writ.start(request, initiator);
+  await writ.resume(interrupted, initiator);
   context.output.note(`goes on with run ${printable(interrupted)}, which was interrupted`);
   return interrupted;
 }

@@ -10,6 +10,12 @@ const MAX_DEPTH = 60;
 
 /** The value itself when it is within limits; throws STEP_DATA_LIMIT. */
 export function withinLimits(value: Json): Json {
+  measure(value);
+  return value;
+}
+
+/** Characters of the value's JSON, at least; throws STEP_DATA_LIMIT beyond the limits. */
+export function measure(value: Json): number {
   let left = MAX_CHARACTERS;
   const pending: { readonly value: Json; readonly depth: number }[] = [{ value, depth: 0 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -23,8 +29,11 @@ export function withinLimits(value: Json): Json {
       pending.push({ value: item, depth: depth + 1 });
     }
   }
-  return value;
+  return MAX_CHARACTERS - left;
 }
+
+/** What one advance may work through between two tasks, in characters of data: about a second. Others run here too. */
+export const MAX_WORK = 32 * 1024 * 1024;
 
 function limit(problem: string): WritError {
   return new WritError('STEP_DATA_LIMIT', `the run's data is ${problem}`, {

@@ -177,7 +177,8 @@ describe('a loop without a task', () => {
   it('counts over the whole run, tasks included', () => {
     const plan = statesPlan({ A: task({ next: 'C' }), C: choice({ default: 'A' }) });
     const run = runOf(plan).ok({}).ok({});
-    expect(run.state().transitions).toBe(5);
+    // Five states entered and three attempts begun.
+    expect(run.state().transitions).toBe(8);
     expect(run.task().attempt).toBe(3);
   });
 });

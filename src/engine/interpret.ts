@@ -10,7 +10,7 @@ import { isObject, type Json } from '../json.js';
 import type { Catcher, Plan, PlanNode, TaskNode, WaitNode } from '../workflow/plan.js';
 import type { Command, EngineEvent } from './command.js';
 import { contextOf } from './context.js';
-import { withinLimits } from './data-limit.js';
+import { MAX_WORK, measure, withinLimits } from './data-limit.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
 import { scopeOf } from './scope.js';
 import type { EngineState, StepError } from './state.js';
@@ -118,6 +118,7 @@ function currentTask(plan: Plan, state: EngineState): TaskNode | null {
 /** Enters nodes until one needs the outside world. */
 function settle(plan: Plan, entered: EngineState, nowMs: number): EngineState {
   let state = entered;
+  let work = 0;
   while (
     state.status === 'running' &&
     state.task === null &&
@@ -126,6 +127,13 @@ function settle(plan: Plan, entered: EngineState, nowMs: number): EngineState {
   ) {
     if (state.transitions >= MAX_TRANSITIONS) {
       return fail(state, failure('RUN_FAILED', `more than ${MAX_TRANSITIONS} transitions`));
+    }
+    work += measure(state.data);
+    if (work > MAX_WORK) {
+      return fail(
+        state,
+        failure('STEP_DATA_LIMIT', `worked through more than ${MAX_WORK} characters without a task`),
+      );
     }
     const node = plan.nodes[state.node];
     if (node === undefined) throw new WritError('INTERNAL', `plan ${plan.id} has no node "${state.node}"`);
@@ -214,6 +222,8 @@ function beginAttempt(
   const idempotencyKey = again?.idempotencyKey ?? `${state.run.id}/${stepPath}/${attempt}`;
   return {
     ...state,
+    // A retry is work of the run like any other: no document has more of it than MAX_TRANSITIONS.
+    transitions: state.transitions + 1,
     attempts: { ...state.attempts, [stepPath]: attempt },
     task: { attempt, input, idempotencyKey, retries, startedAtMs: again?.startedAtMs ?? nowMs },
   };
@@ -245,7 +255,8 @@ function recover(
 ): EngineState {
   const task = state.task;
   if (task === null) return state;
-  const found = retrierFor(node.retry, task.retries, error);
+  const spent = state.transitions >= MAX_TRANSITIONS;
+  const found = spent ? null : retrierFor(node.retry, task.retries, error);
   if (found === null) return recoverEntry(node, state, error, nowMs);
   const retries = node.retry.map((_, index) => (task.retries[index] ?? 0) + (index === found.index ? 1 : 0));
   const delayMs = retryDelayMs(found.retrier, task.retries[found.index] ?? 0, draw);
@@ -381,11 +392,7 @@ function stepError(error: WritError): StepError {
   return { name: errorName(error.code), code: error.code, kind: error.kind, message: error.message };
 }
 
-function failure(code: 'RUN_TIMEOUT' | 'RUN_FAILED', message: string): StepError {
-  return {
-    name: code === 'RUN_TIMEOUT' ? 'States.Timeout' : 'States.Runtime',
-    code,
-    kind: 'failure',
-    message,
-  };
+function failure(code: 'RUN_TIMEOUT' | 'RUN_FAILED' | 'STEP_DATA_LIMIT', message: string): StepError {
+  const name = code === 'RUN_FAILED' ? 'States.Runtime' : errorName(code);
+  return { name, code, kind: 'failure', message };
 }

@@ -85,7 +85,8 @@ export function demandOfStep(ask: ApprovalAsk | null): ApprovalDemand | null {
     ...plain,
     approverRoles: ask.approverRoles,
     quorum: Math.max(ask.quorum ?? 1, plain.quorum),
-    separationOfDuties: plain.separationOfDuties || ask.separationOfDuties === true,
+    // Whoever started a run doesn't approve it, unless the document says in words that they may.
+    separationOfDuties: plain.separationOfDuties || ask.separationOfDuties !== false,
     expiresSeconds: ask.expiresSeconds,
     reasonRequired: ask.reasonRequired,
   };

@@ -181,11 +181,18 @@ describe('the approval a step needs', () => {
     expect(decision.effective.approval).toEqual({
       mode: 'sync',
       quorum: [{ role: 'role:any', n: 1 }],
-      separationOfDuties: false,
+      separationOfDuties: true,
       expiresSeconds: 3600,
       reasonRequired: false,
     });
     expect(decision.demandedBy).toEqual(['step asks for sync']);
+  });
+
+  it('lets whoever started the run decide only where the step says so in words', () => {
+    const ask = (separationOfDuties: boolean | null) => asked({ mode: 'sync', separationOfDuties });
+    expect(ask(null).effective.approval?.separationOfDuties).toBe(true);
+    expect(ask(true).effective.approval?.separationOfDuties).toBe(true);
+    expect(ask(false).effective.approval?.separationOfDuties).toBe(false);
   });
 
   it('is the join of the step and every matching rule, never less than either', () => {
@@ -213,7 +220,7 @@ describe('the approval a step needs', () => {
         { role: 'role:medical', n: 1 },
         { role: 'role:reviewer', n: 1 },
       ],
-      separationOfDuties: false,
+      separationOfDuties: true,
       expiresSeconds: 900,
       reasonRequired: true,
     });
@@ -256,10 +263,8 @@ describe('the approval a step needs', () => {
     expect(code({ ...reviewers, quorum: 2 })).toBeNull();
     expect(code({ ...reviewers, quorum: 3 })).toBe('APPROVAL_QUORUM_UNREACHABLE');
     // bob reviews, and started the run: carol alone is left.
-    expect(code({ ...reviewers, quorum: 2 }, 'user:bob')).toBeNull();
-    expect(code({ ...reviewers, quorum: 2, separationOfDuties: true }, 'user:bob')).toBe(
-      'APPROVAL_QUORUM_UNREACHABLE',
-    );
+    expect(code({ ...reviewers, quorum: 2, separationOfDuties: false }, 'user:bob')).toBeNull();
+    expect(code({ ...reviewers, quorum: 2 }, 'user:bob')).toBe('APPROVAL_QUORUM_UNREACHABLE');
     expect(code({ ...reviewers, quorum: 1, separationOfDuties: true }, 'user:bob')).toBeNull();
     expect(code({ mode: 'sync', approverRoles: ['role:nobody'] })).toBe('APPROVAL_QUORUM_UNREACHABLE');
     // erin holds the role, but RBAC doesn't let her decide.

@@ -1,6 +1,6 @@
 // Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
 // that owns the question.
-import { isErrorCode, WritError, type ErrorCode } from '../errors.js';
+import { WritError } from '../errors.js';
 import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Callables } from './callable.js';
@@ -21,12 +21,13 @@ import type {
   RunRecord,
   Signer,
   Store,
-  WorkflowRecord,
+  TrustStore,
 } from './ports.js';
 import { personOfKey, personOfUser } from './identity.js';
 import { publish } from './publisher.js';
 import { decideLost } from './recovery.js';
-import { isFinished, workflowHash } from './run-state.js';
+import { prepareWorkflow, storedSource, type Prepared } from './register.js';
+import { isFinished } from './run-state.js';
 import { entryContext, load } from './run-context.js';
 import { openRunner } from './runner.js';
 import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
@@ -41,6 +42,7 @@ export interface ApplicationParts {
   readonly random: Random;
   readonly signer: Signer;
   readonly directory: LogDirectory;
+  readonly trust: TrustStore;
   readonly policy: PolicySnapshot;
   readonly callables: Callables;
   /** Packages that may also be found beside a workflow file; `keep` copies one, verified, into the data directory. */
@@ -50,57 +52,34 @@ export interface ApplicationParts {
 }
 
 export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
-  const { store, locks, clock, random, tenant, callables, signer, directory, policy } = parts;
+  const { store, locks, clock, random, tenant, callables, signer, directory, trust, policy } = parts;
   const journal = new Journal(store);
   const guard: Guard = { store, journal, clock, random, tenant, policy: () => policy, callables };
   const runner = openRunner(guard);
   const dispatcher = parts.dispatcher(runner);
-  const publishNow = (): Promise<void> => publish({ store, directory, signer, locks });
+  const publishNow = (): Promise<void> => publish({ store, directory, signer, locks, trust });
 
   const check = (source: WorkflowSource): Promise<CheckedWorkflow> => {
     const near = { ...guard, callables: { ...callables, packages: parts.packagesBeside(source.file) } };
     return checkWorkflow(near, source);
   };
 
-  const register = async (
-    source: WorkflowSource,
-  ): Promise<{ workflow: WorkflowRecord; checked: CheckedWorkflow }> => {
-    const checked = await check(source);
-    const { plan, document, diagnostics } = checked;
-    const errors = diagnostics.filter((one) => one.severity === 'error');
-    if (plan === null || document === null || errors.length > 0) {
-      const first = errors.find((one) => one.code.startsWith('INTEGRITY_')) ?? errors[0];
-      const where = `${source.file ?? 'workflow'}:${first?.line ?? 1}:${first?.column ?? 1}`;
-      // Bytes that are not what their digest says are no mistake in the document.
-      const code = errors.map((one) => one.code).find(isIntegrityCode) ?? 'DOC_INVALID';
-      throw new WritError(code, `${where}: ${first?.message ?? 'invalid document'}`, {
-        hint: first?.hint ?? `see every finding: writ validate ${source.file ?? 'FILE'}`,
-        details: { file: source.file, diagnostics },
-      });
-    }
-    for (const digest of checked.agents) await parts.keepPackage(source.file, digest);
-    const hash = workflowHash(document);
-    const known = await store.workflow(plan.id, hash);
-    if (known !== null) return { workflow: known, checked };
-    const workflow: WorkflowRecord = {
-      id: plan.id,
-      hash,
-      version: ((await store.workflow(plan.id))?.version ?? 0) + 1,
-      name: plan.name,
-      source: source.text,
-      file: source.file,
-      createdAtMs: clock.nowMs(),
-    };
-    await journal.commit({ workflows: [workflow], entries: [] });
-    return { workflow, checked };
+  const prepare = async (source: WorkflowSource): Promise<Prepared> => {
+    return prepareWorkflow(source, await check(source), store, clock);
+  };
+
+  const keep = async ({ record, agents, isKnown }: Prepared): Promise<void> => {
+    for (const digest of agents) await parts.keepPackage(record.file, digest);
+    if (!isKnown) await journal.commit({ workflows: [record], entries: [] });
   };
 
   const toStart = async (request: StartRequest, initiator: Principal): Promise<RunStart> => {
-    const source =
-      typeof request.workflow === 'string' ? await storedSource(store, request.workflow) : request.workflow;
-    const { workflow, checked } = await register(source);
-    if (checked.plan === null) throw new WritError('DOC_INVALID', `${workflow.id} does not compile`);
-    return { workflow, plan: checked.plan, input: request.input, agents: request.agents ?? {}, initiator };
+    const { workflow, input, agents = {} } = request;
+    const prepared = await prepare(
+      typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
+    );
+    const { plan, record } = prepared;
+    return { workflow: record, plan, input, agents, initiator, keep: () => keep(prepared) };
   };
 
   const started = new Map<string, Lock>();
@@ -129,7 +108,9 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       return { ok: !diagnostics.some((one) => one.severity === 'error'), diagnostics };
     },
     async createWorkflow(source) {
-      return (await register(source)).workflow;
+      const prepared = await prepare(source);
+      await keep(prepared);
+      return prepared.record;
     },
     workflows: () => store.workflows(),
     workflow: (id) => store.workflow(id),
@@ -234,18 +215,6 @@ async function finishCancel(guard: Guard, locks: Locks, runId: string): Promise<
     }
     await guard.clock.sleepUntil(guard.clock.nowMs() + 50, never);
   }
-}
-
-async function storedSource(store: Store, id: string): Promise<WorkflowSource> {
-  const workflow = await store.workflow(id);
-  if (workflow !== null) return { text: workflow.source, file: workflow.file };
-  throw new WritError('NOT_FOUND', `no workflow "${id}"`, {
-    hint: 'give a file, or register one: writ workflow create FILE',
-  });
-}
-
-function isIntegrityCode(code: string): code is ErrorCode {
-  return code.startsWith('INTEGRITY_') && isErrorCode(code);
 }
 
 function alreadyFinished(run: RunRecord): WritError {

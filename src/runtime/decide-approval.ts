@@ -13,6 +13,7 @@ import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalState, Vote } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { decisionOf, isProven } from './vote-proof.js';
+import { approvalView } from './views.js';
 import type { Principal } from './writ.js';
 
 export interface VoteRequest {
@@ -38,6 +39,8 @@ export async function decideApproval(
     if (approval === null)
       throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
     try {
+      // Nobody signs for a subject that is no longer what its digest says.
+      await approvalView(guard, id);
       return await decideOnce(guard, approval, vote, approver);
     } catch (error) {
       // Somebody else's vote came first: judge this one against the new state.

@@ -53,8 +53,15 @@ export async function govern(
     return refuseToStart(guard, attempt, context, error, settle);
   }
   if (!('leafHash' in next)) return next;
-  const acted = await act(guard, judged, signal);
-  return conclude(guard, judged, next, acted, settle);
+  const done = await act(guard, judged, signal);
+  try {
+    return await conclude(guard, judged, next, done, settle);
+  } catch (error) {
+    if (!(error instanceof WritError) || !isRefusedEntry(error)) throw error;
+    // It has happened: an outcome that the log can't hold is recorded as one that it can.
+    const acted = failed('STEP_OUTPUT_INVALID', 'the outcome of the step could not be recorded');
+    return conclude(guard, judged, next, { acted, sandbox: null }, settle);
+  }
 }
 
 /** Verdict, approval, intent. The run's next record where the attempt ends or waits here. */

@@ -7,16 +7,36 @@ import type { ChainTail, ExtendLog, LogRow, SubtreeRow } from './ports.js';
 /** Binary levels of the tree that one tile holds: 2^8 = 256. */
 const TILE_LEVELS = 8;
 
+/** How far a clock may be behind the log's last entry: adjustments, and the clocks of two processes. */
+const MAX_CLOCK_STEP_MS = 5 * 60_000;
+/** Year 9000: every expiry that is added to it still has a year of four digits. */
+const MAX_TIME_MS = 221_845_392_000_000;
+
+/**
+ * The log's time: now, or its last time when the clock went back a little. A clock far behind the log would let time,
+ * and with it every expiry, stand still until it has caught up: STORE_CLOCK, nothing is written.
+ */
+export function logTime(nowMs: number, lastTimeMs: number): number {
+  const problem =
+    nowMs > MAX_TIME_MS
+      ? 'the clock is beyond the year 9000'
+      : lastTimeMs - nowMs > MAX_CLOCK_STEP_MS
+        ? `the clock is ${Math.round((lastTimeMs - nowMs) / 1000)} s behind the last entry of the log`
+        : null;
+  if (problem === null) return Math.max(nowMs, lastTimeMs);
+  throw new WritError('STORE_CLOCK', problem, { hint: 'set the clock right; until then nothing runs' });
+}
+
 /**
  * Rows in the order of `drafts`. Time is `nowMs`, or the log's last time when the clock went back. `tails` needs
  * the tail of every run in `drafts` that has one ('' = the log's own chain). Cost does not depend on the log's size.
- * Throws AUDIT_ENTRY_INVALID (also beyond 65,535 bytes), AUDIT_JSON_INVALID, and STORE_CONFLICT for an entry that
+ * Throws STORE_CLOCK, AUDIT_ENTRY_INVALID (also beyond 65,535 bytes), AUDIT_JSON_INVALID, and STORE_CONFLICT for an entry that
  * is too late (`beforeMs`); then nothing may be written.
  */
 export const extendLog: ExtendLog = (log, tails, drafts, nowMs) => {
   if (!Number.isSafeInteger(nowMs))
     throw new WritError('INTERNAL', `${nowMs} is no time in whole milliseconds`);
-  const timeMs = Math.max(nowMs, log.lastTimeMs);
+  const timeMs = logTime(nowMs, log.lastTimeMs);
   const ends = new Map<string, ChainTail>();
   const rows: LogRow[] = [];
   const subtrees: SubtreeRow[] = [];

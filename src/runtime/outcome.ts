@@ -22,7 +22,13 @@ export interface Failed {
 
 export function failed(code: ErrorCode, summary: string, cause: string = summary): Failed {
   const kind = new WritError(code, summary).kind;
-  return { ok: false, error: { name: errorName(code), code, kind, message: cause }, summary };
+  // Text of a program: cut, or never UTF-16 to begin with. What can't be recorded must not stop the recording.
+  const message = cause.toWellFormed();
+  return {
+    ok: false,
+    error: { name: errorName(code), code, kind, message },
+    summary: summary.toWellFormed(),
+  };
 }
 
 /**

@@ -40,6 +40,8 @@ export interface Publication {
   readonly directory: LogDirectory;
   readonly signer: Signer;
   readonly locks: Locks;
+  /** Where this machine remembers, outside the data directory, how far it has published. */
+  readonly trust?: TrustStore;
 }
 
 /**
@@ -69,6 +71,8 @@ export async function publish(publication: Publication): Promise<void> {
     if (between !== null) await publishSize(publication, log.publishedSize, between, published);
     await publishSize(publication, log.publishedSize, row, between ?? published);
     if (log.publishedSize < log.size) await store.markPublished(log.size);
+    // What this process signed needs no verifier: a data directory restored from before is then caught at start.
+    await publication.trust?.write(parseVkey(signer.vkey).name, { vkey: signer.vkey, checkpoint: row.note });
   } finally {
     lock.release();
   }

@@ -2,6 +2,7 @@
 import { WritError } from '../errors.js';
 import type { EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
+import { logTime } from './log.js';
 import type { RunRecord } from './ports.js';
 
 /** `actor` defaults to the initiator, through the runner. */
@@ -17,7 +18,7 @@ export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext[
 
 /** Now, as the log counts it: it never goes back. Expiry is judged by it, so that a clock set back revives nothing. */
 export async function logTimeMs(guard: Guard): Promise<number> {
-  return Math.max(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
+  return logTime(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
 }
 
 /** Throws NOT_FOUND. */

@@ -59,15 +59,18 @@ async function execute(guard: Guard, runId: string, signal: AbortSignal): Promis
   if (next.kind !== 'execute') return;
   const { stepPath, node, attempt, input, idempotencyKey } = next;
   const { deadlineMs } = engine;
-  const nowMs = engine.pausedAtMs ?? guard.clock.nowMs();
-  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - nowMs);
+  // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
+  const judgedAtMs = guard.clock.nowMs();
+  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - (engine.pausedAtMs ?? judgedAtMs));
   const workflow = { id: run.workflowId, hash: run.workflowHash };
   const entry = entryContext(guard, run);
   await govern(
     guard,
     { run, plan, workflow, node, stepPath, attempt, input, idempotencyKey, timeLeftMs },
-    (outcome, current) =>
-      settleOutcome(outcome, current, { entry, nowMs: guard.clock.nowMs(), random: guard.random }),
+    (outcome, current) => {
+      const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
+      return settleOutcome(outcome, current, { entry, nowMs, random: guard.random });
+    },
     signal,
   );
 }

@@ -23,6 +23,8 @@ export interface RunStart {
   readonly input: Json;
   readonly agents: Readonly<Record<string, string>>;
   readonly initiator: Principal;
+  /** Registers the workflow and keeps its packages; called once the initiator may run it. */
+  readonly keep: () => Promise<void>;
 }
 
 /** The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_* and leaves its entry in the log's own chain. */
@@ -32,6 +34,7 @@ export async function startRun(
   hold: (runId: string) => void,
 ): Promise<string> {
   const { workflow, plan, input, agents, initiator } = request;
+  checkJson(input);
   const problems = checkInput(plan, input);
   const [problem] = problems;
   if (problem !== undefined) {
@@ -59,6 +62,7 @@ export async function startRun(
     actor: { id: initiator.id, via: 'cli' },
   };
   await authorize(guard, log, initiator, 'workflow.run', workflow.id);
+  await request.keep();
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
   const context = { ...log, run: id };
@@ -176,4 +180,16 @@ function namesRole(plan: Plan, role: string): boolean {
   return Object.values(plan.nodes).some((node) => {
     return node.kind === 'task' && node.call.kind === 'function' && node.call.agent === role;
   });
+}
+
+/** An input from a library may hold what JSON can't say; from a file it was read strictly. */
+function checkJson(input: Json): void {
+  try {
+    canonicalJson(input);
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    throw new WritError('INPUT_INVALID', `the input can't be recorded: ${error.message}`, {
+      hint: 'plain JSON, at most 64 levels deep, text in well-formed Unicode',
+    });
+  }
 }

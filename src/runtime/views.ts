@@ -1,5 +1,6 @@
 // What status, results and approvals show: read from the store, nothing computed twice, no data unless asked for.
 import { displaySubject } from '../approval/display.js';
+import { digestOfSubjectBytes } from '../approval/subject.js';
 import { errorName, isErrorCode, WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
 import { load } from './run-context.js';
@@ -102,6 +103,13 @@ export async function approvalView(guard: Guard, id: string): Promise<ApprovalVi
   const record = await guard.store.approval(id);
   if (record === null)
     throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
-  const subject = openJson(await guard.store.payload(record.subject));
+  const payload = await guard.store.payload(record.subject);
+  // What is shown is what the digest names, or it is not shown.
+  if (payload?.bytes != null && digestOfSubjectBytes(payload.bytes) !== record.subjectDigest) {
+    throw new WritError('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${id} was changed`, {
+      hint: 'do not decide it; find out who changed the store: writ audit verify --payloads',
+    });
+  }
+  const subject = openJson(payload);
   return { record, subject, display: displaySubject(subject) };
 }

@@ -1,5 +1,5 @@
 // The run's input against the schema a workflow declares. The schema comes from the document, so it is bounded and
-// compiled without patterns: a regular expression from outside may run for ever. The input is attacker-controlled.
+// compiled without what may run for ever. The input is attacker-controlled.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { isObject, type Json } from '../json.js';
@@ -30,7 +30,7 @@ export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
   });
   try {
     const check = compile(plan.inputs);
-    if (check(input)) return [];
+    if (check(input) === true) return [];
     return (check.errors ?? [])
       .filter((error) => error.keyword !== 'if')
       .slice(0, 100)
@@ -94,6 +94,18 @@ function compile(schema: Json): ValidateFunction {
   return ajv.compile(schema);
 }
 
+// Regular expressions that may run for ever, references that may unfold without end, comparing every pair of items,
+// and an answer that comes later and so counts as yes.
+const REFUSED_KEYWORDS: ReadonlySet<string> = new Set([
+  'pattern',
+  'patternProperties',
+  '$ref',
+  '$dynamicRef',
+  '$recursiveRef',
+  'uniqueItems',
+  '$async',
+]);
+
 // `pattern` below `properties` is a field's name, anywhere else it is the keyword.
 function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Finding> {
   if (node.kind === 'list') {
@@ -101,11 +113,11 @@ function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Fin
   }
   if (node.kind !== 'map') return;
   for (const { key, value } of node.entries) {
-    if (!names && (key === 'pattern' || key === 'patternProperties')) {
+    if (!names && REFUSED_KEYWORDS.has(key)) {
       yield {
         code: 'DOC_UNSUPPORTED',
         message: `this version does not run ${JSON.stringify(key)} in inputs yet`,
-        hint: 'use enum, const, format, minLength or maxLength',
+        hint: 'write the schema out, with enum, const, format, minLength, maxLength and the like',
         at: [...at, key],
         onKey: true,
       };

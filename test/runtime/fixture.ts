@@ -12,6 +12,7 @@ import { systemRandom } from '../../src/adapters/random.js';
 import { openLocks } from '../../src/adapters/store/locks.js';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { openTileDirectory } from '../../src/adapters/store/tile-directory.js';
+import { openTrustStore } from '../../src/adapters/store/trust-store.js';
 import { type Entry, parseEntry } from '../../src/audit/entry.js';
 import type { VerifyReport } from '../../src/audit/verify/report.js';
 import { canonicalJson } from '../../src/canonical-json.js';
@@ -291,6 +292,7 @@ export class Team {
       random: systemRandom,
       signer: loadLogKey(path.join(this.data, 'keys', 'log.key')),
       directory: openTileDirectory(path.join(this.data, 'audit')),
+      trust: openTrustStore(this.trustFile),
       policy,
       callables: {
         packages,

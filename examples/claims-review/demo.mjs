@@ -102,7 +102,11 @@ function review(file) {
 /** The prompt opens inside the run; whatever is decided there, the run is what `results` says. */
 function runOnTerminal(name, args) {
   const before = new Set(runIds());
-  writ('alice', args, { inherit: true });
+  const { code } = writ('alice', args, { inherit: true });
+  if (code === 130 || code === 143) {
+    say('\nstopped; what waits can still be decided: writ approvals list, and npm run demo starts anew');
+    process.exit(code);
+  }
   const runId = runIds().find((id) => !before.has(id));
   expect(runId !== undefined, `no run was started for ${name}`);
   return writJson('alice', ['workflow', 'results', runId]).value;
@@ -123,26 +127,30 @@ function runIds() {
 }
 
 function row(name, run, wallMs) {
-  const output = run.output ?? {};
-  const approval = run.steps.map((step) => step.approval).find((one) => one !== null);
-  const decision = output.approval?.decision ?? output.review?.decision ?? run.status;
+  const triage = run.steps.find((step) => step.stepPath === 'Triage');
+  const gate = run.steps.map((step) => step.approval).find((one) => one !== null);
+  const people = gate?.decidedBy.join(', ') ?? '';
+  const ran = run.steps.filter((step) => step.status === 'succeeded' || step.status === 'failed');
   return {
     claim: name,
-    risk: output.triage?.risk ?? '(triage failed)',
-    decision,
-    by: approval?.decidedBy.join(', ') || 'policy',
-    steps: run.steps
-      .map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name))
-      .join(' > '),
+    risk: triage?.output?.risk ?? '(triage failed)',
+    decision: gate === undefined ? (run.output?.approval?.decision ?? run.status) : decided(gate.state),
+    by: gate === undefined ? 'policy' : people === '' ? '-' : people,
+    steps: ran.map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name)).join(' > '),
     time: `${(wallMs / 1000).toFixed(1)} s`,
   };
+}
+
+/** A used approval is an approved claim; one that still waits is neither. */
+function decided(state) {
+  return state === 'consumed' ? 'approved' : state === 'denied' ? 'declined' : `${state}: undecided`;
 }
 
 setUp();
 say('Claims review: alice starts every run; a risky claim needs bob, because nobody approves their own run.');
 say(
   interactive
-    ? 'You are bob at the prompts: read to the end, press a, type four digits of the digest; or d to deny.'
+    ? "You are bob at the prompts: read to the end, press a, type the digest's first four digits, Enter; or d and Enter to deny."
     : 'No terminal: bob is this script. It denies what triage finds suspicious (T06, T09) and approves the rest.',
 );
 const claims = readdirSync(path.join(example, 'claims')).filter((file) => file.endsWith('.json'));

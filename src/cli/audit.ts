@@ -58,7 +58,7 @@ function showReport(output: Output, report: VerifyReport): void {
   output.line(`size    ${report.size ?? '-'}`);
   output.line(`root    ${report.root ?? '-'}`);
   for (const finding of report.findings) output.line(findingText(finding));
-  for (const warning of report.warnings) output.line(`warning: ${printable(warning)}`);
+  for (const warning of report.warnings) output.line(`note: ${printable(warning)}`);
   for (const { index, run, stepPath, attempt } of report.openIntents) {
     const step = `step ${printable(stepPath)} attempt ${attempt} of run ${printable(run)}`;
     output.line(`open intent: entry ${index}, ${step} has no outcome yet; a crash may have caused it`);

@@ -39,11 +39,13 @@ export async function createKey(
   output.line(`public key  ${publicKey}`);
   output.line();
   output.line(
-    `to enrol, have this added to \`people\` of ${printable(join(context.policies, 'approvers.yaml'))}:`,
+    `to enrol, have the key put into \`keys\` of the person in ${printable(join(context.policies, 'approvers.yaml'))};`,
+  );
+  output.line(
+    'somebody who is not listed there yet is a new entry of `people`, and a member of a role in roles/:',
   );
   output.line(`  - id: user:${name}`);
   output.line(`    keys: ["${publicKey}"]`);
-  output.line(`and user:${name} to the members of a role in ${printable(join(context.policies, 'roles'))}`);
   output.line();
   output.line('to act with it: --key FILE, or WRIT_KEY');
   return 0;

@@ -1,4 +1,5 @@
 // One line per promise: kept, or not and what to do. Starts nothing that runs a guest.
+import { isObject, type JsonObject } from '../json.js';
 import type { Guard } from './judge.js';
 import type { LogDirectory } from './ports.js';
 import type { DoctorCheck } from './writ.js';
@@ -20,16 +21,25 @@ export async function doctor(guard: Guard, directory: LogDirectory): Promise<rea
   const { policyHash } = guard.policy();
   checks.push({ name: 'policies', ok: true, detail: `snapshot ${policyHash.slice(0, 12)}`, hint: null });
   for (const driver of Object.values(guard.callables.drivers)) {
-    const { ok, problems } = await driver.preflight();
-    const detail = ok ? `${driver.kind} ready` : problems.join('; ');
-    checks.push({
-      name: `sandbox ${driver.kind}`,
-      ok,
-      detail,
-      hint: ok ? null : 'steps that need it are refused (exit 6)',
-    });
+    const name = `sandbox ${driver.kind}`;
+    const { ok, problems, evidence } = await driver.preflight();
+    const hint = ok ? null : 'steps that need it are refused (exit 6)';
+    checks.push({ name, ok, detail: ok ? `${driver.kind} ready` : problems.join('; '), hint });
+    // Which promise is kept, and by what on this machine; then what this machine lacks.
+    for (const [promise, by] of promises(evidence))
+      checks.push({ name: `  ${promise}`, ok, detail: by, hint: null });
+    if (ok) for (const lack of problems) checks.push({ name: '  lacks', ok, detail: lack, hint: null });
   }
   const modules = await guard.callables.modules.names();
   checks.push({ name: 'modules', ok: modules.length > 0, detail: modules.join(', '), hint: null });
   return checks;
+}
+
+function promises(evidence: JsonObject): [string, string][] {
+  const { keptBy = {}, ...facts } = evidence;
+  const all = { ...facts, ...(isObject(keptBy) ? keptBy : {}) };
+  return Object.entries(all).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
 }

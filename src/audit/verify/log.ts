@@ -286,8 +286,8 @@ class Verification {
     if (this.meaning.signatures > 0) {
       this.warnings.push(
         this.options.verifyDecision === undefined
-          ? `${this.meaning.signatures} approver signatures were not checked`
-          : `${this.meaning.signatures} approver signatures hold; whose keys they are is for approvers.yaml to say`,
+          ? `approver signatures not checked: ${this.meaning.signatures}`
+          : `approver signatures that hold: ${this.meaning.signatures}; whose keys they are is for approvers.yaml to say`,
       );
     }
     if (openIntents.length > 0) this.warnings.push(`${openIntents.length} intents have no outcome`);

@@ -6,7 +6,7 @@ const PURE = '^src/(workflow|expression|engine|policy|approval|audit)/';
 const TEST = '\\.test\\.tsx?$';
 const SHARED = '^src/(errors|json|canonical-json)\\.ts$';
 const PORTS = '^src/(errors|json|runtime/ports)\\.ts$';
-const COMPOSES = '^src/((cli|tui|server)/|(open|verify-data)\.ts$)';
+const COMPOSES = '^src/((cli|tui|server)/|(open|init|verify-data)\.ts$)';
 
 // Libraries that only compute: no file, socket, clock or process behind the calls the rooms make.
 const COMPUTES = [
@@ -17,7 +17,6 @@ const COMPUTES = [
   'casbin',
   'fastest-levenshtein',
   'handlebars',
-  're2js',
   'yaml',
 ].join('|');
 

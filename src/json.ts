@@ -10,7 +10,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type Digest = Branded<'Digest'>;
 /** 64 lower-case hex digits over a workflow, policy, ceiling or entry. */
 export type Hex = Branded<'Hex'>;
-/** 64 lower-case hex digits: what an approval is bound to (see approval/digest.ts). */
+/** 64 lower-case hex digits: what an approval is bound to (see approval/subject.ts). */
 export type SubjectDigest = Branded<'SubjectDigest'>;
 /** 64 lower-case hex digits: the HMAC commitment of a payload. */
 export type Commitment = Branded<'Commitment'>;

@@ -34,7 +34,7 @@ export async function withWrit<T>(
 ): Promise<T> {
   const { openWrit } = await import('../open.js');
   const { data, policies } = context;
-  const writ = await openWrit({ data, policies, wasmPool: drives ? 1 : 0 });
+  const writ = await openWrit({ data, policies, via: 'cli', wasmPool: drives ? 1 : 0 });
   try {
     return await body(writ);
   } finally {

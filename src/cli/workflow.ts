@@ -148,8 +148,8 @@ function summaryOf(record: WorkflowRecord): Omit<WorkflowRecord, 'source'> {
   return summary;
 }
 
-/** Without the engine's snapshot, which is nobody's contract. */
-function runSummary(run: RunRecord): Omit<RunRecord, 'state' | 'version'> {
-  const { state: _state, version: _version, ...summary } = run;
+/** Without plan and snapshot, which are nobody's contract. */
+function runSummary(run: RunRecord): Omit<RunRecord, 'plan' | 'state' | 'version'> {
+  const { plan: _plan, state: _state, version: _version, ...summary } = run;
   return summary;
 }

@@ -86,7 +86,7 @@ export function demandOfStep(ask: ApprovalAsk | null): ApprovalDemand | null {
     approverRoles: ask.approverRoles,
     quorum: Math.max(ask.quorum ?? 1, plain.quorum),
     // Whoever started a run doesn't approve it, unless the document says in words that they may.
-    separationOfDuties: plain.separationOfDuties || ask.separationOfDuties !== false,
+    separationOfDuties: ask.mode === 'two-person' || ask.separationOfDuties !== false,
     expiresSeconds: ask.expiresSeconds,
     reasonRequired: ask.reasonRequired,
   };
@@ -137,7 +137,7 @@ function plainDemand(by: string, mode: ApprovalMode): ApprovalDemand {
     mode,
     approverRoles: [],
     quorum: twoPerson ? 2 : 1,
-    separationOfDuties: twoPerson,
+    separationOfDuties: true,
     expiresSeconds: null,
     reasonRequired: false,
   };

@@ -263,7 +263,8 @@ function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
     minimum: rule.minimum,
     approverRoles: sorted(rule.approverRoles ?? []),
     quorum: Math.max(rule.quorum ?? 1, twoPerson ? 2 : 1),
-    separationOfDuties: twoPerson || rule.separationOfDuties === true,
+    // Only a rule that says so in words lets people decide what they started.
+    separationOfDuties: twoPerson || rule.separationOfDuties !== false,
     expiresSeconds: rule.expiresSeconds ?? null,
     reasonRequired: rule.reasonRequired ?? false,
   };

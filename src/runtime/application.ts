@@ -36,6 +36,7 @@ import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
 
 export interface ApplicationParts {
   readonly tenant: string;
+  readonly via: string;
   readonly store: Store;
   readonly locks: Locks;
   readonly clock: Clock;
@@ -54,7 +55,16 @@ export interface ApplicationParts {
 export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
   const { store, locks, clock, random, tenant, callables, signer, directory, trust, policy } = parts;
   const journal = new Journal(store);
-  const guard: Guard = { store, journal, clock, random, tenant, policy: () => policy, callables };
+  const guard: Guard = {
+    via: parts.via,
+    store,
+    journal,
+    clock,
+    random,
+    tenant,
+    policy: () => policy,
+    callables,
+  };
   const runner = openRunner(guard);
   const dispatcher = parts.dispatcher(runner);
   const publishNow = (): Promise<void> => publish({ store, directory, signer, locks, trust });
@@ -143,7 +153,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     async resume(runId, principal, options = {}) {
       const run = await load(guard, runId);
       if (isFinished(run)) throw alreadyFinished(run);
-      const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
+      const context = entryContext(guard, run, { id: principal.id, via: guard.via });
       await authorize(guard, context, principal, 'run.resume', run.workflowId);
       if (run.status !== 'indeterminate') return;
       if (options.lost === undefined) {
@@ -157,7 +167,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     async cancel(runId, principal) {
       const run = await load(guard, runId);
       if (isFinished(run)) throw alreadyFinished(run);
-      const context = entryContext(guard, run, { id: principal.id, via: 'cli' });
+      const context = entryContext(guard, run, { id: principal.id, via: guard.via });
       await authorize(guard, context, principal, 'run.cancel', run.workflowId);
       await requestCancel(guard, runId, principal.id);
       letGo(runId);

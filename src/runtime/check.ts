@@ -23,7 +23,10 @@ export interface CheckedWorkflow {
 
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
-  const { plan, document, diagnostics } = parseWorkflow(source.text, { functions });
+  const { plan, document, diagnostics } = parseWorkflow(source.text, {
+    functions,
+    ...(source.file === null ? {} : { file: source.file }),
+  });
   if (plan === null) return { plan, document, diagnostics, agents: [] };
   const found: Diagnostic[] = [...diagnostics, ...checkCeilings(plan)];
   const agents = new Set<Digest>();

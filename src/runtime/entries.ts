@@ -12,6 +12,11 @@ export interface EntryContext {
   readonly actor: { readonly id: string; readonly via: string };
 }
 
+/** Entries about the log itself. */
+export function logContext(tenant: string): EntryContext {
+  return { tenant, run: null, workflow: null, policy: null, actor: { id: 'service:writ', via: 'open' } };
+}
+
 /** Which attempt of which step an entry speaks of. */
 export interface AttemptRef {
   readonly stepPath: string;

@@ -18,6 +18,8 @@ export interface Guard {
   readonly clock: Clock;
   readonly random: Random;
   readonly tenant: string;
+  /** Through what people act here: `cli`, `library`. */
+  readonly via: string;
   /** The snapshot in force now; asked once per attempt. */
   readonly policy: () => PolicySnapshot;
   readonly callables: Callables;

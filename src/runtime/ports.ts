@@ -409,11 +409,6 @@ export interface ModuleStore {
   module(name: string): Promise<{ readonly digest: Digest; readonly bytes: Uint8Array } | null>;
 }
 
-/** Tells people that an approval waits. Never decides; a dead channel changes nothing. */
-export interface ApprovalChannel {
-  announce(approval: ApprovalRecord): void;
-}
-
 // --- dispatch ----------------------------------------------------------------------------------------------
 
 /** What has to be done for a run now. */

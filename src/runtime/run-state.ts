@@ -27,7 +27,12 @@ export function activeState(run: RunRecord): { readonly plan: Plan; readonly eng
     });
   }
   const { engine } = run.state as unknown as ActiveState;
-  return { plan: run.plan as unknown as Plan, engine };
+  return { plan: planOf(run), engine };
+}
+
+/** The plan the run started with. */
+export function planOf(run: RunRecord): Plan {
+  return run.plan as unknown as Plan;
 }
 
 export function finishedState(run: RunRecord): FinishedState | null {

@@ -59,7 +59,7 @@ export async function startRun(
     run: null,
     workflow: { id: workflow.id, hash: workflow.hash },
     policy: guard.policy().policyHash,
-    actor: { id: initiator.id, via: 'cli' },
+    actor: { id: initiator.id, via: guard.via },
   };
   await authorize(guard, log, initiator, 'workflow.run', workflow.id);
   await request.keep();

@@ -7,7 +7,7 @@ import { load } from './run-context.js';
 import type { Guard } from './judge.js';
 import { openJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord, RunRecord } from './ports.js';
-import { activeState, finishedState, isFinished } from './run-state.js';
+import { finishedState, planOf } from './run-state.js';
 import { EXIT_WAITING } from './settlement.js';
 import type { ApprovalView, RunView, StepView, Waiting } from './writ.js';
 
@@ -71,10 +71,9 @@ async function stepView(
   };
 }
 
-/** A finished run no longer keeps its plan; the step path is its name then. */
+/** As the document spells it. */
 function nameOf(run: RunRecord, stepPath: string): string {
-  if (isFinished(run)) return stepPath;
-  return activeState(run).plan.nodes[stepPath]?.name ?? stepPath;
+  return planOf(run).nodes[stepPath]?.name ?? stepPath;
 }
 
 function waitingOf(run: RunRecord): Waiting | null {

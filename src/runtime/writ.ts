@@ -73,7 +73,7 @@ export interface StepView {
     readonly decidedBy: readonly string[];
   } | null;
   readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
-  /** Hex SHA-256 commitment label of the output, null when there is none. */
+  /** Commitment of the output's payload (HMAC-SHA-256, hex); null when there is none. */
   readonly outputCommitment: string | null;
   /** Only in `results`; null when absent or erased. */
   readonly output: Json;

@@ -286,6 +286,7 @@ export class Team {
     const packages = { resolve: async (digest: Digest) => (digest === AGENT_DIGEST ? AGENT : null) };
     return openApplication({
       tenant: 'default',
+      via: 'test',
       store,
       locks,
       clock,

@@ -1,5 +1,7 @@
 // What this machine saw of each log, in one file outside every data directory: it turns a restored backup from
 // "valid" into `rollback`. A record never goes to a smaller size; the file is replaced whole.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { WritError } from '../../errors.js';
 import type { TrustStore } from '../../runtime/ports.js';
 import { readBounded, replaceFile } from './durable-file.js';
@@ -96,4 +98,14 @@ function unreadable(file: string, cause?: unknown): WritError {
     hint: 'move it away and verify the log again with --vkey; it is not overwritten',
     cause,
   });
+}
+
+/** `$XDG_STATE_HOME/writ/trust.json`: outside every data directory, so a restored backup does not restore it. */
+export function defaultTrustFile(): string {
+  const state = process.env['XDG_STATE_HOME'];
+  return join(
+    state === undefined || state === '' ? join(homedir(), '.local', 'state') : state,
+    'writ',
+    'trust.json',
+  );
 }

@@ -3,11 +3,12 @@
 // argv: store file, run id, number of commits.
 import process from 'node:process';
 import { openSqliteStore } from '../../dist/adapters/store/sqlite/store.js';
-import { systemClock } from '../../dist/adapters/clock.js';
 import { extendLog } from '../../dist/runtime/log.js';
 
 const [file, run, commits] = process.argv.slice(2);
-const store = await openSqliteStore({ file, extendLog, clock: systemClock });
+// The clock of the suite: two processes of one log don't live months apart.
+const clock = { nowMs: () => Date.UTC(2026, 2, 1, 9, 30), sleepUntil: async () => undefined };
+const store = await openSqliteStore({ file, extendLog, clock });
 process.stdout.write('ready\n');
 for (let i = 0; i < Number(commits); i++) {
   const { entries } = await store.commit({

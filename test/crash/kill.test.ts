@@ -96,7 +96,7 @@ describe(`after ${KILLS} kills at random moments`, () => {
         const life =
           kill % 5 === 0
             ? await live(`life-${kill}`, Math.random() * 500, 'birth')
-            : await live(`life-${kill}`, Math.random() * 200, 'opened');
+            : await live(`life-${kill}`, Math.random() * 400, 'opened');
         expect(life.errors, `life ${kill}`).toBe('');
         for (const line of life.lines) {
           const [word, id = '', status = ''] = line.split(' ');

@@ -1,7 +1,7 @@
 // The one road to a side effect. The order is fixed: authorize, ceilings, approval, intent, act, outcome. The
 // intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
 // function or a sandbox.
-import { errorName, isErrorCode, WritError } from '../errors.js';
+import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import {
   endOpenApproval,
@@ -10,19 +10,22 @@ import {
   type OpenGate,
   type WaitingGate,
 } from './approval-gate.js';
-import type { Attempt, Outcome, Settle, Settlement } from './attempt.js';
+import { attemptRecord, known, publicError } from './attempt-record.js';
+import type { Attempt, Settle, Settlement } from './attempt.js';
 import type { ProvidedCallable } from './callable.js';
-import {
-  draft,
-  sandboxExited,
-  stepFinished,
-  stepIntended,
-  type EntryContext,
-  type StepEnd,
-} from './entries.js';
+import { draft, sandboxExited, stepFinished, stepIntended, type EntryContext } from './entries.js';
 import { decisionEntries, judge, limitsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
 import { isRefusedEntry } from './journal.js';
-import { failed, readFunctionOutput, readSandboxResult, thrown, type Acted, type Failed } from './outcome.js';
+import {
+  failed,
+  outcomeOf,
+  readFunctionOutput,
+  readSandboxResult,
+  stepEnd,
+  thrown,
+  type Acted,
+  type Failed,
+} from './outcome.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
   ApprovalRecord,
@@ -362,59 +365,6 @@ async function finish(
   };
   const { run } = await guard.journal.commitOutcome(change, settlement.run);
   return run;
-}
-
-function stepEnd(acted: Acted): StepEnd {
-  if (acted.ok) return 'succeeded';
-  const { code } = acted.error;
-  if (code === 'SANDBOX_TIMEOUT' || code === 'STEP_TIMEOUT') return 'timed-out';
-  return code === 'SANDBOX_CANCELLED' ? 'cancelled' : 'failed';
-}
-
-function outcomeOf(acted: Acted): Outcome {
-  if (acted.ok) return { kind: 'succeeded', output: acted.output };
-  return acted.error.code === 'SANDBOX_CANCELLED'
-    ? { kind: 'cancelled' }
-    : { kind: 'failed', error: acted.error };
-}
-
-/** What an attempt's row says at least; the guard fills in what has become true. */
-function attemptRecord(
-  attempt: Attempt,
-  facts: Partial<AttemptRecord> & { status: AttemptRecord['status'] },
-): AttemptRecord {
-  const { node, run } = attempt;
-  const functionId =
-    node.call.kind === 'agent' ? `${node.call.name}@${node.call.digest}` : node.call.functionId;
-  return {
-    run: run.id,
-    stepPath: attempt.stepPath,
-    attempt: attempt.attempt,
-    functionId,
-    principal: run.initiator,
-    idempotencyKey: attempt.idempotencyKey,
-    input: null,
-    output: null,
-    approvalId: null,
-    error: null,
-    startedAtMs: null,
-    finishedAtMs: null,
-    intentIndex: null,
-    ...facts,
-  };
-}
-
-function known(judged: Judged): Partial<AttemptRecord> {
-  const { earlier, callable, attempt } = judged;
-  return {
-    principal: callable.agent ?? attempt.run.initiator,
-    input: earlier?.input ?? null,
-    approvalId: earlier?.approvalId ?? null,
-  };
-}
-
-function publicError(code: string, message: string): AttemptRecord['error'] {
-  return { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
 }
 
 /** A broken store or log stops the process; anything else is an outcome of this attempt. */

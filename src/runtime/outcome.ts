@@ -4,6 +4,8 @@ import { canonicalJson } from '../canonical-json.js';
 import { errorName, WritError, type ErrorCode } from '../errors.js';
 import type { StepError } from '../engine/state.js';
 import type { Json } from '../json.js';
+import type { Outcome } from './attempt.js';
+import type { StepEnd } from './entries.js';
 import type { SandboxResult } from './ports.js';
 
 const EXIT_TEMPORARY = 75;
@@ -81,6 +83,22 @@ export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'
     case 'unavailable':
       return failed('SANDBOX_UNAVAILABLE', result.reason ?? 'the sandbox is not available');
   }
+}
+
+/** How the log names the end of an attempt. */
+export function stepEnd(acted: Acted): StepEnd {
+  if (acted.ok) return 'succeeded';
+  const { code } = acted.error;
+  if (code === 'SANDBOX_TIMEOUT' || code === 'STEP_TIMEOUT') return 'timed-out';
+  return code === 'SANDBOX_CANCELLED' ? 'cancelled' : 'failed';
+}
+
+/** What the engine hears of it. */
+export function outcomeOf(acted: Acted): Outcome {
+  if (acted.ok) return { kind: 'succeeded', output: acted.output };
+  return acted.error.code === 'SANDBOX_CANCELLED'
+    ? { kind: 'cancelled' }
+    : { kind: 'failed', error: acted.error };
 }
 
 function readExit(result: SandboxResult): Acted {

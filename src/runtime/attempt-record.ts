@@ -1,0 +1,46 @@
+// The stored row of an attempt: what `status` and `results` show of it, data only by commitment.
+import { errorName, isErrorCode } from '../errors.js';
+import type { Attempt } from './attempt.js';
+import type { Judged } from './judge.js';
+import type { AttemptRecord } from './ports.js';
+
+/** What an attempt's row says at least; the guard fills in what has become true. */
+export function attemptRecord(
+  attempt: Attempt,
+  facts: Partial<AttemptRecord> & { status: AttemptRecord['status'] },
+): AttemptRecord {
+  const { node, run } = attempt;
+  const functionId =
+    node.call.kind === 'agent' ? `${node.call.name}@${node.call.digest}` : node.call.functionId;
+  return {
+    run: run.id,
+    stepPath: attempt.stepPath,
+    attempt: attempt.attempt,
+    functionId,
+    principal: run.initiator,
+    idempotencyKey: attempt.idempotencyKey,
+    input: null,
+    output: null,
+    approvalId: null,
+    error: null,
+    startedAtMs: null,
+    finishedAtMs: null,
+    intentIndex: null,
+    ...facts,
+  };
+}
+
+/** What judging has found out: who acts, and what an earlier look at this attempt left behind. */
+export function known(judged: Judged): Partial<AttemptRecord> {
+  const { earlier, callable, attempt } = judged;
+  return {
+    principal: callable.agent ?? attempt.run.initiator,
+    input: earlier?.input ?? null,
+    approvalId: earlier?.approvalId ?? null,
+  };
+}
+
+/** Codes and sizes: a message that holds no payload. */
+export function publicError(code: string, message: string): AttemptRecord['error'] {
+  return { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
+}

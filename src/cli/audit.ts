@@ -1,4 +1,5 @@
-// `writ audit verify | vkey`. Verification opens no socket and no database: it reads a log directory as anyone could.
+// `writ audit verify | vkey`. Verification opens no socket, and no database but for --payloads: it reads a log
+// directory as anyone could.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding, VerifyReport } from '../audit/verify/report.js';

@@ -37,8 +37,10 @@ export function onTerminal(
 ): TerminalSession {
   if (terminalMaker === null) throw new Error('no pseudo-terminal here');
   const writ = [process.execPath, MAIN, ...words].map(quote).join(' ');
+  // Until the prompt has the keys, Ctrl+C is a signal to everybody at the terminal: this shell must outlive it to see
+  // how the command left the terminal.
   const [command, ...args] = terminalMaker(
-    `stty rows 24 cols 80; ${writ}; code=$?; echo; stty -a; exit $code`,
+    `trap : INT; stty rows 24 cols 80; ${writ}; code=$?; echo; stty -a; exit $code`,
   );
   const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
   let drawn = '';

@@ -21,14 +21,28 @@ function write(value: unknown, depth: number): string {
   if (typeof value === 'boolean') return String(value);
   if (typeof value !== 'object') throw invalid(`${typeof value} is not JSON`);
   if (depth >= MAX_DEPTH) throw invalid(`JSON is nested deeper than ${MAX_DEPTH}`);
-  // Array.from visits holes too, which `map` would leave out.
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => write(item, depth + 1)).join(',')}]`;
+  if (Array.isArray(value)) return writeList(value, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) throw invalid('a class instance is not JSON');
   if (Object.getOwnPropertySymbols(value).length > 0) throw invalid('a symbol is no JSON key');
-  // Keys sort by UTF-16 code units, which is what the default comparison of strings does.
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${members.map(([key, item]) => `${writeString(key)}:${write(item, depth + 1)}`).join(',')}}`;
+  return writeObject(value as Readonly<Record<string, unknown>>, depth);
+}
+
+function writeList(list: readonly unknown[], depth: number): string {
+  let text = '[';
+  // By index, because iteration methods leave holes out; a hole reads as undefined, which is not JSON.
+  for (let i = 0; i < list.length; i++) text += (i === 0 ? '' : ',') + write(list[i], depth + 1);
+  return `${text}]`;
+}
+
+function writeObject(object: Readonly<Record<string, unknown>>, depth: number): string {
+  // Keys sort by UTF-16 code units, which is what the default order of strings is.
+  const keys = Object.keys(object).sort();
+  let text = '{';
+  for (const [i, key] of keys.entries()) {
+    text += `${i === 0 ? '' : ','}${writeString(key)}:${write(object[key], depth + 1)}`;
+  }
+  return `${text}}`;
 }
 
 function writeNumber(value: number): string {
@@ -37,7 +51,11 @@ function writeNumber(value: number): string {
   return JSON.stringify(value);
 }
 
+/** Printable ASCII that stands for itself: nearly every key and value of a log. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function writeString(value: string): string {
+  if (PLAIN.test(value)) return `"${value}"`;
   if (!value.isWellFormed()) throw invalid('a string holds an unpaired surrogate');
   // For well-formed text JSON.stringify escapes exactly what RFC 8785 section 3.2.2.2 asks for.
   return JSON.stringify(value);

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WritError } from './errors.js';
-import { isObject, type Json } from './json.js';
+import { isObject, type Json, type JsonObject } from './json.js';
 
 export interface DataPaths {
   readonly config: string;
@@ -12,6 +12,10 @@ export interface DataPaths {
   readonly locks: string;
   readonly audit: string;
   readonly packages: string;
+  /** Secrets by handle, one file each. */
+  readonly secrets: string;
+  /** Whom the log asks for cosignatures, a C2SP tlog-policy; absent = nobody. */
+  readonly witnesses: string;
 }
 
 export function pathsOf(data: string): DataPaths {
@@ -22,13 +26,24 @@ export function pathsOf(data: string): DataPaths {
     locks: join(data, 'locks'),
     audit: join(data, 'audit'),
     packages: join(data, 'packages'),
+    secrets: join(data, 'secrets'),
+    witnesses: join(data, 'witnesses.policy'),
   };
 }
 
 export interface DataConfig {
   readonly origin: string;
   readonly tenant: string;
+  /** How often the log is anchored by itself; absent = hourly. */
+  readonly anchor?: { readonly everyMs: number };
+  /** A time stamp authority (RFC 3161); absent = none. */
+  readonly timestamp?: { readonly url: string };
+  /** How long payloads stay; `override` says why it is shorter than the minimum. Absent = DEFAULT_RETENTION. */
+  readonly retention?: { readonly days: number; readonly override: string | null };
 }
+
+/** Six months, as the EU AI Act asks for logs. */
+export const DEFAULT_RETENTION: NonNullable<DataConfig['retention']> = { days: 183, override: null };
 
 /** Null when there is none; STORE_UNAVAILABLE when it can't be read. */
 export async function readConfig(file: string): Promise<DataConfig | null> {
@@ -42,9 +57,64 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
   const config = parsed(text);
   if (isObject(config) && config['v'] === 1) {
     const { origin, tenant } = config;
-    if (typeof origin === 'string' && typeof tenant === 'string') return { origin, tenant };
+    if (typeof origin === 'string' && typeof tenant === 'string') {
+      return { origin, tenant, ...anchorOf(config, file), ...retentionOf(config, file) };
+    }
   }
   throw new WritError('STORE_UNAVAILABLE', `${file} is not a config file this version can read`);
+}
+
+const MAX_ANCHOR_EVERY_MS = 31 * 86_400_000;
+
+function anchorOf(config: JsonObject, file: string): Pick<DataConfig, 'anchor' | 'timestamp'> {
+  const refuse = (why: string): WritError => new WritError('STORE_UNAVAILABLE', `${file}: ${why}`);
+  const { anchor, timestamp } = config;
+  const everyMs = isObject(anchor ?? null) ? (anchor as JsonObject)['everyMs'] : undefined;
+  if (anchor !== undefined) {
+    const whole = typeof everyMs === 'number' && Number.isSafeInteger(everyMs);
+    if (!whole || everyMs < 0 || everyMs > MAX_ANCHOR_EVERY_MS) {
+      throw refuse(`anchor.everyMs is no whole number of milliseconds up to ${MAX_ANCHOR_EVERY_MS}`);
+    }
+  }
+  const url = isObject(timestamp ?? null) ? (timestamp as JsonObject)['url'] : undefined;
+  if (
+    timestamp !== undefined &&
+    (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url))
+  ) {
+    throw refuse('timestamp.url is no http or https URL');
+  }
+  return {
+    ...(typeof everyMs === 'number' ? { anchor: { everyMs } } : {}),
+    ...(typeof url === 'string' ? { timestamp: { url } } : {}),
+  };
+}
+
+/** The bytes of witnesses.policy as text, null when there is none. Throws AUDIT_POLICY_INVALID, STORE_UNAVAILABLE. */
+export async function readWitnessFile(file: string): Promise<string | null> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (error instanceof TypeError) throw new WritError('AUDIT_POLICY_INVALID', `${file} is not UTF-8`);
+    throw new WritError('STORE_UNAVAILABLE', `can't read ${file}`, { cause: error });
+  }
+}
+
+/** Nobody guesses how long something has to be kept: what can't be understood is refused. */
+function retentionOf(config: JsonObject, file: string): Pick<DataConfig, 'retention'> {
+  const { retention } = config;
+  if (retention === undefined) return {};
+  const { days, override = null } = isObject(retention) ? retention : {};
+  const whole = typeof days === 'number' && Number.isSafeInteger(days) && days >= 1;
+  if (whole && (override === null || typeof override === 'string')) return { retention: { days, override } };
+  throw new WritError('STORE_UNAVAILABLE', `${file}: retention.days is no whole number of days`);
+}
+
+/** The config file's text with another retention and everything else as it was. */
+export function withRetention(text: string, retention: NonNullable<DataConfig['retention']>): string {
+  const config = parsed(text);
+  if (!isObject(config)) throw new WritError('STORE_UNAVAILABLE', 'the config file is no JSON object');
+  return `${JSON.stringify({ ...config, retention: { ...retention } }, null, 2)}\n`;
 }
 
 /** undefined when it is no JSON. */

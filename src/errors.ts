@@ -100,6 +100,10 @@ export const ERRORS = {
   RUN_INDETERMINATE: { kind: 'failure', exit: 1 },
   RUN_ALREADY_FINISHED: { kind: 'document', exit: 2 },
   RUN_TIMEOUT: { kind: 'failure', exit: 1, name: 'States.Timeout' },
+  RUN_UNFINISHED: { kind: 'document', exit: 2 },
+  // secrets by handle
+  SECRET_INVALID: { kind: 'document', exit: 2 },
+  SECRET_UNREADABLE: { kind: 'fatal', exit: 6 },
   // audit log and store: stop
   AUDIT_JSON_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_NOTE_INVALID: { kind: 'fatal', exit: 5 },
@@ -107,9 +111,12 @@ export const ERRORS = {
   AUDIT_ENTRY_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_PROOF_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_KEY_INVALID: { kind: 'fatal', exit: 5 },
+  AUDIT_POLICY_INVALID: { kind: 'document', exit: 2 },
   AUDIT_KEY_MISSING: { kind: 'fatal', exit: 6 },
   AUDIT_ROLLBACK: { kind: 'fatal', exit: 5 },
   AUDIT_FORK: { kind: 'fatal', exit: 5 },
+  AUDIT_WITNESS_UNAVAILABLE: { kind: 'failure', exit: 6 },
+  AUDIT_TIMESTAMP_FAILED: { kind: 'failure', exit: 6 },
   STORE_CONFLICT: { kind: 'failure', exit: 6 },
   STORE_BUSY: { kind: 'fatal', exit: 6 },
   STORE_READ_ONLY: { kind: 'fatal', exit: 6 },

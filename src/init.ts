@@ -98,7 +98,8 @@ function originOf(signer: Signer): string {
   return signer.vkey.slice(0, signer.vkey.indexOf('+'));
 }
 
-async function softwareVersion(): Promise<string> {
+/** Of the package, as the log records it. */
+export async function softwareVersion(): Promise<string> {
   const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(text) as { version: string };
   return version;

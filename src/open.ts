@@ -1,40 +1,72 @@
 // The composition root: the one place that puts adapters, runtime and pure rooms together.
 // The command line, the TUI, the server and the library open Writ here.
+import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './adapters/clock.js';
 import { openLocalDispatcher } from './adapters/dispatch/local.js';
-import { loadLogKey } from './adapters/keys/log-key.js';
+import { platformSha256 } from './adapters/hash.js';
+import { httpPost } from './adapters/http-post.js';
+import { openLogKeys } from './adapters/keys/log-key.js';
 import { createPersonKey, loadPersonKey } from './adapters/keys/person-key.js';
+import { handedOutFiles } from './adapters/handed-out.js';
 import { openModuleManifest } from './adapters/packages/module-manifest.js';
 import { importPackage, openOciLayout } from './adapters/packages/oci-layout.js';
 import { readPolicyDirectory } from './adapters/policy-directory.js';
 import { systemRandom } from './adapters/random.js';
+import { openSecretDirectory, type SecretDirectory } from './adapters/secrets/secret-directory.js';
 import { openWasmDriver } from './adapters/sandbox/wasm/driver.js';
+import { replaceFile } from './adapters/store/durable-file.js';
+import { openEmptyDirectory, openNewFile } from './adapters/store/export-files.js';
 import { openLocks } from './adapters/store/locks.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import { openTileDirectory } from './adapters/store/tile-directory.js';
 import { defaultTrustFile, openTrustStore } from './adapters/store/trust-store.js';
+import { timestampAuthority } from './adapters/timestamp/rfc3161.js';
 import { canonicalJson } from './canonical-json.js';
-import { pathsOf, readConfig } from './data-directory.js';
+import { DEFAULT_RETENTION, pathsOf, readConfig, withRetention, readWitnessFile } from './data-directory.js';
 import { WritError } from './errors.js';
 import { buildSnapshot } from './policy/snapshot.js';
+import { DEFAULT_ANCHOR_EVERY_MS } from './runtime/anchor.js';
 import { openApplication } from './runtime/application.js';
 import { logContext } from './runtime/entries.js';
-import { extendLog } from './runtime/log.js';
+import { finishRotation } from './runtime/key-rotation.js';
+import { extendLogWith } from './runtime/log.js';
 import { recordPolicy } from './runtime/policy-record.js';
 import type { Clock, FunctionProvider, ModuleStore, SandboxRequest, Store } from './runtime/ports.js';
-import { checkLogAtStart, publish } from './runtime/publisher.js';
+import { checkLogAtStart, publish, type Publication } from './runtime/publisher.js';
+import { handleOf } from './runtime/redaction.js';
+import { readWitnessSet } from './runtime/witness-set.js';
+import { finishScrub } from './runtime/scrub.js';
 import type { Principal, Writ } from './runtime/writ.js';
+import { softwareVersion } from './init.js';
+import { verifyCopy } from './verify-data.js';
 
 export { createPersonKey, defaultTrustFile, loadPersonKey };
 export { initWrit, type InitOptions, type InitResult } from './init.js';
 export { verifyData, type VerifyDataOptions } from './verify-data.js';
+export { verifyEvidenceFile, verifyProofFile, type VerifyProofOptions } from './verify-file.js';
 
 /** The shipped `sandbox/wasm` folder: beside `src` and `dist` alike. */
 const SHIPPED_MODULES = fileURLToPath(new URL('../sandbox/wasm', import.meta.url));
 const SHIPPED_POLICIES = fileURLToPath(new URL('../policies', import.meta.url));
+
+/** What a command waits for when it finds that something is left to scrub. */
+const QUICK_MS = 200;
+
+/** Secrets by handle of an initialised data directory. Throws NOT_INITIALISED. */
+export async function openSecrets(data: string): Promise<SecretDirectory> {
+  const { config, secrets } = pathsOf(data);
+  if ((await readConfig(config)) === null) throw notInitialised(data);
+  return openSecretDirectory(secrets, handleOf);
+}
+
+function notInitialised(data: string): WritError {
+  return new WritError('NOT_INITIALISED', `${data} is no data directory of writ`, {
+    hint: `make one: writ init --data ${data}`,
+  });
+}
 
 /** The policies of the package, which `writ init` copies for an operator to edit. */
 export function shippedPolicies(): string {
@@ -60,12 +92,13 @@ export interface OpenOptions {
 export async function openWrit(options: OpenOptions): Promise<Writ> {
   const paths = pathsOf(options.data);
   const config = await readConfig(paths.config);
-  if (config === null) {
-    throw new WritError('NOT_INITIALISED', `${options.data} is no data directory of writ`, {
-      hint: `make one: writ init --data ${options.data}`,
-    });
-  }
+  if (config === null) throw notInitialised(options.data);
   const files = await readPolicyDirectory(options.policies);
+  const witnessText = await readWitnessFile(paths.witnesses);
+  const witnesses = witnessText === null ? null : readWitnessSet(witnessText);
+  const secrets = openSecretDirectory(paths.secrets, handleOf);
+  // A secret that can't be read stops everything here, before anything could be stored with its value.
+  secrets.current();
   const poolSize = options.wasmPool ?? 1;
   const modules = openModuleManifest(SHIPPED_MODULES);
   const driver = openWasmDriver({ poolSize, shipped: poolSize > 0 ? await shippedModules(modules) : [] });
@@ -74,16 +107,23 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   let store: Store | null = null;
   try {
     const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
-    const signer = loadLogKey(paths.logKey);
+    const keys = openLogKeys(paths.logKey);
+    const { signer } = keys;
     const opened = await openStore(paths.database, options.clock);
     store = opened;
     const directory = openTileDirectory(paths.audit);
     const trust = openTrustStore(options.trustFile ?? defaultTrustFile());
     const clock = options.clock ?? systemClock;
-    await checkLogAtStart({ store: opened, directory, trust, signer });
     const locks = openLocks(paths.locks);
+    const publication: Publication = { store: opened, directory, signer, locks, trust };
+    // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
+    await finishRotation({ publication, keys });
+    await checkLogAtStart({ store: opened, directory, trust, signer });
     const recorded = await recordPolicy(opened, logContext(config.tenant), policy, files);
-    if (recorded) await publish({ store: opened, directory, signer, locks, trust });
+    if (recorded) await publish(publication);
+    // A process that was killed in the middle of an erasure has left this to do.
+    const scrubbing = { copies: handedOutFiles, locks, publish: () => publish(publication) };
+    await finishScrub({ store: opened, ...scrubbing }, QUICK_MS);
     return openApplication({
       tenant: config.tenant,
       via: options.via ?? 'library',
@@ -91,7 +131,9 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       locks,
       clock,
       random: systemRandom,
-      signer,
+      secrets,
+      keys,
+      softwareVersion: await softwareVersion(),
       directory,
       trust,
       policy,
@@ -100,6 +142,27 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
         modules,
         drivers: { wasm: driver },
         providers: options.functions ?? [],
+      },
+      copyFiles: handedOutFiles,
+      retention: {
+        read: async () => (await readConfig(paths.config))?.retention ?? DEFAULT_RETENTION,
+        async write(retention) {
+          const text = withRetention(await readFile(paths.config, 'utf8'), retention);
+          await replaceFile(paths.config, new TextEncoder().encode(text), { file: 0o600, directory: 0o700 });
+        },
+      },
+      anchors: {
+        post: httpPost,
+        witnesses,
+        timestamps:
+          config.timestamp === undefined ? null : timestampAuthority(config.timestamp.url, httpPost),
+        everyMs: config.anchor?.everyMs ?? DEFAULT_ANCHOR_EVERY_MS,
+      },
+      exports: {
+        source: directory,
+        openEmpty: openEmptyDirectory,
+        openNew: openNewFile,
+        verify: verifyCopy,
       },
       packagesBeside: (file) => openOciLayout([paths.packages, ...besideFile(file)]),
       async keepPackage(file, digest) {
@@ -135,5 +198,5 @@ function besideFile(file: string | null): readonly string[] {
 }
 
 function openStore(file: string, clock: Clock = systemClock): Promise<Store> {
-  return openSqliteStore({ file, extendLog, clock });
+  return openSqliteStore({ file, extendLog: extendLogWith(platformSha256), clock });
 }

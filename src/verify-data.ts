@@ -1,64 +1,129 @@
 // Verifying a log directory as an auditor does: nothing of the running system is opened, keys come from the command
 // line or from this machine's trust store, and a good verdict is remembered there.
-import { createPublicKey, verify as nodeVerify } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from './adapters/clock.js';
+import { platformSha256 } from './adapters/hash.js';
+import { openLineFile } from './adapters/payload-lines.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import { openTileDirectory, type TileDirectory } from './adapters/store/tile-directory.js';
 import { openTrustStore } from './adapters/store/trust-store.js';
-import { verifyDecision } from './approval/decision.js';
-import { parseCheckpoint } from './audit/checkpoint.js';
-import { parseNote } from './audit/note.js';
+import { verifyClaimedDecision } from './approval/claimed-decision.js';
+import { parsePayloadLine } from './audit/payload-line.js';
 import { verifyLog } from './audit/verify/log.js';
 import type { ReadPayload } from './audit/verify/payloads.js';
-import type { VerifyDecision } from './audit/verify/meaning.js';
 import type { VerifyReport } from './audit/verify/report.js';
 import { WritError } from './errors.js';
-import { isHex64 } from './json.js';
 import { extendLog } from './runtime/log.js';
+import type { TrustRecord, TrustStore } from './runtime/ports.js';
+import { originOfNote, readTrust, verifyWithNode, type TrustFiles } from './verify-trust.js';
 
-export interface VerifyDataOptions {
+/** Without pinned keys, the trust store's key is the pin. */
+export interface VerifyDataOptions extends TrustFiles {
   /** The tile directory. */
   readonly dir: string;
-  /** Pinned log keys; none = the trust store's. */
-  readonly vkeys: readonly string[];
-  /** Files with signed checkpoints of this log seen earlier. */
-  readonly old: readonly string[];
   /** Trust store file; null = trust nothing this machine saw and remember nothing. */
   readonly trust: string | null;
   readonly run: string | null;
-  /** Check every commitment against the payloads of the data directory that holds `dir`. */
-  readonly payloads: boolean;
+  /** Check every commitment: true = against the database of the data directory that holds `dir`, text = an export. */
+  readonly payloads: boolean | string;
 }
 
-/** Never rejects for what the log holds: that is the report. Rejects with USAGE for files that can't be read. */
+/**
+ * Never rejects for what the log holds: that is the report. Rejects with USAGE and AUDIT_POLICY_INVALID (exit 2) for
+ * arguments and files that can't be read.
+ */
 export async function verifyData(options: VerifyDataOptions): Promise<VerifyReport> {
-  const directory = openTileDirectory(options.dir);
-  const old = await Promise.all(options.old.map(readOld));
+  const given = await readTrust(options);
+  const directory = await openReadable(options.dir);
   const store = options.trust === null ? null : openTrustStore(options.trust);
-  const origin = await claimedOrigin(directory);
+  const newest = await directory.get('checkpoint');
+  const origin = newest === null ? null : originOfNote(newest);
   const trust = store === null || origin === null ? null : await store.read(origin);
-  const payloads = options.payloads ? await openPayloads(options.dir) : null;
-  const judge = (): Promise<VerifyReport> =>
-    verifyLog(directory, {
-      vkeys: options.vkeys,
-      old,
-      trust,
-      ...(options.run === null ? {} : { run: options.run }),
-      ...(payloads === null ? {} : { payloads: payloads.read }),
-      verifyDecision: checkDecision,
-      verifySignature: verifyWithNode,
-    });
-  const report = await whileUnchanged(directory, judge);
-  await payloads?.close();
-  // Only a whole verification is worth remembering, and only under a key that was pinned before.
-  if (report.ok && store !== null && trust !== null && origin !== null && options.run === null) {
-    const checkpoint = await directory.get('checkpoint');
-    if (checkpoint !== null)
-      await store.write(origin, { vkey: trust.vkey, checkpoint: new TextDecoder().decode(checkpoint) });
+  const payloads = await openPayloads(options.dir, options.payloads);
+  const judged = new Map<string, Uint8Array | null>();
+  try {
+    const source = keeping(directory, judged, ['checkpoint', 'vkey']);
+    const judge = (): Promise<VerifyReport> =>
+      verifyLog(source, {
+        ...given,
+        trust,
+        ...(options.run === null ? {} : { run: options.run }),
+        ...(payloads === null ? {} : { payloads: payloads.read }),
+        verifyDecision: verifyClaimedDecision,
+        verifySignature: verifyWithNode,
+        sha256: platformSha256,
+      });
+    const report = withWarning(await whileUnchanged(directory, judge), (await payloads?.warning()) ?? null);
+    // Only a whole verification is worth remembering.
+    if (!report.ok || store === null || origin === null || options.run !== null) return report;
+    return await remember(report, { store, origin, known: trust, judged });
+  } finally {
+    await payloads?.close();
   }
-  return report;
+}
+
+/** A copy of a log under one key, trusting nothing that this machine saw. */
+export function verifyCopy(dir: string, vkey: string): Promise<VerifyReport> {
+  return verifyData({ dir, vkeys: [vkey], old: [], trust: null, run: null, payloads: false });
+}
+
+/** Some files of the directory as they were last read: what was judged, not what is there now. */
+type Judged = ReadonlyMap<string, Uint8Array | null>;
+
+function keeping(
+  directory: TileDirectory,
+  judged: Map<string, Uint8Array | null>,
+  paths: readonly string[],
+): TileDirectory {
+  return {
+    ...directory,
+    async get(path) {
+      const bytes = await directory.get(path);
+      if (paths.includes(path)) judged.set(path, bytes);
+      return bytes;
+    },
+  };
+}
+
+/**
+ * Writes what was verified into the trust store, under the log's key of today, which was pinned. A trust store that
+ * can't be written takes nothing from the verdict, but is said.
+ */
+async function remember(
+  report: VerifyReport,
+  about: {
+    readonly store: TrustStore;
+    readonly origin: string;
+    readonly known: TrustRecord | null;
+    readonly judged: Judged;
+  },
+): Promise<VerifyReport> {
+  const { store, origin, known, judged } = about;
+  const [checkpoint, vkey] = ['checkpoint', 'vkey'].map((path) => {
+    const bytes = judged.get(path) ?? null;
+    return bytes === null ? null : new TextDecoder().decode(bytes);
+  });
+  if (checkpoint == null || vkey == null) return report;
+  const record = { vkey: vkey.trimEnd(), checkpoint };
+  try {
+    if (known === null || known.vkey === record.vkey) await store.write(origin, record);
+    // The checkpoint known so far was compared: it is signed by a key that this one replaced.
+    else if (known.checkpoint !== null) await store.replaceKey(origin, { from: known.vkey, ...record });
+    else
+      return warned(
+        report,
+        'this machine knows another key for the log, and nothing leads from it to this one',
+      );
+    return report;
+  } catch (error) {
+    if (!(error instanceof WritError) || !error.code.startsWith('STORE_')) throw error;
+    return warned(report, error.message);
+  }
+}
+
+function warned(report: VerifyReport, reason: string): VerifyReport {
+  return { ...report, warnings: [...report.warnings, `this verification is not remembered: ${reason}`] };
 }
 
 const MAX_TRIES = 20;
@@ -83,55 +148,74 @@ async function moment(directory: TileDirectory): Promise<string> {
   return files.map((bytes) => (bytes === null ? '' : Buffer.from(bytes).toString('base64'))).join(' ');
 }
 
-/** The origin the log claims: only to look up what this machine knows of it. */
-async function claimedOrigin(directory: {
-  get(path: string): Promise<Uint8Array | null>;
-}): Promise<string | null> {
-  const bytes = await directory.get('checkpoint');
-  if (bytes === null) return null;
-  try {
-    return parseCheckpoint(parseNote(bytes).text).origin;
-  } catch (error) {
-    // Unreadable: verifyLog says so with the right word.
-    if (error instanceof WritError) return null;
-    throw error;
-  }
+function withWarning(report: VerifyReport, warning: string | null): VerifyReport {
+  return warning === null ? report : { ...report, warnings: [...report.warnings, warning] };
 }
 
-async function openPayloads(dir: string): Promise<{ read: ReadPayload; close: () => Promise<void> }> {
+interface OpenPayloads {
+  readonly read: ReadPayload;
+  /** What is to be said of where the payloads lie; null = nothing. */
+  warning(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+async function openPayloads(dir: string, payloads: boolean | string): Promise<OpenPayloads | null> {
+  if (payloads === false) return null;
+  if (typeof payloads === 'string') {
+    const lines = await openLineFile(payloads, (line) => parsePayloadLine(line).commitment);
+    return {
+      async read(commitment) {
+        const line = await lines.line(commitment);
+        return line === null ? null : parsePayloadLine(line);
+      },
+      warning: async () => null,
+      close: () => lines.close(),
+    };
+  }
   const store = await openSqliteStore({
     file: join(dirname(resolve(dir)), 'writ.db'),
     extendLog,
     clock: systemClock,
     readOnly: true,
   });
-  return { read: (commitment) => store.payload(commitment), close: () => store.close() };
+  return {
+    read: (commitment) => store.payload(commitment),
+    async warning() {
+      const left = (await store.unscrubbed()).length;
+      if (left === 0) return null;
+      return `${left} erased payloads may still be in the store's files: any writ command that writes finishes that`;
+    },
+    close: () => store.close(),
+  };
 }
 
-async function readOld(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new WritError('USAGE', `can't read the old checkpoint ${file}`, { cause: error });
+/** The log directory, empty when there is none; USAGE on anything else and on what this user may not read. */
+async function openReadable(dir: string): Promise<TileDirectory> {
+  const found = await stat(dir).catch(() => null);
+  if (found?.isDirectory() === false) {
+    throw new WritError('USAGE', `${dir} is no log directory`, {
+      hint: 'give the directory that holds the file checkpoint, usually <data>/audit',
+    });
   }
+  const directory = openTileDirectory(dir);
+  return {
+    ...directory,
+    get: (path) => directory.get(path).catch(unreadable),
+    async *list(under) {
+      try {
+        yield* directory.list(under);
+      } catch (error) {
+        unreadable(error);
+      }
+    },
+  };
 }
 
-/** The approver's signature under the key the entry names (writ.decision.v1). */
-const checkDecision: VerifyDecision = ({ keyId, signature, ...claimed }) => {
-  const key = /^ed25519:([A-Za-z0-9+/]{43}=)$/.exec(keyId)?.[1];
-  const { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } = claimed;
-  if (key === undefined || !isHex64(subjectDigest)) return false;
-  if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') return false;
-  if (reasonCommitment !== null && !isHex64(reasonCommitment)) return false;
-  const exact = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } as const;
-  return verifyDecision(exact, Buffer.from(signature, 'base64'), Buffer.from(key, 'base64'));
-};
-
-const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex');
-
-/** The platform's Ed25519: 11 times faster than the portable one. */
-function verifyWithNode(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== 32 || signature.length !== 64) return false;
-  const key = createPublicKey({ key: Buffer.concat([SPKI_ED25519, publicKey]), format: 'der', type: 'spki' });
-  return nodeVerify(null, message, key, signature);
+/** What is kept from this user is no finding about the log: the command was given files it can't read. */
+function unreadable(error: unknown): never {
+  if (!(error instanceof WritError) || error.code !== 'STORE_READ_ONLY') throw error;
+  throw new WritError('USAGE', error.message, {
+    hint: 'verify as a user who may read every file of the log, or verify a copy',
+    cause: error,
+  });
 }

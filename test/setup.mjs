@@ -107,14 +107,19 @@ const isCode = (file) => /\.tsx?$/.test(file);
 /** Changes with any byte that the build reads: sources, compiler settings and the packages' versions. */
 function fingerprint(sources) {
   const hash = createHash('sha256');
-  for (const file of [...sources, at('tsconfig.json'), at('package-lock.json')]) {
+  for (const file of [...sources, PAGE_BUILD, at('tsconfig.json'), at('package-lock.json')]) {
     const bytes = fs.readFileSync(file);
     hash.update(`${path.relative(root, file)}\0${bytes.length}\0`).update(bytes);
   }
   return hash.digest('hex');
 }
 
+const PAGE_BUILD = at('test', 'evidence-page.mjs');
+
+/** The evidence page's files become one script; every other source has an output of its own. */
 function outputOf(source) {
+  const folder = at('src', 'evidence-page');
+  if (source.startsWith(`${folder}${path.sep}`)) return at('dist', 'evidence-page', 'page.js');
   return at('dist', path.relative(at('src'), source).replace(/\.tsx?$/, '.js'));
 }
 
@@ -132,8 +137,12 @@ function build() {
   const child = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: root, encoding: 'utf8' });
   if (child.status !== 0) fail(...`${child.stdout}${child.stderr}`.trimEnd().split('\n'), 'the build failed');
 
+  say('building the evidence page (rolldown)');
+  const page = spawnSync(process.execPath, [PAGE_BUILD], { cwd: root, encoding: 'utf8' });
+  if (page.status !== 0) fail(`${page.stdout}${page.stderr}`.trimEnd(), 'the build of the evidence page failed');
+
   // Schemas, templates and the like are read at run time from where the code is.
-  for (const file of sources.filter((source) => !isCode(source))) {
+  for (const file of sources.filter((source) => !isCode(source) && !outputOf(source).endsWith('page.js'))) {
     fs.mkdirSync(path.dirname(outputOf(file)), { recursive: true });
     fs.copyFileSync(file, outputOf(file));
   }

@@ -1,8 +1,8 @@
 // A signed decision: what an approver's key signs, and its verification. The names in it are believed only
 // because the key that signs is enrolled for that person.
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../canonical-json.js';
+import { verifyEd25519 } from '../ed25519.js';
 import type { Commitment, SubjectDigest } from '../json.js';
 
 export interface Decision {
@@ -38,11 +38,10 @@ export function decisionBytes(decision: Decision): Uint8Array {
 
 /** Ed25519 (RFC 8032). False for a key or signature of the wrong length too; never throws. */
 export function verifyDecision(decision: Decision, signature: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== 64 || publicKey.length !== 32) return false;
   try {
-    return ed25519.verify(signature, decisionBytes(decision), publicKey, { zip215: false });
+    return verifyEd25519(publicKey, decisionBytes(decision), signature);
   } catch {
-    // A public key that is no point on the curve verifies nothing.
+    // A decision that can't be written as JSON was signed by nobody.
     return false;
   }
 }

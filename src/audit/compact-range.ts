@@ -1,7 +1,7 @@
 // The compact range: the roots of the perfect subtrees that cover a tree of some size, largest first, one per
 // one-bit of the size. It is all a writer needs to append (amortised two hashes an entry) and to give the root.
 import { WritError } from '../errors.js';
-import { emptyRoot, nodeHash } from './tree-hash.js';
+import { emptyRoot, nodeHash, type NodeHash } from './tree-hash.js';
 
 /** Called for every perfect subtree that becomes complete; it holds 2^level leaves, `index` counts such subtrees. */
 export type NodeSeen = (level: number, index: bigint, hash: Uint8Array) => void;
@@ -15,6 +15,7 @@ export function appendLeaf(
   size: bigint,
   leaf: Uint8Array,
   seen?: NodeSeen,
+  hash: NodeHash = nodeHash,
 ): Uint8Array[] {
   const next = range.slice();
   let node = leaf;
@@ -22,7 +23,7 @@ export function appendLeaf(
   for (let rest = size; (rest & 1n) === 1n; rest >>= 1n) {
     const left = next.pop();
     if (left === undefined) throw wrongRange(range, size);
-    node = nodeHash(left, node);
+    node = hash(left, node);
     level += 1;
     seen?.(level, size >> BigInt(level), node);
   }
@@ -37,11 +38,11 @@ export function rangeRoot(range: readonly Uint8Array[], size: bigint): Uint8Arra
 }
 
 /** Root of a perfect subtree from its 2^k lower hashes, left to right. */
-export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
+export function perfectRoot(hashes: readonly Uint8Array[], hash: NodeHash = nodeHash): Uint8Array {
   let row = hashes;
   while (row.length > 1) {
     const above: Uint8Array[] = [];
-    for (let i = 0; i + 1 < row.length; i += 2) above.push(nodeHash(at(row, i), at(row, i + 1)));
+    for (let i = 0; i + 1 < row.length; i += 2) above.push(hash(at(row, i), at(row, i + 1)));
     row = above;
   }
   return at(row, 0);

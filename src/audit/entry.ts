@@ -2,45 +2,16 @@
 // below (FORMAT.md section 2); what is hashed is bytes, so reading refuses every other spelling of the same value.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { WritError } from '../errors.js';
-import { isHex64, isObject, type Commitment, type Hex, type Json, type JsonObject } from '../json.js';
 import { canonicalize } from './canonical.js';
+import { readFrame } from './entry-frame.js';
+import { checkEntry, invalid, type Entry, type EntryFields, type EntryPlace } from './entry-schema.js';
 import { decodeUtf8, parseJsonText } from './json-reader.js';
 import { MAX_ENTRY_BYTES } from './tile.js';
-import { formatTime, parseTime } from './time.js';
+import { formatTime } from './time.js';
 
-/** What the writer of an entry says; the rest is given by its place in the log. */
-export interface EntryFields {
-  /** `noun.verbed`, lower case. */
-  readonly type: string;
-  /** null = about the log itself. */
-  readonly run: string | null;
-  readonly tenant: string;
-  readonly actor: { readonly id: string; readonly via: string };
-  readonly workflow: { readonly id: string; readonly hash: Hex } | null;
-  /** Hash of the policy snapshot. */
-  readonly policy: Hex | null;
-  /** Public facts only. */
-  readonly data: JsonObject;
-  /** label -> commitment of a payload. */
-  readonly commit: Readonly<Record<string, Commitment>>;
-}
+export type { Entry, EntryFields, EntryPlace } from './entry-schema.js';
 
-export interface EntryPlace {
-  /** Counts from 0 per run. */
-  readonly seq: number;
-  /** Leaf hash of the run's previous entry; null for its first. */
-  readonly prev: Uint8Array | null;
-  readonly timeMs: number;
-}
-
-export interface Entry extends EntryFields {
-  readonly v: 1;
-  readonly seq: number;
-  readonly prev: Hex | null;
-  /** The writer's claim, RFC 3339 UTC with milliseconds. */
-  readonly time: string;
-  readonly timeMs: number;
-}
+const UTF8 = new TextEncoder();
 
 /**
  * The entry's bytes. Throws AUDIT_ENTRY_INVALID on a field outside the schema and beyond 65,535 bytes,
@@ -63,7 +34,7 @@ export function buildEntry(fields: EntryFields, place: EntryPlace): Uint8Array {
   };
   const text = canonicalize(value);
   checkEntry(value);
-  const bytes = new TextEncoder().encode(text);
+  const bytes = UTF8.encode(text);
   if (bytes.length > MAX_ENTRY_BYTES) throw tooLong(bytes.length);
   return bytes;
 }
@@ -79,6 +50,8 @@ export function readEntry(
   let fault: EntryFault = 'json';
   try {
     const text = decodeUtf8(bytes);
+    const entry = readFrame(text);
+    if (entry !== null) return entry;
     const value = parseJsonText(text);
     fault = 'canonical';
     // Valid UTF-8 decodes one to one, so equal text is equal bytes.
@@ -101,92 +74,6 @@ export function parseEntry(bytes: Uint8Array): Entry {
   return entry;
 }
 
-const KEYS = 'actor,commit,data,policy,prev,run,seq,tenant,time,type,v,workflow';
-const TYPE = /^[a-z]{1,32}\.[a-z]{1,32}$/;
-const LABEL = /^[\x21-\x7e]{1,64}$/;
-
-function checkEntry(value: Json): Entry {
-  const object = objectWith(value, KEYS, 'entry');
-  const actor = objectWith(object.actor, 'id,via', 'actor');
-  if (object.v !== 1) throw invalid('v is not 1');
-  const { type, seq, data, commit } = object;
-  if (typeof type !== 'string' || !TYPE.test(type)) throw invalid('type is not noun.verbed in lower case');
-  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 0) throw invalid('seq is no count');
-  if (!isObject(data)) throw invalid('data is no object');
-  checkIntegers(data);
-  const time = text(object.time, 'time');
-  const timeMs = parseTime(time);
-  if (timeMs === null) throw invalid('time is not UTC with milliseconds and Z');
-  return {
-    v: 1,
-    type,
-    seq,
-    prev: hexOrNull(object.prev, 'prev'),
-    run: object.run === null ? null : text(object.run, 'run'),
-    tenant: text(object.tenant, 'tenant'),
-    actor: { id: text(actor.id, 'actor.id'), via: text(actor.via, 'actor.via') },
-    workflow: object.workflow === null ? null : checkWorkflow(object.workflow),
-    policy: hexOrNull(object.policy, 'policy'),
-    time,
-    timeMs,
-    data,
-    commit: checkCommit(commit),
-  };
-}
-
-function checkWorkflow(value: Json | undefined): { id: string; hash: Hex } {
-  const workflow = objectWith(value, 'hash,id', 'workflow');
-  const hash = hexOrNull(workflow.hash, 'workflow.hash');
-  if (hash === null) throw invalid('workflow.hash is null');
-  return { id: text(workflow.id, 'workflow.id'), hash };
-}
-
-function checkCommit(value: Json | undefined): Record<string, Commitment> {
-  if (!isObject(value)) throw invalid('commit is no object');
-  return Object.fromEntries(
-    Object.entries(value).map(([label, hex]) => {
-      if (!LABEL.test(label)) throw invalid('a commit label is not 1 to 64 visible ASCII characters');
-      if (typeof hex !== 'string' || !isHex64(hex))
-        throw invalid(`commit ${label} is not 64 lower-case hex digits`);
-      return [label, hex];
-    }),
-  );
-}
-
-// Larger integers are decimal strings in the log: other readers would round them.
-function checkIntegers(value: Json): void {
-  if (typeof value === 'number') {
-    if (Number.isInteger(value) && !Number.isSafeInteger(value))
-      throw invalid('an integer beyond 2^53-1 in data');
-  } else if (typeof value === 'object' && value !== null) {
-    for (const item of Object.values(value)) checkIntegers(item);
-  }
-}
-
-function objectWith(value: Json | undefined, keys: string, what: string): JsonObject {
-  if (!isObject(value) || Object.keys(value).sort().join() !== keys) {
-    throw invalid(`${what} does not have exactly the keys ${keys}`);
-  }
-  return value;
-}
-
-function text(value: Json | undefined, what: string): string {
-  if (typeof value !== 'string' || value === '') throw invalid(`${what} is no text`);
-  return value;
-}
-
-function hexOrNull(value: Json | undefined, what: string): Hex | null {
-  if (value === null) return null;
-  if (typeof value !== 'string' || !isHex64(value)) throw invalid(`${what} is not 64 lower-case hex digits`);
-  return value;
-}
-
 function tooLong(length: number): WritError {
   return invalid(`an entry of ${length} bytes is longer than ${MAX_ENTRY_BYTES}`);
-}
-
-function invalid(reason: string): WritError {
-  return new WritError('AUDIT_ENTRY_INVALID', `invalid log entry: ${reason}`, {
-    hint: 'move large or private values to a payload and write its commitment',
-  });
 }

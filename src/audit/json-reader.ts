@@ -3,6 +3,7 @@
 // let two readers see two values in the same bytes.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { ownText } from './own-text.js';
 
 /** Deepest nesting of arrays and objects that is read or written. */
 export const MAX_JSON_DEPTH = 64;
@@ -21,10 +22,12 @@ export function parseJsonText(text: string): Json {
   return new Reader(text).read();
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Strict UTF-8: no replacement characters, and a byte order mark stays visible. Throws AUDIT_JSON_INVALID. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch (cause) {
     throw new WritError('AUDIT_JSON_INVALID', 'the bytes are not valid UTF-8', { cause });
   }
@@ -145,7 +148,8 @@ class Reader {
     this.at += 1;
     // Text decoded from UTF-8 has no lone surrogates; only an escape can make one.
     if (escaped && LONE_SURROGATE.test(built)) throw this.invalid('an unpaired surrogate stands in a string');
-    return built;
+    // What is kept of a value must not keep the whole text it was read from.
+    return ownText(built);
   }
 
   private escape(): string {

@@ -3,6 +3,7 @@
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { WritError } from '../errors.js';
 import { decodeBase64, encodeBase64 } from './base64.js';
+import { verifyCosignature, type Cosignature } from './cosignature.js';
 import { verifyEd25519, type Sign, type VerifySignature } from './ed25519.js';
 import { isKeyName, parseVkey, type Vkey } from './vkey.js';
 
@@ -30,8 +31,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** The parts of a note (attacker-controlled), nothing verified. Throws AUDIT_NOTE_INVALID. */
 export function parseNote(note: string | Uint8Array): ParsedNote {
   const whole = typeof note === 'string' ? note : decode(note);
-  if (new TextEncoder().encode(whole).length > MAX_NOTE_BYTES)
-    throw invalid(`it is longer than ${MAX_NOTE_BYTES} bytes`);
+  if (encode(whole).length > MAX_NOTE_BYTES) throw invalid(`it is longer than ${MAX_NOTE_BYTES} bytes`);
   if (LONE_SURROGATE.test(whole)) throw invalid('it holds an unpaired surrogate');
   if (CONTROL.test(whole)) throw invalid('it holds a control character');
   const split = whole.lastIndexOf('\n\n');
@@ -55,8 +55,10 @@ function parseSignature(line: string): NoteSignature {
 
 export interface VerifiedNote {
   readonly text: string;
-  /** Each known key once, in order of the note's lines. */
+  /** Each known key once, logs and witnesses, in order of the note's lines. */
   readonly keys: readonly Vkey[];
+  /** Of the known witnesses, one each: of several lines the earliest time, by then it had seen the checkpoint. */
+  readonly cosignatures: readonly Cosignature[];
   /** Distinct lines of keys that are not known. */
   readonly unverified: number;
 }
@@ -72,6 +74,7 @@ export function verifyNote(
 ): VerifiedNote {
   const { text, signatures } = parseNote(note);
   const keys = new Map<string, Vkey>();
+  const times = new Map<string, Cosignature>();
   const unverified = new Set<string>();
   for (const line of signatures) {
     const id = `${line.name}+${line.keyId}`;
@@ -81,13 +84,45 @@ export function verifyNote(
       continue;
     }
     if (other !== undefined) throw invalid(`two configured keys are named ${id}`);
-    if (!verifyLine(key, text, line.signature, verify)) {
-      throw invalid(`the signature of ${id} is wrong`, { badSignature: id });
-    }
+    const seconds = key.type === 4 ? verifyCosignature(key, text, line.signature, verify) : null;
+    const holds = key.type === 4 ? seconds !== null : verify(key.publicKey, encode(text), line.signature);
+    if (!holds) throw invalid(`the signature of ${id} is wrong`, { badSignature: id });
     keys.set(id, key);
+    const before = times.get(id)?.seconds;
+    if (seconds !== null && (before === undefined || seconds < before)) times.set(id, { key, seconds });
   }
   if (keys.size === 0) throw invalid('no trusted key signed it', { badSignature: null });
-  return { text, keys: [...keys.values()], unverified: unverified.size };
+  return { text, keys: [...keys.values()], cosignatures: [...times.values()], unverified: unverified.size };
+}
+
+/**
+ * The cosignatures of `witnesses` on a note, whoever else signed it; none is no fault. Throws AUDIT_NOTE_INVALID on
+ * a note that can't be read and when a line of one of `witnesses` fails.
+ */
+export function noteCosignatures(
+  note: string | Uint8Array,
+  witnesses: readonly Vkey[],
+  verify: VerifySignature = verifyEd25519,
+): readonly Cosignature[] {
+  const ids = new Set(witnesses.filter((key) => key.type === 4).map((key) => `${key.name}+${key.keyId}`));
+  const signed = parseNote(note).signatures.some((line) => ids.has(`${line.name}+${line.keyId}`));
+  return signed ? verifyNote(note, witnesses, verify).cosignatures : [];
+}
+
+/**
+ * The note with `lines` (each with its newline) after its own, those it has already left out: the text and what was
+ * signed before stay byte for byte. Throws AUDIT_NOTE_INVALID when the result is no note, e.g. beyond 100 signatures.
+ */
+export function addSignatureLines(note: string, lines: readonly string[]): string {
+  const { text } = parseNote(note);
+  const kept = note.slice(text.length + 1).split(/(?<=\n)/);
+  const all = [...new Set([...kept, ...lines])];
+  const result = `${text}\n${all.join('')}`;
+  const parsed = parseNote(result);
+  if (parsed.text !== text || parsed.signatures.length !== all.length) {
+    throw invalid('what is added to it is not one signature line each');
+  }
+  return result;
 }
 
 /**
@@ -106,21 +141,15 @@ export function openNote(
 export function signNote(text: string, key: Vkey, sign: Sign): string {
   if (!text.endsWith('\n')) throw invalid('its text does not end with a newline');
   if (key.type !== 1) throw invalid('only a log key signs a note');
-  const signature = sign(new TextEncoder().encode(text));
+  const signature = sign(encode(text));
   if (signature.length !== 64) throw invalid(`an Ed25519 signature has 64 bytes, not ${signature.length}`);
   const note = `${text}\n\u2014 ${key.name} ${encodeBase64(concatBytes(hexToBytes(key.keyId), signature))}\n`;
   parseNote(note);
   return note;
 }
 
-function verifyLine(key: Vkey, text: string, signature: Uint8Array, verify: VerifySignature): boolean {
-  if (key.type === 1) return verify(key.publicKey, new TextEncoder().encode(text), signature);
-  // C2SP tlog-cosignature: uint64 seconds, then the signature over a header with that time and the text.
-  if (signature.length !== 72) return false;
-  const seconds = new DataView(signature.buffer, signature.byteOffset, 8).getBigUint64(0);
-  if (seconds === 0n || seconds > 2n ** 63n - 1n) return false;
-  const message = new TextEncoder().encode(`cosignature/v1\ntime ${seconds}\n${text}`);
-  return verify(key.publicKey, message, signature.subarray(8));
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 // The same key given twice is one key; two keys under one (name, id) are ambiguous.

@@ -72,3 +72,13 @@ export function parseCheckpointPath(path: string): bigint | null {
   const size = match?.[1] === undefined ? null : parseTreeSize(match[1]);
   return size !== null && checkpointPath(size) === path ? size : null;
 }
+
+/** `checkpoints/<size, 20 digits>.tsr`: a time stamp response over that checkpoint's text. */
+export function timestampPath(size: bigint): string {
+  return `${checkpointPath(size)}.tsr`;
+}
+
+/** The size a path of a time stamp names; null for any other path. */
+export function parseTimestampPath(path: string): bigint | null {
+  return path.endsWith('.tsr') ? parseCheckpointPath(path.slice(0, -'.tsr'.length)) : null;
+}

@@ -2,6 +2,7 @@
 import { WritError } from '../errors.js';
 import { perfectRoot } from './compact-range.js';
 import { TILE_WIDTH } from './tile-path.js';
+import { nodeHash, type NodeHash } from './tree-hash.js';
 
 /** Longest entry: its length is a uint16 in the bundle. */
 export const MAX_ENTRY_BYTES = 65_535;
@@ -20,11 +21,11 @@ export function decodeTile(bytes: Uint8Array, width: number): Uint8Array[] | nul
 }
 
 /** The hash a full tile has in the tile above it. */
-export function tileRoot(hashes: readonly Uint8Array[]): Uint8Array {
+export function tileRoot(hashes: readonly Uint8Array[], hash: NodeHash = nodeHash): Uint8Array {
   if (hashes.length !== TILE_WIDTH) {
     throw new WritError('INTERNAL', `a tile of ${hashes.length} hashes has no root in the level above`);
   }
-  return perfectRoot(hashes);
+  return perfectRoot(hashes, hash);
 }
 
 /** uint16 big-endian length and bytes of each entry. Throws AUDIT_ENTRY_INVALID on one beyond 65,535 bytes. */

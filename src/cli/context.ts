@@ -1,8 +1,9 @@
 // What a command gets from the process: its streams, environment and global options, as values, so that a test
 // can hand in its own. Opening Writ happens here and nowhere else in the command line, and so does closing it.
 import { WritError } from '../errors.js';
+import type { AnchorReport } from '../runtime/anchor.js';
 import type { Principal, Writ } from '../runtime/writ.js';
-import type { Environment, Output, Sink } from './output.js';
+import { printable, type Environment, type Output, type Sink } from './output.js';
 
 /** Where the data directory is when neither --data nor WRIT_DATA says so. */
 export const DEFAULT_DATA = '.writ';
@@ -35,10 +36,25 @@ export async function withWrit<T>(
   const { openWrit } = await import('../open.js');
   const { data, policies } = context;
   const writ = await openWrit({ data, policies, via: 'cli', wasmPool: drives ? 1 : 0 });
+  if (drives) writ.onAnchor((report) => noteMissing(context.output, report));
   try {
     return await body(writ);
   } finally {
     await writ.close();
+  }
+}
+
+/** Who did not cosign or stamp is said, and delays nothing. */
+function noteMissing(output: Output, { witnesses, timestamp, quorum, quorumMet, size }: AnchorReport): void {
+  for (const { name, problem } of [
+    ...witnesses,
+    { name: 'time stamp', problem: timestamp?.problem ?? null },
+  ]) {
+    if (problem !== null) output.note(`writ: warning: ${printable(name)}: ${printable(problem)}`);
+  }
+  if (!quorumMet) {
+    output.note(`writ: warning: the log of ${size} entries is not witnessed yet (${printable(quorum)})`);
+    output.note('writ: hint: when they answer again: writ audit witness anchor');
   }
 }
 

@@ -75,17 +75,19 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
 
 /**
  * Every run that a crash interrupted or whose decision has come meanwhile: each as far as it goes, nobody is asked.
- * Exit 10 when one waits for a person, 1 when one failed or needs a choice, else 0.
+ * Exit 6 when one lacks its witnesses, 10 when one waits for a person, 1 when one failed or needs a choice, else 0.
  */
 export async function resumeAll(context: Context): Promise<number> {
   const { output } = context;
   return withPublishedWrit(context, { drives: true }, async (writ) => {
     const principal = await whoActs(context, writ);
     const views: RunView[] = [];
+    let unwitnessed = false;
     const interrupted = await untilSignal(async (signal) => {
       for (const { id } of await writ.runs({ unfinished: true })) {
         if (signal.aborted) return;
-        await goOnWith(context, writ, id, principal, signal);
+        const held = await goOnWith(context, writ, id, principal, signal);
+        unwitnessed ||= held?.code === 'AUDIT_WITNESS_UNAVAILABLE';
         views.push(await writ.status(id));
       }
     });
@@ -93,25 +95,28 @@ export async function resumeAll(context: Context): Promise<number> {
     else for (const view of views) output.line(`${printable(view.id)}  ${view.status}`);
     if (views.length === 0) output.note('no run is unfinished');
     const codes = views.map((view) => view.exitCode);
-    return interrupted ?? (codes.includes(10) ? 10 : Math.min(1, Math.max(0, ...codes)));
+    if (interrupted !== null || unwitnessed) return interrupted ?? 6;
+    return codes.includes(10) ? 10 : Math.min(1, Math.max(0, ...codes));
   });
 }
 
-/** One of many: what this run can't do is said, and the others go on. */
+/** One of many: what this run can't do is said (and given back), and the others go on. */
 async function goOnWith(
   context: Context,
   writ: Writ,
   runId: string,
   principal: Principal,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<WritError | null> {
   const stop = showProgress(context, writ, runId);
   try {
     await writ.resume(runId, principal);
     await writ.drive(runId, { stopAt: 'waiting', signal });
+    return null;
   } catch (error) {
     if (!(error instanceof WritError) || error.kind === 'fatal') throw error;
     noteFailure(context.output, error, 'warning');
+    return error;
   } finally {
     stop();
   }

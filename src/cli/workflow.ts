@@ -2,6 +2,7 @@
 // not drive one (run.ts does).
 import { WritError } from '../errors.js';
 import type { RunRecord, WorkflowRecord } from '../runtime/ports.js';
+import type { RunView } from '../runtime/writ.js';
 import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { printable } from './output.js';
 import { renderRun, statusWord } from './render-run.js';
@@ -119,11 +120,11 @@ export async function showResults(context: Context, runId: string): Promise<numb
     for (const step of view.steps.filter((one) => one.outputCommitment !== null)) {
       output.line();
       output.line(`${printable(step.name)}:`);
-      output.line(jsonLines(step.output));
+      output.line(dataLines(step));
     }
     output.line();
     output.line('output:');
-    output.line(jsonLines(view.output));
+    output.line(dataLines(view));
     return 0;
   });
 }
@@ -134,6 +135,10 @@ export async function cancelRun(context: Context, runId: string): Promise<number
     await showRun(context, writ, view);
     return 0;
   });
+}
+
+function dataLines({ output, outputErasedBy }: Pick<RunView, 'output' | 'outputErasedBy'>): string {
+  return outputErasedBy === undefined ? jsonLines(output) : `  (erased, entry ${outputErasedBy})`;
 }
 
 function jsonLines(value: unknown): string {

@@ -62,6 +62,7 @@ const FORMS = {
   'audit.read': NAME,
   'audit.export': NAME,
   'audit.erase': NAME,
+  'audit.rotate_key': NAME,
   'policy.edit': NAME,
   'policy.reload': NAME,
 } as const satisfies Record<string, ResourceForm>;

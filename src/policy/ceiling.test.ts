@@ -79,6 +79,7 @@ const spec = fc.record({
   ),
   clampAll: fc.boolean(),
   data: maybe(fc.record({ labelsAllowed: maybe(subset('pii', 'phi', 'public')) })),
+  audit: maybe(fc.record({ required: fc.constantFrom('none', 'local', 'anchored') })),
   validity: maybe(
     fc.record({
       notBefore: maybe(fc.constantFrom('2026-01-01T00:00:00Z', '2026-06-01T00:00:00Z')),

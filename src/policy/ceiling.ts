@@ -13,6 +13,8 @@ import type { ApprovalMode, ApprovalRuleSpec, CeilingSpec, NameSpec, ShapeProble
 export const LAYERS = ['org', 'environment', 'tenant', 'workflow', 'agent', 'parent', 'step'] as const;
 export type LayerName = (typeof LAYERS)[number];
 
+/** `local` holds always; `anchored`: witnesses cosign what was logged about a run before its next step runs. */
+export type AuditRequirement = 'local' | 'anchored';
 export type SandboxKind = 'wasm' | 'docker';
 export type NetworkMode = 'none' | 'allowlist' | 'open';
 export type CredentialMode = 'none' | 'broker' | 'inherit';
@@ -64,6 +66,7 @@ export type Ceiling = {
   /** Above is lowered to this (the layer said `clamp`). */
   readonly clampedLimits: LimitSet;
   readonly data: { readonly labelsAllowed: readonly string[] | null };
+  readonly audit: { readonly required: AuditRequirement };
   readonly validity: { readonly notBeforeMs: number | null; readonly notAfterMs: number | null };
 };
 
@@ -97,6 +100,7 @@ export const NO_CEILING: Ceiling = Object.freeze<Ceiling>({
   limits: {},
   clampedLimits: {},
   data: { labelsAllowed: null },
+  audit: { required: 'local' },
   validity: { notBeforeMs: null, notAfterMs: null },
 });
 
@@ -156,7 +160,6 @@ function unenforced(spec: CeilingSpec): ShapeProblem[] {
   if (spec.data?.maxClassification !== undefined) {
     refuse('/data/maxClassification', 'inputs carry no classification');
   }
-  if (spec.audit?.required === 'anchored') refuse('/audit/required', 'checkpoints are not witnessed');
   for (const name of Object.keys(spec.limits ?? {})) {
     if (!isLimitName(name)) refuse(`/limits/${name}`, `limits that are: ${LIMIT_NAMES.join(', ')}`);
   }
@@ -241,6 +244,8 @@ function normalize(spec: CeilingSpec): Ceiling {
     limits: limitSet(limits.filter(([name]) => !clamped(name))),
     clampedLimits: limitSet(limits.filter(([name]) => clamped(name))),
     data: { labelsAllowed: spec.data?.labelsAllowed === undefined ? null : sorted(spec.data.labelsAllowed) },
+    // `none` asks for less than every run gets.
+    audit: { required: spec.audit?.required === 'anchored' ? 'anchored' : 'local' },
     validity: {
       notBeforeMs: spec.validity?.notBefore === undefined ? null : momentMs(spec.validity.notBefore),
       notAfterMs: spec.validity?.notAfter === undefined ? null : momentMs(spec.validity.notAfter),
@@ -317,6 +322,7 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
     limits: meetLimits(a.limits, b.limits),
     clampedLimits: meetLimits(a.clampedLimits, b.clampedLimits),
     data: { labelsAllowed: intersection(a.data.labelsAllowed, b.data.labelsAllowed) },
+    audit: { required: a.audit.required === 'anchored' ? 'anchored' : b.audit.required },
     validity: {
       notBeforeMs: greatest(a.validity.notBeforeMs, b.validity.notBeforeMs),
       notAfterMs: least(a.validity.notAfterMs, b.validity.notAfterMs),

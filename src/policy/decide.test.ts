@@ -97,6 +97,7 @@ describe('decide', () => {
       approval: null,
       limits: { timeoutMs: 1000, memoryMiB: 64 },
       narrowed: [],
+      audit: 'local',
     });
     expect(decision.policyHash).toMatch(/^[0-9a-f]{64}$/);
     expect(decision.ceilingHash).toMatch(/^[0-9a-f]{64}$/);

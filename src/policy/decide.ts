@@ -8,7 +8,7 @@ import type { AccessAnswer } from './access.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
 import { APPROVAL_MODES, composeCeilings, LAYERS, NO_CEILING } from './ceiling.js';
-import type { CeilingLayer, LayerName, LimitSet } from './ceiling.js';
+import type { AuditRequirement, CeilingLayer, LayerName, LimitSet } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
 import { requestProblem } from './facts.js';
 import { boundViolations, effectiveLimits } from './permits.js';
@@ -73,6 +73,8 @@ export interface Decision {
     readonly limits: LimitSet;
     /** Limits that a clamping layer lowered below what the step asked. */
     readonly narrowed: readonly string[];
+    /** What has to be true of the log before the act. */
+    readonly audit: AuditRequirement;
   };
   /** Which layer and rule, or the step, asked for the approval, for people. */
   readonly demandedBy: readonly string[];
@@ -136,7 +138,7 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
       rolePath,
     })),
     ceiling: judged.flatMap(({ records }) => records),
-    effective: { approval, limits, narrowed },
+    effective: { approval, limits, narrowed, audit: composed.audit.required },
     demandedBy,
     policyHash: snapshot.policyHash,
     ceilingHash: snapshot.ceilingHash(composed),
@@ -250,7 +252,7 @@ function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quor
 function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, hint: string): Decision {
   return {
     ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [] },
-    effective: { approval: null, limits: {}, narrowed: [] },
+    effective: { approval: null, limits: {}, narrowed: [], audit: 'local' },
     policyHash: snapshot.policyHash,
     // Known since the snapshot was built: computing it can't fail here.
     ceilingHash: snapshot.ceilingHash(NO_CEILING),

@@ -47,6 +47,11 @@ export interface ObtainedApproval {
   readonly expiresSeconds: number;
 }
 
+/** `audit::…`: done by the runner, called by no document, registered by no embedding program. */
+export function isRunnersOwn(functionId: string): boolean {
+  return functionId.startsWith('audit::');
+}
+
 /** Every form by which ceilings may name the called package: its repository, and with its digest. */
 export function packageNames(facts: Facts): readonly string[] {
   if (facts.agentName === null) return [];

@@ -5,7 +5,7 @@ import { APPROVAL_MODES, LIMIT_NAMES } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
 import type { CeilingRequest } from './facts.js';
-import { packageNames } from './facts.js';
+import { isRunnersOwn, packageNames } from './facts.js';
 import { fnMatch } from './glob.js';
 import { hostMatches, pathContains } from './host.js';
 
@@ -208,6 +208,8 @@ function credentialViolations({ credentials }: Ceiling, asked: readonly string[]
 
 function sandboxViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'approval'>): Violation[] {
   const allowed = ceiling.sandbox.allowed;
+  // What the runner does itself is no foreign code that a sandbox could hold.
+  if (isRunnersOwn(facts.functionId)) return [];
   if (allowed === null || (facts.sandbox !== null && allowed.includes(facts.sandbox))) return [];
   return [
     {

@@ -45,8 +45,16 @@ const questions: readonly (readonly [action: string, resource: string, allowed: 
   ['approval.breakglass', review, []],
   ['audit.read', '*', ['user:audrey']],
   ['audit.read', 'run_1', ['user:audrey']],
-  ['audit.export', '*', []],
-  ['audit.erase', '*', []],
+  ['audit.export', '*', ['user:audrey']],
+  ['audit.export', 'run_1', ['user:audrey']],
+  ['audit.erase', '*', ['user:ada']],
+  ['audit.erase', 'run_1', ['user:ada']],
+  ['function.invoke', 'audit::erase', ['user:ada']],
+  ['approval.decide', 'audit::erase', ['user:bob', 'user:carol']],
+  ['run.cancel', 'writ-audit-erase', ['user:olivia', 'user:ada']],
+  ['run.resume', 'writ-audit-erase', ['user:olivia', 'user:ada']],
+  ['policy.edit', 'retention', ['user:ada']],
+  ['audit.rotate_key', '*', ['user:ada']],
   ['policy.edit', 'rbac/claims.yaml', ['user:ada']],
   ['policy.reload', 'rbac/claims.yaml', ['user:ada']],
   ['network.egress', 'api.bank.example:443', []],
@@ -144,6 +152,26 @@ describe('the shipped policies', () => {
     expect(decision.demandedBy).toEqual([
       'ceiling org-default (org): agents ghcr.io/bank/human-review-assistant* needs sync approval by role:reviewer',
     ]);
+  });
+
+  it('ask two reviewers before anything is erased, though it runs in no sandbox', () => {
+    const step = agentStep('claims-triage');
+    const erase = {
+      ...step,
+      initiator: 'user:ada',
+      agent: null,
+      action: 'function.invoke',
+      resource: 'audit::erase',
+      facts: { ...step.facts, functionId: 'audit::erase', agentName: null, agentDigest: null, sandbox: null },
+    };
+    const decision = decide(snapshot, erase);
+    expect(decision).toMatchObject({ verdict: 'needs_approval', code: null });
+    expect(decision.effective.approval).toMatchObject({
+      mode: 'two-person',
+      quorum: [{ role: 'role:reviewer', n: 2 }],
+      separationOfDuties: true,
+    });
+    expect(decide(snapshot, { ...erase, initiator: 'user:audrey' }).verdict).toBe('deny');
   });
 
   it('refuse network, an agent of somebody else, and a limit above the ceiling', () => {

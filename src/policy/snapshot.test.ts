@@ -513,7 +513,6 @@ describe('ceilings', () => {
     ['sandbox: { profile: { docker: strict } }', 'not enforced by this version'],
     ['sandbox: { require: [nonRoot] }', 'not enforced by this version'],
     ['data: { maxClassification: internal }', 'not enforced by this version'],
-    ['audit: { required: anchored }', 'not enforced by this version'],
     ['limits: { retries: 5 }', 'not enforced by this version'],
     ['limits: { cpus: 1 }', 'not enforced by this version'],
     [

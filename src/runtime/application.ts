@@ -3,34 +3,51 @@
 import { WritError } from '../errors.js';
 import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import { NO_ANCHORS, type Anchoring } from './anchor.js';
+import { openAnchors } from './anchors.js';
+import { Cadence } from './cadence.js';
 import type { Callables } from './callable.js';
+import { requireAuditRight, WHOLE_LOG } from './audit-access.js';
+import { auditEntry, auditRun } from './audit-view.js';
 import { cancelNow, requestCancel } from './cancel.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
 import { decideApproval } from './decide-approval.js';
 import { doctor } from './doctor.js';
+import { checkBasis, erasureInput, openErasure, planErasure } from './erasure.js';
+import { eraseFunction } from './erasure-function.js';
+import { ERASE_WORKFLOW } from './erasure-workflow.js';
+import { makeEvidence } from './evidence.js';
+import { exportLog, type ExportParts } from './export.js';
 import { Journal } from './journal.js';
 import type { Guard } from './judge.js';
+import { finishHeld, keyChanges, rotateLogKey } from './key-rotation.js';
 import type {
   Clock,
+  CopyFiles,
   Dispatcher,
   Lock,
   Locks,
   LogDirectory,
+  LogKeys,
   PackageStore,
   Random,
   RunRecord,
-  Signer,
+  SecretSource,
   Store,
   TrustStore,
 } from './ports.js';
 import { personOfKey, personOfUser } from './identity.js';
-import { publish } from './publisher.js';
+import { indexOfLeaf, proveEntry } from './proof.js';
+import { publish, type Publication } from './publisher.js';
 import { decideLost } from './recovery.js';
 import { prepareWorkflow, storedSource, type Prepared } from './register.js';
 import { isFinished } from './run-state.js';
 import { entryContext, load } from './run-context.js';
+import { openRedactor } from './redaction.js';
 import { openRunner } from './runner.js';
-import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
+import { changeRetention, expiredBeforeMs, readRetention, type RetentionSetting } from './retention.js';
+import { finishScrub } from './scrub.js';
+import { authorize, inputOf, interruptedRun, startRun, type RunStart } from './start.js';
 import { approvalView, runView } from './views.js';
 import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
 
@@ -41,11 +58,21 @@ export interface ApplicationParts {
   readonly locks: Locks;
   readonly clock: Clock;
   readonly random: Random;
-  readonly signer: Signer;
+  readonly secrets: SecretSource;
+  readonly keys: LogKeys;
+  /** Recorded when the log's key is changed. */
+  readonly softwareVersion: string;
   readonly directory: LogDirectory;
   readonly trust: TrustStore;
   readonly policy: PolicySnapshot;
   readonly callables: Callables;
+  /** Files handed out, which an erasure has to find. */
+  readonly copyFiles: CopyFiles;
+  readonly retention: RetentionSetting;
+  /** How copies of the log are made. */
+  readonly exports: Pick<ExportParts, 'source' | 'openEmpty' | 'openNew' | 'verify'>;
+  /** Who else vouches for the log; absent = nobody, and what policy requires to be witnessed does not run. */
+  readonly anchors?: Omit<Anchoring, 'publication' | 'clock'>;
   /** Packages that may also be found beside a workflow file; `keep` copies one, verified, into the data directory. */
   readonly packagesBeside: (file: string | null) => PackageStore;
   readonly keepPackage: (file: string | null, digest: Digest) => Promise<void>;
@@ -53,21 +80,61 @@ export interface ApplicationParts {
 }
 
 export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
-  const { store, locks, clock, random, tenant, callables, signer, directory, trust, policy } = parts;
-  const journal = new Journal(store);
+  const { store, locks, clock, random, tenant, directory, trust, policy } = parts;
+  const { signer } = parts.keys;
+  const redact = openRedactor(parts.secrets);
+  const journal = new Journal(store, redact);
+  const scrubbing = { copies: parts.copyFiles, locks, publish: () => publishNow() };
+  const builtIn = [eraseFunction({ guard: () => guard, ...scrubbing })];
+  const callables: Callables = { ...parts.callables, builtIn };
+  refuseReserved(callables);
   const guard: Guard = {
     via: parts.via,
     store,
     journal,
     clock,
     random,
+    redact,
     tenant,
     policy: () => policy,
     callables,
+    requireAnchor: (runId, signal) => anchors.require(runId, signal),
   };
   const runner = openRunner(guard);
   const dispatcher = parts.dispatcher(runner);
-  const publishNow = (): Promise<void> => publish({ store, directory, signer, locks, trust });
+  const publication: Publication = {
+    store,
+    directory,
+    signer,
+    locks,
+    trust,
+    finishRotation: () => finishHeld({ publication, keys: parts.keys }),
+  };
+  const cadence = new Cadence({
+    // A sync that failed is never tried again, whoever waited for it: this process is over.
+    async publish() {
+      journal.assertGoing();
+      try {
+        await publish(publication);
+      } catch (error) {
+        journal.stop(error);
+        throw error;
+      }
+    },
+    clock,
+    failed: (error) => {
+      journal.stop(error);
+    },
+  });
+  journal.onEntry(() => {
+    cadence.soon();
+  });
+  const publishNow = (): Promise<void> => cadence.now();
+  const anchors = openAnchors({
+    ...(parts.anchors ?? NO_ANCHORS),
+    publication: { ...publication, store },
+    clock,
+  });
 
   const check = (source: WorkflowSource): Promise<CheckedWorkflow> => {
     const near = { ...guard, callables: { ...callables, packages: parts.packagesBeside(source.file) } };
@@ -76,6 +143,12 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
 
   const prepare = async (source: WorkflowSource): Promise<Prepared> => {
     return prepareWorkflow(source, await check(source), store, clock);
+  };
+
+  /** The one workflow that may call `audit::erase`. */
+  const prepareErasure = async (): Promise<Prepared> => {
+    const own = { ...guard, callables: { ...callables, providers: builtIn } };
+    return prepareWorkflow(ERASE_WORKFLOW, await checkWorkflow(own, ERASE_WORKFLOW), store, clock);
   };
 
   const keep = async ({ record, agents, isKnown }: Prepared): Promise<void> => {
@@ -89,7 +162,21 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
     );
     const { plan, record } = prepared;
-    return { workflow: record, plan, input, agents, initiator, keep: () => keep(prepared) };
+    return {
+      workflow: record,
+      plan,
+      input: redact.json(input),
+      agents,
+      initiator,
+      keep: () => keep(prepared),
+    };
+  };
+
+  /** The right on the run that the entry is of; on the whole log for entries about the log, and for none. */
+  const mayRead = async (index: bigint | null, principal: Principal): Promise<void> => {
+    const [row] = index === null ? [] : await store.entries(index, index + 1n, 1);
+    const run = row?.run ?? '';
+    await requireAuditRight(guard, principal, 'audit.read', run === '' ? WHOLE_LOG : run);
   };
 
   const started = new Map<string, Lock>();
@@ -104,11 +191,28 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     started.delete(runId);
   };
 
+  const begin = async (request: RunStart): Promise<string> => {
+    // Held from before the run exists until it is driven or this process ends: nobody takes it for interrupted.
+    let held: string | null = null;
+    const hold = (runId: string): void => {
+      const lock = locks.tryHold(`run.${runId}`);
+      if (lock !== null) started.set(runId, lock);
+      held = runId;
+    };
+    try {
+      return await startRun(guard, request, hold);
+    } catch (error) {
+      if (held !== null) letGo(held);
+      throw error;
+    }
+  };
+
   return {
     guard,
     origin: originOf(signer.vkey),
     tenant,
     policyHash: policy.policyHash,
+    vkey: () => signer.vkey,
 
     principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign, random),
     principalOfUser: (osUser) => personOfUser(policy, osUser),
@@ -125,21 +229,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     workflows: () => store.workflows(),
     workflow: (id) => store.workflow(id),
 
-    async start(request, initiator) {
-      // Held from before the run exists until it is driven or this process ends: nobody takes it for interrupted.
-      let held: string | null = null;
-      const hold = (runId: string): void => {
-        const lock = locks.tryHold(`run.${runId}`);
-        if (lock !== null) started.set(runId, lock);
-        held = runId;
-      };
-      try {
-        return await startRun(guard, await toStart(request, initiator), hold);
-      } catch (error) {
-        if (held !== null) letGo(held);
-        throw error;
-      }
-    },
+    start: async (request, initiator) => begin(await toStart(request, initiator)),
     async interrupted(request, initiator) {
       return interruptedRun(guard, await toStart(request, initiator), isHeld);
     },
@@ -147,7 +237,8 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       await load(guard, runId);
       letGo(runId);
       const run = await dispatcher.drive(runId, options);
-      await publishNow();
+      await cadence.settle();
+      await anchors.after(runId, options.signal);
       return run;
     },
     async resume(runId, principal, options = {}) {
@@ -172,7 +263,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       await requestCancel(guard, runId, principal.id);
       letGo(runId);
       await finishCancel(guard, locks, runId);
-      await publishNow();
+      await cadence.settle();
       return runView(guard, runId, false);
     },
 
@@ -184,19 +275,114 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     approval: (id) => approvalView(guard, id),
     async decide(id, vote, approver) {
       const record = await decideApproval(guard, id, vote, approver);
-      await publishNow();
+      await cadence.settle();
       return record;
     },
 
+    async auditRun(run, principal) {
+      await requireAuditRight(guard, principal, 'audit.read', run === '' ? WHOLE_LOG : run);
+      return auditRun(store, run);
+    },
+    async auditEntry(index, principal) {
+      await mayRead(index, principal);
+      return auditEntry(store, index);
+    },
+    async proveEntry(which, principal) {
+      const index = typeof which === 'bigint' ? which : await indexOfLeaf(store, which);
+      await mayRead(index, principal);
+      if (index === null) {
+        throw new WritError('NOT_FOUND', 'the log has no entry with this leaf hash', {
+          hint: 'writ audit show RUN lists those of a run',
+        });
+      }
+      await publishNow();
+      return proveEntry(store, index);
+    },
+    exportLog: (request, principal) =>
+      exportLog({ guard, signer, publish: publishNow, ...parts.exports }, request, principal),
+    rotateLogKey: (principal) =>
+      rotateLogKey(guard, { publication, keys: parts.keys }, principal, parts.softwareVersion),
+    keyChanges: () => keyChanges(store),
+    evidence(request, principal) {
+      const version = parts.softwareVersion;
+      // Evidence under a checkpoint that witnesses have seen says more; one that does not answer delays it, no more.
+      const publishWitnessed = async (): Promise<void> => {
+        await publishNow();
+        await anchors.now(new AbortController().signal);
+      };
+      return makeEvidence(
+        { guard, directory, signer, version, publish: publishWitnessed },
+        request,
+        principal,
+      );
+    },
+    async erase({ what, basis: given }, initiator) {
+      const basis = redact.text(given);
+      checkBasis(basis);
+      const isExpired = what.kind === 'expired';
+      const beforeMs = isExpired ? await expiredBeforeMs(guard, parts.retention) : 0;
+      const { targets, before, more } = await planErasure(guard, isExpired ? { ...what, beforeMs } : what);
+      const runs = isExpired
+        ? [WHOLE_LOG]
+        : [...new Set([...targets, ...before].map((one) => one.run))].sort();
+      const rights = runs.map((resource) => ({ action: 'audit.erase' as const, resource }));
+      if (targets.length === 0) {
+        for (const { action, resource } of rights)
+          await requireAuditRight(guard, initiator, action, resource);
+        const scrub = await finishScrub({ store, ...scrubbing }, SCRUB_WAIT_MS);
+        return { run: null, before, more, scrub };
+      }
+      const prepared = await prepareErasure();
+      const { plan, record } = prepared;
+      const input = erasureInput(targets, basis);
+      const open = await openErasure(guard, record.id, initiator.id, input, (run) => inputOf(guard, run));
+      const start = {
+        workflow: record,
+        plan,
+        input,
+        agents: {},
+        initiator,
+        rights,
+        keep: () => keep(prepared),
+      };
+      return { run: open ?? (await begin(start)), before, more, scrub: null };
+    },
+    retention: () => readRetention(guard, parts.retention),
+    changeRetention: (change, principal) => changeRetention(guard, parts.retention, change, principal),
+    recordCopy: (path, run) => store.recordCopy({ path, run, madeAtMs: clock.nowMs() }),
+    async handedOut(run, principal) {
+      await requireAuditRight(guard, principal, 'audit.export', run);
+      return (await store.copies()).filter((copy) => copy.run === run);
+    },
+
+    anchor: (signal) => anchors.now(signal),
+    witnesses: () => anchors.status(),
+    onAnchor: (listener) => anchors.onReport(listener),
     onEntry: (listener) => journal.onEntry(listener),
     publish: publishNow,
-    doctor: () => doctor(guard, directory),
+    doctor: async () => [...(await doctor(guard, directory)), ...(await anchors.checks())],
     async close() {
       for (const lock of started.values()) lock.release();
-      for (const driver of Object.values(callables.drivers)) await driver.close();
-      await store.close();
+      try {
+        await cadence.close(!journal.stopped);
+      } finally {
+        for (const driver of Object.values(callables.drivers)) await driver.close();
+        await store.close();
+      }
     },
   };
+}
+
+/** What finishing an earlier erasure may wait for others. */
+const SCRUB_WAIT_MS = 5_000;
+
+/** Names of the runner itself are nobody else's to register. */
+function refuseReserved({ providers }: Callables): void {
+  const taken = providers.flatMap((one) => one.functionIds).find((id) => id.startsWith('audit::'));
+  if (taken === undefined) return;
+  throw new WritError('USAGE', `${taken} is a function of writ itself`, {
+    hint: 'give the function another name than audit::…',
+  });
 }
 
 /** How long the process that advances a run has for stopping its sandbox and recording that. */

@@ -147,10 +147,10 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
     'subject',
     subjectBytes(subject),
     'application/json',
-    guard.random,
+    guard,
   );
   const inputPayload =
-    earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard.random) : null;
+    earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
   const record: ApprovalRecord = {
     id: newId('apr', guard.random),

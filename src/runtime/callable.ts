@@ -17,6 +17,8 @@ export interface Callables {
   readonly modules: ModuleStore;
   readonly drivers: Readonly<Partial<Record<'wasm' | 'docker', SandboxDriver>>>;
   readonly providers: readonly FunctionProvider[];
+  /** What only workflows of this runner itself call (`audit::…`); no document can name it. */
+  readonly builtIn?: readonly FunctionProvider[];
 }
 
 /** A callable with everything policy has to know about it. */
@@ -77,7 +79,9 @@ export async function resolveCallable(
     approval: node.approval,
   } as const;
   if (functionId === 'tool::wasm') return { ...facts, ...(await resolveModule(callables, node, input)) };
-  const provider = callables.providers.find((one) => one.functionIds.includes(functionId));
+  const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
+    one.functionIds.includes(functionId),
+  );
   if (provider === undefined) {
     throw new WritError(
       'FUNCTION_NOT_FOUND',

@@ -60,7 +60,12 @@ async function end(guard: Guard, run: RunRecord): Promise<void> {
     entries.push(await indeterminateEntry(guard, attempt, nowMs, entry));
     attempts.push({ record: { ...attempt, status: 'indeterminate', finishedAtMs } });
   }
-  const settled = finished(run, 'cancelled', 1, null, null, { entry, nowMs, random: guard.random });
+  const settled = finished(run, 'cancelled', 1, null, null, {
+    entry,
+    nowMs,
+    random: guard.random,
+    redact: guard.redact,
+  });
   await guard.journal.commitRun(
     {
       entries: [...entries, ...settled.entries],

@@ -14,6 +14,8 @@ import type { Diagnostic, WorkflowSource } from './writ.js';
 
 export interface CheckedWorkflow {
   readonly plan: Plan | null;
+  /** The source without secrets: what was parsed, and what is kept. */
+  readonly text: string;
   /** The parsed document, of which the workflow's hash is made. */
   readonly document: Json | null;
   readonly diagnostics: readonly Diagnostic[];
@@ -23,12 +25,14 @@ export interface CheckedWorkflow {
 
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
-  const { plan, document, diagnostics } = parseWorkflow(source.text, {
+  const text = guard.redact.text(source.text);
+  const { plan, document, diagnostics } = parseWorkflow(text, {
     functions,
     ...(source.file === null ? {} : { file: source.file }),
   });
-  if (plan === null) return { plan, document, diagnostics, agents: [] };
-  const found: Diagnostic[] = [...diagnostics, ...checkCeilings(plan)];
+  const secrets = checkSecrets(guard, source, text, document);
+  if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
+  const found: Diagnostic[] = [...diagnostics, ...secrets, ...checkCeilings(plan)];
   const agents = new Set<Digest>();
   for (const node of Object.values(plan.nodes)) {
     if (node.kind !== 'task') continue;
@@ -37,7 +41,25 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     await checkModule(guard, node, found);
     checkFit(guard, plan, node, agent, found);
   }
-  return { plan, document, diagnostics: found, agents: [...agents] };
+  return { plan, text, document, diagnostics: found, agents: [...agents] };
+}
+
+/** A secret in the text is replaced by its handle; one that the document's own escapes hide is refused. */
+function checkSecrets(
+  guard: Guard,
+  source: WorkflowSource,
+  text: string,
+  document: Json | null,
+): Diagnostic[] {
+  const place = { code: 'DOC_BAD_VALUE', line: 1, column: 1, path: '' } as const;
+  const hint = 'take the value out of the document; a secret is never part of a workflow';
+  if (document !== null && guard.redact.json(document) !== document) {
+    const message = 'the document spells out the value of a secret in escapes';
+    return [{ ...place, severity: 'error', message, hint }];
+  }
+  if (text === source.text) return [];
+  const message = 'the document holds the value of a secret; its handle stands in its place';
+  return [{ ...place, severity: 'warning', message, hint }];
 }
 
 function checkCeilings(plan: Plan): Diagnostic[] {

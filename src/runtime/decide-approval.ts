@@ -75,7 +75,7 @@ async function decideOnce(
     return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
   };
   const reason =
-    request.reason === null ? null : sealJson(approval.run, 'reason', { text: request.reason }, guard.random);
+    request.reason === null ? null : sealJson(approval.run, 'reason', { text: request.reason }, guard);
   let state: ApprovalState | null;
   let vote: Vote;
   try {

@@ -18,6 +18,14 @@ export async function doctor(guard: Guard, directory: LogDirectory): Promise<rea
     hint:
       checkpoint !== null && behind === 0n ? null : 'any run publishes them; verify with: writ audit verify',
   });
+  const due = (await guard.store.unscrubbed()).length;
+  checks.push({
+    name: 'erased data',
+    ok: due === 0,
+    detail:
+      due === 0 ? 'in no file of the store' : `${due} erased payloads may still be in the store's files`,
+    hint: due === 0 ? null : 'close programs that have the store open, then run any writ command',
+  });
   const { policyHash } = guard.policy();
   checks.push({ name: 'policies', ok: true, detail: `snapshot ${policyHash.slice(0, 12)}`, hint: null });
   for (const driver of Object.values(guard.callables.drivers)) {

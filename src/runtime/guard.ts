@@ -1,4 +1,4 @@
-// The one road to a side effect. The order is fixed: authorize, ceilings, approval, intent, act, outcome. The
+// The one road to a side effect. The order is fixed: authorize, ceilings, approval, anchor, intent, act, outcome. The
 // intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
 // function or a sandbox.
 import { WritError } from '../errors.js';
@@ -23,6 +23,8 @@ import {
   readSandboxResult,
   stepEnd,
   thrown,
+  resultWithoutSecrets,
+  withoutSecrets,
   type Acted,
   type Failed,
 } from './outcome.js';
@@ -38,7 +40,8 @@ import type {
 
 /**
  * Carries one attempt to its outcome and commits it together with the run's next record. Rejects only for fatal
- * errors (store, log) and with STORE_CONFLICT when somebody changed the run before the intent: then nothing ran.
+ * errors (store, log), with AUDIT_WITNESS_UNAVAILABLE, and with STORE_CONFLICT when somebody changed the run before
+ * the intent: then nothing ran.
  */
 export async function govern(
   guard: Guard,
@@ -51,12 +54,13 @@ export async function govern(
   let next: RunRecord | Intent;
   try {
     judged = await judge(guard, attempt, context);
-    next = await pass(guard, judged, settle);
+    next = await pass(guard, judged, settle, signal);
   } catch (error) {
     return refuseToStart(guard, attempt, context, error, settle);
   }
   if (!('leafHash' in next)) return next;
-  const done = await act(guard, judged, signal);
+  const { acted, sandbox } = await act(guard, judged, signal);
+  const done = { acted: withoutSecrets(acted, guard.redact), sandbox };
   try {
     return await conclude(guard, judged, next, done, settle);
   } catch (error) {
@@ -67,8 +71,16 @@ export async function govern(
   }
 }
 
-/** Verdict, approval, intent. The run's next record where the attempt ends or waits here. */
-async function pass(guard: Guard, judged: Judged, settle: Settle): Promise<RunRecord | Intent> {
+/**
+ * Verdict, approval, witnesses where policy requires them, intent. The run's next record where the attempt ends or
+ * waits here.
+ */
+async function pass(
+  guard: Guard,
+  judged: Judged,
+  settle: Settle,
+  signal: AbortSignal,
+): Promise<RunRecord | Intent> {
   if (judged.decision.verdict === 'deny') {
     const { code, message } = judged.decision;
     const refusal = failed(code ?? 'POLICY_ERROR', message);
@@ -80,6 +92,8 @@ async function pass(guard: Guard, judged: Judged, settle: Settle): Promise<RunRe
   if (gate.kind === 'refused') {
     return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
   }
+  if (judged.decision.effective.audit === 'anchored')
+    await guard.requireAnchor(judged.attempt.run.id, signal);
   return intend(guard, judged, gate, settle);
 }
 
@@ -196,7 +210,7 @@ async function intend(
     entries.push({ ...draft(context, 'approval.consumed', data), beforeMs: consume.expiresAtMs });
   }
   const sealed =
-    judged.earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard.random) : null;
+    judged.earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
   const input = judged.earlier?.input ?? sealed?.commitment;
   if (input === undefined) throw new WritError('INTERNAL', `no input commitment for ${stepPath}`);
   const intentEntry = entries.length;
@@ -255,7 +269,8 @@ async function intend(
 async function act(guard: Guard, judged: Judged, signal: AbortSignal): Promise<Act> {
   const { callable, request, attempt } = judged;
   if (callable.kind === 'sandbox' && request !== null) {
-    const result = await callable.driver.run(request, signal);
+    // Before anything is read of it, or cut: half a secret is not found any more.
+    const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
     return { acted: readSandboxResult(result, callable.result, signal.aborted), sandbox: result };
   }
   if (callable.kind !== 'function')
@@ -277,7 +292,10 @@ async function call(
     try {
       // A copy of its own: what the function does to it changes neither a retry nor the run's data.
       const input = structuredClone(attempt.input);
-      const output = await provider.invoke({ functionId, input, idempotencyKey, timeoutMs }, either);
+      const output = await provider.invoke(
+        { functionId, input, run: attempt.run.id, idempotencyKey, timeoutMs },
+        either,
+      );
       return readFunctionOutput(output, outputBytes);
     } catch (error) {
       return thrown(error, signal.aborted);
@@ -317,9 +335,9 @@ async function conclude(
     commit[payload.label] = payload.commitment;
     return payload.commitment;
   };
-  const output = acted.ok ? seal(sealJson(attempt.run.id, 'output', acted.output, guard.random)) : null;
+  const output = acted.ok ? seal(sealJson(attempt.run.id, 'output', acted.output, guard)) : null;
   if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
-    seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard.random));
+    seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard));
   }
   const status = stepEnd(acted);
   entries.push(
@@ -367,7 +385,7 @@ async function finish(
   return run;
 }
 
-/** A broken store or log stops the process; anything else is an outcome of this attempt. */
+/** A broken store or log, or a log without its witnesses, stops the run here; anything else is an outcome. */
 function isStoreFault(error: WritError): boolean {
   if (isRefusedEntry(error)) return false;
   return error.code.startsWith('STORE_') || error.code.startsWith('AUDIT_') || error.code === 'INTERNAL';

@@ -2,7 +2,8 @@
 // which entries became durable, and remembers a fatal store error so that nothing acts after it.
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
-import type { Change, Committed, RunRecord, Store } from './ports.js';
+import type { Change, Committed, EntryDraft, RunRecord, Store } from './ports.js';
+import type { Redactor } from './redaction.js';
 import { isFinished } from './run-state.js';
 import type { EntryNotice } from './writ.js';
 
@@ -11,8 +12,11 @@ export class Journal {
   readonly #listeners = new Set<(notice: EntryNotice) => void>();
   #fatal: WritError | null = null;
 
-  constructor(store: Store) {
+  readonly #redact: Redactor;
+
+  constructor(store: Store, redact: Redactor) {
     this.#store = store;
+    this.#redact = redact;
   }
 
   onEntry(listener: (notice: EntryNotice) => void): () => void {
@@ -20,9 +24,29 @@ export class Journal {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
-  async commit(change: Change): Promise<Committed> {
+  /** Nothing can be committed any more. */
+  get stopped(): boolean {
+    return this.#fatal !== null;
+  }
+
+  /** Throws what stopped it. */
+  assertGoing(): void {
     if (this.#fatal !== null) throw this.#fatal;
+  }
+
+  /** What happened outside a commit is as fatal: a log that can't be published. A busy lock is not; it is tried again. */
+  stop(error: unknown): void {
+    if (error instanceof WritError && (error.kind !== 'fatal' || error.code === 'STORE_BUSY')) return;
+    this.#fatal ??=
+      error instanceof WritError
+        ? error
+        : new WritError('STORE_IO', 'the log could not be published', { cause: error });
+  }
+
+  /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
+  async commit(given: Change): Promise<Committed> {
+    this.assertGoing();
+    const change = withoutSecrets(given, this.#redact);
     try {
       const committed = await this.#store.commit(change);
       this.#notify(change, committed);
@@ -63,7 +87,8 @@ export class Journal {
     run: RunRecord,
   ): Promise<{ readonly run: RunRecord; readonly committed: Committed }> {
     const committed = await this.commit({ ...change, runs: [{ op: 'update', record: run }] });
-    return { run: { ...run, version: run.version + 1 }, committed };
+    const record = withoutSecretsInRun(run, this.#redact);
+    return { run: { ...record, version: run.version + 1 }, committed };
   }
 
   #tell(listener: (notice: EntryNotice) => void, notice: EntryNotice): void {
@@ -92,4 +117,47 @@ export function isRefusedEntry(error: WritError): boolean {
 
 export function isCancelRequested(run: RunRecord): boolean {
   return isObject(run.waitingFor) && run.waitingFor['kind'] === 'cancel';
+}
+
+/** Payloads were sealed without secrets before they were committed to; this is everything else of a change. */
+function withoutSecrets(change: Change, redact: Redactor): Change {
+  const { workflows, runs, attempts, entries } = change;
+  return {
+    ...change,
+    entries: entries.map((entry) => withoutSecretsInEntry(entry, redact)),
+    ...(runs === undefined
+      ? {}
+      : { runs: runs.map(({ op, record }) => ({ op, record: withoutSecretsInRun(record, redact) })) }),
+    ...(attempts === undefined
+      ? {}
+      : {
+          attempts: attempts.map((one) => {
+            const { error } = one.record;
+            if (error === null) return one;
+            return {
+              ...one,
+              record: { ...one.record, error: { ...error, message: redact.text(error.message) } },
+            };
+          }),
+        }),
+    ...(workflows === undefined
+      ? {}
+      : {
+          workflows: workflows.map((one) => ({
+            ...one,
+            name: redact.text(one.name),
+            source: redact.text(one.source),
+          })),
+        }),
+  };
+}
+
+function withoutSecretsInEntry(entry: EntryDraft, redact: Redactor): EntryDraft {
+  const data = redact.json(entry.data);
+  return data === entry.data || !isObject(data) ? entry : { ...entry, data };
+}
+
+function withoutSecretsInRun(run: RunRecord, redact: Redactor): RunRecord {
+  const state = redact.json(run.state);
+  return state === run.state ? run : { ...run, state };
 }

@@ -1,6 +1,7 @@
 // What policy says of an attempt: the callable is looked up, the initiator, the agent and every ceiling layer are
 // asked, the sandbox request is prepared. Nothing starts here.
 import type { Subject } from '../approval/subject.js';
+import { canonicalJson } from '../canonical-json.js';
 import type { JsonObject } from '../json.js';
 import { decide, type Decision } from '../policy/decide.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
@@ -9,7 +10,9 @@ import { resolveCallable, type Callable, type Callables } from './callable.js';
 import { asJson, draft, type EntryContext } from './entries.js';
 import type { Journal } from './journal.js';
 import { askedLimits, packageLayer, stepLayer, workflowLayer } from './layers.js';
+import { openJson } from './payload.js';
 import type { AttemptRecord, Clock, EntryDraft, Limits, Random, SandboxRequest, Store } from './ports.js';
+import type { Redactor } from './redaction.js';
 
 /** What the guard and its rooms need. */
 export interface Guard {
@@ -17,12 +20,19 @@ export interface Guard {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly random: Random;
+  /** Takes out secrets before anything is stored, approved or run. */
+  readonly redact: Redactor;
   readonly tenant: string;
   /** Through what people act here: `cli`, `library`. */
   readonly via: string;
   /** The snapshot in force now; asked once per attempt. */
   readonly policy: () => PolicySnapshot;
   readonly callables: Callables;
+  /**
+   * Resolves when witnesses have cosigned all that was logged so far, of this run in any case; else throws
+   * AUDIT_WITNESS_UNAVAILABLE and the step must not begin.
+   */
+  readonly requireAnchor: (runId: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** An attempt that policy has judged, with everything it would do if it ran. */
@@ -42,7 +52,7 @@ export interface Judged {
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
   const { run, plan, node, input, stepPath } = attempt;
-  const earlier = await recordedAttempt(guard, attempt);
+  const earlier = await sameInput(guard, attempt, await recordedAttempt(guard, attempt));
   const callable = await resolveCallable(guard.callables, plan, run, node, input);
   const snapshot = guard.policy();
   const asked = askedLimits(node);
@@ -79,6 +89,17 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
       : null;
   const subject = subjectOf(guard, attempt, callable, decision, limits);
   return { attempt, context, callable, decision, limits, subject, request, evidence, earlier };
+}
+
+/** A stored input counts only while it is what would run now: a secret made known meanwhile is no longer in it. */
+async function sameInput(
+  guard: Guard,
+  { input }: Attempt,
+  earlier: AttemptRecord | null,
+): Promise<AttemptRecord | null> {
+  if (earlier?.input == null) return earlier;
+  const stored = openJson(await guard.store.payload(earlier.input));
+  return canonicalJson(stored) === canonicalJson(input) ? earlier : { ...earlier, input: null };
 }
 
 /** What is stored of this very attempt: it has waited for an approval, or its outcome was lost. */

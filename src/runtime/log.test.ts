@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { draftOf, MemoryStore, note } from '../../test/audit/log-fixture.js';
+import { platformSha256 } from '../adapters/hash.js';
 import { leafHash, parseEntry, rangeRoot } from '../audit/index.js';
-import { extendLog } from './log.js';
+import { extendLog, extendLogWith } from './log.js';
 import type { LogState } from './ports.js';
 
 const EMPTY: LogState = { size: 0n, compactRange: [], lastTimeMs: 0, publishedSize: 0n };
@@ -81,6 +82,11 @@ describe('extending the log', () => {
   it('hashes exactly the bytes it gives', () => {
     const { rows } = extendLog(EMPTY, new Map(), [note(0)], 1000);
     expect(rows[0]?.leafHash).toEqual(leafHash(rows[0]?.bytes ?? new Uint8Array()));
+  });
+  it("gives the same rows with the platform's SHA-256", () => {
+    const drafts = Array.from({ length: 600 }, (_, i) => note(i));
+    const platform = extendLogWith(platformSha256)(EMPTY, new Map(), drafts, 1000);
+    expect(platform).toEqual(extendLog(EMPTY, new Map(), drafts, 1000));
   });
   it('refuses an entry beyond 65,535 bytes and changes nothing', () => {
     const big = draftOf('secret.used', { x: 'y'.repeat(65_535) });

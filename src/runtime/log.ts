@@ -1,6 +1,6 @@
 // Turns entry drafts into rows of the log. Pure: the store calls it inside its write transaction, so an entry's
 // place (index, seq, prev, time) and the run state it records become durable together or not at all.
-import { appendLeaf, buildEntry, leafHash } from '../audit/index.js';
+import { appendLeaf, buildEntry, sha256, treeHasher, type Sha256 } from '../audit/index.js';
 import { WritError } from '../errors.js';
 import type { ChainTail, ExtendLog, LogRow, SubtreeRow } from './ports.js';
 
@@ -33,34 +33,41 @@ export function logTime(nowMs: number, lastTimeMs: number): number {
  * Throws STORE_CLOCK, AUDIT_ENTRY_INVALID (also beyond 65,535 bytes), AUDIT_JSON_INVALID, and STORE_CONFLICT for an entry that
  * is too late (`beforeMs`); then nothing may be written.
  */
-export const extendLog: ExtendLog = (log, tails, drafts, nowMs) => {
-  if (!Number.isSafeInteger(nowMs))
-    throw new WritError('INTERNAL', `${nowMs} is no time in whole milliseconds`);
-  const timeMs = logTime(nowMs, log.lastTimeMs);
-  const ends = new Map<string, ChainTail>();
-  const rows: LogRow[] = [];
-  const subtrees: SubtreeRow[] = [];
-  let range: readonly Uint8Array[] = log.compactRange;
-  let size = log.size;
-  for (const draft of drafts) {
-    if (draft.beforeMs !== undefined && timeMs >= draft.beforeMs)
-      throw new WritError('STORE_CONFLICT', `${draft.type} came too late`, {
-        hint: 'read it again and decide anew',
-      });
-    // '' is how rows name the log's own chain, so no run may be called that.
-    if (draft.run === '') throw new WritError('AUDIT_ENTRY_INVALID', 'a run id is empty');
-    const run = draft.run ?? '';
-    const tail = ends.get(run) ?? tails.get(run) ?? null;
-    const seq = tail === null ? 0 : tail.seq + 1;
-    const bytes = buildEntry(draft, { seq, prev: tail?.leafHash ?? null, timeMs });
-    const hash = leafHash(bytes);
-    range = appendLeaf(range, size, hash, (level, index, node) => {
-      if (level % TILE_LEVELS === 0) subtrees.push({ level: level / TILE_LEVELS, index, hash: node });
-    });
-    rows.push({ index: size, bytes, leafHash: hash, run, seq, type: draft.type });
-    ends.set(run, { seq, leafHash: hash });
-    size += 1n;
-  }
-  const lastTimeMs = drafts.length === 0 ? log.lastTimeMs : timeMs;
-  return { log: { ...log, size, compactRange: range, lastTimeMs }, rows, subtrees };
-};
+export function extendLogWith(hash: Sha256): ExtendLog {
+  const hasher = treeHasher(hash);
+  return (log, tails, drafts, nowMs) => {
+    if (!Number.isSafeInteger(nowMs))
+      throw new WritError('INTERNAL', `${nowMs} is no time in whole milliseconds`);
+    const timeMs = logTime(nowMs, log.lastTimeMs);
+    const ends = new Map<string, ChainTail>();
+    const rows: LogRow[] = [];
+    const subtrees: SubtreeRow[] = [];
+    const seen = (level: number, index: bigint, hash: Uint8Array): void => {
+      if (level % TILE_LEVELS === 0) subtrees.push({ level: level / TILE_LEVELS, index, hash });
+    };
+    let range: readonly Uint8Array[] = log.compactRange;
+    let size = log.size;
+    for (const draft of drafts) {
+      if (draft.beforeMs !== undefined && timeMs >= draft.beforeMs)
+        throw new WritError('STORE_CONFLICT', `${draft.type} came too late`, {
+          hint: 'read it again and decide anew',
+        });
+      // '' is how rows name the log's own chain, so no run may be called that.
+      if (draft.run === '') throw new WritError('AUDIT_ENTRY_INVALID', 'a run id is empty');
+      const run = draft.run ?? '';
+      const tail = ends.get(run) ?? tails.get(run) ?? null;
+      const seq = tail === null ? 0 : tail.seq + 1;
+      const bytes = buildEntry(draft, { seq, prev: tail?.leafHash ?? null, timeMs });
+      const leafHash = hasher.leaf(bytes);
+      range = appendLeaf(range, size, leafHash, seen, hasher.node);
+      rows.push({ index: size, bytes, leafHash, run, seq, type: draft.type });
+      ends.set(run, { seq, leafHash });
+      size += 1n;
+    }
+    const lastTimeMs = drafts.length === 0 ? log.lastTimeMs : timeMs;
+    return { log: { ...log, size, compactRange: range, lastTimeMs }, rows, subtrees };
+  };
+}
+
+/** `extendLogWith` the portable SHA-256. */
+export const extendLog: ExtendLog = extendLogWith(sha256);

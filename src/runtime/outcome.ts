@@ -7,6 +7,7 @@ import type { Json } from '../json.js';
 import type { Outcome } from './attempt.js';
 import type { StepEnd } from './entries.js';
 import type { SandboxResult } from './ports.js';
+import type { Redactor } from './redaction.js';
 
 const EXIT_TEMPORARY = 75;
 const EXIT_DENIED = 77;
@@ -39,8 +40,9 @@ export function failed(code: ErrorCode, summary: string, cause: string = summary
  */
 export function thrown(error: unknown, stopped: boolean): Acted {
   if (stopped) return failed('SANDBOX_CANCELLED', 'cancelled');
+  // What a function says of it may hold the run's data: it goes where data goes, and only the code is public.
   if (error instanceof WritError && error.code !== 'SANDBOX_CANCELLED')
-    return failed(error.code, error.message);
+    return failed(error.code, 'the function failed', error.message);
   return failed(
     'FUNCTION_FAILED',
     'the function failed',
@@ -83,6 +85,28 @@ export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'
     case 'unavailable':
       return failed('SANDBOX_UNAVAILABLE', result.reason ?? 'the sandbox is not available');
   }
+}
+
+/** What a program has printed, by handle. */
+export function resultWithoutSecrets(result: SandboxResult, redact: Redactor): SandboxResult {
+  const { stdout, stderr, reason } = result;
+  return {
+    ...result,
+    stdout: { ...stdout, bytes: redact.bytes(stdout.bytes) },
+    stderr: { ...stderr, bytes: redact.bytes(stderr.bytes) },
+    reason: reason === null ? null : redact.text(reason),
+  };
+}
+
+/** What a program says is stored and shown by handle only. */
+export function withoutSecrets(acted: Acted, redact: Redactor): Acted {
+  if (acted.ok) return { ok: true, output: redact.json(acted.output) };
+  const { error, summary } = acted;
+  return {
+    ok: false,
+    error: { ...error, message: redact.text(error.message) },
+    summary: redact.text(summary),
+  };
 }
 
 /** How the log names the end of an attempt. */

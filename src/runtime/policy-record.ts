@@ -23,8 +23,7 @@ export async function recordPolicy(
 }
 
 async function lastPolicy(store: Store): Promise<string | null> {
-  const rows = await store.entriesOfRun('');
-  const last = rows.filter((row) => row.type === 'policy.loaded').at(-1);
+  const [last] = await store.ownEntries('policy.loaded', 1);
   if (last === undefined) return null;
   // Our own canonical entry bytes.
   const entry = JSON.parse(new TextDecoder().decode(last.bytes)) as { data: { policyHash: string } };

@@ -20,6 +20,25 @@ export interface Signer {
   /** C2SP vkey, `<origin>+<key id>+<base64>`. */
   readonly vkey: string;
   sign(message: Uint8Array): Uint8Array;
+  /** Reads the key again, which another process may have replaced: `vkey` and `sign` are of what is there now. */
+  reload?(): void;
+}
+
+/**
+ * Where the log's key lies, and its successor while it is being replaced (runtime/key-rotation.ts). The caller holds
+ * the `publish` lock for everything but `signer`. Errors: AUDIT_KEY_MISSING, AUDIT_KEY_INVALID.
+ */
+export interface LogKeys {
+  /** The key in use. */
+  readonly signer: Signer;
+  /** The successor of a rotation that is not over; null when there is none. */
+  successor(): Signer | null;
+  /** Makes a successor of the same name; durable when it returns. There must be none. */
+  makeSuccessor(): Signer;
+  /** The successor becomes the key, atomically; durable when it returns. The private key it replaces is deleted. */
+  promoteSuccessor(): void;
+  /** Deletes the successor; nothing when there is none. */
+  discardSuccessor(): void;
 }
 
 // --- store ---------------------------------------------------------------------------------------------
@@ -95,7 +114,18 @@ export type StoredPayload = Omit<Payload, 'salt' | 'bytes'> & {
   readonly salt: Uint8Array | null;
   readonly bytes: Uint8Array | null;
   readonly entryIndex: bigint;
+  /** Log index of the `payload.erased` that took salt and bytes away; null = never erased. */
+  readonly erasedBy: bigint | null;
 };
+
+/** A file with payload data that this installation has written for somebody: a bundle, an export of payloads. */
+export interface HandedOutCopy {
+  /** Absolute. */
+  readonly path: string;
+  /** null = of more than one run. */
+  readonly run: string | null;
+  readonly madeAtMs: number;
+}
 
 export interface WorkflowRecord {
   readonly id: string;
@@ -222,6 +252,11 @@ export interface Change {
   readonly approvals?: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
   /** `entry` = position in `entries` of the entry that carries the commitment. */
   readonly payloads?: readonly { readonly payload: Payload; readonly entry: number }[];
+  /**
+   * Salt and bytes of these payloads go, and `unscrubbed` names them from then on. `entry` = position in `entries`
+   * of their `payload.erased`. STORE_CONFLICT when one is not there, or was erased before.
+   */
+  readonly erasures?: readonly { readonly commitment: Commitment; readonly entry: number }[];
   readonly entries: readonly EntryDraft[];
 }
 
@@ -238,6 +273,12 @@ export interface CheckpointRow {
   readonly size: bigint;
   readonly root: Uint8Array;
   readonly note: string;
+}
+
+/** A checkpoint that a witness cosigned or a time stamp authority stamped. */
+export interface AnchoredCheckpointRow extends CheckpointRow {
+  /** When the last of them did, by the log's clock. */
+  readonly anchoredAtMs: number;
 }
 
 /**
@@ -269,15 +310,41 @@ export interface Store {
   }): Promise<readonly ApprovalRecord[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
 
+  /** Durable when it resolves; called before the file is written. The same path again replaces its record. */
+  recordCopy(copy: HandedOutCopy): Promise<void>;
+  /** In the order they were made. */
+  copies(): Promise<readonly HandedOutCopy[]>;
+  /** The file is gone; no error when the path was not recorded. */
+  forgetCopy(path: string): Promise<void>;
+  /** Erased payloads whose bytes may still be in the store's files, or in copies: `scrub` and `markScrubbed` are due. */
+  unscrubbed(): Promise<readonly Commitment[]>;
+  /**
+   * Leaves no erased byte in any file of the store. `busy`: somebody else's writing or reading of an old state was in
+   * the way for `waitMs`; `full`: there was no room for a second copy of the file. Then bytes may remain, nothing is
+   * lost, and a later call finishes.
+   */
+  scrub(waitMs: number): Promise<'done' | 'busy' | 'full'>;
+  /** After a `scrub` that succeeded: `unscrubbed` no longer names these. */
+  markScrubbed(commitments: readonly Commitment[]): Promise<void>;
+
   log(): Promise<LogState>;
   /** Rows with first <= index < end, in order, at most `limit`. */
   entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]>;
   entriesOfRun(run: string): Promise<readonly LogRow[]>;
+  /** The newest entries of this type in the log's own chain, newest first; the cost does not grow with the log. */
+  ownEntries(type: string, limit: number): Promise<readonly LogRow[]>;
   /** Hashes at (level, first..first+count-1); level 0 = leaf hashes; throws STORE_IO when one is absent. */
   hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]>;
   /** The stored checkpoint of `size`; the first one stored for a size stays. */
   putCheckpoint(row: CheckpointRow): Promise<CheckpointRow>;
   lastCheckpoint(): Promise<CheckpointRow | null>;
+  /**
+   * The note of `size` becomes `after`, the same text with more signatures, and `atMs` the time it was anchored; false,
+   * and nothing written, when the stored note is not `before`.
+   */
+  anchorCheckpoint(size: bigint, before: string, after: string, atMs: number): Promise<boolean>;
+  /** Anchored checkpoints, largest size first, at most `limit`. */
+  anchoredCheckpoints(limit: number): Promise<readonly AnchoredCheckpointRow[]>;
   markPublished(size: bigint): Promise<void>;
 
   /** Changes whenever another process or this one has committed; cheap enough to poll every 50 ms. */
@@ -307,11 +374,97 @@ export interface LogDirectory {
   remove(path: string): Promise<void>;
 }
 
+/** A file that is being handed out; it is there under its name from the start. */
+export interface NewFile {
+  /** Absolute. */
+  readonly path: string;
+  write(text: string): Promise<void>;
+  /** Durable and closed when it resolves; false when the file of that name is no longer this one. */
+  finish(): Promise<boolean>;
+  /** Closed and gone. */
+  discard(): Promise<void>;
+}
+
+/** What this machine knows of one log. */
+export interface TrustRecord {
+  readonly vkey: string;
+  readonly checkpoint: string | null;
+  /** Keys it had before; absent when it has changed none. */
+  readonly former?: readonly string[];
+}
+
 /** What this machine saw of a log, kept outside the data directory: turns a restored backup into a finding. */
 export interface TrustStore {
-  read(origin: string): Promise<{ readonly vkey: string; readonly checkpoint: string | null } | null>;
-  /** Written atomically; never to a smaller size. */
+  read(origin: string): Promise<TrustRecord | null>;
+  /** Written atomically; never to a smaller size, and never to another key once a checkpoint is known (AUDIT_KEY_INVALID). */
   write(origin: string, record: { readonly vkey: string; readonly checkpoint: string | null }): Promise<void>;
+  /**
+   * As `write`, when the log's key was changed: by the process that changes it, or by a person who names the new key.
+   * `from` is the key known so far; it is kept among the former ones. The same change again changes nothing.
+   */
+  replaceKey(
+    origin: string,
+    change: { readonly from: string; readonly vkey: string; readonly checkpoint: string | null },
+  ): Promise<void>;
+}
+
+// --- anchors outside --------------------------------------------------------------------------------------
+
+/** One HTTP POST. Never rejects; what the other side sends is attacker-controlled. */
+export type HttpPost = (request: HttpPostRequest) => Promise<HttpPostAnswer>;
+
+export interface HttpPostRequest {
+  /** http or https; redirects are not followed. */
+  readonly url: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  /** A longer answer is a failure. */
+  readonly maxBytes: number;
+  /** For the whole exchange. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** `failure`: one sentence for people; nothing that was answered is known then. */
+export type HttpPostAnswer =
+  { readonly status: number; readonly body: Uint8Array } | { readonly failure: string };
+
+/** A time stamp authority (RFC 3161). */
+export interface TimestampAuthority {
+  readonly url: string;
+  /**
+   * The DER time stamp response over `message`: granted, with the SHA-256 of `message` and the nonce that was sent. Its
+   * signature is not verified. Throws AUDIT_TIMESTAMP_FAILED.
+   */
+  stamp(
+    message: Uint8Array,
+    limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array>;
+}
+
+/** What a witness has cosigned. Several processes may hold one file. */
+export interface WitnessState {
+  /**
+   * Gives `decide` the newest tree of `origin` (null = none) and stores what it wants stored: one transaction that no
+   * other request, of this or another process, can come between; durable when it returns. Throws STORE_*.
+   */
+  advance<Answer>(
+    origin: string,
+    decide: (latest: WitnessedTree | null) => {
+      readonly store: WitnessedTree | null;
+      readonly answer: Answer;
+    },
+  ): Answer;
+  /** Every origin's newest, by origin. */
+  latest(): readonly (WitnessedTree & { readonly origin: string })[];
+  close(): void;
+}
+
+export interface WitnessedTree {
+  readonly size: bigint;
+  readonly root: Uint8Array;
+  /** The checkpoint as the log signed it: evidence, should another one of this size turn up. */
+  readonly note: string;
 }
 
 // --- what a step calls -----------------------------------------------------------------------------------
@@ -320,6 +473,8 @@ export interface FunctionRequest {
   readonly functionId: string;
   /** Rendered once; exactly the approved and audited value. */
   readonly input: Json;
+  /** The run that calls. */
+  readonly run: string;
   readonly idempotencyKey: string;
   readonly timeoutMs: number;
 }
@@ -407,6 +562,29 @@ export interface PackageStore {
 export interface ModuleStore {
   names(): Promise<readonly string[]>;
   module(name: string): Promise<{ readonly digest: Digest; readonly bytes: Uint8Array } | null>;
+}
+
+/** A value that must not be stored or shown; what stands for it is its name. */
+export interface Secret {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+/** The secrets this installation knows. */
+export interface SecretSource {
+  /**
+   * As they are now, the same list while nothing has changed; cheap enough to call for every record. Throws
+   * SECRET_UNREADABLE rather than leave one out.
+   */
+  current(): readonly Secret[];
+}
+
+/** Files that were handed out (`HandedOutCopy`). */
+export interface CopyFiles {
+  /** Whether the file at `path` holds one of these texts. Links are not followed. */
+  look(path: string, texts: readonly string[]): Promise<'absent' | 'holds' | 'clean' | 'unreadable'>;
+  /** False when it can't be removed. */
+  remove(path: string): Promise<boolean>;
 }
 
 // --- dispatch ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import {
   type TestLog,
 } from '../../test/audit/log-fixture.js';
 import { emptyRoot, signCheckpoint, verifyLog } from '../audit/index.js';
+import type { LogDirectory } from './ports.js';
 import { checkLogAtStart, publish } from './publisher.js';
 
 const signer = testSigner();
@@ -119,6 +120,35 @@ describe('publishing', () => {
     log.store.state = { ...log.store.state, publishedSize: 2n };
     await publish({ ...log, locks: testLocks() });
     expect(log.store.state.publishedSize).toBe(5n);
+    expect(await verdict(log.directory)).toBe('verified');
+  });
+  it('writes nothing more once it has failed, although it writes several tiles at once', async () => {
+    const log = await logOfSizes(5);
+    grow(log, 5000);
+    let running = 0;
+    const most: number[] = [];
+    const directory: LogDirectory = {
+      get: (path) => log.directory.get(path),
+      remove: (path) => log.directory.remove(path),
+      async put(path, bytes) {
+        running += 1;
+        most.push(running);
+        // Some are slower than others: the failure of a fast one does not wait for them by itself.
+        for (let turn = 0; turn < path.length % 5; turn++) await new Promise(setImmediate);
+        running -= 1;
+        await log.directory.put(path, bytes);
+      },
+    };
+    log.directory.budget = 7;
+    await expect(publish({ ...log, directory, locks: testLocks() })).rejects.toMatchObject({
+      code: 'STORE_FULL',
+    });
+    expect(running).toBe(0);
+    expect(Math.max(...most)).toBe(8);
+    expect(await verdict(log.directory)).toBe('verified');
+    log.directory.budget = Number.POSITIVE_INFINITY;
+    await publish({ ...log, directory, locks: testLocks() });
+    expect(log.directory.text('checkpoint')).toContain('\n5000\n');
     expect(await verdict(log.directory)).toBe('verified');
   });
   it('never moves the checkpoint backwards', async () => {

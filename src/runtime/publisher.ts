@@ -12,6 +12,7 @@ import {
   hashesAtLevel,
   openNote,
   parseCheckpoint,
+  parseEntry,
   parseNote,
   parseVkey,
   rangeFromEdge,
@@ -21,6 +22,7 @@ import {
   tilePath,
   tilesOfSize,
   type Checkpoint,
+  type Tile,
   type TileLevel,
 } from '../audit/index.js';
 import { WritError } from '../errors.js';
@@ -32,7 +34,7 @@ export const PUBLISH_LOCK_TIMEOUT_MS = 30_000;
 /** What publishing needs of the store. */
 export type PublishedStore = Pick<
   Store,
-  'log' | 'entries' | 'hashes' | 'putCheckpoint' | 'lastCheckpoint' | 'markPublished'
+  'log' | 'entries' | 'hashes' | 'ownEntries' | 'putCheckpoint' | 'lastCheckpoint' | 'markPublished'
 >;
 
 export interface Publication {
@@ -42,61 +44,100 @@ export interface Publication {
   readonly locks: Locks;
   /** Where this machine remembers, outside the data directory, how far it has published. */
   readonly trust?: TrustStore;
+  /**
+   * Finishes a change of the log's key that a crash interrupted (runtime/key-rotation.ts); called under the lock
+   * when the log names another key than `signer` holds after `reload`.
+   */
+  readonly finishRotation?: () => Promise<void>;
 }
 
 /**
  * Signs and publishes the log as it is now; resolves when `checkpoint` says so durably. Safe to call
  * again after a crash or a rejection at any point, and from several processes. Throws AUDIT_FORK when the store
- * holds another root for this size, AUDIT_ROLLBACK when a larger size is published, STORE_* from the ports.
+ * holds another root for this size, AUDIT_ROLLBACK when a larger size is published, AUDIT_KEY_INVALID when the log
+ * has another key by now and it can't be loaded, STORE_* from the ports.
  */
 export async function publish(publication: Publication): Promise<void> {
-  const { store, directory, signer, locks } = publication;
-  const lock = await locks.hold('publish', PUBLISH_LOCK_TIMEOUT_MS);
+  const lock = await publication.locks.hold('publish', PUBLISH_LOCK_TIMEOUT_MS);
   try {
-    const log = await store.log();
-    const root = rangeRoot(log.compactRange, log.size);
-    const published = await publishedCheckpoint(directory, signer);
-    if (published !== null && published.size > log.size) {
-      throw rollback('the published checkpoint', published.size, log.size);
-    }
-    if (published?.size === log.size && !equalBytes(published.root, root)) {
-      throw fork('the published checkpoint', log.size);
-    }
-    const note = signCheckpoint(signer.vkey, log.size, root, (message) => signer.sign(message));
-    const row = await store.putCheckpoint({ size: log.size, root, note });
-    if (!equalBytes(row.root, root)) throw fork('the stored checkpoint', log.size);
-
-    // What a crash interrupted is finished first: `pending` excuses the files of one size, not of two.
-    const between = await interrupted(publication, published, log.size);
-    if (between !== null) await publishSize(publication, log.publishedSize, between, published);
-    await publishSize(publication, log.publishedSize, row, between ?? published);
-    if (log.publishedSize < log.size) await store.markPublished(log.size);
-    // What this process signed needs no verifier: a data directory restored from before is then caught at start.
-    await publication.trust?.write(parseVkey(signer.vkey).name, { vkey: signer.vkey, checkpoint: row.note });
+    await publishHeld(publication);
   } finally {
     lock.release();
   }
 }
 
+/** As `publish`; the caller holds the `publish` lock. */
+export async function publishHeld(publication: Publication): Promise<void> {
+  await holdCurrentKey(publication);
+  const { store, directory, signer } = publication;
+  const log = await store.log();
+  const root = rangeRoot(log.compactRange, log.size);
+  const published = await publishedCheckpoint(directory, [signer.vkey]);
+  if (published !== null && published.size > log.size) {
+    throw rollback('the published checkpoint', published.size, log.size);
+  }
+  if (published?.size === log.size && !equalBytes(published.root, root)) {
+    throw fork('the published checkpoint', log.size);
+  }
+  const note = signCheckpoint(signer.vkey, log.size, root, (message) => signer.sign(message));
+  const row = await store.putCheckpoint({ size: log.size, root, note });
+  if (!equalBytes(row.root, root)) throw fork('the stored checkpoint', log.size);
+
+  // What a crash interrupted is finished first: `pending` excuses the files of one size, not of two.
+  const between = await interrupted(publication, published, log.size);
+  if (between !== null) await publishSize(publication, log.publishedSize, between, published);
+  await publishSize(publication, log.publishedSize, row, between ?? published);
+  if (log.publishedSize < log.size) await store.markPublished(log.size);
+  // What this process signed needs no verifier: a data directory restored from before is then caught at start.
+  await publication.trust?.write(parseVkey(signer.vkey).name, { vkey: signer.vkey, checkpoint: row.note });
+}
+
+/** The vkey that the log's newest `key.rotated` names; null when the key never changed. */
+export async function rotatedVkey(store: Pick<Store, 'ownEntries'>): Promise<string | null> {
+  const [row] = await store.ownEntries('key.rotated', 1);
+  const vkey = row === undefined ? null : parseEntry(row.bytes).data['newVkey'];
+  return typeof vkey === 'string' ? vkey : null;
+}
+
+/** Nothing is signed with a key that the log has replaced, by this process or by another one. */
+async function holdCurrentKey({ store, signer, finishRotation }: Publication): Promise<void> {
+  const vkey = await rotatedVkey(store);
+  const isCurrent = (): boolean => vkey === null || vkey === signer.vkey;
+  if (isCurrent()) return;
+  signer.reload?.();
+  if (isCurrent()) return;
+  await finishRotation?.();
+  if (isCurrent()) return;
+  throw new WritError('AUDIT_KEY_INVALID', 'the log has replaced the key that this process holds', {
+    hint: 'restore the keys directory that belongs to this log; nothing was signed',
+    details: { log: vkey, held: signer.vkey },
+  });
+}
+
 /** The checkpoint that an interrupted publication was about to publish, when the log has grown since. */
 async function interrupted(
-  { store, directory, signer }: Publication,
+  { store, directory, signer }: Pick<Publication, 'store' | 'directory' | 'signer'>,
   published: Checkpoint | null,
   size: bigint,
 ): Promise<CheckpointRow | null> {
   const bytes = await directory.get('pending');
   if (bytes === null) return null;
-  const pending = openCheckpoint(bytes, signer);
-  if (pending.size >= size || (published !== null && pending.size <= published.size)) return null;
+  // A crash may bring back an old `pending`, signed by a former key: what it leads to is long published.
+  const { size: claimed } = parseCheckpoint(parseNote(bytes).text);
+  if (claimed >= size || (published !== null && claimed <= published.size)) return null;
+  const pending = openCheckpoint(bytes, [signer.vkey]);
   if (!equalBytes(await rootAt(store, pending.size), pending.root)) {
     throw fork('the pending checkpoint', pending.size);
   }
   return { size: pending.size, root: pending.root, note: new TextDecoder().decode(bytes) };
 }
 
-/** Brings the directory from `published` to the size of `row`. */
-async function publishSize(
-  { store, directory, signer }: Publication,
+/**
+ * Brings the directory from `published` to the size of `row`; `vkey` becomes that of `signer`. `markedSize` is what
+ * the store says is published. The caller holds the lock.
+ */
+export async function publishSize(
+  { store, directory, signer }: Pick<Publication, 'store' | 'directory' | 'signer'>,
   markedSize: bigint,
   row: CheckpointRow,
   published: Pick<Checkpoint, 'size'> | null,
@@ -127,23 +168,27 @@ export interface LogStart {
  * AUDIT_CHECKPOINT_INVALID on a checkpoint that can't be read. Reads at most 255 hashes a level per checkpoint.
  */
 export async function checkLogAtStart({ store, directory, trust, signer }: LogStart): Promise<void> {
-  const { name: origin } = parseVkey(signer.vkey);
-  const record = await trust.read(origin);
-  if (record !== null && record.vkey !== signer.vkey) {
-    throw new WritError('AUDIT_KEY_INVALID', `this machine trusts another key for the log ${origin}`, {
-      hint: 'restore the signing key, or remove the origin from the trust store if the key was replaced on purpose',
-    });
-  }
+  const record = await trust.read(parseVkey(signer.vkey).name);
+  if (record !== null && record.vkey !== signer.vkey) throw await otherKey(store, record, signer.vkey);
+  await checkSeen({ store, directory, trusted: record?.checkpoint ?? null }, [signer.vkey]);
+}
+
+/**
+ * The store against every checkpoint this installation has signed or seen, each signed by one of `vkeys` (keys of
+ * one log). Throws as `checkLogAtStart`.
+ */
+export async function checkSeen(
+  seenBy: Pick<LogStart, 'store' | 'directory'> & { readonly trusted: string | null },
+  vkeys: readonly string[],
+): Promise<void> {
+  const { store, directory } = seenBy;
   const stored = await store.lastCheckpoint();
-  const published = await publishedCheckpoint(directory, signer);
-  const trusted = record?.checkpoint ? openCheckpoint(record.checkpoint, signer) : null;
+  const published = await publishedCheckpoint(directory, vkeys);
+  const trusted = seenBy.trusted === null ? null : openCheckpoint(seenBy.trusted, vkeys);
   const log = await store.log();
   const seen: [string, { size: bigint; root: Uint8Array } | null][] = [
     ['the stored checkpoint', stored],
-    [
-      'the signed note of the stored checkpoint',
-      stored === null ? null : openCheckpoint(stored.note, signer),
-    ],
+    ['the signed note of the stored checkpoint', stored === null ? null : openCheckpoint(stored.note, vkeys)],
     ['the published checkpoint', published],
     ['the checkpoint this machine verified', trusted],
     // What the next signature would be made from must be what the rows say.
@@ -156,8 +201,39 @@ export async function checkLogAtStart({ store, directory, trust, signer }: LogSt
   }
 }
 
+/** Which of the two is behind: what this machine trusts, or the data directory. */
+async function otherKey(
+  store: PublishedStore,
+  record: { readonly vkey: string; readonly former?: readonly string[] },
+  vkey: string,
+): Promise<WritError> {
+  const { name: origin } = parseVkey(vkey);
+  const details = { trusted: record.vkey, found: vkey };
+  if (record.former?.includes(vkey) === true) {
+    return new WritError('AUDIT_ROLLBACK', `the key of ${origin} is one that the log has replaced since`, {
+      hint: 'the data directory was restored from before the key change: bring back the newest one',
+      details,
+    });
+  }
+  const [row] = await store.ownEntries('key.rotated', 1);
+  if (row !== undefined && (await rotatedVkey(store)) === vkey) {
+    return new WritError(
+      'AUDIT_KEY_INVALID',
+      `the key of ${origin} was replaced (entry ${row.index}), and this machine still trusts the former one`,
+      {
+        hint: 'a log can not introduce its own key: compare the new vkey with what its operator says, then run writ audit verify --vkey NEW',
+        details,
+      },
+    );
+  }
+  return new WritError('AUDIT_KEY_INVALID', `this machine trusts another key for the log ${origin}`, {
+    hint: 'restore the signing key, or remove the origin from the trust store if the log was made anew on purpose',
+    details,
+  });
+}
+
 /** Root of an earlier size (or this one), from the right edge of that tree. */
-async function rootAt(store: PublishedStore, size: bigint): Promise<Uint8Array> {
+export async function rootAt(store: PublishedStore, size: bigint): Promise<Uint8Array> {
   const edge: (readonly Uint8Array[])[] = [];
   for (const { level, full, partial } of tilesOfSize(size)) {
     edge.push(partial === 0 ? [] : await store.hashes(level, full * 256n, partial));
@@ -165,14 +241,19 @@ async function rootAt(store: PublishedStore, size: bigint): Promise<Uint8Array> 
   return rangeRoot(rangeFromEdge(edge), size);
 }
 
-async function publishedCheckpoint(directory: LogDirectory, signer: Signer): Promise<Checkpoint | null> {
+/** What `checkpoint` holds, signed by one of `vkeys`; null when there is none. */
+export async function publishedCheckpoint(
+  directory: LogDirectory,
+  vkeys: readonly string[],
+): Promise<Checkpoint | null> {
   const bytes = await directory.get('checkpoint');
-  return bytes === null ? null : openCheckpoint(bytes, signer);
+  return bytes === null ? null : openCheckpoint(bytes, vkeys);
 }
 
-function openCheckpoint(note: string | Uint8Array, signer: Signer): Checkpoint {
-  const checkpoint = parseCheckpoint(openNote(note, [signer.vkey]).text);
-  const { name } = parseVkey(signer.vkey);
+/** `vkeys` are keys of one log, so they have one name. */
+function openCheckpoint(note: string | Uint8Array, vkeys: readonly string[]): Checkpoint {
+  const checkpoint = parseCheckpoint(openNote(note, vkeys).text);
+  const name = parseVkey(vkeys[0] ?? '').name;
   if (checkpoint.origin === name) return checkpoint;
   throw new WritError(
     'AUDIT_CHECKPOINT_INVALID',
@@ -180,47 +261,50 @@ function openCheckpoint(note: string | Uint8Array, signer: Signer): Checkpoint {
   );
 }
 
-/** Every file whose content is not the same for `from` and `size` entries. */
+/** Tiles on their way to the disk at once: their syncs share commits of the file system. */
+const WRITES_AT_ONCE = 8;
+
+/** Every file whose content is not the same for `from` and `size` entries. Nothing is being written when it settles. */
 async function writeTiles(
   store: PublishedStore,
   directory: LogDirectory,
   from: bigint,
   size: bigint,
 ): Promise<void> {
-  for (const { level } of tilesOfSize(size)) {
-    if (level === 0) {
-      await writeLevel('entries', from, size, directory, async (first, width) => {
-        const rows = await store.entries(first, first + BigInt(width), width);
-        if (rows.length !== width || rows.some((row, i) => row.index !== first + BigInt(i))) {
-          throw new WritError('STORE_IO', `the store lacks log entries from ${first} on`);
-        }
-        return encodeBundle(rows.map((row) => row.bytes));
-      });
+  const tiles = changedTiles(from, size);
+  // All take from one list, which ends for all when one of them fails.
+  const write = async (): Promise<void> => {
+    for (const tile of tiles) await directory.put(tilePath(tile), await tileBytes(store, tile));
+  };
+  const ends = await Promise.allSettled(Array.from({ length: WRITES_AT_ONCE }, write));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+function* changedTiles(from: bigint, size: bigint): Generator<Tile> {
+  const levels = tilesOfSize(size).map(({ level }): TileLevel => level);
+  for (const level of levels.length === 0 ? levels : (['entries', ...levels] as const)) {
+    const now = hashesAtLevel(size, level);
+    const before = hashesAtLevel(from, level);
+    for (let n = before / 256n; before < now && n * 256n < now; n++) {
+      const left = now - n * 256n;
+      yield { level, n, width: left < 256n ? Number(left) : TILE_WIDTH };
     }
-    await writeLevel(level, from, size, directory, async (first, width) => {
-      const hashes = await store.hashes(level, first, width);
-      if (hashes.length !== width)
-        throw new WritError('STORE_IO', `the store lacks hashes of level ${level}`);
-      return encodeTile(hashes);
-    });
   }
 }
 
-async function writeLevel(
-  level: TileLevel,
-  from: bigint,
-  size: bigint,
-  directory: LogDirectory,
-  content: (first: bigint, width: number) => Promise<Uint8Array>,
-): Promise<void> {
-  const before = hashesAtLevel(from, level);
-  const now = hashesAtLevel(size, level);
-  if (before === now) return;
-  for (let n = before / 256n; n * 256n < now; n++) {
-    const left = now - n * 256n;
-    const width = left < 256n ? Number(left) : TILE_WIDTH;
-    await directory.put(tilePath({ level, n, width }), await content(n * 256n, width));
+async function tileBytes(store: PublishedStore, { level, n, width }: Tile): Promise<Uint8Array> {
+  const first = n * 256n;
+  if (level !== 'entries') {
+    const hashes = await store.hashes(level, first, width);
+    if (hashes.length === width) return encodeTile(hashes);
+    throw new WritError('STORE_IO', `the store lacks hashes of level ${level}`);
   }
+  const rows = await store.entries(first, first + BigInt(width), width);
+  if (rows.length === width && rows.every((row, i) => row.index === first + BigInt(i))) {
+    return encodeBundle(rows.map((row) => row.bytes));
+  }
+  throw new WritError('STORE_IO', `the store lacks log entries from ${first} on`);
 }
 
 /** Never rewritten: another text for the same size would be a second promise. */

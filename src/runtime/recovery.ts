@@ -30,7 +30,12 @@ export async function recoverLost(
   const nowMs = guard.clock.nowMs();
   const settled =
     node?.kind === 'task' && node.idempotent
-      ? settleEvent({ kind: 'rerun', nowMs }, run, { entry, nowMs, random: guard.random })
+      ? settleEvent({ kind: 'rerun', nowMs }, run, {
+          entry,
+          nowMs,
+          random: guard.random,
+          redact: guard.redact,
+        })
       : { run: waitForPerson(run, lost, nowMs), entries: [], payloads: [] };
   const record: AttemptRecord = {
     ...lost,
@@ -58,7 +63,7 @@ export function decideLost(
   entry: EntryContext,
 ): ReturnType<typeof settleEvent> {
   const nowMs = guard.clock.nowMs();
-  const context = { entry, nowMs, random: guard.random };
+  const context = { entry, nowMs, random: guard.random, redact: guard.redact };
   if (choice === 'rerun') return settleEvent({ kind: 'rerun', nowMs }, run, context);
   const error: StepError = {
     name: 'Step.Indeterminate',

@@ -22,7 +22,7 @@ export async function prepareWorkflow(
   store: Store,
   clock: Clock,
 ): Promise<Prepared> {
-  const { plan, document, diagnostics, agents } = checked;
+  const { plan, text, document, diagnostics, agents } = checked;
   const errors = diagnostics.filter((one) => one.severity === 'error');
   if (plan === null || document === null || errors.length > 0) throw invalid(source, errors, diagnostics);
   const hash = workflowHash(document);
@@ -33,7 +33,7 @@ export async function prepareWorkflow(
     hash,
     version: ((await store.workflow(plan.id))?.version ?? 0) + 1,
     name: plan.name,
-    source: source.text,
+    source: text,
     file: source.file,
     createdAtMs: clock.nowMs(),
   };

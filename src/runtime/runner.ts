@@ -57,7 +57,9 @@ async function execute(guard: Guard, runId: string, signal: AbortSignal): Promis
   const { plan, engine } = activeState(run);
   const next = command(plan, engine);
   if (next.kind !== 'execute') return;
-  const { stepPath, node, attempt, input, idempotencyKey } = next;
+  const { stepPath, node, attempt, idempotencyKey } = next;
+  // Rendering may have put a secret together: what is approved, stored and run is the text without it.
+  const input = guard.redact.json(next.input);
   const { deadlineMs } = engine;
   // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
   const judgedAtMs = guard.clock.nowMs();
@@ -69,14 +71,14 @@ async function execute(guard: Guard, runId: string, signal: AbortSignal): Promis
     { run, plan, workflow, node, stepPath, attempt, input, idempotencyKey, timeLeftMs },
     (outcome, current) => {
       const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
-      return settleOutcome(outcome, current, { entry, nowMs, random: guard.random });
+      return settleOutcome(outcome, current, { entry, nowMs, random: guard.random, redact: guard.redact });
     },
     signal,
   );
 }
 
 async function settleTimer(guard: Guard, run: RunRecord, nowMs: number): Promise<void> {
-  const context = { entry: entryContext(guard, run), nowMs, random: guard.random };
+  const context = { entry: entryContext(guard, run), nowMs, random: guard.random, redact: guard.redact };
   const { run: record, entries, payloads } = settleEvent({ kind: 'woken', nowMs }, run, context);
   await guard.journal.commitOutcome({ entries, payloads }, record);
 }

@@ -11,6 +11,7 @@ import { draft, type EntryContext } from './entries.js';
 import { drawUnit } from './ids.js';
 import { sealJson } from './payload.js';
 import type { Payload, Random, RunRecord } from './ports.js';
+import type { Redactor } from './redaction.js';
 import { activeState, stored, type FinishedState } from './run-state.js';
 
 /** Process exit code of a run that waits for an approval (ARCHITECTURE 6). */
@@ -20,6 +21,7 @@ export interface SettleContext {
   readonly entry: EntryContext;
   readonly nowMs: number;
   readonly random: Random;
+  readonly redact: Redactor;
 }
 
 /** How an attempt's outcome moves its run on. */
@@ -98,8 +100,8 @@ function finish(
   const { error } = engine;
   const payload =
     error === null
-      ? sealJson(run.id, 'output', engine.output, context.random)
-      : sealJson(run.id, 'error', { message: error.message }, context.random);
+      ? sealJson(run.id, 'output', engine.output, context)
+      : sealJson(run.id, 'error', { message: error.message }, context);
   return finished(run, status, exitCodeOf(error), payload, error, context);
 }
 

@@ -5,6 +5,7 @@ import { start as startEngine } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
+import type { Action } from '../policy/action.js';
 import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
 import type { Plan } from '../workflow/plan.js';
@@ -23,6 +24,8 @@ export interface RunStart {
   readonly input: Json;
   readonly agents: Readonly<Record<string, string>>;
   readonly initiator: Principal;
+  /** What the initiator must be allowed; absent: `workflow.run` of this workflow. */
+  readonly rights?: readonly { readonly action: Action; readonly resource: string }[];
   /** Registers the workflow and keeps its packages; called once the initiator may run it. */
   readonly keep: () => Promise<void>;
 }
@@ -61,13 +64,14 @@ export async function startRun(
     policy: guard.policy().policyHash,
     actor: { id: initiator.id, via: guard.via },
   };
-  await authorize(guard, log, initiator, 'workflow.run', workflow.id);
+  const rights = request.rights ?? [{ action: 'workflow.run', resource: workflow.id }];
+  for (const { action, resource } of rights) await authorize(guard, log, initiator, action, resource);
   await request.keep();
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
   const context = { ...log, run: id };
   const engine = startEngine(plan, { runId: id, initiator: initiator.id, input, nowMs });
-  const payload = sealJson(id, 'input', input, guard.random);
+  const payload = sealJson(id, 'input', input, guard);
   const fresh: RunRecord = {
     id,
     tenant: guard.tenant,
@@ -99,7 +103,12 @@ export async function startRun(
     { input: payload.commitment },
   );
   // It may wait for a timer, or be over, at once; then that is part of the same commit.
-  const first = settleEngine(plan, engine, fresh, { entry: context, nowMs, random: guard.random });
+  const first = settleEngine(plan, engine, fresh, {
+    entry: context,
+    nowMs,
+    random: guard.random,
+    redact: guard.redact,
+  });
   hold(id);
   await guard.journal.commit({
     runs: [{ op: 'insert', record: first.run }],
@@ -165,7 +174,8 @@ export async function interruptedRun(
   return null;
 }
 
-async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
+/** The input the run was started with; null when it was erased. */
+export async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
   const rows = await guard.store.entriesOfRun(run.id);
   const first = rows[0];
   if (first === undefined) return null;

@@ -2,11 +2,11 @@
 import { displaySubject } from '../approval/display.js';
 import { digestOfSubjectBytes } from '../approval/subject.js';
 import { errorName, isErrorCode, WritError } from '../errors.js';
-import { isObject, type Json } from '../json.js';
+import { isObject, type Commitment, type Json } from '../json.js';
 import { load } from './run-context.js';
 import type { Guard } from './judge.js';
 import { openJson } from './payload.js';
-import type { ApprovalRecord, AttemptRecord, RunRecord } from './ports.js';
+import type { ApprovalRecord, AttemptRecord, RunRecord, StoredPayload } from './ports.js';
 import { finishedState, planOf } from './run-state.js';
 import { EXIT_WAITING } from './settlement.js';
 import type { ApprovalView, RunView, StepView, Waiting } from './writ.js';
@@ -36,7 +36,8 @@ export async function runView(guard: Guard, runId: string, withData: boolean): P
     updatedAtMs: run.updatedAtMs,
     waitingFor: waitingOf(run),
     steps,
-    output: withData ? await outputOf(guard, run) : null,
+    output: null,
+    ...(withData ? await dataOf(guard, finishedState(run)?.output ?? null) : {}),
     error: await errorOf(guard, run),
     exitCode: run.exitCode ?? (run.status === 'waiting' ? EXIT_WAITING : 0),
   };
@@ -67,7 +68,8 @@ async function stepView(
         : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
     error,
     outputCommitment: output,
-    output: withData && output !== null ? openJson(await guard.store.payload(output)) : null,
+    output: null,
+    ...(withData ? await dataOf(guard, output) : {}),
   };
 }
 
@@ -81,16 +83,25 @@ function waitingOf(run: RunRecord): Waiting | null {
   return isObject(run.waitingFor) ? (run.waitingFor as unknown as Waiting) : null;
 }
 
-async function outputOf(guard: Guard, run: RunRecord): Promise<Json> {
-  const state = finishedState(run);
-  return state?.output == null ? null : openJson(await guard.store.payload(state.output));
+/** An output, or the entry that says why it is gone. */
+async function dataOf(
+  guard: Guard,
+  output: Commitment | null,
+): Promise<{ readonly output: Json; readonly outputErasedBy?: string }> {
+  const payload = output === null ? null : await guard.store.payload(output);
+  const erasedBy = payload?.erasedBy ?? null;
+  return erasedBy === null
+    ? { output: openJson(payload) }
+    : { output: null, outputErasedBy: erasedBy.toString() };
 }
 
 async function errorOf(guard: Guard, run: RunRecord): Promise<RunView['error']> {
   const error = finishedState(run)?.error;
   if (error == null) return null;
-  const detail = openJson(await guard.store.payload(error.detail));
-  const message = isObject(detail) && typeof detail['message'] === 'string' ? detail['message'] : '(erased)';
+  const payload = await guard.store.payload(error.detail);
+  const detail = openJson(payload);
+  const message =
+    isObject(detail) && typeof detail['message'] === 'string' ? detail['message'] : erasedText(payload);
   return {
     code: error.code,
     name: error.name !== '' || !isErrorCode(error.code) ? error.name : errorName(error.code),
@@ -110,5 +121,12 @@ export async function approvalView(guard: Guard, id: string): Promise<ApprovalVi
     });
   }
   const subject = openJson(payload);
-  return { record, subject, display: displaySubject(subject) };
+  const display = payload?.bytes == null ? [erasedText(payload)] : displaySubject(subject);
+  return { record, subject, display };
+}
+
+/** What stands where data was: gone by an entry of the log, or gone with none. */
+function erasedText(payload: StoredPayload | null): string {
+  const entry = payload?.erasedBy ?? null;
+  return entry === null ? '(missing)' : `(erased, entry ${entry})`;
 }

@@ -1,14 +1,21 @@
 // What the command line, the TUI, the server and the library call. One interface, so that every surface goes
 // through the same guard and sees the same views.
-import type { Hex, Json, SubjectDigest } from '../json.js';
+import type { VerifyReport } from '../audit/verify/report.js';
+import type { Commitment, Hex, Json, SubjectDigest } from '../json.js';
+import type { AnchorReport } from './anchor.js';
+import type { WitnessStatus } from './anchors.js';
+import type { AuditEntry, AuditRun } from './audit-view.js';
 import type {
   ApprovalRecord,
   ApprovalState,
   AttemptStatus,
+  HandedOutCopy,
   RunRecord,
   RunStatus,
   WorkflowRecord,
 } from './ports.js';
+import type { EntryProof } from './proof.js';
+import type { ScrubReport } from './scrub.js';
 
 /** Who acts. Proven by a private key whose public half is in approvers.yaml, or by the operating system's user. */
 export interface Principal {
@@ -77,6 +84,8 @@ export interface StepView {
   readonly outputCommitment: string | null;
   /** Only in `results`; null when absent or erased. */
   readonly output: Json;
+  /** Only in `results`, and only when the output was erased: log index of the entry that says so. */
+  readonly outputErasedBy?: string;
 }
 
 export interface RunView {
@@ -94,6 +103,8 @@ export interface RunView {
   readonly waitingFor: Waiting | null;
   readonly steps: readonly StepView[];
   readonly output: Json;
+  /** As that of a step. */
+  readonly outputErasedBy?: string;
   readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
   /** Exit code of the process that ran it to here (ARCHITECTURE 6); 10 while waiting for approval. */
   readonly exitCode: number;
@@ -101,10 +112,96 @@ export interface RunView {
 
 export interface ApprovalView {
   readonly record: ApprovalRecord;
-  /** Null when the payload was erased. */
+  /** Null when the payload was erased; `display` says so then. */
   readonly subject: Json;
   /** Deterministic text of the exact action, control and bidi characters made visible; one line per element. */
   readonly display: readonly string[];
+}
+
+/** One change of the log's key, as the log tells it. */
+export interface KeyChange {
+  /** Of the `key.rotated` entry. */
+  readonly index: bigint;
+  /** The writer's claim, as in the entry. */
+  readonly time: string;
+  readonly oldVkey: string;
+  readonly newVkey: string;
+}
+
+/** A copy of the log to be made. */
+export interface ExportRequest {
+  /** Absent, or an empty directory. */
+  readonly dir: string;
+  /** A new file for the payloads; null = none are handed out. */
+  readonly payloads: string | null;
+  /** A size at which the log was signed; null = the newest. */
+  readonly size: bigint | null;
+}
+
+export interface ExportResult {
+  readonly size: bigint;
+  /** The log's key at that size. */
+  readonly vkey: string;
+  /** Files written. */
+  readonly files: number;
+  /** Payloads written; null when none were asked for. */
+  readonly payloads: number | null;
+  /** Of the copy. Not ok: the published files are damaged, and the copy was left without its `checkpoint`. */
+  readonly report: VerifyReport;
+}
+
+/** What an evidence bundle is made of. */
+export interface EvidenceRequest {
+  readonly run: string;
+  /** Which payloads are shown: by label (`input`, `output`, `reason`, …), all that are left, or none. */
+  readonly payloads: 'all' | 'none' | readonly string[];
+  /** An older signed checkpoint of this log, a whole note: the bundle proves that the log has only grown since. */
+  readonly first: string | null;
+  /** Who keeps the records; shown, not checked. */
+  readonly custodian: string | null;
+}
+
+/** What to erase: single payloads, those of one run (with one label), or of all runs older than the retention. */
+export type EraseScope =
+  | { readonly kind: 'payloads'; readonly commitments: readonly string[] }
+  | { readonly kind: 'run'; readonly run: string; readonly label: string | null }
+  | { readonly kind: 'expired' };
+
+/** A payload to erase; `run` is the one it belongs to. */
+export interface ErasureTarget {
+  readonly commitment: Commitment;
+  readonly label: string;
+  readonly run: string;
+}
+
+export interface ErasedBefore extends ErasureTarget {
+  /** Log index of its `payload.erased`. */
+  readonly entry: bigint;
+}
+
+/** How long payloads stay after their run has finished. */
+export interface Retention {
+  readonly days: number;
+  /** Why it is shorter than the minimum; null when it is not. */
+  readonly override: string | null;
+}
+
+/** The setting, and whether the log knows it. */
+export interface RetentionView extends Retention {
+  /** What the log says; differs only when somebody edited the file, or a change was killed on its way. */
+  readonly loggedDays: number;
+}
+
+/** An erasure, asked for. */
+export interface Erasure {
+  /** The run to `drive`; its output says what was erased. Null when there is nothing left to erase. */
+  readonly run: string | null;
+  /** Asked for, and erased earlier. */
+  readonly before: readonly ErasedBefore[];
+  /** More payloads have expired than one erasure takes. */
+  readonly more: boolean;
+  /** What an earlier erasure had left to do and this call did; null when there is a run. */
+  readonly scrub: ScrubReport | null;
 }
 
 /** A committed log entry, as progress: public data only. */
@@ -126,6 +223,8 @@ export interface Writ {
   readonly origin: string;
   readonly tenant: string;
   readonly policyHash: Hex;
+  /** The log's vkey now: another process may change its key. */
+  vkey(): string;
 
   /** The person enrolled with this public key; the caller holds the private half. Throws POLICY_IDENTITY_UNKNOWN. */
   principalOfKey(publicKey: string, sign: (message: Uint8Array) => Uint8Array): Principal;
@@ -185,6 +284,60 @@ export interface Writ {
     },
     approver: Principal,
   ): Promise<ApprovalRecord>;
+
+  /**
+   * The log's entries of a run, in order, from the bytes it holds. Asks for the right `audit.read` on the run. Throws
+   * POLICY_*, NOT_FOUND, AUDIT_ENTRY_INVALID when the store was changed.
+   */
+  auditRun(run: string, principal: Principal): Promise<AuditRun>;
+  /** One entry, whatever it is about; as `auditRun`, with the right on its run, or on `*`. */
+  auditEntry(index: bigint, principal: Principal): Promise<AuditEntry>;
+  /**
+   * That the signed log holds an entry, named by its index or its leaf hash (32 bytes). Asks for `audit.read` as
+   * `auditEntry`. Publishes first, so that every entry can be proven.
+   */
+  proveEntry(which: bigint | Uint8Array, principal: Principal): Promise<EntryProof>;
+  /** Copies the published log, and payloads, to where others can take them. Asks for `audit.export` on `*`. */
+  exportLog(request: ExportRequest, principal: Principal): Promise<ExportResult>;
+  /**
+   * Makes a new key the log's, signed for by the old one; the old private key is deleted. Asks for
+   * `audit.rotate_key`. Resolves when log, files, trust store and key file all say so.
+   */
+  rotateLogKey(principal: Principal): Promise<KeyChange>;
+  /** Every change of the log's key, oldest first; public, as the log's files are. */
+  keyChanges(): Promise<readonly KeyChange[]>;
+  /**
+   * The evidence bundle of a run (audit/FORMAT.md), `F.json` byte for byte, under the newest signed checkpoint. Asks
+   * for the right `audit.export`. Throws POLICY_*, NOT_FOUND, USAGE when it is too large, AUDIT_FORK, AUDIT_ROLLBACK.
+   */
+  evidence(request: EvidenceRequest, principal: Principal): Promise<Uint8Array>;
+  /**
+   * Starts the erasure of payloads of finished runs, or finds the one that the same person has asked for already: a
+   * governed run to `drive`, with approval where policy asks for it. `basis` stands in the log for ever. Asks for
+   * `audit.erase` on every run concerned. Throws POLICY_*, NOT_FOUND, RUN_UNFINISHED, USAGE.
+   */
+  erase(
+    request: { readonly what: EraseScope; readonly basis: string },
+    principal: Principal,
+  ): Promise<Erasure>;
+  /** How long payloads stay before they count as expired. */
+  retention(): Promise<RetentionView>;
+  /** Logged, then made. Asks for `policy.edit` on `retention`. Throws POLICY_*, USAGE below the minimum without a reason. */
+  changeRetention(change: Retention, principal: Principal): Promise<RetentionView>;
+  /** Remembers, before it is written, a file with payloads that is handed out: erasing can then reach or name it. */
+  recordCopy(path: string, run: string | null): Promise<void>;
+  /** Files of a run recorded by `recordCopy`, in the order they were made. Asks for `audit.export` on the run. */
+  handedOut(run: string, principal: Principal): Promise<readonly HandedOutCopy[]>;
+
+  /**
+   * Has the newest checkpoint cosigned by every witness of witnesses.policy, and stamped, now. Null when none is
+   * configured. Never rejects for who is missing: that is the report.
+   */
+  anchor(signal: AbortSignal): Promise<AnchorReport | null>;
+  /** What each configured witness has cosigned. */
+  witnesses(): Promise<WitnessStatus>;
+  /** Called with what came of asking witnesses at the end of `drive`. */
+  onAnchor(listener: (report: AnchorReport) => void): () => void;
 
   /** Called for every entry this process commits. */
   onEntry(listener: (notice: EntryNotice) => void): () => void;

@@ -57,6 +57,12 @@ export class MemoryStore implements PublishedStore {
   async entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]> {
     return this.rows.slice(Number(first), Math.min(Number(end), Number(first) + limit));
   }
+  async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {
+    return this.rows
+      .filter((row) => row.run === '' && row.type === type)
+      .toReversed()
+      .slice(0, limit);
+  }
   async hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]> {
     return Array.from({ length: count }, (_, i) => {
       const at = first + BigInt(i);
@@ -121,6 +127,15 @@ export class MemoryTrust implements TrustStore {
   async write(origin: string, record: { vkey: string; checkpoint: string | null }): Promise<void> {
     this.records.set(origin, record);
   }
+  async replaceKey(
+    origin: string,
+    { from, vkey, checkpoint }: { from: string; vkey: string; checkpoint: string | null },
+  ): Promise<void> {
+    const known = this.records.get(origin);
+    if (known !== undefined && known.vkey !== from && known.vkey !== vkey)
+      throw new WritError('AUDIT_KEY_INVALID', `another key is trusted for ${origin}`);
+    this.records.set(origin, { vkey, checkpoint });
+  }
 }
 
 /** Locks within this test; `held` shows that nothing keeps one. */
@@ -155,8 +170,8 @@ export function draftOf(type: string, data: JsonObject = {}, over: Partial<Entry
   };
 }
 
-export function opened(origin = ORIGIN): EntryDraft {
-  return draftOf('log.opened', { origin, vkey: 'see file', softwareVersion: '0' }, { run: null });
+export function opened(origin = ORIGIN, vkey = testSigner(origin).vkey): EntryDraft {
+  return draftOf('log.opened', { origin, vkey, softwareVersion: '0' }, { run: null });
 }
 
 /** A data entry that means nothing to rule 7. */

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { verifyLog, type Verdict } from '../../src/audit/index.js';
 import { fastVerify, logOfSizes, testSigner, type MemoryDirectory } from './log-fixture.js';
 
+const VKEY = testSigner().vkey;
 const NOTE_WORDS: Verdict[] = ['malformed', 'bad-signature'];
 const WORDS: [RegExp, Verdict[]][] = [
   [/^checkpoint/, NOTE_WORDS],
@@ -24,7 +25,7 @@ async function verdictOfFlip(
   bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
   changed.files.set(path, bytes);
   const { verdict, ok } = await verifyLog(changed, {
-    vkeys: [testSigner().vkey],
+    vkeys: [VKEY],
     verifySignature: fastVerify,
   });
   expect(ok).toBe(false);
@@ -70,7 +71,7 @@ describe('a log of 300 entries, published at 1, 256 and 300', () => {
     const at = (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0) + 2 + 2 + 10;
     bytes[at] = (bytes[at] ?? 0) ^ 1;
     changed.files.set(path, bytes);
-    const report = await verifyLog(changed, { vkeys: [testSigner().vkey], verifySignature: fastVerify });
+    const report = await verifyLog(changed, { vkeys: [VKEY], verifySignature: fastVerify });
     expect(report.findings).toMatchObject([{ verdict: 'entry-mismatch', index: '1', path }]);
   });
 });

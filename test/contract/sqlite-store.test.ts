@@ -106,7 +106,7 @@ describe('the SQLite file', () => {
         )
         .all();
       db.close();
-      expect(tables).toHaveLength(9);
+      expect(tables).toHaveLength(11);
       for (const table of tables) expect(table).toMatchObject({ strict: 1 });
     });
 
@@ -132,16 +132,112 @@ describe('the SQLite file', () => {
     });
   });
 
+  describe('scrubbing', () => {
+    const MARK = 'personal-data-';
+    const marks = (): number =>
+      readdirSync(dirname(file))
+        .map((name) => readFileSync(join(dirname(file), name), 'latin1').split(MARK).length - 1)
+        .reduce((sum, count) => sum + count, 0);
+
+    /** Runs whose state grows and shrinks: SQLite moves such rows between pages. */
+    async function fill(store: Store): Promise<void> {
+      const ids = Array.from({ length: 60 }, (_, i) => `run-${(i * 37) % 60}`);
+      for (const id of ids) {
+        await store.commit({
+          runs: [{ op: 'insert', record: runRecord(id, { version: 0 }) }],
+          payloads: [
+            {
+              payload: payload(100 + ids.indexOf(id), id, { bytes: Buffer.from(MARK.repeat(50)) }),
+              entry: 0,
+            },
+          ],
+          entries: [draft(id)],
+        });
+      }
+      for (let round = 0; round < 6; round++) {
+        const state = round === 5 ? null : MARK.repeat(30 * ((round * 3) % 5));
+        const runs = ids.map((id) => ({ op: 'update', record: runRecord(id, { state, version: round }) }));
+        await store.commit({ runs: runs as Change['runs'] & object, entries: [] });
+      }
+      await store.commit({
+        erasures: ids.map((_, i) => ({ commitment: hex(100 + i), entry: 0 })),
+        entries: [draft('r', 'payload.erased')],
+      });
+    }
+
+    it('leaves no byte of an erased payload or of an emptied run state in any file', async () => {
+      const store = await open();
+      await fill(store);
+      expect(marks()).toBeGreaterThan(0);
+      expect(await store.scrub(5_000)).toBe('done');
+      expect(marks()).toBe(0);
+      expect(await store.run('run-5')).toMatchObject({ state: null });
+    });
+
+    it('says so when somebody still reads an old state, and finishes once they have let go', async () => {
+      const store = await open({ busyTimeoutMs: 100 });
+      await store.commit({
+        payloads: [{ payload: payload(1, 'r', { bytes: Buffer.from(MARK) }), entry: 0 }],
+        entries: [draft('r')],
+      });
+      const reader = new Database(file, { readonly: true });
+      reader.exec('BEGIN');
+      reader.prepare('SELECT count(*) FROM payload').get();
+      await store.commit({
+        erasures: [{ commitment: hex(1), entry: 0 }],
+        entries: [draft('r', 'payload.erased')],
+      });
+      expect(await store.scrub(100)).toBe('busy');
+      expect(marks()).toBeGreaterThan(0);
+      expect(await store.unscrubbed()).toEqual([hex(1)]);
+      reader.exec('COMMIT');
+      reader.close();
+      expect(await store.scrub(5_000)).toBe('done');
+      expect(marks()).toBe(0);
+      await store.commit({ entries: [draft('r')] });
+    });
+  });
+
+  describe('a file of the first schema', () => {
+    /** As version 1 left it: without what version 2 added. */
+    async function versionOne(): Promise<void> {
+      const store = await open();
+      await store.commit({ entries: [draft('r')] });
+      await store.close();
+      opened.pop();
+      const db = new Database(file);
+      db.exec('DROP TABLE handed_out; DROP TABLE unscrubbed; DROP INDEX log_entry_own');
+      db.pragma('user_version = 1');
+      db.close();
+    }
+
+    it('gets the new tables when it is opened for writing, twice at once too', async () => {
+      await versionOne();
+      const stores = await Promise.all([open(), open()]);
+      for (const store of stores) expect(await store.copies()).toEqual([]);
+      expect(await wholeLog(stores[0])).toHaveLength(1);
+    });
+
+    it('is refused for reading, with what to do', async () => {
+      await versionOne();
+      const error = await failure(open({ readOnly: true }));
+      expect([error.code, error.hint]).toEqual([
+        'STORE_UNAVAILABLE',
+        expect.stringContaining('open it once'),
+      ]);
+    });
+  });
+
   describe('what it refuses to open', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 2');
+      db.pragma('user_version = 3');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('schema version 2');
+        expect(error.message).toContain('schema version 3');
         expect(error.hint).toContain('newer writ');
       }
     });

@@ -345,6 +345,9 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect((await store.entriesOfRun('a')).map((row) => row.index)).toEqual([1n, 4n, 6n]);
         expect((await store.entriesOfRun('')).map((row) => row.index)).toEqual([0n, 5n]);
         expect(await store.entriesOfRun('c')).toEqual([]);
+        expect((await store.ownEntries('log.opened', 9)).map((row) => row.index)).toEqual([0n]);
+        expect(await store.ownEntries('log.opened', 0)).toEqual([]);
+        expect(await store.ownEntries('key.rotated', 9)).toEqual([]);
       });
 
       it('returns the leaf hash and time that it stored', async () => {
@@ -422,6 +425,24 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         await store.putCheckpoint(later);
         await store.putCheckpoint({ ...row, size: 4n });
         expect(await store.lastCheckpoint()).toEqual(later);
+      });
+
+      it('replaces the note of a checkpoint only where it is the one expected, and lists what is anchored', async () => {
+        const row = { size: 5n, root: new Uint8Array(32).fill(1), note: 'note' };
+        for (const size of [4n, 5n, 6n]) await store.putCheckpoint({ ...row, size });
+        expect(await store.anchoredCheckpoints(10)).toEqual([]);
+        expect(await store.anchorCheckpoint(5n, 'other', 'note + a', T0)).toBe(false);
+        expect(await store.anchorCheckpoint(7n, 'note', 'note + a', T0)).toBe(false);
+        expect(await store.anchorCheckpoint(5n, 'note', 'note + a', T0)).toBe(true);
+        expect(await store.anchorCheckpoint(5n, 'note', 'note + b', T0)).toBe(false);
+        // Stamped, with no signature more.
+        expect(await store.anchorCheckpoint(4n, 'note', 'note', T0 + 1)).toBe(true);
+        const four = { ...row, size: 4n, anchoredAtMs: T0 + 1 };
+        const five = { ...row, note: 'note + a', anchoredAtMs: T0 };
+        expect(await store.anchoredCheckpoints(10)).toEqual([five, four]);
+        expect(await store.anchoredCheckpoints(1)).toEqual([five]);
+        // Published again, it keeps what was added.
+        expect(await store.putCheckpoint(row)).toEqual({ ...row, note: 'note + a' });
       });
 
       it('remembers the published size, never lowers it, and never exceeds the log', async () => {
@@ -639,11 +660,91 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           ],
           entries: [draft('r'), draft('r')],
         });
-        expect(await store.payload(hex(40))).toEqual({ ...one, entryIndex: 2n });
-        expect(await store.payload(hex(41))).toEqual({ ...empty, entryIndex: 1n });
+        expect(await store.payload(hex(40))).toEqual({ ...one, entryIndex: 2n, erasedBy: null });
+        expect(await store.payload(hex(41))).toEqual({ ...empty, entryIndex: 1n, erasedBy: null });
         expect(
           await codeOf(store.commit({ payloads: [{ payload: one, entry: 0 }], entries: [draft('r')] })),
         ).toBe('STORE_CONFLICT');
+      });
+    });
+
+    describe('erasure', () => {
+      const erased = (...seeds: readonly number[]): Change => ({
+        erasures: seeds.map((seed) => ({ commitment: hex(seed), entry: 1 })),
+        entries: [draft('r'), draft('r', 'payload.erased')],
+      });
+
+      beforeEach(async () => {
+        await store.commit({
+          payloads: [40, 41].map((seed) => ({ payload: payload(seed, 'r'), entry: 0 })),
+          entries: [draft('r')],
+        });
+      });
+
+      it('takes salt and bytes away together with the entry that says so, and nothing else', async () => {
+        await store.commit(erased(40));
+        const { label, mediaType, run } = payload(40, 'r');
+        const facts = { commitment: hex(40), label, mediaType, run, entryIndex: 0n };
+        expect(await store.payload(hex(40))).toEqual({ ...facts, salt: null, bytes: null, erasedBy: 2n });
+        expect(await store.payload(hex(41))).toEqual({
+          ...payload(41, 'r'),
+          entryIndex: 0n,
+          erasedBy: null,
+        });
+        expect(await store.unscrubbed()).toEqual([hex(40)]);
+      });
+
+      it('refuses to erase twice, or what is not there, and then writes nothing at all', async () => {
+        await store.commit(erased(40));
+        const before = await store.log();
+        for (const change of [erased(40), erased(99), erased(41, 99), erased(41, 41)]) {
+          expect(await codeOf(store.commit(change))).toBe('STORE_CONFLICT');
+        }
+        expect(await store.log()).toEqual(before);
+        expect((await store.payload(hex(41)))?.bytes).not.toBeNull();
+      });
+
+      it('remembers that scrubbing is due until somebody says it is done, in another handle too', async () => {
+        await store.commit(erased(40, 41));
+        const other = await open();
+        expect(await other.unscrubbed()).toEqual([hex(40), hex(41)]);
+        expect(await other.scrub(5_000)).toBe('done');
+        expect(await store.unscrubbed()).toHaveLength(2);
+        await other.markScrubbed([hex(40)]);
+        expect(await store.unscrubbed()).toEqual([hex(41)]);
+        await store.markScrubbed([hex(41), hex(42)]);
+        expect(await store.unscrubbed()).toEqual([]);
+      });
+
+      it('keeps everything else through a scrub, beside commits of this and another handle', async () => {
+        const other = await open();
+        await store.commit(erased(40));
+        const before = await wholeLog(store);
+        const commits = Array.from({ length: 40 }, (_, i) =>
+          (i % 2 === 0 ? store : other).commit({ entries: [draft(`r${i}`)] }),
+        );
+        const [scrubbed] = await Promise.all([store.scrub(5_000), ...commits]);
+        expect(scrubbed).toBe('done');
+        const after = await wholeLog(store);
+        expect(after.slice(0, before.length)).toEqual(before);
+        expect(after).toHaveLength(before.length + 40);
+        expect((await other.payload(hex(41)))?.bytes).toEqual(payload(41, 'r').bytes);
+      });
+    });
+
+    describe('copies handed out', () => {
+      it('are listed by age, replaced by path, and forgotten', async () => {
+        expect(await store.copies()).toEqual([]);
+        const one = { path: '/tmp/b.html', run: 'r', madeAtMs: 2 };
+        const two = { path: '/tmp/a.jsonl', run: null, madeAtMs: 1 };
+        await store.recordCopy(one);
+        await store.recordCopy(two);
+        expect(await store.copies()).toEqual([two, one]);
+        await store.recordCopy({ ...two, madeAtMs: 3 });
+        expect(await (await open()).copies()).toEqual([one, { ...two, madeAtMs: 3 }]);
+        await store.forgetCopy(one.path);
+        await store.forgetCopy('/tmp/none');
+        expect(await store.copies()).toEqual([{ ...two, madeAtMs: 3 }]);
       });
     });
 

@@ -75,6 +75,8 @@ const imports: [rule: string, file: string, text: string][] = [
   ['product-not-to-test', 'src/tui/planted.ts', `import './planted-frame.test.js';`],
   ['no-dev-dependency-in-product', 'src/cli/planted-dev.ts', `import 'fast-check';`],
   ['no-undeclared-dependency', 'src/cli/planted-transitive.ts', `import 'semver';`],
+  ['evidence-page-arrows', 'src/evidence-page/planted.ts', `import '../policy/host.js';`],
+  ['evidence-page-is-built-apart', 'src/cli/planted-page.ts', `import '../evidence-page/element.js';`],
   ['resolvable', 'src/cli/planted-nowhere.ts', `import './planted-absent.js';`],
 ];
 

@@ -6,10 +6,13 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { parseDocument, type Document } from 'yaml';
 import { openLocalDispatcher } from '../../src/adapters/dispatch/local.js';
-import { loadLogKey } from '../../src/adapters/keys/log-key.js';
+import { openLogKeys } from '../../src/adapters/keys/log-key.js';
 import { readPolicyDirectory } from '../../src/adapters/policy-directory.js';
 import { systemRandom } from '../../src/adapters/random.js';
+import { openEmptyDirectory, openNewFile } from '../../src/adapters/store/export-files.js';
 import { openLocks } from '../../src/adapters/store/locks.js';
+import { handedOutFiles } from '../../src/adapters/handed-out.js';
+import { openSecretDirectory } from '../../src/adapters/secrets/secret-directory.js';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { openTileDirectory } from '../../src/adapters/store/tile-directory.js';
 import { openTrustStore } from '../../src/adapters/store/trust-store.js';
@@ -19,18 +22,20 @@ import { canonicalJson } from '../../src/canonical-json.js';
 import { type ErrorCode, WritError } from '../../src/errors.js';
 import { isObject, type Digest, type Json, type JsonObject } from '../../src/json.js';
 import { createPersonKey, identify, initWrit, openWrit, verifyData } from '../../src/open.js';
+import { verifyCopy } from '../../src/verify-data.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
+import { handleOf } from '../../src/runtime/redaction.js';
+import type { Anchoring } from '../../src/runtime/anchor.js';
 import { openApplication } from '../../src/runtime/application.js';
 import { extendLog } from '../../src/runtime/log.js';
 import type {
   AgentPackage,
   ApprovalRecord,
-  Change,
   Clock,
-  Committed,
   FunctionProvider,
   FunctionRequest,
   Locks,
+  LogDirectory,
   RunRecord,
   SandboxDriver,
   SandboxRequest,
@@ -38,6 +43,7 @@ import type {
   Store,
 } from '../../src/runtime/ports.js';
 import type { Principal, RunView, Writ } from '../../src/runtime/writ.js';
+import { Fault, replacing, type StoreFault } from '../contract/fault-store.js';
 
 // Later than the real time, at which the log is made: a log never goes back.
 export const T0 = Date.UTC(2040, 2, 1, 9, 30);
@@ -190,37 +196,21 @@ const AGENT: AgentPackage = {
 
 // --- store faults -----------------------------------------------------------------------------------------
 
-export type Fault = 'failCommitAndNotPersist' | 'failCommitButPersist';
-
 /** The store of `inner` until a change holds an entry of type `at`; that commit fails once, as the name says. */
-export function faulty(inner: Store, fault: Fault, at: string): Store {
-  let armed = true;
-  return wrapCommit(inner, async (change) => {
-    if (!armed || !change.entries.some((entry) => entry.type === at)) return inner.commit(change);
-    armed = false;
-    if (fault === 'failCommitButPersist') await inner.commit(change);
-    throw new WritError('STORE_IO', 'the disk went away');
-  });
+export function faulty(inner: Store, name: StoreFault, at: string): Store {
+  return new Fault(name).store(inner, at);
 }
 
 /** `before` runs once, right before the commit of a change that holds an entry of type `at`. */
 export function interfering(inner: Store, at: string, before: () => Promise<void>): Store {
   let armed = true;
-  return wrapCommit(inner, async (change) => {
-    if (armed && change.entries.some((entry) => entry.type === at)) {
-      armed = false;
-      await before();
-    }
-    return inner.commit(change);
-  });
-}
-
-function wrapCommit(inner: Store, commit: (change: Change) => Promise<Committed>): Store {
-  return new Proxy(inner, {
-    get: (target, name) => {
-      if (name === 'commit') return commit;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+  return replacing(inner, {
+    commit: async (change) => {
+      if (armed && change.entries.some((entry) => entry.type === at)) {
+        armed = false;
+        await before();
+      }
+      return inner.commit(change);
     },
   });
 }
@@ -235,6 +225,9 @@ export interface OpenChange {
   readonly store?: (inner: Store) => Store;
   readonly sandbox?: SandboxDriver;
   readonly locks?: (inner: Locks) => Locks;
+  readonly directory?: (inner: LogDirectory) => LogDirectory;
+  /** Witnesses and time stamps. */
+  readonly anchors?: Omit<Anchoring, 'publication' | 'clock'>;
 }
 
 /** One data directory and its people. */
@@ -263,7 +256,11 @@ export class Team {
     const clock = change.clock ?? this.clock;
     const functions = change.functions ?? [this.functions];
     const writ =
-      change.store === undefined && change.sandbox === undefined && change.locks === undefined
+      change.store === undefined &&
+      change.sandbox === undefined &&
+      change.locks === undefined &&
+      change.directory === undefined &&
+      change.anchors === undefined
         ? await openWrit({ data, policies, functions, wasmPool: 0, trustFile, clock })
         : await this.#openParts(change, policies, functions, clock);
     this.#open.push(writ);
@@ -282,6 +279,7 @@ export class Team {
     const store = change.store?.(inner) ?? inner;
     const processLocks = openLocks(path.join(this.data, 'locks'));
     const locks = change.locks?.(processLocks) ?? processLocks;
+    const tiles = openTileDirectory(path.join(this.data, 'audit'));
     const sandbox = change.sandbox ?? new FakeSandbox();
     const packages = { resolve: async (digest: Digest) => (digest === AGENT_DIGEST ? AGENT : null) };
     return openApplication({
@@ -291,8 +289,16 @@ export class Team {
       locks,
       clock,
       random: systemRandom,
-      signer: loadLogKey(path.join(this.data, 'keys', 'log.key')),
-      directory: openTileDirectory(path.join(this.data, 'audit')),
+      secrets: openSecretDirectory(path.join(this.data, 'secrets'), handleOf),
+      keys: openLogKeys(path.join(this.data, 'keys', 'log.key')),
+      softwareVersion: 'test',
+      exports: {
+        source: openTileDirectory(path.join(this.data, 'audit')),
+        openEmpty: openEmptyDirectory,
+        openNew: openNewFile,
+        verify: verifyCopy,
+      },
+      directory: change.directory?.(tiles) ?? tiles,
       trust: openTrustStore(this.trustFile),
       policy,
       callables: {
@@ -301,6 +307,9 @@ export class Team {
         drivers: { wasm: sandbox },
         providers: functions,
       },
+      copyFiles: handedOutFiles,
+      retention: { read: async () => ({ days: 183, override: null }), write: async () => undefined },
+      ...(change.anchors === undefined ? {} : { anchors: change.anchors }),
       packagesBeside: () => packages,
       keepPackage: async () => undefined,
       dispatcher: (steps) => openLocalDispatcher({ steps, store, locks, clock }),

@@ -13,7 +13,7 @@ const GATED = `${ONE}, approval: sync`;
 async function crash(text: string, input: Json = {}) {
   const { team } = here;
   const dying = await team.open({
-    store: (inner) => faulty(inner, 'failCommitAndNotPersist', 'step.finished'),
+    store: (inner) => faulty(inner, 'failAppendAndNotPersist', 'step.finished'),
   });
   const runId = await team.start(dying, text, input);
   const first = await dying

@@ -5,10 +5,10 @@ import { faulty, refusalOf, steps, useTeam } from './fixture.js';
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
 
-describe('failCommitAndNotPersist', () => {
+describe('failAppendAndNotPersist', () => {
   it('at the intent: nothing ran, and after reopening it runs once', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitAndNotPersist', 'step.intended') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendAndNotPersist', 'step.intended') });
     const runId = await team.start(broken, steps([ONE]));
     expect(await refusalOf(team.drive(broken, runId))).toMatchObject({
       code: 'STORE_IO',
@@ -24,7 +24,7 @@ describe('failCommitAndNotPersist', () => {
   it('at the intent of an approved step: the approval is still good, and good for one start', async () => {
     const { team } = here;
     const broken = await team.open({
-      store: (s) => faulty(s, 'failCommitAndNotPersist', 'approval.consumed'),
+      store: (s) => faulty(s, 'failAppendAndNotPersist', 'approval.consumed'),
     });
     const run = await team.run(broken, steps([`${ONE}, approval: sync`]));
     const approval = await team.pending(broken, run.id);
@@ -39,7 +39,7 @@ describe('failCommitAndNotPersist', () => {
 
   it('at the outcome: fatal, and after reopening the attempt is indeterminate', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitAndNotPersist', 'step.finished') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendAndNotPersist', 'step.finished') });
     const runId = await team.start(broken, steps([ONE, 'functionId: "tool::test_two"']));
     expect((await refusalOf(team.drive(broken, runId))).code).toBe('STORE_IO');
     expect((await team.drive(await team.open(), runId)).status).toBe('indeterminate');
@@ -48,7 +48,7 @@ describe('failCommitAndNotPersist', () => {
 
   it('ends the process that saw it: every later commit fails, also where the disk would work again', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitAndNotPersist', 'step.intended') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendAndNotPersist', 'step.intended') });
     const alice = await team.as(broken, 'alice');
     const bob = await team.as(broken, 'bob');
     const run = await team.run(broken, steps([`functionId: "tool::test_two", approval: sync`]));
@@ -71,7 +71,7 @@ describe('failCommitAndNotPersist', () => {
   it('at the decision: it was not acknowledged and is not there', async () => {
     const { team } = here;
     const broken = await team.open({
-      store: (s) => faulty(s, 'failCommitAndNotPersist', 'approval.decided'),
+      store: (s) => faulty(s, 'failAppendAndNotPersist', 'approval.decided'),
     });
     const run = await team.run(broken, steps([`${ONE}, approval: sync`]));
     const approval = await team.pending(broken, run.id);
@@ -84,16 +84,16 @@ describe('failCommitAndNotPersist', () => {
 
   it('at the refusal of a start: refused all the same', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitAndNotPersist', 'authz.decided') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendAndNotPersist', 'authz.decided') });
     expect((await refusalOf(team.start(broken, steps([ONE]), {}, 'audrey'))).code).toBe('STORE_IO');
     expect(await broken.runs()).toEqual([]);
   });
 });
 
-describe('failCommitButPersist', () => {
+describe('failAppendButPersist', () => {
   it('at the intent: nothing ran, but nobody can know, so a person decides', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitButPersist', 'step.intended') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendButPersist', 'step.intended') });
     const runId = await team.start(broken, steps([ONE]));
     expect((await refusalOf(team.drive(broken, runId))).code).toBe('STORE_IO');
     expect(team.functions.calls).toEqual([]);
@@ -103,7 +103,7 @@ describe('failCommitButPersist', () => {
 
   it('at the outcome: it is there, and nothing runs twice', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitButPersist', 'step.finished') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendButPersist', 'step.finished') });
     const runId = await team.start(broken, steps([ONE, 'functionId: "tool::test_two"']));
     expect((await refusalOf(team.drive(broken, runId))).code).toBe('STORE_IO');
     expect((await team.drive(await team.open(), runId)).status).toBe('completed');
@@ -112,7 +112,7 @@ describe('failCommitButPersist', () => {
 
   it('at the decision: the same vote again is a replay', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitButPersist', 'approval.decided') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendButPersist', 'approval.decided') });
     const run = await team.run(broken, steps([`${ONE}, approval: sync`]));
     const approval = await team.pending(broken, run.id);
     expect((await refusalOf(team.approve(broken, approval))).code).toBe('STORE_IO');
@@ -124,7 +124,7 @@ describe('failCommitButPersist', () => {
 
   it('at the request: the run waits for one request, not for two', async () => {
     const { team } = here;
-    const broken = await team.open({ store: (s) => faulty(s, 'failCommitButPersist', 'approval.requested') });
+    const broken = await team.open({ store: (s) => faulty(s, 'failAppendButPersist', 'approval.requested') });
     const runId = await team.start(broken, steps([`${ONE}, approval: sync`]));
     expect((await refusalOf(team.drive(broken, runId))).code).toBe('STORE_IO');
     const writ = await team.open();

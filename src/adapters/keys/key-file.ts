@@ -1,11 +1,13 @@
-// A private key in a file of its own: JSON, mode 0600, made once and never overwritten. What is read back is checked
-// in full before it is used: mode, size, exact keys, canonical base64, an Ed25519 key and nothing else.
+// A private key in a file of its own: JSON, mode 0600, made once, whole or not at all, and never overwritten. What is
+// read back is checked in full before it is used: owner, mode, no link, a directory that others can't write, size, exact
+// keys, canonical base64, an Ed25519 key and nothing else.
 // The private key never leaves this folder and never appears in a message.
 import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
+  randomUUID,
   sign as signWith,
 } from 'node:crypto';
 import {
@@ -13,10 +15,14 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
-  unlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -25,6 +31,9 @@ import { type ErrorCode, WritError } from '../../errors.js';
 const MAX_BYTES = 4_096;
 const PUBLIC_KEY_BYTES = 32;
 const GROUP_AND_OTHERS = 0o077;
+const WRITABLE_BY_OTHERS = 0o002;
+/** Others may add files but not replace one, as in /tmp. */
+const STICKY = 0o1000;
 
 /** The codes a kind of key file uses. */
 export interface KeyFileCodes {
@@ -33,6 +42,11 @@ export interface KeyFileCodes {
   readonly invalid: ErrorCode;
   /** What to do when the file is missing. */
   readonly make: string;
+  /**
+   * `private`: the directory is ours alone and has mode 0700. Else it is of somebody's choosing, and only may not let
+   * everybody replace files in it.
+   */
+  readonly directory?: 'private';
 }
 
 export interface KeyPair {
@@ -61,22 +75,21 @@ export function writeKeyFile(
   content: Readonly<Record<string, string | number>>,
   codes: KeyFileCodes,
 ): void {
+  const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    // Exclusive: an existing key is never overwritten, and a planted symbolic link is never followed.
-    const descriptor = openSync(file, 'wx', 0o600);
+    checkDirectory(file, codes);
     try {
-      const bytes = Buffer.from(`${JSON.stringify(content)}\n`);
-      if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('short write');
-      fsyncSync(descriptor);
-    } catch (error) {
-      unlinkSync(file);
-      throw error;
+      writeNew(temporary, Buffer.from(`${JSON.stringify(content)}\n`));
+      // Exclusive, and whole from the first moment: an existing key is never overwritten, a planted symbolic link is
+      // never followed, and a crash leaves no half of a key under this name.
+      linkSync(temporary, file);
     } finally {
-      closeSync(descriptor);
+      rmSync(temporary, { force: true });
     }
     syncDirectory(dirname(file));
   } catch (error) {
+    if (error instanceof WritError) throw error;
     const exists = systemCode(error) === 'EEXIST';
     throw new WritError(
       codes.invalid,
@@ -89,6 +102,22 @@ export function writeKeyFile(
       },
     );
   }
+}
+
+/** `from` takes the place of `to`, whose key is gone then; atomic, and durable when it returns. */
+export function replaceKeyFile(from: string, to: string, codes: KeyFileCodes): void {
+  changing(to, codes, () => {
+    renameSync(from, to);
+    syncDirectory(dirname(to));
+  });
+}
+
+/** The file is gone, durably; no error when there is none. */
+export function removeKeyFile(file: string, codes: KeyFileCodes): void {
+  changing(file, codes, () => {
+    rmSync(file, { force: true });
+    syncDirectory(dirname(file));
+  });
 }
 
 /** The file's JSON object, whose keys are exactly `names`; throws `codes.missing` or `codes.invalid`. */
@@ -149,9 +178,12 @@ function rawPublicKey(privateKey: KeyObject): Uint8Array {
 function readPrivate(file: string, codes: KeyFileCodes): string {
   let descriptor: number;
   try {
-    // Without O_NONBLOCK a planted named pipe would hang the open.
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    // Without O_NONBLOCK a planted named pipe would hang the open; a link could lead to somebody else's key.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
+    if (systemCode(error) === 'ELOOP') {
+      throw invalid(file, codes, 'is a symbolic link', 'put the key file itself there, not a link to it');
+    }
     if (systemCode(error) === 'ENOENT') {
       throw new WritError(codes.missing, `there is no ${codes.what} at ${file}`, {
         hint: codes.make,
@@ -167,19 +199,84 @@ function readPrivate(file: string, codes: KeyFileCodes): string {
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile()) throw invalid(file, codes, 'is not a regular file');
+    checkOwner(stat, file, file, codes);
     if ((stat.mode & GROUP_AND_OTHERS) !== 0) {
-      const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
       throw invalid(
         file,
         codes,
-        `has mode ${mode}, others may read or change it`,
+        `has mode ${modeText(stat)}, others may read or change it`,
         `run chmod 600 on it; if others could have read it, make a new key`,
       );
     }
+    checkDirectory(file, codes);
     if (stat.size > MAX_BYTES) throw invalid(file, codes, `is larger than ${MAX_BYTES} bytes`);
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** The directory decides who may put another file in a key's place. */
+function checkDirectory(file: string, codes: KeyFileCodes): void {
+  const directory = dirname(file);
+  const stat = statSync(directory);
+  if (codes.directory === 'private') {
+    checkOwner(stat, directory, file, codes);
+    if ((stat.mode & GROUP_AND_OTHERS) !== 0) {
+      throw invalid(
+        file,
+        codes,
+        `lies in ${directory} of mode ${modeText(stat)}, which others may enter or change`,
+        `run chmod 700 ${directory}; if others could have changed the key, make a new one`,
+      );
+    }
+  } else if ((stat.mode & WRITABLE_BY_OTHERS) !== 0 && (stat.mode & STICKY) === 0) {
+    throw invalid(
+      file,
+      codes,
+      `lies in ${directory} of mode ${modeText(stat)}, where everybody may put another file in its place`,
+      `run chmod o-w ${directory}, or keep the key elsewhere`,
+    );
+  }
+}
+
+function checkOwner(stat: Stats, path: string, file: string, codes: KeyFileCodes): void {
+  // Undefined where users have no numbers.
+  const user = process.geteuid?.();
+  if (user === undefined || stat.uid === user) return;
+  const what = path === file ? '' : `lies in ${path}, which `;
+  throw invalid(
+    file,
+    codes,
+    `${what}belongs to user ${stat.uid}, and writ runs as user ${user}`,
+    `run writ as the user who owns the key, or run chown ${user} on it`,
+  );
+}
+
+function modeText(stat: Stats): string {
+  return (stat.mode & 0o7777).toString(8).padStart(4, '0');
+}
+
+/** Durable when it returns. */
+function writeNew(file: string, bytes: Uint8Array): void {
+  const descriptor = openSync(file, 'wx', 0o600);
+  try {
+    if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('short write');
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function changing(file: string, codes: KeyFileCodes, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw new WritError(
+      codes.invalid,
+      `cannot change ${codes.what} ${file} (${systemCode(error) ?? 'unknown'})`,
+      { hint: 'run as the user who owns the key, and look at the disk', cause: error },
+    );
   }
 }
 

@@ -1,8 +1,7 @@
 // The log's signing key: `{v: 1, kind: "log", vkey, privateKey}` in a file of mode 0600. The vkey names the log for
 // the rest of its life, so a file whose vkey doesn't belong to its private key is refused.
-import { createHash } from 'node:crypto';
 import { WritError } from '../../errors.js';
-import type { Signer } from '../../runtime/ports.js';
+import type { LogKeys, Signer } from '../../runtime/ports.js';
 import {
   decodeKeyPair,
   generateKeyPair,
@@ -10,20 +9,20 @@ import {
   type KeyFileCodes,
   type KeyPair,
   readKeyFile,
+  removeKeyFile,
+  replaceKeyFile,
   signEd25519,
   writeKeyFile,
 } from './key-file.js';
+import { ED25519_LOG, isKeyName, vkeyOf } from './vkey.js';
 
 const CODES: KeyFileCodes = {
   what: 'log key',
   missing: 'AUDIT_KEY_MISSING',
   invalid: 'AUDIT_KEY_INVALID',
   make: 'restore it from a backup, or make a new data directory with writ init',
+  directory: 'private',
 };
-/** C2SP signed-note: the type byte of an Ed25519 log key. */
-const ED25519_LOG = 0x01;
-const KEY_ID_BYTES = 4;
-const MAX_NAME_CHARACTERS = 255;
 
 /**
  * Makes the key of a new log named `origin` (no space, no control character, no `+`; INPUT_INVALID) and its file.
@@ -36,7 +35,7 @@ export function createLogKey(file: string, origin: string): Signer {
     });
   }
   const pair = generateKeyPair();
-  const vkey = vkeyOf(origin, pair.publicKey);
+  const vkey = vkeyOf(origin, ED25519_LOG, pair.publicKey);
   writeKeyFile(file, { v: 1, kind: 'log', vkey, privateKey: pair.encoded }, CODES);
   return signer(vkey, pair);
 }
@@ -48,25 +47,50 @@ export function loadLogKey(file: string): Signer {
   if (v !== 1 || kind !== 'log') throw invalid(file, CODES, 'is not a log key of version 1');
   const pair = decodeKeyPair(fields['privateKey'], file, CODES);
   const name = typeof vkey === 'string' ? vkey.slice(0, Math.max(0, vkey.indexOf('+'))) : '';
-  if (!isKeyName(name) || vkey !== vkeyOf(name, pair.publicKey)) {
+  if (!isKeyName(name) || vkey !== vkeyOf(name, ED25519_LOG, pair.publicKey)) {
     throw invalid(file, CODES, 'has a vkey that does not belong to its private key');
   }
   return signer(vkey, pair);
 }
 
+/**
+ * The key in `file` and its successor beside it (`<file>.next`). The signer follows the file: after `reload`, and
+ * after `promoteSuccessor`, it is what lies there. Throws as `loadLogKey`.
+ */
+export function openLogKeys(file: string): LogKeys {
+  let current = loadLogKey(file);
+  const next = `${file}.next`;
+  const name = (): string => current.vkey.slice(0, current.vkey.indexOf('+'));
+  return {
+    signer: {
+      get vkey() {
+        return current.vkey;
+      },
+      sign: (message) => current.sign(message),
+      reload() {
+        current = loadLogKey(file);
+      },
+    },
+    successor() {
+      try {
+        return loadLogKey(next);
+      } catch (error) {
+        if (error instanceof WritError && error.code === CODES.missing) return null;
+        throw error;
+      }
+    },
+    makeSuccessor: () => createLogKey(next, name()),
+    promoteSuccessor() {
+      const promoted = loadLogKey(next);
+      replaceKeyFile(next, file, CODES);
+      current = promoted;
+    },
+    discardSuccessor() {
+      removeKeyFile(next, CODES);
+    },
+  };
+}
+
 function signer(vkey: string, pair: KeyPair): Signer {
   return { vkey, sign: (message) => signEd25519(pair.privateKey, message) };
-}
-
-/** C2SP signed-note, "Verifier keys": `<name>+<key id>+base64(type || public key)`. */
-function vkeyOf(name: string, publicKey: Uint8Array): string {
-  const typed = Buffer.concat([Buffer.of(ED25519_LOG), publicKey]);
-  const digest = createHash('sha256').update(name).update('\n').update(typed).digest();
-  return `${name}+${digest.subarray(0, KEY_ID_BYTES).toString('hex')}+${typed.toString('base64')}`;
-}
-
-function isKeyName(name: string): boolean {
-  return (
-    name.length > 0 && name.length <= MAX_NAME_CHARACTERS && name.isWellFormed() && !/[\s+\p{Cc}]/u.test(name)
-  );
 }

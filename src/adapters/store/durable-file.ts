@@ -2,8 +2,8 @@
 // is on the disk: temporary file, fdatasync, rename, fsync of the directory. An fsync is never tried twice: after
 // an error the kernel may have dropped the data and say yes the next time.
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WritError } from '../../errors.js';
 
@@ -40,32 +40,40 @@ export interface FileModes {
 
 /**
  * At most `limit` + 1 bytes of a regular file, so that one that is too long shows by its length; null when there is
- * no file of that name. Throws STORE_IO.
+ * no such file: a directory, a FIFO, a socket, a device is none, and with `links: 'refuse'` neither is a symbolic
+ * link. Throws STORE_IO, STORE_READ_ONLY.
  */
-export async function readBounded(path: string, limit: number): Promise<Uint8Array | null> {
-  let file: FileHandle;
+export async function readBounded(
+  path: string,
+  limit: number,
+  links: 'follow' | 'refuse' = 'follow',
+): Promise<Uint8Array | null> {
+  let descriptor: number;
+  // Synchronous calls: a log is many small files, and four turns of the thread pool for each cost more than the reads.
   try {
     // Non-blocking: opening a FIFO somebody put there must not wait for a writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    descriptor = openSync(path, links === 'refuse' ? flags | constants.O_NOFOLLOW : flags);
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return null;
+    // ENXIO: a socket. ELOOP: a link that is not followed, or that leads to itself.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ENXIO', 'ELOOP')) return null;
     throw fileError(path, 'read', error);
   }
   try {
-    const stat = await file.stat();
+    const stat = fstatSync(descriptor);
     if (!stat.isFile()) return null;
     const bytes = new Uint8Array(Math.min(stat.size, limit + 1));
     let length = 0;
     while (length < bytes.length) {
-      const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
-      if (bytesRead === 0) break;
-      length += bytesRead;
+      const count = readSync(descriptor, bytes, length, bytes.length - length, length);
+      if (count === 0) break;
+      length += count;
     }
     return bytes.subarray(0, length);
   } catch (error) {
     throw fileError(path, 'read', error);
   } finally {
-    await file.close();
+    closeSync(descriptor);
   }
 }
 
@@ -81,8 +89,9 @@ export async function removeFile(path: string): Promise<void> {
 /** A driver's error as the store code it stands for. */
 export function fileError(path: string, doing: string, cause: unknown): WritError {
   if (hasCode(cause, 'EROFS', 'EACCES', 'EPERM')) {
+    const access = doing === 'read' || doing === 'list' ? 'read' : 'write';
     return new WritError('STORE_READ_ONLY', `can't ${doing} ${path}: no permission`, {
-      hint: 'give this user write access to the directory, or choose another one',
+      hint: `give this user ${access} access to the directory, or choose another one`,
       cause,
     });
   }

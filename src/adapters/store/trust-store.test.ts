@@ -50,6 +50,49 @@ describe('the trust store', () => {
     });
     expect(await trust.read('o')).toEqual({ vkey: 'k', checkpoint: at(5) });
   });
+  it('refuses another key for a log it has seen, larger or not, and keeps what it knows', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('o', { vkey: 'k', checkpoint: at(5) });
+    for (const checkpoint of [at(5), at(9)]) {
+      await expect(trust.write('o', { vkey: 'other', checkpoint })).rejects.toMatchObject({
+        code: 'AUDIT_KEY_INVALID',
+      });
+    }
+    expect(await trust.read('o')).toEqual({ vkey: 'k', checkpoint: at(5) });
+  });
+  it('takes another key for a log that was never published: an init begun anew', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('o', { vkey: 'k', checkpoint: null });
+    await trust.write('o', { vkey: 'other', checkpoint: null });
+    expect(await trust.read('o')).toEqual({ vkey: 'other', checkpoint: null });
+  });
+  it('replaces a key when told from which, and remembers the former ones', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('o', { vkey: 'a', checkpoint: at(5) });
+    await trust.replaceKey('o', { from: 'a', vkey: 'b', checkpoint: at(7) });
+    await trust.replaceKey('o', { from: 'a', vkey: 'b', checkpoint: at(7) });
+    await trust.write('o', { vkey: 'b', checkpoint: at(8) });
+    expect(await trust.read('o')).toEqual({ vkey: 'b', checkpoint: at(8), former: ['a'] });
+    await trust.replaceKey('o', { from: 'b', vkey: 'c', checkpoint: at(8) });
+    expect(await openTrustStore(file).read('o')).toEqual({
+      vkey: 'c',
+      checkpoint: at(8),
+      former: ['a', 'b'],
+    });
+  });
+  it('replaces no key it does not know, and goes to no smaller size with a new one', async () => {
+    const trust = openTrustStore(file);
+    await trust.write('o', { vkey: 'a', checkpoint: at(5) });
+    await expect(trust.replaceKey('o', { from: 'x', vkey: 'b', checkpoint: at(7) })).rejects.toMatchObject({
+      code: 'AUDIT_KEY_INVALID',
+    });
+    await expect(trust.replaceKey('o', { from: 'a', vkey: 'b', checkpoint: at(4) })).rejects.toMatchObject({
+      code: 'AUDIT_ROLLBACK',
+    });
+    expect(await trust.read('o')).toEqual({ vkey: 'a', checkpoint: at(5) });
+    await trust.replaceKey('new', { from: 'a', vkey: 'b', checkpoint: at(1) });
+    expect(await trust.read('new')).toEqual({ vkey: 'b', checkpoint: at(1), former: ['a'] });
+  });
   it('ends at the largest of many writes at once', async () => {
     const trust = openTrustStore(file);
     await Promise.all([3, 9, 1, 7].map((size) => trust.write('o', { vkey: 'k', checkpoint: at(size) })));
@@ -72,6 +115,8 @@ describe('the trust store', () => {
     '{"v":2,"logs":{}}',
     '{"v":1}',
     '{"v":1,"logs":{"o":{"vkey":1,"checkpoint":null}}}',
+    '{"v":1,"logs":{"o":{"vkey":"k","checkpoint":null,"former":["a",1]}}}',
+    '{"v":1,"logs":{"o":{"vkey":"k","checkpoint":null,"former":"a"}}}',
   ])('never overwrites a file it does not understand: %j', async (text) => {
     const other = join(root, 'trust.json');
     await writeFile(other, text);

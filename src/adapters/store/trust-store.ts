@@ -1,25 +1,25 @@
 // What this machine saw of each log, in one file outside every data directory: it turns a restored backup from
-// "valid" into `rollback`. A record never goes to a smaller size; the file is replaced whole.
+// "valid" into `rollback`. A record never goes to a smaller size, and to another key only when somebody says that the
+// key was changed; the file is replaced whole.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import type { TrustStore } from '../../runtime/ports.js';
+import type { TrustRecord, TrustStore } from '../../runtime/ports.js';
 import { readBounded, replaceFile } from './durable-file.js';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MODES = { file: 0o600, directory: 0o700 };
-
-interface TrustRecord {
-  readonly vkey: string;
-  readonly checkpoint: string | null;
-}
+/** Former keys kept of one log; of more the oldest are forgotten. */
+const MAX_FORMER = 100;
 
 /**
  * Opens `file` lazily; the first write makes it (mode 0600) and its directory (0700). Calls on one object are done
  * one after another and every write starts from the file as it is then; two processes writing in the same
  * millisecond may still lose one of the two updates, never mix them. Throws STORE_UNAVAILABLE on a file that can't
- * be understood (it is never overwritten), AUDIT_CHECKPOINT_INVALID on a checkpoint without a size, AUDIT_ROLLBACK
- * on a smaller log with another key, STORE_*. A smaller size under the same key changes nothing.
+ * be understood (it is never overwritten), AUDIT_CHECKPOINT_INVALID on a checkpoint without a size, STORE_*; by
+ * `write`, AUDIT_KEY_INVALID on another key than the known one, AUDIT_ROLLBACK when that log is smaller as well; by
+ * `replaceKey`, AUDIT_KEY_INVALID when neither key of the change is the known one. A smaller size under the same key
+ * changes nothing.
  */
 export function openTrustStore(file: string): TrustStore {
   let last: Promise<unknown> = Promise.resolve();
@@ -27,34 +27,61 @@ export function openTrustStore(file: string): TrustStore {
     async read(origin) {
       return (await readRecords(file)).get(origin) ?? null;
     },
-    write(origin, record) {
-      const write = last.then(() => writeRecord(file, origin, record));
-      // The queue goes on after a failed write; its caller has the error.
-      last = write.catch(() => undefined);
-      return write;
-    },
+    write: (origin, record) => inTurn(() => writeRecord(file, origin, record, null)),
+    replaceKey: (origin, { from, vkey, checkpoint }) =>
+      inTurn(() => writeRecord(file, origin, { vkey, checkpoint }, from)),
   };
+
+  function inTurn(act: () => Promise<void>): Promise<void> {
+    const done = last.then(act);
+    // The queue goes on after a failed write; its caller has the error.
+    last = done.catch(() => undefined);
+    return done;
+  }
 }
 
-async function writeRecord(file: string, origin: string, record: TrustRecord): Promise<void> {
+/** `from` = the key that this write is allowed to replace. */
+async function writeRecord(
+  file: string,
+  origin: string,
+  record: Pick<TrustRecord, 'vkey' | 'checkpoint'>,
+  from: string | null,
+): Promise<void> {
   const records = await readRecords(file);
   const known = records.get(origin);
   const size = sizeOf(record.checkpoint);
   const knownSize = sizeOf(known?.checkpoint ?? null);
-  if (known !== undefined && knownSize !== null && (size === null || size < knownSize)) {
-    // Two verifications may end in the other order than they began; the larger size stays.
-    if (known.vkey === record.vkey) return;
+  const isSmaller = knownSize !== null && (size === null || size < knownSize);
+  // Two verifications may end in the other order than they began; the larger size stays.
+  if (isSmaller && known?.vkey === record.vkey) return;
+  // A key whose log was never seen published is not held on to: an unfinished init is begun anew.
+  const replaces = known !== undefined && known.vkey !== record.vkey && (from !== null || knownSize !== null);
+  if (replaces && (isSmaller || known.vkey !== from)) {
+    const seen = knownSize === null ? '' : ` and ${knownSize} entries`;
     throw new WritError(
-      'AUDIT_ROLLBACK',
-      `the trust store knows ${origin} with another key and ${knownSize} entries`,
+      isSmaller ? 'AUDIT_ROLLBACK' : 'AUDIT_KEY_INVALID',
+      `the trust store knows ${origin} with another key${seen}`,
       {
-        hint: `remove the origin from ${file} if the log was replaced on purpose`,
+        hint: `after a key change: writ audit verify --vkey NEW; if the log was made anew on purpose, remove the origin from ${file}`,
       },
     );
   }
-  records.set(origin, { vkey: record.vkey, checkpoint: record.checkpoint });
+  const former = known === undefined && from !== null ? [from] : formerKeys(known, record.vkey, replaces);
+  records.set(origin, {
+    vkey: record.vkey,
+    checkpoint: record.checkpoint,
+    ...(former.length === 0 ? {} : { former }),
+  });
   const text = `${JSON.stringify({ v: 1, logs: Object.fromEntries(records) }, null, 2)}\n`;
   await replaceFile(file, new TextEncoder().encode(text), MODES);
+}
+
+/** Of the log that goes on; a log made anew has none. */
+function formerKeys(known: TrustRecord | undefined, vkey: string, replaces: boolean): readonly string[] {
+  if (known === undefined) return [];
+  const former = known.former ?? [];
+  if (known.vkey === vkey) return former;
+  return replaces ? [...former, known.vkey].slice(-MAX_FORMER) : [];
 }
 
 async function readRecords(file: string): Promise<Map<string, TrustRecord>> {
@@ -71,10 +98,11 @@ async function readRecords(file: string): Promise<Map<string, TrustRecord>> {
   const records = new Map<string, TrustRecord>();
   for (const [origin, record] of Object.entries(value['logs'])) {
     if (!isRecord(record)) throw unreadable(file);
-    const { vkey, checkpoint } = record;
+    const { vkey, checkpoint, former } = record;
     if (typeof vkey !== 'string' || (checkpoint !== null && typeof checkpoint !== 'string'))
       throw unreadable(file);
-    records.set(origin, { vkey, checkpoint });
+    if (former !== undefined && !isTexts(former)) throw unreadable(file);
+    records.set(origin, { vkey, checkpoint, ...(former === undefined ? {} : { former }) });
   }
   return records;
 }
@@ -91,6 +119,10 @@ function sizeOf(checkpoint: string | null): bigint | null {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function unreadable(file: string, cause?: unknown): WritError {

@@ -1,7 +1,7 @@
 // Rule 6: the hash-linked chain of each run. `seq` counts without a gap, `prev` is the leaf hash of the run's
 // previous entry, time never goes back within a run. Memory: one tail a run.
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Entry } from '../entry.js';
+import { ownText } from '../own-text.js';
 import type { FindingList } from './report.js';
 
 interface Tail {
@@ -25,21 +25,35 @@ export class Chains {
   observe(index: bigint, entry: Entry, leafHash: Uint8Array): void {
     const tail = this.tails.get(entry.run);
     const seq = tail === undefined ? 0 : tail.seq + 1;
-    const prev = tail === undefined ? null : bytesToHex(tail.leafHash);
-    const of = entry.run === null ? 'the log itself' : `run ${entry.run}`;
+    const where = { index };
     if (entry.seq !== seq) {
-      this.findings.add('chain-broken', `entry ${index} has seq ${entry.seq}, ${of} expects ${seq}`, {
-        index,
-      });
-    } else if (entry.prev !== prev) {
-      this.findings.add('chain-broken', `entry ${index} does not name the previous entry of ${of}`, {
-        index,
-      });
+      const message = `entry ${index} has seq ${entry.seq}, ${chainOf(entry)} expects ${seq}`;
+      this.findings.add('chain-broken', message, where);
+    } else if (tail === undefined ? entry.prev !== null : !isHexOf(entry.prev, tail.leafHash)) {
+      const message = `entry ${index} does not name the previous entry of ${chainOf(entry)}`;
+      this.findings.add('chain-broken', message, where);
     } else if (tail !== undefined && entry.timeMs < tail.timeMs) {
-      this.findings.add('chain-broken', `entry ${index} is earlier than entry ${tail.index} of ${of}`, {
-        index,
-      });
+      const message = `entry ${index} is earlier than entry ${tail.index} of ${chainOf(entry)}`;
+      this.findings.add('chain-broken', message, where);
     }
-    this.tails.set(entry.run, { seq: entry.seq, leafHash, timeMs: entry.timeMs, index });
+    const run = tail === undefined && entry.run !== null ? ownText(entry.run) : entry.run;
+    this.tails.set(run, { seq: entry.seq, leafHash, timeMs: entry.timeMs, index });
   }
+}
+
+function chainOf(entry: Entry): string {
+  return entry.run === null ? 'the log itself' : `run ${entry.run}`;
+}
+
+const DIGITS = '0123456789abcdef';
+
+/** Whether `hex` is what `bytes` are written as, lower-case, without writing them. */
+function isHexOf(hex: string | null, bytes: Uint8Array): boolean {
+  if (hex?.length !== bytes.length * 2) return false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (hex.charCodeAt(2 * i) !== DIGITS.charCodeAt(byte >> 4)) return false;
+    if (hex.charCodeAt(2 * i + 1) !== DIGITS.charCodeAt(byte & 15)) return false;
+  }
+  return true;
 }

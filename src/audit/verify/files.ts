@@ -1,12 +1,19 @@
 // Rule 5, the other half: exactly the files the size requires. Partial tiles of earlier checkpoints may stay, when
 // they are the beginning of what covers them now; everything else that is there is `extra`.
 import { decodeBundle, decodeTile } from '../tile.js';
-import { hashesAtLevel, parseCheckpointPath, parseTilePath, tilePath, type Tile } from '../tile-path.js';
+import {
+  hashesAtLevel,
+  parseCheckpointPath,
+  parseTilePath,
+  parseTimestampPath,
+  tilePath,
+  type Tile,
+} from '../tile-path.js';
 import { equalBytes } from '../tree-hash.js';
 import type { FindingList } from './report.js';
 import type { LogSource } from './source.js';
 
-const KNOWN = new Set(['checkpoint', 'vkey', 'pending']);
+const KNOWN = new Set(['checkpoint', 'vkey']);
 
 /** Judges every listed file by name, and kept partial tiles by content. The walk judges what the size requires. */
 export async function checkFiles(
@@ -20,18 +27,29 @@ export async function checkFiles(
 ): Promise<void> {
   const cover: Cover = { path: null, bytes: null };
   let unfinished = 0;
+  let timestamps = 0;
   for await (const path of list()) {
     if (KNOWN.has(path) || parseCheckpointPath(path) !== null) continue;
-    if (path === 'policy') {
+    if (path === 'pending') {
+      if ((await source.get(path)) === null)
+        findings.add('extra', `${path} is listed but is no file`, { path });
+    } else if (path === 'policy') {
       warnings.push('policy is a suggestion inside what is judged: not read');
     } else if (path.endsWith('.tmp')) {
       unfinished += 1;
+    } else if (parseTimestampPath(path) !== null) {
+      timestamps += 1;
+      // A time stamp belongs to the checkpoint beside it.
+      if ((await source.get(path.slice(0, -'.tsr'.length))) === null || (await source.get(path)) === null)
+        findings.add('extra', `${path} is a time stamp of no checkpoint`, { path });
     } else if (path.startsWith('tile/')) {
       await checkTileFile(source, path, { size, pendingSize }, cover, findings);
     } else {
       findings.add('extra', `${path} is no file of a log`, { path });
     }
   }
+  if (timestamps > 0)
+    warnings.push(`${timestamps} time stamps (*.tsr) were not checked: openssl ts -verify does`);
   if (unfinished > 0)
     warnings.push(`${unfinished} *.tmp files are left over from writes that did not finish`);
 }
@@ -69,8 +87,13 @@ async function checkTileFile(
     cover.path = coverPath;
   }
   const bytes = await source.get(path);
+  if (bytes === null) {
+    // A link, a FIFO, a device: a name without bytes.
+    findings.add('extra', `${path} is listed but is no file`, { path });
+    return;
+  }
   // An absent or unreadable cover is a finding of the walk already.
-  if (bytes !== null && cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
+  if (cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
 }
 
 /** The tile that a tree of `size` has in this tile's place. */

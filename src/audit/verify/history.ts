@@ -4,16 +4,30 @@ import { appendLeaf, rangeFromEdge, rangeRoot } from '../compact-range.js';
 import { parseCheckpointPath, TILE_WIDTH } from '../tile-path.js';
 import { equalBytes } from '../tree-hash.js';
 import type { Checkpoint } from '../checkpoint.js';
-import type { FindingList, Where } from './report.js';
-import type { OpenCheckpoint } from './signed-checkpoint.js';
+import type { Cosignature } from '../cosignature.js';
+import { MAX_FINDINGS, type FindingList, type Where } from './report.js';
+import type { OpenCheckpoint, ReadCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
+import type { TimeBound } from './time-bound.js';
 import type { LeafBatch } from './tree-walk.js';
 
 /** A checkpoint this log has to agree with, and where it comes from. */
 export interface Seen {
-  readonly checkpoint: Pick<Checkpoint, 'size' | 'root'>;
+  readonly checkpoint: Checkpoint;
   readonly what: string;
   readonly path?: string;
+  readonly cosignatures: readonly Cosignature[];
+  /** Why it is not trusted yet: only a key that the trusted one replaced may have signed it. Null = it is signed. */
+  readonly unsigned: string | null;
+}
+
+/** What the note says, when it is signed or may be signed by a former key; null when it is neither. */
+export function seenOf(read: ReadCheckpoint, what: string, path?: string): Seen | null {
+  const told = 'verdict' in read ? read.claimed : read;
+  if (told === undefined) return null;
+  const { checkpoint, cosignatures } = told;
+  const unsigned = 'verdict' in read ? read.message : null;
+  return { checkpoint, what, ...(path === undefined ? {} : { path }), cosignatures, unsigned };
 }
 
 /** Compares checkpoints, in ascending size, with the tree's roots. Memory: one compact range and one checkpoint. */
@@ -22,6 +36,10 @@ export class History {
   private range: Uint8Array[] = [];
   private tiles = 0n;
   private next: Seen | null = null;
+  /** Some checkpoint waits for the keys that the log once had. */
+  waiting = false;
+  /** Those of them that are no prefix of this log, by `what`; bounded, since each becomes a finding. */
+  readonly waitingForks = new Set<string>();
 
   constructor(
     private readonly seen: AsyncIterator<Seen>,
@@ -32,10 +50,13 @@ export class History {
     private readonly early: FindingList,
     /** Decided by the tree, so it counts only when the tree itself is whole. */
     private readonly forks: FindingList,
+    /** The bound on time that cosignatures give (`boundOf`); null = none. */
+    private readonly bound: (cosignatures: readonly Cosignature[]) => bigint | null,
   ) {}
 
-  /** Batches in order, all of them full but the last. */
-  async observe(batch: LeafBatch): Promise<void> {
+  /** Batches in order, all of them full but the last. Returns what bounds the time of entries up to this batch. */
+  async observe(batch: LeafBatch): Promise<readonly TimeBound[]> {
+    const bounds: TimeBound[] = [];
     const end = batch.first + BigInt(batch.hashes.length);
     for (
       let seen = await this.peek();
@@ -47,12 +68,16 @@ export class History {
         count === TILE_WIDTH && batch.root !== null
           ? appendLeaf(this.range, this.tiles, batch.root)
           : [...this.range, ...rangeFromEdge([batch.hashes.slice(0, count)])];
-      this.judge(seen, rangeRoot(range, seen.checkpoint.size));
+      const seconds = this.judge(seen, rangeRoot(range, seen.checkpoint.size))
+        ? this.bound(seen.cosignatures)
+        : null;
+      if (seconds !== null) bounds.push({ size: seen.checkpoint.size, seconds, what: seen.what });
       this.next = null;
     }
-    if (batch.root === null) return;
+    if (batch.root === null) return bounds;
     this.range = appendLeaf(this.range, this.tiles, batch.root);
     this.tiles += 1n;
+    return bounds;
   }
 
   /** What is left when the tree has ended. */
@@ -71,20 +96,31 @@ export class History {
     return this.next;
   }
 
-  private judge(seen: Seen, root: Uint8Array | null): void {
+  /** True when it is a prefix of this log. */
+  private judge(seen: Seen, root: Uint8Array | null): boolean {
     const { size } = seen.checkpoint;
     const where: Where = seen.path === undefined ? {} : { path: seen.path };
-    if (this.pending !== null && size === this.pending.size && seen.path !== undefined) {
-      if (equalBytes(seen.checkpoint.root, this.pending.root)) return;
+    const isPending = this.pending !== null && size === this.pending.size && seen.path !== undefined;
+    if (seen.unsigned !== null) {
+      // A former key's time ended inside this tree: what is larger is nobody's.
+      if (size > this.newest.size) this.early.add('bad-signature', `${seen.what}: ${seen.unsigned}`, where);
+      else this.waiting = true;
+    }
+    const expected = isPending ? this.pending.root : size === this.newest.size ? this.newest.root : root;
+    if (expected !== null && equalBytes(seen.checkpoint.root, expected)) return !isPending;
+    if (seen.unsigned !== null) {
+      if (size <= this.newest.size && this.waitingForks.size < MAX_FINDINGS) this.waitingForks.add(seen.what);
+    } else if (isPending) {
       this.early.add('fork', `${seen.what} has another root than the pending checkpoint`, where);
     } else if (size > this.newest.size) {
       const message = `the log had size ${size} (${seen.what}), its checkpoint says ${this.newest.size}`;
       this.early.add('rollback', message, where);
-    } else if (size === this.newest.size && !equalBytes(seen.checkpoint.root, this.newest.root)) {
+    } else if (size === this.newest.size) {
       this.early.add('fork', `${seen.what} has another root for size ${size}`, where);
-    } else if (root !== null && !equalBytes(seen.checkpoint.root, root)) {
+    } else if (root !== null) {
       this.forks.add('fork', `${seen.what} of size ${size} is not a prefix of this log`, where);
     }
+    return false;
   }
 }
 
@@ -118,15 +154,17 @@ export async function* publishedCheckpoints(
     if (size === null) continue;
     const bytes = await source.get(path);
     const read = bytes === null ? null : openCheckpoint(bytes);
+    const seen = read === null ? null : seenOf(read, path, path);
     if (read === null) {
       findings.add('missing', `${path} is listed but can't be read`, { path });
-    } else if ('verdict' in read) {
-      findings.add(read.verdict, `${path}: ${read.message}`, { path });
-    } else if (read.checkpoint.size !== size || size <= last) {
-      findings.add('malformed', `${path} holds the checkpoint of size ${read.checkpoint.size}`, { path });
+    } else if (seen === null) {
+      if ('verdict' in read) findings.add(read.verdict, `${path}: ${read.message}`, { path });
+    } else if (size <= last || (seen.checkpoint.size !== size && seen.unsigned === null)) {
+      findings.add('malformed', `${path} holds the checkpoint of size ${seen.checkpoint.size}`, { path });
     } else {
       last = size;
-      yield { checkpoint: read.checkpoint, what: path, path };
+      // What it says counts only once it is signed; until then its place is what its name says.
+      yield { ...seen, checkpoint: { ...seen.checkpoint, size } };
     }
   }
 }

@@ -7,26 +7,29 @@ import { parseCheckpoint, type Checkpoint } from '../checkpoint.js';
 import { verifyEd25519, type VerifySignature } from '../ed25519.js';
 import { readEntry } from '../entry.js';
 import { parseNote } from '../note.js';
+import { sha256, type Sha256 } from '../sha256.js';
 import { checkpointPath } from '../tile-path.js';
-import { parseVkey, type Vkey } from '../vkey.js';
+import { treeHasher } from '../tree-hash.js';
+import { formatVkey, type Vkey } from '../vkey.js';
 import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
-import { History, mergeSeen, publishedCheckpoints, type Seen } from './history.js';
+import { judgeFormer, signerFault, type GivenNote } from './former-checkpoints.js';
+import { History, mergeSeen, publishedCheckpoints, seenOf, type Seen } from './history.js';
+import { KeyHistory } from './key-history.js';
 import { Meaning, type VerifyDecision } from './meaning.js';
+import { newestCheckpoint, ownKey, pendingCheckpoint, ROTATED, type OwnKey } from './opening.js';
 import { Payloads, type ReadPayload } from './payloads.js';
 import { FindingList, type Finding, type VerifyReport } from './report.js';
-import { checkpointOpener, type OpenCheckpoint } from './signed-checkpoint.js';
+import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
+import { boundOf, TimeBounds, type TimeBound } from './time-bound.js';
 import { walkTree, type LeafBatch } from './tree-walk.js';
+import { quorumFault, trustOf, type Trust, type TrustOptions } from './trust.js';
 
 /** All of it comes from outside the log that is judged. */
-export interface VerifyOptions {
-  /** Pinned log keys. Without any (and without `trust`) the best verdict is `unpinned`. */
-  readonly vkeys?: readonly string[];
+export interface VerifyOptions extends TrustOptions {
   /** Signed checkpoints of this log seen elsewhere, whole notes. */
   readonly old?: readonly string[];
-  /** What this machine saw of the log; its key is a pin when `vkeys` gives none. */
-  readonly trust?: { readonly vkey: string; readonly checkpoint: string | null } | null;
   /** Judge the entries of this run only; the tree is judged whole. */
   readonly run?: string;
   /** Checks every commitment against its payload. */
@@ -37,37 +40,40 @@ export interface VerifyOptions {
   readonly verifyDecision?: VerifyDecision;
   /** A faster Ed25519 than this room's, e.g. the platform's. */
   readonly verifySignature?: VerifySignature;
+  /** A faster SHA-256 than this room's, e.g. the platform's. */
+  readonly sha256?: Sha256;
 }
 
-const OPTIONS = ['vkeys', 'old', 'trust', 'run', 'payloads', 'entries', 'verifyDecision', 'verifySignature'];
+const OPTIONS = [
+  'vkeys',
+  'policy',
+  'witnesses',
+  'quorum',
+  'old',
+  'trust',
+  'run',
+  'payloads',
+  'entries',
+  'verifyDecision',
+  'verifySignature',
+  'sha256',
+];
 
 /**
  * Verifies the log in `source`. Never rejects because of what the log holds: that is the report. Rejects with USAGE
- * on options this version does not know (a quorum that is not checked must not look checked), AUDIT_KEY_INVALID,
- * AUDIT_NOTE_INVALID and AUDIT_CHECKPOINT_INVALID on options that can't be read, and with what `source` rejects.
+ * on options this version does not know (what is not checked must not look checked), AUDIT_KEY_INVALID,
+ * AUDIT_POLICY_INVALID, AUDIT_NOTE_INVALID and AUDIT_CHECKPOINT_INVALID on options that can't be read, and with what `source` rejects.
  */
 export async function verifyLog(source: LogSource, options: VerifyOptions = {}): Promise<VerifyReport> {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
     throw new WritError('USAGE', `verifyLog does not know the option "${unknown}"`, {
-      hint: `it knows ${OPTIONS.join(', ')}; witness quorums and policies are not supported yet`,
+      hint: `it knows ${OPTIONS.join(', ')}`,
     });
   }
-  const trust = pinnedKeys(options);
+  const trust = trustOf(options);
   for (const note of [...(options.old ?? []), ...notes(options.trust)]) parseCheckpoint(parseNote(note).text);
   return new Verification(source, options, trust).run();
-}
-
-/** (1) Trust from outside. */
-function pinnedKeys(options: VerifyOptions): readonly Vkey[] {
-  const given = options.vkeys ?? [];
-  const texts = given.length > 0 ? given : options.trust ? [options.trust.vkey] : [];
-  const keys = texts.map(parseVkey);
-  const other = keys.find((key) => key.type !== 1);
-  if (other === undefined) return keys;
-  throw new WritError('AUDIT_KEY_INVALID', `the key ${other.name} is a witness's, not a log's`, {
-    hint: 'pin the key that writ audit vkey prints; witnesses are not supported yet',
-  });
 }
 
 function notes(trust: VerifyOptions['trust']): string[] {
@@ -85,6 +91,13 @@ class Verification {
   private readonly payloadFindings = new FindingList();
   private readonly warnings: string[] = [];
   private readonly chains = new Chains(this.entries);
+  private readonly times = new TimeBounds(this.entries);
+  private readonly keyHistory: KeyHistory;
+  private readonly verify: VerifySignature;
+  private readonly witnesses: readonly Vkey[];
+  private readonly given: readonly GivenNote[];
+  private own: OwnKey = 'absent';
+  private newest: OpenedCheckpoint | null = null;
   private readonly meaning: Meaning;
   private readonly payloads: Payloads;
   private readonly writ: boolean;
@@ -92,153 +105,171 @@ class Verification {
   constructor(
     private readonly source: LogSource,
     private readonly options: VerifyOptions,
-    private readonly pinned: readonly Vkey[],
+    private readonly trust: Trust,
   ) {
+    this.verify = options.verifySignature ?? verifyEd25519;
+    this.keyHistory = new KeyHistory(this.entries, this.order, this.verify);
+    this.witnesses = trust.policy?.witnesses.map((witness) => witness.key) ?? [];
+    this.given = [
+      ...(options.old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` })),
+      ...notes(options.trust).map((note) => ({
+        note,
+        what: 'the checkpoint this machine verified before',
+      })),
+    ];
     this.meaning = new Meaning(this.entries, this.order, options.verifyDecision ?? null);
     this.payloads = new Payloads(options.payloads ?? null, this.payloadFindings, this.warnings);
     this.writ = options.entries !== 'opaque';
   }
 
   async run(): Promise<VerifyReport> {
-    const keys = await this.keys();
-    const open = checkpointOpener(keys, this.options.verifySignature ?? verifyEd25519);
-    const newest = await this.newestCheckpoint(open, keys.length > 0);
+    const { source } = this;
+    this.own = await ownKey(source, this.early);
+    if (this.own === 'absent' && this.writ) this.files.add('missing', 'vkey is missing', { path: 'vkey' });
+    const keys = this.keys();
+    const open = checkpointOpener(keys, this.witnesses, this.verify);
+    const known = this.options.trust ?? null;
+    const newest = await newestCheckpoint(
+      source,
+      { open, keyed: keys.length > 0, known, verify: this.verify },
+      this.early,
+    );
     if (newest === null) return this.report(null);
+    this.newest = newest;
     const { checkpoint } = newest;
-    const pending = await this.pendingCheckpoint(open, checkpoint);
+    this.judgeQuorum(newest);
+    const pending = await pendingCheckpoint(source, open, checkpoint, this.early, this.warnings);
 
     const published = publishedCheckpoints(this.source, open, this.early);
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
-    const history = new History(seen, checkpoint, pending, this.early, this.forks);
-    for await (const batch of walkTree(this.source, checkpoint.size, checkpoint.root, this.tree)) {
-      await history.observe(batch);
-      if (this.writ && !this.tree.any) await this.readEntries(batch, checkpoint.origin);
+    const bound = (of: OpenedCheckpoint['cosignatures']): bigint | null => boundOf(this.trust.policy, of);
+    const history = new History(seen, checkpoint, pending, this.early, this.forks, bound);
+    const hasher = treeHasher(this.options.sha256 ?? sha256);
+    for await (const batch of walkTree(this.source, checkpoint.size, checkpoint.root, this.tree, hasher)) {
+      const bounds = await history.observe(batch);
+      if (this.writ && !this.tree.any) await this.readEntries(batch, checkpoint.origin, bounds);
     }
     await history.finish();
+    this.judgeTime(newest);
+    await this.judgeKeys(keys, newest, pending !== null, history);
     await this.checkFiles(newest, pending?.size ?? null);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
     return this.report(checkpoint, this.meaning.finish(), this.payloads.finish());
   }
 
   /** The pinned keys; without any, the log's own, which proves nothing but that the files fit together. */
-  private async keys(): Promise<readonly Vkey[]> {
-    const bytes = await this.source.get('vkey');
-    if (bytes === null) {
-      if (this.writ) this.files.add('missing', 'vkey is missing', { path: 'vkey' });
-      return this.pinned;
-    }
-    let own: Vkey;
-    try {
-      own = parseVkey(
-        new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\n$/, ''),
+  private keys(): readonly Vkey[] {
+    const { pinned } = this.trust;
+    if (pinned.length > 0 || typeof this.own === 'string') return pinned;
+    return this.own.type === 1 ? [this.own] : [];
+  }
+
+  /** (3) Enough witnesses. */
+  private judgeQuorum({ cosignatures }: OpenedCheckpoint): void {
+    const { policy } = this.trust;
+    if (policy === null) return;
+    const fault = quorumFault(policy, cosignatures);
+    if (fault !== null) this.early.add('quorum-missing', fault, { path: 'checkpoint' });
+    const unread = policy.witnesses.filter(({ key }) => key.type === 6).map(({ name }) => name);
+    if (unread.length > 0) {
+      this.warnings.push(
+        `cosignatures of ${unread.join(', ')} are ML-DSA-44, which is not verified: they don't count`,
       );
-    } catch {
-      // Whatever is wrong with it, the file is not the one line it must be.
-      this.early.add('malformed', 'vkey is not one line with a vkey', { path: 'vkey' });
-      return this.pinned;
     }
-    if (this.pinned.length === 0) return own.type === 1 ? [own] : [];
-    if (this.pinned.some((key) => key.name === own.name && key.keyId === own.keyId)) return this.pinned;
-    const sameName = this.pinned.some((key) => key.name === own.name);
-    const message = `the log's own vkey (${own.name}+${own.keyId}) is not a trusted one`;
-    this.files.add(sameName ? 'bad-signature' : 'wrong-origin', message, { path: 'vkey' });
-    return this.pinned;
-  }
-
-  /** (2) Note, signatures, origin, checkpoint. */
-  private async newestCheckpoint(
-    open: OpenCheckpoint,
-    keyed: boolean,
-  ): Promise<{ checkpoint: Checkpoint; text: string } | null> {
-    const path = 'checkpoint';
-    const bytes = await this.source.get(path);
-    if (bytes === null) {
-      this.early.add('missing', 'checkpoint is missing', { path });
-      return null;
-    }
-    const read = open(bytes);
-    if (!('verdict' in read)) return read;
-    if (!keyed && read.verdict === 'bad-signature') {
-      // No key at all: the hashes can still be checked, and the verdict says unpinned.
-      const { text } = parseNote(bytes);
-      return { checkpoint: parseCheckpoint(text), text };
-    }
-    this.early.add(read.verdict, read.message, { path });
-    return null;
-  }
-
-  /**
-   * The signed checkpoint of a publication that a crash interrupted, or that goes on right now: files up to its size
-   * are no damage. Null when there is none, or when `checkpoint` has reached it.
-   */
-  private async pendingCheckpoint(open: OpenCheckpoint, newest: Checkpoint): Promise<Checkpoint | null> {
-    const path = 'pending';
-    const bytes = await this.source.get(path);
-    if (bytes === null) return null;
-    const read = open(bytes);
-    if ('verdict' in read) {
-      this.early.add(read.verdict, `pending: ${read.message}`, { path });
-      return null;
-    }
-    const { checkpoint } = read;
-    if (checkpoint.origin !== newest.origin) {
-      this.early.add('wrong-origin', `pending is of ${checkpoint.origin}, this log is ${newest.origin}`, {
-        path,
-      });
-      return null;
-    }
-    if (checkpoint.size <= newest.size) return null;
-    const message = `the publication of size ${checkpoint.size} is unfinished: only ${newest.size} entries were judged`;
-    this.warnings.push(message);
-    return checkpoint;
   }
 
   /** (4) What others kept of this log; those of another log or without a good signature are findings. */
   private givenCheckpoints(open: OpenCheckpoint, newest: Checkpoint): Seen[] {
-    const given = [
-      ...(this.options.old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` })),
-      ...notes(this.options.trust).map((note) => ({
-        note,
-        what: 'the checkpoint this machine verified before',
-      })),
-    ];
-    return given.flatMap(({ note, what }) => {
+    return this.given.flatMap(({ note, what }) => {
       const read = open(note);
-      if ('verdict' in read) {
-        this.early.add(read.verdict, `${what}: ${read.message}`);
+      const seen = seenOf(read, what);
+      if (seen === null) {
+        if ('verdict' in read) this.early.add(read.verdict, `${what}: ${read.message}`);
         return [];
       }
-      if (read.checkpoint.origin !== newest.origin) {
-        this.early.add(
-          'wrong-origin',
-          `${what} is of ${read.checkpoint.origin}, this log is ${newest.origin}`,
-        );
-        return [];
+      const { origin } = seen.checkpoint;
+      if (origin === newest.origin) return [seen];
+      this.early.add('wrong-origin', `${what} is of ${origin}, this log is ${newest.origin}`);
+      return [];
+    });
+  }
+
+  /** (6) The newest checkpoint bounds every entry. */
+  private judgeTime({ checkpoint, cosignatures }: OpenedCheckpoint): void {
+    const seconds = boundOf(this.trust.policy, cosignatures);
+    if (seconds === null || this.tree.any) return;
+    this.times.judge({ size: checkpoint.size, seconds, what: 'checkpoint' });
+  }
+
+  /** (4) and (7) Checkpoints of keys that were replaced, and whether `vkey` is the key of today. */
+  private async judgeKeys(
+    keys: readonly Vkey[],
+    newest: OpenedCheckpoint,
+    isUnfinished: boolean,
+    history: History,
+  ): Promise<void> {
+    this.keyHistory.finish();
+    this.judgeOwnKey(isUnfinished);
+    // What can't be traced to the root, or does not hold, tells nothing about keys; it is a finding of its own.
+    if (this.tree.any || this.keyHistory.broken) return;
+    const { size } = newest.checkpoint;
+    const fault = newest.signers.length === 0 ? null : signerFault(newest.signers, size, this.keyHistory);
+    if (fault !== null) this.early.add('bad-signature', fault, { path: 'checkpoint' });
+    const replaced = keys.some((key) => this.keyHistory.lastSize(key) !== null);
+    if (!history.waiting && !replaced) return;
+    const open = checkpointOpener([...keys, ...this.keyHistory.formerKeys(keys)], [], this.verify);
+    const { source, given, keyHistory } = this;
+    const former = { source, given, open, keys: keyHistory, forks: history.waitingForks };
+    await judgeFormer(former, this.early, this.forks);
+  }
+
+  private judgeOwnKey(isUnfinished: boolean): void {
+    // The publication of a rotation writes `vkey` before `checkpoint`.
+    if (typeof this.own === 'string' || isUnfinished) return;
+    const { name, keyId, type, publicKey } = this.own;
+    const { pinned } = this.trust;
+    if (pinned.length > 0 && !pinned.some((key) => key.name === name && key.keyId === keyId)) {
+      const message = `the log's own vkey (${name}+${keyId}) is not a trusted one`;
+      if (pinned.some((key) => key.name === name)) {
+        this.files.add('bad-signature', `${message}; ${ROTATED}`, { path: 'vkey' });
+      } else {
+        this.files.add('wrong-origin', message, { path: 'vkey' });
       }
-      return [{ checkpoint: read.checkpoint, what }];
+      return;
+    }
+    const { newest } = this.keyHistory;
+    if (this.tree.any || newest === null || newest === formatVkey(name, type, publicKey)) return;
+    this.files.add('bad-signature', 'vkey is not the key that the log was opened with last', {
+      path: 'vkey',
     });
   }
 
   /** (6) to (8), entry by entry. */
-  private async readEntries(batch: LeafBatch, origin: string): Promise<void> {
+  private async readEntries(batch: LeafBatch, origin: string, bounds: readonly TimeBound[]): Promise<void> {
+    let next = 0;
     for (const [i, bytes] of (batch.entries ?? []).entries()) {
       const index = batch.first + BigInt(i);
+      for (let bound = bounds[next]; bound !== undefined && bound.size <= index; bound = bounds[++next]) {
+        this.times.judge(bound);
+      }
       const entry = readEntry(bytes);
       if ('fault' in entry) {
         const verdict = entry.fault === 'json' ? 'malformed' : 'not-canonical';
         this.entries.add(verdict, `entry ${index}: ${entry.message}`, { index });
         continue;
       }
+      this.times.observe(index, entry);
+      this.keyHistory.observe(index, entry, origin);
       if (this.options.run !== undefined && entry.run !== this.options.run) continue;
       const hash = batch.hashes[i];
       if (hash === undefined) throw new WritError('INTERNAL', `a batch without the hash of entry ${index}`);
       this.chains.observe(index, entry, hash);
-      if (entry.type === 'log.opened' && entry.data.origin !== origin) {
-        this.entries.add('wrong-origin', `entry ${index} opens another log than ${origin}`, { index });
-      }
       this.meaning.observe(index, entry, hash);
-      await this.payloads.observe(index, entry);
+      // Most entries have nothing to look up: no turn of the event loop for them.
+      const looked = this.payloads.observe(index, entry);
+      if (looked !== null) await looked;
     }
+    for (const bound of bounds.slice(next)) this.times.judge(bound);
   }
 
   /** (5) Exactly the files that belong to the log. */
@@ -291,7 +322,7 @@ class Verification {
       );
     }
     if (openIntents.length > 0) this.warnings.push(`${openIntents.length} intents have no outcome`);
-    if (findings.length === 0 && this.pinned.length === 0) {
+    if (findings.length === 0 && this.trust.pinned.length === 0) {
       const message =
         "the files fit together, but no key was given from outside; the log's own key proves nothing";
       findings.push({ verdict: 'unpinned', message });
@@ -302,6 +333,11 @@ class Verification {
       origin: checkpoint?.origin ?? null,
       size: checkpoint?.size.toString() ?? null,
       root: checkpoint === null ? null : encodeBase64(checkpoint.root),
+      cosignatures: (this.newest?.cosignatures ?? []).map(({ key, seconds }) => ({
+        name: key.name,
+        keyId: key.keyId,
+        time: seconds.toString(),
+      })),
       findings,
       warnings: this.warnings,
       openIntents,

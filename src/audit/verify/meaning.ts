@@ -4,6 +4,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json, JsonObject } from '../../json.js';
 import type { Entry } from '../entry.js';
+import { ownText } from '../own-text.js';
 import { formatTime, parseTime } from '../time.js';
 import type { FindingList, OpenIntent } from './report.js';
 
@@ -337,7 +338,7 @@ export class Meaning {
     let run = this.runs.get(id);
     if (run === undefined) {
       run = { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandboxStarted: false };
-      this.runs.set(id, run);
+      this.runs.set(ownText(id), run);
     }
     return run;
   }

@@ -20,7 +20,13 @@ export class Payloads {
     private readonly warnings: string[],
   ) {}
 
-  async observe(index: bigint, entry: Entry): Promise<void> {
+  /** null when there is nothing to look up. */
+  observe(index: bigint, entry: Entry): Promise<void> | null {
+    if (entry.type === 'payload.erased') return this.look(index, entry);
+    return this.read === null ? null : this.look(index, entry);
+  }
+
+  private async look(index: bigint, entry: Entry): Promise<void> {
     for (const [label, hex] of Object.entries(entry.commit)) {
       if (isHex64(hex)) await this.check(index, label, hex);
     }

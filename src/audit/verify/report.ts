@@ -9,6 +9,7 @@ export type Verdict =
   | 'malformed'
   | 'bad-signature'
   | 'wrong-origin'
+  | 'quorum-missing'
   | 'entry-mismatch'
   | 'tile-mismatch'
   | 'root-mismatch'
@@ -49,6 +50,8 @@ export interface VerifyReport {
   readonly origin: string | null;
   readonly size: string | null;
   readonly root: string | null;
+  /** Trusted witnesses that cosigned `checkpoint`; `time` in Unix seconds, decimal. */
+  readonly cosignatures: readonly { readonly name: string; readonly keyId: string; readonly time: string }[];
   readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
   readonly openIntents: readonly OpenIntent[];

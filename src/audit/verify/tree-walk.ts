@@ -4,7 +4,7 @@
 import { rangeFromEdge, rangeRoot } from '../compact-range.js';
 import { decodeBundle, decodeTile, tileRoot } from '../tile.js';
 import { hashesAtLevel, TILE_WIDTH, tilePath, type Tile, type TileLevel } from '../tile-path.js';
-import { equalBytes, leafHash } from '../tree-hash.js';
+import { equalBytes, type TreeHasher } from '../tree-hash.js';
 import type { FindingList } from './report.js';
 import type { LogSource } from './source.js';
 
@@ -47,6 +47,7 @@ export async function* walkTree(
   size: bigint,
   root: Uint8Array,
   findings: FindingList,
+  hasher: TreeHasher,
 ): AsyncGenerator<LeafBatch> {
   /** By level: the tile whose children are being read. */
   const open = new Map<number, OpenTile>();
@@ -55,9 +56,9 @@ export async function* walkTree(
 
   for (let n = 0n; n * 256n < size; n++) {
     const tile = { level: 0, n, width: widthAt(size, 0, n) };
-    const bundle = await readBundle(source, tile, findings);
+    const bundle = await readTile(source, { ...tile, level: 'entries' }, findings);
     const stored = await readTile(source, tile, findings);
-    const computed = bundle?.map(leafHash) ?? stored;
+    const computed = bundle?.map((entry) => hasher.leaf(entry)) ?? stored;
     if (computed === null) return;
     const claims: Claims = { tile, stored: stored ?? computed, computed };
     if (tile.width < TILE_WIDTH) {
@@ -97,10 +98,10 @@ export async function* walkTree(
   /** The hashes and the root of a full tile that its parent confirms; the stored ones when it confirms neither. */
   async function settleFull(claims: Claims): Promise<Settled> {
     const { tile, stored, computed } = claims;
-    const hash = tileRoot(stored);
+    const hash = tileRoot(stored, hasher.node);
     if (firstDifference(claims) === null) return { hash, hashes: stored };
     const expected = (await parentOf(tile)).stored?.[Number(tile.n % 256n)];
-    const other = tileRoot(computed);
+    const other = tileRoot(computed, hasher.node);
     if (expected !== undefined && !equalBytes(hash, expected) && equalBytes(other, expected)) {
       reportTile(claims, findings);
       return { hash: other, hashes: computed };
@@ -194,38 +195,19 @@ function widthAt(size: bigint, level: TileLevel, n: bigint): number {
   return left < 256n ? Number(left) : TILE_WIDTH;
 }
 
+/** The hashes of a tile, or the entries of a bundle; null, and a finding, when they are absent or can't be read. */
 async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<Uint8Array[] | null> {
-  return read(source, tile, decodeTile, 'is not a whole number of hashes of its width', findings);
-}
-
-async function readBundle(
-  source: LogSource,
-  tile: Tile,
-  findings: FindingList,
-): Promise<Uint8Array[] | null> {
-  return read(
-    source,
-    { ...tile, level: 'entries' },
-    decodeBundle,
-    'does not hold exactly its entries',
-    findings,
-  );
-}
-
-async function read(
-  source: LogSource,
-  tile: Tile,
-  decode: (bytes: Uint8Array, width: number) => Uint8Array[] | null,
-  fault: string,
-  findings: FindingList,
-): Promise<Uint8Array[] | null> {
   const path = tilePath(tile);
   const bytes = await source.get(path);
   if (bytes === null) {
     findings.add('missing', `${path} is missing`, { path });
     return null;
   }
-  const decoded = decode(bytes, tile.width);
+  const isBundle = tile.level === 'entries';
+  const decoded = (isBundle ? decodeBundle : decodeTile)(bytes, tile.width);
+  const fault = isBundle
+    ? 'does not hold exactly its entries'
+    : 'is not a whole number of hashes of its width';
   if (decoded === null) findings.add('malformed', `${path} ${fault}`, { path });
   return decoded;
 }

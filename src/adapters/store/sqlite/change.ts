@@ -14,12 +14,13 @@ import type {
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { asRow, bytes, integer } from './column.js';
+import { eraser } from './erase.js';
 import { approvalRow, attemptRow, logState, runRow, workflowRecord, workflowRow } from './record.js';
 
 const SQL = {
   logState: 'SELECT * FROM log_state',
   tail: 'SELECT run_seq, leaf_hash FROM log_entry WHERE run = ? ORDER BY run_seq DESC LIMIT 1',
-  addEntry: 'INSERT INTO log_entry VALUES (@index, @bytes, @leafHash, @run, @seq, @type)',
+  addEntry: 'INSERT INTO log_entry VALUES (?, ?, ?, ?, ?, ?)',
   addSubtree: 'INSERT INTO log_subtree VALUES (@level, @index, @hash)',
   setLogState: 'UPDATE log_state SET size = ?, compact_range = ?, last_time_ms = ?',
   workflow: 'SELECT * FROM workflow WHERE id = @id AND (hash = @hash OR version = @version)',
@@ -58,6 +59,7 @@ export interface ChangeWriter {
 /** Statements are compiled once per connection. */
 export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
   const statements = new Map<string, Statement>();
+  const erase = eraser(db);
   const sql = (name: keyof typeof SQL): Statement => {
     const known = statements.get(name) ?? db.prepare(SQL[name]);
     statements.set(name, known);
@@ -75,6 +77,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
       }
       for (const { op, record } of change.approvals ?? []) putApproval(sql, op, record);
       for (const { payload, entry } of change.payloads ?? []) putPayload(sql, payload, indexOf(entry));
+      for (const { commitment, entry } of change.erasures ?? []) erase(commitment, indexOf(entry));
       return committed;
     },
   };
@@ -96,11 +99,13 @@ function append(sql: Sql, extendLog: ExtendLog, drafts: readonly EntryDraft[], n
   if (rows.length !== drafts.length || log.size !== before.size + BigInt(rows.length)) {
     throw new WritError('INTERNAL', `the log gave ${rows.length} rows for ${drafts.length} entries`);
   }
-  for (const [i, row] of rows.entries()) {
-    if (row.index !== before.size + BigInt(i)) {
-      throw new WritError('INTERNAL', `the log gave index ${row.index} at size ${before.size + BigInt(i)}`);
-    }
-    sql('addEntry').run(row);
+  const addEntry = sql('addEntry');
+  let next = before.size;
+  for (const row of rows) {
+    if (row.index !== next)
+      throw new WritError('INTERNAL', `the log gave index ${row.index} at size ${next}`);
+    addEntry.run(row.index, row.bytes, row.leafHash, row.run, row.seq, row.type);
+    next += 1n;
   }
   for (const subtree of subtrees) sql('addSubtree').run(subtree);
   sql('setLogState').run(log.size, Buffer.concat(log.compactRange), log.lastTimeMs);

@@ -13,8 +13,9 @@ import { isBusy, isRefusedRow, storeError } from './driver-error.js';
 const YIELD_MS = 3;
 const BURST_MS = 20;
 const BUSY_POLL_MS = 1;
-/** Bounds how long one transaction holds the lock. */
+/** One transaction takes what is queued, but holds the lock no longer than this for others of any size. */
 const GROUP_MAX = 128;
+const GROUP_MS = 5;
 
 interface Job {
   /** Does the work inside a transaction; the result tells the caller and is called after COMMIT. */
@@ -80,6 +81,27 @@ export class GroupWriter {
     });
   }
 
+  /**
+   * Runs `work` outside any transaction, when nothing is queued. A busy file (STORE_BUSY) and a full disk (STORE_FULL)
+   * break nothing: `work` must leave the file as it was then. Any other error of the driver does.
+   */
+  async alone<Result>(work: () => Result): Promise<Result> {
+    while (this.#draining !== null) await this.#draining;
+    if (this.#closed) {
+      throw new WritError('STORE_UNAVAILABLE', `the store ${this.#file} is closed`, {
+        hint: 'open it again',
+      });
+    }
+    if (this.#failure !== null) throw again(this.#failure);
+    try {
+      return work();
+    } catch (error) {
+      const failure = storeError(error, this.#file, 'write to');
+      if (failure.code !== 'STORE_BUSY' && failure.code !== 'STORE_FULL') this.#break(failure, []);
+      throw failure;
+    }
+  }
+
   /** Waits for what is queued; nothing is taken after the call. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -93,7 +115,7 @@ export class GroupWriter {
     while (this.#queue.length > 0) {
       await this.#yield();
       try {
-        if (await this.#begin()) this.#commitGroup(this.#queue.splice(0, GROUP_MAX));
+        if (await this.#begin()) this.#commitGroup();
       } catch (error) {
         this.#break(storeError(error, this.#file, 'write to'), []);
       }
@@ -137,10 +159,16 @@ export class GroupWriter {
     }
   }
 
-  #commitGroup(group: readonly Job[]): void {
+  #commitGroup(): void {
+    const group: Job[] = [];
     const outcomes: (() => void)[] = [];
+    const fullAt = performance.now() + GROUP_MS;
     try {
-      for (const job of group) outcomes.push(this.#one(job));
+      for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+        group.push(job);
+        outcomes.push(this.#one(job));
+        if (group.length === GROUP_MAX || performance.now() >= fullAt) break;
+      }
       this.#sql.commit.run();
     } catch (error) {
       const failure = storeError(error, this.#file, 'write to');

@@ -1,10 +1,12 @@
 // Rows and records: how each record of the port lies in its table, both ways.
 import type {
+  AnchoredCheckpointRow,
   ApprovalRecord,
   ApprovalState,
   AttemptRecord,
   AttemptStatus,
   CheckpointRow,
+  HandedOutCopy,
   LogRow,
   LogState,
   RunRecord,
@@ -187,7 +189,12 @@ export function payloadRecord(row: Row): StoredPayload {
     mediaType: text(row, 'media_type'),
     run: text(row, 'run'),
     entryIndex: bigint(row, 'entry_idx'),
+    erasedBy: row['erased_by'] === null ? null : bigint(row, 'erased_by'),
   };
+}
+
+export function copyRecord(row: Row): HandedOutCopy {
+  return { path: text(row, 'path'), run: textOrNull(row, 'run'), madeAtMs: integer(row, 'made_at_ms') };
 }
 
 export function logState(row: Row): LogState {
@@ -216,6 +223,10 @@ export function logRow(row: Row): LogRow {
 
 export function checkpointRow(row: Row): CheckpointRow {
   return { size: bigint(row, 'size'), root: bytes(row, 'root'), note: text(row, 'note') };
+}
+
+export function anchoredCheckpointRow(row: Row): AnchoredCheckpointRow {
+  return { ...checkpointRow(row), anchoredAtMs: integer(row, 'cosigned_at') };
 }
 
 function agents(value: JsonObject): Readonly<Record<string, string>> {

@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -124,14 +124,34 @@ CREATE INDEX approval_by_run ON approval (run, created_at_ms);
 CREATE INDEX approval_by_state ON approval (state, created_at_ms);
 `;
 
-/** Makes the tables of an empty file. Two processes may do it at once: the second finds them made. */
+/** What version 2 adds to version 1. */
+const ADDED_IN_2 = `
+CREATE INDEX log_entry_own ON log_entry (type, idx) WHERE run = '';
+CREATE TABLE handed_out ( -- files with payload data, outside this store
+  path TEXT PRIMARY KEY,
+  run TEXT,
+  made_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE unscrubbed ( -- erased payloads whose bytes may still be in the files of this store, or in copies
+  commitment BLOB PRIMARY KEY CHECK (length(commitment) = 32)
+) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Makes the tables of an empty file, and the new ones of a file of version 1. Two processes may do it at once: the
+ * second finds them made.
+ */
 export function createSchema(db: Database, file: string): void {
-  if (!isEmpty(db)) return;
+  if (!isEmpty(db) && !isVersion1(db)) return;
   db.exec('BEGIN IMMEDIATE');
   try {
     if (isEmpty(db)) {
       db.exec(TABLES);
       db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.pragma('user_version = 1');
+    }
+    if (isVersion1(db)) {
+      db.exec(ADDED_IN_2);
       db.pragma(`user_version = ${SCHEMA_VERSION}`);
     }
     db.exec('COMMIT');
@@ -144,19 +164,38 @@ export function createSchema(db: Database, file: string): void {
 
 /** Throws STORE_UNAVAILABLE for a file that is not a store, or whose schema this code doesn't know. */
 export function checkSchema(db: Database, file: string): void {
-  if (Number(db.pragma('application_id', { simple: true })) !== APPLICATION_ID) {
+  if (!isOurs(db)) {
     throw new WritError('STORE_UNAVAILABLE', `${file} is not a writ store`, {
       hint: 'point --data at a data directory made by writ init',
     });
   }
-  const version = Number(db.pragma('user_version', { simple: true }));
+  const version = versionOf(db);
   if (version !== SCHEMA_VERSION) {
     throw new WritError(
       'STORE_UNAVAILABLE',
       `${file} has schema version ${version}, this writ knows version ${SCHEMA_VERSION}`,
-      { hint: version > SCHEMA_VERSION ? 'use the newer writ that wrote it' : 'restore it from a backup' },
+      { hint: hintFor(version) },
     );
   }
+}
+
+function hintFor(version: number): string {
+  if (version > SCHEMA_VERSION) return 'use the newer writ that wrote it';
+  return version === 1
+    ? 'open it once with a command that may write, such as writ doctor'
+    : 'restore it from a backup';
+}
+
+function isVersion1(db: Database): boolean {
+  return isOurs(db) && versionOf(db) === 1;
+}
+
+function isOurs(db: Database): boolean {
+  return Number(db.pragma('application_id', { simple: true })) === APPLICATION_ID;
+}
+
+function versionOf(db: Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
 }
 
 function isEmpty(db: Database): boolean {

@@ -4,6 +4,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 import type { Commitment, Hex } from '../../../json.js';
 import type {
+  AnchoredCheckpointRow,
   ApprovalRecord,
   ApprovalState,
   AttemptRecord,
@@ -12,6 +13,7 @@ import type {
   Clock,
   Committed,
   ExtendLog,
+  HandedOutCopy,
   LogRow,
   LogState,
   RunRecord,
@@ -20,14 +22,17 @@ import type {
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { changeWriter, type ChangeWriter } from './change.js';
-import { asRow, bytes, type Row } from './column.js';
+import { asRow, bytes, hex64, type Row } from './column.js';
 import { type Connections, openConnections } from './connection.js';
 import { storeError } from './driver-error.js';
+import { scrubFile } from './erase.js';
 import { GroupWriter } from './group-writer.js';
 import {
+  anchoredCheckpointRow,
   approvalRecord,
   attemptRecord,
   checkpointRow,
+  copyRecord,
   logRow,
   logState,
   payloadRecord,
@@ -57,12 +62,17 @@ const SQL = {
   approvalsOfRun: `SELECT * FROM approval WHERE run = @run
     AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) ORDER BY created_at_ms, id`,
   payload: 'SELECT * FROM payload WHERE commitment = ?',
+  copies: 'SELECT * FROM handed_out ORDER BY made_at_ms, path',
+  unscrubbed: 'SELECT lower(hex(commitment)) AS commitment FROM unscrubbed ORDER BY 1',
   log: 'SELECT * FROM log_state',
   entries: 'SELECT * FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?',
   entriesOfRun: 'SELECT * FROM log_entry WHERE run = ? ORDER BY run_seq',
+  ownEntries: "SELECT * FROM log_entry WHERE run = '' AND type = ? ORDER BY idx DESC LIMIT ?",
   leafHashes: 'SELECT leaf_hash AS hash FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx',
   subtreeHashes: 'SELECT hash FROM log_subtree WHERE level = ? AND idx >= ? AND idx < ? ORDER BY idx',
   lastCheckpoint: 'SELECT * FROM log_checkpoint ORDER BY size DESC LIMIT 1',
+  anchoredCheckpoints:
+    'SELECT * FROM log_checkpoint WHERE cosigned_at IS NOT NULL ORDER BY size DESC LIMIT ?',
   dataVersion: 'PRAGMA data_version',
 } as const;
 
@@ -70,6 +80,12 @@ const WRITE = {
   addCheckpoint: `INSERT INTO log_checkpoint (size, root, note) VALUES (@size, @root, @note)
     ON CONFLICT (size) DO NOTHING`,
   checkpoint: 'SELECT * FROM log_checkpoint WHERE size = ?',
+  anchorCheckpoint: `UPDATE log_checkpoint SET note = @after, cosigned_at = @atMs
+    WHERE size = @size AND note = @before`,
+  recordCopy: `INSERT INTO handed_out VALUES (@path, @run, @madeAtMs)
+    ON CONFLICT (path) DO UPDATE SET run = excluded.run, made_at_ms = excluded.made_at_ms`,
+  forgetCopy: 'DELETE FROM handed_out WHERE path = ?',
+  markScrubbed: 'DELETE FROM unscrubbed WHERE commitment = ?',
   published: 'UPDATE log_state SET published_size = MAX(published_size, @size) WHERE @size <= size',
 } as const;
 
@@ -194,6 +210,37 @@ class SqliteStore implements Store {
     return this.#one('payload', payloadRecord, Buffer.from(commitment, 'hex'));
   }
 
+  async recordCopy(copy: HandedOutCopy): Promise<void> {
+    const { db, group } = this.#writing();
+    await group.submit(() => db.prepare(WRITE.recordCopy).run({ ...copy }));
+  }
+
+  async copies(): Promise<readonly HandedOutCopy[]> {
+    return this.#all('copies', copyRecord);
+  }
+
+  async forgetCopy(path: string): Promise<void> {
+    const { db, group } = this.#writing();
+    await group.submit(() => db.prepare(WRITE.forgetCopy).run(path));
+  }
+
+  async unscrubbed(): Promise<readonly Commitment[]> {
+    return this.#all('unscrubbed', (row) => hex64(row, 'commitment'));
+  }
+
+  async scrub(waitMs: number): Promise<'done' | 'busy' | 'full'> {
+    const { db, group } = this.#writing();
+    return scrubFile(db, group, waitMs);
+  }
+
+  async markScrubbed(commitments: readonly Commitment[]): Promise<void> {
+    const { db, group } = this.#writing();
+    await group.submit(() => {
+      const mark = db.prepare(WRITE.markScrubbed);
+      for (const commitment of commitments) mark.run(Buffer.from(commitment, 'hex'));
+    });
+  }
+
   async log(): Promise<LogState> {
     const state = this.#one('log', logState);
     if (state === null) throw this.#missing('the state of the log');
@@ -206,6 +253,10 @@ class SqliteStore implements Store {
 
   async entriesOfRun(run: string): Promise<readonly LogRow[]> {
     return this.#all('entriesOfRun', logRow, run);
+  }
+
+  async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {
+    return this.#all('ownEntries', logRow, type, limit);
   }
 
   async hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]> {
@@ -229,6 +280,18 @@ class SqliteStore implements Store {
 
   async lastCheckpoint(): Promise<CheckpointRow | null> {
     return this.#one('lastCheckpoint', checkpointRow);
+  }
+
+  async anchorCheckpoint(size: bigint, before: string, after: string, atMs: number): Promise<boolean> {
+    const { db, group } = this.#writing();
+    return group.submit(() => {
+      const { changes } = db.prepare(WRITE.anchorCheckpoint).run({ size, before, after, atMs });
+      return changes === 1;
+    });
+  }
+
+  async anchoredCheckpoints(limit: number): Promise<readonly AnchoredCheckpointRow[]> {
+    return this.#all('anchoredCheckpoints', anchoredCheckpointRow, limit);
   }
 
   async markPublished(size: bigint): Promise<void> {

@@ -1,0 +1,281 @@
+// What Writ's entries are and what they say about one another (FORMAT.md sections 2, 3 and rules 6 to 8), for the second
+// verifier. Each set of rules observes the entries in log order and adds what is wrong with `add`, which is given the
+// rule's group, the verdict, a message and the place.
+import { createHmac } from 'node:crypto';
+import {
+  attempt,
+  canonicalize,
+  hex,
+  isObject,
+  parseJson,
+  parseVkey,
+  refuse,
+  unbase64,
+  utf8,
+  verifySignature,
+} from './tlog.mjs';
+
+const isString = (value) => typeof value === 'string';
+export const isText = (value) => isString(value) && value !== '';
+export const isHex = (value) => isString(value) && /^[0-9a-f]{64}$/.test(value);
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+const isTime = (value) =>
+  /^\d{4}-.{18}Z$/.test(value) && !Number.isNaN(Date.parse(value)) && new Date(value).toISOString() === value;
+const orNull = (check) => (value) => value === null || check(value);
+const hasKeys = (value, keys) => isObject(value) && Object.keys(value).sort().join() === keys;
+const isSafe = (value) =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).every(isSafe)
+    : !Number.isInteger(value) || Number.isSafeInteger(value);
+const isCommitment = ([label, hex]) => /^[!-~]{1,64}$/.test(label) && isHex(hex);
+const ENTRY = {
+  actor: (value) => hasKeys(value, 'id,via') && isText(value.id) && isText(value.via),
+  commit: (value) => isObject(value) && Object.entries(value).every(isCommitment),
+  data: (value) => isObject(value) && isSafe(value),
+  policy: orNull(isHex),
+  prev: orNull(isHex),
+  run: orNull(isText),
+  seq: isCount,
+  tenant: isText,
+  time: isTime,
+  type: (value) => isString(value) && /^[a-z]{1,32}\.[a-z]{1,32}$/.test(value),
+  v: (value) => value === 1,
+  workflow: orNull((value) => hasKeys(value, 'hash,id') && isHex(value.hash) && isText(value.id)),
+};
+export function readEntry(bytes) {
+  const [text, entry] = [utf8(bytes), parseJson(utf8(bytes))];
+  if (canonicalize(entry) !== text) throw refuse('not-canonical', 'not in canonical form');
+  const isWhole = hasKeys(entry, Object.keys(ENTRY).join());
+  const wrong = Object.keys(ENTRY).find((key) => !isWhole || !ENTRY[key](entry[key]));
+  if (wrong) throw refuse('not-canonical', `no valid ${wrong}`);
+  return entry;
+}
+/** Distinct people a quorum needs: a count, or the sum of its factors; null when it can't be read. */
+function peopleOf(quorum) {
+  const sum = Array.isArray(quorum)
+    ? quorum.reduce((sum, factor) => sum + (isCount(factor?.n) ? factor.n : NaN), 0)
+    : quorum;
+  return isCount(sum) || /^[0-9]{1,6}$/.test(sum) ? Math.max(1, Number(sum)) : null;
+}
+const NEEDED = {
+  'authz.decided': 'verdict',
+  'approval.requested': 'stepPath attempt approvalId subjectDigest expiresAt quorum',
+  'approval.decided': 'approvalId subjectDigest approver decision',
+  'approval.expired': 'approvalId subjectDigest',
+  'approval.withdrawn': 'approvalId subjectDigest',
+  'approval.consumed': 'stepPath attempt approvalId subjectDigest',
+  'step.intended': 'stepPath attempt approvalId? idempotencyKey?',
+  'step.finished': 'stepPath attempt intent status',
+};
+const CHECKS = { attempt: Number.isSafeInteger, expiresAt: isTime, quorum: peopleOf };
+/** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
+export function runRules(add) {
+  const runs = new Map();
+  let consumed = null;
+  const unused = ({ index }) =>
+    add('order', 'order-broken', 'an approval is consumed without its intent', { index });
+  const observe = (index, { type, data, run: id, time, commit }, leaf) => {
+    const broken = (why) => add('order', 'order-broken', `${type}: ${why}`, { index });
+    const lacks = (keys) => {
+      const isWrong = (key) =>
+        !(CHECKS[key] ?? (key.endsWith('?') ? orNull(isString) : isString))(data[key.replace('?', '')]);
+      const key = keys.split(' ').find(isWrong);
+      if (key) add('entries', 'not-canonical', `${type} without a valid ${key}`, { index });
+      return key;
+    };
+    const before = consumed && type === 'step.intended' && consumed.index + 1n === index ? consumed : null;
+    if (consumed && !before) unused(consumed);
+    consumed = null;
+    if (id === null) return;
+    if (!runs.has(id))
+      runs.set(id, { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandbox: false });
+    const run = runs.get(id);
+    const { stepPath, attempt, approvalId, decision } = data;
+    const isAboutStep = type === 'authz.decided' && stepPath !== null && attempt !== null;
+    if (NEEDED[type] && lacks(`${NEEDED[type]}${isAboutStep ? ' stepPath attempt' : ''}`)) return;
+    const step = `${attempt} ${stepPath}`;
+    const approval = run.approvals.get(approvalId);
+    const isOver = approval?.state !== 'pending' && approval?.state !== 'approved';
+    if (
+      /^approval\.(decided|expired|withdrawn|consumed)$/.test(type) &&
+      approval?.subjectDigest !== data.subjectDigest
+    )
+      return broken('not requested in this run, or for another subject');
+    if (isAboutStep && run.verdicts.get(step) !== 'deny') run.verdicts.set(step, data.verdict);
+    if (type === 'approval.requested') {
+      if (approval) return broken('requested twice');
+      run.approvals.set(approvalId, { ...data, by: new Set(), state: 'pending', key: null, isLost: false });
+    } else if (type === 'approval.decided') {
+      const isUnsigned = data.signature === null && data.assurance === 'os';
+      if (!isUnsigned && lacks('signature at keyId')) return;
+      if (!isUnsigned && !isSigned(data, approval.expiresAt, commit.reason ?? null))
+        broken('a signature does not hold');
+      if (isOver) return broken(`the approval is ${approval.state}`);
+      if (!['approve', 'deny', 'revoke'].includes(decision))
+        return lacks('decision one of approve, deny, revoke');
+      if (decision !== 'approve') approval.state = decision;
+      const isEnough = approval.by.add(data.approver).size >= peopleOf(approval.quorum);
+      const claimed = decision === 'approve' && (data.state ?? (isEnough ? 'approved' : 'pending'));
+      if (claimed === 'approved' && !isEnough) return broken('too few approvers');
+      if (claimed === 'approved') approval.state = 'approved';
+    } else if (type === 'approval.expired' || type === 'approval.withdrawn') {
+      if (isOver) return broken(`the approval is ${approval.state}`);
+      approval.state = type;
+    } else if (type === 'approval.consumed') {
+      if (approval.state !== 'approved') return broken(`the approval is ${approval.state}`);
+      if (time >= approval.expiresAt) return broken('the approval has expired');
+      if (step !== `${approval.attempt} ${approval.stepPath}`)
+        return broken('the approval is for another step');
+      approval.state = 'consumed';
+      consumed = { index, id, approvalId, step };
+    } else if (type === 'step.intended') {
+      const [verdict, key] = [run.verdicts.get(step), data.idempotencyKey];
+      run.intents.set(hex(leaf), { index, stepPath, attempt, approvalId });
+      if (verdict === 'deny' || (verdict === 'needs_approval' && approvalId === null))
+        broken(`the step got ${verdict}`);
+      const isOwn = before?.id === id && before.approvalId === approvalId && before.step === step;
+      if (before && !isOwn) unused(before);
+      if (approvalId === null) return;
+      const isAgain = approval?.state === 'consumed' && approval.stepPath === stepPath && approval.isLost;
+      if (isOwn) approval.key = key;
+      else if (isAgain && key !== null && approval.key === key) approval.isLost = false;
+      else broken('its approval was not consumed for it');
+    } else if (type === 'step.finished') {
+      const intent = run.intents.get(data.intent);
+      if (!intent) return broken('no such intent is open');
+      run.intents.delete(data.intent);
+      if (step !== `${intent.attempt} ${intent.stepPath}`) broken('the intent is of another step');
+      const used = run.approvals.get(intent.approvalId);
+      const isLost = data.status === 'indeterminate' || data.status === 'cancelled';
+      if (isLost && used) used.isLost = true;
+      if (!isLost && used?.state === 'consumed') run.approvals.delete(intent.approvalId);
+      if (!isLost && run.verdicts.get(step) !== 'deny') run.verdicts.delete(step);
+    } else if (type === 'sandbox.started') {
+      if (run.intents.size === 0) broken('no intent is open');
+      run.sandbox = true;
+    } else if (type === 'sandbox.exited' && !run.sandbox) broken('it never started');
+    else if (type === 'run.finished' && run.intents.size === 0) runs.delete(id);
+  };
+  const finish = () => {
+    if (consumed) unused(consumed);
+    const open = [...runs].flatMap(([run, { intents }]) =>
+      [...intents.values()].map((intent) => ({ ...intent, run })),
+    );
+    open.sort((a, b) => (a.index < b.index ? -1 : 1));
+    return open.map(({ index, run, stepPath, attempt }) => ({
+      index: String(index),
+      run,
+      stepPath,
+      attempt,
+    }));
+  };
+  return { observe, finish };
+}
+const isSignature = (key, text, signature) => {
+  const [publicKey, bytes] = [
+    isString(key) ? unbase64(key) : key,
+    isString(signature) && unbase64(signature),
+  ];
+  return Boolean(publicKey && bytes) && verifySignature(publicKey, Buffer.from(text), bytes);
+};
+function isSigned(
+  { approvalId, subjectDigest, decision, approver, at, keyId, signature },
+  expiresAt,
+  reasonCommitment,
+) {
+  const about = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment };
+  const text = `writ.decision.v1\0${canonicalize({ ...about, delegation: null, breakGlass: null })}`;
+  return isHex(subjectDigest) && keyId.startsWith('ed25519:') && isSignature(keyId.slice(8), text, signature);
+}
+/** Rule 7 of the log itself: opened once, and again only as the second half of a rotation that both keys signed. */
+export function keyRules(add, origin) {
+  const keys = { rotations: [], current: null, isBroken: false };
+  let opening = null;
+  const wrong = (index, why) => {
+    keys.isBroken = true;
+    add('order', 'order-broken', why, { index });
+  };
+  /** The last size this key signs; undefined = it was never replaced. */
+  keys.lastSizeOf = ({ text }) => keys.rotations.find(({ oldVkey }) => oldVkey === text)?.until;
+  /** Keys that the trusted ones replaced, directly or in steps. */
+  keys.formerOf = (trusted) => {
+    const known = new Set(trusted.map(({ text }) => text));
+    for (const { oldVkey, newVkey } of keys.rotations.toReversed())
+      if (known.has(newVkey)) known.add(oldVkey);
+    return [...known].slice(trusted.length).map(parseVkey);
+  };
+  keys.finish = () => opening && wrong(opening.index, 'key.rotated without log.opened after it');
+  keys.observe = (index, { type, run, data }) => {
+    const { vkey, oldVkey, newVkey, signatureByOld, signatureByNew } = data;
+    const expected = opening;
+    if (opening && (type !== 'log.opened' || index !== opening.index + 1n)) keys.finish();
+    opening = null;
+    if (type === 'log.opened') {
+      if (data.origin !== origin) add('entries', 'wrong-origin', 'another log is opened', { index });
+      if (!isString(vkey)) return add('entries', 'not-canonical', 'log.opened without vkey', { index });
+      if (run !== null || (expected ? vkey !== expected.newVkey : index > 0n))
+        wrong(index, 'the log is opened again');
+      keys.current = vkey;
+    } else if (type === 'key.rotated') {
+      const text = `writ.key-rotation.v1\0${canonicalize({ newVkey, oldVkey, origin })}`;
+      const isBy = (vkey, signature) => {
+        const [key] = attempt(() => parseVkey(vkey));
+        return key?.type === 1 && key.name === origin && isSignature(key.key, text, signature);
+      };
+      if (run !== null || !isString(oldVkey) || !isString(newVkey))
+        return wrong(index, 'key.rotated names no keys');
+      opening = { index, newVkey };
+      const isNext =
+        oldVkey === (keys.current ?? oldVkey) && !keys.rotations.some((past) => past.oldVkey === newVkey);
+      if (!isNext || oldVkey === newVkey || !isBy(oldVkey, signatureByOld) || !isBy(newVkey, signatureByNew))
+        return wrong(index, 'the log is not given by its key to a new one');
+      keys.rotations.push({ oldVkey, newVkey, until: index + 2n });
+    }
+  };
+  return keys;
+}
+/** Rule 8, and what the log says was erased. `payload` gives {salt, bytes} of a commitment, or null; or is null. */
+export function payloadRules(add, payload) {
+  const [erased, absent] = [new Map(), new Map()];
+  const observe = (index, { type, data, commit }) => {
+    for (const [label, commitment] of payload ? Object.entries(commit) : []) {
+      const { salt, bytes } = (!erased.has(commitment) && payload(commitment)) || {};
+      const mac =
+        salt &&
+        createHmac('sha256', salt)
+          .update(`\0${label}\0`)
+          .update(bytes ?? '')
+          .digest();
+      if (erased.has(commitment)) continue;
+      if (!salt || !bytes) absent.set(commitment, absent.get(commitment) ?? index);
+      else if (salt.length !== 32 || hex(mac) !== commitment)
+        add('payloads', 'payload-mismatch', `the payload "${label}" is another`, { index });
+    }
+    if (type !== 'payload.erased') return;
+    if (!isHex(data.commitment)) return add('entries', 'not-canonical', 'it erases no commitment', { index });
+    erased.set(data.commitment, index);
+    absent.delete(data.commitment);
+  };
+  const finish = () => {
+    for (const index of absent.values()) add('payloads', 'erased-unlogged', 'a payload is absent', { index });
+    return [...erased].map(([commitment, index]) => ({ commitment, entry: String(index) }));
+  };
+  return { observe, finish };
+}
+/** Rule 6: no entry is later than the quorum of witnesses that saw it first. `bounds` ascend by size. */
+export function timeRule(add, bounds) {
+  let [latest, bound] = [null, bounds.next().value];
+  const judge = (isBelow) => {
+    for (; bound && isBelow(bound.size); bound = bounds.next().value) {
+      // A cosignature has whole seconds: the second it names belongs to it.
+      if (!latest || BigInt(Date.parse(latest.time)) < (bound.seconds + 1n) * 1000n) continue;
+      add('entries', 'chain-broken', `witnesses had seen it before ${latest.time}`, { index: latest.index });
+      latest = null;
+    }
+  };
+  const observe = (index, { time }) => {
+    judge((size) => size <= index);
+    if (!latest || time > latest.time) latest = { index, time };
+  };
+  return { observe, finish: () => judge(() => true) };
+}

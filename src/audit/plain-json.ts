@@ -1,0 +1,98 @@
+// Recognises JSON text that is its own RFC 8785 form, as long as no string needs an escape: one look at each
+// character, no value is made. What it accepts, the strict reader and the canonical writer accept too.
+import { MAX_JSON_DEPTH } from './json-reader.js';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const NUMBER = /-?[0-9.eE+-]+/y;
+
+/**
+ * Where the object that begins at `start` of `text` (attacker-controlled, decoded from strict UTF-8) ends, if it is
+ * plain: keys in strictly ascending order of UTF-16 code units (so none occurs twice), no white space, no escape,
+ * numbers as ECMAScript prints them, integers up to 2^53-1, at most MAX_JSON_DEPTH levels, of which `depth` is the
+ * object's own. -1 says nothing.
+ */
+export function plainObjectEnd(text: string, start: number, depth: number): number {
+  return text.charAt(start) === '{' ? objectEnd(text, start + 1, depth) : -1;
+}
+
+/** From behind the opening quote: the position behind the closing one, or -1 when something would need an escape. */
+export function plainStringEnd(text: string, from: number): number {
+  for (let at = from; ; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    // Written so that NaN, the end of the text, is refused too.
+    if (!(code >= 0x20) || code === BACKSLASH) return -1;
+  }
+}
+
+// Each function gets the position behind an opening mark and returns the one behind the closing mark, or -1.
+// Recursion is bounded by MAX_JSON_DEPTH.
+
+function valueEnd(text: string, at: number, depth: number): number {
+  switch (text.charAt(at)) {
+    case '"':
+      return plainStringEnd(text, at + 1);
+    case '{':
+      return objectEnd(text, at + 1, depth);
+    case '[':
+      return listEnd(text, at + 1, depth);
+    case 'n':
+      return text.startsWith('null', at) ? at + 4 : -1;
+    case 't':
+      return text.startsWith('true', at) ? at + 4 : -1;
+    case 'f':
+      return text.startsWith('false', at) ? at + 5 : -1;
+    default:
+      return numberEnd(text, at);
+  }
+}
+
+function objectEnd(text: string, from: number, depth: number): number {
+  if (depth > MAX_JSON_DEPTH) return -1;
+  if (text.charAt(from) === '}') return from + 1;
+  let before = -1;
+  for (let at = from; ; at++) {
+    if (text.charCodeAt(at) !== QUOTE) return -1;
+    const key = at + 1;
+    if (before >= 0 && !isBefore(text, before, key)) return -1;
+    before = key;
+    at = plainStringEnd(text, key);
+    if (at < 0 || text.charCodeAt(at) !== COLON) return -1;
+    at = valueEnd(text, at + 1, depth + 1);
+    if (at < 0) return -1;
+    if (text.charCodeAt(at) !== COMMA) return text.charAt(at) === '}' ? at + 1 : -1;
+  }
+}
+
+/** Whether the string behind quote `a` sorts before the one behind quote `b`; `a` is known to end. */
+function isBefore(text: string, a: number, b: number): boolean {
+  for (let i = 0; ; i++) {
+    const left = text.charCodeAt(a + i);
+    const right = text.charCodeAt(b + i);
+    if (left === QUOTE) return right !== QUOTE;
+    if (right === QUOTE) return false;
+    if (left !== right) return left < right;
+  }
+}
+
+function listEnd(text: string, from: number, depth: number): number {
+  if (depth > MAX_JSON_DEPTH) return -1;
+  if (text.charAt(from) === ']') return from + 1;
+  for (let at = from; ; at++) {
+    at = valueEnd(text, at, depth + 1);
+    if (at < 0) return -1;
+    if (text.charCodeAt(at) !== COMMA) return text.charAt(at) === ']' ? at + 1 : -1;
+  }
+}
+
+function numberEnd(text: string, from: number): number {
+  NUMBER.lastIndex = from;
+  const literal = NUMBER.exec(text)?.[0];
+  if (literal === undefined) return -1;
+  const value = Number(literal);
+  const isExact = String(value) === literal && (Number.isSafeInteger(value) || !Number.isInteger(value));
+  return isExact ? from + literal.length : -1;
+}

@@ -1,0 +1,41 @@
+// Who may look at the log, take it away or change its key. Asked before anything is read; allow and deny both leave
+// `authz.decided` in the log's own chain, so that the log also says who has read it.
+import type { Action } from '../policy/action.js';
+import type { EntryContext } from './entries.js';
+import type { Guard } from './judge.js';
+import { authorize } from './start.js';
+import type { Principal } from './writ.js';
+
+/** The rights of the audit room. */
+export type AuditRight = Extract<Action, `audit.${string}`>;
+
+/** What is asked for when it is about the whole log and not about one run. */
+export const WHOLE_LOG = '*';
+
+/** The entry context of what a person does with the log itself. */
+export function auditContext(
+  guard: Pick<Guard, 'tenant' | 'policy' | 'via'>,
+  principal: Principal,
+): EntryContext {
+  return {
+    tenant: guard.tenant,
+    run: null,
+    workflow: null,
+    policy: guard.policy().policyHash,
+    actor: { id: principal.id, via: guard.via },
+  };
+}
+
+/**
+ * Resolves when `principal` holds `right` on `resource` (a run id, or WHOLE_LOG), once the decision is durable.
+ * Otherwise throws what policy answers (POLICY_*, kind refusal, exit 3), with the denial durable in the log. The
+ * caller publishes afterwards, on a refusal too.
+ */
+export async function requireAuditRight(
+  guard: Guard,
+  principal: Principal,
+  right: AuditRight,
+  resource: string = WHOLE_LOG,
+): Promise<void> {
+  await authorize(guard, auditContext(guard, principal), principal, right, resource);
+}

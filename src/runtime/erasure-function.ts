@@ -1,0 +1,128 @@
+// `audit::erase`: salt and bytes go and `payload.erased` comes in one commit; then no file of the store holds them any
+// more, and copies that can be reached are removed. It trusts nothing of what was true when the run was started: who
+// asks, what it is about and the right to it are looked at again. Calling it twice erases once.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { draft, type EntryContext } from './entries.js';
+import { commitmentsOfRun, erasableRun, parseErasureInput } from './erasure.js';
+import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
+import type { Guard } from './judge.js';
+import type { CopyFiles, EntryDraft, FunctionProvider, Locks, RunRecord } from './ports.js';
+import { entryContext, load } from './run-context.js';
+import { finishScrub } from './scrub.js';
+import type { ErasureTarget } from './writ.js';
+
+/** Another process may be rewriting the store at this moment. */
+const SCRUB_WAIT_MS = 10_000;
+
+export interface EraseParts {
+  /** Asked for when it is called: the guard is what calls it. */
+  readonly guard: () => Guard;
+  readonly copies: CopyFiles;
+  readonly locks: Locks;
+  readonly publish: () => Promise<void>;
+}
+
+/** The provider of `audit::erase`. Refuses (POLICY_*) every caller but a run of the built-in workflow. */
+export function eraseFunction(parts: EraseParts): FunctionProvider {
+  return {
+    functionIds: [ERASE_FUNCTION],
+    async invoke({ run: runId, input }, signal) {
+      const guard = parts.guard();
+      const run = await load(guard, runId);
+      const request = isErasure(run) ? parseErasureInput(input) : null;
+      if (request === null) {
+        throw new WritError(
+          'POLICY_REQUEST_INVALID',
+          `${ERASE_FUNCTION} is called by writ audit erase only`,
+          {
+            hint: 'writ audit erase --help',
+          },
+        );
+      }
+      const { basis, targets } = request;
+      mayErase(guard, run, targets);
+      if (signal.aborted) throw new WritError('SANDBOX_CANCELLED', 'cancelled before anything was erased');
+      const now = await erase(guard, run, targets, basis);
+      const scrubbed = await finishScrub({ ...parts, store: guard.store }, SCRUB_WAIT_MS);
+      return {
+        erased: await erasedEntries(guard, targets),
+        erasedNow: now,
+        clean: scrubbed.clean,
+        reason: scrubbed.reason,
+        copiesRemoved: [...scrubbed.removed],
+        copiesOutOfReach: scrubbed.outOfReach.map((one) => ({ ...one })),
+        payloadsLeft: await payloadsLeft(guard, targets),
+      };
+    },
+  };
+}
+
+/** Policy may have changed since the run was started and approved. */
+function mayErase(guard: Guard, run: RunRecord, targets: readonly ErasureTarget[]): void {
+  for (const resource of new Set(targets.map((one) => one.run))) {
+    const question = { subject: run.initiator, domain: guard.tenant, action: 'audit.erase', resource };
+    const { allowed, code, message, hint } = checkAccess(guard.policy(), question);
+    if (!allowed) throw new WritError(code ?? 'POLICY_ERROR', message, hint === null ? {} : { hint });
+  }
+}
+
+/** How many were erased by this call. */
+async function erase(
+  guard: Guard,
+  by: RunRecord,
+  targets: readonly ErasureTarget[],
+  basis: string,
+): Promise<number> {
+  for (;;) {
+    const entries: EntryDraft[] = [];
+    const erasures: { readonly commitment: ErasureTarget['commitment']; readonly entry: number }[] = [];
+    for (const target of targets) {
+      const { commitment, label } = target;
+      const payload = await guard.store.payload(commitment);
+      if (payload?.label !== label || payload.run !== target.run) {
+        throw new WritError('NOT_FOUND', `no payload ${commitment} labelled "${label}" in run ${target.run}`);
+      }
+      if (payload.erasedBy !== null) continue;
+      const context = contextOf(guard, await erasableRun(guard, target.run), by);
+      erasures.push({ commitment, entry: entries.length });
+      const data = { commitment, label, basis, requester: by.initiator, erasure: by.id };
+      entries.push(draft(context, 'payload.erased', data));
+    }
+    if (entries.length === 0) return 0;
+    try {
+      await guard.journal.commit({ entries, erasures });
+      return entries.length;
+    } catch (error) {
+      // Another erasure took one of them at this moment: look again.
+      if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+    }
+  }
+}
+
+/** In the chain of the run whose data goes: whoever reads that run sees what is gone and why. */
+function contextOf(guard: Guard, run: RunRecord, by: RunRecord): EntryContext {
+  return entryContext(guard, run, { id: by.initiator, via: 'runner' });
+}
+
+async function erasedEntries(guard: Guard, targets: readonly ErasureTarget[]): Promise<Json> {
+  const found: Json[] = [];
+  for (const { commitment, label, run } of targets) {
+    const payload = await guard.store.payload(commitment);
+    found.push({ commitment, label, run, entry: String(payload?.erasedBy ?? '') });
+  }
+  return found;
+}
+
+/** The same personal data may stand in what is left of these runs: an input, the subject of its approval, an output. */
+async function payloadsLeft(guard: Guard, targets: readonly ErasureTarget[]): Promise<Json> {
+  const left: Json[] = [];
+  for (const run of new Set(targets.map((one) => one.run))) {
+    for (const commitment of await commitmentsOfRun(guard, run)) {
+      const payload = await guard.store.payload(commitment);
+      if (payload?.erasedBy === null) left.push({ commitment, label: payload.label, run });
+    }
+  }
+  return left;
+}

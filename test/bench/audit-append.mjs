@@ -1,0 +1,145 @@
+// Appending to the log, everything included: canonical JSON, hashes, tree, rows, a run's state, and once a second a
+// signed checkpoint with its files. Beside it: rows of the same bytes put into a table by SQLite alone.
+import Database from 'better-sqlite3';
+import { platformSha256 } from '../../dist/adapters/hash.js';
+import { systemClock } from '../../dist/adapters/clock.js';
+import { Cadence } from '../../dist/runtime/cadence.js';
+import { appendBatches, BATCH, benchDrafts, openBenchLog } from './audit-log.mjs';
+import { median, ms, percent, quantile, rate, report, reportTimes, timed } from './report.mjs';
+
+const ENTRIES = 20_000;
+const ROUNDS = 5;
+
+export async function auditAppend({ home, at }) {
+  const log = await openBenchLog(home);
+  const drafts = benchDrafts();
+  // Warm: compiled code, prepared statements, tables beyond their first pages.
+  await appendBatches(log.store, drafts, 100);
+  const rows = await log.store.entries(0n, 1_000n, 1_000);
+  const raw = openRaw(at('raw.db'));
+  raw.batches(rows, 100);
+
+  const batches = [];
+  const bare = [];
+  const callers = [];
+  const hashing = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    bare.push(ENTRIES / (raw.batches(rows, ENTRIES / BATCH) / 1000));
+    batches.push(ENTRIES / ((await published(log, (soon) => inBatches(log, drafts, soon))) / 1000));
+    callers.push(ENTRIES / ((await published(log, (soon) => byCallers(log, soon))) / 1000));
+    hashing.push(ENTRIES / (hashes(rows) / 1000));
+  }
+  const bytes = rows.reduce((sum, row) => sum + row.bytes.length, 0) / rows.length;
+  const beside =
+    `SQLite alone, ${BATCH} rows of the same bytes a transaction: ${rate(median(bare))}/s; ` +
+    `SHA-256 of leaf and node alone: ${rate(median(hashing))}/s`;
+  const enough = median(batches) >= 15_000 && median(batches) >= 0.3 * median(bare);
+  report(`durable append, ${BATCH} entries a commit (${Math.round(bytes)} bytes each), published`, {
+    measured: `${rate(median(batches))} entries/s, ${percent(median(batches), median(bare))} of SQLite alone (${batches.map(rate).join(', ')})`,
+    target: '>= 15,000 entries/s (aim 30,000), >= 30 % of SQLite alone',
+    met: enough,
+    beside,
+  });
+  report(`durable append, ${BATCH} callers at once with one entry each, published`, {
+    measured: `${rate(median(callers))} entries/s (${callers.map(rate).join(', ')})`,
+  });
+  const single = [];
+  for (let i = 0; i < 2_000; i++) {
+    const [draft] = drafts.next();
+    let index = 0n;
+    single.push(
+      await timed(async () => {
+        const committed = await log.store.commit({ entries: [{ ...draft, run: `single-${i}` }] });
+        index = committed.entries[0].index;
+      }),
+    );
+    if ((await log.store.log()).size !== index + 1n) throw new Error('the entry is not in the tree');
+  }
+  const one = raw.singles(rows, 500);
+  reportTimes(
+    'durable append of one entry, in the tree when it returns',
+    single,
+    { p50: 2, p99: 15 },
+    `SQLite alone, one row a transaction: p50 ${ms(median(one))}, p99 ${ms(quantile(one, 0.99))}`,
+  );
+  const publishing = [];
+  for (let i = 0; i < 30; i++) {
+    await appendBatches(log.store, drafts, 1);
+    publishing.push(await timed(() => log.publish()));
+  }
+  reportTimes(`publication of ${BATCH} more entries (about 8 files, each synced)`, publishing);
+  raw.close();
+  await log.store.close();
+}
+
+/** Milliseconds of `append` and of the publications it asks for, the last one included. */
+function published(log, append) {
+  const failed = (error) => {
+    throw error;
+  };
+  return timed(async () => {
+    const cadence = new Cadence({ publish: log.publish, clock: systemClock, failed });
+    await append(() => cadence.soon());
+    await cadence.close(true);
+  });
+}
+
+async function inBatches({ store }, drafts, soon) {
+  for (let i = 0; i < ENTRIES / BATCH; i++) {
+    await appendBatches(store, drafts, 1);
+    soon();
+  }
+}
+
+let callerRun = 0;
+async function byCallers({ store }, soon) {
+  callerRun += 1;
+  const caller = async (i) => {
+    const drafts = benchDrafts(`caller-${callerRun}-${i}`);
+    const [draft] = drafts.next();
+    for (let n = 0; n < ENTRIES / BATCH; n++) {
+      await store.commit({ entries: [draft] });
+      soon();
+    }
+  };
+  await Promise.all(Array.from({ length: BATCH }, (_, i) => caller(i)));
+}
+
+function openRaw(file) {
+  const db = new Database(file);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.exec('CREATE TABLE row (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT');
+  const insert = db.prepare('INSERT INTO row (bytes) VALUES (?)');
+  const batch = db.transaction((rows) => {
+    for (const { bytes } of rows) insert.run(bytes);
+  });
+  return {
+    batches(rows, count) {
+      const before = performance.now();
+      for (let i = 0; i < count; i++) {
+        const first = (i * BATCH) % (rows.length - BATCH);
+        batch(rows.slice(first, first + BATCH));
+      }
+      return performance.now() - before;
+    },
+    singles(rows, count) {
+      return Array.from({ length: count }, (_, i) => {
+        const before = performance.now();
+        insert.run(rows[i].bytes);
+        return performance.now() - before;
+      });
+    },
+    close: () => db.close(),
+  };
+}
+
+function hashes(rows) {
+  const node = new Uint8Array(65);
+  const before = performance.now();
+  for (let i = 0; i < ENTRIES; i++) {
+    platformSha256(rows[i % rows.length].bytes);
+    platformSha256(node);
+  }
+  return performance.now() - before;
+}

@@ -1,0 +1,223 @@
+// A secret that this installation knows by handle is in no file but its own, whoever pasted, echoed or built it.
+import { chmodSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { WritError } from '../../src/errors.js';
+import { openSecrets } from '../../src/open.js';
+import { FakeSandbox, field, refusalOf, states, steps, useTeam } from './fixture.js';
+import { filesWith } from './stored-bytes.js';
+
+const held = useTeam();
+
+const SECRET = 'hunter2 "ünd/mehr"+=';
+const HANDLE = '«secret claims-db»';
+
+beforeEach(async () => {
+  (await openSecrets(held.team.data)).set('claims-db', new Uint8Array(Buffer.from(SECRET)));
+});
+
+/** Every file with the value but the one that is there to hold it. */
+function leaks(): readonly string[] {
+  const own = path.join(held.team.data, 'secrets', 'claims-db');
+  return filesWith(held.team.data, SECRET).filter((found) => !found.startsWith(own));
+}
+
+describe('the value of a secret', () => {
+  it('pasted into an input is replaced before anything sees it: shown, approved, run and stored are one', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', ({ input }) => ({ said: input }));
+    const run = await team.run(
+      writ,
+      steps([
+        'functionId: tool::test_one, promptTemplate: "{{ask}}", config: { ask: "{{ask}}" }, approval: { mode: async }',
+      ]),
+      { ask: `use ${SECRET}, or ${Buffer.from(SECRET).toString('base64')}` },
+    );
+    const approval = await team.pending(writ, run.id);
+    const shown = (await writ.approval(approval.id)).display.join('\n');
+    expect(shown).toContain(HANDLE);
+    expect(leaks()).toEqual([]);
+    await team.approve(writ, approval);
+    const done = await team.drive(writ, run.id);
+    expect(done.status).toBe('completed');
+    expect(JSON.stringify(team.functions.calls[0]?.input)).toContain(HANDLE);
+    expect(JSON.stringify(team.functions.calls[0]?.input)).not.toContain('hunter2');
+    expect(JSON.stringify(done)).not.toContain('hunter2');
+    expect(leaks()).toEqual([]);
+  });
+
+  it('echoed by a function, in any spelling, is replaced in outputs and in what comes after', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const json = JSON.stringify({ nested: JSON.stringify({ SECRET }) });
+    team.functions.answer('tool::test_one', () => ({
+      [SECRET]: [SECRET, json, encodeURIComponent(SECRET), Buffer.from(`u:${SECRET}`).toString('base64')],
+    }));
+    const run = await team.run(
+      writ,
+      states('A', {
+        A: { type: 'Task', resource: 'tool::test_one', next: 'B' },
+        B: { type: 'Task', resource: 'tool::test_two', end: true },
+      }),
+    );
+    expect(run.status).toBe('completed');
+    expect(JSON.stringify(team.functions.calls[1]?.input)).not.toContain('hunter2');
+    expect(leaks()).toEqual([]);
+  });
+
+  it('in an error is replaced in the message, the log and the run', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const throws = [
+      () => Promise.reject(new Error(`login with ${SECRET} failed`)),
+      () => Promise.reject(new WritError('FUNCTION_FAILED', `login with ${SECRET} failed`)),
+    ];
+    for (const fail of throws) {
+      team.functions.answer('tool::test_one', fail);
+      const run = await team.run(writ, steps(['functionId: tool::test_one, promptTemplate: x']));
+      expect(run.error?.message).toBe(`login with ${HANDLE} failed`);
+      expect(JSON.stringify(run)).not.toContain('hunter2');
+    }
+    expect(leaks()).toEqual([]);
+  });
+
+  it('printed by a sandboxed program is replaced in stdout, stderr, its cause and its reason', async () => {
+    const { team } = held;
+    const sandbox = new FakeSandbox();
+    const bytes = (text: string) => ({ bytes: new Uint8Array(Buffer.from(text)), truncated: false });
+    const stderr = {
+      bytes: new Uint8Array(Buffer.concat([Buffer.of(0xff, 0xc3), Buffer.from(SECRET)])),
+      truncated: false,
+    };
+    sandbox.results = [
+      { stdout: bytes(`{"a":${JSON.stringify(SECRET)}}`), stderr },
+      // The last 2,000 characters become the cause: the cut goes through the secret.
+      { exitCode: 3, stderr: bytes(`${SECRET}${'x'.repeat(2_000 - 8)}`) },
+      { status: 'crashed', reason: `it said ${SECRET}`, evidence: { note: SECRET } },
+    ];
+    const writ = await team.open({ sandbox });
+    for (const status of ['completed', 'failed', 'failed']) {
+      const run = await team.run(writ, steps(['functionId: tool::wasm, config: { module: fake }']));
+      expect(run.status).toBe(status);
+      expect(JSON.stringify(run)).not.toContain('hunter2');
+      expect(JSON.stringify(run)).not.toContain('mehr');
+    }
+    expect(leaks()).toEqual([]);
+  });
+
+  it('put together by a template is replaced before it is approved or run', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const half = SECRET.length / 2;
+    const run = await team.run(
+      writ,
+      steps([
+        'functionId: tool::test_one, promptTemplate: x, config: { both: "{{a}}{{b}}" }, approval: { mode: async }',
+      ]),
+      { a: SECRET.slice(0, half), b: SECRET.slice(half) },
+    );
+    const approval = await team.pending(writ, run.id);
+    expect((await writ.approval(approval.id)).display.join('\n')).toContain(HANDLE);
+    await team.approve(writ, approval);
+    await team.drive(writ, run.id);
+    expect(JSON.stringify(team.functions.calls[0]?.input)).toContain(HANDLE);
+    expect(leaks()).toEqual([]);
+  });
+
+  it('in a workflow is replaced in its text, with a warning; hidden behind escapes it is refused', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const plain = 'hunter3hunter3';
+    (await openSecrets(team.data)).set('plain', new Uint8Array(Buffer.from(plain)));
+    const text = steps([`functionId: tool::test_one, promptTemplate: x, config: { key: "${plain}" }`]);
+    const checked = await writ.validate({ text, file: null });
+    expect(checked).toMatchObject({ ok: true, diagnostics: [{ severity: 'warning' }] });
+    const run = await team.run(writ, text);
+    expect(run.status).toBe('completed');
+    expect(JSON.stringify(team.functions.calls[0]?.input)).toContain('«secret plain»');
+    expect(filesWith(path.join(team.data, 'audit'), plain)).toEqual([]);
+    expect((await writ.workflow(run.workflow.id))?.source).not.toContain(plain);
+
+    const hidden = text.replace(plain, '\\x68unter3hunter3');
+    const refused = await writ.validate({ text: hidden, file: null });
+    expect(refused.ok).toBe(false);
+    expect(JSON.stringify(refused)).not.toContain(plain);
+    expect((await refusalOf(team.start(writ, hidden))).code).toBe('DOC_INVALID');
+  });
+
+  it('in the reason of a decision is replaced', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const run = await team.run(
+      writ,
+      steps(['functionId: tool::test_one, promptTemplate: x, approval: { mode: async }']),
+    );
+    const { id, subjectDigest } = await team.pending(writ, run.id);
+    const vote = { decision: 'approve', digest: subjectDigest, reason: `I used ${SECRET}` } as const;
+    await writ.decide(id, vote, await team.as(writ, 'bob'));
+    expect(leaks()).toEqual([]);
+  });
+
+  it('in the basis of an erasure is replaced', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const run = await team.run(writ, steps(['functionId: tool::test_one, promptTemplate: x']));
+    const what = { kind: 'run', run: run.id, label: null } as const;
+    const { run: erasure } = await writ.erase(
+      { what, basis: `leak of ${SECRET}` },
+      await team.as(writ, 'ada'),
+    );
+    await team.drive(writ, erasure ?? '');
+    expect(leaks()).toEqual([]);
+    expect(
+      field((await writ.approval((await team.pending(writ, erasure ?? '')).id)).subject, 'input'),
+    ).toMatchObject({
+      basis: `leak of ${HANDLE}`,
+    });
+  });
+});
+
+describe('a secret made known while a run waits', () => {
+  it('takes the approval with it: what would run is no longer what was approved', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const late = 'known-only-later';
+    const run = await team.run(
+      writ,
+      steps([
+        'functionId: tool::test_one, promptTemplate: x, config: { key: "{{key}}" }, approval: { mode: async }',
+      ]),
+      { key: late },
+    );
+    const first = await team.pending(writ, run.id);
+    await team.approve(writ, first);
+    (await openSecrets(team.data)).set('late', new Uint8Array(Buffer.from(late)));
+    const asked = await team.drive(writ, run.id);
+    expect(asked.status).toBe('waiting');
+    expect((await writ.approval(first.id)).record.state).toBe('withdrawn');
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
+    expect(team.functions.calls).toHaveLength(1);
+    expect(JSON.stringify(team.functions.calls[0]?.input)).toContain('«secret late»');
+    const [intent] = (await team.entries(run.id)).filter((entry) => entry.type === 'step.intended');
+    const committed = await team.stored((store) => store.payload(intent?.commit['input'] as never));
+    expect(Buffer.from(committed?.bytes ?? []).toString()).toContain('«secret late»');
+  });
+});
+
+describe('a secret file that others may read', () => {
+  it('stops the installation: its value may be known, or could be missed', async () => {
+    const { team } = held;
+    const file = path.join(team.data, 'secrets', 'claims-db');
+    chmodSync(file, 0o644);
+    expect((await refusalOf(team.open())).code).toBe('SECRET_UNREADABLE');
+    chmodSync(file, 0o600);
+    const writ = await team.open();
+    writeFileSync(path.join(team.data, 'secrets', 'short'), 'x', { mode: 0o600 });
+    const error = await refusalOf(team.run(writ, steps(['functionId: tool::test_one, promptTemplate: x'])));
+    expect(error.code).toBe('SECRET_UNREADABLE');
+    expect(team.functions.calls).toEqual([]);
+    (await import('node:fs')).rmSync(path.join(team.data, 'secrets', 'short'));
+  });
+});

@@ -14,8 +14,12 @@ export type { FunctionProvider, FunctionRequest, RunRecord, RunStatus } from './
 export type {
   ApprovalView,
   Diagnostic,
+  Erasure,
+  EraseScope,
   EntryNotice,
   Principal,
+  Retention,
+  RetentionView,
   RunView,
   StartRequest,
   StepView,

@@ -29,5 +29,16 @@ if (more.length > 0) throw new Error('the evidence page must be one script');
 fs.rmSync(out, { recursive: true, force: true });
 fs.mkdirSync(out, { recursive: true });
 const style = fs.readFileSync(path.join(root, 'src', 'evidence-page', 'page.css'), 'utf8');
-fs.writeFileSync(path.join(out, 'page.css'), style.replace(/\/\*[^]*?\*\//g, '').replace(/\n\s*/g, '\n').trim());
-fs.writeFileSync(path.join(out, 'page.js'), script.code.trim());
+fs.writeFileSync(
+  path.join(out, 'page.css'),
+  style
+    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/\n\s*/g, '\n')
+    .trim(),
+);
+// The page is handed out with code of others in it: their licence goes with it.
+const licence = fs
+  .readFileSync(path.join(root, 'node_modules', '@noble', 'hashes', 'LICENSE'), 'utf8')
+  .trim();
+const head = `/* The verifier of writ, with @noble/hashes and @noble/curves:\n${licence}\n*/\n`;
+fs.writeFileSync(path.join(out, 'page.js'), `${head}${script.code.trim()}`);

@@ -202,10 +202,9 @@ export function openCheckpoint(bytes, keys, witnesses) {
     const [claimed] = attempt(() => parseCheckpoint(note.text));
     const isNamed = ({ name }) => name === claimed?.origin;
     const isClaimed = note.signatures.some(isNamed) && keys.some(isNamed);
-    throw Object.assign(refuse('bad-signature', 'no trusted key signed it'), {
-      isClaimed,
-      size: claimed?.size,
-    });
+    const hint = isClaimed ? '; if the key was replaced, pin the new one: no log can introduce its own' : '';
+    const refused = refuse('bad-signature', `no trusted key signed it${hint}`);
+    throw Object.assign(refused, { isClaimed, size: claimed?.size });
   }
   const checkpoint = parseCheckpoint(note.text);
   if (keys.length > 0 && !signers.some(({ name }) => name === checkpoint.origin))

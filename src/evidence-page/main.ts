@@ -66,12 +66,8 @@ function showContent(
 ): void {
   const { evidence, entries, report } = judged;
   if (evidence === null) return place.replaceChildren();
-  kicker.replaceChildren(
-    'Evidence of run ',
-    code(evidence.scope.run),
-    ' from the log ',
-    code(evidence.origin),
-  );
+  const says = report.ok ? 'Evidence of run ' : 'The file says: evidence of run ';
+  kicker.replaceChildren(says, code(evidence.scope.run), ' from the log ', code(evidence.origin));
   const disclosed = new Map(evidence.disclosed.map((payload) => [payload.commitment as string, payload]));
   const story = storyOf(evidence.scope.run, entries, new Set(disclosed.keys()));
   document.title = `Evidence of run ${story.run}`;

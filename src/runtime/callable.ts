@@ -141,7 +141,7 @@ async function resolveModule(
     const names = (await callables.modules.names()).join(', ');
     throw new WritError(
       'FUNCTION_REQUEST_INVALID',
-      `"${node.name}" asks tool::wasm for module "${request.module}"`,
+      `"${node.name}" asks tool::wasm for a module that is not shipped`,
       {
         hint: `shipped modules: ${names}`,
       },
@@ -161,10 +161,12 @@ async function resolveModule(
 
 function wasmRequest(node: TaskNode, input: Json): { readonly module: string; readonly input: Json } {
   const request: JsonObject = isObject(input) ? input : {};
+  // The input is data of the run: no message names a part of it.
   const unknown = Object.keys(request).find((key) => key !== 'module' && key !== 'input');
   const module = request['module'];
   if (unknown !== undefined || typeof module !== 'string') {
-    const problem = unknown === undefined ? 'needs config.module, a name' : `does not know config.${unknown}`;
+    const problem =
+      unknown === undefined ? 'needs config.module, a name' : 'has a field besides module and input';
     throw new WritError('FUNCTION_REQUEST_INVALID', `tool::wasm of "${node.name}" ${problem}`, {
       hint: 'config: { module: <name>, input: <value for stdin> }',
     });

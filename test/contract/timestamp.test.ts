@@ -37,6 +37,7 @@ describe.skipIf(!hasOpenssl)('a time stamp authority (needs openssl)', () => {
     ['a refusal', Buffer.from('30053003020102', 'hex'), 'refused with status 2'],
     ['a grant without a token', Buffer.from('30053003020100', 'hex'), 'holds no token'],
     ['more than 64 KiB', Buffer.alloc(70_000), 'longer than 65536 bytes'],
+    ['30,000 levels', Buffer.from('3080'.repeat(30_000), 'hex'), 'no time stamp response'],
     ['nested lengths beyond the end', Buffer.from('30ff'.repeat(100), 'hex'), 'no time stamp response'],
   ])('is refused when it answers with %s', async (_, reply, reason) => {
     authority.tamper(() => reply);

@@ -15,7 +15,7 @@ import { createPersonKey, initWrit, openWrit, verifyData } from '../../src/open.
 import { extendLog } from '../../src/runtime/log.js';
 
 /** Kills of each of the two, at least. */
-const KILLS = [90, 110] as const;
+const KILLS = [75, 125] as const;
 /** A verification beside the two living processes, each time this many have died. */
 const VERIFY_EVERY = 20;
 const SEED = Number(process.env['WRIT_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
@@ -29,7 +29,7 @@ const trustFile = path.join(home, 'trust.json');
 type Role = 'runner' | 'clerk' | 'appender';
 
 /** How much one says at most before its end. A run is about 25 lines. */
-const LINES: Readonly<Record<Role, number>> = { runner: 30, clerk: 8, appender: 60 };
+const LINES: Readonly<Record<Role, number>> = { runner: 45, clerk: 8, appender: 60 };
 const START_MS = 400;
 const PATIENCE_MS = 1_000;
 
@@ -130,6 +130,8 @@ class Witness {
   }
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 async function verify(old: readonly string[] = []) {
   const files = old.map((note, i) => {
     const file = path.join(home, `old-${i}`);
@@ -180,7 +182,11 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
 
   /** When this life ends: at a moment of its start, or a moment after it has said so much. The load changes neither. */
   function doom(life: Life, kill: number, at: 0 | 1, random: () => number): void {
+    let isOver = false;
+    void life.ended.finally(() => (isOver = true)).catch(() => undefined);
     const strike = (): void => {
+      if (isOver) return;
+      isOver = true;
       life.child.kill('SIGKILL');
       // As when the power fails.
       if (kill % 5 === 2) alive[at === 0 ? 1 : 0]?.child.kill('SIGKILL');
@@ -248,8 +254,8 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
           const line = `entry ${row.type} ${row.run === '' ? '-' : row.run} ${parseEntry(row.bytes).timeMs}`;
           stored.set(line, (stored.get(line) ?? 0) + 1);
           const { data: facts } = parseEntry(row.bytes);
-          if (facts['verdict'] === 'deny') witness.refused.delete(String(facts['resource']));
-          if (row.type === 'approval.decided') witness.approved.delete(String(facts['approvalId']));
+          if (facts['verdict'] === 'deny') witness.refused.delete(textOf(facts['resource']));
+          if (row.type === 'approval.decided') witness.approved.delete(textOf(facts['approvalId']));
         }
       }
       const lost = [...witness.entries].filter(([line, count]) => (stored.get(line) ?? 0) < count);

@@ -6,7 +6,6 @@ import {
   appendLeaf,
   consistencyProof,
   emptyRoot,
-  encodeTile,
   inclusionProof,
   leafHash,
   nodeHash,
@@ -258,11 +257,7 @@ describe('a whole log', () => {
 
   it('verifies at every size, published there alone and after every size before', async () => {
     for (const size of sizes) {
-      const alone = rawLog(entries.slice(0, size));
-      expect(await judge(alone)).toBe('verified');
-      expect(alone.files.get('tile/0/000') ?? encodeTile(leaves.slice(0, 256))).toEqual(
-        encodeTile(leaves.slice(0, 256)),
-      );
+      if ((await judge(rawLog(entries.slice(0, size)))) !== 'verified') throw new Error(`size ${size}`);
     }
     expect(await judge(all)).toBe('verified');
   });

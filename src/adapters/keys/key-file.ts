@@ -1,4 +1,4 @@
-// A private key in a file of its own: JSON, mode 0600, made once, whole or not at all, and never overwritten. What is
+// A private key in a file of its own: JSON, mode 0600, made once and never overwritten. What is
 // read back is checked in full before it is used: owner, mode, no link, a directory that others can't write, size, exact
 // keys, canonical base64, an Ed25519 key and nothing else.
 // The private key never leaves this folder and never appears in a message.
@@ -7,7 +7,6 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
-  randomUUID,
   sign as signWith,
 } from 'node:crypto';
 import {
@@ -15,7 +14,6 @@ import {
   constants,
   fstatSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -75,18 +73,12 @@ export function writeKeyFile(
   content: Readonly<Record<string, string | number>>,
   codes: KeyFileCodes,
 ): void {
-  const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     checkDirectory(file, codes);
-    try {
-      writeNew(temporary, Buffer.from(`${JSON.stringify(content)}\n`));
-      // Exclusive, and whole from the first moment: an existing key is never overwritten, a planted symbolic link is
-      // never followed, and a crash leaves no half of a key under this name.
-      linkSync(temporary, file);
-    } finally {
-      rmSync(temporary, { force: true });
-    }
+    // Exclusive: an existing key is never overwritten, and a planted symbolic link is never followed. Under its own
+    // name from the start: a temporary file that a crash left behind would be a copy of the key that nobody knows of.
+    writeNew(file, Buffer.from(`${JSON.stringify(content)}\n`));
     syncDirectory(dirname(file));
   } catch (error) {
     if (error instanceof WritError) throw error;
@@ -263,6 +255,9 @@ function writeNew(file: string, bytes: Uint8Array): void {
   try {
     if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('short write');
     fsyncSync(descriptor);
+  } catch (error) {
+    rmSync(file);
+    throw error;
   } finally {
     closeSync(descriptor);
   }

@@ -1,0 +1,254 @@
+// Each clause of rule 7, kept and broken.
+import { BOB, LOG, at, base64 } from './log.mjs';
+import {
+  EXPIRES,
+  approve,
+  authz,
+  consumed,
+  decided,
+  ended,
+  finished,
+  intended,
+  logOf,
+  requested,
+  sandbox,
+  vote,
+} from './run-lines.mjs';
+import { group, ok } from './vector-file.mjs';
+
+export function meaning() {
+  const { test, write } = group(
+    'meaning',
+    'what entries of a run say about one another: each clause of rule 7, kept and broken',
+  );
+  const good = (name, lines, openIntents = 0) => test(name, logOf(lines), { ...ok, openIntents });
+  /** The finding is at line `i`, unless another verdict says otherwise. */
+  const bad = (name, lines, i, verdict = 'order-broken') =>
+    test(name, logOf(lines), { verdict, index: String(i + 1) });
+  const approved = [authz('needs_approval'), requested(), decided()];
+  const ran = [...approved, consumed(), intended(approve)];
+  const two = [
+    { n: 1, role: 'a' },
+    { n: 1, role: 'b' },
+  ];
+  const late = { time: EXPIRES };
+
+  good('allowed, run, finished', [authz('allow'), intended(), finished(1)]);
+  good('approved, consumed, run, finished', [...ran, finished(4)]);
+  good('denied and never run', [authz('deny')]);
+  good('denied, then the next attempt allowed', [
+    authz('deny'),
+    authz('allow', { attempt: 2 }),
+    intended({ attempt: 2 }),
+    finished(2, { attempt: 2 }),
+  ]);
+  good('a decision about no step', [
+    authz('deny', { attempt: null, stepPath: null }),
+    authz('allow'),
+    intended(),
+    finished(2),
+  ]);
+  good('two approvers of two', [
+    requested({ quorum: two }),
+    decided({ state: 'pending' }),
+    decided({ approver: 'user:carol' }),
+    consumed(),
+    intended(approve),
+    finished(4),
+  ]);
+  good('a quorum that is a number or its text', [
+    requested({ quorum: 1 }),
+    requested({ approvalId: 'apr_2', quorum: '1' }),
+  ]);
+  good('withdrawn and requested again', [
+    requested(),
+    ended('withdrawn'),
+    requested({ approvalId: 'apr_2' }),
+  ]);
+  good('requested and expired', [requested(), ended('expired')]);
+  good('an approval one millisecond before it expires', [
+    requested(),
+    decided(),
+    consumed({}, { time: at(59_999) }),
+    intended(approve, { time: at(59_999) }),
+    finished(3, {}, late),
+  ]);
+  good('lost and run again under the same key', [
+    ...ran,
+    finished(4, { status: 'indeterminate' }),
+    intended(approve),
+    finished(6),
+  ]);
+  good('stopped with its process and run again', [
+    ...ran,
+    finished(4, { status: 'cancelled' }),
+    intended(approve),
+    finished(6),
+  ]);
+  good('in a sandbox', [
+    authz('allow'),
+    intended(),
+    sandbox('started'),
+    sandbox('exited'),
+    finished(1),
+    ['run.finished', { status: 'completed' }],
+  ]);
+  good('an intent without an outcome is a warning', [authz('allow'), intended()], 1);
+  good('a signed vote', [requested(), vote()]);
+  good('a signed vote with a reason', [requested(), vote({}, {}, { reason: 'a'.repeat(64) })]);
+
+  bad('an outcome without an intent', [finished(0, { intent: 'a'.repeat(64) })], 0);
+  bad('two outcomes of one intent', [intended(), finished(0), finished(0)], 2);
+  bad('an outcome of another step', [intended(), finished(0, { stepPath: 'other' })], 1);
+  bad('an outcome of another attempt', [intended(), finished(0, { attempt: 2 })], 1);
+  bad('an outcome in another run', [intended(), finished(0, {}, { run: 'run-2' })], 1);
+  bad('a step after a deny', [authz('deny'), intended(), finished(1)], 1);
+  bad('a step after a deny that an allow follows', [authz('deny'), authz('allow'), intended()], 2);
+  bad('a step that needed an approval and names none', [authz('needs_approval'), intended()], 1);
+  bad('an approval that was never requested', [consumed(), intended(approve)], 0);
+  bad('an approval of another run', [...approved, consumed({}, { run: 'run-2' })], 3);
+  bad('an approval requested twice', [requested(), requested()], 1);
+  bad('a vote for another digest', [requested(), decided({ subjectDigest: 'e'.repeat(64) })], 1);
+  bad('an end for another digest', [requested(), ended('withdrawn', { subjectDigest: 'e'.repeat(64) })], 1);
+  bad(
+    'a consumption for another digest',
+    [requested(), decided(), consumed({ subjectDigest: 'e'.repeat(64) })],
+    2,
+  );
+  bad('a consumption while pending', [requested(), consumed(), intended(approve)], 1);
+  for (const [name, line] of [
+    ['a deny', decided({ decision: 'deny', state: 'denied' })],
+    ['a revocation', decided({ decision: 'revoke', state: 'revoked' })],
+    ['it was withdrawn', ended('withdrawn')],
+    ['it was called expired', ended('expired')],
+  ])
+    bad(`a consumption after ${name}`, [requested(), decided(), line, consumed(), intended(approve)], 3);
+  bad('a vote after a deny', [requested(), decided({ decision: 'deny', state: 'denied' }), decided()], 2);
+  bad(
+    'an end after a deny',
+    [requested(), decided({ decision: 'deny', state: 'denied' }), ended('expired')],
+    2,
+  );
+  bad(
+    'a consumption for another step',
+    [requested(), decided(), consumed({ stepPath: 'other' }), intended({ ...approve, stepPath: 'other' })],
+    2,
+  );
+  bad(
+    'a consumption for another attempt',
+    [requested(), decided(), consumed({ attempt: 2 }), intended({ ...approve, attempt: 2 })],
+    2,
+  );
+  bad(
+    'a consumption at the moment it expires',
+    [requested(), decided(), consumed({}, late), intended(approve, late)],
+    2,
+  );
+  bad('an approval consumed twice', [...ran, finished(4), consumed(), intended(approve)], 6);
+  bad('one of two approvers counted as enough', [requested({ quorum: [{ n: 2, role: 'a' }] }), decided()], 1);
+  bad('one person counted twice', [requested({ quorum: two }), decided({ state: 'pending' }), decided()], 2);
+  bad(
+    'a quorum that is not there yet',
+    [requested({ quorum: two }), decided({ state: 'pending' }), consumed()],
+    2,
+  );
+  bad('a consumption at the end', [requested(), decided(), consumed()], 2);
+  bad(
+    'a consumption apart from its intent',
+    [requested(), decided(), consumed(), ['secret.used', {}], intended(approve)],
+    2,
+  );
+  bad(
+    'a consumption apart from its intent by another run',
+    [requested(), decided(), consumed(), ['secret.used', {}, { run: 'run-2' }], intended(approve)],
+    2,
+  );
+  bad(
+    'a consumption beside the intent of another step',
+    [requested(), decided(), consumed(), intended({ ...approve, stepPath: 'other' })],
+    2,
+  );
+  bad('a consumption beside an intent without approval', [requested(), decided(), consumed(), intended()], 2);
+  bad('an intent whose approval was not consumed', [requested(), decided(), intended(approve)], 2);
+  bad('a second intent while the first is open', [...ran, intended(approve)], 5);
+  bad('a second run after success', [...ran, finished(4), intended(approve)], 6);
+  bad(
+    'a second run after a crash under another key',
+    [...ran, finished(4, { status: 'indeterminate' }), intended({ ...approve, idempotencyKey: 'k2' })],
+    6,
+  );
+  bad(
+    'a second run after a crash without a key',
+    [
+      ...approved,
+      consumed(),
+      intended({ ...approve, idempotencyKey: null }),
+      finished(4, { status: 'indeterminate' }),
+      intended({ ...approve, idempotencyKey: null }),
+    ],
+    6,
+  );
+  bad(
+    'a second run after a crash of another step',
+    [...ran, finished(4, { status: 'indeterminate' }), intended({ ...approve, stepPath: 'other' })],
+    6,
+  );
+  bad('a sandbox without an intent', [sandbox('started')], 0);
+  bad('a sandbox that ends without having begun', [intended(), sandbox('exited')], 1);
+
+  for (const [name, about] of Object.entries({
+    subject: { subjectDigest: 'e'.repeat(64) },
+    decision: { decision: 'deny' },
+    approver: { approver: 'user:eve' },
+    moment: { at: at(2000) },
+    expiry: { expiresAt: at(120_000) },
+    approval: { approvalId: 'apr_2' },
+    reason: { reasonCommitment: 'a'.repeat(64) },
+  }))
+    bad(`a vote signed over another ${name}`, [requested(), vote(about)], 1);
+  bad('a vote under another key', [requested(), vote({}, { keyId: `ed25519:${base64(LOG.publicKey)}` })], 1);
+  bad(
+    'a vote under a key of small order',
+    [
+      requested(),
+      vote(
+        {},
+        {
+          keyId: `ed25519:${base64(Buffer.from([1, ...Array(31).fill(0)]))}`,
+          signature: base64(Buffer.from([1, ...Array(63).fill(0)])),
+        },
+      ),
+    ],
+    1,
+  );
+  bad(
+    'a vote under a key that is no point',
+    [requested(), vote({}, { keyId: `ed25519:${base64(Buffer.alloc(32, 2))}` })],
+    1,
+  );
+  bad(
+    'a vote with a key of another kind',
+    [requested(), vote({}, { keyId: `rsa:${base64(BOB.publicKey)}` })],
+    1,
+  );
+  bad(
+    'a vote with a signature in another alphabet',
+    [requested(), vote({}, { signature: vote()[1].signature.replace(/=+$/, '') })],
+    1,
+  );
+  bad('a vote with a short signature', [requested(), vote({}, { signature: 'c2ln' })], 1);
+  bad('an intent that lacks its fields', [['step.intended', { stepPath: 'x' }]], 0, 'not-canonical');
+  bad('an attempt that is text', [intended({ attempt: '1' })], 0, 'not-canonical');
+  bad('a quorum that can not be read', [requested({ quorum: 'many' })], 0, 'not-canonical');
+  bad('a quorum with a negative part', [requested({ quorum: [{ n: -1, role: 'a' }] })], 0, 'not-canonical');
+  bad('an expiry that is a day', [requested({ expiresAt: '2026-03-01' })], 0, 'not-canonical');
+  bad('a decision of another name', [requested(), decided({ decision: 'maybe' })], 1, 'not-canonical');
+  bad(
+    'a vote without signature that is not of the machine',
+    [requested(), decided({ assurance: 'key' })],
+    1,
+    'not-canonical',
+  );
+  bad('a signed vote without a key', [requested(), vote({}, { keyId: null })], 1, 'not-canonical');
+  write();
+}

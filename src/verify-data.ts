@@ -1,12 +1,11 @@
 // Verifying a log directory as an auditor does: nothing of the running system is opened, keys come from the command
 // line or from this machine's trust store, and a good verdict is remembered there.
-import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from './adapters/clock.js';
 import { platformSha256 } from './adapters/hash.js';
 import { openLineFile } from './adapters/payload-lines.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
-import { openTileDirectory, type TileDirectory } from './adapters/store/tile-directory.js';
+import type { TileDirectory } from './adapters/store/tile-directory.js';
 import { openTrustStore } from './adapters/store/trust-store.js';
 import { verifyClaimedDecision } from './approval/claimed-decision.js';
 import { parsePayloadLine } from './audit/payload-line.js';
@@ -16,7 +15,9 @@ import type { VerifyReport } from './audit/verify/report.js';
 import { WritError } from './errors.js';
 import { extendLog } from './runtime/log.js';
 import type { TrustRecord, TrustStore } from './runtime/ports.js';
+import { openReadable } from './verify-source.js';
 import { originOfNote, readTrust, verifyWithNode, type TrustFiles } from './verify-trust.js';
+import { walkOf } from './verify-walk.js';
 
 /** Without pinned keys, the trust store's key is the pin. */
 export interface VerifyDataOptions extends TrustFiles {
@@ -53,6 +54,7 @@ export async function verifyData(options: VerifyDataOptions): Promise<VerifyRepo
         verifyDecision: verifyClaimedDecision,
         verifySignature: verifyWithNode,
         sha256: platformSha256,
+        walk: walkOf(options.dir, source),
       });
     const report = withWarning(await whileUnchanged(directory, judge), (await payloads?.warning()) ?? null);
     // Only a whole verification is worth remembering.
@@ -187,35 +189,4 @@ async function openPayloads(dir: string, payloads: boolean | string): Promise<Op
     },
     close: () => store.close(),
   };
-}
-
-/** The log directory, empty when there is none; USAGE on anything else and on what this user may not read. */
-async function openReadable(dir: string): Promise<TileDirectory> {
-  const found = await stat(dir).catch(() => null);
-  if (found?.isDirectory() === false) {
-    throw new WritError('USAGE', `${dir} is no log directory`, {
-      hint: 'give the directory that holds the file checkpoint, usually <data>/audit',
-    });
-  }
-  const directory = openTileDirectory(dir);
-  return {
-    ...directory,
-    get: (path) => directory.get(path).catch(unreadable),
-    async *list(under) {
-      try {
-        yield* directory.list(under);
-      } catch (error) {
-        unreadable(error);
-      }
-    },
-  };
-}
-
-/** What is kept from this user is no finding about the log: the command was given files it can't read. */
-function unreadable(error: unknown): never {
-  if (!(error instanceof WritError) || error.code !== 'STORE_READ_ONLY') throw error;
-  throw new WritError('USAGE', error.message, {
-    hint: 'verify as a user who may read every file of the log, or verify a copy',
-    cause: error,
-  });
 }

@@ -179,7 +179,9 @@ describe('what is no file', () => {
         server.listen(at(name), resolve);
       });
       await expectVerdict('missing', name);
-      await new Promise((resolve) => server.close(resolve));
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
       rmSync(at(name), { force: true });
       mkdirSync(at(name));
       await expectVerdict('missing', name);
@@ -234,7 +236,6 @@ describe('names that no log has', () => {
       reject: false,
     });
     expect(stdout).toContain('extra');
-    // eslint-disable-next-line no-control-regex -- the characters the test is about
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/u);
   });
 });

@@ -23,7 +23,7 @@ import { FindingList, type Finding, type VerifyReport } from './report.js';
 import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import { boundOf, TimeBounds, type TimeBound } from './time-bound.js';
-import { walkTree, type LeafBatch } from './tree-walk.js';
+import { walkTree, type LeafBatch, type WalkTree } from './tree-walk.js';
 import { quorumFault, trustOf, type Trust, type TrustOptions } from './trust.js';
 
 /** All of it comes from outside the log that is judged. */
@@ -42,6 +42,8 @@ export interface VerifyOptions extends TrustOptions {
   readonly verifySignature?: VerifySignature;
   /** A faster SHA-256 than this room's, e.g. the platform's. */
   readonly sha256?: Sha256;
+  /** Reads and hashes the tree of the log in `source` elsewhere, e.g. in a thread; default: here, with `sha256`. */
+  readonly walk?: WalkTree;
 }
 
 const OPTIONS = [
@@ -57,6 +59,7 @@ const OPTIONS = [
   'verifyDecision',
   'verifySignature',
   'sha256',
+  'walk',
 ];
 
 /**
@@ -144,8 +147,8 @@ class Verification {
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
     const bound = (of: OpenedCheckpoint['cosignatures']): bigint | null => boundOf(this.trust.policy, of);
     const history = new History(seen, checkpoint, pending, this.early, this.forks, bound);
-    const hasher = treeHasher(this.options.sha256 ?? sha256);
-    for await (const batch of walkTree(this.source, checkpoint.size, checkpoint.root, this.tree, hasher)) {
+    const walk = this.options.walk ?? this.walkHere();
+    for await (const batch of walk(checkpoint.size, checkpoint.root, this.tree)) {
       const bounds = await history.observe(batch);
       if (this.writ && !this.tree.any) await this.readEntries(batch, checkpoint.origin, bounds);
     }
@@ -155,6 +158,11 @@ class Verification {
     await this.checkFiles(newest, pending?.size ?? null);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
     return this.report(checkpoint, this.meaning.finish(), this.payloads.finish());
+  }
+
+  private walkHere(): WalkTree {
+    const hasher = treeHasher(this.options.sha256 ?? sha256);
+    return (size, root, findings) => walkTree(this.source, size, root, findings, hasher);
   }
 
   /** The pinned keys; without any, the log's own, which proves nothing but that the files fit together. */

@@ -19,6 +19,12 @@ export interface LeafBatch {
   readonly entries: readonly Uint8Array[] | null;
 }
 
+/**
+ * Gives the leaves of the tree of `size`, as `walkTree` does for the files of the same log: one way to have them read
+ * and hashed somewhere else, such as in a thread of its own. What is wrong is in `findings` before the batch is given.
+ */
+export type WalkTree = (size: bigint, root: Uint8Array, findings: FindingList) => AsyncIterable<LeafBatch>;
+
 /** A tile as it is stored and as its children make it; equal unless something was changed. */
 interface Claims {
   readonly tile: Tile & { readonly level: number };

@@ -1,0 +1,99 @@
+// The tree of a large log is read and hashed in a thread of its own while this one judges the entries: about half of
+// the work each. The bytes that were hashed come over with their hashes, so no file is read twice, and what is judged
+// is what was hashed. At most WALK_AHEAD batches are on their way, whatever the size of the log.
+import { on } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { platformSha256 } from './adapters/hash.js';
+import { decodeBundle, decodeTile } from './audit/tile.js';
+import { treeHasher } from './audit/tree-hash.js';
+import type { Finding, FindingList } from './audit/verify/report.js';
+import type { LogSource } from './audit/verify/source.js';
+import { walkTree, type LeafBatch, type WalkTree } from './audit/verify/tree-walk.js';
+import { WritError, type ErrorCode } from './errors.js';
+
+/** Entries from which a thread is worth its start. */
+export const WALK_THREAD_FROM = 20_000n;
+/** Batches of 256 entries that the thread may be ahead. */
+export const WALK_AHEAD = 8;
+
+const THREAD = new URL('./verify-walk-thread.js', import.meta.url);
+
+/** What the thread is started with. */
+export interface WalkTask {
+  /** The log directory. */
+  readonly dir: string;
+  readonly size: bigint;
+  readonly root: Uint8Array;
+}
+
+/** One message of the thread; its findings are those since the message before. */
+export interface WalkStep {
+  readonly findings: readonly Finding[];
+  readonly dropped: number;
+  /** Null in the last message. */
+  readonly batch: PackedBatch | null;
+  /** Why the walk ended early. */
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string } | null;
+}
+
+/** A LeafBatch in two arrays that change hands without a copy. */
+export interface PackedBatch {
+  readonly first: bigint;
+  readonly width: number;
+  /** As a tile. */
+  readonly hashes: Uint8Array;
+  readonly root: Uint8Array | null;
+  /** As a bundle. */
+  readonly entries: Uint8Array | null;
+}
+
+/** Walks the log in `dir`, which `source` reads: a large one in a thread, where there is a second processor. */
+export function walkOf(dir: string, source: LogSource): WalkTree {
+  const here = treeHasher(platformSha256);
+  return (size, root, findings) =>
+    size < WALK_THREAD_FROM || availableParallelism() === 1
+      ? walkTree(source, size, root, findings, here)
+      : walkInThread({ dir, size, root }, findings);
+}
+
+/**
+ * As `walkTree`, in a thread that ends with the walk, however that ends. Rejects as reading the log does, and with
+ * INTERNAL when the thread dies. `thread` is the built file that runs there.
+ */
+export async function* walkInThread(
+  task: WalkTask,
+  findings: FindingList,
+  thread: URL = THREAD,
+): AsyncGenerator<LeafBatch> {
+  const worker = new Worker(thread, { workerData: task });
+  try {
+    for await (const [message] of on(worker, 'message', { close: ['exit'] })) {
+      const { batch, error, ...found } = message as WalkStep;
+      findings.items.push(...found.findings);
+      findings.dropped += found.dropped;
+      if (error !== null) throw new WritError(error.code, error.message, error);
+      if (batch === null) return;
+      yield unpack(batch);
+      worker.postMessage('next');
+    }
+  } finally {
+    await worker.terminate();
+  }
+  throw new WritError('INTERNAL', 'the thread that reads the log ended before the log did');
+}
+
+function unpack({ first, width, hashes, root, entries }: PackedBatch): LeafBatch {
+  return {
+    first,
+    hashes: decoded(decodeTile(hashes, width)),
+    root,
+    entries: entries === null ? null : decoded(decodeBundle(entries, width)),
+  };
+}
+
+/** What the thread has just packed. */
+function decoded<Value>(value: Value | null): Value {
+  if (value === null) throw new WritError('INTERNAL', 'the thread that reads the log sent half a batch');
+  return value;
+}

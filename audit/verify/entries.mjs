@@ -57,6 +57,8 @@ function peopleOf(quorum) {
     : quorum;
   return isCount(sum) || /^[0-9]{1,6}$/.test(sum) ? Math.max(1, Number(sum)) : null;
 }
+/** What a run does; a refused vote or an erasure may still be noted after its end. */
+const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 const NEEDED = {
   'authz.decided': 'verdict',
   'approval.requested': 'stepPath attempt approvalId subjectDigest expiresAt quorum',
@@ -71,6 +73,8 @@ const CHECKS = { attempt: Number.isSafeInteger, expiresAt: isTime, quorum: peopl
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
+  /** Runs that have ended. */
+  const over = new Set();
   let consumed = null;
   const unused = ({ index }) =>
     add('order', 'order-broken', 'an approval is consumed without its intent', { index });
@@ -90,6 +94,7 @@ export function runRules(add) {
     if (!runs.has(id))
       runs.set(id, { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandbox: false });
     const run = runs.get(id);
+    if (over.has(id) && STEPS.test(type)) broken("it stands after the run's end");
     const { stepPath, attempt, approvalId, decision } = data;
     const isAboutStep = type === 'authz.decided' && stepPath !== null && attempt !== null;
     if (NEEDED[type] && lacks(`${NEEDED[type]}${isAboutStep ? ' stepPath attempt' : ''}`)) return;
@@ -154,7 +159,10 @@ export function runRules(add) {
       if (run.intents.size === 0) broken('no intent is open');
       run.sandbox = true;
     } else if (type === 'sandbox.exited' && !run.sandbox) broken('it never started');
-    else if (type === 'run.finished' && run.intents.size === 0) runs.delete(id);
+    else if (type === 'run.finished') {
+      over.add(id);
+      if (run.intents.size === 0) runs.delete(id);
+    }
   };
   const finish = () => {
     if (consumed) unused(consumed);

@@ -162,7 +162,6 @@ function provenNodes({ size, root }) {
   };
 }
 
-const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 /** Judges an evidence bundle; the words and their order are those of a log. */
 export function verifyEvidence(bytes, { old = [], ...options } = {}) {
   const trust = trustOf(options);
@@ -246,15 +245,12 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
   const [runs, run] = [runRules(add), bundle.scope.run];
   /** By commitment: its labels, the entry that erased it, the digest that people approved. */
   const [committed, logged, subjects] = [new Map(), new Map(), new Map()];
-  let [tail, isFinished] = [null, false];
+  let tail = null;
   for (const { index, entry, hash } of proven) {
     if (entry.type === 'payload.erased') logged.set(entry.data.commitment, index);
     if (entry.run !== run && entry.run !== null)
       add('entries', 'extra', `it is of run ${entry.run}`, { index });
     if (entry.run !== run) continue;
-    if (isFinished && STEPS.test(entry.type))
-      add('order', 'order-broken', "it stands after the run's end", { index });
-    isFinished ||= entry.type === 'run.finished';
     const isNext = entry.seq === (tail ? tail.seq + 1 : 0) && entry.prev === (tail?.hash ?? null);
     if (!isNext || entry.time < tail?.time)
       add('entries', 'chain-broken', 'it does not follow the last one', { index });

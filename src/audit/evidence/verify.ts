@@ -298,10 +298,6 @@ class Judge {
     const { run } = this.evidence.scope;
     this.vote = null;
     if (entry.run === run) {
-      if (this.finished && STEPS.test(entry.type)) {
-        const message = `entry ${index} (${entry.type}): it stands after the run's end`;
-        this.order.add('order-broken', message, { index });
-      }
       if (entry.type === 'run.finished') this.finished = true;
       this.chains.observe(index, entry, hash);
       this.meaning.observe(index, entry, hash);
@@ -394,9 +390,6 @@ class Judge {
     };
   }
 }
-
-/** What a run does; a refused vote or an erasure may still be noted after its end. */
-const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 
 /** Commitment of each approval's subject, and the digest that people approved. */
 function subjectsOf(own: readonly ShownEntry[]): ReadonlyMap<string | undefined, unknown> {

@@ -1,6 +1,7 @@
 // Rule 7: what the entries of a run say about one another. No step after a deny; an approval that was used was asked
 // for, given for the same digest, alive, used once and directly before its intent; every outcome has its intent.
-// Memory: what is open in a run; a closed attempt and its approval are forgotten.
+// Nothing is done in a run that has ended. Memory: what is open in a run, and the name of each that ended; a closed
+// attempt and its approval are forgotten.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json, JsonObject } from '../../json.js';
 import type { Entry } from '../entry.js';
@@ -62,11 +63,16 @@ export interface SignedDecision {
   readonly signature: string;
 }
 
+/** What a run does; a refused vote or an erasure may still be noted after its end. */
+const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
+
 /** False for anything but a good signature by the named key; never throws. */
 export type VerifyDecision = (decision: SignedDecision) => boolean;
 
 export class Meaning {
   private readonly runs = new Map<string, RunFacts>();
+  /** Runs whose `run.finished` was seen. */
+  private readonly over = new Set<string>();
   /** The entry right before, when it was an `approval.consumed` that holds. */
   private consumption: Consumption | null = null;
   /** Approver signatures met. */
@@ -88,6 +94,7 @@ export class Meaning {
     if (entry.run === null) return;
     const run = this.runOf(entry.run);
     const facts = new Facts(index, entry, this.shape, this.findings);
+    if (this.over.has(entry.run) && STEPS.test(entry.type)) facts.broken("it stands after the run's end");
     switch (entry.type) {
       case 'authz.decided':
         return this.decided(run, facts);
@@ -113,6 +120,7 @@ export class Meaning {
         if (!run.sandboxStarted) facts.broken('a sandbox exited that never started');
         return;
       case 'run.finished':
+        this.over.add(ownText(entry.run));
         if (run.intents.size === 0) this.runs.delete(entry.run);
         return;
       default:

@@ -32,6 +32,7 @@ export function meaning() {
     { n: 1, role: 'b' },
   ];
   const late = { time: EXPIRES };
+  const over = ['run.finished', { status: 'completed' }];
 
   good('allowed, run, finished', [authz('allow'), intended(), finished(1)]);
   good('approved, consumed, run, finished', [...ran, finished(4)]);
@@ -91,8 +92,9 @@ export function meaning() {
     sandbox('started'),
     sandbox('exited'),
     finished(1),
-    ['run.finished', { status: 'completed' }],
+    over,
   ]);
+  good('a refused vote after the end', [over, authz('deny', { attempt: null })]);
   good('an intent without an outcome is a warning', [authz('allow'), intended()], 1);
   good('a signed vote', [requested(), vote()]);
   good('a signed vote with a reason', [requested(), vote({}, {}, { reason: 'a'.repeat(64) })]);
@@ -102,6 +104,10 @@ export function meaning() {
   bad('an outcome of another step', [intended(), finished(0, { stepPath: 'other' })], 1);
   bad('an outcome of another attempt', [intended(), finished(0, { attempt: 2 })], 1);
   bad('an outcome in another run', [intended(), finished(0, {}, { run: 'run-2' })], 1);
+  bad('a step after the end', [over, intended()], 1);
+  bad('an outcome after the end', [intended(), over, finished(0)], 2);
+  bad('an approval asked for after the end', [over, requested()], 1);
+  bad('a second end', [over, over], 1);
   bad('a step after a deny', [authz('deny'), intended(), finished(1)], 1);
   bad('a step after a deny that an allow follows', [authz('deny'), authz('allow'), intended()], 2);
   bad('a step that needed an approval and names none', [authz('needs_approval'), intended()], 1);

@@ -139,7 +139,8 @@ function build() {
 
   say('building the evidence page (rolldown)');
   const page = spawnSync(process.execPath, [PAGE_BUILD], { cwd: root, encoding: 'utf8' });
-  if (page.status !== 0) fail(`${page.stdout}${page.stderr}`.trimEnd(), 'the build of the evidence page failed');
+  if (page.status !== 0)
+    fail(`${page.stdout}${page.stderr}`.trimEnd(), 'the build of the evidence page failed');
 
   // Schemas, templates and the like are read at run time from where the code is.
   for (const file of sources.filter((source) => !isCode(source) && !outputOf(source).endsWith('page.js'))) {

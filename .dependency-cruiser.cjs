@@ -6,7 +6,8 @@ const PURE = '^src/(workflow|expression|engine|policy|approval|audit)/';
 const TEST = '\\.test\\.tsx?$';
 const SHARED = '^src/(errors|json|canonical-json|ed25519)\\.ts$';
 const PORTS = '^src/(errors|json|runtime/ports)\\.ts$';
-const COMPOSES = '^src/((cli|tui|server)/|(open|init|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
+const COMPOSES =
+  '^src/((cli|tui|server)/|(open|init|data-directory|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
 
 // Libraries that only compute: no file, socket, clock or process behind the calls the rooms make.
 const COMPUTES = [

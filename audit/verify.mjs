@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The second verifier of Writ's audit log, written from FORMAT.md and the C2SP specifications: Node and nothing else, no
 // code of src/audit, the same verdicts. Trust comes from the command line alone; all that is read is attacker-controlled.
-// Memory: one tile a level, one tail a run, what is open in each run. Beside it: verify/tlog.mjs (bytes, hashes, notes),
-// verify/entries.mjs (what entries say), verify/evidence.mjs (proofs and evidence bundles).
+// Memory: one tile a level, one tail a run, what is open in each run, each approval's id. Beside it: verify/tlog.mjs
+// (bytes, hashes, notes), verify/entries.mjs (what entries say), verify/evidence.mjs (proofs and evidence bundles).
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { findingsOf, trustOf } from './verify/trust.mjs';
@@ -108,7 +108,7 @@ export function verifyLog(source, { old = [], run, payload = null, ...options } 
       if (refused) return add('entries', refused.verdict, refused.message, { index });
       time.observe(index, entry);
       keys.observe(index, entry);
-      if (run !== undefined && entry.run !== run) return;
+      if (run !== undefined && entry.run !== run) return runs.passOver(entry);
       const tail = tails.get(entry.run);
       const isNext = entry.seq === (tail ? tail.seq + 1 : 0) && entry.prev === (tail ? tail.hash : null);
       if (!isNext || entry.time < tail?.time)
@@ -215,7 +215,8 @@ export function directorySource(dir) {
 
 /** Payloads of an export, by commitment: an index of places, since the file may be large. Throws on any bad line. */
 function payloadsOf(file) {
-  const [fd, places] = [fs.openSync(file), new Map()];
+  const [fd, places] = [fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK), new Map()];
+  if (!fs.fstatSync(fd).isFile()) throw malformed(`${file} is no file`);
   const read = (at, length) => {
     const bytes = Buffer.alloc(length);
     return bytes.subarray(0, fs.readSync(fd, bytes, 0, length, at));
@@ -265,7 +266,9 @@ function notesOf(path) {
   const { get, list } = directorySource(path);
   const names = [...list('')];
   const isNote = (name) => name === 'checkpoint' || /^checkpoints\/\d{20}$/.test(name);
-  return (names.includes('checkpoint') ? names.filter(isNote) : names).map(get);
+  const notes = names.includes('checkpoint') ? names.filter(isNote) : names;
+  if (notes.length === 0) throw malformed(`${path} holds no checkpoint`);
+  return notes.map(get);
 }
 /** The report on what the arguments name; throws on arguments that can't be read. */
 function judge(argv) {
@@ -278,6 +281,7 @@ function judge(argv) {
       throw malformed(`no flag --${name}`);
     else if (value === undefined && argv[i + 1] === undefined) throw malformed(`--${name} without a value`);
     else if (Array.isArray(flags[name])) flags[name].push(value ?? argv[++i]);
+    else if (flags[name] !== undefined) throw malformed(`--${name} is given twice`);
     else flags[name] = value ?? argv[++i];
   }
   const [thing, ...others] = things;
@@ -288,16 +292,20 @@ function judge(argv) {
   if (policy !== undefined) options.policy = utf8(given(policy, 65_536));
   if (quorum !== undefined) options.quorum = /^[1-9]\d{0,3}$/.test(quorum) ? Number(quorum) : NaN;
   trustOf(options);
-  if (thing.endsWith('.tlog-proof')) {
+  const isDirectory = fs.statSync(thing).isDirectory();
+  const kind = isDirectory ? 'log' : thing.endsWith('.tlog-proof') ? 'proof' : 'bundle';
+  for (const [name, of] of Object.entries({ run: 'log', payloads: 'log', entry: 'proof' }))
+    if (flags[name] !== undefined && kind !== of) throw malformed(`--${name} is for a ${of}`);
+  if (kind === 'proof') {
     const entry = flags.entry ?? thing.replace(/tlog-proof$/, 'entry');
     return verifyProof(given(thing, 2 ** 18, true), given(entry, 65_535, true), options);
   }
-  if (/\.(json|html?)$/i.test(thing)) {
+  if (kind === 'bundle' && /\.(json|html?)$/i.test(thing)) {
     const file = given(thing, 2 ** 27, true);
     const [bytes] = /html?$/i.test(thing) ? attempt(() => evidenceOfPage(file)) : [file];
     return verifyEvidence(bytes ?? Buffer.alloc(0), options);
   }
-  if (!fs.statSync(thing).isDirectory()) throw malformed(`${thing} is no directory`);
+  if (!isDirectory) throw malformed(`${thing} is no directory`);
   const payload = flags.payloads === undefined ? null : payloadsOf(flags.payloads);
   const source = directorySource(thing);
   // A log may grow meanwhile: a bad verdict counts when it stood still.

@@ -39,8 +39,10 @@ function writeObject(object: Readonly<Record<string, unknown>>, depth: number): 
   // Keys sort by UTF-16 code units, which is what the default order of strings is.
   const keys = Object.keys(object).sort();
   let text = '{';
-  for (const [i, key] of keys.entries()) {
-    text += `${i === 0 ? '' : ','}${writeString(key)}:${write(object[key], depth + 1)}`;
+  let comma = '';
+  for (const key of keys) {
+    text += `${comma}${writeString(key)}:${write(object[key], depth + 1)}`;
+    comma = ',';
   }
   return `${text}}`;
 }

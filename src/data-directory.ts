@@ -1,9 +1,13 @@
 // What a data directory holds and where: the one place that knows its layout. It is complete when its config file is
 // there, which is written last.
+import { lstatSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBounded } from './adapters/store/durable-file.js';
+import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
 import { isObject, type Json, type JsonObject } from './json.js';
+import { MINIMUM_RETENTION_DAYS } from './runtime/retention.js';
 
 export interface DataPaths {
   readonly config: string;
@@ -42,8 +46,11 @@ export interface DataConfig {
   readonly retention?: { readonly days: number; readonly override: string | null };
 }
 
-/** Six months, as the EU AI Act asks for logs. */
-export const DEFAULT_RETENTION: NonNullable<DataConfig['retention']> = { days: 183, override: null };
+/** The shortest that needs no reason. */
+export const DEFAULT_RETENTION: NonNullable<DataConfig['retention']> = {
+  days: MINIMUM_RETENTION_DAYS,
+  override: null,
+};
 
 /** Null when there is none; STORE_UNAVAILABLE when it can't be read. */
 export async function readConfig(file: string): Promise<DataConfig | null> {
@@ -69,14 +76,14 @@ const MAX_ANCHOR_EVERY_MS = 31 * 86_400_000;
 function anchorOf(config: JsonObject, file: string): Pick<DataConfig, 'anchor' | 'timestamp'> {
   const refuse = (why: string): WritError => new WritError('STORE_UNAVAILABLE', `${file}: ${why}`);
   const { anchor, timestamp } = config;
-  const everyMs = isObject(anchor ?? null) ? (anchor as JsonObject)['everyMs'] : undefined;
+  const everyMs = isObject(anchor) ? anchor['everyMs'] : undefined;
   if (anchor !== undefined) {
     const whole = typeof everyMs === 'number' && Number.isSafeInteger(everyMs);
     if (!whole || everyMs < 0 || everyMs > MAX_ANCHOR_EVERY_MS) {
       throw refuse(`anchor.everyMs is no whole number of milliseconds up to ${MAX_ANCHOR_EVERY_MS}`);
     }
   }
-  const url = isObject(timestamp ?? null) ? (timestamp as JsonObject)['url'] : undefined;
+  const url = isObject(timestamp) ? timestamp['url'] : undefined;
   if (
     timestamp !== undefined &&
     (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url))
@@ -89,14 +96,20 @@ function anchorOf(config: JsonObject, file: string): Pick<DataConfig, 'anchor' |
   };
 }
 
-/** The bytes of witnesses.policy as text, null when there is none. Throws AUDIT_POLICY_INVALID, STORE_UNAVAILABLE. */
+/** The bytes of witnesses.policy as text, null when there is none. Throws AUDIT_POLICY_INVALID, STORE_*. */
 export async function readWitnessFile(file: string): Promise<string | null> {
+  const refuse = (why: string): WritError => new WritError('AUDIT_POLICY_INVALID', `${file} ${why}`);
+  const bytes = await readBounded(file, MAX_POLICY_BYTES);
+  if (bytes === null) {
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return null;
+    // A FIFO, a directory, a link to nowhere: taken for none, it would silently switch the witnesses off.
+    throw refuse('is no file');
+  }
+  if (bytes.length > MAX_POLICY_BYTES) throw refuse(`is longer than ${MAX_POLICY_BYTES} bytes`);
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    if (error instanceof TypeError) throw new WritError('AUDIT_POLICY_INVALID', `${file} is not UTF-8`);
-    throw new WritError('STORE_UNAVAILABLE', `can't read ${file}`, { cause: error });
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new WritError('AUDIT_POLICY_INVALID', `${file} is not UTF-8`, { cause });
   }
 }
 

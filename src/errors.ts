@@ -109,6 +109,7 @@ export const ERRORS = {
   AUDIT_NOTE_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_CHECKPOINT_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_ENTRY_INVALID: { kind: 'fatal', exit: 5 },
+  AUDIT_ERASED_UNLOGGED: { kind: 'fatal', exit: 5 },
   AUDIT_PROOF_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_KEY_INVALID: { kind: 'fatal', exit: 5 },
   AUDIT_POLICY_INVALID: { kind: 'document', exit: 2 },

@@ -33,20 +33,27 @@ import { openApplication } from './runtime/application.js';
 import { logContext } from './runtime/entries.js';
 import { finishRotation } from './runtime/key-rotation.js';
 import { extendLogWith } from './runtime/log.js';
+import { checkLogAtStart } from './runtime/log-start.js';
 import { recordPolicy } from './runtime/policy-record.js';
 import type { Clock, FunctionProvider, ModuleStore, SandboxRequest, Store } from './runtime/ports.js';
-import { checkLogAtStart, publish, type Publication } from './runtime/publisher.js';
+import { publish, type Publication } from './runtime/publisher.js';
 import { handleOf } from './runtime/redaction.js';
 import { readWitnessSet } from './runtime/witness-set.js';
 import { finishScrub } from './runtime/scrub.js';
 import type { Principal, Writ } from './runtime/writ.js';
 import { softwareVersion } from './init.js';
 import { verifyCopy } from './verify-data.js';
+import { verifyWithNode } from './verify-trust.js';
 
 export { createPersonKey, defaultTrustFile, loadPersonKey };
 export { initWrit, type InitOptions, type InitResult } from './init.js';
 export { verifyData, type VerifyDataOptions } from './verify-data.js';
-export { verifyEvidenceFile, verifyProofFile, type VerifyProofOptions } from './verify-file.js';
+export {
+  verifyEvidenceBytes,
+  verifyEvidenceFile,
+  verifyProofFile,
+  type VerifyProofOptions,
+} from './verify-file.js';
 
 /** The shipped `sandbox/wasm` folder: beside `src` and `dist` alike. */
 const SHIPPED_MODULES = fileURLToPath(new URL('../sandbox/wasm', import.meta.url));
@@ -115,10 +122,11 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     const trust = openTrustStore(options.trustFile ?? defaultTrustFile());
     const clock = options.clock ?? systemClock;
     const locks = openLocks(paths.locks);
-    const publication: Publication = { store: opened, directory, signer, locks, trust };
+    const verifySignature = verifyWithNode;
+    const publication: Publication = { store: opened, directory, signer, locks, trust, verifySignature };
     // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
     await finishRotation({ publication, keys });
-    await checkLogAtStart({ store: opened, directory, trust, signer });
+    await checkLogAtStart({ store: opened, directory, trust, signer, verifySignature });
     const recorded = await recordPolicy(opened, logContext(config.tenant), policy, files);
     if (recorded) await publish(publication);
     // A process that was killed in the middle of an erasure has left this to do.
@@ -136,6 +144,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       softwareVersion: await softwareVersion(),
       directory,
       trust,
+      verifySignature,
       policy,
       callables: {
         packages: openOciLayout([paths.packages]),

@@ -7,6 +7,7 @@ import { logOf, logOfSizes, note, ORIGIN, testSigner, type TestLog } from '../te
 import { commitment, SALT_BYTES } from './audit/commitment.js';
 import { formatPayloadLine } from './audit/payload-line.js';
 import { verifyData, type VerifyDataOptions } from './verify-data.js';
+import { openReadable } from './verify-source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'writ-verify-'));
 afterAll(() => {
@@ -69,6 +70,37 @@ describe('what is remembered', () => {
     const report = await verify(dir, { trust: join(place, 'file', 'trust.json') });
     expect(report.verdict).toBe('verified');
     expect(report.warnings[0]).toContain('not remembered');
+  });
+});
+
+describe('a checkpoint that is exchanged while the log is verified', () => {
+  /** The first read of `checkpoint` gives these bytes; the following ones what lies in the directory. */
+  const first = (bytes: Uint8Array) => async (dir: string) => {
+    const directory = await openReadable(dir);
+    let reads = 0;
+    return {
+      ...directory,
+      get: (path: string) =>
+        path === 'checkpoint' && reads++ === 0 ? Promise.resolve(bytes) : directory.get(path),
+    };
+  };
+  const decoy = new TextEncoder().encode(`other.example/log\n0\n${'A'.repeat(43)}=\n\n`);
+  const verifyWith = (dir: string, bytes: Uint8Array) =>
+    verifyData({ dir, vkeys: [VKEY], old: [], trust: trustFile(), run: null, payloads: false }, first(bytes));
+
+  it('never makes a rolled-back log verified: trust is looked up for the origin that is judged', async () => {
+    await verify(written(await logOfSizes(5)));
+    const before = readFileSync(trustFile(), 'utf8');
+    const older = written(await logOfSizes(4), 'older');
+    expect((await verify(older)).verdict).toBe('rollback');
+    expect((await verifyWith(older, decoy)).verdict).toBe('rollback');
+    expect(readFileSync(trustFile(), 'utf8')).toBe(before);
+  });
+  it('is remembered as it was judged, under its own origin', async () => {
+    const log = await logOfSizes(5);
+    expect((await verifyWith(written(log), decoy)).verdict).toBe('verified');
+    expect(trusted()).toEqual({ vkey: VKEY, checkpoint: log.directory.text('checkpoint') });
+    expect(readFileSync(trustFile(), 'utf8')).not.toContain('other.example');
   });
 });
 

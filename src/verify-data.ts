@@ -1,5 +1,6 @@
 // Verifying a log directory as an auditor does: nothing of the running system is opened, keys come from the command
 // line or from this machine's trust store, and a good verdict is remembered there.
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from './adapters/clock.js';
 import { platformSha256 } from './adapters/hash.js';
@@ -32,23 +33,25 @@ export interface VerifyDataOptions extends TrustFiles {
 
 /**
  * Never rejects for what the log holds: that is the report. Rejects with USAGE and AUDIT_POLICY_INVALID (exit 2) for
- * arguments and files that can't be read.
+ * arguments and files that can't be read. `open` says how the directory is read.
  */
-export async function verifyData(options: VerifyDataOptions): Promise<VerifyReport> {
+export async function verifyData(
+  options: VerifyDataOptions,
+  open: (dir: string) => Promise<TileDirectory> = openReadable,
+): Promise<VerifyReport> {
   const given = await readTrust(options);
-  const directory = await openReadable(options.dir);
+  const directory = await open(options.dir);
   const store = options.trust === null ? null : openTrustStore(options.trust);
-  const newest = await directory.get('checkpoint');
-  const origin = newest === null ? null : originOfNote(newest);
-  const trust = store === null || origin === null ? null : await store.read(origin);
   const payloads = await openPayloads(options.dir, options.payloads);
-  const judged = new Map<string, Uint8Array | null>();
   try {
-    const source = keeping(directory, judged, ['checkpoint', 'vkey']);
-    const judge = (): Promise<VerifyReport> =>
-      verifyLog(source, {
+    const judge = async (): Promise<Attempt> => {
+      const source = readingOnce(directory, ['checkpoint', 'vkey']);
+      const newest = await source.get('checkpoint');
+      const origin = newest === null ? null : originOfNote(newest);
+      const known = store === null || origin === null ? null : await store.read(origin);
+      const report = await verifyLog(source, {
         ...given,
-        trust,
+        trust: known,
         ...(options.run === null ? {} : { run: options.run }),
         ...(payloads === null ? {} : { payloads: payloads.read }),
         verifyDecision: verifyClaimedDecision,
@@ -56,10 +59,13 @@ export async function verifyData(options: VerifyDataOptions): Promise<VerifyRepo
         sha256: platformSha256,
         walk: walkOf(options.dir, source),
       });
-    const report = withWarning(await whileUnchanged(directory, judge), (await payloads?.warning()) ?? null);
+      return { report, origin, known, source };
+    };
+    const { report: judged, origin, known, source } = await whileUnchanged(directory, judge);
+    const report = withWarning(judged, (await payloads?.warning()) ?? null);
     // Only a whole verification is worth remembering.
     if (!report.ok || store === null || origin === null || options.run !== null) return report;
-    return await remember(report, { store, origin, known: trust, judged });
+    return await remember(report, { store, origin, known, source });
   } finally {
     await payloads?.close();
   }
@@ -70,19 +76,28 @@ export function verifyCopy(dir: string, vkey: string): Promise<VerifyReport> {
   return verifyData({ dir, vkeys: [vkey], old: [], trust: null, run: null, payloads: false });
 }
 
-/** Some files of the directory as they were last read: what was judged, not what is there now. */
-type Judged = ReadonlyMap<string, Uint8Array | null>;
+/** One look at the log, all of it under the same checkpoint. */
+interface Attempt {
+  readonly report: VerifyReport;
+  /** Of that checkpoint; null when it can't be read. */
+  readonly origin: string | null;
+  /** What this machine knows of that origin. */
+  readonly known: TrustRecord | null;
+  readonly source: TileDirectory;
+}
 
-function keeping(
-  directory: TileDirectory,
-  judged: Map<string, Uint8Array | null>,
-  paths: readonly string[],
-): TileDirectory {
+/**
+ * The directory with these files read at most once: whose log it is, what is judged and what is remembered are said of
+ * the same bytes, whatever somebody puts in their place meanwhile.
+ */
+function readingOnce(directory: TileDirectory, paths: readonly string[]): TileDirectory {
+  const seen = new Map<string, Promise<Uint8Array | null>>();
   return {
     ...directory,
-    async get(path) {
-      const bytes = await directory.get(path);
-      if (paths.includes(path)) judged.set(path, bytes);
+    get(path) {
+      if (!paths.includes(path)) return directory.get(path);
+      const bytes = seen.get(path) ?? directory.get(path);
+      seen.set(path, bytes);
       return bytes;
     },
   };
@@ -98,15 +113,17 @@ async function remember(
     readonly store: TrustStore;
     readonly origin: string;
     readonly known: TrustRecord | null;
-    readonly judged: Judged;
+    /** What was judged, not what is there now. */
+    readonly source: TileDirectory;
   },
 ): Promise<VerifyReport> {
-  const { store, origin, known, judged } = about;
-  const [checkpoint, vkey] = ['checkpoint', 'vkey'].map((path) => {
-    const bytes = judged.get(path) ?? null;
+  const { store, origin, known, source } = about;
+  const textOf = async (path: string): Promise<string | null> => {
+    const bytes = await source.get(path);
     return bytes === null ? null : new TextDecoder().decode(bytes);
-  });
-  if (checkpoint == null || vkey == null) return report;
+  };
+  const [checkpoint, vkey] = await Promise.all([textOf('checkpoint'), textOf('vkey')]);
+  if (checkpoint === null || vkey === null) return report;
   const record = { vkey: vkey.trimEnd(), checkpoint };
   try {
     if (known === null || known.vkey === record.vkey) await store.write(origin, record);
@@ -134,14 +151,11 @@ const MAX_TRIES = 20;
  * A log may grow while it is verified: files of two moments don't fit together. A bad report counts only when the
  * log stood still while it was made.
  */
-async function whileUnchanged(
-  directory: TileDirectory,
-  judge: () => Promise<VerifyReport>,
-): Promise<VerifyReport> {
+async function whileUnchanged(directory: TileDirectory, judge: () => Promise<Attempt>): Promise<Attempt> {
   for (let left = MAX_TRIES; ; left--) {
     const before = await moment(directory);
-    const report = await judge();
-    if (report.ok || left === 0 || (await moment(directory)) === before) return report;
+    const attempt = await judge();
+    if (attempt.report.ok || left === 0 || (await moment(directory)) === before) return attempt;
   }
 }
 
@@ -174,8 +188,14 @@ async function openPayloads(dir: string, payloads: boolean | string): Promise<Op
       close: () => lines.close(),
     };
   }
+  const file = join(dirname(resolve(dir)), 'writ.db');
+  if ((await stat(file).catch(() => null)) === null) {
+    throw new WritError('USAGE', `there are no payloads beside ${dir}: no ${file}`, {
+      hint: 'give --payloads FILE, which writ audit export --payloads FILE writes',
+    });
+  }
   const store = await openSqliteStore({
-    file: join(dirname(resolve(dir)), 'writ.db'),
+    file,
     extendLog,
     clock: systemClock,
     readOnly: true,

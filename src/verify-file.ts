@@ -51,23 +51,31 @@ const MAX_PAGE_BYTES = 2 * MAX_EVIDENCE_BYTES;
 
 /** Never rejects for what the file holds: that is the report. Rejects as `verifyData` for what can't be read. */
 export async function verifyEvidenceFile(options: VerifyEvidenceOptions): Promise<EvidenceReport> {
-  const given = await readTrust(options);
   const isPage = /\.html?$/i.test(options.file);
   const limit = isPage ? MAX_PAGE_BYTES : MAX_EVIDENCE_BYTES;
   const bytes = await readGiven(options.file, limit, 'the evidence', 'cut');
   const json = isPage ? bundleIn(bytes) : bytes;
+  const report = await verifyEvidenceBytes(json, options);
+  if (!isPage || (await isOwn(bytes, json))) return report;
+  const warning =
+    'the page around the evidence is not the one this version of writ writes: it may show anything; this verdict is about the evidence alone';
+  return { ...report, warnings: [...report.warnings, warning] };
+}
+
+/** As `verifyEvidenceFile`, of the bytes of an `F.json` that the caller has read, to judge what it goes on to use. */
+export async function verifyEvidenceBytes(
+  json: Uint8Array,
+  options: Omit<VerifyEvidenceOptions, 'file'>,
+): Promise<EvidenceReport> {
+  const given = await readTrust(options);
   const trust = await known(options.trust, () => checkpointIn(json));
-  const { report } = verifyEvidence(json, {
+  return verifyEvidence(json, {
     ...given,
     trust,
     verifyDecision: verifyClaimedDecision,
     subjectDigest: digestOfSubjectBytes,
     verifySignature: verifyWithNode,
-  });
-  if (!isPage || (await isOwn(bytes, json))) return report;
-  const warning =
-    'the page around the evidence is not the one this version of writ writes: it may show anything; this verdict is about the evidence alone';
-  return { ...report, warnings: [...report.warnings, warning] };
+  }).report;
 }
 
 async function isOwn(page: Uint8Array, json: Uint8Array): Promise<boolean> {

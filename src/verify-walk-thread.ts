@@ -18,7 +18,7 @@ const findings = new FindingList();
 let sent = 0;
 let dropped = 0;
 let credit = WALK_AHEAD;
-port.on('message', () => (credit += 1));
+port.on('message', (batches: number) => (credit += batches));
 
 try {
   const source = await openReadable(dir);

@@ -14,8 +14,8 @@ import { WritError, type ErrorCode } from './errors.js';
 
 /** Entries from which a thread is worth its start. */
 export const WALK_THREAD_FROM = 20_000n;
-/** Batches of 256 entries that the thread may be ahead. */
-export const WALK_AHEAD = 8;
+/** Batches of 256 entries that the thread may be ahead; it is told of half of them at once. */
+export const WALK_AHEAD = 16;
 
 const THREAD = new URL('./verify-walk-thread.js', import.meta.url);
 
@@ -67,6 +67,7 @@ export async function* walkInThread(
   thread: URL = THREAD,
 ): AsyncGenerator<LeafBatch> {
   const worker = new Worker(thread, { workerData: task });
+  let taken = 0;
   try {
     for await (const [message] of on(worker, 'message', { close: ['exit'] })) {
       const { batch, error, ...found } = message as WalkStep;
@@ -75,7 +76,8 @@ export async function* walkInThread(
       if (error !== null) throw new WritError(error.code, error.message, error);
       if (batch === null) return;
       yield unpack(batch);
-      worker.postMessage('next');
+      taken += 1;
+      if (taken % (WALK_AHEAD / 2) === 0) worker.postMessage(WALK_AHEAD / 2);
     }
   } finally {
     await worker.terminate();

@@ -75,6 +75,8 @@ export function runRules(add) {
   const runs = new Map();
   /** Runs that have ended. */
   const over = new Set();
+  /** Approvals that any run asked for. */
+  const asked = new Set();
   let consumed = null;
   const unused = ({ index }) =>
     add('order', 'order-broken', 'an approval is consumed without its intent', { index });
@@ -106,9 +108,12 @@ export function runRules(add) {
       approval?.subjectDigest !== data.subjectDigest
     )
       return broken('not requested in this run, or for another subject');
-    if (isAboutStep && run.verdicts.get(step) !== 'deny') run.verdicts.set(step, data.verdict);
+    // A deny stays, and so does a known outcome.
+    const decide = (verdict) =>
+      /^(deny|closed)$/.test(run.verdicts.get(step)) || run.verdicts.set(step, verdict);
+    if (isAboutStep) decide(data.verdict);
     if (type === 'approval.requested') {
-      if (approval) return broken('requested twice');
+      if (asked.size === asked.add(approvalId).size) return broken('requested twice in this log');
       run.approvals.set(approvalId, { ...data, by: new Set(), state: 'pending', key: null, isLost: false });
     } else if (type === 'approval.decided') {
       const isUnsigned = data.signature === null && data.assurance === 'os';
@@ -136,7 +141,7 @@ export function runRules(add) {
     } else if (type === 'step.intended') {
       const [verdict, key] = [run.verdicts.get(step), data.idempotencyKey];
       run.intents.set(hex(leaf), { index, stepPath, attempt, approvalId });
-      if (verdict === 'deny' || (verdict === 'needs_approval' && approvalId === null))
+      if (/^(deny|closed)$/.test(verdict) || (verdict === 'needs_approval' && approvalId === null))
         broken(`the step got ${verdict}`);
       const isOwn = before?.id === id && before.approvalId === approvalId && before.step === step;
       if (before && !isOwn) unused(before);
@@ -154,7 +159,7 @@ export function runRules(add) {
       const isLost = data.status === 'indeterminate' || data.status === 'cancelled';
       if (isLost && used) used.isLost = true;
       if (!isLost && used?.state === 'consumed') run.approvals.delete(intent.approvalId);
-      if (!isLost && run.verdicts.get(step) !== 'deny') run.verdicts.delete(step);
+      if (!isLost) decide('closed');
     } else if (type === 'sandbox.started') {
       if (run.intents.size === 0) broken('no intent is open');
       run.sandbox = true;
@@ -177,7 +182,10 @@ export function runRules(add) {
       attempt,
     }));
   };
-  return { observe, finish };
+  /** An entry of a run that is not judged: what it asked for is not free for another run. */
+  const passOver = ({ type, run, data }) =>
+    type === 'approval.requested' && run !== null && isString(data.approvalId) && asked.add(data.approvalId);
+  return { observe, passOver, finish };
 }
 const isSignature = (key, text, signature) => {
   const [publicKey, bytes] = [

@@ -87,27 +87,50 @@ export function verifyConsistency({ size1, size2, root1, root2, proof }) {
 }
 
 // JSON: RFC 8259 read strictly, RFC 8785 written
-const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")([ \t\n\r]*:)?|-?[0-9][^ \t\n\r,\]}]*|[{}[\]]/g;
+const [MAX_DEPTH, MAX_VALUES] = [64, 2 ** 22];
 function isInexact(token, number) {
-  if (!Number.isFinite(number) || token.length > 310) return true;
-  return /[.eE]/.test(token) ? number === 0 && /^[^eE]*[1-9]/.test(token) : BigInt(token) !== BigInt(number);
+  if (!Number.isFinite(number)) return true;
+  if (/[.eE]/.test(token)) return number === 0 && /^[^eE]*[1-9]/.test(token);
+  return token.length > 310 || BigInt(token) !== BigInt(number);
 }
-/** Refuses what two readers could read as two values: equal keys, inexact numbers, lone surrogates, depth > 64. */
+/**
+ * Refuses what two readers could read as two values: equal keys, inexact numbers, lone surrogates; and what costs more
+ * than its bytes: depth > 64, more than 2^22 values. Looks at each character once before anything is built.
+ */
 export function parseJson(text) {
-  const [value, keys] = [JSON.parse(text), []];
-  for (const [token, string, colon] of text.matchAll(TOKEN)) {
-    const read = string ? JSON.parse(string) : Number(token);
-    if ('{['.includes(token) && keys.push(new Set()) > 64) throw malformed('JSON nested deeper than 64');
-    if ('}]'.includes(token)) keys.pop();
-    if (
-      string
-        ? !read.isWellFormed() || (colon && keys.at(-1).has(read))
-        : /\d/.test(token) && isInexact(token, read)
-    )
-      throw malformed('JSON with a key twice, an unpaired surrogate or a number that is not exact');
-    if (colon) keys.at(-1).add(read);
+  const keys = [];
+  let values = 0;
+  const skip = (at, chars) => {
+    while (at < text.length && chars.includes(text[at])) at++;
+    return at;
+  };
+  for (let at = skip(0, ' \t\n\r,:'), end; at < text.length; at = skip(end, ' \t\n\r,:')) {
+    const mark = text[at];
+    end = at + 1;
+    if (mark === '}' || mark === ']') {
+      keys.pop();
+      continue;
+    }
+    let isKey = false;
+    if (mark === '{' || mark === '[') {
+      if (keys.push(mark === '{' ? new Set() : null) > MAX_DEPTH)
+        throw malformed('JSON nested deeper than 64');
+    } else if (mark === '"') {
+      while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+      const read = JSON.parse(text.slice(at, ++end));
+      if (!read.isWellFormed()) throw malformed('JSON with an unpaired surrogate');
+      isKey = text[skip(end, ' \t\n\r')] === ':';
+      const known = isKey && keys.at(-1);
+      if (known && known.size === known.add(read).size) throw malformed('JSON with a key twice');
+    } else {
+      while (end < text.length && !' \t\n\r,:]}[{"'.includes(text[end])) end++;
+      const token = text.slice(at, end);
+      if (/^-?[0-9]/.test(token) && isInexact(token, Number(JSON.parse(token))))
+        throw malformed('JSON with a number that is not exact');
+    }
+    if (!isKey && ++values > MAX_VALUES) throw malformed('JSON of more than 4194304 values');
   }
-  return value;
+  return JSON.parse(text);
 }
 export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 export function canonicalize(value) {
@@ -132,9 +155,9 @@ const P = 2n ** 255n - 19n;
 const Y8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n;
 /** RFC 8032 without cofactor; a key of small order or in another than its canonical encoding signs nothing. */
 export function verifySignature(key, message, signature) {
+  if (key.length !== 32 || signature.length !== 64) return false;
   const y = BigInt(`0x${hex(Buffer.from(key).reverse())}`) & (2n ** 255n - 1n);
-  if (key.length !== 32 || signature.length !== 64 || y >= P || [0n, 1n, P - 1n, Y8, P - Y8].includes(y))
-    return false;
+  if (y >= P || [0n, 1n, P - 1n, Y8, P - Y8].includes(y)) return false;
   const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]);
   return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature);
 }
@@ -243,7 +266,7 @@ export function parsePolicy(text) {
   if (!text.endsWith('\n') || /[\0-\u0008\v-\u001f\u007f]/.test(text))
     throw malformed('policy: not lines of text');
   for (const line of text.split('\n'))
-    if (!/^[ \t]*(#|$)/.test(line)) rule(line, line.trim().split(/[ \t]+/));
+    if (!/^[ \t]*(#|$)/.test(line)) rule(line, line.replace(/^[ \t]+|[ \t]+$/g, '').split(/[ \t]+/));
   if (trust.met === undefined) throw malformed('policy: no quorum');
   return trust;
 }

@@ -6,7 +6,9 @@ import { malformed, parsePolicy, parseVkey } from './tlog.mjs';
 export function trustOf({ vkeys = [], policy, witnesses = [], quorum }) {
   if (policy !== undefined && (witnesses.length > 0 || quorum !== undefined))
     throw malformed('a policy and a quorum');
-  const named = [...new Set(witnesses)].map(parseVkey);
+  const named = witnesses.map(parseVkey);
+  if (new Set(named.map(({ key }) => key.toString('hex'))).size < named.length)
+    throw malformed('a witness is given twice');
   const k = quorum ?? named.length;
   const isMet = (cosigned) => cosigned.size >= k;
   if (policy === undefined && (named.length > 0 || quorum !== undefined) && !(k >= 1 && k <= named.length))
@@ -17,6 +19,10 @@ export function trustOf({ vkeys = [], policy, witnesses = [], quorum }) {
       : parsePolicy(policy);
   const texts = new Set([...vkeys, ...trust.keys.map((key) => key.text)]);
   const keys = [...texts].map(parseVkey);
+  // Both would be trusted: a key given for one log must not be joined by that of another.
+  const names = (keys) => JSON.stringify([...new Set(keys.map(({ name }) => name))].sort());
+  if (vkeys.length > 0 && trust.keys.length > 0 && names(vkeys.map(parseVkey)) !== names(trust.keys))
+    throw malformed('the policy is about another log than the key');
   if (keys.some((key) => key.type !== 1) || named.some((key) => key.type === 1))
     throw malformed('a key of another type');
   return { ...trust, keys };

@@ -17,6 +17,9 @@ const key = (person) => path.join(home, `${person}.key`);
 const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true;
 const say = (line) => process.stdout.write(`${line}\n`);
 
+/** Alice starts, bob decides; the others are for what the demo says one can try afterwards. */
+const PEOPLE = ['alice', 'bob', 'carol', 'audrey', 'ada'];
+
 /** Runs `writ` as one person; stdout is captured, progress goes to this terminal. */
 function writ(person, args, { inherit = false } = {}) {
   const command = [
@@ -54,26 +57,28 @@ function expect(condition, what) {
 
 function setUp() {
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  for (const person of ['alice', 'bob']) {
+  for (const person of PEOPLE) {
     if (existsSync(key(person))) continue;
     const { code } = writ(person, ['keys', 'create', person, '--out', key(person)]);
     expect(code === 0, `could not make the key of ${person}`);
   }
-  if (!existsSync(policies)) {
-    cpSync(path.join(root, 'policies'), policies, { recursive: true });
-    const file = path.join(policies, 'approvers.yaml');
-    const document = parseDocument(readFileSync(file, 'utf8'));
-    for (const [index, person] of document.toJS().people.entries()) {
-      const name = person.id.replace('user:', '');
-      if (!existsSync(key(name))) continue;
-      document.setIn(['people', index, 'keys'], [JSON.parse(readFileSync(key(name), 'utf8')).publicKey]);
-    }
-    writeFileSync(file, document.toString());
-  }
+  if (!existsSync(policies)) cpSync(path.join(root, 'policies'), policies, { recursive: true });
+  enrol(path.join(policies, 'approvers.yaml'));
   if (!existsSync(path.join(data, 'config.json'))) {
     const { code } = writ('alice', ['init']);
     expect(code === 0, 'could not make the data directory');
   }
+}
+
+/** Puts the public keys of the demo's people where nobody has one yet. */
+function enrol(file) {
+  const document = parseDocument(readFileSync(file, 'utf8'));
+  for (const [index, { id, keys }] of document.toJS().people.entries()) {
+    const name = id.replace('user:', '');
+    if (keys.length > 0 || !existsSync(key(name))) continue;
+    document.setIn(['people', index, 'keys'], [JSON.parse(readFileSync(key(name), 'utf8')).publicKey]);
+  }
+  writeFileSync(file, document.toString());
 }
 
 /** Triage rules (sandbox/wasm/src/claims-triage.ts): filed before the incident or late, shared payout account. */
@@ -132,6 +137,7 @@ function row(name, run, wallMs) {
   const people = gate?.decidedBy.join(', ') ?? '';
   const ran = run.steps.filter((step) => step.status === 'succeeded' || step.status === 'failed');
   return {
+    run: run.id,
     claim: name,
     risk: triage?.output?.risk ?? '(triage failed)',
     decision: gate === undefined ? (run.output?.approval?.decision ?? run.status) : decided(gate.state),
@@ -166,4 +172,14 @@ say(`\n${table.toString()}\n`);
 say('$ writ audit verify');
 const verified = writ('alice', ['audit', 'verify']);
 process.stdout.write(verified.out);
+
+const shown = rows.find(({ by }) => by !== 'policy')?.run ?? rows[0].run;
+say(`
+To go on by hand in this folder (audrey is the auditor, ada the administrator, bob and carol the reviewers):
+$ alias writ="node dist/cli/main.js"
+$ export WRIT_DATA=.writ/demo/data WRIT_POLICIES=.writ/demo/policies XDG_STATE_HOME="$PWD/.writ/demo/state"
+$ writ audit show ${shown} --key .writ/demo/audrey.key
+$ writ audit bundle ${shown} --out .writ/demo/evidence.html --key .writ/demo/audrey.key
+$ node audit/verify.mjs .writ/demo/evidence.json --vkey "$(writ audit vkey)"
+$ writ audit erase --run ${shown} --basis "request 7" --key .writ/demo/ada.key`);
 process.exit(verified.code);

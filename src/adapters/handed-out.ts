@@ -16,7 +16,7 @@ export const handedOutFiles: CopyFiles = {
     }
     try {
       if (!(await file.stat()).isFile()) return 'unreadable';
-      return (await holds(file, texts)) ? 'holds' : 'clean';
+      return (await isTorn(file)) || (await holds(file, texts)) ? 'holds' : 'clean';
     } catch {
       // Whatever went wrong: what the file holds is not known.
       return 'unreadable';
@@ -33,6 +33,24 @@ export const handedOutFiles: CopyFiles = {
     }
   },
 };
+
+/** What a file of ours begins with: JSON, JSON lines, a page. */
+const BEGINNINGS = ['{"', '<!'];
+/** What ends an object, a page and a line: text that stands in the clear, so a name of the payload is before it. */
+const ENDS = ['}', '>', '\n'];
+
+/**
+ * A file of ours that a crash cut short: it may end in bytes of a payload whose name, which comes after them, was never
+ * written, so it counts as holding what was erased.
+ */
+async function isTorn(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  const textAt = async (at: number, length: number): Promise<string> => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+    return buffer.subarray(0, bytesRead).toString('latin1');
+  };
+  return size > 1 && BEGINNINGS.includes(await textAt(0, 2)) && !ENDS.includes(await textAt(size - 1, 1));
+}
 
 /** Memory does not grow with the file; a text may lie across two chunks. */
 async function holds(file: FileHandle, texts: readonly string[]): Promise<boolean> {

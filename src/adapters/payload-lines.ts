@@ -5,7 +5,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { WritError } from '../errors.js';
 
 /** Longest line: base64 of the largest payload and the rest of its object. */
-export const MAX_LINE_BYTES = 32 * 1024 * 1024;
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 
 export interface LineFile {

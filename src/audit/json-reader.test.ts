@@ -79,4 +79,14 @@ describe('strict JSON', () => {
     expect(() => read('{"a":'.repeat(65) + '1' + '}'.repeat(65))).toThrow('nested deeper');
     expect(() => read('['.repeat(1_000_000))).toThrow('nested deeper');
   });
+  it('reads 4,194,304 values and refuses one more', () => {
+    // The list is a value itself.
+    expect(read(`[${'0,'.repeat(4_194_302)}0]`)).toHaveLength(4_194_303);
+    expect(() => read(`[${'0,'.repeat(4_194_303)}0]`)).toThrow('more than 4194304 values');
+  });
+  it('reads a fraction of 400 digits and refuses an integer of as many', () => {
+    expect(read(`0.${'3'.repeat(400)}`)).toBe(1 / 3);
+    expect(() => read('3'.repeat(400))).toThrow('too large');
+    expect(() => read(`-${'0'.repeat(400)}`)).toThrow();
+  });
 });

@@ -8,10 +8,13 @@ import { ownText } from './own-text.js';
 /** Deepest nesting of arrays and objects that is read or written. */
 export const MAX_JSON_DEPTH = 64;
 
+/** Most values in one text: three bytes of it can cost a hundred of memory. */
+export const MAX_JSON_VALUES = 4_194_304;
+
 /**
  * The value of a JSON text (attacker-controlled). Throws AUDIT_JSON_INVALID on invalid UTF-8, a byte order mark,
  * duplicate keys (compared after unescaping), unpaired surrogates, integers a double can't hold exactly, numbers
- * that overflow or vanish to 0, nesting beyond 64, and bytes after the value. A key `__proto__` is a key.
+ * that overflow or vanish to 0, nesting beyond 64, more than MAX_JSON_VALUES values, and bytes after the value. A key `__proto__` is a key.
  */
 export function parseJson(bytes: Uint8Array): Json {
   return new Reader(decodeUtf8(bytes)).read();
@@ -51,6 +54,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 class Reader {
   private at = 0;
+  private values = 0;
 
   constructor(private readonly text: string) {}
 
@@ -64,6 +68,8 @@ class Reader {
 
   // Recursion is bounded by MAX_JSON_DEPTH.
   private value(depth: number): Json {
+    this.values += 1;
+    if (this.values > MAX_JSON_VALUES) throw this.invalid(`more than ${MAX_JSON_VALUES} values`);
     switch (this.text.charAt(this.at)) {
       case '{':
         return this.object(depth + 1);

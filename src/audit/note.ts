@@ -9,7 +9,7 @@ import { isKeyName, parseVkey, type Vkey } from './vkey.js';
 
 /** Bounds on hostile notes. */
 export const MAX_NOTE_BYTES = 65_536;
-export const MAX_NOTE_SIGNATURES = 100;
+const MAX_NOTE_SIGNATURES = 100;
 
 export interface NoteSignature {
   readonly name: string;
@@ -127,13 +127,15 @@ export function addSignatureLines(note: string, lines: readonly string[]): strin
 
 /**
  * The text of a note that at least one of `vkeys` signed, and who did. `unverified` counts distinct lines of
- * unknown keys. Throws AUDIT_NOTE_INVALID, and AUDIT_KEY_INVALID on a vkey that can't be read.
+ * unknown keys. `verify` as in `verifyNote`. Throws AUDIT_NOTE_INVALID, and AUDIT_KEY_INVALID on a vkey that can't be
+ * read.
  */
 export function openNote(
   note: string | Uint8Array,
   vkeys: readonly string[],
+  verify: VerifySignature = verifyEd25519,
 ): { text: string; verified: { name: string; keyId: string }[]; unverified: number } {
-  const { text, keys, unverified } = verifyNote(note, vkeys.map(parseVkey));
+  const { text, keys, unverified } = verifyNote(note, vkeys.map(parseVkey), verify);
   return { text, verified: keys.map(({ name, keyId }) => ({ name, keyId })), unverified };
 }
 

@@ -17,7 +17,9 @@ export function encodeTile(hashes: readonly Uint8Array[]): Uint8Array {
 /** null unless `bytes` (attacker-controlled) are exactly `width` hashes. */
 export function decodeTile(bytes: Uint8Array, width: number): Uint8Array[] | null {
   if (bytes.length !== width * 32) return null;
-  return Array.from({ length: width }, (_, i) => bytes.subarray(i * 32, i * 32 + 32));
+  const hashes: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += 32) hashes.push(bytes.subarray(at, at + 32));
+  return hashes;
 }
 
 /** The hash a full tile has in the tile above it. */

@@ -6,7 +6,7 @@ import { parseVkey, type Vkey } from './vkey.js';
 
 /** Bounds on a policy file; C2SP asks for at least 32 of each. */
 export const MAX_POLICY_BYTES = 65_536;
-export const MAX_POLICY_ITEMS = 100;
+const MAX_POLICY_ITEMS = 100;
 
 export interface PolicyLog {
   readonly key: Vkey;

@@ -17,7 +17,14 @@ import {
   type RefusedCheckpoint,
 } from './verify/signed-checkpoint.js';
 import { boundOf, TimeBounds } from './verify/time-bound.js';
-import { quorumFault, trustOf, type Trust, type TrustOptions } from './verify/trust.js';
+import {
+  quorumFault,
+  seenNotes,
+  trustOf,
+  type SeenNote,
+  type Trust,
+  type TrustOptions,
+} from './verify/trust.js';
 
 const HEADER = 'c2sp.org/tlog-proof@v1';
 /** A tree of 2^63 - 1 leaves has no longer proof. */
@@ -117,7 +124,7 @@ export function verifyProof(
   options: ProofOptions = {},
 ): ProofReport {
   const trust = trustOf(options);
-  const seen = notesOf(options);
+  const seen = seenNotes(options.old, options.trust);
   const findings = new FindingList();
   const warnings: string[] = [];
   const parsed = read(proof);
@@ -182,7 +189,7 @@ function judge({ proof, entry, seen, trust, options, findings, warnings }: Case)
   const { checkpoint, cosignatures } = opened;
   const fault = policy === null ? null : quorumFault(policy, cosignatures);
   if (fault !== null) findings.add('quorum-missing', fault);
-  for (const { note, what } of seen) compare(checkpoint, open(note), what, findings, warnings);
+  for (const kept of seen) compare(checkpoint, open(kept.note), kept, findings, warnings);
   const { size, root } = checkpoint;
   if (!verifyInclusion({ index, size, leafHash: leafHash(entry), root, proof: hashes })) {
     const message = `the entry and the hashes do not lead to the signed root of size ${size}`;
@@ -218,36 +225,22 @@ function judgeEntry(
 function compare(
   checkpoint: Checkpoint,
   seen: Opened | RefusedCheckpoint,
-  what: string,
+  { what, named }: SeenNote,
   findings: FindingList,
   warnings: string[],
 ): void {
   if ('verdict' in seen) {
     // Of a key that was replaced, perhaps: only the whole log can tell.
-    if (seen.claimed === undefined) findings.add(seen.verdict, `${what}: ${seen.message}`);
-    else warnings.push(`${what} is of another key of the log: not compared`);
+    if (seen.claimed === undefined) findings.add(seen.verdict, `${named}: ${seen.message}`);
+    else warnings.push(`${named} is of another key of the log: not compared`);
   } else if (seen.checkpoint.origin !== checkpoint.origin) {
     findings.add(
       'wrong-origin',
-      `${what} is of ${seen.checkpoint.origin}, the proof of ${checkpoint.origin}`,
+      `${named} is of ${seen.checkpoint.origin}, the proof of ${checkpoint.origin}`,
     );
   } else if (seen.checkpoint.size === checkpoint.size && !equalBytes(seen.checkpoint.root, checkpoint.root)) {
     findings.add('fork', `${what} has another root for size ${checkpoint.size}`);
   }
-}
-
-interface SeenNote {
-  readonly note: string;
-  readonly what: string;
-}
-
-function notesOf({ old, trust }: ProofOptions): SeenNote[] {
-  const given = (old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` }));
-  for (const { note } of given) parseCheckpoint(parseNote(note).text);
-  const own = trust?.checkpoint ?? null;
-  return own === null
-    ? given
-    : [...given, { note: own, what: 'the checkpoint this machine verified before' }];
 }
 
 /** Without any key the hashes can still be checked, and the verdict says unpinned. */

@@ -12,7 +12,7 @@ import { parseTreeSize } from './tree-size.js';
 import type { Vkey } from './vkey.js';
 
 /** A tree of 2^63 - 1 leaves has no longer proof. */
-export const MAX_PROOF_LINES = 63;
+const MAX_PROOF_LINES = 63;
 /** Old size, 63 hashes of 44 characters, an empty line, the note. */
 export const MAX_ADD_CHECKPOINT_BYTES = MAX_NOTE_BYTES + 4_096;
 

@@ -5,8 +5,9 @@ import { isHex64, type SubjectDigest } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView, RunView, Writ } from '../runtime/writ.js';
 import { askForDecision } from './approver.js';
+import { showErased } from './erase.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
-import { asWritError, noteFailure } from './failure.js';
+import { asWritError, noteFailure, withPlace } from './failure.js';
 import { printable, shortReference } from './output.js';
 import { expiryText, renderDecisions } from './render-run.js';
 import { showProgress } from './run.js';
@@ -113,6 +114,7 @@ async function recorded(
   const run = await writ.results(record.run);
   if (output.json) output.value({ approval: record, run });
   else output.line(runText(run));
+  showErased(output, run);
   return interrupted ?? 0;
 }
 
@@ -139,7 +141,7 @@ async function goOn(context: Context, writ: Writ, record: ApprovalRecord): Promi
       await writ.drive(record.run, { stopAt: 'waiting', signal });
     });
   } catch (thrown) {
-    const error = asWritError(thrown);
+    const error = asWritError(withPlace(context, record.run, thrown));
     if (error.code === 'RUN_BUSY') output.note('another process advances this run');
     else noteFailure(output, error, 'warning');
     return null;

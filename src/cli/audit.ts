@@ -2,10 +2,14 @@
 // directory as anyone could.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, VerifyReport } from '../audit/verify/report.js';
+import type { EvidenceReport } from '../audit/evidence/verify.js';
+import type { ProofReport } from '../audit/tlog-proof.js';
+import type { VerifyReport } from '../audit/verify/report.js';
+import { REMEMBERED } from '../audit/verify/trust.js';
 import { WritError } from '../errors.js';
 import type { Context } from './context.js';
 import { printable, type Output } from './output.js';
+import { showFindings, showSome, showVerdict } from './report.js';
 
 export interface VerifyFlags {
   readonly vkey: readonly string[];
@@ -41,19 +45,47 @@ export async function verifyAudit(
     old: [...flags.old],
     trust: flags.trust === false ? null : flags.trust === true ? defaultTrustFile() : flags.trust,
   };
-  let report: VerifyReport;
+  let judged: Judged;
   if (target === undefined || kind === 'log') {
     const payloads = await payloadsOf(flags.payloads);
-    const dir = target ?? join(context.data, 'audit');
-    report = await verifyData({ ...given, dir, run: flags.run ?? null, payloads });
+    const place = target ?? (await ownLog(context.data));
+    const report = await verifyData({ ...given, dir: place, run: flags.run ?? null, payloads });
+    judged = { kind: 'log', place, report };
   } else if (kind === 'proof') {
-    report = await verifyProofFile({ ...given, proof: target, entry: flags.entry ?? null });
+    const report = await verifyProofFile({ ...given, proof: target, entry: flags.entry ?? null });
+    judged = { kind, place: target, report };
   } else {
-    report = await verifyEvidenceFile({ ...given, file: target });
+    judged = { kind, place: target, report: await verifyEvidenceFile({ ...given, file: target }) };
   }
-  if (context.output.json) context.output.value(report);
-  else showReport(context.output, report);
-  return report.ok ? 0 : 5;
+  if (context.output.json) context.output.value(judged.report);
+  else await showReport(context.output, judged);
+  return judged.report.ok ? 0 : 5;
+}
+
+/** What was judged, where it lies, and what was found. */
+type Judged = { readonly place: string } & (
+  | { readonly kind: 'log'; readonly report: VerifyReport }
+  | { readonly kind: 'proof'; readonly report: ProofReport }
+  | { readonly kind: 'evidence'; readonly report: EvidenceReport }
+);
+
+/** The log of this data directory. One that was never made is no damaged log: NOT_INITIALISED, exit 2. */
+async function ownLog(data: string): Promise<string> {
+  const dir = join(data, 'audit');
+  if (await exists(dir)) return dir;
+  throw new WritError('NOT_INITIALISED', `there is no log at ${dir}`, {
+    hint: 'give the log directory, or --data DIR; writ init makes a data directory',
+  });
+}
+
+/** Also true for what this user may not look at: that is said when it is read. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 type Kind = 'log' | 'proof' | 'evidence';
@@ -120,38 +152,70 @@ export async function printVkey(context: Context): Promise<number> {
   return 0;
 }
 
-function showReport(output: Output, report: VerifyReport): void {
-  const { colors } = output;
-  output.line(report.ok ? colors.green(report.verdict) : colors.red(report.verdict));
+async function showReport(output: Output, judged: Judged): Promise<void> {
+  const { report, kind, place } = judged;
+  showVerdict(output, report);
+  const names = { log: 'log     ', proof: 'proof   ', evidence: 'bundle  ' };
+  output.line(`${names[kind]}${printable(place)}`);
   output.line(`origin  ${printable(report.origin ?? '-')}`);
   output.line(`size    ${report.size ?? '-'}`);
   output.line(`root    ${report.root ?? '-'}`);
   for (const { name, keyId, time } of report.cosignatures) {
     output.line(`witness ${printable(name)}+${keyId} at ${timeText(time)}`);
   }
-  for (const finding of report.findings) output.line(findingText(finding));
-  for (const warning of report.warnings) output.line(`note: ${printable(warning)}`);
-  for (const { index, run, stepPath, attempt } of report.openIntents) {
+  if (judged.kind === 'proof') showProven(output, judged.report);
+  if (judged.kind === 'evidence') showEvidence(output, judged.report);
+  showFindings(output, report);
+  const intents = report.openIntents.map(({ index, run, stepPath, attempt }) => {
     const step = `step ${printable(stepPath)} attempt ${attempt} of run ${printable(run)}`;
-    output.line(`open intent: entry ${index}, ${step} has no outcome yet; a crash may have caused it`);
+    return `open intent: entry ${index}, ${step} has no outcome yet; a crash may have caused it`;
+  });
+  showSome(output, intents, 'open intents');
+  const erased = report.erased.map(
+    ({ commitment, entry }) => `erased: payload ${printable(commitment)}, logged in entry ${entry}`,
+  );
+  showSome(output, erased, 'erased payloads');
+  const hint = await hintFor(judged);
+  if (hint !== null) output.note(`writ: hint: ${hint}`);
+}
+
+function showProven(output: Output, { index, leafHash }: ProofReport): void {
+  output.line(`entry   ${index ?? '-'}`);
+  output.line(`leaf    ${leafHash}`);
+}
+
+function showEvidence(output: Output, { run, completeness, payloads }: EvidenceReport): void {
+  const { disclosed, erased, withheld } = payloads;
+  output.line(`run     ${printable(run ?? '-')}`);
+  output.line(
+    `shown   ${completeness === null ? '-' : `${completeness.state}: ${printable(completeness.message)}`}`,
+  );
+  output.line(`data    ${disclosed} disclosed, ${erased} erased, ${withheld} withheld`);
+}
+
+/** What to do about the verdict, where something can be done. */
+async function hintFor({ kind, place, report }: Judged): Promise<string | null> {
+  const { verdict, findings } = report;
+  if (verdict === 'unpinned') {
+    return kind === 'log'
+      ? 'give the key from outside this directory: --vkey V, or a trust file that knows the log'
+      : 'give the key from another source than the file: --vkey V, or a trust file that knows the log';
   }
-  for (const { commitment, entry } of report.erased) {
-    output.line(`erased: payload ${printable(commitment)}, logged in entry ${entry}`);
+  if (kind !== 'log') return null;
+  const inside = join(place, 'audit');
+  if (verdict === 'missing' && !(await exists(join(place, 'checkpoint')))) {
+    return (await exists(join(inside, 'checkpoint')))
+      ? `did you mean ${printable(inside)}?`
+      : 'give the directory that holds the file checkpoint, usually <data>/audit';
   }
-  if (report.verdict === 'unpinned') {
-    output.note(
-      'writ: hint: give the key from outside this directory: --vkey V, or a trust file that knows the log',
-    );
+  if (findings.some((one) => one.verdict === 'rollback' && one.message.includes(REMEMBERED))) {
+    return 'an older copy? --no-trust with --vkey V judges it alone, --old FILE compares it with a checkpoint you kept';
   }
+  return null;
 }
 
 /** Unix seconds as a date, where there is one: the witness may say anything up to 2^63-1. */
 function timeText(seconds: string): string {
   const date = new Date(Number(seconds) * 1000);
   return Number.isNaN(date.getTime()) ? `second ${seconds}` : date.toISOString().replace('.000Z', 'Z');
-}
-
-function findingText({ verdict, index, path, message }: Finding): string {
-  const where = index === undefined ? (path === undefined ? '' : ` ${printable(path)}`) : ` entry ${index}`;
-  return `${verdict}${where}: ${printable(message)}`;
 }

@@ -1,10 +1,10 @@
 // `writ audit bundle` and `writ audit certify`: evidence of a run for somebody without this machine, as a page that
-// judges itself and as JSON, and the certificate that goes with the JSON. The files hold payloads: mode 0600, recorded
-// as handed out before they are written, and never over an existing file unless asked.
+// judges itself and as JSON, and the certificate that goes with the JSON. The files hold payloads: they are written where
+// an erasure finds them, and never over an existing file unless asked.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { readBounded, replaceFile } from '../adapters/store/durable-file.js';
+import { replaceFile } from '../adapters/store/durable-file.js';
 import { certificateText } from '../audit/evidence/certificate.js';
 import { decodeEvidence, MAX_EVIDENCE_BYTES } from '../audit/evidence/format.js';
 import { evidencePage } from '../audit/evidence/page-file.js';
@@ -14,7 +14,9 @@ import { WritError } from '../errors.js';
 import { pageParts } from '../page-parts.js';
 import type { EvidenceRequest, Writ } from '../runtime/writ.js';
 import { whoActs, withPublishedWrit, type Context } from './context.js';
+import { refuseInside } from './out-path.js';
 import { printable } from './output.js';
+import { showFindings, showVerdict } from './report.js';
 
 export interface BundleFlags {
   readonly out?: string;
@@ -32,6 +34,7 @@ const MODES = { file: 0o600, directory: 0o700 };
 /** Writes F.html and F.json. Exit 0; 3 without the right `audit.export`; 2 when one of them exists. */
 export async function bundleRun(context: Context, run: string, flags: BundleFlags): Promise<number> {
   const files = filesOf(flags.out);
+  await refuseInside(context.data, [files.html, files.json]);
   refuseExisting([files.html, files.json], flags.force);
   const page = await pageParts();
   const request: EvidenceRequest = {
@@ -39,14 +42,17 @@ export async function bundleRun(context: Context, run: string, flags: BundleFlag
     payloads: payloadsOf(flags),
     first: flags.old === undefined ? null : await readNote(flags.old),
     custodian: flags.custodian ?? null,
+    files: [
+      { path: resolve(files.json), replaces: flags.force, contentOf: (json) => json },
+      { path: resolve(files.html), replaces: flags.force, contentOf: (json) => evidencePage(json, page) },
+    ],
   };
   return withPublishedWrit(context, { drives: false }, async (writ) => {
-    const json = await writ.evidence(request, await whoActs(context, writ));
-    await handOut(writ, run, files.json, json);
-    await handOut(writ, run, files.html, evidencePage(json, page));
+    await writ.evidence(request, await whoActs(context, writ));
     // What was written is what is vouched for: the file is judged, not what was in memory.
-    const report = await judge(writ, files.json);
-    show(context, files, json, report, writ.vkey());
+    const written = await readBundle(files.json);
+    const report = await judge(writ, written);
+    show(context, files, written, report, writ.vkey());
     return report.ok ? 0 : 5;
   });
 }
@@ -58,10 +64,19 @@ export interface CertifyFlags {
   readonly force: boolean;
 }
 
-/** Prints the certificate, or writes it. Exit 5 and no certificate for a bundle that does not verify. */
-export async function certifyRun(context: Context, run: string, flags: CertifyFlags): Promise<number> {
+/**
+ * Prints the certificate, or writes it; `wanted` null = the run that `flags.bundle` is about. Exit 5 and no certificate
+ * for a bundle that does not verify.
+ */
+export async function certifyRun(context: Context, wanted: string | null, flags: CertifyFlags): Promise<number> {
   const { out } = flags;
-  if (out !== undefined) refuseExisting([out], flags.force);
+  if (out !== undefined) {
+    await refuseInside(context.data, [out]);
+    refuseExisting([out], flags.force);
+  }
+  // Read once: what is judged is what is certified.
+  const given = flags.bundle === undefined ? null : await readBundle(flags.bundle);
+  const run = wanted ?? runIn(given, flags.bundle ?? '');
   const { softwareVersion } = await import('../init.js');
   const version = await softwareVersion();
   return withPublishedWrit(context, { drives: false }, async (writ) => {
@@ -72,10 +87,10 @@ export async function certifyRun(context: Context, run: string, flags: CertifyFl
         hint: `make one: writ audit bundle ${run} --out F.html, or name it with --bundle F.json`,
       });
     }
-    const report = await judge(writ, file);
-    const json = await readBounded(file, MAX_EVIDENCE_BYTES);
-    const evidence = json === null ? null : decodeEvidence(json).evidence;
-    if (json === null || evidence === null || !report.ok || evidence.scope.run !== run) {
+    const json = given ?? (await readBundle(file));
+    const report = await judge(writ, json);
+    const { evidence } = decodeEvidence(json);
+    if (evidence === null || !report.ok || evidence.scope.run !== run) {
       const why = report.findings[0]?.message ?? `it is about run ${evidence?.scope.run ?? '?'}`;
       throw new WritError('AUDIT_PROOF_INVALID', `${file} is no evidence of ${run} that holds: ${why}`, {
         hint: `make it anew: writ audit bundle ${run} --out F.html`,
@@ -87,12 +102,20 @@ export async function certifyRun(context: Context, run: string, flags: CertifyFl
       madeAt: new Date(context.nowMs()).toISOString(),
       custodian: flags.custodian ?? null,
     });
-    if (out !== undefined) await replaceFile(out, new TextEncoder().encode(text), MODES);
+    if (out !== undefined) await replaceFile(resolve(out), new TextEncoder().encode(text), MODES);
     const { output } = context;
     if (output.json) output.value({ bundle: file, sha256, certificate: out ?? null, text });
     else if (out === undefined) output.line(text.split('\n').map(printable).join('\n').trimEnd());
     else output.line(`certificate  ${printable(out)}`);
     return 0;
+  });
+}
+
+function runIn(json: Uint8Array | null, file: string): string {
+  const run = json === null ? undefined : decodeEvidence(json).evidence?.scope.run;
+  if (run !== undefined) return run;
+  throw new WritError('AUDIT_PROOF_INVALID', `${file} is no evidence of a run`, {
+    hint: 'give the .json that writ audit bundle wrote',
   });
 }
 
@@ -127,10 +150,10 @@ async function readNote(file: string): Promise<string> {
   return new TextDecoder().decode(await readGiven(file, MAX_NOTE_BYTES, 'the old checkpoint'));
 }
 
-/** Recorded first: a file that a crash leaves behind is then known all the same. */
-async function handOut(writ: Writ, run: string, file: string, bytes: Uint8Array): Promise<void> {
-  await writ.recordCopy(resolve(file), run);
-  await replaceFile(file, bytes, MODES);
+/** What is longer than a bundle may be is cut, and does not verify. */
+async function readBundle(file: string): Promise<Uint8Array> {
+  const { readGiven } = await import('../verify-trust.js');
+  return readGiven(file, MAX_EVIDENCE_BYTES, 'the evidence', 'cut');
 }
 
 /** The newest copy that is still where it was written. */
@@ -139,9 +162,9 @@ function newestBundle(paths: readonly string[]): string | null {
 }
 
 /** As an auditor who got the key from this installation would judge it. */
-async function judge(writ: Writ, file: string): Promise<EvidenceReport> {
-  const { verifyEvidenceFile } = await import('../open.js');
-  return verifyEvidenceFile({ file, vkeys: [writ.vkey()], old: [], trust: null });
+async function judge(writ: Writ, json: Uint8Array): Promise<EvidenceReport> {
+  const { verifyEvidenceBytes } = await import('../open.js');
+  return verifyEvidenceBytes(json, { vkeys: [writ.vkey()], old: [], trust: null });
 }
 
 function show(
@@ -151,12 +174,12 @@ function show(
   report: EvidenceReport,
   vkey: string,
 ): void {
-  const { payloads, completeness, size, verdict } = report;
+  const { payloads, completeness, size } = report;
   const sha256 = hashOf(json);
   if (output.json) {
     return output.value({ html, json: file, sha256, vkey, report });
   }
-  output.line(report.ok ? output.colors.green(verdict) : output.colors.red(verdict));
+  showVerdict(output, report);
   output.line(`page     ${printable(html)}`);
   output.line(`json     ${printable(file)}`);
   output.line(`sha256   ${sha256}  (of the JSON)`);
@@ -165,8 +188,7 @@ function show(
   output.line(
     `data     ${payloads.disclosed} disclosed, ${payloads.erased} erased, ${payloads.withheld} withheld`,
   );
-  for (const finding of report.findings) output.line(`${finding.verdict}: ${printable(finding.message)}`);
-  for (const warning of report.warnings) output.line(`note: ${printable(warning)}`);
+  showFindings(output, report);
   output.line();
   output.line('the page judges itself once its reader gives it your vkey; give them that by another way');
   if (payloads.disclosed > 0) {

@@ -2,9 +2,11 @@
 // reached. Where it waits for approval the same command again goes on with it.
 import { WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
+import { isErasure } from '../runtime/erasure-workflow.js';
 import type { EraseScope, Erasure, RunView, Writ } from '../runtime/writ.js';
 import { untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
 import { printable, type Output } from './output.js';
+import { withPlace } from './failure.js';
 import { showProgress, showRun } from './run.js';
 
 export interface EraseFlags {
@@ -31,13 +33,17 @@ export async function eraseAudit(context: Context, flags: EraseFlags): Promise<n
   return withPublishedWrit(context, { drives: false }, async (writ) => {
     const principal = await whoActs(context, writ);
     const erasure = await writ.erase({ what, basis }, principal);
-    if (erasure.run === null) return showNothingLeft(output, erasure);
+    if (erasure.run === null) return showNothingLeft(output, writ, erasure);
     output.note(`run ${printable(erasure.run)}; the basis is public and stays in the log`);
     const { run } = erasure;
     const stop = showProgress(context, writ, run);
     const interrupted = await untilSignal(async (signal) => {
       await writ.drive(run, { stopAt: 'waiting', signal });
-    }).finally(stop);
+    })
+      .catch((error: unknown) => {
+        throw withPlace(context, run, error);
+      })
+      .finally(stop);
     return interrupted ?? (await showErasure(context, writ, await writ.results(run), erasure));
   });
 }
@@ -53,17 +59,30 @@ function scopeOf({ payload, run, label, expired }: EraseFlags): EraseScope {
   return expired ? { kind: 'expired' } : { kind: 'payloads', commitments: payload };
 }
 
-function showNothingLeft(output: Output, { before, scrub }: Erasure): number {
+async function showNothingLeft(output: Output, writ: Writ, erasure: Erasure): Promise<number> {
+  const { before, scrub, left } = erasure;
   const clean = scrub?.clean ?? true;
-  if (output.json) output.value({ run: null, erased: [], before, ...scrub });
+  const erasedBy = [...new Set(before.flatMap((one) => (one.erasure === null ? [] : [one.erasure])))];
+  // What those runs could not reach is still not reached; this call had nothing to look at.
+  const earlier: Readonly<Record<string, Json>>[] = [];
+  for (const id of erasedBy) {
+    const { output: result } = await writ.results(id);
+    if (isObject(result)) earlier.push(...listOf(result['copiesOutOfReach']));
+  }
+  const outOfReach = [...earlier, ...(scrub?.outOfReach ?? [])];
+  if (output.json) {
+    const found = { erasedBy, copiesOutOfReach: outOfReach, payloadsLeft: left };
+    output.value({ run: null, erased: [], before, ...scrub, ...found });
+  }
   else {
     output.line(before.length === 0 ? 'nothing to erase' : 'erased before:');
     for (const { commitment, label, run, entry } of before) {
       output.line(`  ${commitment}  ${printable(label)} of ${printable(run)}, entry ${entry}`);
     }
     for (const path of scrub?.removed ?? []) output.line(`removed    ${printable(path)}`);
-    for (const { path, reason } of scrub?.outOfReach ?? [])
-      output.line(`not reached ${printable(path)}: ${printable(reason)}`);
+    for (const id of erasedBy) output.line(`by run     ${printable(id)}`);
+    for (const { path, reason } of outOfReach) output.line(`not reached ${word(path)}: ${word(reason)}`);
+    if (before.length > 0) showRest(output, left);
   }
   if (!clean) noteNotClean(output, scrub?.reason ?? null);
   return clean ? 0 : EXIT_NOT_CLEAN;
@@ -79,14 +98,23 @@ async function showErasure(context: Context, writ: Writ, view: RunView, erasure:
   }
   const result = view.output;
   if (output.json) output.value({ run: view.id, ...result, before: erasure.before, more: erasure.more });
-  else showResult(output, result);
+  else showResult(output, view.id, result);
   if (erasure.more) output.note('more payloads have expired: run the same command again');
   if (result['clean'] === true) return 0;
   noteNotClean(output, textOf(result['reason']));
   return EXIT_NOT_CLEAN;
 }
 
-function showResult(output: Output, result: { readonly [key: string]: Json }): void {
+/** What a run erased, once somebody's vote let it; nothing for a run that is no erasure or is not done. */
+export function showErased(output: Output, { id, workflow, status, output: result }: RunView): void {
+  const { id: workflowId, hash: workflowHash } = workflow;
+  // Anybody may call a workflow of their own by that name.
+  if (!isErasure({ workflowId, workflowHash }) || status !== 'completed' || !isObject(result)) return;
+  if (!output.json) showResult(output, id, result);
+  if (result['clean'] !== true) noteNotClean(output, textOf(result['reason']));
+}
+
+function showResult(output: Output, run: string, result: { readonly [key: string]: Json }): void {
   for (const one of listOf(result['erased'])) {
     const { commitment, label, run, entry } = one;
     output.line(`erased      ${word(commitment)}  ${word(label)} of ${word(run)}, entry ${word(entry)}`);
@@ -95,7 +123,15 @@ function showResult(output: Output, result: { readonly [key: string]: Json }): v
   for (const { path, reason } of listOf(result['copiesOutOfReach'])) {
     output.line(`not reached ${word(path)}: ${word(reason)}`);
   }
-  const left = listOf(result['payloadsLeft']);
+  output.line(`by run      ${printable(run)}`);
+  showRest(output, listOf(result['payloadsLeft']));
+}
+
+/** What no erasure reaches is said every time. */
+function showRest(
+  output: Output,
+  left: readonly { readonly commitment?: Json; readonly label?: Json; readonly run?: Json }[],
+): void {
   if (left.length > 0) {
     output.line();
     output.line('still there, and perhaps with the same data in them:');
@@ -112,7 +148,7 @@ function showResult(output: Output, result: { readonly [key: string]: Json }): v
 function noteNotClean(output: Output, reason: string | null): void {
   output.note(`writ: error: the log says it is erased, but the store's files may still hold its bytes`);
   if (reason !== null) output.note(`writ: error: ${printable(reason)}`);
-  output.note('writ: hint: put that right, then run the same command again: it finishes what is left');
+  output.note('writ: hint: put that right, then ask for the same erasure again: it finishes what is left');
 }
 
 function listOf(value: Json | undefined): readonly { readonly [key: string]: Json }[] {

@@ -1,6 +1,7 @@
 // How a failed command ends: `writ: error: …`, then `writ: hint: …`; with --json the same as {"error": …} on
 // stdout. The exit code is the error's own (ARCHITECTURE 6).
 import { WritError } from '../errors.js';
+import { commandLine } from './command-line.js';
 import { printable, type Output } from './output.js';
 
 /** Any thrown value as a WritError; what we did not foresee is INTERNAL. */
@@ -20,6 +21,18 @@ export function printFailure(output: Output, thrown: unknown, debug: boolean): n
   else noteFailure(output, error);
   if (debug) output.note(stackOf(thrown));
   return error.exitCode;
+}
+
+/** As `error`, with the flags of this place in the command its hint says to resume the run with. */
+export function withPlace(place: Parameters<typeof commandLine>[0], runId: string, error: unknown): unknown {
+  if (!(error instanceof WritError) || error.hint === undefined) return error;
+  const { code, message, hint, details, cause } = error;
+  const command = commandLine(place, 'workflow', 'resume', runId);
+  return new WritError(code, message, {
+    hint: hint.replace(`writ workflow resume ${runId}`, () => command),
+    ...(details === undefined ? {} : { details }),
+    cause,
+  });
 }
 
 /** The two lines on stderr; for a failure that does not end the command, too. */

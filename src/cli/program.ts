@@ -108,7 +108,7 @@ export function createProgram(terminal: Terminal, version: string): Program {
   addRunCommand(program, leaf, 'writ run workflow.yaml --input \'{"claim": {"id": "C-1"}}\'');
 
   addApprovalCommands(group('approvals', 'see and decide approval requests', 'writ approvals list'), leaf);
-  const audit = group('audit', 'verify the log', 'writ audit verify');
+  const audit = group('audit', 'read, prove, hand out, verify and erase', 'writ audit verify');
   addAuditCommands(audit, leaf);
   addWitnessCommands(
     audit
@@ -309,15 +309,19 @@ function addAuditCommands(parent: Command, leaf: Leaf): void {
   )
     .argument('[path]', "log directory (default: the data directory's audit/), .tlog-proof, .json or .html")
     .option('--vkey <vkey>', "the log's key, from outside; may be given again", collectText)
-    .option('--policy <file>', 'trusted logs, witnesses and quorum: a C2SP tlog-policy')
+    .option('--policy <file>', 'trusted logs, witnesses and quorum: a C2SP tlog-policy', onlyOnce)
     .option('--witness <vkey>', 'a trusted witness, instead of a policy; may be given again', collectText)
-    .option('--quorum <k>', 'how many of them must have cosigned (default: all)')
+    .option('--quorum <k>', 'how many of them must have cosigned (default: all)', onlyOnce)
     .option('--old <path>', 'an earlier checkpoint, or a directory of them; may be given again', collectText)
     .option('--trust <file>', 'trust file (default: the one of this user)')
     .option('--no-trust', 'use no trust file')
-    .option('--run <id>', 'check that this run is complete')
-    .option('--payloads [file]', 'check every payload against its commitment; FILE: an export of them')
-    .option('--entry <file>', "a proof's entry (default: the file beside it)");
+    .option('--run <id>', 'check that this run is complete', onlyOnce)
+    .option(
+      '--payloads [file]',
+      'check every payload against its commitment; FILE: an export of them',
+      onlyOnce,
+    )
+    .option('--entry <file>', "a proof's entry (default: the file beside it)", onlyOnce);
   leaf(
     parent,
     'vkey',
@@ -405,14 +409,16 @@ function addAuditCommands(parent: Command, leaf: Leaf): void {
     'certify',
     'a certificate for a bundle, to be signed by the custodian of the records',
     'writ audit certify RUN --custodian "Maria Ruiz, Records" --out claim-7.txt',
-    async (context, [run], flags) => {
-      return (await import('./bundle.js')).certifyRun(context, runOf(run, flags), {
+    async (context, [given], flags) => {
+      const isNamed = given !== undefined || flags['run'] !== undefined || flags['bundle'] === undefined;
+      const run = isNamed ? runOf(given, flags) : null;
+      return (await import('./bundle.js')).certifyRun(context, run, {
         ...textsIn(flags, 'out', 'bundle', 'custodian'),
         force: flags['force'] === true,
       });
     },
   )
-    .argument('[run]', 'run id')
+    .argument('[run]', 'run id (default: the one --bundle is about)')
     .option('--run <id>', 'the same')
     .option('--bundle <file>', "the bundle's .json (default: the newest one made of this run)")
     .option('--custodian <name>', 'who will sign; a blank without it')
@@ -604,6 +610,12 @@ function decideFlags(flags: Flags): { digest?: string; reason?: string; continue
     ...(reason === undefined ? {} : { reason }),
     continue: flags['continue'] !== false,
   };
+}
+
+/** A second value would take the place of the first without a word. */
+function onlyOnce(value: string, before: unknown): string {
+  if (before !== undefined) throw new InvalidArgumentError('The option is given twice.');
+  return value;
 }
 
 function collectText(value: string, before: readonly string[] = []): readonly string[] {

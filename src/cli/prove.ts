@@ -1,10 +1,12 @@
 // `writ audit prove ENTRY --out F.tlog-proof`: the proof that the signed log holds one entry, and the entry's bytes in
 // F.entry beside it. Both are for somebody who has neither this installation nor its log.
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { replaceFile } from '../adapters/store/durable-file.js';
 import { WritError } from '../errors.js';
 import { indexOf } from './audit-show.js';
 import { whoActs, withPublishedWrit, type Context } from './context.js';
+import { refuseInside } from './out-path.js';
 import { printable } from './output.js';
 
 export interface ProveFlags {
@@ -29,12 +31,13 @@ export async function proveEntry(
   }
   const entry = LEAF_HASH.test(named) && flags.index === undefined ? hexBytes(named) : indexOf(named);
   const { proofFile, entryFile } = filesOf(flags.out);
+  await refuseInside(context.data, [proofFile, entryFile]);
   const { output } = context;
   return withPublishedWrit(context, { drives: false }, async (writ) => {
     const made = await writ.proveEntry(entry, await whoActs(context, writ));
     // The entry first: a proof that is there has its entry beside it.
-    await replaceFile(entryFile, made.entry, MODES);
-    await replaceFile(proofFile, new TextEncoder().encode(made.proof), MODES);
+    await replaceFile(resolve(entryFile), made.entry, MODES);
+    await replaceFile(resolve(proofFile), new TextEncoder().encode(made.proof), MODES);
     const { index, size } = made;
     const leafHash = Buffer.from(made.leafHash).toString('hex');
     if (output.json) {

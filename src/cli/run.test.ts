@@ -105,7 +105,6 @@ function fakeWrit(change: Partial<Writ>): Writ {
     approval: refuse('approval'),
     decide: refuse('decide'),
     evidence: refuse('evidence'),
-    recordCopy: refuse('recordCopy'),
     handedOut: refuse('handedOut'),
     onEntry: () => () => undefined,
     publish: refuse('publish'),

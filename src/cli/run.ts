@@ -6,7 +6,7 @@ import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js'
 import { askDuringRun, type Asked } from './approver.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, whoActs, withPublishedWrit, untilSignal, type Context } from './context.js';
-import { noteFailure } from './failure.js';
+import { noteFailure, withPlace } from './failure.js';
 import { printable } from './output.js';
 import { progressLine } from './progress.js';
 import { renderPending, renderRun } from './render-run.js';
@@ -113,7 +113,8 @@ async function goOnWith(
     await writ.resume(runId, principal);
     await writ.drive(runId, { stopAt: 'waiting', signal });
     return null;
-  } catch (error) {
+  } catch (thrown) {
+    const error = withPlace(context, runId, thrown);
     if (!(error instanceof WritError) || error.kind === 'fatal') throw error;
     noteFailure(context.output, error, 'warning');
     return error;
@@ -160,7 +161,11 @@ export async function follow(
       next = approver === null ? 'left' : await askAbout(context, writ, runId, approver, signal);
       if (next === 'interrupted' && !signal.aborted) interrupt();
     }
-  }).finally(stop);
+  })
+    .catch((error: unknown) => {
+      throw withPlace(context, runId, error);
+    })
+    .finally(stop);
   const view = context.output.json ? await writ.results(runId) : await writ.status(runId);
   if (interrupted !== null) noteInterrupted(context, view);
   await showRun(context, writ, view);

@@ -25,9 +25,10 @@ export async function setSecret(context: Context, name: string): Promise<number>
     });
   }
   const value = await readValue(stdin);
-  (await known(context)).set(name, value);
-  if (output.json) output.value({ name });
+  const replaced = (await known(context)).set(name, value);
+  if (output.json) output.value({ name, replaced });
   else output.line(`«secret ${printable(name)}» stands for it from now on, in whatever is stored or shown`);
+  if (replaced) output.note('replaced; the former value is no longer recognised');
   output.note('what was stored before is not changed: erase it, and change the secret if it was there');
   return 0;
 }

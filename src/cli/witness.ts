@@ -1,7 +1,6 @@
 // `writ audit witness serve | key | vkey | anchor | status`: being a witness of somebody's log, and what the witnesses
 // of this log have cosigned. A witness needs no data directory and knows no policy: only log keys, its own key, its
 // state.
-import { existsSync } from 'node:fs';
 import { WritError } from '../errors.js';
 import { untilSignal, withWrit, type Context } from './context.js';
 import { printable } from './output.js';
@@ -30,10 +29,10 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const { loadWitnessKey } = await import('../adapters/keys/witness-key.js');
   const { openWitnessState } = await import('../adapters/store/witness-state.js');
   const { verifyWithNode } = await import('../verify-trust.js');
-  const { openWitness } = await import('../runtime/witness.js');
+  const { openWitness, readLogKeys } = await import('../runtime/witness.js');
   const { serveWitness } = await import('../server/witness.js');
   const signer = loadWitnessKey(keyFile);
-  const isNew = !existsSync(flags.state);
+  const logs = givenKeys(() => readLogKeys(flags.log));
   const state = openWitnessState(flags.state);
   try {
     const parts = { logs: flags.log, signer, state, clock: systemClock, verifySignature: verifyWithNode };
@@ -41,9 +40,14 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     const server = await serveWitness(witness, address, (event) => {
       output.note(JSON.stringify({ event: 'witness.answered', ...event }));
     });
-    // A lost state is a witness that may cosign a fork: its operator must know when it begins from nothing.
-    if (isNew)
-      output.note(`writ: warning: ${printable(flags.state)} is new: this witness has cosigned nothing yet`);
+    // A lost state is a witness that may cosign a fork: its operator must know when it begins from nothing. The state
+    // is asked, for its file is there as soon as a start was tried.
+    const seen = new Set(state.latest().map(({ origin }) => origin));
+    for (const name of new Set(logs.map((log) => log.name))) {
+      if (seen.has(name)) continue;
+      const what = `${printable(flags.state)} is new to ${printable(name)}`;
+      output.note(`writ: warning: ${what}: this witness has cosigned nothing of it yet`);
+    }
     if (output.json) output.value({ url: server.url, vkey: signer.vkey });
     else {
       output.line(`witness  ${printable(signer.vkey)}`);
@@ -129,6 +133,19 @@ export async function status(context: Context): Promise<number> {
     for (const problem of problems) output.note(`writ: warning: ${printable(problem)}`);
     return 0;
   });
+}
+
+/** What was wrong with a `--log` is a mistake in the command, not a damaged key of this installation. */
+function givenKeys<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'AUDIT_KEY_INVALID') throw error;
+    throw new WritError('USAGE', `--log: ${error.message}`, {
+      hint: error.hint ?? 'give the line that writ audit vkey prints on the machine of the log',
+      cause: error,
+    });
+  }
 }
 
 function printVkey({ output }: Context, vkey: string): number {

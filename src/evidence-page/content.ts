@@ -101,7 +101,7 @@ function approvalCard(approval: ShownApproval, payloadOf: PayloadOf): HTMLElemen
       ['Valid until', time(approval.expiresAt)],
       ['Mode', foreign(approval.mode)],
       ['Needed', foreign(approval.quorum)],
-      ['Digest of exactly what was approved', code(approval.subjectDigest)],
+      ['Digest of exactly what was asked for', code(approval.subjectDigest)],
     ]),
     votes.length === 0
       ? element('p', {}, 'Nobody decided.')
@@ -390,9 +390,9 @@ function certificateSection({ certificate }: Evidence, bytes: Uint8Array): HTMLE
 
 /** What a reader should know about this page, whatever the verdict. */
 export function limitsOf(): HTMLElement {
-  const list = (...lines: readonly string[]): HTMLElement => {
+  const list = (...lines: readonly (string | readonly (string | Node)[])[]): HTMLElement => {
     const made = element('ul');
-    for (const line of lines) made.append(element('li', {}, line));
+    for (const line of lines) made.append(element('li', {}, ...(typeof line === 'string' ? [line] : line)));
     return made;
   };
   return section(
@@ -400,7 +400,11 @@ export function limitsOf(): HTMLElement {
     'What this does not show',
     null,
     list(
-      'Who made this page. Its verdict is that of the code inside it, and whoever can forge evidence can forge a page that praises it. When it matters, check the file with your own copy of the verifier: writ audit verify FILE.html --vkey KEY.',
+      [
+        'Who made this page. Its verdict is that of the code inside it, and whoever can forge evidence can forge a page that praises it. When it matters, check the file with your own copy of the verifier: ',
+        element('code', { class: 'command' }, 'writ audit verify FILE.html --vkey KEY'),
+        '.',
+      ],
       'That the keeper of the log told the truth. Whoever holds the key can sign another log; an older checkpoint kept elsewhere, or witnesses, show the difference.',
       'Whose key signed an approval. The signature holds under the key shown; that it is this person’s key is for the enrolment records (approvers.yaml) to say.',
       'That the times are right: they are the claim of the machine that wrote the log, bounded only by the witnesses.',

@@ -7,9 +7,8 @@ import { digestOfSubjectBytes } from '../approval/subject.js';
 import { unescapeJson } from '../audit/evidence/page-file.js';
 import { storyOf } from '../audit/evidence/timeline.js';
 import { verifyEvidence, type JudgedEvidence } from '../audit/evidence/verify.js';
-import { WritError } from '../errors.js';
 import { code, element } from './element.js';
-import { addressPin, pinForm, readPin, type Pinned } from './pin.js';
+import { addressPin, pinForm, type Pinned } from './pin.js';
 import { contentOf, limitsOf } from './content.js';
 import { showVerdict } from './verdict.js';
 
@@ -46,15 +45,7 @@ function start(): void {
     showContent(content, kicker, judged, bytes);
   };
   main.prepend(kicker);
-  main.append(pinForm(show), content, limitsOf());
-  const given = addressPin(window.location.hash);
-  if (given === null) return show(null);
-  try {
-    show(readPin(given, "from this page's address"));
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    show(null);
-  }
+  main.append(pinForm(show, addressPin(window.location.hash)), content, limitsOf());
 }
 
 /** Content of refused evidence is a claim: it is there to look at, folded and named so. */

@@ -44,13 +44,26 @@ export function readPin(text: string, from: string): Pinned {
   return { vkeys, keys, from };
 }
 
-/** The pin in the page's address, `#vkey=…`; null when there is none. */
+/**
+ * The pin in the page's address, `#vkey=…`, as it is printed (a `+` is a `+`) or percent-encoded; null when there is
+ * none.
+ */
 export function addressPin(hash: string): string | null {
-  return new URLSearchParams(hash.replace(/^#/, '')).get('vkey');
+  const [, text] = /^#vkey=(.*)$/su.exec(hash) ?? [];
+  if (text === undefined) return null;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not percent-encoded: as it is, it is no key, and the form says so.
+    return text;
+  }
 }
 
-/** The form; `onPin` gets what was read, null when the reader takes it back. It throws what can't be used. */
-export function pinForm(onPin: (pinned: Pinned | null) => void): HTMLElement {
+/**
+ * The form; `onPin` gets what was read, at once what the page's address gives, and null when that is nothing, or when
+ * the reader takes it back. It throws what can't be used.
+ */
+export function pinForm(onPin: (pinned: Pinned | null) => void, address: string | null): HTMLElement {
   const input = element('textarea', { id: 'pin', 'aria-describedby': 'pin-help pin-problem' });
   input.rows = 3;
   input.spellcheck = false;
@@ -83,10 +96,15 @@ export function pinForm(onPin: (pinned: Pinned | null) => void): HTMLElement {
       problem.replaceChildren('this file is too large for a key or a policy');
       return;
     }
-    void chosen.text().then((text) => {
-      input.value = text.trim();
-      use(text, `from the file ${chosen.name}`);
-    });
+    void chosen.text().then(
+      (text) => {
+        input.value = text.trim();
+        use(text, `from the file ${chosen.name}`);
+      },
+      () => {
+        problem.replaceChildren(`the file ${chosen.name} can not be read`);
+      },
+    );
   };
   check.addEventListener('click', () => {
     use(input.value, 'typed in');
@@ -115,6 +133,8 @@ export function pinForm(onPin: (pinned: Pinned | null) => void): HTMLElement {
     input.value = text;
     use(text, 'dropped here');
   });
+  if (address === null) onPin(null);
+  else use(address, "from this page's address");
   return element(
     'section',
     { class: 'pin', 'aria-labelledby': 'pin-heading' },

@@ -19,15 +19,14 @@ import type {
   CheckpointRow,
   Clock,
   HttpPost,
-  LogDirectory,
   Store,
   TimestampAuthority,
 } from './ports.js';
-import { publish, PUBLISH_LOCK_TIMEOUT_MS, type Publication } from './publisher.js';
+import { publish, PUBLISH_LOCK_TIMEOUT_MS, writeChanged, type Publication } from './publisher.js';
 import { askWitness, type WitnessSaid } from './witness-request.js';
 import type { WitnessSet } from './witness-set.js';
 
-/** A cosigned checkpoint at least hourly. */
+/** At most hourly, and only at the end of a command that advanced a run: a log at rest asks for nothing by itself. */
 export const DEFAULT_ANCHOR_EVERY_MS = 3_600_000;
 /** How long witnesses may take when nothing waits for them but the end of a command. */
 const OPTIONAL_TIMEOUT_MS = 2_000;
@@ -48,7 +47,7 @@ export interface Anchoring {
   readonly witnesses: WitnessSet | null;
   /** null = no time stamps. */
   readonly timestamps: TimestampAuthority | null;
-  /** How often the newest checkpoint is anchored by itself. */
+  /** The least time between two checkpoints anchored without being asked for. */
   readonly everyMs: number;
 }
 
@@ -238,23 +237,17 @@ async function writeAnchored(
 ): Promise<void> {
   const lock = await locks.hold('publish', PUBLISH_LOCK_TIMEOUT_MS);
   try {
-    if (witnesses !== null) await replace(directory, 'policy', witnesses.text);
+    if (witnesses !== null) await writeChanged(directory, 'policy', witnesses.text);
     for (const { size, note } of rows) {
       for (const path of [checkpointPath(size), 'checkpoint']) {
         const there = await directory.get(path);
         // Another text: this size is not published yet, or no longer the newest.
-        if (there !== null && sameText(there, note)) await replace(directory, path, note);
+        if (there !== null && sameText(there, note)) await writeChanged(directory, path, note);
       }
     }
   } finally {
     lock.release();
   }
-}
-
-async function replace(directory: LogDirectory, path: string, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  const there = await directory.get(path);
-  if (there === null || !Buffer.from(there).equals(bytes)) await directory.put(path, bytes);
 }
 
 function sameText(note: Uint8Array, other: string): boolean {

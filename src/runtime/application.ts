@@ -1,19 +1,18 @@
 // Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
 // that owns the question.
+import type { VerifySignature } from '../audit/ed25519.js';
 import { WritError } from '../errors.js';
 import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { NO_ANCHORS, type Anchoring } from './anchor.js';
-import { openAnchors } from './anchors.js';
 import { Cadence } from './cadence.js';
 import type { Callables } from './callable.js';
-import { requireAuditRight, WHOLE_LOG } from './audit-access.js';
+import { requireAuditRight, requireEntryRight, WHOLE_LOG } from './audit-access.js';
 import { auditEntry, auditRun } from './audit-view.js';
 import { cancelNow, requestCancel } from './cancel.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
 import { decideApproval } from './decide-approval.js';
 import { doctor } from './doctor.js';
-import { checkBasis, erasureInput, openErasure, planErasure } from './erasure.js';
 import { eraseFunction } from './erasure-function.js';
 import { ERASE_WORKFLOW } from './erasure-workflow.js';
 import { makeEvidence } from './evidence.js';
@@ -44,11 +43,13 @@ import { prepareWorkflow, storedSource, type Prepared } from './register.js';
 import { isFinished } from './run-state.js';
 import { entryContext, load } from './run-context.js';
 import { openRedactor } from './redaction.js';
+import { openRunAnchors } from './run-anchors.js';
 import { openRunner } from './runner.js';
-import { changeRetention, expiredBeforeMs, readRetention, type RetentionSetting } from './retention.js';
-import { finishScrub } from './scrub.js';
-import { authorize, inputOf, interruptedRun, startRun, type RunStart } from './start.js';
+import { changeRetention, readRetention, type RetentionSetting } from './retention.js';
+import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
+import { startErasure } from './start-erasure.js';
 import { approvalView, runView } from './views.js';
+import { witnessChecks, witnessStatus } from './witness-status.js';
 import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
 
 export interface ApplicationParts {
@@ -64,6 +65,8 @@ export interface ApplicationParts {
   readonly softwareVersion: string;
   readonly directory: LogDirectory;
   readonly trust: TrustStore;
+  /** Default: the audit room's own, which is slower. */
+  readonly verifySignature?: VerifySignature;
   readonly policy: PolicySnapshot;
   readonly callables: Callables;
   /** Files handed out, which an erasure has to find. */
@@ -108,19 +111,11 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     signer,
     locks,
     trust,
+    ...(parts.verifySignature === undefined ? {} : { verifySignature: parts.verifySignature }),
     finishRotation: () => finishHeld({ publication, keys: parts.keys }),
   };
   const cadence = new Cadence({
-    // A sync that failed is never tried again, whoever waited for it: this process is over.
-    async publish() {
-      journal.assertGoing();
-      try {
-        await publish(publication);
-      } catch (error) {
-        journal.stop(error);
-        throw error;
-      }
-    },
+    publish: () => journal.orStop(() => publish(publication)),
     clock,
     failed: (error) => {
       journal.stop(error);
@@ -130,11 +125,8 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     cadence.soon();
   });
   const publishNow = (): Promise<void> => cadence.now();
-  const anchors = openAnchors({
-    ...(parts.anchors ?? NO_ANCHORS),
-    publication: { ...publication, store },
-    clock,
-  });
+  const anchoring = { ...(parts.anchors ?? NO_ANCHORS), publication: { ...publication, store }, clock };
+  const anchors = openRunAnchors(anchoring, journal);
 
   const check = (source: WorkflowSource): Promise<CheckedWorkflow> => {
     const near = { ...guard, callables: { ...callables, packages: parts.packagesBeside(source.file) } };
@@ -170,13 +162,6 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       initiator,
       keep: () => keep(prepared),
     };
-  };
-
-  /** The right on the run that the entry is of; on the whole log for entries about the log, and for none. */
-  const mayRead = async (index: bigint | null, principal: Principal): Promise<void> => {
-    const [row] = index === null ? [] : await store.entries(index, index + 1n, 1);
-    const run = row?.run ?? '';
-    await requireAuditRight(guard, principal, 'audit.read', run === '' ? WHOLE_LOG : run);
   };
 
   const started = new Map<string, Lock>();
@@ -284,12 +269,14 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       return auditRun(store, run);
     },
     async auditEntry(index, principal) {
-      await mayRead(index, principal);
+      await requireEntryRight(guard, principal, index);
       return auditEntry(store, index);
     },
     async proveEntry(which, principal) {
+      // Which run a leaf hash is of shows only when the whole log is searched: the right comes first.
+      if (typeof which === 'bigint') await requireEntryRight(guard, principal, which);
+      else await requireAuditRight(guard, principal, 'audit.read', WHOLE_LOG);
       const index = typeof which === 'bigint' ? which : await indexOfLeaf(store, which);
-      await mayRead(index, principal);
       if (index === null) {
         throw new WritError('NOT_FOUND', 'the log has no entry with this leaf hash', {
           hint: 'writ audit show RUN lists those of a run',
@@ -301,7 +288,9 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     exportLog: (request, principal) =>
       exportLog({ guard, signer, publish: publishNow, ...parts.exports }, request, principal),
     rotateLogKey: (principal) =>
-      rotateLogKey(guard, { publication, keys: parts.keys }, principal, parts.softwareVersion),
+      journal.orStop(() =>
+        rotateLogKey(guard, { publication, keys: parts.keys }, principal, parts.softwareVersion),
+      ),
     keyChanges: () => keyChanges(store),
     evidence(request, principal) {
       const version = parts.softwareVersion;
@@ -311,56 +300,29 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
         await anchors.now(new AbortController().signal);
       };
       return makeEvidence(
-        { guard, directory, signer, version, publish: publishWitnessed },
+        { guard, directory, signer, version, publish: publishWitnessed, openNew: parts.exports.openNew },
         request,
         principal,
       );
     },
-    async erase({ what, basis: given }, initiator) {
-      const basis = redact.text(given);
-      checkBasis(basis);
-      const isExpired = what.kind === 'expired';
-      const beforeMs = isExpired ? await expiredBeforeMs(guard, parts.retention) : 0;
-      const { targets, before, more } = await planErasure(guard, isExpired ? { ...what, beforeMs } : what);
-      const runs = isExpired
-        ? [WHOLE_LOG]
-        : [...new Set([...targets, ...before].map((one) => one.run))].sort();
-      const rights = runs.map((resource) => ({ action: 'audit.erase' as const, resource }));
-      if (targets.length === 0) {
-        for (const { action, resource } of rights)
-          await requireAuditRight(guard, initiator, action, resource);
-        const scrub = await finishScrub({ store, ...scrubbing }, SCRUB_WAIT_MS);
-        return { run: null, before, more, scrub };
-      }
-      const prepared = await prepareErasure();
-      const { plan, record } = prepared;
-      const input = erasureInput(targets, basis);
-      const open = await openErasure(guard, record.id, initiator.id, input, (run) => inputOf(guard, run));
-      const start = {
-        workflow: record,
-        plan,
-        input,
-        agents: {},
-        initiator,
-        rights,
-        keep: () => keep(prepared),
-      };
-      return { run: open ?? (await begin(start)), before, more, scrub: null };
+    erase(request, initiator) {
+      const { retention } = parts;
+      const erasure = { guard, retention, scrubbing, prepare: prepareErasure, keep, begin };
+      return startErasure(erasure, request, initiator);
     },
     retention: () => readRetention(guard, parts.retention),
     changeRetention: (change, principal) => changeRetention(guard, parts.retention, change, principal),
-    recordCopy: (path, run) => store.recordCopy({ path, run, madeAtMs: clock.nowMs() }),
     async handedOut(run, principal) {
       await requireAuditRight(guard, principal, 'audit.export', run);
       return (await store.copies()).filter((copy) => copy.run === run);
     },
 
     anchor: (signal) => anchors.now(signal),
-    witnesses: () => anchors.status(),
+    witnesses: () => witnessStatus(anchoring),
     onAnchor: (listener) => anchors.onReport(listener),
     onEntry: (listener) => journal.onEntry(listener),
     publish: publishNow,
-    doctor: async () => [...(await doctor(guard, directory)), ...(await anchors.checks())],
+    doctor: async () => [...(await doctor(guard, directory)), ...(await witnessChecks(anchoring))],
     async close() {
       for (const lock of started.values()) lock.release();
       try {
@@ -372,9 +334,6 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     },
   };
 }
-
-/** What finishing an earlier erasure may wait for others. */
-const SCRUB_WAIT_MS = 5_000;
 
 /** Names of the runner itself are nobody else's to register. */
 function refuseReserved({ providers }: Callables): void {

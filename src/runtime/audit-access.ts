@@ -28,8 +28,7 @@ export function auditContext(
 
 /**
  * Resolves when `principal` holds `right` on `resource` (a run id, or WHOLE_LOG), once the decision is durable.
- * Otherwise throws what policy answers (POLICY_*, kind refusal, exit 3), with the denial durable in the log. The
- * caller publishes afterwards, on a refusal too.
+ * Otherwise throws what policy answers (POLICY_*, kind refusal, exit 3), with the denial durable in the log.
  */
 export async function requireAuditRight(
   guard: Guard,
@@ -38,4 +37,14 @@ export async function requireAuditRight(
   resource: string = WHOLE_LOG,
 ): Promise<void> {
   await authorize(guard, auditContext(guard, principal), principal, right, resource);
+}
+
+/**
+ * As `requireAuditRight` for reading one entry: `audit.read` on the run it is of; on the whole log for entries about
+ * the log, and for one beyond the end.
+ */
+export async function requireEntryRight(guard: Guard, principal: Principal, index: bigint): Promise<void> {
+  const [row] = await guard.store.entries(index, index + 1n, 1);
+  const run = row?.run ?? '';
+  await requireAuditRight(guard, principal, 'audit.read', run === '' ? WHOLE_LOG : run);
 }

@@ -58,7 +58,7 @@ export async function auditEntry(
 }
 
 /** The row at `index`; NOT_FOUND beyond the end of the log. */
-export async function rowAt(store: Pick<Store, 'log' | 'entries'>, index: bigint): Promise<LogRow> {
+async function rowAt(store: Pick<Store, 'log' | 'entries'>, index: bigint): Promise<LogRow> {
   const [row] = await store.entries(index, index + 1n, 1);
   if (row !== undefined) return row;
   const { size } = await store.log();

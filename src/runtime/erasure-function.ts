@@ -5,16 +5,13 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { draft, type EntryContext } from './entries.js';
-import { commitmentsOfRun, erasableRun, parseErasureInput } from './erasure.js';
+import { erasableRun, parseErasureInput, payloadsLeft } from './erasure.js';
 import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
 import type { Guard } from './judge.js';
 import type { CopyFiles, EntryDraft, FunctionProvider, Locks, RunRecord } from './ports.js';
 import { entryContext, load } from './run-context.js';
-import { finishScrub } from './scrub.js';
+import { finishScrub, SCRUB_WAIT_MS } from './scrub.js';
 import type { ErasureTarget } from './writ.js';
-
-/** Another process may be rewriting the store at this moment. */
-const SCRUB_WAIT_MS = 10_000;
 
 export interface EraseParts {
   /** Asked for when it is called: the guard is what calls it. */
@@ -45,7 +42,8 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
       mayErase(guard, run, targets);
       if (signal.aborted) throw new WritError('SANDBOX_CANCELLED', 'cancelled before anything was erased');
       const now = await erase(guard, run, targets, basis);
-      const scrubbed = await finishScrub({ ...parts, store: guard.store }, SCRUB_WAIT_MS);
+      const scrubbing = { ...parts, store: guard.store };
+      const scrubbed = await guard.journal.orStop(() => finishScrub(scrubbing, SCRUB_WAIT_MS));
       return {
         erased: await erasedEntries(guard, targets),
         erasedNow: now,
@@ -53,7 +51,7 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
         reason: scrubbed.reason,
         copiesRemoved: [...scrubbed.removed],
         copiesOutOfReach: scrubbed.outOfReach.map((one) => ({ ...one })),
-        payloadsLeft: await payloadsLeft(guard, targets),
+        payloadsLeft: (await payloadsLeft(guard, targets)).map((one) => ({ ...one })),
       };
     },
   };
@@ -113,16 +111,4 @@ async function erasedEntries(guard: Guard, targets: readonly ErasureTarget[]): P
     found.push({ commitment, label, run, entry: String(payload?.erasedBy ?? '') });
   }
   return found;
-}
-
-/** The same personal data may stand in what is left of these runs: an input, the subject of its approval, an output. */
-async function payloadsLeft(guard: Guard, targets: readonly ErasureTarget[]): Promise<Json> {
-  const left: Json[] = [];
-  for (const run of new Set(targets.map((one) => one.run))) {
-    for (const commitment of await commitmentsOfRun(guard, run)) {
-      const payload = await guard.store.payload(commitment);
-      if (payload?.erasedBy === null) left.push({ commitment, label: payload.label, run });
-    }
-  }
-  return left;
 }

@@ -6,7 +6,7 @@ import type { RunRecord } from './ports.js';
 import type { WorkflowSource } from './writ.js';
 
 export const ERASE_FUNCTION = 'audit::erase';
-export const ERASE_WORKFLOW_ID = 'writ-audit-erase';
+const ERASE_WORKFLOW_ID = 'writ-audit-erase';
 
 // Idempotent: after a crash it runs again under the same approval and finds what it has erased.
 const DOCUMENT: Json = {

@@ -23,13 +23,13 @@ export interface ErasurePlan {
   readonly more: boolean;
 }
 
-export const MAX_BASIS_CHARACTERS = 500;
+const MAX_BASIS_CHARACTERS = 500;
 /** Payloads of one erasure: people have to be able to look at the list. */
 export const MAX_TARGETS = 1_000;
 
 /**
  * Reads only. Throws USAGE (malformed commitment, too many), NOT_FOUND (unknown payload or run, also of another tenant),
- * RUN_UNFINISHED.
+ * RUN_UNFINISHED, AUDIT_ERASED_UNLOGGED.
  */
 export async function planErasure(guard: Guard, what: EraseWhat): Promise<ErasurePlan> {
   const found = await payloadsOf(guard, what);
@@ -37,7 +37,7 @@ export async function planErasure(guard: Guard, what: EraseWhat): Promise<Erasur
   const before: ErasedBefore[] = [];
   for (const { commitment, label, run, erasedBy } of found) {
     if (erasedBy === null) targets.push({ commitment, label, run });
-    else before.push({ commitment, label, run, entry: erasedBy });
+    else before.push({ commitment, label, run, entry: erasedBy, erasure: await erasureAt(guard, erasedBy) });
   }
   const more = targets.length > MAX_TARGETS;
   if (more && what.kind !== 'expired') {
@@ -111,6 +111,27 @@ export async function commitmentsOfRun(guard: Guard, run: string): Promise<reado
   return [...found];
 }
 
+/** The same personal data may stand in what is left of these runs: an input, the subject of its approval, an output. */
+export async function payloadsLeft(
+  guard: Guard,
+  targets: readonly ErasureTarget[],
+): Promise<readonly ErasureTarget[]> {
+  const left: ErasureTarget[] = [];
+  for (const run of new Set(targets.map((one) => one.run))) {
+    for (const commitment of await commitmentsOfRun(guard, run)) {
+      const payload = await guard.store.payload(commitment);
+      if (payload?.erasedBy === null) left.push({ commitment, label: payload.label, run });
+    }
+  }
+  return left;
+}
+
+async function erasureAt({ store }: Guard, index: bigint): Promise<string | null> {
+  const [row] = await store.entries(index, index + 1n, 1);
+  const by = row === undefined ? null : parseEntry(row.bytes).data['erasure'];
+  return typeof by === 'string' ? by : null;
+}
+
 async function payloadsOf(guard: Guard, what: EraseWhat): Promise<readonly StoredPayload[]> {
   switch (what.kind) {
     case 'payloads':
@@ -140,14 +161,8 @@ async function payloadsOf(guard: Guard, what: EraseWhat): Promise<readonly Store
 async function named(guard: Guard, commitments: readonly string[]): Promise<readonly StoredPayload[]> {
   const found: StoredPayload[] = [];
   for (const hex of [...new Set(commitments)].sort()) {
-    if (!isHex64(hex)) {
-      throw new WritError('USAGE', `"${hex.slice(0, 80)}" is no commitment`, {
-        hint: '64 lower-case hex digits, as writ workflow results --json and writ audit show print them',
-      });
-    }
-    const payload = await guard.store.payload(hex);
-    const run = payload === null ? null : await guard.store.run(payload.run);
-    if (payload === null || run?.tenant !== guard.tenant) {
+    const payload = await findPayload(guard, hex);
+    if (payload === null) {
       throw new WritError('NOT_FOUND', `no payload ${hex}`, {
         hint: 'see the commitments of a run: writ workflow results RUN --json',
       });
@@ -156,6 +171,18 @@ async function named(guard: Guard, commitments: readonly string[]): Promise<read
     found.push(whole(payload));
   }
   return found;
+}
+
+/** Null when there is none here of this tenant. Throws USAGE for what is no commitment. */
+export async function findPayload(guard: Guard, hex: string): Promise<StoredPayload | null> {
+  if (!isHex64(hex)) {
+    throw new WritError('USAGE', `"${hex.slice(0, 80)}" is no commitment`, {
+      hint: '64 lower-case hex digits, as writ workflow results --json and writ audit show print them',
+    });
+  }
+  const payload = await guard.store.payload(hex);
+  const run = payload === null ? null : await guard.store.run(payload.run);
+  return run?.tenant === guard.tenant ? payload : null;
 }
 
 async function ofRun(guard: Guard, run: string): Promise<readonly StoredPayload[]> {
@@ -171,9 +198,11 @@ async function ofRun(guard: Guard, run: string): Promise<readonly StoredPayload[
 function whole(payload: StoredPayload): StoredPayload {
   const { commitment, salt, bytes, erasedBy } = payload;
   if (erasedBy !== null || salt !== null || bytes !== null) return payload;
-  throw new WritError('NOT_FOUND', `payload ${commitment} is gone, and no entry says that it was erased`, {
-    hint: 'find out who changed the store: writ audit verify --payloads',
-  });
+  throw new WritError(
+    'AUDIT_ERASED_UNLOGGED',
+    `payload ${commitment} is gone, and no entry says that it was erased`,
+    { hint: 'find out who changed the store: writ audit verify --payloads' },
+  );
 }
 
 /** An unfinished erasure of exactly this by the same person: the same command again goes on with it. */

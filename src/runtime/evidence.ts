@@ -1,6 +1,6 @@
 // The evidence bundle of a run, from the store: every entry of the run with its proof under the newest signed
 // checkpoint, entries about the log that explain them, and the payloads that may be shown. The right is asked first;
-// nothing is written but that decision.
+// nothing is written but that decision, the files that are asked for, and their names.
 import {
   equalBytes,
   inclusionProof,
@@ -8,10 +8,7 @@ import {
   parseCheckpoint,
   parseEntry,
   parseNote,
-  rangeFromEdge,
-  rangeRoot,
   consistencyProof,
-  tilesOfSize,
 } from '../audit/index.js';
 import { buildEvidence, commitmentsOf, explainsRun } from '../audit/evidence/build.js';
 import {
@@ -25,10 +22,11 @@ import { ProvenNodes } from '../audit/evidence/shared-proof.js';
 import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import { requireAuditRight } from './audit-access.js';
+import { finishHandedOut, openHandedOut, takeBack, type OpenNew } from './handed-out.js';
 import type { Guard } from './judge.js';
-import type { LogDirectory, LogRow, Signer, StoredPayload } from './ports.js';
+import type { LogDirectory, LogRow, NewFile, Signer, StoredPayload } from './ports.js';
 import { load } from './run-context.js';
-import { withHashes } from './tree-hashes.js';
+import { rootAt, withHashes } from './tree-hashes.js';
 import type { EvidenceRequest, Principal } from './writ.js';
 
 export interface EvidenceSource {
@@ -39,11 +37,13 @@ export interface EvidenceSource {
   readonly version: string;
   /** Signs and publishes what is committed; the bundle's checkpoint is the newest after it. */
   readonly publish: () => Promise<void>;
+  readonly openNew: OpenNew;
 }
 
 /**
- * The bytes of the bundle. Throws POLICY_* without the right `audit.export` on the run, NOT_FOUND, USAGE when it would
- * be larger than a bundle may be, and AUDIT_FORK or AUDIT_ROLLBACK when `first` is not a prefix of this log.
+ * The bytes of the bundle, written to the files asked for. Throws POLICY_* without the right `audit.export` on the run, NOT_FOUND, USAGE when it would
+ * be larger than a bundle may be or `first` is a checkpoint of no entries, and AUDIT_FORK or AUDIT_ROLLBACK when `first`
+ * is not a prefix of this log, STORE_CONFLICT when a payload it shows was erased meanwhile; then no file is left.
  */
 export async function makeEvidence(
   source: EvidenceSource,
@@ -67,22 +67,48 @@ export async function makeEvidence(
   const about = (await Promise.all(LOG_TYPES.map((type) => store.ownEntries(type, MAX_LOG_ENTRIES))))
     .flat()
     .filter((row) => signed(row) && explainsRun(parseEntry(row.bytes), policies));
+  const { size: since } = await store.log();
   const payloads = await payloadsOf(guard, commitments);
+  checkLabels(request, payloads);
   const rows = [...own, ...about].sort((a, b) => (a.index < b.index ? -1 : 1));
   checkSize(rows.reduce((sum, row) => sum + row.bytes.length, 0));
 
-  return encodeEvidence(
+  const shown = disclosed(payloads, request.payloads);
+  const json = encodeEvidence(
     buildEvidence({
       run: request.run,
       checkpoint: checkpoint.note,
       first: await consistencyFrom(source, request.first, size),
       entries: await proofsOf(source, rows, size),
-      disclosed: disclosed(payloads, request.payloads),
+      disclosed: shown,
       policy: await policyText(directory, signer),
       version: source.version,
-      custodian: request.custodian,
+      custodian: request.custodian === null ? null : guard.redact.text(request.custodian),
     }),
   );
+  const held = new Set<string>(shown.map(({ commitment }) => commitment));
+  await writeFiles(source, request, json, { since, holds: (commitment) => held.has(commitment) });
+  return json;
+}
+
+async function writeFiles(
+  { guard, openNew }: EvidenceSource,
+  { run, files }: EvidenceRequest,
+  json: Uint8Array,
+  written: Parameters<typeof finishHandedOut>[2],
+): Promise<void> {
+  const opened: NewFile[] = [];
+  try {
+    for (const { path, replaces, contentOf } of files) {
+      const file = await openHandedOut(guard, openNew, { path, run, replaces });
+      opened.push(file);
+      await file.write(contentOf(json));
+    }
+    await finishHandedOut(guard, opened, written);
+  } catch (error) {
+    await takeBack(guard, opened);
+    throw error;
+  }
 }
 
 /** Of the log's own chain: what may explain a run; the newest of each type. */
@@ -130,14 +156,19 @@ async function checkPrefix(
       { hint: 'the store was restored from an old copy, or the checkpoint is of another log' },
     );
   }
-  const edge: (readonly Uint8Array[])[] = [];
-  for (const { level, full, partial } of tilesOfSize(older.size)) {
-    edge.push(partial === 0 ? [] : await store.hashes(level, full * 256n, partial));
+  if (!equalBytes(await rootAt(store, older.size), older.root)) {
+    throw new WritError('AUDIT_FORK', `the older checkpoint of size ${older.size} is no prefix of this log`, {
+      hint: 'it is of another log, or entries were changed: keep both and run writ audit verify',
+    });
   }
-  if (older.size > 0n && equalBytes(rangeRoot(rangeFromEdge(edge), older.size), older.root)) return;
-  throw new WritError('AUDIT_FORK', `the older checkpoint of size ${older.size} is no prefix of this log`, {
-    hint: 'it is of another log, or entries were changed: keep both and run writ audit verify',
-  });
+  if (older.size > 0n) return;
+  throw new WritError(
+    'USAGE',
+    'the older checkpoint is of the empty log, and nothing can be proven about that',
+    {
+      hint: 'every log begins empty: leave it out, or give a later one',
+    },
+  );
 }
 
 async function payloadsOf(
@@ -154,6 +185,17 @@ async function payloadsOf(
     found.push(payload);
   }
   return found;
+}
+
+/** A label that none of the run's payloads has is a slip: what was to be shown would be left out without a word. */
+function checkLabels({ run, payloads: wanted }: EvidenceRequest, payloads: readonly StoredPayload[]): void {
+  if (typeof wanted === 'string') return;
+  const labels = new Set(payloads.map(({ label }) => label));
+  const unknown = wanted.find((label) => !labels.has(label));
+  if (unknown === undefined) return;
+  throw new WritError('NOT_FOUND', `run ${run} has no payload labelled "${unknown}"`, {
+    hint: `its labels: ${[...labels].sort().join(', ')}`,
+  });
 }
 
 /** Payloads that are still there, under the labels that are asked for. */

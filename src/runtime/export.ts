@@ -1,8 +1,6 @@
 // A copy of the log for somebody else: the published files byte for byte, up to one signed checkpoint, and on request
 // the payloads behind its commitments. `checkpoint` is written last, so half a copy is never taken for a whole one, and
 // taken away again when the copy does not verify.
-import { canonicalJson } from '../canonical-json.js';
-import { encodeBase64 } from '../audit/base64.js';
 import {
   checkpointPath,
   hashesAtLevel,
@@ -14,10 +12,12 @@ import {
   type LogSource,
   type VerifyReport,
 } from '../audit/index.js';
+import { formatPayloadLine } from '../audit/payload-line.js';
 import { parseCheckpointPath } from '../audit/tile-path.js';
 import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import { requireAuditRight } from './audit-access.js';
+import { finishHandedOut, openHandedOut, takeBack, type OpenNew } from './handed-out.js';
 import type { Guard } from './judge.js';
 import { keyChanges } from './key-rotation.js';
 import type { LogDirectory, NewFile, Signer } from './ports.js';
@@ -31,8 +31,7 @@ export interface ExportParts {
   readonly source: Required<LogSource>;
   /** An empty directory; USAGE when it is none. */
   readonly openEmpty: (dir: string) => Promise<LogDirectory>;
-  /** A new private file; USAGE when there is one of that name. */
-  readonly openNew: (file: string) => Promise<NewFile>;
+  readonly openNew: OpenNew;
   /** Verifies the log directory `dir` under this key, and trusts nothing else. */
   readonly verify: (dir: string, vkey: string) => Promise<VerifyReport>;
   /** Makes the published files current. */
@@ -42,7 +41,7 @@ export interface ExportParts {
 /**
  * The copy and what its verification says; `report.ok` is false when the published files are damaged, and then the copy
  * has no `checkpoint`. Needs the right `audit.export` on the whole log. Throws POLICY_*, USAGE on targets that exist,
- * NOT_FOUND for a size that was never signed, STORE_*.
+ * NOT_FOUND for a size that was never signed, STORE_CONFLICT when a payload was erased meanwhile, STORE_*.
  */
 export async function exportLog(
   parts: ExportParts,
@@ -56,11 +55,11 @@ export async function exportLog(
   const vkey = await vkeyAt(parts, signed.size);
   const target = await parts.openEmpty(request.dir);
   // Opened before anything is copied: a name that is taken is told at once.
-  const payloads = request.payloads === null ? null : await parts.openNew(request.payloads);
+  const payloads =
+    request.payloads === null
+      ? null
+      : await openHandedOut(guard, parts.openNew, { path: request.payloads, run: null });
   try {
-    if (payloads !== null) {
-      await guard.store.recordCopy({ path: payloads.path, run: null, madeAtMs: guard.clock.nowMs() });
-    }
     const files = await copyFiles(source, target, signed.size);
     await target.put('vkey', new TextEncoder().encode(`${vkey}\n`));
     await target.put('checkpoint', signed.bytes);
@@ -69,7 +68,7 @@ export async function exportLog(
     const count = payloads === null ? null : await writePayloads(guard, payloads, signed.size);
     return { size: signed.size, vkey, files: files + 2, payloads: count, report };
   } catch (error) {
-    await payloads?.discard();
+    if (payloads !== null) await takeBack(guard, [payloads]);
     throw error;
   }
 }
@@ -126,36 +125,34 @@ function stampedSize(path: string): bigint | null {
 const BATCH = 256;
 
 /** One line for each payload of the first `size` entries, in the log's order; returns how many. */
-async function writePayloads({ store }: Guard, file: NewFile, size: bigint): Promise<number> {
+async function writePayloads(guard: Guard, file: NewFile, size: bigint): Promise<number> {
+  const { store } = guard;
+  const { size: since } = await store.log();
   let count = 0;
   for (let first = 0n; first < size; first += BigInt(BATCH)) {
     const end = first + BigInt(BATCH) < size ? first + BigInt(BATCH) : size;
-    let lines = '';
+    const lines: Uint8Array[] = [];
     for (const row of await store.entries(first, end, BATCH)) {
       for (const commitment of Object.values(parseEntry(row.bytes).commit)) {
         const line = await payloadLine(store, commitment, row.index);
         if (line === null) continue;
-        lines += line;
+        lines.push(line);
         count += 1;
       }
     }
-    if (lines !== '') await file.write(lines);
+    if (lines.length > 0) await file.write(Buffer.concat(lines));
   }
-  if (await file.finish()) return count;
-  throw new WritError('STORE_CONFLICT', `${file.path} was removed while it was written`, {
-    hint: 'a payload was erased meanwhile: export again',
-  });
+  // Which payloads these are is not kept: of any that was erased meanwhile, the bytes may have been written.
+  await finishHandedOut(guard, [file], { since, holds: () => true });
+  return count;
 }
 
-/** RFC 8785 and a newline; null when the payload was stored with another entry, or never. */
+/** Null when the payload was stored with another entry, or never. */
 async function payloadLine(
   store: Guard['store'],
   commitment: Commitment,
   index: bigint,
-): Promise<string | null> {
+): Promise<Uint8Array | null> {
   const payload = await store.payload(commitment);
-  if (payload?.entryIndex !== index) return null;
-  const { label, mediaType, run, salt, bytes } = payload;
-  const text = (value: Uint8Array | null): string | null => (value === null ? null : encodeBase64(value));
-  return `${canonicalJson({ bytes: text(bytes), commitment, label, mediaType, run, salt: text(salt) })}\n`;
+  return payload?.entryIndex === index ? formatPayloadLine(payload) : null;
 }

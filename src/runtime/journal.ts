@@ -43,6 +43,20 @@ export class Journal {
         : new WritError('STORE_IO', 'the log could not be published', { cause: error });
   }
 
+  /**
+   * `act` publishes, or otherwise writes what the log relies on. A sync that failed is never tried again, whoever waited
+   * for it: after a fatal error of `act` nothing is committed or published by this process.
+   */
+  async orStop<T>(act: () => Promise<T>): Promise<T> {
+    this.assertGoing();
+    try {
+      return await act();
+    } catch (error) {
+      this.stop(error);
+      throw error;
+    }
+  }
+
   /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
   async commit(given: Change): Promise<Committed> {
     this.assertGoing();

@@ -17,17 +17,17 @@ import { WritError } from '../errors.js';
 import { auditContext, requireAuditRight } from './audit-access.js';
 import { draft } from './entries.js';
 import type { Guard } from './judge.js';
+import { checkSeen } from './log-start.js';
 import type { LogKeys, LogRow, Signer, Store } from './ports.js';
 import {
-  checkSeen,
   publishedCheckpoint,
   publishHeld,
   PUBLISH_LOCK_TIMEOUT_MS,
   publishSize,
-  rootAt,
   rotatedVkey,
   type Publication,
 } from './publisher.js';
+import { rootAt } from './tree-hashes.js';
 import type { KeyChange, Principal } from './writ.js';
 
 /** What a change of key needs: everything that publishing needs, and the key files. */
@@ -114,7 +114,7 @@ export async function finishHeld({ publication, keys }: Rotation): Promise<void>
   }
   const origin = parseVkey(vkey).name;
   const trusted = (await trust?.read(origin))?.checkpoint ?? null;
-  await checkSeen({ store, directory: publication.directory, trusted }, [old.vkey, vkey]);
+  await checkSeen({ ...publication, trusted }, [old.vkey, vkey]);
   const note = await publishBoth(publication, row, old, next);
   await trust?.replaceKey(origin, { from: old.vkey, vkey, checkpoint: note });
   keys.promoteSuccessor();
@@ -127,7 +127,7 @@ async function publishBoth(
   old: Signer,
   next: Signer,
 ): Promise<string> {
-  const { store, directory } = publication;
+  const { store, directory, verifySignature } = publication;
   // `key.rotated` and its `log.opened`.
   const size = row.index + 2n;
   const root = await rootAt(store, size);
@@ -139,7 +139,7 @@ async function publishBoth(
     throw new WritError('AUDIT_FORK', `the stored checkpoint of size ${size} has another root than the rows`);
   }
   const log = await store.log();
-  const published = await publishedCheckpoint(directory, [old.vkey, next.vkey]);
+  const published = await publishedCheckpoint(directory, [old.vkey, next.vkey], verifySignature);
   // A keys directory restored from the moment of the change meets a log that has long gone on.
   if (!isBeyond(published, size)) {
     await publishSize({ store, directory, signer: next }, log.publishedSize, stored, published);

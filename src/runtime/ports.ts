@@ -378,10 +378,10 @@ export interface LogDirectory {
 export interface NewFile {
   /** Absolute. */
   readonly path: string;
-  write(text: string): Promise<void>;
-  /** Durable and closed when it resolves; false when the file of that name is no longer this one. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** True: durable and closed. False: the file of that name is no longer this one; then, as on a rejection, discard. */
   finish(): Promise<boolean>;
-  /** Closed and gone. */
+  /** Closed, and gone unless the file of that name is another one. */
   discard(): Promise<void>;
 }
 

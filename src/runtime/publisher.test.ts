@@ -14,7 +14,8 @@ import {
 } from '../../test/audit/log-fixture.js';
 import { emptyRoot, signCheckpoint, verifyLog } from '../audit/index.js';
 import type { LogDirectory } from './ports.js';
-import { checkLogAtStart, publish } from './publisher.js';
+import { checkLogAtStart } from './log-start.js';
+import { publish } from './publisher.js';
 
 const signer = testSigner();
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -15,7 +15,6 @@ import {
   parseEntry,
   parseNote,
   parseVkey,
-  rangeFromEdge,
   rangeRoot,
   signCheckpoint,
   TILE_WIDTH,
@@ -24,9 +23,11 @@ import {
   type Checkpoint,
   type Tile,
   type TileLevel,
+  type VerifySignature,
 } from '../audit/index.js';
 import { WritError } from '../errors.js';
 import type { CheckpointRow, LogDirectory, Locks, Signer, Store, TrustStore } from './ports.js';
+import { rootAt } from './tree-hashes.js';
 
 /** Longest wait for another process that publishes. */
 export const PUBLISH_LOCK_TIMEOUT_MS = 30_000;
@@ -49,6 +50,8 @@ export interface Publication {
    * when the log names another key than `signer` holds after `reload`.
    */
   readonly finishRotation?: () => Promise<void>;
+  /** Checks the signatures of notes, as strictly as the audit room itself, which does when this is absent. */
+  readonly verifySignature?: VerifySignature;
 }
 
 /**
@@ -69,10 +72,10 @@ export async function publish(publication: Publication): Promise<void> {
 /** As `publish`; the caller holds the `publish` lock. */
 export async function publishHeld(publication: Publication): Promise<void> {
   await holdCurrentKey(publication);
-  const { store, directory, signer } = publication;
+  const { store, directory, signer, verifySignature } = publication;
   const log = await store.log();
   const root = rangeRoot(log.compactRange, log.size);
-  const published = await publishedCheckpoint(directory, [signer.vkey]);
+  const published = await publishedCheckpoint(directory, [signer.vkey], verifySignature);
   if (published !== null && published.size > log.size) {
     throw rollback('the published checkpoint', published.size, log.size);
   }
@@ -116,7 +119,7 @@ async function holdCurrentKey({ store, signer, finishRotation }: Publication): P
 
 /** The checkpoint that an interrupted publication was about to publish, when the log has grown since. */
 async function interrupted(
-  { store, directory, signer }: Pick<Publication, 'store' | 'directory' | 'signer'>,
+  { store, directory, signer, verifySignature }: Publication,
   published: Checkpoint | null,
   size: bigint,
 ): Promise<CheckpointRow | null> {
@@ -125,7 +128,7 @@ async function interrupted(
   // A crash may bring back an old `pending`, signed by a former key: what it leads to is long published.
   const { size: claimed } = parseCheckpoint(parseNote(bytes).text);
   if (claimed >= size || (published !== null && claimed <= published.size)) return null;
-  const pending = openCheckpoint(bytes, [signer.vkey]);
+  const pending = openCheckpoint(bytes, [signer.vkey], verifySignature);
   if (!equalBytes(await rootAt(store, pending.size), pending.root)) {
     throw fork('the pending checkpoint', pending.size);
   }
@@ -146,113 +149,33 @@ export async function publishSize(
   const from = published === null ? 0n : published.size < markedSize ? published.size : markedSize;
   const moves = published?.size !== row.size;
   if (moves) await directory.put('pending', new TextEncoder().encode(row.note));
-  await writeChanged(directory, 'vkey', new TextEncoder().encode(`${signer.vkey}\n`));
+  await writeChanged(directory, 'vkey', `${signer.vkey}\n`);
   await writeTiles(store, directory, from, row.size);
   await writeCheckpointCopy(directory, row);
   if (moves) await directory.put('checkpoint', new TextEncoder().encode(row.note));
   if ((await directory.get('pending')) !== null) await directory.remove('pending');
 }
 
-/** What the start-up check compares. */
-export interface LogStart {
-  readonly store: PublishedStore;
-  readonly directory: LogDirectory;
-  readonly trust: TrustStore;
-  readonly signer: Signer;
-}
-
-/**
- * Before anything is appended: the store is not older than, and not another log than, the last checkpoint stored,
- * the one published and the one this machine trusts. Roots are recomputed from the rows. Throws AUDIT_ROLLBACK,
- * AUDIT_FORK, AUDIT_KEY_INVALID when this machine trusts another key for the origin, and AUDIT_NOTE_INVALID or
- * AUDIT_CHECKPOINT_INVALID on a checkpoint that can't be read. Reads at most 255 hashes a level per checkpoint.
- */
-export async function checkLogAtStart({ store, directory, trust, signer }: LogStart): Promise<void> {
-  const record = await trust.read(parseVkey(signer.vkey).name);
-  if (record !== null && record.vkey !== signer.vkey) throw await otherKey(store, record, signer.vkey);
-  await checkSeen({ store, directory, trusted: record?.checkpoint ?? null }, [signer.vkey]);
-}
-
-/**
- * The store against every checkpoint this installation has signed or seen, each signed by one of `vkeys` (keys of
- * one log). Throws as `checkLogAtStart`.
- */
-export async function checkSeen(
-  seenBy: Pick<LogStart, 'store' | 'directory'> & { readonly trusted: string | null },
-  vkeys: readonly string[],
-): Promise<void> {
-  const { store, directory } = seenBy;
-  const stored = await store.lastCheckpoint();
-  const published = await publishedCheckpoint(directory, vkeys);
-  const trusted = seenBy.trusted === null ? null : openCheckpoint(seenBy.trusted, vkeys);
-  const log = await store.log();
-  const seen: [string, { size: bigint; root: Uint8Array } | null][] = [
-    ['the stored checkpoint', stored],
-    ['the signed note of the stored checkpoint', stored === null ? null : openCheckpoint(stored.note, vkeys)],
-    ['the published checkpoint', published],
-    ['the checkpoint this machine verified', trusted],
-    // What the next signature would be made from must be what the rows say.
-    ['the log state', { size: log.size, root: rangeRoot(log.compactRange, log.size) }],
-  ];
-  for (const [what, checkpoint] of seen) {
-    if (checkpoint === null) continue;
-    if (checkpoint.size > log.size) throw rollback(what, checkpoint.size, log.size);
-    if (!equalBytes(await rootAt(store, checkpoint.size), checkpoint.root)) throw fork(what, checkpoint.size);
-  }
-}
-
-/** Which of the two is behind: what this machine trusts, or the data directory. */
-async function otherKey(
-  store: PublishedStore,
-  record: { readonly vkey: string; readonly former?: readonly string[] },
-  vkey: string,
-): Promise<WritError> {
-  const { name: origin } = parseVkey(vkey);
-  const details = { trusted: record.vkey, found: vkey };
-  if (record.former?.includes(vkey) === true) {
-    return new WritError('AUDIT_ROLLBACK', `the key of ${origin} is one that the log has replaced since`, {
-      hint: 'the data directory was restored from before the key change: bring back the newest one',
-      details,
-    });
-  }
-  const [row] = await store.ownEntries('key.rotated', 1);
-  if (row !== undefined && (await rotatedVkey(store)) === vkey) {
-    return new WritError(
-      'AUDIT_KEY_INVALID',
-      `the key of ${origin} was replaced (entry ${row.index}), and this machine still trusts the former one`,
-      {
-        hint: 'a log can not introduce its own key: compare the new vkey with what its operator says, then run writ audit verify --vkey NEW',
-        details,
-      },
-    );
-  }
-  return new WritError('AUDIT_KEY_INVALID', `this machine trusts another key for the log ${origin}`, {
-    hint: 'restore the signing key, or remove the origin from the trust store if the log was made anew on purpose',
-    details,
-  });
-}
-
-/** Root of an earlier size (or this one), from the right edge of that tree. */
-export async function rootAt(store: PublishedStore, size: bigint): Promise<Uint8Array> {
-  const edge: (readonly Uint8Array[])[] = [];
-  for (const { level, full, partial } of tilesOfSize(size)) {
-    edge.push(partial === 0 ? [] : await store.hashes(level, full * 256n, partial));
-  }
-  return rangeRoot(rangeFromEdge(edge), size);
-}
-
 /** What `checkpoint` holds, signed by one of `vkeys`; null when there is none. */
 export async function publishedCheckpoint(
   directory: LogDirectory,
   vkeys: readonly string[],
+  verify?: VerifySignature,
 ): Promise<Checkpoint | null> {
   const bytes = await directory.get('checkpoint');
-  return bytes === null ? null : openCheckpoint(bytes, vkeys);
+  return bytes === null ? null : openCheckpoint(bytes, vkeys, verify);
 }
 
-/** `vkeys` are keys of one log, so they have one name. */
-function openCheckpoint(note: string | Uint8Array, vkeys: readonly string[]): Checkpoint {
-  const checkpoint = parseCheckpoint(openNote(note, vkeys).text);
+/**
+ * The checkpoint of a note that one of `vkeys` signed. `vkeys` are keys of one log, so they have one name. Throws
+ * AUDIT_NOTE_INVALID, and AUDIT_CHECKPOINT_INVALID on a checkpoint of another log.
+ */
+export function openCheckpoint(
+  note: string | Uint8Array,
+  vkeys: readonly string[],
+  verify?: VerifySignature,
+): Checkpoint {
+  const checkpoint = parseCheckpoint(openNote(note, vkeys, verify).text);
   const name = parseVkey(vkeys[0] ?? '').name;
   if (checkpoint.origin === name) return checkpoint;
   throw new WritError(
@@ -319,19 +242,23 @@ async function writeCheckpointCopy(directory: LogDirectory, row: CheckpointRow):
   if (size !== row.size || !equalBytes(root, row.root)) throw fork(path, row.size);
 }
 
-async function writeChanged(directory: LogDirectory, path: string, bytes: Uint8Array): Promise<void> {
+/** Writes `text` to `path` unless it is there already. */
+export async function writeChanged(directory: LogDirectory, path: string, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
   const there = await directory.get(path);
   if (there === null || !equalBytes(there, bytes)) await directory.put(path, bytes);
 }
 
-function rollback(what: string, seen: bigint, size: bigint): WritError {
+/** AUDIT_ROLLBACK: `what` is of more entries than the store holds. */
+export function rollback(what: string, seen: bigint, size: bigint): WritError {
   return new WritError('AUDIT_ROLLBACK', `${what} has size ${seen}, but the store holds ${size} entries`, {
     hint: 'the store was restored from an old copy or cut: bring back the newest one; nothing was appended',
     details: { seen: seen.toString(), size: size.toString() },
   });
 }
 
-function fork(what: string, size: bigint): WritError {
+/** AUDIT_FORK: `what` is of another log than the rows. */
+export function fork(what: string, size: bigint): WritError {
   return new WritError('AUDIT_FORK', `${what} of size ${size} has another root than the rows of the store`, {
     hint: 'entries were changed, or the files are of another log; keep both and run writ audit verify',
     details: { size: size.toString() },

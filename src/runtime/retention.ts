@@ -35,7 +35,9 @@ export async function changeRetention(
   change: Retention,
   principal: Principal,
 ): Promise<RetentionView> {
-  const { days, override } = change;
+  const { days } = change;
+  // It stands in the config file as well, which nothing else looks through.
+  const override = change.override === null ? null : guard.redact.text(change.override);
   if (!Number.isSafeInteger(days) || days < 1 || days > MAX_RETENTION_DAYS) {
     throw new WritError('USAGE', `a retention has 1 to ${MAX_RETENTION_DAYS} days, not ${days}`);
   }
@@ -58,7 +60,7 @@ export async function changeRetention(
   await authorize(guard, context, principal, 'policy.edit', 'retention');
   const data = { days, previous: await loggedDays(guard), minimum: MINIMUM_RETENTION_DAYS, override };
   await guard.journal.commit({ entries: [draft(context, 'retention.changed', data)] });
-  await setting.write(change);
+  await setting.write({ days, override });
   return readRetention(guard, setting);
 }
 

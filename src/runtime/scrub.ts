@@ -12,6 +12,9 @@ export interface ScrubParts {
   readonly publish: () => Promise<void>;
 }
 
+/** What an erasure may wait for others: whoever opens the store next finishes what it could not. */
+export const SCRUB_WAIT_MS = 5_000;
+
 export interface ScrubReport {
   /** No file of the store holds an erased byte. */
   readonly clean: boolean;

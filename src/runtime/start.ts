@@ -1,11 +1,11 @@
 // Starting a run: the document is checked whole, the initiator is authorized, and run, plan, input and the entry
 // `run.started` become durable together before anything else happens.
+import { parseEntry } from '../audit/entry.js';
 import { canonicalJson } from '../canonical-json.js';
 import { start as startEngine } from '../engine/interpret.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
-import type { Action } from '../policy/action.js';
 import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
 import type { Plan } from '../workflow/plan.js';
@@ -24,8 +24,8 @@ export interface RunStart {
   readonly input: Json;
   readonly agents: Readonly<Record<string, string>>;
   readonly initiator: Principal;
-  /** What the initiator must be allowed; absent: `workflow.run` of this workflow. */
-  readonly rights?: readonly { readonly action: Action; readonly resource: string }[];
+  /** The caller has asked policy already; absent: `workflow.run` of this workflow is asked. */
+  readonly isAllowed?: true;
   /** Registers the workflow and keeps its packages; called once the initiator may run it. */
   readonly keep: () => Promise<void>;
 }
@@ -55,6 +55,11 @@ export async function startRun(
           : 'its agents are packages, pinned by digest',
     });
   }
+  if (Object.values(agents).some((name) => guard.redact.text(name) !== name)) {
+    throw new WritError('USAGE', 'the name of an agent instance holds the value of a secret', {
+      hint: 'name the instance, not what it signs in with',
+    });
+  }
   const badAgent = Object.values(agents).find((name) => !isPrincipal(`agent:${name}`));
   if (badAgent !== undefined) throw new WritError('USAGE', `"${badAgent}" is no agent name`);
   const log: EntryContext = {
@@ -64,8 +69,7 @@ export async function startRun(
     policy: guard.policy().policyHash,
     actor: { id: initiator.id, via: guard.via },
   };
-  const rights = request.rights ?? [{ action: 'workflow.run', resource: workflow.id }];
-  for (const { action, resource } of rights) await authorize(guard, log, initiator, action, resource);
+  if (request.isAllowed !== true) await authorize(guard, log, initiator, 'workflow.run', workflow.id);
   await request.keep();
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
@@ -176,13 +180,9 @@ export async function interruptedRun(
 
 /** The input the run was started with; null when it was erased. */
 export async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
-  const rows = await guard.store.entriesOfRun(run.id);
-  const first = rows[0];
-  if (first === undefined) return null;
-  // Our own canonical entry bytes.
-  const entry = JSON.parse(new TextDecoder().decode(first.bytes)) as { commit: { input?: string } };
-  const commitment = entry.commit.input;
-  return commitment === undefined ? null : openJson(await guard.store.payload(commitment as never));
+  const [first] = await guard.store.entriesOfRun(run.id);
+  const commitment = first === undefined ? undefined : parseEntry(first.bytes).commit['input'];
+  return commitment === undefined ? null : openJson(await guard.store.payload(commitment));
 }
 
 function namesRole(plan: Plan, role: string): boolean {

@@ -1,8 +1,8 @@
 // Proofs from the store's tiles are the proofs from all leaf hashes, for every size across tile borders.
 import { describe, expect, it } from 'vitest';
-import { consistencyProof, inclusionProof } from '../audit/index.js';
+import { appendLeaf, consistencyProof, inclusionProof, rangeRoot } from '../audit/index.js';
 import { MemoryStore, note } from '../../test/audit/log-fixture.js';
-import { withHashes } from './tree-hashes.js';
+import { rootAt, withHashes } from './tree-hashes.js';
 
 const store = new MemoryStore();
 store.append(Array.from({ length: 600 }, (_, i) => note(i)));
@@ -19,6 +19,16 @@ describe('hashes for proofs', () => {
       expect(made).toEqual(consistencyProof(leaves, old, size));
     }
   });
+
+  it.each([0, 1, 2, 3, 255, 256, 257, 511, 512, 513, 599, 600])(
+    'make the root of size %i, that of no entries too',
+    async (size) => {
+      const range = leaves
+        .slice(0, size)
+        .reduce<readonly Uint8Array[]>((so, leaf, i) => appendLeaf(so, BigInt(i), leaf), []);
+      expect(await rootAt(store, BigInt(size))).toEqual(rangeRoot(range, BigInt(size)));
+    },
+  );
 
   it('reads each tile once', async () => {
     let reads = 0;

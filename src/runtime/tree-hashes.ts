@@ -1,8 +1,8 @@
-// Hashes of the log's tree for proofs. The proof algorithms are pure and ask one hash at a time; the store answers in
+// Hashes of the log's tree, for proofs and for the roots of earlier sizes. The proof algorithms are pure and ask one hash at a time; the store answers in
 // tiles and later. So a proof is computed twice: once to learn what it asks for, once with the answers.
 import type { HashReader } from '../audit/hash-reader.js';
-import { perfectRoot } from '../audit/compact-range.js';
-import { hashesAtLevel, TILE_WIDTH } from '../audit/tile-path.js';
+import { perfectRoot, rangeFromEdge, rangeRoot } from '../audit/compact-range.js';
+import { hashesAtLevel, TILE_WIDTH, tilesOfSize } from '../audit/tile-path.js';
 import { WritError } from '../errors.js';
 import type { Store } from './ports.js';
 
@@ -53,4 +53,13 @@ function readTile(
   const first = n * BigInt(TILE_WIDTH);
   const left = hashesAtLevel(size, level) - first;
   return store.hashes(level, first, left < BigInt(TILE_WIDTH) ? Number(left) : TILE_WIDTH);
+}
+
+/** Root of an earlier size (0 too) or of this one, from the right edge of that tree. Reads at most 255 hashes a level. */
+export async function rootAt(store: Pick<Store, 'hashes'>, size: bigint): Promise<Uint8Array> {
+  const edge: (readonly Uint8Array[])[] = [];
+  for (const { level, full, partial } of tilesOfSize(size)) {
+    edge.push(partial === 0 ? [] : await store.hashes(level, full * BigInt(TILE_WIDTH), partial));
+  }
+  return rangeRoot(rangeFromEdge(edge), size);
 }

@@ -45,13 +45,7 @@ const TEXT = 'text/plain; charset=utf-8';
 export function openWitness({ logs, signer, state, clock, verifySignature }: WitnessParts): Witness {
   const key = parseVkey(signer.vkey);
   if (key.type !== 4) throw wrongKey('the signing key is not a witness key');
-  const known = logs.map(parseVkey);
-  for (const log of known) {
-    if (log.type !== 1) throw wrongKey(`${log.name} is no log key`);
-    if (known.some((other) => other !== log && sameName(other, log))) {
-      throw wrongKey(`the log key ${log.name}+${log.keyId} is given twice`);
-    }
-  }
+  const known = readLogKeys(logs);
   return (body) => {
     const read = readAddCheckpoint(body, known, verifySignature);
     if ('status' in read) return refuse(read, null, null);
@@ -86,6 +80,18 @@ function noteOf(body: Uint8Array): string {
 
 function sameName(a: Vkey, b: Vkey): boolean {
   return a.name === b.name && a.keyId === b.keyId;
+}
+
+/** The logs a witness cosigns for. Throws AUDIT_KEY_INVALID as `openWitness`. */
+export function readLogKeys(logs: readonly string[]): readonly Vkey[] {
+  const known = logs.map(parseVkey);
+  for (const log of known) {
+    if (log.type !== 1) throw wrongKey(`${log.name} is no log key`);
+    if (known.some((other) => other !== log && sameName(other, log))) {
+      throw wrongKey(`the log key ${log.name}+${log.keyId} is given twice`);
+    }
+  }
+  return known;
 }
 
 function wrongKey(message: string): WritError {

@@ -3,7 +3,6 @@
 import type { VerifyReport } from '../audit/verify/report.js';
 import type { Commitment, Hex, Json, SubjectDigest } from '../json.js';
 import type { AnchorReport } from './anchor.js';
-import type { WitnessStatus } from './anchors.js';
 import type { AuditEntry, AuditRun } from './audit-view.js';
 import type {
   ApprovalRecord,
@@ -16,6 +15,7 @@ import type {
 } from './ports.js';
 import type { EntryProof } from './proof.js';
 import type { ScrubReport } from './scrub.js';
+import type { WitnessStatus } from './witness-status.js';
 
 /** Who acts. Proven by a private key whose public half is in approvers.yaml, or by the operating system's user. */
 export interface Principal {
@@ -159,6 +159,16 @@ export interface EvidenceRequest {
   readonly first: string | null;
   /** Who keeps the records; shown, not checked. */
   readonly custodian: string | null;
+  /** Written in this order, mode 0600, and recorded: erasing reaches them or names them. */
+  readonly files: readonly EvidenceFile[];
+}
+
+export interface EvidenceFile {
+  readonly path: string;
+  /** Takes the place of what is there; else a name that is taken is USAGE. */
+  readonly replaces: boolean;
+  /** What is written for the bundle's bytes. */
+  readonly contentOf: (json: Uint8Array) => Uint8Array;
 }
 
 /** What to erase: single payloads, those of one run (with one label), or of all runs older than the retention. */
@@ -177,6 +187,8 @@ export interface ErasureTarget {
 export interface ErasedBefore extends ErasureTarget {
   /** Log index of its `payload.erased`. */
   readonly entry: bigint;
+  /** The run that erased it. */
+  readonly erasure: string | null;
 }
 
 /** How long payloads stay after their run has finished. */
@@ -200,6 +212,8 @@ export interface Erasure {
   readonly before: readonly ErasedBefore[];
   /** More payloads have expired than one erasure takes. */
   readonly more: boolean;
+  /** Of the runs of `before`: what is still there. Empty when there is a run: its output says it. */
+  readonly left: readonly ErasureTarget[];
   /** What an earlier erasure had left to do and this call did; null when there is a run. */
   readonly scrub: ScrubReport | null;
 }
@@ -293,8 +307,8 @@ export interface Writ {
   /** One entry, whatever it is about; as `auditRun`, with the right on its run, or on `*`. */
   auditEntry(index: bigint, principal: Principal): Promise<AuditEntry>;
   /**
-   * That the signed log holds an entry, named by its index or its leaf hash (32 bytes). Asks for `audit.read` as
-   * `auditEntry`. Publishes first, so that every entry can be proven.
+   * That the signed log holds an entry, named by its index or its leaf hash (32 bytes). Asks for `audit.read`: by index
+   * as `auditEntry`, by leaf hash on `*`. Publishes first, so that every entry can be proven.
    */
   proveEntry(which: bigint | Uint8Array, principal: Principal): Promise<EntryProof>;
   /** Copies the published log, and payloads, to where others can take them. Asks for `audit.export` on `*`. */
@@ -308,13 +322,14 @@ export interface Writ {
   keyChanges(): Promise<readonly KeyChange[]>;
   /**
    * The evidence bundle of a run (audit/FORMAT.md), `F.json` byte for byte, under the newest signed checkpoint. Asks
-   * for the right `audit.export`. Throws POLICY_*, NOT_FOUND, USAGE when it is too large, AUDIT_FORK, AUDIT_ROLLBACK.
+   * for the right `audit.export`, and records the files it is for. Throws POLICY_*, NOT_FOUND, USAGE when it is too large, AUDIT_FORK, AUDIT_ROLLBACK.
    */
   evidence(request: EvidenceRequest, principal: Principal): Promise<Uint8Array>;
   /**
    * Starts the erasure of payloads of finished runs, or finds the one that the same person has asked for already: a
    * governed run to `drive`, with approval where policy asks for it. `basis` stands in the log for ever. Asks for
-   * `audit.erase` on every run concerned. Throws POLICY_*, NOT_FOUND, RUN_UNFINISHED, USAGE.
+   * `audit.erase` on every run concerned, before it looks at them. Throws POLICY_*, NOT_FOUND, RUN_UNFINISHED, USAGE,
+   * AUDIT_ERASED_UNLOGGED.
    */
   erase(
     request: { readonly what: EraseScope; readonly basis: string },
@@ -324,9 +339,7 @@ export interface Writ {
   retention(): Promise<RetentionView>;
   /** Logged, then made. Asks for `policy.edit` on `retention`. Throws POLICY_*, USAGE below the minimum without a reason. */
   changeRetention(change: Retention, principal: Principal): Promise<RetentionView>;
-  /** Remembers, before it is written, a file with payloads that is handed out: erasing can then reach or name it. */
-  recordCopy(path: string, run: string | null): Promise<void>;
-  /** Files of a run recorded by `recordCopy`, in the order they were made. Asks for `audit.export` on the run. */
+  /** Files that `evidence` of a run was made for, in that order. Asks for `audit.export` on the run. */
   handedOut(run: string, principal: Principal): Promise<readonly HandedOutCopy[]>;
 
   /**

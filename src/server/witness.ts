@@ -8,8 +8,8 @@ import { WritError } from '../errors.js';
 import type { Witness } from '../runtime/witness.js';
 
 /** For all of a request, headers included; a slower client is cut off. */
-export const REQUEST_TIMEOUT_MS = 10_000;
-export const MAX_CONNECTIONS = 256;
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 256;
 /** How long requests under way may take to end when the server stops. */
 const STOP_MS = 5_000;
 
@@ -66,6 +66,10 @@ export async function serveWitness(
     });
   });
   await listen(server, host, port);
+  server.on('error', (error) => {
+    fault ??= asFault(error);
+    stop();
+  });
   return { url: urlOf(server.address() as AddressInfo), stopped, stop };
 }
 
@@ -139,17 +143,30 @@ function send(
   response.end(body);
 }
 
+/** Why listening failed, and what to do, by the system's code. */
+const LISTEN_FAULTS: Readonly<Partial<Record<string, readonly [string, string]>>> = {
+  EADDRINUSE: ['it is in use', 'choose another port with --listen, or stop what uses this one'],
+  EACCES: ['this user may not', 'choose a port from 1024 on with --listen'],
+  EADDRNOTAVAIL: ['this machine has no such address', 'give --listen an address of this machine'],
+  ENOTFOUND: ['no such host', 'give --listen an address of this machine'],
+};
+
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
+    const failed = (cause: Error & { readonly code?: string }): void => {
+      const [why, hint] = LISTEN_FAULTS[cause.code ?? ''] ?? [cause.code ?? cause.message, 'see --listen'];
       reject(
-        new WritError('USAGE', `can't listen on ${host}:${port}`, {
-          hint: 'choose another port with --listen, or stop what uses this one',
+        new WritError('USAGE', `can't listen on ${host}:${port}: ${why}`, {
+          hint,
           cause,
         }),
       );
+    };
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      resolve();
     });
-    server.listen({ host, port }, resolve);
   });
 }
 

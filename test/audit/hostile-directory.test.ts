@@ -191,7 +191,7 @@ describe('what is no file', () => {
     execFileSync('mkfifo', [at(name)]);
     await expectVerdict('extra', name);
   });
-  it.skipIf(!isRoot)('is not read: a device of endless bytes', async () => {
+  it.skipIf(!isRoot)('is not read: a device of endless bytes (only root can make one)', async () => {
     rmSync(at('checkpoint'));
     try {
       execFileSync('mknod', [at('checkpoint'), 'c', '1', '5'], { stdio: 'ignore' });
@@ -292,14 +292,17 @@ describe('what can not be read', () => {
     ['tile/0', 'directory'],
     ['.', 'directory'],
   ];
-  it.skipIf(!isRoot).each(unreadable)('without permission, %s, is exit 2 and names the %s', async (name) => {
-    chmodSync(at(name), 0);
-    const { code, report } = await verify({ uid: NOBODY });
-    chmodSync(at(name), 0o755);
-    expect({ code, error: report.error?.code }).toEqual({ code: 2, error: 'USAGE' });
-    expect(report.error?.message).toContain(at(name === '.' ? '' : name));
-    expect(report.error?.hint).toContain('read');
-  });
+  it.skipIf(!isRoot).each(unreadable)(
+    'without permission, %s, is exit 2 and names the %s (only root can act as another user)',
+    async (name) => {
+      chmodSync(at(name), 0);
+      const { code, report } = await verify({ uid: NOBODY });
+      chmodSync(at(name), 0o755);
+      expect({ code, error: report.error?.code }).toEqual({ code: 2, error: 'USAGE' });
+      expect(report.error?.message).toContain(at(name === '.' ? '' : name));
+      expect(report.error?.hint).toContain('read');
+    },
+  );
   it('a directory that is not there, or is a file, is exit 2', async () => {
     writeFileSync(path.join(home, 'file'), '');
     for (const target of ['nowhere', 'file', path.join('good', 'checkpoint')]) {

@@ -2,6 +2,7 @@
 // finding on directories, proofs and bundles, and exit 2 for arguments that can't be read.
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createHash } from 'node:crypto';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { evidencePage } from '../../src/audit/evidence/page-file.js';
@@ -46,6 +48,14 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 const at = (...parts: string[]): string => path.join(home, ...parts);
 const VKEY = vectors('tampered').tests[0]?.given.vkeys[0] ?? '';
 const [W1 = '', W2 = '', W3 = ''] = vectors('witnesses').tests[0]?.given.witnesses ?? [];
+
+/** The vkey of the same key under another name; with `at`, of a key that differs in that byte. */
+function renamed(vkey: string, name: string, at?: number): string {
+  const key = Buffer.from(vkey.split('+').slice(2).join('+'), 'base64');
+  if (at !== undefined) key[at] = (key[at] ?? 0) ^ 1;
+  const id = createHash('sha256').update(`${name}\n`).update(key).digest('hex').slice(0, 8);
+  return `${name}+${id}+${key.toString('base64')}`;
+}
 
 function writeVector(file: string, log: string, folder: string): void {
   for (const [name, bytes] of Object.entries(vectors(file).logs[log] ?? {})) {
@@ -205,6 +215,30 @@ describe('a file', () => {
   });
 });
 
+describe('a bundle that costs more than its bytes is refused before it is built:', () => {
+  it.each([
+    ['a string of 32 MB of escapes', () => `"${'\\n'.repeat(16_000_000)}"`],
+    ['60 million lists in one another', () => '['.repeat(60_000_000)],
+    ['12 million empty objects', () => `[${'{},'.repeat(12_000_000)}{}]`],
+  ])(
+    '%s',
+    async (_name, text) => {
+      writeFileSync(at('costly.json'), text());
+      const heap = '--max-old-space-size=700';
+      const words = ['costly.json', '--vkey', VKEY, '--json'];
+      const [second, first] = [
+        await run([heap, SECOND_VERIFIER, ...words]),
+        await run([heap, MAIN, 'audit', 'verify', ...words, '--no-trust']),
+      ];
+      rmSync(at('costly.json'));
+      expect([second.code, second.stderr, first.code, first.stderr]).toEqual([5, '', 5, '']);
+      const reports = [first, second].map(({ stdout }) => JSON.parse(stdout) as VerifyReport);
+      expect(reports.map(decisive)[0]).toEqual(reports.map(decisive)[1]);
+    },
+    120_000,
+  );
+});
+
 describe('arguments that can not be read are exit 2', () => {
   it.each<[string, readonly string[]]>([
     ['nothing to verify', []],
@@ -229,9 +263,34 @@ describe('arguments that can not be read are exit 2', () => {
     ['payloads that are none', ['committed', '--payloads', 'alone']],
     ['a proof that is not there', ['absent.tlog-proof']],
     ['evidence that is not there', ['absent.json']],
+    ['a witness given twice', ['good', '--witness', W1, '--witness', W1]],
+    ['one witness under two names', ['good', '--witness', W1, '--witness', renamed(W1, 'else.example')]],
+    ['a folder of no checkpoints', ['good', '--old', 'empty']],
+    ['an entry beside a directory', ['good', '--entry', 'alone']],
+    ['a run of a proof', ['p.tlog-proof', '--run', 'run-1']],
+    ['payloads of a proof', ['p.tlog-proof', '--payloads', 'payloads']],
+    ['a run of a bundle', ['e.json', '--run', 'run-1']],
+    ['payloads of a bundle', ['e.json', '--payloads', 'payloads']],
+    ['an entry beside a bundle', ['e.json', '--entry', 'alone']],
+    ['two runs', ['good', '--run', 'run-1', '--run', 'run-2']],
+    ['two policies', ['good', '--policy', 'none', '--policy', 'none']],
+    ['a key and the policy of another log', ['good', '--vkey', VKEY, '--policy', 'elsewhere']],
+    ['a key and a policy of its log and another', ['good', '--vkey', VKEY, '--policy', 'both']],
+    ['a named pipe as payloads', ['committed', '--payloads', 'pipe']],
+    ['a named pipe as policy', ['good', '--policy', 'pipe']],
+    ['a named pipe as old checkpoint', ['good', '--old', 'pipe']],
+    ['a named pipe as entry', ['p.tlog-proof', '--entry', 'pipe']],
   ])('%s', async (_name, words) => {
     writeFileSync(at('alone'), 'nonsense\n');
     writeFileSync(at('none'), 'quorum none\n');
+    writeFileSync(at('payloads'), '');
+    writeFileSync(at('p.tlog-proof'), decode(vectors('proofs').tests[0]?.proof));
+    writeFileSync(at('e.json'), decode(vectors('evidence').tests[0]?.bundle));
+    const other = renamed(VKEY, 'log.example/elsewhere', 32);
+    writeFileSync(at('elsewhere'), `log ${other}\nquorum none\n`);
+    writeFileSync(at('both'), `log ${VKEY}\nlog ${other}\nquorum none\n`);
+    mkdirSync(at('empty'), { recursive: true });
+    if (!existsSync(at('pipe'))) await execa('mkfifo', [at('pipe')]);
     const [second, first] = await Promise.all([
       runSecond(...words),
       run([MAIN, 'audit', 'verify', ...(words.length > 0 ? words : ['absent']), '--no-trust']),

@@ -102,13 +102,15 @@ export async function makeEvidenceRun(home) {
   const who = writ.principalOfKey(key.publicKey, (message) => key.sign(message));
   await writ.publish();
   const [json, html] = [at('run.json'), at('run.html')];
-  const request = { run: RUN, payloads: 'none', first: null, custodian: null };
   const page = (name) => readFileSync(path.join(ROOT, 'dist', 'evidence-page', name), 'utf8');
   const parts = { script: page('page.js'), style: page('page.css') };
+  const files = [
+    { path: json, replaces: true, contentOf: (bytes) => bytes },
+    { path: html, replaces: true, contentOf: (bytes) => evidencePage(bytes, parts) },
+  ];
+  const request = { run: RUN, payloads: 'none', first: null, custodian: null, files };
   const buildMs = await timed(async () => {
-    const bytes = await writ.evidence(request, who);
-    writeFileSync(json, bytes);
-    writeFileSync(html, evidencePage(bytes, parts));
+    await writ.evidence(request, who);
   });
   await writ.close();
   const entryBytes = rows.reduce((sum, row) => sum + row.bytes.length, 0);

@@ -164,3 +164,75 @@ describe('arguments that can not be read are exit 2', () => {
     await refused(['x.tlog-proof'], 'x.entry');
   });
 });
+
+describe('what people are shown', () => {
+  const shown = (...words: string[]) => place.run(['audit', 'verify', ...words]);
+  it('names the directory that was judged', async () => {
+    const own = await shown('--vkey', vkey, '--no-trust');
+    expect(own.stdout).toMatch(/^verified\nlog {5}\.writ\/audit\n/u);
+    expect((await shown('copy', '--vkey', vkey, '--no-trust')).stdout).toContain('log     copy\n');
+  });
+  it('tells a data directory that is not there from a damaged log: exit 2, with the path', async () => {
+    const { code, stderr } = await place.run(['--data', at('none'), 'audit', 'verify']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(at('none', 'audit'))]);
+  });
+  it('asks whether the log inside a data directory was meant, and says where a log usually is', async () => {
+    const { code, stdout, stderr } = await shown('.writ', '--no-trust');
+    expect([code, stdout]).toEqual([5, expect.stringContaining('log     .writ\n')]);
+    expect(stderr).toContain(`did you mean ${join('.writ', 'audit')}?`);
+    mkdirSync(at('empty'));
+    expect((await shown('empty', '--no-trust')).stderr).toContain('<data>/audit');
+  });
+  it('says what to do with an older copy that the trust store calls a rollback', async () => {
+    cpSync(at('.writ', 'audit'), at('older'), { recursive: true });
+    await place.run(['audit', 'retention', '--days', '200']);
+    const trust = ['--trust', 'later.json', '--vkey', vkey];
+    expect(await verdictOf(...trust)).toEqual([0, 'verified']);
+    const { code, stdout, stderr } = await shown('older', ...trust);
+    expect([code, stdout]).toEqual([5, expect.stringMatching(/^rollback/u)]);
+    expect(stderr).toContain('--no-trust with --vkey V judges it alone');
+    expect(await verdictOf('older', '--no-trust', '--vkey', vkey)).toEqual([0, 'verified']);
+  });
+  it('is how many payloads were checked', async () => {
+    const { stdout } = await shown('--vkey', vkey, '--no-trust', '--payloads');
+    expect(stdout).toMatch(/payloads checked against their commitments: \d+ hold/u);
+    expect((await shown('--vkey', vkey, '--no-trust')).stdout).not.toContain('payloads checked');
+  });
+  it('is where payloads come from when no store lies beside the log', async () => {
+    mkdirSync(at('away'));
+    cpSync(at('.writ', 'audit'), at('away', 'log'), { recursive: true });
+    const { code, stderr } = await shown(join('away', 'log'), '--vkey', vkey, '--no-trust', '--payloads');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('give --payloads FILE')]);
+  });
+  it('is the index and leaf of a proof, and the hint of a file without a key', async () => {
+    await place.run(['audit', 'prove', '0', '--out', 'zero.tlog-proof']);
+    const { code, stdout, stderr } = await shown('zero.tlog-proof', '--no-trust');
+    expect(code).toBe(5);
+    expect(stdout).toMatch(/^unpinned\nproof {3}zero\.tlog-proof\n/u);
+    expect(stdout).toMatch(/^entry {3}0\nleaf {4}[0-9a-f]{64}$/mu);
+    expect(stderr).toContain('another source than the file');
+    expect(stderr).not.toContain('this directory');
+  });
+  it('is ten findings of a log that has more', async () => {
+    cpSync(at('.writ', 'audit'), at('flood'), { recursive: true });
+    for (let i = 0; i < 25; i++) writeFileSync(at('flood', `extra-${i}`), '');
+    const { stdout } = await shown('flood', '--vkey', vkey, '--no-trust');
+    expect(stdout.match(/^extra/gmu)).toHaveLength(1 + 10);
+    expect(stdout).toContain('and 15 more findings (--json shows them)');
+    expect(
+      ((await verify('flood', '--vkey', vkey, '--no-trust')).value as { findings: unknown[] }).findings,
+    ).toHaveLength(25);
+  });
+  it('is which of many old checkpoints is signed by nobody', async () => {
+    const note = readFileSync(at('copy', 'checkpoint'), 'utf8');
+    const [origin, size = ''] = note.split('\n');
+    writeFileSync(at('foreign'), note.replaceAll(String(origin), 'other.example/log'));
+    const { stdout } = await shown('copy', '--vkey', vkey, '--no-trust', '--old', 'foreign');
+    expect(stdout).toContain(`old checkpoint 1 (size ${size}): `);
+  });
+  it('is a message about sizes for a size that is none', async () => {
+    const { code, stderr } = await place.run(['audit', 'export', '--out', 'out', '--size', 'x']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('"x" is no size of a log')]);
+    expect(stderr).not.toContain('index');
+  });
+});

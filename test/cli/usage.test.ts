@@ -138,9 +138,10 @@ describe('without a data directory', () => {
     expect(value).toMatchObject({ ok: true, checks: [{ name: 'node', ok: true }, { name: 'data' }] });
   });
 
-  it('audit verify finds the log missing, exit 5', async () => {
+  it('audit verify says that there is no log, and where it looked, exit 2', async () => {
     const { code, value } = await json(['audit', 'verify']);
-    expect([code, value]).toMatchObject([5, { ok: false, verdict: 'missing' }]);
+    const message = expect.stringContaining(join('.writ', 'audit')) as string;
+    expect([code, value]).toMatchObject([2, { error: { code: 'NOT_INITIALISED', message } }]);
   });
 
   it('validate checks the document and says what it could not check', async () => {

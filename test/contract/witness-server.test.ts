@@ -1,7 +1,9 @@
 // The witness over HTTP: its one path and its bounds; and two witness processes on one state file, asked at random.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +74,23 @@ describe('the witness over HTTP', () => {
       const get = await fetch(`${url}/add-checkpoint`);
       expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);
       expect((await fetch(`${url}/add-checkpoint`, { method: 'PUT', body: 'x' })).status).toBe(405);
+    });
+  });
+
+  it('stops with the first error of its server after it listens, and survives the next ones', async () => {
+    await withServer(async (server) => {
+      const found = new Promise<Server>((resolve) => {
+        const onStart = (message: unknown): void => {
+          unsubscribe('http.server.request.start', onStart);
+          resolve((message as { server: Server }).server);
+        };
+        subscribe('http.server.request.start', onStart);
+      });
+      expect((await fetch(server.url)).status).toBe(404);
+      const http = await found;
+      http.emit('error', new Error('accept EMFILE'));
+      http.emit('error', new Error('accept ENFILE'));
+      expect(await server.stopped).toMatchObject({ code: 'INTERNAL', cause: { message: 'accept EMFILE' } });
     });
   });
 

@@ -11,7 +11,8 @@ import { openSqliteStore } from '../../dist/adapters/store/sqlite/store.js';
 import { openTileDirectory } from '../../dist/adapters/store/tile-directory.js';
 import { openTrustStore } from '../../dist/adapters/store/trust-store.js';
 import { extendLog } from '../../dist/runtime/log.js';
-import { checkLogAtStart, publish } from '../../dist/runtime/publisher.js';
+import { checkLogAtStart } from '../../dist/runtime/log-start.js';
+import { publish } from '../../dist/runtime/publisher.js';
 
 const [home, , life] = process.argv.slice(2);
 const data = path.join(home, 'data');

@@ -136,6 +136,30 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
     await page.close();
   });
 
+  it('says what is wrong with a key in its address, and with a file that can not be read', async () => {
+    for (const [text, says] of [
+      ['no-key', 'vkey'],
+      ['', 'there is no key in this'],
+    ] as const) {
+      const { page } = await open(await pageBytes(), `#vkey=${text}`);
+      expect(await page.locator('#pin-problem').innerText()).toContain(says);
+      expect(await verdict(page)).toContain('Unpinned');
+      await page.close();
+    }
+    const { page } = await open(await pageBytes());
+    await page.evaluate(
+      "File.prototype.text = () => Promise.reject(new DOMException('gone', 'NotReadableError'))",
+    );
+    await page.setInputFiles('#pin-file', {
+      name: 'log.vkey',
+      mimeType: 'text/plain',
+      buffer: Buffer.from('x'),
+    });
+    await page.getByText('the file log.vkey can not be read').waitFor();
+    expect(await verdict(page)).toContain('Unpinned');
+    await page.close();
+  });
+
   it('refuses the evidence after any byte of it was changed', async () => {
     const bytes = await pageBytes({ first: true, custodian: 'Maria Ruiz' });
     const text = new TextDecoder().decode(bytes);

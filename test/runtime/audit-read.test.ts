@@ -15,6 +15,8 @@ import { commitment, leafHash, parseEntry, verifyProof } from '../../src/audit/i
 import { canonicalJson } from '../../src/canonical-json.js';
 import { isHex64, isObject, type Json } from '../../src/json.js';
 import { verifyData } from '../../src/open.js';
+import { WritError } from '../../src/errors.js';
+import type { Store } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { refusalOf, rules, steps, type Team, useTeam } from './fixture.js';
 
@@ -143,8 +145,17 @@ describe('the proof of an entry', () => {
 
   it('is made for nobody without the right', async () => {
     const { team, writ } = await finished();
-    const refusal = await refusalOf(writ.proveEntry(0n, await team.as(writ, 'alice')));
-    expect(refusal).toMatchObject({ kind: 'refusal', exitCode: 3 });
+    const alice = await team.as(writ, 'alice');
+    const known = await writ.proveEntry(0n, await team.as(writ, 'audrey'));
+    // Also by a leaf hash, where nothing tells whether the log has it.
+    for (const which of [0n, known.leafHash, new Uint8Array(32)]) {
+      const refusal = await refusalOf(writ.proveEntry(which, alice));
+      expect(refusal).toMatchObject({ kind: 'refusal', exitCode: 3 });
+      expect((await team.entries(null)).at(-1)?.data).toMatchObject({
+        action: 'audit.read',
+        verdict: 'deny',
+      });
+    }
   });
 
   it('made before a change of the key holds under the former key, made after it under the new one', async () => {
@@ -243,6 +254,16 @@ describe('a copy of the log', () => {
 });
 
 describe('an export of payloads', () => {
+  it('that fails leaves no file, and no record of one that would be named at every erasure', async () => {
+    const { team } = await finished();
+    const writ = await team.open({ policies: exporting(team), store: (inner) => withoutPayloads(inner) });
+    const payloads = path.join(team.home, 'payloads.jsonl');
+    const request = { dir: path.join(team.home, 'copy'), payloads, size: null };
+    expect((await refusalOf(writ.exportLog(request, await team.as(writ, 'audrey')))).code).toBe('STORE_IO');
+    expect(existsSync(payloads)).toBe(false);
+    expect(await team.stored((store) => store.copies())).toEqual([]);
+  });
+
   it('has one canonical line for each payload, in a private file that is recorded before it is written', async () => {
     const { team, writ } = await finished();
     const dir = path.join(team.home, 'copy');
@@ -272,3 +293,14 @@ describe('an export of payloads', () => {
     expect(copies).toMatchObject([{ path: payloads, run: null }]);
   });
 });
+
+/** A store that can't read payloads. */
+function withoutPayloads(inner: Store): Store {
+  return new Proxy(inner, {
+    get: (target, name) => {
+      if (name === 'payload') return () => Promise.reject(new WritError('STORE_IO', 'a bad sector'));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

@@ -1,13 +1,14 @@
 // Erasing payloads: a governed act like any other, after which the bytes are in no file and every proof still holds.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseEntry } from '../../src/audit/entry.js';
 import { type Commitment, isObject, type Json, type JsonObject } from '../../src/json.js';
 import type { ApprovalRecord, Store } from '../../src/runtime/ports.js';
 import type { Erasure, RunView, Writ } from '../../src/runtime/writ.js';
-import { faulty, field, refusalOf, states, steps, type Team, useTeam } from './fixture.js';
+import { faulty, field, refusalOf, rules, states, steps, type Team, useTeam } from './fixture.js';
 import { filesWith } from './stored-bytes.js';
 
 const held = useTeam();
@@ -175,7 +176,8 @@ describe('an erasure', () => {
     await team.drive(writ, first.run ?? '');
     const size = (await team.stored((store) => store.log())).size;
     expect((await ask(team, writ, ofRun(run))).run).toBe(first.run);
-    expect((await team.stored((store) => store.log())).size).toBe(size);
+    // The right is asked for each time, and that is all that is logged.
+    expect((await team.stored((store) => store.log())).size).toBe(size + 1n);
     expect((await ask(team, writ, ofRun(run, 'input'))).run).not.toBe(first.run);
   });
 
@@ -217,6 +219,38 @@ describe('who may erase', () => {
     expect(own.at(-1)?.data).toMatchObject({ action: 'audit.erase', resource: run, verdict: 'deny' });
     expect(await payloadsOf(team, run)).toEqual(payloads);
     expect(await writ.runs({ workflowId: 'writ-audit-erase' })).toEqual([]);
+  });
+
+  it('is told nothing without the right: no label, no run, no payload is known to be there', async () => {
+    const { team, writ, run, payloads } = await setUp();
+    const waits = await team.run(
+      writ,
+      steps(['functionId: tool::test_one, promptTemplate: "x", approval: { mode: async }']),
+      { name: NAME },
+    );
+    const asked: (readonly [string, Parameters<Writ['erase']>[0]['what']])[] = [
+      [run, ofRun(run, 'nosuch')],
+      ['run_none', ofRun('run_none')],
+      [waits.id, ofRun(waits.id)],
+      [run, ofPayloads(payloads[0]!.commitment)],
+      ['*', ofPayloads('ab'.repeat(32))],
+      ['*', { kind: 'expired' }],
+    ];
+    for (const [resource, what] of asked) {
+      const error = await refusalOf(ask(team, writ, what, 'alice'));
+      expect([error.code, error.exitCode]).toEqual(['POLICY_NO_MATCH', 3]);
+      expect(`${error.message} ${error.hint ?? ''}`).not.toMatch(/labels|input|waiting/);
+      const [last] = (await team.entries(null)).slice(-1);
+      expect(last?.data).toMatchObject({ action: 'audit.erase', resource, verdict: 'deny' });
+    }
+    // Going on with one's own erasure is asked for anew, too.
+    const { run: erasure } = await ask(team, writ, ofRun(run));
+    const policies = team.policiesWith('rbac/claims.yaml', (document) => {
+      dropRule(document, 'AD-010');
+    });
+    const later = await team.open({ policies });
+    expect(erasure).not.toBeNull();
+    expect((await refusalOf(ask(team, later, ofRun(run)))).exitCode).toBe(3);
   });
 
   it('is nobody who has the right to the data and not to the act', async () => {
@@ -267,7 +301,7 @@ describe('who may erase', () => {
 });
 
 describe('what can not be erased', () => {
-  it('is refused before anything is logged: unknown, malformed, of an unfinished run, without a basis', async () => {
+  it('is refused, and nothing but the right is logged: unknown, malformed, of an unfinished run, without a basis', async () => {
     const { team, writ, run } = await setUp();
     const waits = await team.run(
       writ,
@@ -294,7 +328,16 @@ describe('what can not be erased', () => {
     for (const basis of ['', '  ', 'x'.repeat(501), 'a\nb', 'a\u202ab\u0000']) {
       expect((await refusalOf(writ.erase({ what: ofRun(run), basis }, ada))).code).toBe('USAGE');
     }
-    expect((await team.stored((store) => store.log())).size).toBe(size);
+    const since = (await team.stored((store) => store.entries(size, size + 256n, 256))).map(
+      (row) => parseEntry(row.bytes).type,
+    );
+    expect(since).toEqual([
+      'authz.decided',
+      'authz.decided',
+      'authz.decided',
+      'authz.decided',
+      'authz.decided',
+    ]);
     await writ.cancel(waits.id, await team.as(writ, 'alice'));
     await erased(team, writ, ofRun(waits.id));
   });
@@ -307,7 +350,8 @@ describe('what can not be erased', () => {
       Buffer.from(gone.commitment, 'hex'),
     );
     db.close();
-    expect((await refusalOf(ask(team, writ, ofRun(run)))).code).toBe('NOT_FOUND');
+    const error = await refusalOf(ask(team, writ, ofRun(run)));
+    expect([error.code, error.exitCode]).toEqual(['AUDIT_ERASED_UNLOGGED', 5]);
     expect(await team.verify()).toMatchObject({ verdict: 'erased-unlogged', ok: false });
     team.payloadsIntact = false;
   });
@@ -418,6 +462,8 @@ describe('copies handed out', () => {
   it('are removed where they hold what was erased, left where they do not, and named where they are gone', async () => {
     const { team, writ, run, payloads } = await setUp();
     const other = await finishedRun(team, writ, 'somebody else');
+    const stores: Store[] = [];
+    await team.open({ store: (inner) => (stores.push(inner), inner) });
     const file = (name: string): string => path.join(team.home, name);
     const target = payloads[0]!;
     const withIt = JSON.stringify({ disclosed: [{ commitment: target.commitment, bytes: 'secret' }] });
@@ -432,7 +478,7 @@ describe('copies handed out', () => {
       ['gone.json', run],
       ['other.json', other],
     ] as const) {
-      await writ.recordCopy(file(name), of);
+      await stores[0]!.recordCopy({ path: file(name), run: of, madeAtMs: 0 });
     }
     const result = await erased(team, writ, ofPayloads(target.commitment));
     expect((result['copiesRemoved'] as string[]).toSorted()).toEqual([
@@ -451,6 +497,95 @@ describe('copies handed out', () => {
       'gone.json',
       'other.json',
     ]);
+  });
+});
+
+describe('a copy that is made while its payload is erased', () => {
+  /** Erases the run the moment `at` says so; the store that the copy is made with. */
+  function erasingAt(inner: Store, isMoment: (name: string) => boolean, erase: () => Promise<void>): Store {
+    return new Proxy(inner, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]) => {
+          const result: unknown = await Reflect.apply(value, target, args);
+          if (typeof name === 'string' && isMoment(name)) await erase();
+          return result;
+        };
+      },
+    });
+  }
+  async function copyWhileErased(isMoment: (name: string) => boolean) {
+    const { team, writ, run } = await setUp();
+    const policies = team.policiesWith('rbac/test.yaml', () => undefined);
+    const rule = rules(['auditor', 'audit.export', '*']).replace('TEST-1', 'EXPORT-1');
+    writeFileSync(path.join(policies, 'rbac', 'export.yaml'), rule);
+    let result: JsonObject | null = null;
+    let isArmed = false;
+    const copying = await team.open({
+      policies,
+      store: (inner) =>
+        erasingAt(
+          inner,
+          (name) => isArmed && isMoment(name),
+          async () => {
+            isArmed = false;
+            result = await erased(team, writ, ofRun(run));
+          },
+        ),
+    });
+    const audrey = await team.as(copying, 'audrey');
+    const place = (name: string): string => path.join(team.home, name);
+    isArmed = true;
+    return { team, copying, audrey, run, place, erasure: () => result };
+  }
+  const bundleOf = (run: string, place: (name: string) => string) => ({
+    ...{ run, payloads: 'all' as const, first: null, custodian: null },
+    files: ['e.json', 'e.html'].map((name) => ({
+      ...{ path: place(name), replaces: false },
+      contentOf: (json: Uint8Array) => json,
+    })),
+  });
+  const leftOf = async (team: Team): Promise<unknown[]> => [
+    readdirSync(team.home).filter((name) => name.startsWith('e.')),
+    await team.stored((store) => store.copies()),
+  ];
+
+  it.each([
+    ['after the payload was read', ['payload']],
+    ['after the first file was recorded', ['recordCopy']],
+    ['after the second file was recorded', ['recordCopy', 'recordCopy']],
+    ['when the log was asked a last time', ['recordCopy', 'recordCopy', 'log']],
+  ])('as a bundle, %s, is taken back: no file is left', async (_, calls) => {
+    let seen = 0;
+    const { team, copying, audrey, run, place, erasure } = await copyWhileErased(
+      (name) => name === calls[seen] && ++seen === calls.length,
+    );
+    const refusal = await refusalOf(copying.evidence(bundleOf(run, place), audrey));
+    expect(refusal).toMatchObject({ code: 'STORE_CONFLICT' });
+    expect(erasure()).toMatchObject({ clean: true });
+    expect(await leftOf(team)).toEqual([[], []]);
+  });
+
+  it('as an export of payloads, is taken back: no line is left', async () => {
+    const { team, copying, audrey, place, erasure } = await copyWhileErased((name) => name === 'payload');
+    const request = { dir: place('copy'), payloads: place('e.jsonl'), size: null };
+    expect(await refusalOf(copying.exportLog(request, audrey))).toMatchObject({ code: 'STORE_CONFLICT' });
+    expect(erasure()).toMatchObject({ clean: true });
+    expect(await leftOf(team)).toEqual([[], []]);
+  });
+
+  it('and was cut short by a crash is removed, though the name of the payload was never written', async () => {
+    const { team, copying, audrey, run, place } = await copyWhileErased(() => false);
+    await copying.evidence(bundleOf(run, place), audrey);
+    for (const name of ['e.json', 'e.html']) {
+      const text = readFileSync(place(name), 'utf8');
+      writeFileSync(place(name), text.slice(0, text.indexOf('"bytes":"') + 20));
+    }
+    const writ = await team.open();
+    const result = await erased(team, writ, ofRun(run));
+    expect((result['copiesRemoved'] as string[]).toSorted()).toEqual([place('e.html'), place('e.json')]);
+    expect(await leftOf(team)).toEqual([[], []]);
   });
 });
 

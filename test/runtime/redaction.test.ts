@@ -17,9 +17,9 @@ beforeEach(async () => {
 });
 
 /** Every file with the value but the one that is there to hold it. */
-function leaks(): readonly string[] {
-  const own = path.join(held.team.data, 'secrets', 'claims-db');
-  return filesWith(held.team.data, SECRET).filter((found) => !found.startsWith(own));
+function leaks(value = SECRET, name = 'claims-db'): readonly string[] {
+  const own = path.join(held.team.data, 'secrets', name);
+  return filesWith(held.team.data, value).filter((found) => !found.startsWith(own));
 }
 
 describe('the value of a secret', () => {
@@ -175,6 +175,51 @@ describe('the value of a secret', () => {
     ).toMatchObject({
       basis: `leak of ${HANDLE}`,
     });
+  });
+});
+
+describe('the value of a secret outside every payload', () => {
+  const named = 'hunter2-not-a-name';
+  beforeEach(async () => {
+    (await openSecrets(held.team.data)).set('plain', new Uint8Array(Buffer.from(named)));
+  });
+
+  it('as the name of an agent instance is refused, and the refusal does not say it', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const alice = await team.as(writ, 'alice');
+    const source = steps(['functionId: tool::test_one, promptTemplate: x']);
+    const error = await refusalOf(
+      writ.start(
+        { workflow: { text: source, file: null }, input: {}, agents: { 'claims-triage': named } },
+        alice,
+      ),
+    );
+    expect(error.code).toBe('USAGE');
+    expect(`${error.message} ${error.hint}`).not.toContain(named);
+    expect(leaks(named, 'plain')).toEqual([]);
+  });
+
+  it('in the reason of a short retention is replaced in the config file too', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    await writ.changeRetention({ days: 30, override: `as ${named} says` }, await team.as(writ, 'ada'));
+    expect((await writ.retention()).override).toBe('as «secret plain» says');
+    expect(leaks(named, 'plain')).toEqual([]);
+  });
+
+  it("in a custodian's name is replaced in the bundle", async () => {
+    const { team } = held;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', () => 'done');
+    const run = await team.run(writ, steps(['functionId: tool::test_one, promptTemplate: x']));
+    const bundle = await writ.evidence(
+      { run: run.id, first: null, payloads: 'all', custodian: `Ann ${named}`, files: [] },
+      await team.as(writ, 'audrey'),
+    );
+    const text = Buffer.from(bundle).toString();
+    expect(text).toContain('Ann «secret plain»');
+    expect(text).not.toContain(named);
   });
 });
 

@@ -25,6 +25,17 @@ const KINDS: [string, (file: string) => unknown, (file: string) => unknown][] = 
   ['person', (file) => createPersonKey(file, 'alice'), loadPersonKey],
   ['witness', (file) => createWitnessKey(file, 'witness.example.com'), loadWitnessKey],
 ];
+it('a log key is refused in a directory that is reached through a link', () => {
+  createLogKey(file, 'example.com/log');
+  symlinkSync(join(root, 'keys'), join(root, 'link'));
+  const through = join(root, 'link', 'a.key');
+  expect(failure(() => loadLogKey(through))).toMatchObject({ code: 'AUDIT_KEY_INVALID' });
+  expect(failure(() => createLogKey(join(root, 'link', 'b.key'), 'example.com/log')).message).toContain(
+    'a link',
+  );
+  expect(readdirSync(join(root, 'keys'))).toEqual(['a.key']);
+});
+
 const isRoot = process.geteuid?.() === 0;
 
 let root: string;
@@ -103,7 +114,7 @@ describe.each(KINDS)('the file of a %s key', (kind, create, load) => {
     expect(readdirSync(join(root, 'keys'))).toEqual(['a.key']);
   });
 
-  it.runIf(isRoot)('is refused when it belongs to somebody else', () => {
+  it.runIf(isRoot)('is refused when it belongs to somebody else (only root can give a file away)', () => {
     create(file);
     chownSync(file, 12_345, 12_345);
     const error = failure(() => load(file));
@@ -141,7 +152,7 @@ describe('the directory of the log key', () => {
     loadPersonKey(file);
   });
 
-  it.runIf(isRoot)('is refused when it belongs to somebody else', () => {
+  it.runIf(isRoot)('is refused when it belongs to somebody else (only root can give a file away)', () => {
     createLogKey(file, 'example.com/log');
     chownSync(join(root, 'keys'), 12_345, 12_345);
     expect(failure(() => loadLogKey(file)).message).toContain('belongs to user 12345');

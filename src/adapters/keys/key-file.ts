@@ -14,6 +14,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -38,6 +39,8 @@ export interface KeyFileCodes {
   readonly what: string;
   readonly missing: ErrorCode;
   readonly invalid: ErrorCode;
+  /** A file is there where a new key should go; `invalid` where nobody but writ itself chose the name. */
+  readonly taken?: ErrorCode;
   /** What to do when the file is missing. */
   readonly make: string;
   /**
@@ -67,7 +70,7 @@ export function signEd25519(privateKey: KeyObject, message: Uint8Array): Uint8Ar
   return Uint8Array.from(signWith(null, message, privateKey));
 }
 
-/** Durable when it returns; throws `codes.invalid` when the file exists, and then leaves it as it was. */
+/** Durable when it returns; throws `codes.taken` when the file exists, and then leaves it as it was. */
 export function writeKeyFile(
   file: string,
   content: Readonly<Record<string, string | number>>,
@@ -84,7 +87,7 @@ export function writeKeyFile(
     if (error instanceof WritError) throw error;
     const exists = systemCode(error) === 'EEXIST';
     throw new WritError(
-      codes.invalid,
+      exists ? (codes.taken ?? codes.invalid) : codes.invalid,
       exists ? `${codes.what} ${file} exists already` : `cannot write ${codes.what} ${file}`,
       {
         hint: exists
@@ -211,8 +214,17 @@ function readPrivate(file: string, codes: KeyFileCodes): string {
 /** The directory decides who may put another file in a key's place. */
 function checkDirectory(file: string, codes: KeyFileCodes): void {
   const directory = dirname(file);
-  const stat = statSync(directory);
-  if (codes.directory === 'private') {
+  const isPrivate = codes.directory === 'private';
+  const stat = isPrivate ? lstatSync(directory) : statSync(directory);
+  if (isPrivate) {
+    if (!stat.isDirectory()) {
+      throw invalid(
+        file,
+        codes,
+        `lies in ${directory}, which is a link or no directory`,
+        'keep the key in a real directory',
+      );
+    }
     checkOwner(stat, directory, file, codes);
     if ((stat.mode & GROUP_AND_OTHERS) !== 0) {
       throw invalid(

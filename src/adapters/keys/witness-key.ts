@@ -15,14 +15,15 @@ import { ED25519_WITNESS, isKeyName, vkeyOf } from './vkey.js';
 
 const CODES: KeyFileCodes = {
   what: 'witness key',
-  missing: 'AUDIT_KEY_MISSING',
+  missing: 'NOT_FOUND',
+  taken: 'USAGE',
   invalid: 'AUDIT_KEY_INVALID',
   make: 'make one with writ audit witness key FILE --name NAME',
 };
 
 /**
  * Makes the key of a new witness called `name` (no space, no control character, no `+`; INPUT_INVALID) and its file.
- * Throws AUDIT_KEY_INVALID when the file exists or can't be written.
+ * Throws USAGE when the file exists, AUDIT_KEY_INVALID when it can't be written.
  */
 export function createWitnessKey(file: string, name: string): Signer {
   if (!isKeyName(name)) {
@@ -36,7 +37,7 @@ export function createWitnessKey(file: string, name: string): Signer {
   return { vkey, sign: (message) => signEd25519(privateKey, message) };
 }
 
-/** Throws AUDIT_KEY_MISSING; AUDIT_KEY_INVALID when others may read the file or it isn't one witness key. */
+/** Throws NOT_FOUND; AUDIT_KEY_INVALID when others may read the file or it isn't one witness key. */
 export function loadWitnessKey(file: string): Signer {
   const fields = readKeyFile(file, ['v', 'kind', 'vkey', 'privateKey'], CODES);
   const { v, kind, vkey } = fields;

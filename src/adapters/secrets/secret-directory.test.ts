@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -8,11 +9,12 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WritError } from '../../errors.js';
 import { MAX_SECRET_BYTES, openSecretDirectory, type SecretDirectory } from './secret-directory.js';
 
@@ -79,6 +81,34 @@ describe('secrets by handle', () => {
       false,
     ]);
     expect(other.current()).toEqual([]);
+  });
+
+  it("edited in place are seen at once, though the directory says nothing of it, and so are others' permissions", () => {
+    const file = plant('one', 'first value');
+    const longAgo = new Date(0);
+    // Nothing in the directory has changed for a while: what is known may be kept.
+    const settled = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+    try {
+      expect(secrets.current()).toEqual([{ name: 'one', value: bytes('first value') }]);
+      const known = secrets.current();
+      expect(secrets.current()).toBe(known);
+      writeFileSync(file, 'other value');
+      utimesSync(file, longAgo, longAgo);
+      expect(secrets.current()).toEqual([{ name: 'one', value: bytes('other value') }]);
+      chmodSync(file, 0o644);
+      expect(refusal(() => secrets.current()).code).toBe('SECRET_UNREADABLE');
+    } finally {
+      settled.mockRestore();
+    }
+  });
+
+  it('leave no value behind that a crash left in a temporary file', () => {
+    const left = plant(`${randomUUID()}.tmp`, 'a value of a killed set');
+    secrets.set('one', bytes('first value'));
+    expect(existsSync(left)).toBe(false);
+    const again = plant(`${randomUUID()}.tmp`, 'a value of a killed set');
+    secrets.remove('one');
+    expect(existsSync(again)).toBe(false);
   });
 
   it.each([7, MAX_SECRET_BYTES + 1, 0])('refuse a value of %i bytes', (length) => {

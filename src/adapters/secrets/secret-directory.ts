@@ -7,6 +7,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -22,7 +23,7 @@ import { WritError } from '../../errors.js';
 import type { Secret, SecretSource } from '../../runtime/ports.js';
 
 /** Shorter values would be found everywhere. */
-export const MIN_SECRET_BYTES = 8;
+const MIN_SECRET_BYTES = 8;
 export const MAX_SECRET_BYTES = 4_096;
 const MAX_SECRETS = 1_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -31,8 +32,11 @@ const TEMPORARY = '.tmp';
 const TICK_MS = 1_000;
 
 export interface SecretDirectory extends SecretSource {
-  /** Durable when it returns; replaces a value of the same name. Throws SECRET_INVALID, SECRET_UNREADABLE. */
-  set(name: string, value: Uint8Array): void;
+  /**
+   * Durable when it returns; true when it took the place of another value, which is no longer recognised. Throws
+   * SECRET_INVALID, SECRET_UNREADABLE.
+   */
+  set(name: string, value: Uint8Array): boolean;
   /** False when there is none of this name. Throws SECRET_UNREADABLE. */
   remove(name: string): boolean;
 }
@@ -53,7 +57,8 @@ export function openSecretDirectory(directory: string, handleOf: (name: string) 
     current,
     set(name, value) {
       check(name, value);
-      const others = current().filter((one) => one.name !== name);
+      const before = current();
+      const others = before.filter((one) => one.name !== name);
       const names = [...others.map((one) => one.name), name];
       for (const secret of [...others, { name, value }]) {
         const inHandle = names.find((other) =>
@@ -76,11 +81,14 @@ export function openSecretDirectory(directory: string, handleOf: (name: string) 
       guarded(directory, () => {
         write(directory, name, value);
       });
+      const former = before.find((one) => one.name === name);
+      return former !== undefined && !Buffer.from(former.value).equals(value);
     },
     remove(name) {
       if (!NAME.test(name) || !current().some((one) => one.name === name)) return false;
       guarded(directory, () => {
         unlinkSync(join(directory, name));
+        removeLeftovers(directory);
         syncDirectory(directory);
       });
       return true;
@@ -88,24 +96,43 @@ export function openSecretDirectory(directory: string, handleOf: (name: string) 
   };
 }
 
-/** Changes whenever a file is made, replaced or removed. Permissions of a file are seen when it is read. */
+/**
+ * Changes whenever a file is made, replaced, removed, written in place or given other permissions. A directory says
+ * nothing of what happens inside its files, so each of them is asked.
+ */
 function stamp(directory: string): { readonly text: string; readonly changedMs: number } {
   const found = statSync(directory, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) return { text: 'none', changedMs: 0 };
-  return { text: `${found.ino} ${found.ctimeNs}`, changedMs: Number(found.ctimeMs) };
+  let text = `${found.ino} ${found.ctimeNs}`;
+  let changedMs = found.ctimeMs;
+  for (const name of namesIn(directory)) {
+    const file = lstatSync(join(directory, name), { bigint: true, throwIfNoEntry: false });
+    text += file === undefined ? `\n${name}` : `\n${name} ${file.ino} ${file.size} ${file.ctimeNs}`;
+    if (file !== undefined && file.ctimeMs > changedMs) changedMs = file.ctimeMs;
+  }
+  return { text, changedMs: Number(changedMs) };
 }
 
 function readAll(directory: string): readonly Secret[] {
-  let names: string[];
+  return namesIn(directory).map((name) => ({ name, value: readOne(join(directory, name), name) }));
+}
+
+/** The files that hold secrets, sorted; none where there is no directory. */
+function namesIn(directory: string): readonly string[] {
+  const secrets = allNamesIn(directory)
+    .filter((name) => !name.endsWith(TEMPORARY))
+    .sort();
+  if (secrets.length > MAX_SECRETS) throw unreadable(directory, `holds more than ${MAX_SECRETS} files`);
+  return secrets;
+}
+
+function allNamesIn(directory: string): readonly string[] {
   try {
-    names = readdirSync(directory);
+    return readdirSync(directory);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw unreadable(directory, 'can not be listed', error);
   }
-  const secrets = names.filter((name) => !name.endsWith(TEMPORARY)).sort();
-  if (secrets.length > MAX_SECRETS) throw unreadable(directory, `holds more than ${MAX_SECRETS} files`);
-  return secrets.map((name) => ({ name, value: readOne(join(directory, name), name) }));
 }
 
 function readOne(file: string, name: string): Uint8Array {
@@ -159,9 +186,17 @@ function lengthProblem(length: number): string | null {
   return length > MAX_SECRET_BYTES ? `has more than ${MAX_SECRET_BYTES} bytes` : null;
 }
 
-/** A crash leaves the old value or the new one. */
+/** What a crash left of an earlier `set` holds a value that nobody knows is there. */
+function removeLeftovers(directory: string): void {
+  for (const name of allNamesIn(directory)) {
+    if (name.endsWith(TEMPORARY)) rmSync(join(directory, name), { force: true });
+  }
+}
+
+/** A crash leaves the old value or the new one, and perhaps a temporary file, which the next change removes. */
 function write(directory: string, name: string, value: Uint8Array): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  removeLeftovers(directory);
   const temporary = join(directory, `${randomUUID()}${TEMPORARY}`);
   const descriptor = openSync(temporary, 'wx', 0o600);
   try {

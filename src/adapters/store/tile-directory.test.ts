@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,25 @@ describe('a tile directory', () => {
     await symlink(root, join(root, 'audit', 'loop'));
     expect(await listed()).toEqual(['checkpoint', 'loop']);
     expect(await directory.get('loop')).toBeNull();
+  });
+  it('writes and removes nothing through a link to another directory', async () => {
+    const outside = join(root, 'keys');
+    await mkdir(join(outside, 'deep'), { recursive: true });
+    await writeFile(join(outside, 'log.key'), 'key');
+    await directory.put('checkpoint', new Uint8Array());
+    await symlink(outside, join(root, 'audit', 'tile'));
+    for (const path of ['tile/log.key', 'tile/deep/000', 'tile/new/000', 'tile/000']) {
+      await expect(directory.put(path, Uint8Array.of(1))).rejects.toMatchObject({ code: 'STORE_IO' });
+      await directory.remove(path);
+    }
+    expect(await readFile(join(outside, 'log.key'), 'utf8')).toBe('key');
+    expect((await readdir(outside, { recursive: true })).sort()).toEqual(['deep', 'log.key']);
+  });
+  it('is written below a link to it: only what lies in it must be real', async () => {
+    await mkdir(join(root, 'elsewhere'));
+    await symlink(join(root, 'elsewhere'), join(root, 'audit'));
+    await directory.put('tile/0/000', Uint8Array.of(1));
+    expect(await directory.get('tile/0/000')).toEqual(Uint8Array.of(1));
   });
   it('reads a directory and a FIFO as absent, without waiting', async () => {
     await mkdir(join(root, 'audit', 'tile'), { recursive: true });

@@ -31,20 +31,28 @@ export interface TileDirectory extends LogDirectory {
 
 /**
  * Opens lazily: a missing directory reads as empty and is made by the first `put`. `get` cuts off what is longer
- * than any file of a log; what is no regular file, or is reached only through a symbolic link, reads as absent
- * (`dir` itself may be a link). Throws STORE_READ_ONLY, STORE_FULL, STORE_IO; INTERNAL on a path outside the
+ * than any file of a log; what is no regular file, or is reached only through a symbolic link, reads as absent,
+ * and nothing is written or removed through one (`dir` itself may be a link). Throws STORE_READ_ONLY, STORE_FULL, STORE_IO; INTERNAL on a path outside the
  * alphabet.
  */
 export function openTileDirectory(dir: string): TileDirectory {
   const root = resolve(dir);
   const real = new Set<string>();
   return {
-    put: (path, bytes) => replaceFile(inside(root, path), bytes, MODES),
+    async put(path, bytes) {
+      const file = inside(root, path);
+      await refuseLinks(root, dirname(file), real);
+      await replaceFile(file, bytes, MODES);
+    },
     async get(path) {
       const file = inside(root, path);
       return (await isReal(root, dirname(file), real)) ? readBounded(file, MAX_FILE_BYTES, 'refuse') : null;
     },
-    remove: (path) => removeFile(inside(root, path)),
+    async remove(path) {
+      const file = inside(root, path);
+      // Where a link leads there is no file of this log.
+      if (await isReal(root, dirname(file), real)) await removeFile(file);
+    },
     list: (under) => walk(root, under === undefined ? '' : relative(under), real),
   };
 }
@@ -62,6 +70,21 @@ async function isReal(root: string, directory: string, known: Set<string>): Prom
   if (known.size >= KNOWN_DIRECTORIES) known.clear();
   known.add(directory);
   return true;
+}
+
+/** What is written stays below `root`: STORE_IO when a directory on the way is a link; one that is absent is made later. */
+async function refuseLinks(root: string, directory: string, known: Set<string>): Promise<void> {
+  if (await isReal(root, directory, known)) return;
+  const parent = dirname(directory);
+  if (parent !== root) await refuseLinks(root, parent, known);
+  const found = await lstat(directory).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw fileError(directory, 'read', error);
+  });
+  if (found === null || found.isDirectory()) return;
+  throw new WritError('STORE_IO', `${directory} is no directory but something in its place`, {
+    hint: 'a log is written into real directories only: remove the link or file; the store writes the log anew',
+  });
 }
 
 async function* walk(root: string, top: string, real: Set<string>): AsyncGenerator<string> {

@@ -1,27 +1,32 @@
 // What this machine saw of each log, in one file outside every data directory: it turns a restored backup from
 // "valid" into `rollback`. A record never goes to a smaller size, and to another key only when somebody says that the
-// key was changed; the file is replaced whole.
+// key was changed. Processes of all logs share the file: it is read, changed and replaced whole under one lock.
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WritError } from '../../errors.js';
 import type { TrustRecord, TrustStore } from '../../runtime/ports.js';
 import { readBounded, replaceFile } from './durable-file.js';
+import { openLocks } from './locks.js';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MODES = { file: 0o600, directory: 0o700 };
+/** Longest wait for other processes that write; each holds the lock for one write. */
+const LOCK_TIMEOUT_MS = 30_000;
 /** Former keys kept of one log; of more the oldest are forgotten. */
 const MAX_FORMER = 100;
 
 /**
  * Opens `file` lazily; the first write makes it (mode 0600) and its directory (0700). Calls on one object are done
- * one after another and every write starts from the file as it is then; two processes writing in the same
- * millisecond may still lose one of the two updates, never mix them. Throws STORE_UNAVAILABLE on a file that can't
- * be understood (it is never overwritten), AUDIT_CHECKPOINT_INVALID on a checkpoint without a size, STORE_*; by
- * `write`, AUDIT_KEY_INVALID on another key than the known one, AUDIT_ROLLBACK when that log is smaller as well; by
+ * one after another and every write starts from the file as it is then, under a lock between processes (`trust.lock`
+ * in the same directory, there only while it is held). Throws STORE_UNAVAILABLE on a file that can't be understood (it
+ * is never overwritten), AUDIT_CHECKPOINT_INVALID on a checkpoint without a size or of another origin,
+ * AUDIT_KEY_INVALID on a key of another name, STORE_* (STORE_READ_ONLY also when the directory of a file that needs no
+ * change can't be written, STORE_BUSY after LOCK_TIMEOUT_MS); by `write`, AUDIT_KEY_INVALID on another key than the known one, AUDIT_ROLLBACK when that log is smaller as well; by
  * `replaceKey`, AUDIT_KEY_INVALID when neither key of the change is the known one. A smaller size under the same key
  * changes nothing.
  */
 export function openTrustStore(file: string): TrustStore {
+  const locks = openLocks(dirname(file));
   let last: Promise<unknown> = Promise.resolve();
   return {
     async read(origin) {
@@ -33,7 +38,14 @@ export function openTrustStore(file: string): TrustStore {
   };
 
   function inTurn(act: () => Promise<void>): Promise<void> {
-    const done = last.then(act);
+    const done = last.then(async () => {
+      const lock = await locks.hold('trust', LOCK_TIMEOUT_MS);
+      try {
+        await act();
+      } finally {
+        lock.release();
+      }
+    });
     // The queue goes on after a failed write; its caller has the error.
     last = done.catch(() => undefined);
     return done;
@@ -47,6 +59,7 @@ async function writeRecord(
   record: Pick<TrustRecord, 'vkey' | 'checkpoint'>,
   from: string | null,
 ): Promise<void> {
+  refuseOther(origin, record);
   const records = await readRecords(file);
   const known = records.get(origin);
   const size = sizeOf(record.checkpoint);
@@ -74,6 +87,21 @@ async function writeRecord(
   });
   const text = `${JSON.stringify({ v: 1, logs: Object.fromEntries(records) }, null, 2)}\n`;
   await replaceFile(file, new TextEncoder().encode(text), MODES);
+}
+
+/** A record stands under the name that its key and its checkpoint bear: under another, it would vouch for another log. */
+function refuseOther(origin: string, { vkey, checkpoint }: Pick<TrustRecord, 'vkey' | 'checkpoint'>): void {
+  const [name] = vkey.split('+', 1);
+  if (name !== origin) {
+    throw new WritError('AUDIT_KEY_INVALID', `the key to remember for ${origin} is one of ${name}`);
+  }
+  const [line] = checkpoint?.split('\n', 1) ?? [origin];
+  if (line !== origin) {
+    throw new WritError(
+      'AUDIT_CHECKPOINT_INVALID',
+      `the checkpoint to remember for ${origin} is one of ${line}`,
+    );
+  }
 }
 
 /** Of the log that goes on; a log made anew has none. */

@@ -11,12 +11,12 @@ import { sha256 } from '../sha256.js';
 import { MAX_ENTRY_BYTES } from '../tile.js';
 import { parseTreeSize } from '../tree-size.js';
 
-export const EVIDENCE_FORMAT = 'writ.evidence/v1';
+const EVIDENCE_FORMAT = 'writ.evidence/v1';
 
 /** Bounds on hostile bundles; a run that needs more is handed out with `writ audit export`. */
 export const MAX_EVIDENCE_BYTES = 64 * 1024 * 1024;
 /** Hashes of a proof in a tree of at most 2^63-1 entries. */
-export const MAX_PROOF_HASHES = 63;
+const MAX_PROOF_HASHES = 63;
 
 export interface EvidenceEntry {
   readonly index: bigint;

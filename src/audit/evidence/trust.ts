@@ -9,7 +9,7 @@ import { parsePolicy, type TlogPolicy } from '../tlog-policy.js';
 import type { Vkey } from '../vkey.js';
 import type { Finding } from '../verify/report.js';
 import { checkpointOpener } from '../verify/signed-checkpoint.js';
-import { trustOf, type TrustOptions } from '../verify/trust.js';
+import { seenNotes, trustOf, type SeenNote, type TrustOptions } from '../verify/trust.js';
 
 export interface EvidenceTrust extends TrustOptions {
   /** Signed checkpoints of this log seen elsewhere, whole notes. */
@@ -28,7 +28,7 @@ export interface Trust {
   /** Reads a signed checkpoint (attacker-controlled) under the trusted keys and `former` ones; never throws. */
   open(note: string, former?: readonly Vkey[]): OpenedNote;
   /** What the reader kept of this log. */
-  readonly seen: readonly { readonly note: string; readonly what: string }[];
+  readonly seen: readonly SeenNote[];
 }
 
 /** Throws as `trustOf`, and AUDIT_NOTE_INVALID or AUDIT_CHECKPOINT_INVALID on old checkpoints that can't be read. */
@@ -40,8 +40,7 @@ export function evidenceTrust(
   const { pinned, policy } = trustOf(given);
   const keys = pinned.length > 0 ? pinned : suggestedKeys(suggestedPolicy);
   const witnesses = (policy?.witnesses ?? []).map(({ key }) => key).filter((key) => key.type === 4);
-  const seen = seenNotes(given);
-  for (const { note } of seen) parseCheckpoint(parseNote(note).text);
+  const seen = seenNotes(given.old, given.trust);
   return {
     pinned,
     policy,
@@ -78,11 +77,4 @@ function suggestedKeys(policy: string | null): readonly Vkey[] {
     if (error instanceof WritError) return [];
     throw error;
   }
-}
-
-function seenNotes({ old, trust }: EvidenceTrust): { note: string; what: string }[] {
-  const given = (old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` }));
-  const own = trust?.checkpoint ?? null;
-  const what = 'the checkpoint this machine verified before';
-  return own === null ? given : [...given, { note: own, what }];
 }

@@ -144,7 +144,7 @@ class Judge {
       warnings.push(
         this.options.verifyDecision === undefined
           ? `approver signatures not checked: ${this.meaning.signatures}`
-          : `approver signatures that hold: ${hold} of ${this.meaning.signatures}; whose keys they are is for approvers.yaml to say`,
+          : `approver signatures that hold: ${hold} of ${this.meaning.signatures}; compare them with the enrolment list (policies/approvers.yaml)`,
       );
     }
     if (openIntents.length > 0) warnings.push(`${openIntents.length} intents have no outcome`);
@@ -232,16 +232,16 @@ class Judge {
   /** (4) What the reader kept of this log; comparable where the bundle shows the same size. */
   private seen(trust: Trust, newest: Checkpoint): void {
     const first = this.evidence.first === null ? null : readable(this.evidence.first.checkpoint);
-    for (const { note, what } of trust.seen) {
+    for (const { note, what, named } of trust.seen) {
       const read = this.openOlder(trust, note);
       if ('verdict' in read) {
-        this.early.add(read.verdict, `${what}: ${read.message}`);
+        this.early.add(read.verdict, `${named}: ${read.message}`);
         continue;
       }
       const { origin, size, root } = read.checkpoint;
       const same = [newest, first].find((one) => one?.size === size) ?? null;
       if (origin !== newest.origin) {
-        this.early.add('wrong-origin', `${what} is of ${origin}, this log is ${newest.origin}`);
+        this.early.add('wrong-origin', `${named} is of ${origin}, this log is ${newest.origin}`);
       } else if (same === null) {
         this.warnings.push(
           `${what} has size ${size}, which this bundle does not show: it was not compared (a bundle made with --old shows it)`,

@@ -45,15 +45,16 @@ function chainOf(entry: Entry): string {
   return entry.run === null ? 'the log itself' : `run ${entry.run}`;
 }
 
-const DIGITS = '0123456789abcdef';
+/** Character codes of the two digits of every byte. */
+const DIGITS = new Uint8Array(512);
+for (let i = 0; i < 512; i++) DIGITS[i] = '0123456789abcdef'.charCodeAt(i % 2 === 0 ? i >> 5 : (i >> 1) & 15);
 
 /** Whether `hex` is what `bytes` are written as, lower-case, without writing them. */
 function isHexOf(hex: string | null, bytes: Uint8Array): boolean {
   if (hex?.length !== bytes.length * 2) return false;
   for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
-    if (hex.charCodeAt(2 * i) !== DIGITS.charCodeAt(byte >> 4)) return false;
-    if (hex.charCodeAt(2 * i + 1) !== DIGITS.charCodeAt(byte & 15)) return false;
+    const at = 2 * (bytes[i] ?? 0);
+    if (hex.charCodeAt(2 * i) !== DIGITS[at] || hex.charCodeAt(2 * i + 1) !== DIGITS[at + 1]) return false;
   }
   return true;
 }

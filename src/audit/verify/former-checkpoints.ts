@@ -5,16 +5,11 @@ import type { KeyHistory } from './key-history.js';
 import type { FindingList, Where } from './report.js';
 import type { OpenCheckpoint, ReadCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
-
-/** An earlier checkpoint that was given. */
-export interface GivenNote {
-  readonly note: string;
-  readonly what: string;
-}
+import type { SeenNote } from './trust.js';
 
 export interface FormerCheckpoints {
   readonly source: LogSource;
-  readonly given: readonly GivenNote[];
+  readonly given: readonly SeenNote[];
   /** Opens with the trusted keys and those they replaced. */
   readonly open: OpenCheckpoint;
   readonly keys: KeyHistory;

@@ -3,17 +3,16 @@
 // because the log says so.
 import { WritError } from '../../errors.js';
 import { encodeBase64 } from '../base64.js';
-import { parseCheckpoint, type Checkpoint } from '../checkpoint.js';
+import type { Checkpoint } from '../checkpoint.js';
 import { verifyEd25519, type VerifySignature } from '../ed25519.js';
 import { readEntry } from '../entry.js';
-import { parseNote } from '../note.js';
 import { sha256, type Sha256 } from '../sha256.js';
 import { checkpointPath } from '../tile-path.js';
 import { treeHasher } from '../tree-hash.js';
 import { formatVkey, type Vkey } from '../vkey.js';
 import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
-import { judgeFormer, signerFault, type GivenNote } from './former-checkpoints.js';
+import { judgeFormer, signerFault } from './former-checkpoints.js';
 import { History, mergeSeen, publishedCheckpoints, seenOf, type Seen } from './history.js';
 import { KeyHistory } from './key-history.js';
 import { Meaning, type VerifyDecision } from './meaning.js';
@@ -24,7 +23,7 @@ import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './
 import type { LogSource } from './source.js';
 import { boundOf, TimeBounds, type TimeBound } from './time-bound.js';
 import { walkTree, type LeafBatch, type WalkTree } from './tree-walk.js';
-import { quorumFault, trustOf, type Trust, type TrustOptions } from './trust.js';
+import { quorumFault, seenNotes, trustOf, type SeenNote, type Trust, type TrustOptions } from './trust.js';
 
 /** All of it comes from outside the log that is judged. */
 export interface VerifyOptions extends TrustOptions {
@@ -46,21 +45,22 @@ export interface VerifyOptions extends TrustOptions {
   readonly walk?: WalkTree;
 }
 
-const OPTIONS = [
-  'vkeys',
-  'policy',
-  'witnesses',
-  'quorum',
-  'old',
-  'trust',
-  'run',
-  'payloads',
-  'entries',
-  'verifyDecision',
-  'verifySignature',
-  'sha256',
-  'walk',
-];
+/** All of them: the compiler asks for a new one here too. */
+const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = {
+  vkeys: true,
+  policy: true,
+  witnesses: true,
+  quorum: true,
+  old: true,
+  trust: true,
+  run: true,
+  payloads: true,
+  entries: true,
+  verifyDecision: true,
+  verifySignature: true,
+  sha256: true,
+  walk: true,
+};
 
 /**
  * Verifies the log in `source`. Never rejects because of what the log holds: that is the report. Rejects with USAGE
@@ -68,19 +68,14 @@ const OPTIONS = [
  * AUDIT_POLICY_INVALID, AUDIT_NOTE_INVALID and AUDIT_CHECKPOINT_INVALID on options that can't be read, and with what `source` rejects.
  */
 export async function verifyLog(source: LogSource, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown !== undefined) {
     throw new WritError('USAGE', `verifyLog does not know the option "${unknown}"`, {
-      hint: `it knows ${OPTIONS.join(', ')}`,
+      hint: `it knows ${Object.keys(OPTIONS).join(', ')}`,
     });
   }
   const trust = trustOf(options);
-  for (const note of [...(options.old ?? []), ...notes(options.trust)]) parseCheckpoint(parseNote(note).text);
   return new Verification(source, options, trust).run();
-}
-
-function notes(trust: VerifyOptions['trust']): string[] {
-  return trust?.checkpoint ? [trust.checkpoint] : [];
 }
 
 /** One verification; the lists are the rules, in the order that decides the verdict. */
@@ -98,7 +93,7 @@ class Verification {
   private readonly keyHistory: KeyHistory;
   private readonly verify: VerifySignature;
   private readonly witnesses: readonly Vkey[];
-  private readonly given: readonly GivenNote[];
+  private readonly given: readonly SeenNote[];
   private own: OwnKey = 'absent';
   private newest: OpenedCheckpoint | null = null;
   private readonly meaning: Meaning;
@@ -113,13 +108,7 @@ class Verification {
     this.verify = options.verifySignature ?? verifyEd25519;
     this.keyHistory = new KeyHistory(this.entries, this.order, this.verify);
     this.witnesses = trust.policy?.witnesses.map((witness) => witness.key) ?? [];
-    this.given = [
-      ...(options.old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` })),
-      ...notes(options.trust).map((note) => ({
-        note,
-        what: 'the checkpoint this machine verified before',
-      })),
-    ];
+    this.given = seenNotes(options.old, options.trust);
     this.meaning = new Meaning(this.entries, this.order, options.verifyDecision ?? null);
     this.payloads = new Payloads(options.payloads ?? null, this.payloadFindings, this.warnings);
     this.writ = options.entries !== 'opaque';
@@ -188,16 +177,16 @@ class Verification {
 
   /** (4) What others kept of this log; those of another log or without a good signature are findings. */
   private givenCheckpoints(open: OpenCheckpoint, newest: Checkpoint): Seen[] {
-    return this.given.flatMap(({ note, what }) => {
+    return this.given.flatMap(({ note, what, named }) => {
       const read = open(note);
       const seen = seenOf(read, what);
       if (seen === null) {
-        if ('verdict' in read) this.early.add(read.verdict, `${what}: ${read.message}`);
+        if ('verdict' in read) this.early.add(read.verdict, `${named}: ${read.message}`);
         return [];
       }
       const { origin } = seen.checkpoint;
       if (origin === newest.origin) return [seen];
-      this.early.add('wrong-origin', `${what} is of ${origin}, this log is ${newest.origin}`);
+      this.early.add('wrong-origin', `${named} is of ${origin}, this log is ${newest.origin}`);
       return [];
     });
   }
@@ -268,7 +257,10 @@ class Verification {
       }
       this.times.observe(index, entry);
       this.keyHistory.observe(index, entry, origin);
-      if (this.options.run !== undefined && entry.run !== this.options.run) continue;
+      if (this.options.run !== undefined && entry.run !== this.options.run) {
+        this.meaning.passOver(entry);
+        continue;
+      }
       const hash = batch.hashes[i];
       if (hash === undefined) throw new WritError('INTERNAL', `a batch without the hash of entry ${index}`);
       this.chains.observe(index, entry, hash);
@@ -326,7 +318,7 @@ class Verification {
       this.warnings.push(
         this.options.verifyDecision === undefined
           ? `approver signatures not checked: ${this.meaning.signatures}`
-          : `approver signatures that hold: ${this.meaning.signatures}; whose keys they are is for approvers.yaml to say`,
+          : `approver signatures that hold: ${this.meaning.signatures}; compare them with the enrolment list (policies/approvers.yaml)`,
       );
     }
     if (openIntents.length > 0) this.warnings.push(`${openIntents.length} intents have no outcome`);

@@ -1,7 +1,7 @@
 // Rule 7: what the entries of a run say about one another. No step after a deny; an approval that was used was asked
 // for, given for the same digest, alive, used once and directly before its intent; every outcome has its intent.
-// Nothing is done in a run that has ended. Memory: what is open in a run, and the name of each that ended; a closed
-// attempt and its approval are forgotten.
+// Nothing is done in a run that has ended, nor in an attempt whose outcome is known; no approval is asked for twice in a
+// log. Memory: what is open, the attempts of a run until it ends, the name of each run and of each approval.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json, JsonObject } from '../../json.js';
 import type { Entry } from '../entry.js';
@@ -35,7 +35,7 @@ interface RunFacts {
   readonly approvals: Map<string, Approval>;
   /** Without an outcome, by leaf hash. */
   readonly intents: Map<string, Intent>;
-  /** Latest decision about (stepPath, attempt); a deny stays. */
+  /** Latest decision about (stepPath, attempt), or CLOSED; a deny stays, and so does the latter. */
   readonly verdicts: Map<string, string>;
   sandboxStarted: boolean;
 }
@@ -63,6 +63,9 @@ export interface SignedDecision {
   readonly signature: string;
 }
 
+/** In place of a verdict: the attempt's outcome is known, so it is over. */
+const CLOSED = 'closed';
+
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
 const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 
@@ -73,6 +76,8 @@ export class Meaning {
   private readonly runs = new Map<string, RunFacts>();
   /** Runs whose `run.finished` was seen. */
   private readonly over = new Set<string>();
+  /** Approvals that any run asked for: a signature under one counts there and nowhere else. */
+  private readonly asked = new Set<string>();
   /** The entry right before, when it was an `approval.consumed` that holds. */
   private consumption: Consumption | null = null;
   /** Approver signatures met. */
@@ -128,6 +133,12 @@ export class Meaning {
     }
   }
 
+  /** An entry of a run that is not judged: what it asked for is not free for another run. */
+  passOver({ type, run, data }: Entry): void {
+    if (type !== 'approval.requested' || run === null || typeof data.approvalId !== 'string') return;
+    this.asked.add(ownText(data.approvalId));
+  }
+
   /** Intents without an outcome, in log order. */
   finish(): OpenIntent[] {
     if (this.consumption !== null) this.unused(this.consumption);
@@ -145,7 +156,7 @@ export class Meaning {
     if (facts.data.stepPath === null || facts.data.attempt === null) return;
     const step = facts.step();
     if (step === null || verdict === null) return;
-    if (run.verdicts.get(step.key) !== 'deny') run.verdicts.set(step.key, verdict);
+    decide(run, step.key, verdict);
   }
 
   private requested(run: RunFacts, facts: Facts): void {
@@ -157,7 +168,8 @@ export class Meaning {
     if (needed === null) facts.misshapen('quorum');
     if (step === null || id === null || subjectDigest === null || expiresAtMs === null || needed === null)
       return;
-    if (run.approvals.has(id)) return facts.broken(`approval ${id} is requested twice`);
+    if (this.asked.has(id)) return facts.broken(`approval ${id} is requested twice in this log`);
+    this.asked.add(ownText(id));
     run.approvals.set(id, {
       subjectDigest,
       stepPath: step.stepPath,
@@ -268,6 +280,7 @@ export class Meaning {
     run.intents.set(bytesToHex(leafHash), { index: facts.index, stepPath, attempt, approvalId });
     const verdict = run.verdicts.get(step.key);
     if (verdict === 'deny') facts.broken(`step ${stepPath} attempt ${attempt} was denied`);
+    else if (verdict === CLOSED) facts.broken(`step ${stepPath} attempt ${attempt} has its outcome`);
     else if (verdict === 'needs_approval' && approvalId === null) {
       facts.broken(`step ${stepPath} attempt ${attempt} needed an approval and names none`);
     }
@@ -311,7 +324,7 @@ export class Meaning {
       return;
     }
     if (intent.approvalId !== null && approval?.state === 'consumed') run.approvals.delete(intent.approvalId);
-    if (run.verdicts.get(step.key) !== 'deny') run.verdicts.delete(step.key);
+    decide(run, step.key, CLOSED);
   }
 
   /** The approval an entry is about, when its digest is the requested one. */
@@ -350,6 +363,11 @@ export class Meaning {
     }
     return run;
   }
+}
+
+function decide(run: RunFacts, step: string, verdict: string): void {
+  const before = run.verdicts.get(step);
+  if (before !== 'deny' && before !== CLOSED) run.verdicts.set(ownText(step), verdict);
 }
 
 /** Reads the data of one entry; what is absent or of another type becomes a finding. */
@@ -425,5 +443,5 @@ function quorumSize(quorum: Json | undefined): number | null {
     if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 0) return null;
     sum += n;
   }
-  return Math.max(1, sum);
+  return Number.isSafeInteger(sum) ? Math.max(1, sum) : null;
 }

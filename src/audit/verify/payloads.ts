@@ -10,6 +10,8 @@ export type ReadPayload = (
 ) => Promise<{ readonly salt: Uint8Array | null; readonly bytes: Uint8Array | null } | null>;
 
 export class Payloads {
+  /** Commitments whose payload is there and is the committed one. */
+  private held = 0;
   private readonly erased = new Map<Commitment, bigint>();
   /** Absent payloads whose erasure was not met yet. */
   private readonly absent = new Map<Commitment, { readonly index: bigint; readonly label: string }>();
@@ -46,6 +48,8 @@ export class Payloads {
 
   /** What is absent without an entry that says why; returns what was erased. */
   finish(): VerifyReport['erased'] {
+    if (this.read !== null)
+      this.warnings.push(`payloads checked against their commitments: ${this.held} hold`);
     for (const [hex, { index, label }] of this.absent) {
       const message = `the payload "${label}" of entry ${index} is absent and no entry says it was erased (${hex})`;
       this.findings.add('erased-unlogged', message, { index });
@@ -61,7 +65,10 @@ export class Payloads {
       return;
     }
     const { salt, bytes } = payload;
-    if (salt.length === SALT_BYTES && commitment(salt, label, bytes) === hex) return;
+    if (salt.length === SALT_BYTES && commitment(salt, label, bytes) === hex) {
+      this.held += 1;
+      return;
+    }
     this.findings.add(
       'payload-mismatch',
       `the payload "${label}" of entry ${index} is not the committed one`,

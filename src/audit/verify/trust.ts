@@ -1,6 +1,7 @@
 // Rule 1: whom this verification trusts. Everything comes from outside the log: pinned keys, a policy, witnesses and a
 // quorum, or what this machine trusted before.
 import { WritError } from '../../errors.js';
+import { parseCheckpoint } from '../checkpoint.js';
 import {
   parsePolicy,
   policyOfWitnesses,
@@ -9,6 +10,7 @@ import {
   type TlogPolicy,
 } from '../tlog-policy.js';
 import type { Cosignature } from '../cosignature.js';
+import { parseNote } from '../note.js';
 import { parseVkey, type Vkey } from '../vkey.js';
 
 export interface TrustOptions {
@@ -32,6 +34,34 @@ export interface KnownLog {
   readonly former?: readonly string[];
 }
 
+/** A checkpoint of the log that somebody kept, a whole note, and the words for it. */
+export interface SeenNote {
+  readonly note: string;
+  readonly what: string;
+  /** `what` with the size that the note says: which of many it is. */
+  readonly named: string;
+}
+
+/** What the checkpoint in a trust store is called in findings. */
+export const REMEMBERED = 'the checkpoint this machine verified before';
+
+/**
+ * What was kept of the log from before: the checkpoints given, then this machine's own. Throws AUDIT_NOTE_INVALID or
+ * AUDIT_CHECKPOINT_INVALID on one that can't be read, since what was asked for is checked, or refused.
+ */
+export function seenNotes(
+  old: readonly string[] | undefined,
+  trust: KnownLog | null | undefined,
+): readonly SeenNote[] {
+  const seen = (old ?? []).map((note, i) => ({ note, what: `old checkpoint ${i + 1}` }));
+  const own = trust?.checkpoint ?? null;
+  if (own !== null) seen.push({ note: own, what: REMEMBERED });
+  return seen.map(({ note, what }) => {
+    const { size } = parseCheckpoint(parseNote(note).text);
+    return { note, what, named: `${what} (size ${size})` };
+  });
+}
+
 export interface Trust {
   /** Log keys of type 1; empty = unpinned. */
   readonly pinned: readonly Vkey[];
@@ -40,8 +70,8 @@ export interface Trust {
 }
 
 /**
- * Throws AUDIT_KEY_INVALID, AUDIT_POLICY_INVALID, and USAGE on a quorum without witnesses or beside a policy: what
- * was asked for is checked, or refused.
+ * Throws AUDIT_KEY_INVALID, AUDIT_POLICY_INVALID, and USAGE on a quorum without witnesses or beside a policy, and on
+ * keys of another log than the policy's: what was asked for is checked, or refused.
  */
 export function trustOf(options: TrustOptions): Trust {
   const policy = policyOf(options);
@@ -54,7 +84,19 @@ export function trustOf(options: TrustOptions): Trust {
       hint: 'pin the key that writ audit vkey prints; a witness key goes into --witness or a policy',
     });
   }
+  refuseOtherLog(options.vkeys ?? [], policy);
   return { pinned, policy };
+}
+
+/** Both would be trusted: a key given for one log must not be joined by that of another. */
+function refuseOtherLog(vkeys: readonly string[], policy: TlogPolicy | null): void {
+  if (vkeys.length === 0 || policy === null || policy.logs.length === 0) return;
+  const given = new Set(vkeys.map((vkey) => parseVkey(vkey).name));
+  const named = new Set(policy.logs.map(({ key }) => key.name));
+  if (given.size === named.size && [...given].every((name) => named.has(name))) return;
+  throw new WritError('USAGE', 'the policy is about another log than the pinned key', {
+    hint: 'give the key, or a policy whose log lines are about the same log',
+  });
 }
 
 function policyOf({ policy, witnesses = [], quorum }: TrustOptions): TlogPolicy | null {

@@ -64,6 +64,16 @@ export function entries() {
       'malformed',
     ],
     [
+      'a fraction of 400 digits',
+      text.replace('"softwareVersion":"0"', `"softwareVersion":0.${'3'.repeat(400)}`),
+      'not-canonical',
+    ],
+    [
+      'an integer of 400 digits',
+      text.replace('"softwareVersion":"0"', `"softwareVersion":${'3'.repeat(400)}`),
+      'malformed',
+    ],
+    [
       'nesting that is too deep',
       text.replace('"softwareVersion":"0"', `"softwareVersion":${'['.repeat(63)}${']'.repeat(63)}`),
       'malformed',

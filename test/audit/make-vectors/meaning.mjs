@@ -108,6 +108,59 @@ export function meaning() {
   bad('an outcome after the end', [intended(), over, finished(0)], 2);
   bad('an approval asked for after the end', [over, requested()], 1);
   bad('a second end', [over, over], 1);
+  bad('an approval requested again after it was used', [...ran, finished(4), requested()], 6);
+  bad(
+    'one signed vote used for a second run of the step',
+    [requested(), vote(), consumed(), intended(approve), finished(3), requested(), vote()],
+    5,
+  );
+  bad(
+    'one signed vote used in a second run',
+    [requested(), vote(), consumed(), intended(approve), finished(3), requested({}, { run: 'run-2' })],
+    5,
+  );
+  bad(
+    'one approval asked for in a second run while it is open',
+    [requested(), requested({}, { run: 'run-2' })],
+    1,
+  );
+  const again = [requested(), requested({}, { run: 'run-2' })];
+  const broken = { verdict: 'order-broken', index: '2' };
+  test('one approval asked for in a second run, of which alone is asked', logOf(again), broken, {
+    run: 'run-2',
+  });
+  test('one approval asked for in a second run, when the first is asked of', logOf(again), ok, {
+    run: 'run-1',
+  });
+  bad(
+    'one approval asked for after the end of the run that had it',
+    [requested(), over, requested({}, { run: 'run-2' })],
+    2,
+  );
+  bad('an attempt begun again after its outcome', [authz('allow'), intended(), finished(1), intended()], 3);
+  bad(
+    'an attempt begun again without approval after its approved outcome',
+    [...ran, finished(4), intended()],
+    6,
+  );
+  bad(
+    'an attempt begun again after its outcome and a new decision',
+    [authz('allow'), intended(), finished(1, { status: 'failed' }), authz('allow'), intended()],
+    4,
+  );
+  good('an attempt begun again after it was lost', [
+    authz('allow'),
+    intended(),
+    finished(1, { status: 'indeterminate' }),
+    intended(),
+    finished(3),
+  ]);
+  good('the same attempt of another run', [
+    intended(),
+    finished(0),
+    intended({}, { run: 'run-2' }),
+    finished(2, {}, { run: 'run-2' }),
+  ]);
   bad('a step after a deny', [authz('deny'), intended(), finished(1)], 1);
   bad('a step after a deny that an allow follows', [authz('deny'), authz('allow'), intended()], 2);
   bad('a step that needed an approval and names none', [authz('needs_approval'), intended()], 1);
@@ -242,11 +295,14 @@ export function meaning() {
     [requested(), vote({}, { signature: vote()[1].signature.replace(/=+$/, '') })],
     1,
   );
+  bad('a vote with an empty key', [requested(), vote({}, { keyId: 'ed25519:' })], 1);
   bad('a vote with a short signature', [requested(), vote({}, { signature: 'c2ln' })], 1);
   bad('an intent that lacks its fields', [['step.intended', { stepPath: 'x' }]], 0, 'not-canonical');
   bad('an attempt that is text', [intended({ attempt: '1' })], 0, 'not-canonical');
   bad('a quorum that can not be read', [requested({ quorum: 'many' })], 0, 'not-canonical');
   bad('a quorum with a negative part', [requested({ quorum: [{ n: -1, role: 'a' }] })], 0, 'not-canonical');
+  const most = { n: 2 ** 53 - 1, role: 'a' };
+  bad('a quorum beyond every number', [requested({ quorum: [most, most] })], 0, 'not-canonical');
   bad('an expiry that is a day', [requested({ expiresAt: '2026-03-01' })], 0, 'not-canonical');
   bad('a decision of another name', [requested(), decided({ decision: 'maybe' })], 1, 'not-canonical');
   bad(

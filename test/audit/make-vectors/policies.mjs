@@ -59,6 +59,7 @@ export function policies() {
   bad('a word in upper case', 'QUORUM w1');
   bad('a carriage return', 'quorum w1\r');
   bad('a DEL', '# \u007f', 'quorum w1');
+  bad('a no-break space behind the quorum', 'quorum w1\u00a0');
   test('no newline at the end', { policy: Buffer.from('quorum none') }, { ok: false });
   test('nothing', { policy: Buffer.alloc(0) }, { ok: false });
   write();

@@ -20,9 +20,10 @@ export const authz = (verdict, over = {}) => [
     ...over,
   },
 ];
-export const requested = (over = {}) => [
+export const requested = (over = {}, more = {}) => [
   'approval.requested',
   { ...ABOUT, ...STEP, expiresAt: EXPIRES, mode: 'sync', quorum: [{ n: 1, role: 'ops' }], ...over },
+  more,
 ];
 export const decided = (over = {}) => [
   'approval.decided',

@@ -1,16 +1,7 @@
-// The anchoring of one open Writ: which runs required it, who wants to hear what came of it, what each witness has
-// cosigned so far.
+// How well the log is witnessed, from what is stored: what each witness and the quorum have cosigned, and what makes the
+// configuration less than it seems. Nobody is asked.
 import { describeQuorum, formatTime, noteCosignatures, type TlogPolicy, type Vkey } from '../audit/index.js';
-import {
-  anchorNow,
-  ANCHORS_SEEN,
-  anchorWhenDue,
-  isDue,
-  lastQuorum,
-  requireAnchor,
-  type Anchoring,
-  type AnchorReport,
-} from './anchor.js';
+import { ANCHORS_SEEN, isDue, lastQuorum, type Anchoring } from './anchor.js';
 
 /** What `writ audit witness status` shows; sizes decimal, times RFC 3339. */
 export interface WitnessStatus {
@@ -39,41 +30,8 @@ export interface WitnessCheck {
   readonly hint: string | null;
 }
 
-export interface Anchors {
-  require(runId: string, signal: AbortSignal): Promise<void>;
-  /** After a run was advanced: all of a run that required it, else what is due. */
-  after(runId: string, signal: AbortSignal): Promise<void>;
-  now(signal: AbortSignal): Promise<AnchorReport | null>;
-  status(): Promise<WitnessStatus>;
-  checks(): Promise<readonly WitnessCheck[]>;
-  onReport(listener: (report: AnchorReport) => void): () => void;
-}
-
-export function openAnchors(anchoring: Anchoring): Anchors {
-  const required = new Set<string>();
-  const listeners = new Set<(report: AnchorReport) => void>();
-  return {
-    async require(runId, signal) {
-      required.add(runId);
-      await requireAnchor(anchoring, runId, signal);
-    },
-    async after(runId, signal) {
-      const wasRequired = required.delete(runId);
-      if (signal.aborted) return;
-      const report = await (wasRequired ? anchorNow : anchorWhenDue)(anchoring, signal);
-      if (report !== null) for (const listener of listeners) listener(report);
-    },
-    now: (signal) => anchorNow(anchoring, signal),
-    status: () => statusOf(anchoring),
-    checks: () => checksOf(anchoring),
-    onReport(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
-}
-
-async function statusOf(anchoring: Anchoring): Promise<WitnessStatus> {
+/** What `writ audit witness status` shows. Asks nobody. Throws STORE_*. */
+export async function witnessStatus(anchoring: Anchoring): Promise<WitnessStatus> {
   const { publication, witnesses } = anchoring;
   const { store, signer } = publication;
   const size = (await store.log()).size.toString();
@@ -115,9 +73,10 @@ function problemsOf(policy: TlogPolicy, vkey: string): string[] {
   ];
 }
 
-async function checksOf(anchoring: Anchoring): Promise<readonly WitnessCheck[]> {
+/** The line of `writ doctor`; none where no quorum is configured. */
+export async function witnessChecks(anchoring: Anchoring): Promise<readonly WitnessCheck[]> {
   if (anchoring.witnesses === null) return [];
-  const { size, quorum, witnessed, problems } = await statusOf(anchoring);
+  const { size, quorum, witnessed, problems } = await witnessStatus(anchoring);
   if (quorum === 'none') return [];
   const detail =
     witnessed === null

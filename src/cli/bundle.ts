@@ -68,7 +68,11 @@ export interface CertifyFlags {
  * Prints the certificate, or writes it; `wanted` null = the run that `flags.bundle` is about. Exit 5 and no certificate
  * for a bundle that does not verify.
  */
-export async function certifyRun(context: Context, wanted: string | null, flags: CertifyFlags): Promise<number> {
+export async function certifyRun(
+  context: Context,
+  wanted: string | null,
+  flags: CertifyFlags,
+): Promise<number> {
   const { out } = flags;
   if (out !== undefined) {
     await refuseInside(context.data, [out]);

@@ -73,8 +73,7 @@ async function showNothingLeft(output: Output, writ: Writ, erasure: Erasure): Pr
   if (output.json) {
     const found = { erasedBy, copiesOutOfReach: outOfReach, payloadsLeft: left };
     output.value({ run: null, erased: [], before, ...scrub, ...found });
-  }
-  else {
+  } else {
     output.line(before.length === 0 ? 'nothing to erase' : 'erased before:');
     for (const { commitment, label, run, entry } of before) {
       output.line(`  ${commitment}  ${printable(label)} of ${printable(run)}, entry ${entry}`);

@@ -25,11 +25,12 @@ export function printFailure(output: Output, thrown: unknown, debug: boolean): n
 
 /** As `error`, with the flags of this place in the command its hint says to resume the run with. */
 export function withPlace(place: Parameters<typeof commandLine>[0], runId: string, error: unknown): unknown {
-  if (!(error instanceof WritError) || error.hint === undefined) return error;
+  const bare = `writ workflow resume ${runId}`;
+  if (!(error instanceof WritError) || error.hint?.includes(bare) !== true) return error;
   const { code, message, hint, details, cause } = error;
   const command = commandLine(place, 'workflow', 'resume', runId);
   return new WritError(code, message, {
-    hint: hint.replace(`writ workflow resume ${runId}`, () => command),
+    hint: hint.replace(bare, () => command),
     ...(details === undefined ? {} : { details }),
     cause,
   });

@@ -3,7 +3,15 @@
 // finished instead.
 import { WritError } from '../errors.js';
 import { requireAuditRight, WHOLE_LOG } from './audit-access.js';
-import { checkBasis, erasureInput, findPayload, MAX_TARGETS, openErasure, payloadsLeft, planErasure } from './erasure.js';
+import {
+  checkBasis,
+  erasureInput,
+  findPayload,
+  MAX_TARGETS,
+  openErasure,
+  payloadsLeft,
+  planErasure,
+} from './erasure.js';
 import type { Guard } from './judge.js';
 import type { Prepared } from './register.js';
 import { expiredBeforeMs, type RetentionSetting } from './retention.js';

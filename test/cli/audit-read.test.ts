@@ -104,6 +104,11 @@ describe('writ audit prove', () => {
     expect(good).toMatchObject({ code: 0, value: { verdict: 'verified', index, leafHash } });
     const unpinned = await place.json(['audit', 'verify', 'a.tlog-proof', '--no-trust']);
     expect(unpinned).toMatchObject({ code: 5, value: { verdict: 'unpinned' } });
+    const people = await place.run(['audit', 'verify', 'a.tlog-proof', '--no-trust']);
+    expect(people.stdout).toMatch(/^unpinned\nproof {3}a\.tlog-proof\n/u);
+    expect(people.stdout).toContain(`\nentry   ${index}\nleaf    ${leafHash}`);
+    expect(people.stderr).toContain('another source than the file');
+    expect(people.stderr).not.toContain('this directory');
     writeFileSync(place.at('b.entry'), `${readFileSync(place.at('a.entry'), 'utf8')} `);
     const other = ['audit', 'verify', 'a.tlog-proof', '--entry', 'b.entry', '--vkey', vkey, '--no-trust'];
     expect(await place.json(other)).toMatchObject({ code: 5, value: { verdict: 'entry-mismatch' } });

@@ -204,15 +204,6 @@ describe('what people are shown', () => {
     const { code, stderr } = await shown(join('away', 'log'), '--vkey', vkey, '--no-trust', '--payloads');
     expect([code, stderr]).toEqual([2, expect.stringContaining('give --payloads FILE')]);
   });
-  it('is the index and leaf of a proof, and the hint of a file without a key', async () => {
-    await place.run(['audit', 'prove', '0', '--out', 'zero.tlog-proof']);
-    const { code, stdout, stderr } = await shown('zero.tlog-proof', '--no-trust');
-    expect(code).toBe(5);
-    expect(stdout).toMatch(/^unpinned\nproof {3}zero\.tlog-proof\n/u);
-    expect(stdout).toMatch(/^entry {3}0\nleaf {4}[0-9a-f]{64}$/mu);
-    expect(stderr).toContain('another source than the file');
-    expect(stderr).not.toContain('this directory');
-  });
   it('is ten findings of a log that has more', async () => {
     cpSync(at('.writ', 'audit'), at('flood'), { recursive: true });
     for (let i = 0; i < 25; i++) writeFileSync(at('flood', `extra-${i}`), '');

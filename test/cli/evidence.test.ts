@@ -59,6 +59,13 @@ describe('writ audit bundle', () => {
     expect([code, value]).toMatchObject([0, { verdict: 'verified' }]);
   });
 
+  it('tells people which run was verified, how far it is shown and how much of its data', async () => {
+    const { code, stdout } = await desk.run(['audit', 'verify', 'e.json', '--no-trust', '--vkey', vkey]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`\nrun     ${run}\nshown   closed: all `)]);
+    expect(stdout).toMatch(/^verified\nbundle {2}e\.json\n/u);
+    expect(stdout).toMatch(/^data {4}[1-9]\d* disclosed, 0 erased, 0 withheld$/mu);
+  });
+
   it('refuses a changed file with its word, and a page whose code was changed with a warning', async () => {
     const json = readFileSync(desk.at('e.json'), 'utf8');
     writeFileSync(desk.at('bad.json'), json.replace('Maria Ruiz', 'Mario Ruiz'));
@@ -103,6 +110,7 @@ describe('writ audit bundle', () => {
     [[], 'ends in .html'],
     [['--out', 'x.html', '--no-payloads', '--payload-labels', 'input'], 'contradict'],
     [['--out', 'x.html', '--payload-labels', ','], 'no list of labels'],
+    [['--out', 'x.html', '--payload-labels', 'output,bogus'], 'its labels: input, output'],
     [['--out', 'x.html', '--old', 'nowhere'], 'nowhere'],
   ])('is exit 2 for %j', async (flags, says) => {
     const { code, stderr } = await desk.run(['audit', 'bundle', run, ...flags], AUDREY);
@@ -146,6 +154,16 @@ describe('writ audit certify', () => {
     expect((await desk.run(words, AUDREY)).code).toBe(0);
     expect(readFileSync(desk.at('c.txt'), 'utf8')).toContain('It found: verified.');
     expect((await desk.run(words, AUDREY)).code).toBe(2);
+  });
+
+  it('takes the run from the bundle where none is named, and says so in its help', async () => {
+    const { code, value } = await desk.json(['audit', 'certify', '--bundle', 'c.json'], AUDREY);
+    expect([code, value]).toMatchObject([0, { bundle: 'c.json' }]);
+    expect((value as { text: string }).text).toContain(run);
+    expect((await desk.run(['audit', 'certify', '--bundle', 'bad.json'], AUDREY)).code).toBe(5);
+    expect((await desk.run(['audit', 'certify', '--bundle', 'c.json'])).code).toBe(3);
+    expect((await desk.run(['audit', 'certify'], AUDREY)).code).toBe(2);
+    expect((await desk.run(['audit', 'certify', '--help'])).stdout).toContain('the one --bundle is about');
   });
 
   it('certifies nothing that does not verify, and nothing without the right', async () => {

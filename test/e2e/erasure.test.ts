@@ -58,14 +58,14 @@ const vkey = (): string => readFileSync(desk.at('.writ', 'audit', 'vkey'), 'utf8
 
 const erase = (...words: string[]) => desk.json(['audit', 'erase', ...words, '--basis', BASIS], ADA);
 
-/** Bob and carol approve what waits; only the last one goes on with the run, if at all. */
-async function approve(last: readonly string[] = []): Promise<void> {
+/** Bob and carol approve what waits; only the last one goes on with the run, if at all. Gives what carol is told. */
+async function approve(last: readonly string[] = []): Promise<string> {
   const list = await desk.json(['approvals', 'list']);
   const { approvals } = list.value as { approvals: { id: string; subjectDigest: string }[] };
   const [{ id, subjectDigest } = { id: '', subjectDigest: '' }] = approvals;
   const vote = ['approvals', 'approve', id, '--digest', subjectDigest];
   expect((await desk.run([...vote, '--no-continue'], BOB)).code).toBe(0);
-  await desk.run([...vote, ...last], CAROL);
+  return (await desk.run([...vote, ...last], CAROL)).stdout;
 }
 
 describe('writ audit erase', () => {
@@ -87,6 +87,22 @@ describe('writ audit erase', () => {
     expect((await desk.run(['workflow', 'results', run])).stdout).toMatch(/\(erased, entry \d+\)/);
     const again = await erase('--run', run);
     expect(again).toMatchObject({ code: 0, value: { run: null, erased: [], clean: true } });
+  });
+
+  it('shows what it did to whoever gave the last vote, and to whoever asks for it again', async () => {
+    const asked = await erase('--run', run, '--label', 'input');
+    const { id } = asked.value as { id: string };
+    const said = await approve();
+    // Two payloads of one run: the input is gone, the output is left.
+    const left = /still there, and perhaps with the same data in them:\n {2}[0-9a-f]{64} {2}\w+ of run_/;
+    expect(said).toMatch(/^erased {6}[0-9a-f]{64} {2}input of run_/m);
+    const again = await desk.run(['audit', 'erase', '--run', run, '--label', 'input', '--basis', BASIS], ADA);
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('erased before:') as string });
+    for (const shown of [said, again.stdout]) {
+      expect(shown).toMatch(left);
+      expect(shown).toMatch(new RegExp(`^by run +${id}$`, 'm'));
+      expect(shown).toContain('not reached: backups of the data directory, and copies that people made');
+    }
   });
 
   it('goes on with the same command when nobody else did, and lists what was erased', async () => {

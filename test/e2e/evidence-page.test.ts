@@ -100,6 +100,23 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
     await second.close();
   });
 
+  it('takes the key from its address as it is printed, where a plus is a plus', async () => {
+    const { vkey } = await log;
+    expect(vkey).toContain('+');
+    const { page } = await open(await pageBytes(), `#vkey=${vkey}`);
+    expect(await verdict(page)).toMatch(/Verified[^]*from this page's address/);
+    await page.close();
+  });
+
+  it('calls what an approval was asked for just that, whatever was decided, and keeps a command whole', async () => {
+    const { page } = await open(await pageBytes(), await pinned());
+    expect(await page.locator('#content').innerText()).not.toContain('exactly what was approved');
+    expect(await page.locator('#content').innerText()).toContain('Digest of exactly what was asked for');
+    const style = "getComputedStyle(document.querySelector('code.command')).whiteSpace";
+    expect(await page.evaluate(style)).toBe('nowrap');
+    await page.close();
+  });
+
   it('shows who approved what, with the signature checked, the rules, and what was erased or withheld', async () => {
     const { page } = await open(await pageBytes({ payloads: 'none' }), await pinned());
     const text = await page.locator('#content').innerText();
@@ -139,6 +156,7 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
   it('says what is wrong with a key in its address, and with a file that can not be read', async () => {
     for (const [text, says] of [
       ['no-key', 'vkey'],
+      ['%zz', 'vkey'],
       ['', 'there is no key in this'],
     ] as const) {
       const { page } = await open(await pageBytes(), `#vkey=${text}`);

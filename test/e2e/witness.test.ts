@@ -2,7 +2,8 @@
 // back and the run goes on, and both verifiers accept the log under the policy. Plus a time stamp authority.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -87,7 +88,7 @@ describe('a witness key', () => {
     expect(statSync(desk.at('w0.key')).mode & 0o777).toBe(0o600);
     expect((await desk.run(['audit', 'witness', 'vkey', 'w0.key'])).stdout).toBe(made.stdout);
     const again = await desk.run(['audit', 'witness', 'key', 'w0.key', '--name', 'witness.example/w0']);
-    expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('exists already') as string });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('exists already') as string });
     chmodSync(desk.at('w0.key'), 0o644);
     const words = ['audit', 'witness', 'serve', '--log', logKey, '--state', 's', '--listen', '127.0.0.1:0'];
     const open = await desk.run([...words, '--key', 'w0.key']);
@@ -98,10 +99,34 @@ describe('a witness key', () => {
   it('is no log key and no personal key, and a name with a space is refused', async () => {
     const words = ['audit', 'witness', 'serve', '--log', logKey, '--state', 's', '--listen', '127.0.0.1:0'];
     expect(await desk.run([...words, '--key', 'alice.key'])).toMatchObject({ code: 5 });
-    expect(await desk.run([...words, '--key', 'absent.key'])).toMatchObject({ code: 6 });
+    expect(await desk.run([...words, '--key', 'absent.key'])).toMatchObject({ code: 2 });
+    expect(await desk.run(['audit', 'witness', 'vkey', 'absent.key'])).toMatchObject({ code: 2 });
     expect(await desk.run(['audit', 'witness', 'key', 'x.key', '--name', 'a b'])).toMatchObject({ code: 2 });
     expect(await desk.run(['audit', 'witness', 'key', 'x.key'])).toMatchObject({ code: 2 });
     expect(await desk.run([...words.slice(0, -1), 'here', '--key', 'w0.key'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('a witness that begins from nothing', () => {
+  it('is warned of although an earlier start failed, and a bad --log is a mistake in the command', async () => {
+    await desk.run(['audit', 'witness', 'key', 'w9.key', '--name', 'witness.example/w9']);
+    const busy = createServer();
+    busy.listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const { port } = busy.address() as AddressInfo;
+    const listen = ['--listen', `127.0.0.1:${port}`];
+    const words = ['audit', 'witness', 'serve', '--key', 'w9.key', '--state', 'w9.state', ...listen];
+    const bad = await desk.run([...words, '--log', 'bad']);
+    expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('--log: invalid vkey') as string });
+    expect(existsSync(desk.at('w9.state'))).toBe(false);
+    const taken = await desk.run([...words, '--log', logKey]);
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining('it is in use') as string });
+    expect(existsSync(desk.at('w9.state'))).toBe(true);
+    busy.close();
+    const child = desk.start([...words, '--log', logKey]);
+    await child.says('has cosigned nothing of it yet');
+    child.kill('SIGTERM');
+    await child.ended;
   });
 });
 

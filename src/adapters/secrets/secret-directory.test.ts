@@ -57,6 +57,11 @@ describe('secrets by handle', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  it('say that another value was replaced, and nothing of it where the value is the same', () => {
+    const [one, two] = [Buffer.from('first-value'), Buffer.from('other-value')];
+    expect([one, one, two].map((value) => secrets.set('a', value))).toEqual([false, false, true]);
+  });
+
   it('are kept one a file, mode 0600 in a folder of mode 0700, byte for byte', () => {
     const value = new Uint8Array([0, 10, 13, 255, 1, 2, 3, 4]);
     secrets.set('claims-db', value);

@@ -51,8 +51,9 @@ describe('setting up', () => {
   it('shows the same verdict to people', async () => {
     const { code, stdout } = await place.run(['audit', 'verify', '--no-trust']);
     expect(code).toBe(5);
-    expect(stdout.split('\n').slice(0, 3)).toEqual([
+    expect(stdout.split('\n').slice(0, 4)).toEqual([
       'unpinned',
+      'log     .writ/audit',
       'origin  audit.example.com/claims',
       'size    1',
     ]);

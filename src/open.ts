@@ -4,6 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openAgentFunctions } from './adapters/functions/agent-functions.js';
+import { systemResolve } from './adapters/functions/egress.js';
+import { openHealthFunctions } from './adapters/functions/health-check.js';
+import { openHttpFunctions, readHttpConfig } from './adapters/functions/http.js';
+import { openMcpFunctions, passedVariables, readMcpConfig } from './adapters/functions/mcp.js';
 import { systemClock } from './adapters/clock.js';
 import { openLocalDispatcher } from './adapters/dispatch/local.js';
 import { platformSha256 } from './adapters/hash.js';
@@ -15,7 +20,9 @@ import { openModuleManifest } from './adapters/packages/module-manifest.js';
 import { importPackage, openOciLayout } from './adapters/packages/oci-layout.js';
 import { readPolicyDirectory } from './adapters/policy-directory.js';
 import { systemRandom } from './adapters/random.js';
+import { withEnvironmentSecrets } from './adapters/secrets/environment-secrets.js';
 import { openSecretDirectory, type SecretDirectory } from './adapters/secrets/secret-directory.js';
+import { openDockerDriver } from './adapters/sandbox/docker/driver.js';
 import { openWasmDriver } from './adapters/sandbox/wasm/driver.js';
 import { replaceFile } from './adapters/store/durable-file.js';
 import { openEmptyDirectory, openNewFile } from './adapters/store/export-files.js';
@@ -24,22 +31,38 @@ import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import { openTileDirectory } from './adapters/store/tile-directory.js';
 import { defaultTrustFile, openTrustStore } from './adapters/store/trust-store.js';
 import { timestampAuthority } from './adapters/timestamp/rfc3161.js';
+import { keyVariables, projectOf, readAgentFiles } from './agent-files.js';
 import { canonicalJson } from './canonical-json.js';
 import { DEFAULT_RETENTION, pathsOf, readConfig, withRetention, readWitnessFile } from './data-directory.js';
+import { readDockerFile, unreadableImages, type DockerFile } from './docker-file.js';
 import { WritError } from './errors.js';
+import type { Digest, Json } from './json.js';
 import { buildSnapshot } from './policy/snapshot.js';
 import { DEFAULT_ANCHOR_EVERY_MS } from './runtime/anchor.js';
 import { openApplication } from './runtime/application.js';
+import { registeredFunctions, type Callables } from './runtime/callable.js';
 import { logContext } from './runtime/entries.js';
 import { finishRotation } from './runtime/key-rotation.js';
 import { extendLogWith } from './runtime/log.js';
 import { checkLogAtStart } from './runtime/log-start.js';
+import { resultWithoutSecrets } from './runtime/outcome.js';
 import { recordPolicy } from './runtime/policy-record.js';
-import type { Clock, FunctionProvider, ModuleStore, SandboxRequest, Store } from './runtime/ports.js';
+import type {
+  AgentPackage,
+  Clock,
+  FunctionProvider,
+  Locks,
+  ModuleStore,
+  SandboxDriver,
+  SandboxResult,
+  Store,
+} from './runtime/ports.js';
 import { publish, type Publication } from './runtime/publisher.js';
-import { handleOf } from './runtime/redaction.js';
+import { handleOf, openRedactor } from './runtime/redaction.js';
 import { readWitnessSet } from './runtime/witness-set.js';
 import { finishScrub } from './runtime/scrub.js';
+import { selfChecks } from './runtime/self-checks.js';
+import { describeFunction } from './runtime/tool-description.js';
 import type { Principal, Writ } from './runtime/writ.js';
 import { softwareVersion } from './init.js';
 import { verifyCopy } from './verify-data.js';
@@ -57,6 +80,7 @@ export {
 
 /** The shipped `sandbox/wasm` folder: beside `src` and `dist` alike. */
 const SHIPPED_MODULES = fileURLToPath(new URL('../sandbox/wasm', import.meta.url));
+const SECCOMP_PROFILE = fileURLToPath(new URL('../sandbox/seccomp.json', import.meta.url));
 const SHIPPED_POLICIES = fileURLToPath(new URL('../policies', import.meta.url));
 
 /** What a command waits for when it finds that something is left to scrub. */
@@ -80,6 +104,16 @@ export function shippedPolicies(): string {
   return SHIPPED_POLICIES;
 }
 
+/** What a trial changes, and sees of it beyond what a step's output holds. */
+export interface SandboxTrial {
+  /** In place of docker.yaml's container runtime. */
+  readonly runtime?: string;
+  /** What each sandbox came to, secrets by handle. */
+  readonly onResult: (result: SandboxResult) => void;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface OpenOptions {
   readonly data: string;
   readonly policies: string;
@@ -93,6 +127,12 @@ export interface OpenOptions {
   readonly via?: string;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Default: the process's. */
+  readonly env?: Environment;
+  /** For an operator who tries a sandbox by hand. */
+  readonly sandbox?: SandboxTrial;
+  /** For a question that leaves nothing: policies that are new to the log stay so, and what a crash has left is left. */
+  readonly asksOnly?: true;
 }
 
 /** Opens an initialised data directory. Throws NOT_INITIALISED, POLICY_INVALID, AUDIT_*, STORE_*. */
@@ -103,14 +143,42 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   const files = await readPolicyDirectory(options.policies);
   const witnessText = await readWitnessFile(paths.witnesses);
   const witnesses = witnessText === null ? null : readWitnessSet(witnessText);
-  const secrets = openSecretDirectory(paths.secrets, handleOf);
+  const env = options.env ?? process.env;
+  const agentFiles = await readAgentFiles(projectOf(options.policies), env);
+  const hosts = await readHttpConfig(join(projectOf(options.policies), 'http.yaml'));
+  const servers = await readMcpConfig(join(projectOf(options.policies), 'mcp.yaml'));
+  const stored = openSecretDirectory(paths.secrets, handleOf);
+  const secrets = withEnvironmentSecrets(
+    stored,
+    [...keyVariables(agentFiles), ...passedVariables(servers)],
+    env,
+    handleOf,
+  );
   // A secret that can't be read stops everything here, before anything could be stored with its value.
   secrets.current();
   const poolSize = options.wasmPool ?? 1;
   const modules = openModuleManifest(SHIPPED_MODULES);
-  const driver = openWasmDriver({ poolSize, shipped: poolSize > 0 ? await shippedModules(modules) : [] });
+  const { sandbox } = options;
+  const observer =
+    sandbox === undefined
+      ? {}
+      : {
+          onResult: (result: SandboxResult) =>
+            sandbox.onResult(resultWithoutSecrets(result, openRedactor(secrets))),
+        };
+  const shipped = poolSize > 0 ? await shippedModules(modules) : [];
+  const driver = openWasmDriver({ poolSize, shipped, ...observer });
   // Sandbox children boot while the rest opens. Not awaited: a fault shows again, and counts, when a step needs one.
   if (poolSize > 0) void driver.preflight().catch(() => undefined);
+  const dockerFile = await readDockerFile(projectOf(options.policies));
+
+  const docker = dockerDriver(dockerFile, {
+    env,
+    locks: openLocks(paths.locks),
+    data: options.data,
+    runtime: sandbox?.runtime ?? null,
+    ...observer,
+  });
   let store: Store | null = null;
   try {
     const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
@@ -125,14 +193,34 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     const verifySignature = verifyWithNode;
     const publication: Publication = { store: opened, directory, signer, locks, trust, verifySignature };
     // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
-    await finishRotation({ publication, keys });
+    if (options.asksOnly !== true) await finishRotation({ publication, keys });
     await checkLogAtStart({ store: opened, directory, trust, signer, verifySignature });
-    const recorded = await recordPolicy(opened, logContext(config.tenant), policy, files);
-    if (recorded) await publish(publication);
+    const isNew =
+      options.asksOnly !== true && (await recordPolicy(opened, logContext(config.tenant), policy, files));
+    if (isNew) await publish(publication);
     // A process that was killed in the middle of an erasure has left this to do.
     const scrubbing = { copies: handedOutFiles, locks, publish: () => publish(publication) };
-    await finishScrub({ store: opened, ...scrubbing }, QUICK_MS);
-    return openApplication({
+    if (options.asksOnly !== true) await finishScrub({ store: opened, ...scrubbing }, QUICK_MS);
+    const version = await softwareVersion();
+    const secret = (name: string): Uint8Array | null =>
+      stored.current().find((one) => one.name === name)?.value ?? null;
+    const agents = openAgentFunctions({
+      ...agentFiles,
+      env,
+      secret,
+      nowMs: () => clock.nowMs(),
+      tools: {
+        functionIds: () => [...registeredFunctions(registered())],
+        describe: (functionId) => describeFunction(registered(), functionId),
+      },
+    });
+    const http = { hosts, secret, digestOf };
+    const mcp = await openMcpFunctions(servers, {
+      ...{ secret, digestOf, env, version, resolve: systemResolve },
+      folder: projectOf(options.policies),
+    });
+    const health = openHealthFunctions(() => selfChecks(application.guard, directory), http);
+    const application = openApplication({
       tenant: config.tenant,
       via: options.via ?? 'library',
       store: opened,
@@ -141,7 +229,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       random: systemRandom,
       secrets,
       keys,
-      softwareVersion: await softwareVersion(),
+      softwareVersion: version,
       directory,
       trust,
       verifySignature,
@@ -149,8 +237,9 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       callables: {
         packages: openOciLayout([paths.packages]),
         modules,
-        drivers: { wasm: driver },
-        providers: options.functions ?? [],
+        drivers: { wasm: driver, docker },
+        images: dockerFile instanceof WritError ? unreadableImages(dockerFile) : dockerFile.images,
+        providers: [agents, openHttpFunctions(http), health, mcp, ...(options.functions ?? [])],
       },
       copyFiles: handedOutFiles,
       retention: {
@@ -182,11 +271,46 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       },
       dispatcher: (steps) => openLocalDispatcher({ steps, store: opened, locks, clock }),
     });
+    // Functions may be registered later on: what a model is offered is looked up when it is asked.
+    const registered = (): Callables => application.guard.callables;
+    return application;
   } catch (error) {
     await driver.close();
+    await docker.close();
     await store?.close();
     throw error;
   }
+}
+
+/** Asks and loads nothing before a step needs it. What is wrong with docker.yaml is what such a step gets. */
+function dockerDriver(
+  file: DockerFile | WritError,
+  parts: {
+    readonly env: Environment;
+    readonly locks: Locks;
+    readonly data: string;
+    readonly runtime: string | null;
+    readonly onResult?: (result: SandboxResult) => void;
+  },
+): SandboxDriver {
+  const { socket, runtime: configured } = file instanceof WritError ? { socket: null, runtime: null } : file;
+  const socketPath = socket ?? socketOf(parts.env['DOCKER_HOST']);
+  const runtime = parts.runtime ?? configured;
+  const { locks, onResult } = parts;
+  return openDockerDriver({
+    ...(socketPath === null ? {} : { socketPath }),
+    ...(runtime === null ? {} : { runtime }),
+    ...(onResult === undefined ? {} : { onResult }),
+    seccomp: () => (file instanceof WritError ? Promise.reject(file) : readFile(SECCOMP_PROFILE, 'utf8')),
+    locks,
+    installation: resolve(parts.data),
+  });
+}
+
+/** Only an engine on this machine is one that this machine answers for: another DOCKER_HOST is not taken. */
+function socketOf(host: string | undefined): string | null {
+  const socket = /^unix:\/\/(\/.+)$/u.exec(host ?? '')?.[1];
+  return socket ?? null;
 }
 
 /** Who acts: the person whose key `keyFile` holds, else the operating system's user. Throws POLICY_IDENTITY_UNKNOWN. */
@@ -197,9 +321,15 @@ export async function identify(writ: Writ, keyFile: string | null): Promise<Prin
 }
 
 /** Children of the pool run these on empty input, so that a step finds them compiled. */
-async function shippedModules(modules: ModuleStore): Promise<SandboxRequest['module'][]> {
+async function shippedModules(modules: ModuleStore): Promise<AgentPackage['module'][]> {
   const found = await Promise.all((await modules.names()).map((name) => modules.module(name)));
   return found.filter((module) => module !== null);
+}
+
+/** SHA-256 over a value's canonical form. */
+export function digestOf(value: Json): Digest {
+  const bytes = new TextEncoder().encode(canonicalJson(value));
+  return `sha256:${Buffer.from(platformSha256(bytes)).toString('hex')}` as Digest;
 }
 
 function besideFile(file: string | null): readonly string[] {

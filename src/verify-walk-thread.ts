@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { platformSha256 } from './adapters/hash.js';
-import { encodeBundle, encodeTile } from './audit/tile.js';
+import { encodeTile } from './audit/tile.js';
 import { treeHasher } from './audit/tree-hash.js';
 import { FindingList } from './audit/verify/report.js';
 import { walkTree, type LeafBatch } from './audit/verify/tree-walk.js';
@@ -43,16 +43,16 @@ function send(batch: PackedBatch | null, error: WalkStep['error'] = null): void 
   };
   sent = findings.items.length;
   dropped = findings.dropped;
-  const moved = [batch?.hashes, batch?.entries].flatMap((bytes) => (bytes == null ? [] : [bytes.buffer]));
+  const moved = [batch?.hashes, batch?.bundle].flatMap((bytes) => (bytes == null ? [] : [bytes.buffer]));
   port.postMessage(step, moved as ArrayBuffer[]);
 }
 
-function pack({ first, hashes, root, entries }: LeafBatch): PackedBatch {
+function pack({ first, hashes, root, bundle }: LeafBatch): PackedBatch {
   return {
     first,
     width: hashes.length,
     hashes: encodeTile(hashes),
     root: root?.slice() ?? null,
-    entries: entries === null ? null : encodeBundle(entries),
+    bundle,
   };
 }

@@ -44,8 +44,7 @@ export interface PackedBatch {
   /** As a tile. */
   readonly hashes: Uint8Array;
   readonly root: Uint8Array | null;
-  /** As a bundle. */
-  readonly entries: Uint8Array | null;
+  readonly bundle: Uint8Array | null;
 }
 
 /** Walks the log in `dir`, which `source` reads: a large one in a thread, where there is a second processor. */
@@ -85,12 +84,13 @@ export async function* walkInThread(
   throw new WritError('INTERNAL', 'the thread that reads the log ended before the log did');
 }
 
-function unpack({ first, width, hashes, root, entries }: PackedBatch): LeafBatch {
+function unpack({ first, width, hashes, root, bundle }: PackedBatch): LeafBatch {
   return {
     first,
     hashes: decoded(decodeTile(hashes, width)),
     root,
-    entries: entries === null ? null : decoded(decodeBundle(entries, width)),
+    entries: bundle === null ? null : decoded(decodeBundle(bundle, width)),
+    bundle,
   };
 }
 

@@ -58,7 +58,7 @@ function peopleOf(quorum) {
   return isCount(sum) || /^[0-9]{1,6}$/.test(sum) ? Math.max(1, Number(sum)) : null;
 }
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
-const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
+const STEPS = /^(?:run|step|loop|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 const NEEDED = {
   'authz.decided': 'verdict',
   'approval.requested': 'stepPath attempt approvalId subjectDigest expiresAt quorum',
@@ -114,7 +114,8 @@ export function runRules(add) {
     if (isAboutStep) decide(data.verdict);
     if (type === 'approval.requested') {
       if (asked.size === asked.add(approvalId).size) return broken('requested twice in this log');
-      run.approvals.set(approvalId, { ...data, by: new Set(), state: 'pending', key: null, isLost: false });
+      const fresh = { by: new Set(), state: 'pending', key: null, isLost: false, nextTurn: null };
+      run.approvals.set(approvalId, { ...data, ...fresh });
     } else if (type === 'approval.decided') {
       const isUnsigned = data.signature === null && data.assurance === 'os';
       if (!isUnsigned && lacks('signature at keyId')) return;
@@ -146,9 +147,11 @@ export function runRules(add) {
       const isOwn = before?.id === id && before.approvalId === approvalId && before.step === step;
       if (before && !isOwn) unused(before);
       if (approvalId === null) return;
-      const isAgain = approval?.state === 'consumed' && approval.stepPath === stepPath && approval.isLost;
+      const isUsed = approval?.state === 'consumed' && approval.stepPath === stepPath;
+      const isAgain = isUsed && (approval.isLost || approval.nextTurn === attempt);
       if (isOwn) approval.key = key;
-      else if (isAgain && key !== null && approval.key === key) approval.isLost = false;
+      else if (isAgain && key !== null && approval.key === key)
+        Object.assign(approval, { isLost: false, nextTurn: null });
       else broken('its approval was not consumed for it');
     } else if (type === 'step.finished') {
       const intent = run.intents.get(data.intent);
@@ -158,7 +161,9 @@ export function runRules(add) {
       const used = run.approvals.get(intent.approvalId);
       const isLost = data.status === 'indeterminate' || data.status === 'cancelled';
       if (isLost && used) used.isLost = true;
-      if (!isLost && used?.state === 'consumed') run.approvals.delete(intent.approvalId);
+      const asks = data.status === 'succeeded' && isCount(data.calls) && data.calls > 0;
+      if (asks && used?.state === 'consumed') used.nextTurn = attempt + 1;
+      else if (!isLost && used?.state === 'consumed') run.approvals.delete(intent.approvalId);
       if (!isLost) decide('closed');
     } else if (type === 'sandbox.started') {
       if (run.intents.size === 0) broken('no intent is open');

@@ -132,17 +132,19 @@ function runIds() {
 }
 
 function row(name, run, wallMs) {
-  const triage = run.steps.find((step) => step.stepPath === 'Triage');
-  const gate = run.steps.map((step) => step.approval).find((one) => one !== null);
+  const triage = run.results.find((step) => step.stepPath === 'Triage');
+  const gate = run.results.map((step) => step.approval).find((one) => one !== null);
   const people = gate?.decidedBy.join(', ') ?? '';
-  const ran = run.steps.filter((step) => step.status === 'succeeded' || step.status === 'failed');
+  const ran = run.results.filter((step) => step.status === 'completed' || step.status === 'failed');
   return {
     run: run.id,
     claim: name,
     risk: triage?.output?.risk ?? '(triage failed)',
     decision: gate === undefined ? (run.output?.approval?.decision ?? run.status) : decided(gate.state),
     by: gate === undefined ? 'policy' : people === '' ? '-' : people,
-    steps: ran.map((step) => (step.attempts > 1 ? `${step.name} x${step.attempts}` : step.name)).join(' > '),
+    steps: ran
+      .map((step) => (step.attempts > 1 ? `${step.stepName} x${step.attempts}` : step.stepName))
+      .join(' > '),
     time: `${(wallMs / 1000).toFixed(1)} s`,
   };
 }

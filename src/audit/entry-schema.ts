@@ -56,49 +56,72 @@ export function isLabel(text: string): boolean {
 export function checkEntry(value: Json): Entry {
   const object = objectWith(value, KEYS, 'entry');
   const actor = objectWith(object.actor, 'id,via', 'actor');
+  const workflow = object.workflow === null ? null : objectWith(object.workflow, 'hash,id', 'workflow');
   if (object.v !== 1) throw invalid('v is not 1');
-  const { type, seq, data, commit } = object;
-  if (typeof type !== 'string' || !isEntryType(type)) throw invalid('type is not noun.verbed in lower case');
-  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 0) throw invalid('seq is no count');
-  if (!isObject(data)) throw invalid('data is no object');
-  checkIntegers(data);
+  const { type, run, tenant, policy, data, commit, seq } = object;
+  const fields = checkFields({ type, run, tenant, actor, workflow, policy, data, commit });
+  checkSeq(seq);
   const time = text(object.time, 'time');
   const timeMs = parseTime(time);
   if (timeMs === null) throw invalid('time is not UTC with milliseconds and Z');
+  return { v: 1, ...fields, seq, prev: hexOrNull(object.prev, 'prev'), time, timeMs };
+}
+
+/** As EntryFields, of values that nobody has looked at. */
+export interface UncheckedFields {
+  readonly type: Json | undefined;
+  readonly run: Json | undefined;
+  readonly tenant: Json | undefined;
+  readonly actor: { readonly id?: Json; readonly via?: Json };
+  readonly workflow: { readonly id?: Json; readonly hash?: Json } | null;
+  readonly policy: Json | undefined;
+  readonly data: Json | undefined;
+  readonly commit: Json | undefined;
+}
+
+/** The fields, each of its type; `data` and `commit` must not be cyclic. Throws AUDIT_ENTRY_INVALID. */
+export function checkFields(fields: UncheckedFields): EntryFields {
+  const { type, run, tenant, actor, workflow, policy, data, commit } = fields;
+  if (typeof type !== 'string' || !isEntryType(type)) throw invalid('type is not noun.verbed in lower case');
+  if (!isObject(data)) throw invalid('data is no object');
+  checkIntegers(data);
   return {
-    v: 1,
     type,
-    seq,
-    prev: hexOrNull(object.prev, 'prev'),
-    run: object.run === null ? null : text(object.run, 'run'),
-    tenant: text(object.tenant, 'tenant'),
+    run: run === null ? null : text(run, 'run'),
+    tenant: text(tenant, 'tenant'),
     actor: { id: text(actor.id, 'actor.id'), via: text(actor.via, 'actor.via') },
-    workflow: object.workflow === null ? null : checkWorkflow(object.workflow),
-    policy: hexOrNull(object.policy, 'policy'),
-    time,
-    timeMs,
+    workflow: workflow === null ? null : checkWorkflow(workflow),
+    policy: hexOrNull(policy, 'policy'),
     data,
     commit: checkCommit(commit),
   };
 }
 
-function checkWorkflow(value: Json | undefined): { id: string; hash: Hex } {
-  const workflow = objectWith(value, 'hash,id', 'workflow');
+/** Throws AUDIT_ENTRY_INVALID unless `seq` counts from 0. */
+export function checkSeq(seq: Json | undefined): asserts seq is number {
+  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 0) throw invalid('seq is no count');
+}
+
+function checkWorkflow(workflow: NonNullable<UncheckedFields['workflow']>): { id: string; hash: Hex } {
   const hash = hexOrNull(workflow.hash, 'workflow.hash');
   if (hash === null) throw invalid('workflow.hash is null');
   return { id: text(workflow.id, 'workflow.id'), hash };
 }
 
-function checkCommit(value: Json | undefined): Record<string, Commitment> {
-  if (!isObject(value)) throw invalid('commit is no object');
-  return Object.fromEntries(
-    Object.entries(value).map(([label, hex]) => {
-      if (!isLabel(label)) throw invalid('a commit label is not 1 to 64 visible ASCII characters');
-      if (typeof hex !== 'string' || !isHex64(hex))
-        throw invalid(`commit ${label} is not 64 lower-case hex digits`);
-      return [label, hex];
-    }),
-  );
+function checkCommit(value: Json | undefined): Readonly<Record<string, Commitment>> {
+  if (!isObject(value) || !isCommit(value)) throw invalid('commit is no object');
+  return value;
+}
+
+/** Throws AUDIT_ENTRY_INVALID on a label or a commitment that is none. */
+function isCommit(value: JsonObject): value is Readonly<Record<string, Commitment>> {
+  for (const label of Object.keys(value)) {
+    if (!isLabel(label)) throw invalid('a commit label is not 1 to 64 visible ASCII characters');
+    const hex = value[label];
+    if (typeof hex !== 'string' || !isHex64(hex))
+      throw invalid(`commit ${label} is not 64 lower-case hex digits`);
+  }
+  return true;
 }
 
 // Larger integers are decimal strings in the log: other readers would round them.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Commitment, Hex } from '../json.js';
+import type { Commitment, Hex, JsonObject } from '../json.js';
 import { commitment } from './commitment.js';
 import { buildEntry, parseEntry, type EntryFields } from './entry.js';
 import { MAX_ENTRY_BYTES } from './tile.js';
@@ -65,6 +65,19 @@ describe('an entry', () => {
     ['such an integer deep inside', { data: { a: [{ n: -(2 ** 53) }] } }],
   ])('is not built with %s', (_name, over) => {
     expect(() => buildEntry({ ...fields, ...over }, place)).toThrow(invalid);
+  });
+  it('is not built with what is no JSON, nor nested deeper than a reader accepts', () => {
+    const nested = (depth: number): JsonObject => (depth === 1 ? {} : { a: nested(depth - 1) });
+    // 64 with the entry itself.
+    expect(parseEntry(buildEntry({ ...fields, data: nested(63) }, place)).data).toEqual(nested(63));
+    const unreadable = expect.objectContaining({ code: 'AUDIT_JSON_INVALID' });
+    expect(() => buildEntry({ ...fields, data: nested(64) }, place)).toThrow(unreadable);
+    expect(() => buildEntry({ ...fields, data: { n: Number.NaN } }, place)).toThrow(unreadable);
+    expect(() => buildEntry({ ...fields, tenant: '\ud800' }, place)).toThrow(unreadable);
+  });
+  it('is not built on a previous hash that is none', () => {
+    for (const length of [0, 31, 33])
+      expect(() => buildEntry(fields, { ...place, prev: new Uint8Array(length) })).toThrow(invalid);
   });
   it('is not built at a time outside the years 0 to 9999, nor with a negative seq', () => {
     expect(() => buildEntry(fields, { ...place, timeMs: 253_402_300_800_000 })).toThrow(invalid);

@@ -1,5 +1,7 @@
 // Recognises JSON text that is its own RFC 8785 form, as long as no string needs an escape: one look at each
-// character, no value is made. What it accepts, the strict reader and the canonical writer accept too.
+// character, and no value is made before somebody asks for it. What it accepts, the strict reader and the canonical
+// writer accept too.
+import type { Json, JsonObject } from '../json.js';
 import { MAX_JSON_DEPTH } from './json-reader.js';
 
 const QUOTE = 0x22;
@@ -8,14 +10,48 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const NUMBER = /-?[0-9.eE+-]+/y;
 
+/** A plain object in its text. */
+export class PlainObject {
+  constructor(
+    private readonly text: string,
+    private readonly start: number,
+    /** The position behind it. */
+    readonly end: number,
+    /** Where the value of each member begins and ends, in order; their keys stand between. */
+    private readonly values: readonly number[],
+  ) {}
+
+  /** The value of that member, undefined without one. It keeps nothing of the text alive. */
+  get(key: string): Json | undefined {
+    const { text, values } = this;
+    // Behind `{"`, later behind `,"`; a key and its value stand apart by `":`.
+    let from = this.start + 2;
+    for (let i = 0; i < values.length; i += 2) {
+      const at = values[i] ?? 0;
+      const end = values[i + 1] ?? 0;
+      if (at - from === key.length + 2 && text.startsWith(key, from))
+        return JSON.parse(text.slice(at, end)) as Json;
+      from = end + 2;
+    }
+    return undefined;
+  }
+
+  /** All of it. */
+  all(): JsonObject {
+    return JSON.parse(this.text.slice(this.start, this.end)) as JsonObject;
+  }
+}
+
 /**
- * Where the object that begins at `start` of `text` (attacker-controlled, decoded from strict UTF-8) ends, if it is
- * plain: keys in strictly ascending order of UTF-16 code units (so none occurs twice), no white space, no escape,
+ * The object that begins at `start` of `text` (attacker-controlled, decoded from strict UTF-8), if it is plain: keys in strictly ascending order of UTF-16 code units (so none occurs twice), no white space, no escape,
  * numbers as ECMAScript prints them, integers up to 2^53-1, at most MAX_JSON_DEPTH levels, of which `depth` is the
- * object's own. -1 says nothing.
+ * object's own. null says nothing.
  */
-export function plainObjectEnd(text: string, start: number, depth: number): number {
-  return text.charAt(start) === '{' ? objectEnd(text, start + 1, depth) : -1;
+export function plainObject(text: string, start: number, depth: number): PlainObject | null {
+  if (text.charAt(start) !== '{') return null;
+  const values: number[] = [];
+  const end = objectEnd(text, start + 1, depth, values);
+  return end < 0 ? null : new PlainObject(text, start, end, values);
 }
 
 /** From behind the opening quote: the position behind the closing one, or -1 when something would need an escape. */
@@ -50,7 +86,8 @@ function valueEnd(text: string, at: number, depth: number): number {
   }
 }
 
-function objectEnd(text: string, from: number, depth: number): number {
+/** `values` gets where each value begins and ends. */
+function objectEnd(text: string, from: number, depth: number, values?: number[]): number {
   if (depth > MAX_JSON_DEPTH) return -1;
   if (text.charAt(from) === '}') return from + 1;
   let before = -1;
@@ -61,8 +98,10 @@ function objectEnd(text: string, from: number, depth: number): number {
     before = key;
     at = plainStringEnd(text, key);
     if (at < 0 || text.charCodeAt(at) !== COLON) return -1;
-    at = valueEnd(text, at + 1, depth + 1);
+    const value = at + 1;
+    at = valueEnd(text, value, depth + 1);
     if (at < 0) return -1;
+    values?.push(value, at);
     if (text.charCodeAt(at) !== COMMA) return text.charAt(at) === '}' ? at + 1 : -1;
   }
 }

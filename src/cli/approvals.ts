@@ -10,7 +10,8 @@ import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type 
 import { asWritError, noteFailure, withPlace } from './failure.js';
 import { printable, shortReference } from './output.js';
 import { expiryText, renderDecisions } from './render-run.js';
-import { showProgress } from './run.js';
+import { showProgress } from './show-progress.js';
+import { runJson } from './run-json.js';
 
 export async function listApprovals(context: Context, flags: { readonly all?: boolean }): Promise<number> {
   const { output } = context;
@@ -112,7 +113,7 @@ async function recorded(
   output.line(recordedText(record));
   const interrupted = flags.continue ? await goOn(context, writ, record) : null;
   const run = await writ.results(record.run);
-  if (output.json) output.value({ approval: record, run });
+  if (output.json) output.value({ approval: record, run: runJson(run) });
   else output.line(runText(run));
   showErased(output, run);
   return interrupted ?? 0;

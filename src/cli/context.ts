@@ -1,6 +1,7 @@
 // What a command gets from the process: its streams, environment and global options, as values, so that a test
 // can hand in its own. Opening Writ happens here and nowhere else in the command line, and so does closing it.
 import { WritError } from '../errors.js';
+import type { SandboxTrial } from '../open.js';
 import type { AnchorReport } from '../runtime/anchor.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { printable, type Environment, type Output, type Sink } from './output.js';
@@ -22,20 +23,30 @@ export interface Context {
   nowMs(): number;
 }
 
-/** `true` for commands that drive a run: a sandbox child is then started ahead of need. */
+/** `drives` for commands that drive a run: a sandbox child is then started ahead of need. */
 export interface OpenFlags {
   readonly drives: boolean;
+  /** A question that leaves nothing behind. */
+  readonly asksOnly?: true;
+  readonly sandbox?: SandboxTrial;
 }
 
 /** Opens Writ for the time of `body`; closes it however `body` ends. */
 export async function withWrit<T>(
   context: Context,
   body: (writ: Writ) => Promise<T>,
-  { drives }: OpenFlags = { drives: false },
+  { drives, sandbox, asksOnly }: OpenFlags = { drives: false },
 ): Promise<T> {
   const { openWrit } = await import('../open.js');
   const { data, policies } = context;
-  const writ = await openWrit({ data, policies, via: 'cli', wasmPool: drives ? 1 : 0 });
+  const writ = await openWrit({
+    data,
+    policies,
+    via: 'cli',
+    wasmPool: drives ? 1 : 0,
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(asksOnly === undefined ? {} : { asksOnly }),
+  });
   if (drives) writ.onAnchor((report) => noteMissing(context.output, report));
   try {
     return await body(writ);
@@ -118,6 +129,22 @@ export function isInteractive(
     env['TERM'] !== 'dumb' &&
     !isAutomated(env)
   );
+}
+
+/** Rows can be drawn anew on stdout, and whoever looks at them sees that: no program, and no screen reader. */
+export function canRedraw({ env, output, stdout }: Pick<Context, 'env' | 'output' | 'stdout'>): boolean {
+  return (
+    !output.json &&
+    stdout.isTTY &&
+    env['TERM'] !== 'dumb' &&
+    env['INK_SCREEN_READER'] !== 'true' &&
+    !isAutomated(env)
+  );
+}
+
+/** How wide a line may be on stdout; no limit where that is no terminal. */
+export function widthOf({ stdout }: Pick<Context, 'stdout'>): number {
+  return stdout.isTTY && stdout.columns > 0 ? stdout.columns : Infinity;
 }
 
 /** Ink draws nothing but the last frame when CI is set, so a prompt would be invisible there. */

@@ -7,7 +7,8 @@ import type { EraseScope, Erasure, RunView, Writ } from '../runtime/writ.js';
 import { untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
 import { printable, type Output } from './output.js';
 import { withPlace } from './failure.js';
-import { showProgress, showRun } from './run.js';
+import { showRun } from './run.js';
+import { showProgress } from './show-progress.js';
 
 export interface EraseFlags {
   readonly payload: readonly string[];

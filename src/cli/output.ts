@@ -22,6 +22,10 @@ export interface Output {
   line(text?: string): void;
   /** A line about what happens, on stderr; never part of the result. */
   note(text: string): void;
+  /** Notes wait until the result is called: for as long as something else draws on the terminal. */
+  holdNotes(): () => void;
+  /** One object on one line of stdout, for a command whose result is such lines. */
+  record(value: object): void;
   /** The one JSON value of --json; throws on a second one, so that no command can print two. */
   value(value: unknown): void;
 }
@@ -34,6 +38,7 @@ export function createOutput(streams: {
 }): Output {
   const { stdout, stderr, json, env } = streams;
   let printed = false;
+  let held: string[] | null = null;
   return {
     json,
     colors: pc.createColors(wantsColor(stdout, env)),
@@ -41,7 +46,19 @@ export function createOutput(streams: {
       if (!json) stdout.write(`${harmless(text)}\n`);
     },
     note(text) {
-      stderr.write(`${harmless(text)}\n`);
+      if (held === null) stderr.write(`${harmless(text)}\n`);
+      else held.push(text);
+    },
+    holdNotes() {
+      held ??= [];
+      return () => {
+        const waiting = held ?? [];
+        held = null;
+        for (const text of waiting) this.note(text);
+      };
+    },
+    record(value) {
+      stdout.write(`${escaped(JSON.stringify(value, bigintAsText))}\n`);
     },
     value(value) {
       if (printed) throw new Error('a command prints one JSON value');

@@ -56,9 +56,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
     description: string,
     example: string,
     action: Action,
+    { hidden }: { readonly hidden: boolean } = { hidden: false },
   ): Command => {
     const command = parent
-      .command(usage)
+      .command(usage, { hidden })
       .description(description)
       .addHelpText('after', `\nExample:\n  $ ${example}`);
     command.action(async () => {
@@ -99,6 +100,21 @@ export function createProgram(terminal: Terminal, version: string): Program {
     async (context, files) => (await import('./validate.js')).validateFiles(context, files),
   ).argument('<file...>', 'workflow files, YAML or JSON');
 
+  leaf(
+    program,
+    'plan',
+    'show what would run, what decides each step and what needs approval; runs and writes nothing',
+    'writ plan workflow.yaml --input @input.json',
+    async (context, [workflow = ''], flags) =>
+      (await import('./plan.js')).planWorkflow(context, workflow, {
+        ...textsIn(flags, 'input'),
+        agent: agentsOf(flags['agent']),
+      }),
+  )
+    .argument('<workflow>', 'id of a registered workflow, or a file (with / or .yaml, .yml, .json)')
+    .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
+    .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent);
+
   const workflow = group(
     'workflow',
     'create, run and look at workflows',
@@ -118,12 +134,34 @@ export function createProgram(terminal: Terminal, version: string): Program {
       .addHelpText('after', '\nExample:\n  $ writ audit witness status'),
     leaf,
   );
+  addSandboxCommands(
+    group('sandbox', 'try a sandbox by hand', 'writ sandbox exec --driver docker -- sh -c id'),
+    leaf,
+  );
   addKeyCommands(group('keys', 'make and look at personal keys', 'writ keys create alice'), leaf);
 
   addSecretCommands(
     group('secrets', 'values that are stored and shown by handle only', 'writ secrets list'),
     leaf,
   );
+  addAgentCommands(
+    group('agent', 'agents and hands as files', 'writ agent import agents/coder/agent.toml --out .'),
+    leaf,
+  );
+  leaf(
+    group('mcp', 'MCP servers whose tools steps may call', 'writ mcp pin ledger'),
+    'pin',
+    'show what a server says of its tools; with --write, pin that',
+    'writ mcp pin ledger --tool lookup --write',
+    async (context, [server = ''], flags) =>
+      (await import('./mcp.js')).pinTools(context, server, {
+        tools: textsOf(flags['tool']),
+        write: flags['write'] === true,
+      }),
+  )
+    .argument('<server>', 'its name in mcp.yaml; a server with a command is started')
+    .option('--tool <name>', 'only this tool; may be given again', collectText)
+    .option('--write', 'pin what is shown, in mcp.yaml');
   leaf(program, 'doctor', 'check what this machine can do', 'writ doctor', async (context) =>
     (await import('./doctor.js')).doctor(context),
   );
@@ -134,7 +172,15 @@ export function createProgram(terminal: Terminal, version: string): Program {
   return { command: program, exitCode: () => exitCode };
 }
 
-type Leaf = (parent: Command, usage: string, description: string, example: string, action: Action) => Command;
+type Leaf = (
+  parent: Command,
+  usage: string,
+  description: string,
+  example: string,
+  action: Action,
+  /** Not for people. */
+  how?: { readonly hidden: boolean },
+) => Command;
 
 function addWorkflowCommands(parent: Command, leaf: Leaf): void {
   leaf(
@@ -157,9 +203,13 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     'writ workflow list --runs',
     async (context, _, flags) => {
       const { listRuns, listWorkflows } = await import('./workflow.js');
-      return flags['runs'] === true ? listRuns(context) : listWorkflows(context);
+      const page = { limit: numberOf(flags['limit']) ?? 50, offset: numberOf(flags['offset']) ?? 0 };
+      return flags['runs'] === true ? listRuns(context, page) : listWorkflows(context, page);
     },
-  ).option('--runs', 'list runs instead');
+  )
+    .option('--runs', 'list runs instead, newest first')
+    .option('--limit <n>', 'at most so many, 1 to 500 (default: 50)', wholeNumber(1, 500))
+    .option('--offset <n>', 'after the first n (default: 0)', wholeNumber(0, MOST));
   withFormat(list);
 
   withFormat(
@@ -171,21 +221,45 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
       async (context, [id = '']) => (await import('./workflow.js')).showWorkflow(context, id),
     ).argument('<id>', 'workflow id'),
   );
+  leaf(
+    parent,
+    'templates',
+    'list the workflows that ship with writ, or print one as YAML',
+    'writ workflow templates feature-build > feature-build.yaml',
+    async (context, [name]) => (await import('./templates.js')).showTemplates(context, name),
+  ).argument('[name]', 'template to print');
   addRunCommand(parent, leaf, 'writ workflow run claims-review --input @claim.json');
-  withFormat(
-    leaf(parent, 'status', 'show a run', 'writ workflow status RUN', async (context, [run = '']) =>
-      (await import('./workflow.js')).showStatus(context, run),
-    ).argument('<run>', 'run id'),
-  );
-  withFormat(
-    leaf(
-      parent,
-      'results',
-      "show a run with its steps' outputs",
-      'writ workflow results RUN --json',
-      async (context, [run = '']) => (await import('./workflow.js')).showResults(context, run),
-    ).argument('<run>', 'run id'),
-  );
+  const status = leaf(
+    parent,
+    'status',
+    'show a run',
+    'writ workflow status RUN',
+    async (context, [run = ''], flags) =>
+      (await import('./workflow.js')).showStatus(context, run, itemsOf(flags)),
+  ).argument('<run>', 'run id');
+  leaf(
+    parent,
+    'watch',
+    'follow a run to its end, with its exit code: live on a terminal, else one JSON object a line',
+    'writ workflow watch RUN',
+    async (context, [run = '']) => (await import('./watch.js')).watchRun(context, run),
+  ).argument('<run>', 'run id');
+  const results = leaf(
+    parent,
+    'results',
+    "show a run with its steps' outputs",
+    'writ workflow results RUN --json',
+    async (context, [run = ''], flags) =>
+      (await import('./workflow.js')).showResults(context, run, itemsOf(flags)),
+  ).argument('<run>', 'run id');
+  for (const command of [status, results]) {
+    withFormat(command);
+    command.option(
+      '--items <n>',
+      'items of a map, or calls of a step, that are told one by one (default: 20)',
+      wholeNumber(0, MOST),
+    );
+  }
   leaf(
     parent,
     'resume',
@@ -193,10 +267,15 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     'writ workflow resume RUN',
     async (context, [run], flags) => {
       if (run === undefined) {
-        if (flags['rerunLost'] === true || flags['failLost'] === true) {
-          throw new WritError('USAGE', 'what becomes of a lost attempt is said for one run', {
-            hint: 'name the run: writ workflow resume RUN --rerun-lost',
-          });
+        const given = ['rerunLost', 'failLost', 'from'].some((name) => flags[name] !== undefined);
+        if (given) {
+          throw new WritError(
+            'USAGE',
+            'where a run goes on, and what becomes of a lost attempt, is said for one run',
+            {
+              hint: 'name the run: writ workflow resume RUN --rerun-lost',
+            },
+          );
         }
         return (await import('./run.js')).resumeAll(context);
       }
@@ -204,14 +283,24 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
       return (await import('./run.js')).resumeRun(context, run, {
         rerunLost: flags['rerunLost'] === true,
         failLost: flags['failLost'] === true,
+        ...textsIn(flags, 'from'),
         ...(approverKey === undefined ? {} : { approverKey }),
       });
     },
   )
     .argument('[run]', 'run id; without it, every run that was interrupted or decided meanwhile')
+    .option('--from <step>', 'the step that it stands at: a lost attempt of it runs again', onlyOnce)
     .option('--rerun-lost', 'run an attempt whose outcome is not known again')
     .option('--fail-lost', 'count an attempt whose outcome is not known as failed')
     .addOption(approverKeyOption());
+  leaf(
+    parent,
+    'go-on',
+    'what the process of a detached run does',
+    'writ workflow run claims-review --detach',
+    async (context, [run = '']) => (await import('./background.js')).goOn(context, run),
+    { hidden: true },
+  ).argument('<run>', 'run id');
   leaf(
     parent,
     'cancel',
@@ -241,7 +330,7 @@ function addRunCommand(parent: Command, leaf: Leaf, example: string): void {
     .argument('<workflow>', 'id of a registered workflow, or a file (with / or .yaml, .yml, .json)')
     .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
     .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent)
-    .option('--detach', 'return as soon as the start is durable')
+    .option('--detach', 'return as soon as the start is durable; a process in the background goes on')
     .addOption(approverKeyOption());
 }
 
@@ -546,6 +635,57 @@ function addKeyCommands(parent: Command, leaf: Leaf): void {
   );
 }
 
+function addSandboxCommands(parent: Command, leaf: Leaf): void {
+  const exec = leaf(
+    parent,
+    'exec',
+    'run one program in a sandbox, governed and logged as a step',
+    'writ sandbox exec --driver docker --image default --timeout-ms 2000 --json -- sh -c "id; ls -l /"',
+    async (context, argv, flags) => {
+      const { memoryMib: memoryMiB, diskMib: diskMiB } = textsIn(flags, 'memoryMib', 'diskMib');
+      return (await import('./sandbox.js')).execInSandbox(context, argv, {
+        driver: flags['driver'] === 'wasm' ? 'wasm' : 'docker',
+        ...textsIn(flags, 'image', 'module', 'runtime', 'cwd', 'stdin', 'outDir'),
+        env: textsOf(flags['env']),
+        file: textsOf(flags['file']),
+        out: textsOf(flags['out']),
+        limits: {
+          ...textsIn(flags, 'timeoutMs', 'cpuMs', 'cpus', 'pids', 'outputBytes'),
+          ...(memoryMiB === undefined ? {} : { memoryMiB }),
+          ...(diskMiB === undefined ? {} : { diskMiB }),
+        },
+      });
+    },
+  )
+    .argument('[argv...]', 'program and arguments, after --; a WASM module gets the arguments')
+    .addOption(new Option('--driver <kind>', 'the sandbox').choices(['docker', 'wasm']).makeOptionMandatory())
+    .option(
+      '--image <image>',
+      "docker: a name of docker.yaml, or sha256:… (default: docker.yaml's default)",
+      onlyOnce,
+    )
+    .option('--module <name>', 'wasm: a shipped module', onlyOnce)
+    .option('--runtime <name>', 'docker: the container runtime it must be', onlyOnce)
+    .option('--cwd <dir>', 'docker: /work or below', onlyOnce)
+    .option('--timeout-ms <n>', 'wall time', onlyOnce)
+    .option('--memory-mib <n>', 'memory, files in it included', onlyOnce)
+    .option('--output-bytes <n>', 'stdout and stderr together', onlyOnce);
+  for (const [flag, what] of [
+    ['--cpu-ms', 'CPU time of all processes'],
+    ['--cpus', 'cores'],
+    ['--pids', 'processes and threads'],
+    ['--disk-mib', 'files in /work'],
+  ]) {
+    exec.option(`${flag ?? ''} <n>`, `docker: ${what ?? ''}`, onlyOnce);
+  }
+  exec
+    .option('--env <name=value>', 'a variable; may be given again', collectText)
+    .option('--file <host=name>', 'docker: put a file into /work; may be given again', collectText)
+    .option('--out <pattern>', 'docker: bring files of /work back; may be given again', collectText)
+    .option('--out-dir <dir>', 'write what --out brought back to this folder', onlyOnce)
+    .option('--stdin <file>', 'a file, or - for stdin', onlyOnce);
+}
+
 function addSecretCommands(parent: Command, leaf: Leaf): void {
   leaf(parent, 'list', 'list the handles of known secrets', 'writ secrets list', async (context) =>
     (await import('./secrets.js')).listSecrets(context),
@@ -564,6 +704,26 @@ function addSecretCommands(parent: Command, leaf: Leaf): void {
     'writ secrets remove claims-db',
     async (context, [name = '']) => (await import('./secrets.js')).removeSecret(context, name),
   ).argument('<name>', 'the handle');
+}
+
+function addAgentCommands(parent: Command, leaf: Leaf): void {
+  leaf(
+    parent,
+    'import',
+    "turn AgentOS's agent.toml or HAND.toml into a file of writ, and say what is left out",
+    'writ agent import hands/researcher/HAND.toml --out .',
+    async (context, [file = ''], flags) =>
+      (await import('./agent.js')).importAgentFile(context, file, textsIn(flags, 'out')),
+  )
+    .argument('<file>', 'agent.toml or HAND.toml')
+    .option('--out <dir>', 'write DIR/agents/NAME.yaml or DIR/hands/ID.yaml instead of printing');
+  leaf(
+    parent,
+    'check',
+    'check agents, hands and models.yaml beside the policies: all problems in one pass',
+    'writ agent check',
+    async (context) => (await import('./agent.js')).checkAgentFiles(context),
+  );
 }
 
 /** The output of an invocation whose options are known. */
@@ -610,6 +770,27 @@ function decideFlags(flags: Flags): { digest?: string; reason?: string; continue
     ...(reason === undefined ? {} : { reason }),
     continue: flags['continue'] !== false,
   };
+}
+
+const MOST = Number.MAX_SAFE_INTEGER;
+
+function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d{1,16}$/u.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(
+      most === MOST ? `It is a whole number from ${least} on.` : `It is a whole number, ${least} to ${most}.`,
+    );
+  };
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+function itemsOf(flags: Flags): { readonly items?: number } {
+  const items = numberOf(flags['items']);
+  return items === undefined ? {} : { items };
 }
 
 /** A second value would take the place of the first without a word. */

@@ -11,6 +11,81 @@ export function progressLine(notice: EntryNotice): string | null {
   return what === null ? null : `${clockText(notice.timeMs)}  ${what}`;
 }
 
+/** How long what was counted may stay untold while more items end. */
+const COUNT_EVERY_MS = 2_000;
+/** Lines about single items, of one map. */
+const ITEM_LINES = 20;
+
+interface ItemCount {
+  succeeded: number;
+  failed: number;
+  /** Since this was told last. */
+  untold: number;
+  toldAtMs: number;
+  /** Lines about single items so far. */
+  lines: number;
+}
+
+/** Lines for a run: one per entry, but items of a map are counted, and what is said of a single one is bounded. */
+export class ProgressLines {
+  readonly #counts = new Map<string, ItemCount>();
+
+  /** Lines that are due now that this entry is committed. */
+  linesFor(notice: EntryNotice): readonly string[] {
+    const map = mapOf(notice.data['stepPath']);
+    if (map !== null) return this.#itemLines(map, notice);
+    const line = progressLine(notice);
+    // What follows a map comes after its count.
+    return line === null ? [] : [...this.rest(notice.timeMs), line];
+  }
+
+  /** What was counted and not told yet. */
+  rest(timeMs?: number): readonly string[] {
+    return Array.from(this.#counts).flatMap(([map, count]) =>
+      count.untold === 0 ? [] : [countLine(map, count, timeMs ?? count.toldAtMs)],
+    );
+  }
+
+  #itemLines(map: string, notice: EntryNotice): readonly string[] {
+    const { type, data, timeMs } = notice;
+    const count = this.#counts.get(map) ?? { succeeded: 0, failed: 0, untold: 0, toldAtMs: timeMs, lines: 0 };
+    this.#counts.set(map, count);
+    const isEnd = type === 'step.finished' && data['calls'] === undefined;
+    const isWell = type === 'step.intended' || data['status'] === 'succeeded';
+    if (isEnd) {
+      count.untold += 1;
+      if (isWell) count.succeeded += 1;
+      else count.failed += 1;
+    }
+    const line = isWell || count.lines > ITEM_LINES ? null : progressLine(notice);
+    const own =
+      line === null
+        ? []
+        : [
+            count.lines < ITEM_LINES
+              ? line
+              : `step ${printable(map)}: further lines about single items are left out`,
+          ];
+    count.lines += own.length;
+    const isDue = count.untold > 0 && timeMs - count.toldAtMs >= COUNT_EVERY_MS;
+    return isDue ? [...own, countLine(map, count, timeMs)] : own;
+  }
+}
+
+function countLine(map: string, count: ItemCount, timeMs: number): string {
+  count.untold = 0;
+  count.toldAtMs = timeMs;
+  const failed = count.failed === 0 ? '' : `, ${count.failed} failed`;
+  return `${clockText(timeMs)}  step ${printable(map)}: ${count.succeeded} items done${failed}`;
+}
+
+/** The map that an item is of, or that a call of an item is of; null for everything else. */
+function mapOf(stepPath: Json | undefined): string | null {
+  if (typeof stepPath !== 'string') return null;
+  const [, map = null] = /^(.*?)(?:#\d+)?\[\d+\](?:\/call\[\d+\])?$/su.exec(stepPath) ?? [];
+  return map?.endsWith('/call') === true ? null : map;
+}
+
 function describe({ type, data }: EntryNotice): string | null {
   const step = `step ${name(data['stepPath'])}`;
   switch (type) {
@@ -36,6 +111,12 @@ function describe({ type, data }: EntryNotice): string | null {
       return `${step}: started${attemptText(data['attempt'])}, ${reference(data['function'])}`;
     case 'step.finished':
       return `${step}: ${name(data['status'])}${codeText(data['code'])}${tookText(data['durationMs'])}`;
+    case 'step.skipped':
+      return `${step}: skipped (${name(data['reason'])})`;
+    case 'step.retried':
+      return `${step}: attempt ${name(data['attempt'])} follows${delayText(data['delayMs'])}`;
+    case 'loop.ended':
+      return `${step}: ${name(data['iterations'])} iterations${data['converged'] === true ? '' : ', until was never true'}`;
     case 'run.finished':
       return `run ${name(data['status'])}${reasonText(data['reason'])}`;
     default:
@@ -63,6 +144,10 @@ function withRule(ruleId: Json | undefined): string {
 
 function attemptText(attempt: Json | undefined): string {
   return typeof attempt === 'number' && attempt > 1 ? ` (attempt ${attempt})` : '';
+}
+
+function delayText(delayMs: Json | undefined): string {
+  return typeof delayMs === 'number' && delayMs > 0 ? ` in ${durationText(delayMs)}` : '';
 }
 
 function codeText(code: Json | undefined): string {

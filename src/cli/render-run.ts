@@ -1,15 +1,18 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
-import type { ApprovalRecord, AttemptStatus, RunStatus } from '../runtime/ports.js';
+import { stripVTControlCharacters } from 'node:util';
+import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
+import { stepStatus, type StepStatus } from '../runtime/step-status.js';
 import type { RunView, StepView, Waiting } from '../runtime/writ.js';
 import { commandLine } from './command-line.js';
 import type { Context } from './context.js';
 import { printable, shortReference, type Colors } from './output.js';
-import { renderTable } from './table.js';
+import { renderTable, type StyledCell } from './table.js';
 import { durationText, timeText } from './time-text.js';
 
 type Place = Pick<Context, 'data' | 'policies' | 'env'>;
 
-export function renderRun(place: Place, run: RunView, colors: Colors): string {
+/** `columns`: how wide a table may be; without it, as wide as it is. */
+export function renderRun(place: Place, run: RunView, colors: Colors, columns = Infinity): string {
   const { workflow } = run;
   const lines = [
     `run        ${printable(run.id)}`,
@@ -23,7 +26,7 @@ export function renderRun(place: Place, run: RunView, colors: Colors): string {
     lines.push(`error      ${printable(code)} (${printable(name)}): ${printable(message)}`);
   }
   if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run.waitingFor)}`);
-  if (run.steps.length > 0) lines.push('', renderSteps(run.steps, colors));
+  if (run.steps.length > 0) lines.push('', renderSteps(run.steps, colors, columns));
   const errors = run.steps.filter((step) => step.error !== null);
   if (errors.length > 0) {
     lines.push('', ...errors.map((step) => `${printable(step.name)}: ${stepError(step)}`));
@@ -77,35 +80,64 @@ export function statusWord(status: RunStatus, colors: Colors): string {
   }
 }
 
-function stepWord(status: AttemptStatus, colors: Colors): string {
+function stepWord(status: StepStatus, colors: Colors): string {
   switch (status) {
-    case 'succeeded':
+    case 'completed':
       return colors.green(status);
     case 'failed':
-    case 'refused':
-    case 'timed-out':
     case 'cancelled':
     case 'indeterminate':
       return colors.red(status);
     case 'waiting':
       return colors.yellow(status);
-    case 'intended':
+    case 'pending':
+    case 'running':
     case 'skipped':
       return status;
   }
 }
 
-function renderSteps(steps: readonly StepView[], colors: Colors): string {
-  const rows = steps.map((step) => [
-    step.name,
-    { styled: stepWord(step.status, colors) },
-    String(step.attempts),
-    shortReference(step.functionId),
-    step.principal,
-    step.durationMs === null ? '-' : durationText(step.durationMs),
-    approvalText(step),
-  ]);
-  return renderTable(colors, ['step', 'status', 'attempts', 'function', 'as', 'took', 'approval'], rows);
+/** Columns that are left out, one after the other, where they don't fit. */
+const LESS_IMPORTANT: readonly string[] = ['function', 'as', 'attempts'];
+
+function renderSteps(steps: readonly StepView[], colors: Colors, columns: number): string {
+  const cells = steps.map((step): Readonly<Record<string, string | StyledCell>> => ({
+    step: step.name + progressOf(step),
+    status: { styled: stepWord(stepStatus(step.status), colors) },
+    attempts: String(step.attempts),
+    function: shortReference(step.functionId),
+    as: step.principal,
+    took: step.durationMs === null ? '-' : durationText(step.durationMs),
+    approval: approvalText(step),
+  }));
+  const head = ['step', 'status', 'attempts', 'function', 'as', 'took', 'approval'];
+  const tableWithout = (left: readonly string[]): string => {
+    const shown = head.filter((name) => !left.includes(name));
+    return renderTable(
+      colors,
+      shown,
+      cells.map((row) => shown.map((name) => row[name] ?? '')),
+    );
+  };
+  let table = tableWithout([]);
+  for (let count = 1; count <= LESS_IMPORTANT.length && widthOf(table) > columns; count += 1) {
+    table = tableWithout(LESS_IMPORTANT.slice(0, count));
+  }
+  return table;
+}
+
+function widthOf(table: string): number {
+  return Math.max(...table.split('\n').map((line) => stripVTControlCharacters(line).length));
+}
+
+/** How far a map or a loop is. */
+function progressOf({ items, iterations, converged }: StepView): string {
+  if (items !== undefined) {
+    const failed = items.failed === 0 ? '' : `, ${items.failed} failed`;
+    return ` (${items.done} of ${items.total}${failed})`;
+  }
+  if (iterations === undefined) return '';
+  return ` (${iterations} iterations${converged === false ? ', until was never true' : ''})`;
 }
 
 function approvalText({ approval }: StepView): string {
@@ -123,7 +155,7 @@ function stepError({ error }: StepView): string {
 function waitingText(waiting: Waiting): string {
   switch (waiting.kind) {
     case 'approval':
-      return `approval ${printable(waiting.approvalId)} of step ${printable(waiting.stepPath)}, until ${timeText(waiting.expiresAtMs)}`;
+      return `approval ${printable(waiting.approvalId)} of step ${printable(waiting.stepPath)}, until ${timeText(waiting.expiresAtMs)}${othersText(waiting.others)}`;
     case 'timer':
       return `step ${printable(waiting.stepPath)}, a timer until ${timeText(waiting.untilMs)}`;
     case 'person':
@@ -131,6 +163,10 @@ function waitingText(waiting: Waiting): string {
     case 'cancel':
       return `its cancellation by ${printable(waiting.by)}`;
   }
+}
+
+function othersText(others = 0): string {
+  return others === 0 ? '' : `, and ${others} more`;
 }
 
 function nextCommands(place: Place, run: RunView): string[] {

@@ -79,6 +79,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     principalOfUser: refuse('principalOfUser'),
     validate: refuse('validate'),
     createWorkflow: refuse('createWorkflow'),
+    register: refuse('register'),
     auditRun: refuse('auditRun'),
     auditEntry: refuse('auditEntry'),
     proveEntry: refuse('proveEntry'),
@@ -92,6 +93,13 @@ function fakeWrit(change: Partial<Writ>): Writ {
     witnesses: refuse('witnesses'),
     onAnchor: refuse('onAnchor'),
     workflows: refuse('workflows'),
+    plan: refuse('plan'),
+    workflowView: refuse('workflowView'),
+    outline: refuse('outline'),
+    entries: refuse('entries'),
+    isAdvanced: refuse('isAdvanced'),
+    onProgress: refuse('onProgress'),
+    workflowsPage: refuse('workflowsPage'),
     workflow: refuse('workflow'),
     start: refuse('start'),
     interrupted: refuse('interrupted'),
@@ -99,6 +107,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     resume: refuse('resume'),
     cancel: refuse('cancel'),
     runs: refuse('runs'),
+    runsPage: refuse('runsPage'),
     status: refuse('status'),
     results: refuse('results'),
     approvals: async () => [],
@@ -107,6 +116,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     evidence: refuse('evidence'),
     handedOut: refuse('handedOut'),
     onEntry: () => () => undefined,
+    changeCounter: refuse('changeCounter'),
     publish: refuse('publish'),
     doctor: refuse('doctor'),
     close: refuse('close'),
@@ -253,7 +263,7 @@ describe('following a run', () => {
       'run_1',
       null,
     );
-    expect(out()).toContain('Payout\\nfake row  succeeded  1         tool::wasm  agent:payer  120 ms  -\n');
+    expect(out()).toContain('Payout\\nfake row  completed  1         tool::wasm  agent:payer  120 ms  -\n');
   });
 
   it('ends with 130 after Ctrl+C and says how to go on', async () => {

@@ -5,12 +5,21 @@ import { WritError } from '../errors.js';
 import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js';
 import { askDuringRun, type Asked } from './approver.js';
 import { commandLine } from './command-line.js';
-import { isInteractive, whoActs, withPublishedWrit, untilSignal, type Context } from './context.js';
+import {
+  canRedraw,
+  isInteractive,
+  whoActs,
+  withPublishedWrit,
+  untilSignal,
+  widthOf,
+  type Context,
+} from './context.js';
 import { noteFailure, withPlace } from './failure.js';
-import { printable } from './output.js';
-import { progressLine } from './progress.js';
+import { printable, type Output } from './output.js';
+import { showProgress } from './show-progress.js';
 import { renderPending, renderRun } from './render-run.js';
 import { readRunInput } from './run-input.js';
+import { runJson } from './run-json.js';
 import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './workflow-source.js';
 
 export interface RunFlags {
@@ -24,19 +33,43 @@ export async function runWorkflow(context: Context, workflow: string, flags: Run
   const { output } = context;
   const source = looksLikeFile(workflow) ? await readWorkflowSource(workflow) : null;
   const input = await readRunInput(flags.input, context.stdin);
+  const request = { workflow: source ?? workflow, input, agents: flags.agent };
+  const explained = <T>(start: () => Promise<T>): Promise<T> =>
+    source === null ? start() : explainingDiagnostics(output, source, start);
+  if (flags.detach === true) return runDetached(context, request, explained);
   return withPublishedWrit(context, { drives: true }, async (writ) => {
     const initiator = await whoActs(context, writ);
-    const request = { workflow: source ?? workflow, input, agents: flags.agent };
-    // A detached start is no crash: nobody advances that run on purpose.
-    const start = (): Promise<string> =>
-      flags.detach === true ? writ.start(request, initiator) : startOrGoOn(context, writ, request, initiator);
-    const runId = source === null ? await start() : await explainingDiagnostics(output, source, start);
-    // First of all, before anything runs: whoever reads this can find the run whatever happens.
-    if (output.json) output.note(`run ${printable(runId)}`);
-    else output.line(printable(runId));
-    if (flags.detach === true) return leaveStarted(context, writ, runId);
+    const runId = await explained(() => startOrGoOn(context, writ, request, initiator));
+    tellRunId(output, runId);
     return follow(context, writ, runId, await inlineApprover(context, writ, initiator, flags.approverKey));
   });
+}
+
+/** First of all, before anything runs: whoever reads this can find the run whatever happens. */
+function tellRunId(output: Output, runId: string): void {
+  if (output.json) output.note(`run ${printable(runId)}`);
+  else output.line(printable(runId));
+}
+
+/** The start is durable when this process ends; another one goes on with it. */
+async function runDetached(
+  context: Context,
+  request: StartRequest,
+  explained: (start: () => Promise<string>) => Promise<string>,
+): Promise<number> {
+  const { output } = context;
+  const view = await withPublishedWrit(context, { drives: false }, async (writ) => {
+    const initiator = await whoActs(context, writ);
+    const runId = await explained(() => writ.start(request, initiator));
+    tellRunId(output, runId);
+    return writ.status(runId);
+  });
+  const { goOnInBackground } = await import('./background.js');
+  const { log } = await goOnInBackground(context, view.id);
+  if (output.json) output.value(runJson(view));
+  output.note(`goes on in the background; what it tells is in ${printable(log)}`);
+  output.note(`follow it: ${commandLine(context, 'workflow', 'watch', view.id)}`);
+  return 0;
 }
 
 /** The same start again after a crash goes on with the run it made, instead of doing everything twice. */
@@ -56,6 +89,8 @@ async function startOrGoOn(
 export interface ResumeFlags {
   readonly rerunLost?: boolean;
   readonly failLost?: boolean;
+  /** The step that the run stands at. */
+  readonly from?: string;
   readonly approverKey?: string;
 }
 
@@ -68,7 +103,8 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
   return withPublishedWrit(context, { drives: true }, async (writ) => {
     const principal = await whoActs(context, writ);
     const lost = flags.rerunLost === true ? 'rerun' : flags.failLost === true ? 'fail' : null;
-    await writ.resume(runId, principal, lost === null ? {} : { lost });
+    const from = flags.from === undefined ? {} : { from: flags.from };
+    await writ.resume(runId, principal, { ...(lost === null ? {} : { lost }), ...from });
     return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
   });
 }
@@ -91,7 +127,7 @@ export async function resumeAll(context: Context): Promise<number> {
         views.push(await writ.status(id));
       }
     });
-    if (output.json) output.value({ runs: views });
+    if (output.json) output.value({ runs: views.map(runJson) });
     else for (const view of views) output.line(`${printable(view.id)}  ${view.status}`);
     if (views.length === 0) output.note('no run is unfinished');
     const codes = views.map((view) => view.exitCode);
@@ -137,13 +173,20 @@ async function inlineApprover(
   return isInteractive(context) ? self : null;
 }
 
-/** A line on stderr for every entry of the run that this process commits; call the result to stop. */
-export function showProgress(context: Context, writ: Writ, runId: string): () => void {
-  return writ.onEntry((notice) => {
-    if (notice.run !== runId) return;
-    const line = progressLine(notice);
-    if (line !== null) context.output.note(line);
-  });
+/** How the run goes on: as rows of this terminal where it redraws, else as lines on stderr. */
+async function openProgress(
+  context: Context,
+  writ: Writ,
+  runId: string,
+  interrupt: () => void,
+): Promise<{ close(): Promise<void> }> {
+  if (canRedraw(context)) {
+    const { openLiveRun } = await import('./live-run.js');
+    const foot = 'Ctrl+C stops it here; it can be resumed';
+    return openLiveRun(context, writ, { runId, foot, onInterrupt: interrupt });
+  }
+  const stop = showProgress(context, writ, runId);
+  return { close: async () => stop() };
 }
 
 /** Drives until the run ends or waits for a person who is not here. Gives the exit code of ARCHITECTURE 6. */
@@ -153,19 +196,21 @@ export async function follow(
   runId: string,
   approver: Principal | null,
 ): Promise<number> {
-  const stop = showProgress(context, writ, runId);
   const interrupted = await untilSignal(async (signal, interrupt) => {
     for (let next: Asked['outcome'] = 'changed'; next === 'changed' || next === 'recorded';) {
-      await writ.drive(runId, { stopAt: 'waiting', signal });
+      const shown = await openProgress(context, writ, runId, interrupt);
+      try {
+        await writ.drive(runId, { stopAt: 'waiting', signal });
+      } finally {
+        await shown.close();
+      }
       if (signal.aborted) return;
       next = approver === null ? 'left' : await askAbout(context, writ, runId, approver, signal);
       if (next === 'interrupted' && !signal.aborted) interrupt();
     }
-  })
-    .catch((error: unknown) => {
-      throw withPlace(context, runId, error);
-    })
-    .finally(stop);
+  }).catch((error: unknown) => {
+    throw withPlace(context, runId, error);
+  });
   const view = context.output.json ? await writ.results(runId) : await writ.status(runId);
   if (interrupted !== null) noteInterrupted(context, view);
   await showRun(context, writ, view);
@@ -188,12 +233,6 @@ async function askAbout(
   return barred || voted ? 'left' : askDuringRun(context, writ, record.id, approver, signal);
 }
 
-async function leaveStarted(context: Context, writ: Writ, runId: string): Promise<number> {
-  if (context.output.json) context.output.value(await writ.status(runId));
-  context.output.note(`started; ${commandLine(context, 'workflow', 'resume', runId)} advances it`);
-  return 0;
-}
-
 function noteInterrupted(context: Context, view: RunView): void {
   const { id, status } = view;
   const ended = status === 'completed' || status === 'failed' || status === 'cancelled';
@@ -204,11 +243,11 @@ function noteInterrupted(context: Context, view: RunView): void {
 export async function showRun(context: Context, writ: Writ, view: RunView): Promise<void> {
   const { output } = context;
   if (output.json) {
-    output.value(view);
+    output.value(runJson(view));
     return;
   }
   output.line();
-  output.line(renderRun(context, view, output.colors));
+  output.line(renderRun(context, view, output.colors, widthOf(context)));
   if (view.status !== 'waiting') return;
   for (const approval of await writ.approvals({ run: view.id, states: ['pending'] })) {
     output.line();

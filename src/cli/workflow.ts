@@ -2,11 +2,12 @@
 // not drive one (run.ts does).
 import { WritError } from '../errors.js';
 import type { RunRecord, WorkflowRecord } from '../runtime/ports.js';
-import type { RunView } from '../runtime/writ.js';
-import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
-import { printable } from './output.js';
+import type { RunView, StepView } from '../runtime/writ.js';
+import { whoActs, withPublishedWrit, withWrit, widthOf, type Context } from './context.js';
+import { printable, shortReference } from './output.js';
 import { renderRun, statusWord } from './render-run.js';
 import { showRun } from './run.js';
+import { runJson } from './run-json.js';
 import { renderTable } from './table.js';
 import { timeText } from './time-text.js';
 import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './workflow-source.js';
@@ -23,40 +24,43 @@ export async function createWorkflow(context: Context, file: string): Promise<nu
   });
 }
 
-export async function listWorkflows(context: Context): Promise<number> {
+/** Part of a list; as `workflow::list` of the library. */
+export interface PageFlags {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export async function listWorkflows(context: Context, page: PageFlags): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
-    const records = await writ.workflows();
+    const { workflows, total } = await writ.workflowsPage(page);
     if (output.json) {
-      output.value({ workflows: records.map(summaryOf) });
+      output.value({ workflows: workflows.map(summaryOf), total, ...page });
       return 0;
     }
-    if (records.length === 0) {
-      output.note('no workflow is registered');
-      return 0;
-    }
-    const rows = records.map((one) => [
+    const rows = workflows.map((one) => [
       one.id,
       String(one.version),
       one.hash.slice(0, 12),
       timeText(one.createdAtMs),
       one.name,
     ]);
-    output.line(renderTable(output.colors, ['id', 'version', 'hash', 'created', 'name'], rows));
+    showPage(context, ['id', 'version', 'hash', 'created', 'name'], rows, {
+      ...page,
+      total,
+      none: 'no workflow is registered',
+    });
     return 0;
   });
 }
 
-export async function listRuns(context: Context): Promise<number> {
+/** Newest first. */
+export async function listRuns(context: Context, page: PageFlags): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
-    const runs = await writ.runs();
+    const { runs, total } = await writ.runsPage(page);
     if (output.json) {
-      output.value({ runs: runs.map(runSummary) });
-      return 0;
-    }
-    if (runs.length === 0) {
-      output.note('there is no run');
+      output.value({ runs: runs.map(runSummary), total, ...page });
       return 0;
     }
     const rows = runs.map((run) => [
@@ -66,9 +70,28 @@ export async function listRuns(context: Context): Promise<number> {
       run.initiator,
       timeText(run.createdAtMs),
     ]);
-    output.line(renderTable(output.colors, ['run', 'workflow', 'status', 'initiator', 'started'], rows));
+    showPage(context, ['run', 'workflow', 'status', 'initiator', 'started'], rows, {
+      ...page,
+      total,
+      none: 'there is no run',
+    });
     return 0;
   });
+}
+
+function showPage(
+  { output }: Context,
+  head: readonly string[],
+  rows: Parameters<typeof renderTable>[2],
+  { limit, offset, total, none }: PageFlags & { readonly total: number; readonly none: string },
+): void {
+  if (total === 0) output.note(none);
+  if (rows.length > 0) output.line(renderTable(output.colors, head, rows));
+  const end = offset + rows.length;
+  if (total > rows.length) {
+    const more = end < total ? `; more: --offset ${offset + limit}` : '';
+    output.note(`${rows.length === 0 ? 'none' : `${offset + 1} to ${end}`} of ${total}${more}`);
+  }
 }
 
 export async function showWorkflow(context: Context, id: string): Promise<number> {
@@ -79,45 +102,73 @@ export async function showWorkflow(context: Context, id: string): Promise<number
     });
   }
   return withWrit(context, async (writ) => {
-    const record = await writ.workflow(id);
-    if (record === null) {
+    const view = await writ.workflowView(id);
+    if (view === null) {
       throw new WritError('NOT_FOUND', `there is no workflow ${id}`, {
         hint: 'writ workflow list shows them',
       });
     }
+    const { record, versions, steps, diagnostics } = view;
     if (output.json) {
-      output.value(record);
+      output.value({ ...record, versions, steps, diagnostics });
       return 0;
     }
     output.line(`id         ${printable(record.id)}`);
     output.line(`name       ${printable(record.name)}`);
-    output.line(`version    ${record.version}`);
+    output.line(`version    ${record.version}${versions.length > 1 ? ` of ${versions.length}` : ''}`);
     output.line(`hash       ${record.hash}`);
     output.line(`created    ${timeText(record.createdAtMs)}`);
     if (record.file !== null) output.line(`from       ${printable(record.file)}`);
+    for (const one of versions.slice(0, -1).reverse().slice(0, OLDER_SHOWN)) {
+      output.line(
+        `before     version ${one.version}, ${one.hash.slice(0, 12)}, ${timeText(one.createdAtMs)}`,
+      );
+    }
+    for (const { severity, code, message } of diagnostics) {
+      output.line(`${severity.padEnd(11)}${code}: ${printable(message)}`);
+    }
+    const rows = steps.flatMap(({ kind, name, mode, calls, principal }) =>
+      kind === 'task' ? [[name, mode ?? '', shortReference(calls ?? ''), principal ?? '-']] : [],
+    );
+    output.line();
+    if (rows.length > 0) output.line(renderTable(output.colors, ['step', 'mode', 'calls', 'as'], rows));
     output.line();
     output.line(record.source.trimEnd());
     return 0;
   });
 }
 
-export async function showStatus(context: Context, runId: string): Promise<number> {
+/** Earlier versions that are told; --json tells all. */
+const OLDER_SHOWN = 5;
+
+/** How many items of a map, or calls of a step, are told one by one. */
+export interface ItemsFlag {
+  readonly items?: number;
+}
+
+function nestedOf({ items }: ItemsFlag): { readonly nested?: number } {
+  return items === undefined ? {} : { nested: items };
+}
+
+export async function showStatus(context: Context, runId: string, flags: ItemsFlag = {}): Promise<number> {
   return withWrit(context, async (writ) => {
-    await showRun(context, writ, await writ.status(runId));
+    await showRun(context, writ, await writ.status(runId, nestedOf(flags)));
     return 0;
   });
 }
 
-export async function showResults(context: Context, runId: string): Promise<number> {
+/** One result for each step (agentos-dialect section 7). */
+export async function showResults(context: Context, runId: string, flags: ItemsFlag = {}): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
-    const view = await writ.results(runId);
+    const view = await writ.results(runId, nestedOf(flags));
     if (output.json) {
-      output.value(view);
+      output.value(runJson(view));
       return 0;
     }
-    output.line(renderRun(context, view, output.colors));
-    for (const step of view.steps.filter((one) => one.outputCommitment !== null)) {
+    output.line(renderRun(context, view, output.colors, widthOf(context)));
+    const isTold = (one: StepView): boolean => one.outputCommitment !== null || one.output !== null;
+    for (const step of view.steps.filter(isTold)) {
       output.line();
       output.line(`${printable(step.name)}:`);
       output.line(dataLines(step));

@@ -1,35 +1,75 @@
-// What the engine asks for and what it is told. Commands are derived from the state, so asking again after a
-// crash gives the same command.
+// What the engine asks for and what it is told. What is to be done is derived from the state, so asking again after a
+// crash gives the same answer.
 import type { Json } from '../json.js';
 import type { TaskNode } from '../workflow/plan.js';
-import type { StepError } from './state.js';
+import type { ConversationState, CurrentTask, StepError, TaskApproval } from './state.js';
 
-export type Command =
-  | {
-      readonly kind: 'execute';
-      readonly stepPath: string;
-      readonly node: TaskNode;
-      readonly attempt: number;
-      readonly input: Json;
-      readonly idempotencyKey: string;
-    }
-  | { readonly kind: 'wait'; readonly stepPath: string; readonly untilMs: number }
-  | {
-      readonly kind: 'finish';
-      readonly status: 'completed' | 'failed';
-      readonly output: Json;
-      readonly error: StepError | null;
-    };
+/** A task that a cursor stands at. */
+export interface Task {
+  /** Names the step and its place: `review`, `variants[3]`, `Each[3]/Score`, `research/call[2]`. Unique among tasks. */
+  readonly stepPath: string;
+  /** For a call of a conversation a node of its own, made from the one that asked. */
+  readonly node: TaskNode;
+  readonly attempt: number;
+  readonly input: Json;
+  readonly idempotencyKey: string;
+  readonly phase: CurrentTask['phase'];
+  readonly approval: TaskApproval | null;
+  readonly conversation: ConversationState | null;
+  /** From 0; null outside a loop, and outside a map. Both are part of what is approved. */
+  readonly iteration: number | null;
+  readonly item: number | null;
+  /** Its fork or its run has failed: what runs has to be stopped, and its outcome changes nothing. */
+  readonly isStopping: boolean;
+}
 
+/** Events of one task name its attempt; one that the run does not stand at changes nothing. */
 export type EngineEvent =
-  | { readonly kind: 'succeeded'; readonly output: Json; readonly nowMs: number }
+  | {
+      readonly kind: 'succeeded';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly output: Json;
+      readonly nowMs: number;
+    }
+  /** A conversing function asks for calls; the step goes on when they have been answered. */
+  | {
+      readonly kind: 'asked';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly calls: readonly { readonly id: string; readonly functionId: string; readonly input: Json }[];
+      readonly transcript: Json;
+      readonly nowMs: number;
+    }
   /** `draw` in [0, 1): the jitter, from the injected source. */
-  | { readonly kind: 'failed'; readonly error: StepError; readonly nowMs: number; readonly draw: number }
-  /** The outcome of an attempt was lost in a crash and the step runs again under the same idempotency key. */
-  | { readonly kind: 'rerun'; readonly nowMs: number }
-  /** The step now waits for a person; time does not count until the next event. */
-  | { readonly kind: 'paused'; readonly nowMs: number }
-  /** The person has decided and the step starts: time counts again. */
-  | { readonly kind: 'resumed'; readonly nowMs: number }
-  /** A timer is due; ignored when it is not. */
-  | { readonly kind: 'woken'; readonly nowMs: number };
+  | {
+      readonly kind: 'failed';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly error: StepError;
+      readonly nowMs: number;
+      readonly draw: number;
+    }
+  /** Stopped by the runner. It ends the task only where its fork or run has failed; else the outcome is lost. */
+  | {
+      readonly kind: 'stopped';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly nowMs: number;
+    }
+  /** The outcome was lost in a crash, or with a stopped process: a person decides. */
+  | { readonly kind: 'lost'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
+  /** A lost attempt runs again under the same idempotency key. */
+  | { readonly kind: 'rerun'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
+  /** The step now waits for people. */
+  | {
+      readonly kind: 'paused';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly approval: TaskApproval;
+      readonly nowMs: number;
+    }
+  /** Its intent is about to become durable. */
+  | { readonly kind: 'started'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
+  /** Timers, time limits and slices of long work: whatever is due at `nowMs` goes on. */
+  | { readonly kind: 'tick'; readonly nowMs: number };

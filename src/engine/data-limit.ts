@@ -14,8 +14,17 @@ export function withinLimits(value: Json): Json {
   return value;
 }
 
-/** Characters of the value's JSON, at least; throws STEP_DATA_LIMIT beyond the limits. */
+const measured = new WeakMap<object, number>();
+
+/** Characters of the value's JSON, at least; throws STEP_DATA_LIMIT beyond the limits. A value is never changed, so it is measured once. */
 export function measure(value: Json): number {
+  if (value === null || typeof value !== 'object') return count(value);
+  const known = measured.get(value) ?? count(value);
+  measured.set(value, known);
+  return known;
+}
+
+function count(value: Json): number {
   let left = MAX_CHARACTERS;
   const pending: { readonly value: Json; readonly depth: number }[] = [{ value, depth: 0 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -32,8 +41,8 @@ export function measure(value: Json): number {
   return MAX_CHARACTERS - left;
 }
 
-/** What one advance may work through between two tasks, in characters of data: about a second. Others run here too. */
-export const MAX_WORK = 32 * 1024 * 1024;
+/** What a run may work through between two tasks, in characters of data: seconds. */
+export const MAX_WORK = 256 * 1024 * 1024;
 
 function limit(problem: string): WritError {
   return new WritError('STEP_DATA_LIMIT', `the run's data is ${problem}`, {

@@ -7,26 +7,24 @@ import {
   retrier,
   runOf,
   statesPlan,
+  type TestEvent,
   stepError,
   task,
   wait,
 } from '../../test/property/plans.js';
-import { apply, command, start } from './index.js';
-import type { EngineEvent } from './command.js';
 
 const FAILED = stepError('FUNCTION_FAILED');
-const EVENTS: readonly EngineEvent[] = [
+const EVENTS: readonly TestEvent[] = [
   { kind: 'succeeded', output: 1, nowMs: 99 },
   { kind: 'failed', error: FAILED, nowMs: 99, draw: 0 },
   { kind: 'rerun', nowMs: 99 },
   { kind: 'paused', nowMs: 99 },
-  { kind: 'woken', nowMs: 99 },
+  { kind: 'tick', nowMs: 99 },
 ];
 
 describe('a run', () => {
   it('asks for its first task with attempt 1 and a key of its own', () => {
-    expect(runOf(statesPlan({ A: task() }), { a: 1 }).command()).toMatchObject({
-      kind: 'execute',
+    expect(runOf(statesPlan({ A: task() }), { a: 1 }).task()).toMatchObject({
       stepPath: 'A',
       attempt: 1,
       input: { a: 1 },
@@ -42,30 +40,15 @@ describe('a run', () => {
     }
   });
 
-  it('keeps nothing to do after it has finished', () => {
-    const {
-      node,
-      task: current,
-      wakeAtMs,
-    } = runOf(statesPlan({ A: task() }))
-      .bad(FAILED)
-      .state();
-    expect({ node, current, wakeAtMs }).toEqual({ node: null, current: null, wakeAtMs: null });
-  });
-
-  it('does not touch the state it is given', () => {
-    const plan = statesPlan({ A: task({ retry: [retrier()], next: 'B' }), B: task() });
-    const state = start(plan, { runId: 'r', initiator: 'user:ann', input: { a: [1] }, nowMs: 0 });
-    const before = JSON.stringify(state);
-    for (const event of EVENTS) apply(plan, state, event);
-    command(plan, state);
-    expect(JSON.stringify(state)).toBe(before);
+  it('keeps nothing to do, and no data in parts, after it has finished', () => {
+    const run = runOf(statesPlan({ A: task() })).bad(FAILED);
+    expect([run.tasks(), run.execution().nextTimerMs(), run.state().parts]).toEqual([[], null, {}]);
   });
 
   it('changes nothing when it is woken while it waits for no timer', () => {
     const run = runOf(statesPlan({ A: task() }));
     const before = run.state();
-    expect(run.woken(1e9).state()).toEqual(before);
+    expect(run.tick(1e9).state()).toEqual(before);
   });
 
   it('with a node its plan does not have is a fault of ours, not of the document', () => {
@@ -88,12 +71,12 @@ describe('an attempt whose outcome was lost in a crash', () => {
     const A = task({ retry: [retrier({ maxAttempts: 1, intervalMs: 1 })] });
     const run = runOf(statesPlan({ A })).send({ kind: 'rerun', nowMs: 1 });
     expect(run.bad(FAILED, 1).waitsUntil()).toBe(2);
-    expect(run.woken(2).task().attempt).toBe(3);
+    expect(run.tick(2).task().attempt).toBe(3);
   });
 
   it('does not give back a retry that was used', () => {
     const A = task({ retry: [retrier({ maxAttempts: 1, intervalMs: 1 })] });
-    const run = runOf(statesPlan({ A })).bad(FAILED, 0).woken(1).send({ kind: 'rerun', nowMs: 2 });
+    const run = runOf(statesPlan({ A })).bad(FAILED, 0).tick(1).send({ kind: 'rerun', nowMs: 2 });
     expect(run.bad(FAILED, 3).finish().error).toEqual(FAILED);
   });
 });
@@ -115,12 +98,12 @@ describe("the run's own time limit", () => {
   });
 
   it('ends a run that is woken past it', () => {
-    expect(runOf(plan).woken(1000).finish().error?.code).toBe('RUN_TIMEOUT');
+    expect(runOf(plan).tick(1000).finish().error?.code).toBe('RUN_TIMEOUT');
   });
 
   it('does not count the time spent waiting for a person', () => {
     const run = runOf(plan).send({ kind: 'paused', nowMs: 400 }).ok({}, 50_000);
-    expect(run.state()).toMatchObject({ deadlineMs: 50_600, pausedAtMs: null, node: 'B' });
+    expect(run.state()).toMatchObject({ deadlineMs: 50_600, pausedAtMs: null, main: { node: 'B' } });
     expect(run.ok({}, 50_599).finish().status).toBe('completed');
   });
 
@@ -140,7 +123,7 @@ describe("the run's own time limit", () => {
   it('goes on being paused when it is woken for nothing', () => {
     const run = runOf(plan).send({ kind: 'paused', nowMs: 400 });
     const before = run.state();
-    expect(run.woken(5000).state()).toEqual(before);
+    expect(run.tick(5000).state()).toEqual(before);
     expect(run.ok({}, 50_000).task().stepPath).toBe('B');
   });
 

@@ -1,398 +1,644 @@
-// The interpreter: (state, event) -> state', and the command the state asks for. Pure: no I/O, clock or random.
-// Every path ends in a task, a wait or the end of the run, within a bounded number of transitions.
+// The interpreter: moves cursors through the nodes of the plan until each needs the outside world, starts and joins
+// forks, and turns what has happened to a task into what follows. Pure: no I/O, clock or random. A fault of the
+// document that shows only at run time is a failure of its node, never of the engine.
 import { errorName, WritError } from '../errors.js';
 import { evaluateChoice } from '../expression/choice.js';
 import { evaluateCondition, parseCondition } from '../expression/condition.js';
-import { parsePath, readPath, writePath } from '../expression/path.js';
-import { renderTemplate, renderValue } from '../expression/template.js';
-import { timestampMs } from '../expression/timestamp.js';
-import { isObject, type Json } from '../json.js';
-import type { Catcher, Plan, PlanNode, TaskNode, WaitNode } from '../workflow/plan.js';
-import type { Command, EngineEvent } from './command.js';
+import { untilHolds } from '../expression/until.js';
+import { member } from '../expression/value.js';
+import type { Json } from '../json.js';
+import type { Catcher, ForkNode, Plan, PlanNode, TaskNode, WaitNode } from '../workflow/plan.js';
 import { contextOf } from './context.js';
 import { MAX_WORK, measure, withinLimits } from './data-limit.js';
+import { itemsOf, place, renderInput, select, stepError, waitUntilMs } from './node-data.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
-import { scopeOf } from './scope.js';
-import type { EngineState, StepError } from './state.js';
+import { scopeOf, valueOf } from './scope.js';
+import type { ChildResult, CurrentTask, FanoutResult, Frame, StepError, StepOutcome } from './state.js';
+import { callId, callNode, childId, stepPathOf } from './step-path.js';
+import type { RunTree } from './tree.js';
 
-/** Transitions of one run; AWS stops at 25,000 history events. */
-const MAX_TRANSITIONS = 25_000;
-/** States Language: the longest Wait AWS accepts. */
-const MAX_WAIT_SECONDS = 2 ** 31 - 1;
+/** Transitions of one slice: the runner has other runs to look after. */
+const SLICE = 10_000;
+/** Children of one lane at once where the document sets no bound. */
+const MAX_CONCURRENCY = 1000;
 
-export interface StartOptions {
-  readonly runId: string;
-  readonly initiator: string;
-  readonly input: Json;
-  readonly nowMs: number;
-}
+export class Interpreter {
+  readonly #plan: Plan;
+  readonly #tree: RunTree;
+  #nowMs = 0;
+  #sliceLeft = 0;
+  /** Characters worked through since a task last gave something. */
+  #work = 0;
 
-/** State of a fresh run, advanced to its first command. */
-export function start(plan: Plan, options: StartOptions): EngineState {
-  const { runId, initiator, input, nowMs } = options;
-  const fresh: EngineState = {
-    v: 1,
-    run: { id: runId, initiator, startedAtMs: nowMs },
-    status: 'running',
-    node: plan.start,
-    enteredAtMs: nowMs,
-    transitions: 0,
-    input,
-    data: plan.dialect === 'states' ? input : null,
-    variables: {},
-    outcomes: {},
-    previous: null,
-    attempts: {},
-    task: null,
-    wakeAtMs: null,
-    deadlineMs: plan.timeoutMs === null ? null : nowMs + plan.timeoutMs,
-    pausedAtMs: null,
-    output: null,
-    error: null,
-  };
-  return settle(plan, fresh, nowMs);
-}
-
-/** The state after an event. An event the state does not wait for changes nothing. */
-export function apply(plan: Plan, before: EngineState, event: EngineEvent): EngineState {
-  if (before.status !== 'running' || before.node === null) return before;
-  const { nowMs } = event;
-  // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait.
-  const node = before.wakeAtMs === null ? currentTask(plan, before) : null;
-  if (event.kind === 'paused') {
-    return node !== null && before.pausedAtMs === null ? { ...before, pausedAtMs: nowMs } : before;
+  constructor(plan: Plan, tree: RunTree) {
+    this.#plan = plan;
+    this.#tree = tree;
   }
-  if (event.kind === 'resumed') return node === null ? before : unpause(before, nowMs);
-  const state = unpause(before, nowMs);
-  if (state.deadlineMs !== null && nowMs >= state.deadlineMs) {
-    return fail(state, failure('RUN_TIMEOUT', 'the run exceeded its own time limit'));
-  }
-  switch (event.kind) {
-    case 'woken':
-      if (state.wakeAtMs === null || nowMs < state.wakeAtMs) return before;
-      return wake(plan, { ...state, wakeAtMs: null }, nowMs);
-    case 'rerun':
-      if (node === null || state.task === null) return before;
-      return beginAttempt(state, state.task.input, nowMs, state.task);
-    case 'succeeded':
-      if (node === null) return before;
-      return settle(plan, succeed(plan, node, state, event.output, nowMs), nowMs);
-    case 'failed':
-      if (node === null) return before;
-      return settle(plan, recover(node, state, event.error, nowMs, event.draw), nowMs);
-  }
-}
 
-/** What has to be done now. The same state always gives the same command. */
-export function command(plan: Plan, state: EngineState): Command {
-  if (state.status !== 'running' || state.node === null) {
-    const status = state.status === 'completed' ? 'completed' : 'failed';
-    return { kind: 'finish', status, output: state.output, error: state.error };
+  /** A new slice of work, at this time. */
+  begin(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#sliceLeft = SLICE;
   }
-  if (state.wakeAtMs !== null) {
-    // A run whose time ends during the wait ends then, not when the wait is over.
-    const untilMs = Math.min(state.wakeAtMs, state.deadlineMs ?? Infinity);
-    return { kind: 'wait', stepPath: state.node, untilMs };
-  }
-  const node = plan.nodes[state.node];
-  if (node?.kind !== 'task' || state.task === null) {
-    throw new WritError('INTERNAL', `run ${state.run.id} stands at "${state.node}" without a task`);
-  }
-  const { attempt, input, idempotencyKey } = state.task;
-  return { kind: 'execute', stepPath: state.node, node, attempt, input, idempotencyKey };
-}
 
-/** Time spent waiting for people does not count against the run's own limit. */
-function unpause(state: EngineState, nowMs: number): EngineState {
-  if (state.pausedAtMs === null) return state;
-  const deadlineMs =
-    state.deadlineMs === null ? null : state.deadlineMs + Math.max(0, nowMs - state.pausedAtMs);
-  return { ...state, pausedAtMs: null, deadlineMs };
-}
-
-function currentTask(plan: Plan, state: EngineState): TaskNode | null {
-  const node = state.node === null || state.task === null ? undefined : plan.nodes[state.node];
-  return node?.kind === 'task' ? node : null;
-}
-
-/** Enters nodes until one needs the outside world. */
-function settle(plan: Plan, entered: EngineState, nowMs: number): EngineState {
-  let state = entered;
-  let work = 0;
-  while (
-    state.status === 'running' &&
-    state.task === null &&
-    state.wakeAtMs === null &&
-    state.node !== null
-  ) {
-    if (state.transitions >= MAX_TRANSITIONS) {
-      return fail(state, failure('RUN_FAILED', `more than ${MAX_TRANSITIONS} transitions`));
-    }
-    work += measure(state.data);
-    if (work > MAX_WORK) {
-      return fail(
-        state,
-        failure('STEP_DATA_LIMIT', `worked through more than ${MAX_WORK} characters without a task`),
-      );
-    }
-    const node = plan.nodes[state.node];
-    if (node === undefined) throw new WritError('INTERNAL', `plan ${plan.id} has no node "${state.node}"`);
-    const here = { ...state, transitions: state.transitions + 1, enteredAtMs: nowMs };
-    state = attempted(node, here, nowMs, () => enter(plan, node, here, nowMs));
-  }
-  return state;
-}
-
-/** A fault of the document that shows only at run time is a failure of its state, never of the engine. */
-function attempted(node: PlanNode, state: EngineState, nowMs: number, move: () => EngineState): EngineState {
-  try {
-    return move();
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    return recoverEntry(node, state, stepError(error), nowMs);
-  }
-}
-
-function enter(plan: Plan, node: PlanNode, state: EngineState, nowMs: number): EngineState {
-  switch (node.kind) {
-    case 'task':
-      return enterTask(plan, node, state, nowMs);
-    case 'choice': {
-      const context = contextOf(plan, state);
-      const input = select(node.inputPath, state.data, context);
-      const chosen = node.choices.find((choice) => evaluateChoice(choice.rule, input, context));
-      const next = chosen?.next ?? node.default;
-      if (next === null)
-        throw new WritError('STEP_NO_CHOICE', `no rule of "${node.name}" is true and it has no default`);
-      return go({ ...state, data: select(node.outputPath, input, context) }, next);
-    }
-    case 'pass': {
-      const context = contextOf(plan, state);
-      const input = select(node.inputPath, state.data, context);
-      const merged = place(node.resultPath, state.data, node.result === undefined ? input : node.result);
-      return go({ ...state, data: select(node.outputPath, merged, context) }, node.next);
-    }
-    case 'wait': {
-      const untilMs = waitUntilMs(plan, node, state, nowMs);
-      return untilMs > nowMs ? { ...state, wakeAtMs: untilMs } : leaveWait(plan, node, state);
-    }
-    case 'succeed': {
-      const context = contextOf(plan, state);
-      const input = select(node.inputPath, state.data, context);
-      return go({ ...state, data: select(node.outputPath, input, context) }, null);
-    }
-    case 'fail': {
-      const message = node.cause ?? '';
-      return fail(state, { name: node.error ?? '', code: 'STEP_FAILED', kind: 'failure', message });
+  /** Moves every cursor that can move, until the slice is used up. */
+  settle(): void {
+    const tree = this.#tree;
+    for (let frame = tree.first('runnable'); frame !== undefined; frame = tree.first('runnable')) {
+      if (this.#sliceLeft <= 0 || tree.head.failing !== null) return;
+      this.#walk(frame);
     }
   }
-}
 
-function enterTask(plan: Plan, node: TaskNode, state: EngineState, nowMs: number): EngineState {
-  if (node.when !== null) {
-    const scope = scopeOf(plan, state);
-    if (!evaluateCondition(parseCondition(node.when, scope.known), scope).value)
-      return skip(node, state, null, nowMs);
+  /** The task that the node of this cursor is; a call of a conversation has a node of its own. */
+  nodeOf(frame: Frame): TaskNode | null {
+    if (frame.call !== null) {
+      const asking = frame.parent === null ? undefined : this.#tree.frame(frame.parent);
+      const node = asking === undefined ? null : this.nodeOf(asking);
+      return node === null ? null : callNode(node, frame.call.functionId);
+    }
+    const node = this.#plan.nodes[frame.node];
+    return node?.kind === 'task' ? node : null;
   }
-  return beginAttempt(state, withinLimits(renderInput(plan, node, state)), nowMs, null);
-}
 
-/** The one place where a step's input comes into being; nothing is rendered again later. */
-function renderInput(plan: Plan, node: TaskNode, state: EngineState): Json {
-  if (node.input.kind === 'path') return select(node.input.inputPath, state.data, contextOf(plan, state));
-  const scope = scopeOf(plan, state);
-  const config = node.input.config === null ? {} : renderValue(node.input.config, scope);
-  const request = isObject(config) ? config : { config };
-  return node.input.prompt === null
-    ? request
-    : { ...request, message: renderTemplate(node.input.prompt, scope) };
-}
+  // --- what has happened to a task -------------------------------------------------------------------------
 
-function beginAttempt(
-  state: EngineState,
-  input: Json,
-  nowMs: number,
-  again: EngineState['task'],
-  retries: readonly number[] = again?.retries ?? [],
-): EngineState {
-  const stepPath = state.node ?? '';
-  // A state may be called `toString`: only own keys count.
-  const begun = Object.hasOwn(state.attempts, stepPath) ? (state.attempts[stepPath] ?? 0) : 0;
-  const attempt = begun + 1;
-  const idempotencyKey = again?.idempotencyKey ?? `${state.run.id}/${stepPath}/${attempt}`;
-  return {
-    ...state,
-    // A retry is work of the run like any other: no document has more of it than MAX_TRANSITIONS.
-    transitions: state.transitions + 1,
-    attempts: { ...state.attempts, [stepPath]: attempt },
-    task: { attempt, input, idempotencyKey, retries, startedAtMs: again?.startedAtMs ?? nowMs },
-  };
-}
+  /** The function has answered. */
+  succeed(frame: Frame, node: TaskNode, result: Json): void {
+    this.#work = 0;
+    if (frame.call !== null) this.#answer(frame, frame.call, 'succeeded', result);
+    else this.#go(this.#succeeded(frame, node, result));
+  }
 
-function succeed(plan: Plan, node: TaskNode, state: EngineState, result: Json, nowMs: number): EngineState {
-  if (node.output.kind === 'path') {
-    const { resultPath, outputPath } = node.output;
-    return attempted(node, state, nowMs, () => {
-      const merged = place(resultPath, state.data, result);
-      return go({ ...state, data: select(outputPath, merged, contextOf(plan, state)) }, node.next);
+  /** The function asks for calls before it answers. */
+  ask(
+    frame: Frame,
+    task: CurrentTask,
+    calls: readonly { readonly id: string; readonly functionId: string; readonly input: Json }[],
+    transcript: Json,
+  ): void {
+    this.#work = 0;
+    const { turns, callsBegun } = task.conversation ?? { turns: 0, callsBegun: 0 };
+    const conversation = {
+      turns: turns + 1,
+      callsBegun: callsBegun + calls.length,
+      transcript,
+      answers: calls.map(() => null),
+    };
+    this.#tree.put({ ...frame, task: { ...task, phase: 'calls', conversation } });
+    calls.forEach((call, position) => {
+      const id = callId(this.#plan, frame, callsBegun + position);
+      const child = { ...newFrame(id, frame, frame.node, this.#nowMs), item: position, call };
+      this.#tree.put(this.#beginAttempt(child, call.input, null));
     });
   }
-  const name = node.output.name;
-  const variables = name === null ? state.variables : { ...state.variables, [name]: result };
-  return go(
-    { ...record(node, state, 'success', result, null, nowMs), data: result, variables, task: null },
-    node.next,
-  );
-}
 
-/** Retry, then catch, then skip, then fail: in that order (states-dialect section 10, agentos-dialect section 3). */
-function recover(
-  node: TaskNode,
-  state: EngineState,
-  error: StepError,
-  nowMs: number,
-  draw: number,
-): EngineState {
-  const task = state.task;
-  if (task === null) return state;
-  const spent = state.transitions >= MAX_TRANSITIONS;
-  const found = spent ? null : retrierFor(node.retry, task.retries, error);
-  if (found === null) return recoverEntry(node, state, error, nowMs);
-  const retries = node.retry.map((_, index) => (task.retries[index] ?? 0) + (index === found.index ? 1 : 0));
-  const delayMs = retryDelayMs(found.retrier, task.retries[found.index] ?? 0, draw);
-  const begun = beginAttempt(state, task.input, nowMs, task, retries);
-  return delayMs > 0 ? { ...begun, wakeAtMs: nowMs + delayMs } : begun;
-}
-
-/** What follows an error that is not retried. */
-function recoverEntry(node: PlanNode, state: EngineState, error: StepError, nowMs: number): EngineState {
-  if (node.kind !== 'task') return fail(state, error);
-  const catcher = catcherFor(node.catch, error);
-  if (catcher !== null) {
-    return handOver(catcher, state, error);
+  /** The attempt has failed or was refused: retry, then catch, then skip, then fail (states-dialect section 10). */
+  failed(frame: Frame, node: TaskNode, error: StepError, draw: number): void {
+    if (frame.call !== null) {
+      const status = error.kind === 'refusal' ? 'refused' : 'failed';
+      this.#answer(frame, frame.call, status, { error: error.code, message: error.message });
+    } else this.#go(this.#recover(frame, node, error, draw));
   }
-  if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
-    return skip(node, state, error, nowMs);
+
+  /** As `failed`, and it is not tried again. */
+  gaveUp(frame: Frame, node: TaskNode, error: StepError): void {
+    if (frame.call !== null) this.failed(frame, node, error, 0);
+    else this.#go(this.#giveUp(node, frame, error));
   }
-  return fail(record(node, state, 'failed', null, error, nowMs), error);
-}
 
-/** A catcher that can't place its error output fails the state: there is no second catcher for that. */
-function handOver(catcher: Catcher, state: EngineState, error: StepError): EngineState {
-  try {
-    const caught = { Error: error.name, Cause: error.message };
-    return go({ ...state, data: place(catcher.resultPath, state.data, caught) }, catcher.next);
-  } catch (unplaced) {
-    if (!(unplaced instanceof WritError)) throw unplaced;
-    return fail(state, stepError(unplaced));
+  /** A lost attempt runs again under the same key. */
+  rerun(frame: Frame, task: CurrentTask): void {
+    this.#tree.put(this.#beginAttempt(frame, task.input, task));
+  }
+
+  /** What was stopped has ended; its fork, or the run, may now go on with its failure. */
+  stopped(frame: Frame): void {
+    this.#tree.remove(frame);
+    this.#childGone(frame);
+  }
+
+  /** A timer is due: a retry delay is over, or a Wait state. */
+  wake(frame: Frame): void {
+    const awake = { ...frame, wakeAtMs: null };
+    const node = this.#plan.nodes[frame.node];
+    if (frame.task !== null) this.#tree.put(awake);
+    else if (node?.kind === 'fork') this.#go(this.#attempted(node, awake, () => this.#fork(node, awake)));
+    else if (node?.kind === 'wait')
+      this.#go(this.#attempted(node, awake, () => this.#leaveWait(node, awake)));
+  }
+
+  /** The run fails; it ends when what runs has been stopped. */
+  failRun(error: StepError): void {
+    const tree = this.#tree;
+    if (tree.head.failing !== null) return;
+    tree.head = { ...tree.head, failing: error };
+    const main = tree.frame('');
+    if (main !== undefined) this.#stop(main);
+  }
+
+  // --- cursors ---------------------------------------------------------------------------------------------
+
+  #walk(frame: Frame): void {
+    let here: Frame | null = frame;
+    while (here !== null && isRunnable(here) && this.#sliceLeft > 0) here = this.#enterNode(here);
+    this.#go(here);
+  }
+
+  #go(frame: Frame | null): void {
+    if (frame !== null) this.#tree.put(frame);
+  }
+
+  #enterNode(frame: Frame): Frame | null {
+    this.#sliceLeft -= 1;
+    const node = this.#plan.nodes[frame.node];
+    if (node === undefined)
+      throw new WritError('INTERNAL', `plan ${this.#plan.id} has no node "${frame.node}"`);
+    if (!this.#count()) {
+      this.failRun(runFailure('RUN_FAILED', `more than ${this.#tree.head.maxTransitions} transitions`));
+      return null;
+    }
+    this.#work += measure(frame.data);
+    if (this.#work > MAX_WORK) {
+      const message = `worked through more than ${MAX_WORK} characters without a task`;
+      this.failRun(runFailure('STEP_DATA_LIMIT', message));
+      return null;
+    }
+    const here = { ...frame, enteredAtMs: this.#nowMs };
+    return this.#attempted(node, here, () => this.#enter(node, here));
+  }
+
+  /** False when the run has used up its transitions. */
+  #count(): boolean {
+    const { head } = this.#tree;
+    if (head.transitions >= head.maxTransitions) return false;
+    this.#tree.head = { ...head, transitions: head.transitions + 1 };
+    return true;
+  }
+
+  #attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null {
+    try {
+      return move();
+    } catch (error) {
+      if (!(error instanceof WritError) || error.code === 'INTERNAL') throw error;
+      return this.#giveUp(node, frame, stepError(error));
+    }
+  }
+
+  #enter(node: PlanNode, frame: Frame): Frame | null {
+    const context = (): Json => contextOf(this.#plan, this.#tree, frame);
+    switch (node.kind) {
+      case 'task':
+        return this.#enterTask(node, frame);
+      case 'fork':
+        return this.#fork(node, frame);
+      case 'choice': {
+        const input = select(node.inputPath, frame.data, context);
+        const seen = context();
+        const chosen = node.choices.find((choice) => evaluateChoice(choice.rule, input, seen));
+        const next = chosen?.next ?? node.default;
+        if (next === null)
+          throw new WritError('STEP_NO_CHOICE', `no rule of "${node.name}" is true and it has no default`);
+        return this.#next({ ...frame, data: select(node.outputPath, input, context) }, next);
+      }
+      case 'pass': {
+        const input = select(node.inputPath, frame.data, context);
+        const merged = place(node.resultPath, frame.data, node.result === undefined ? input : node.result);
+        return this.#next({ ...frame, data: select(node.outputPath, merged, context) }, node.next);
+      }
+      case 'wait': {
+        const untilMs = waitUntilMs(this.#plan, this.#tree, frame, node, this.#nowMs);
+        return untilMs > this.#nowMs ? { ...frame, wakeAtMs: untilMs } : this.#leaveWait(node, frame);
+      }
+      case 'succeed': {
+        const input = select(node.inputPath, frame.data, context);
+        return this.#next({ ...frame, data: select(node.outputPath, input, context) }, null);
+      }
+      case 'fail': {
+        const message = node.cause ?? '';
+        const error = { name: node.error ?? '', code: 'STEP_FAILED', kind: 'failure', message } as const;
+        return this.#failCursor(frame, error);
+      }
+    }
+  }
+
+  #leaveWait(node: WaitNode, frame: Frame): Frame | null {
+    const context = (): Json => contextOf(this.#plan, this.#tree, frame);
+    const input = select(node.inputPath, frame.data, context);
+    return this.#next({ ...frame, data: select(node.outputPath, input, context) }, node.next);
+  }
+
+  /** The cursor goes on, or it has come to its end. */
+  #next(frame: Frame, next: string | null): Frame | null {
+    if (next !== null) return { ...frame, node: next, task: null, loop: null, fork: null };
+    if (frame.parent !== null) this.#childDone(frame, frame.data, { isSkipped: false, error: null });
+    else this.#complete(frame);
+    return null;
+  }
+
+  #complete(frame: Frame): void {
+    const tree = this.#tree;
+    tree.remove(frame);
+    tree.head = { ...tree.head, status: 'completed', output: frame.data };
+  }
+
+  /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
+  #failCursor(frame: Frame, error: StepError): null {
+    const tree = this.#tree;
+    const parent = frame.parent === null ? undefined : tree.frame(frame.parent);
+    if (parent === undefined) {
+      tree.put({ ...frame, task: null });
+      this.failRun(error);
+      return null;
+    }
+    tree.remove(frame);
+    if (parent.fork !== null && parent.fork.failing === null && !parent.isStopping) {
+      tree.put({ ...parent, fork: { ...parent.fork, failing: error } });
+      for (const child of tree.children(parent.id)) this.#stop(child);
+    }
+    this.#childGone(frame);
+    return null;
+  }
+
+  // --- tasks -----------------------------------------------------------------------------------------------
+
+  #enterTask(node: TaskNode, frame: Frame): Frame | null {
+    // A loop is entered once: its condition is not asked again before each iteration.
+    if (node.when !== null && frame.loop === null) {
+      const scope = scopeOf(this.#plan, this.#tree, frame);
+      const asked = evaluateCondition(parseCondition(node.when, scope.known), scope);
+      if (!asked.value) {
+        const { reason, unresolved } = asked;
+        const values = asked.values.map((one) => ({ ...one }));
+        const detail = { condition: node.when, reason, values, unresolved: [...unresolved] };
+        const stepPath = stepPathOf(this.#plan, frame);
+        this.#tree.note({ kind: 'skipped', stepPath, reason: 'condition', detail });
+        return this.#skip(node, frame, null);
+      }
+    }
+    return this.#beginAttempt(frame, renderInput(this.#plan, this.#tree, frame, node), null);
+  }
+
+  /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
+  #beginAttempt(
+    frame: Frame,
+    input: Json,
+    again: CurrentTask | null,
+    retries: readonly number[] = again?.retries ?? [],
+  ): Frame {
+    // A retry is work of the run like any other: no document has more of it than maxTransitions.
+    this.#count();
+    const key = frame.call === null ? frame.node : '';
+    const attempt = begun(frame, key) + 1;
+    const { run } = this.#tree.head;
+    const idempotencyKey = again?.idempotencyKey ?? `${run.id}/${stepPathOf(this.#plan, frame)}/${attempt}`;
+    const task: CurrentTask = {
+      attempt,
+      input,
+      idempotencyKey,
+      retries,
+      startedAtMs: again?.startedAtMs ?? this.#nowMs,
+      phase: 'ready',
+      approval: null,
+      conversation: again?.conversation ?? null,
+    };
+    return { ...frame, attempts: { ...frame.attempts, [key]: attempt }, task };
+  }
+
+  #succeeded(frame: Frame, node: TaskNode, result: Json): Frame | null {
+    if (node.output.kind === 'path') {
+      const { resultPath, outputPath } = node.output;
+      return this.#attempted(node, frame, () => {
+        const merged = place(resultPath, frame.data, result);
+        const data = select(outputPath, merged, () => contextOf(this.#plan, this.#tree, frame));
+        return this.#next({ ...frame, data }, node.next);
+      });
+    }
+    if (node.loop === null) return this.#recorded(node, frame, result);
+    return this.#attempted(node, frame, () => this.#iterated(node, frame, result));
+  }
+
+  /** After an iteration: the next one, or the end of the loop. */
+  #iterated(node: TaskNode, frame: Frame, result: Json): Frame | null {
+    if (node.loop === null) return null;
+    const { until, maxIterations, onExhausted } = node.loop;
+    const iteration = frame.loop?.iteration ?? 0;
+    const output = valueOf(node, result);
+    const { holds, why } =
+      until === null
+        ? { holds: false, why: '' }
+        : untilHolds(until, output, scopeOf(this.#plan, this.#tree, frame));
+    if (!holds && iteration + 1 < maxIterations) {
+      const feedback = feedbackIn(result) ?? feedbackIn(output) ?? why;
+      return { ...frame, task: null, loop: { iteration: iteration + 1, output, feedback } };
+    }
+    const converged = holds || until === null;
+    const stepPath = stepPathOf(this.#plan, frame);
+    this.#tree.note({ kind: 'loop-ended', stepPath, iterations: iteration + 1, converged });
+    if (converged || onExhausted === 'continue') return this.#recorded(node, frame, result);
+    const message = `"${node.name}" went through ${maxIterations} iterations without its until being true`;
+    // A loop that has used up its iterations is not begun again.
+    return this.#giveUp(node, frame, stepError(new WritError('STEP_LOOP_EXHAUSTED', message)));
+  }
+
+  /** Dialect 1: the step's outcome is kept for later templates; in a group it is the lane's result. */
+  #recorded(node: TaskNode, frame: Frame, result: Json): Frame | null {
+    if (frame.parent !== null) {
+      this.#childDone(frame, result, { isSkipped: false, error: null });
+      return null;
+    }
+    const recorded = this.#record(node, frame, 'success', result, null);
+    return this.#next({ ...recorded, data: valueOf(node, result) }, node.next);
+  }
+
+  #recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
+    const { task, fork } = frame;
+    const used = task?.retries ?? fork?.retries ?? [];
+    const { transitions, maxTransitions } = this.#tree.head;
+    const spent = transitions >= maxTransitions;
+    const found = spent ? null : retrierFor(node.retry, used, error);
+    if (found === null) return this.#giveUp(node, frame, error);
+    const retries = node.retry.map((_, index) => (used[index] ?? 0) + (index === found.index ? 1 : 0));
+    const delayMs = retryDelayMs(found.retrier, used[found.index] ?? 0, draw);
+    const again =
+      task === null
+        ? { ...frame, fork: fork === null ? null : { ...fork, retries, failing: null } }
+        : this.#beginAttempt(frame, task.input, task, retries);
+    const attempt = again.task?.attempt ?? begun(frame, frame.node) + 1;
+    this.#tree.note({ kind: 'retried', stepPath: this.#pathOf(again), attempt, delayMs });
+    if (delayMs > 0) return { ...again, wakeAtMs: this.#nowMs + delayMs };
+    return task === null && node.kind === 'fork'
+      ? this.#attempted(node, again, () => this.#fork(node, again))
+      : again;
+  }
+
+  #pathOf(frame: Frame): string {
+    return stepPathOf(this.#plan, frame);
+  }
+
+  /** What follows an error that is not retried. */
+  #giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null {
+    if (node.kind !== 'task' && node.kind !== 'fork') return this.#failCursor(frame, error);
+    const catcher = catcherFor(node.catch, error);
+    if (catcher !== null) return this.#handOver(catcher, frame, error);
+    if (node.kind === 'fork') return this.#failCursor(frame, error);
+    if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
+      const { code, message } = error;
+      const stepPath = this.#pathOf(frame);
+      this.#tree.note({ kind: 'skipped', stepPath, reason: 'error', detail: { code, message } });
+      return this.#skip(node, frame, error);
+    }
+    return this.#failCursor(frame, error);
+  }
+
+  /** A catcher that can't place its error output fails the state: there is no second catcher for that. */
+  #handOver(catcher: Catcher, frame: Frame, error: StepError): Frame | null {
+    try {
+      const caught = { Error: error.name, Cause: error.message };
+      const data = place(catcher.resultPath, frame.data, caught);
+      return this.#next({ ...frame, data }, catcher.next);
+    } catch (unplaced) {
+      if (!(unplaced instanceof WritError)) throw unplaced;
+      return this.#failCursor(frame, stepError(unplaced));
+    }
+  }
+
+  #skip(node: TaskNode, frame: Frame, error: StepError | null): Frame | null {
+    if (frame.parent !== null) {
+      this.#childDone(frame, null, { isSkipped: true, error: publicPart(error) });
+      return null;
+    }
+    return this.#next(this.#record(node, frame, 'skipped', null, error), node.next);
+  }
+
+  #record(
+    node: TaskNode,
+    frame: Frame,
+    status: StepOutcome['status'],
+    output: Json,
+    error: StepError | null,
+  ): Frame {
+    if (node.output.kind !== 'variable') return frame;
+    const durationMs = this.#nowMs - (frame.task?.startedAtMs ?? this.#nowMs);
+    const outcome = { status, output, durationMs, error: publicPart(error) };
+    this.#tree.setOutcome('', frame.node, outcome);
+    return { ...frame, previous: frame.node };
+  }
+
+  // --- conversations ---------------------------------------------------------------------------------------
+
+  #answer(
+    child: Frame,
+    { id, functionId }: { readonly id: string; readonly functionId: string },
+    status: 'succeeded' | 'failed' | 'refused',
+    output: Json,
+  ): void {
+    const tree = this.#tree;
+    tree.remove(child);
+    const asking = child.parent === null ? undefined : tree.frame(child.parent);
+    const conversation = asking?.task?.conversation ?? null;
+    if (asking?.task == null || conversation === null || asking.isStopping) {
+      this.#childGone(child);
+      return;
+    }
+    const answers = conversation.answers.map((before, index) =>
+      index === child.item ? { id, functionId, status, output } : before,
+    );
+    const task = { ...asking.task, conversation: { ...conversation, answers } };
+    const isOver = answers.every((one) => one !== null);
+    tree.put(isOver ? this.#beginAttempt(asking, task.input, task) : { ...asking, task });
+  }
+
+  // --- forks -----------------------------------------------------------------------------------------------
+
+  /** Enters a fork, or enters it again after a failure. */
+  #fork(node: ForkNode, frame: Frame): Frame | null {
+    const tree = this.#tree;
+    const isGroup = node.form === 'group';
+    const input = isGroup
+      ? frame.data
+      : select(node.inputPath, frame.data, () => contextOf(this.#plan, tree, frame));
+    const entry = begun(frame, frame.node) + 1;
+    const attempts = { ...frame.attempts, [frame.node]: entry };
+    const fork = { entry, retries: frame.fork?.retries ?? [], input, failing: null };
+    const items = itemsOf(this.#plan, tree, frame, node, input);
+    const forked = { ...frame, attempts, fork };
+    tree.put(forked);
+    tree.beginLanes(frame.id, items);
+    return this.#refill(forked, node);
+  }
+
+  /** Starts what the lanes have room for; joins them when all have ended. */
+  #refill(frame: Frame, node: ForkNode): Frame | null {
+    const { fork } = frame;
+    if (fork === null) return null;
+    const lanes = this.#tree.lanes(frame.id);
+    let isOver = true;
+    lanes.forEach((lane, position) => {
+      const { start, each } = node.lanes[position] ?? { start: '', each: null };
+      const total = lane.items?.length ?? 1;
+      const room = each === null ? 1 : Math.min(each.concurrency || MAX_CONCURRENCY, MAX_CONCURRENCY);
+      while (lane.begun < total && lane.begun - lane.ended < room) {
+        const item = lane.items === null ? null : lane.begun;
+        const value = item === null ? null : (lane.items?.[item] ?? null);
+        const id = childId(this.#plan, frame, fork.entry, { lane: position, item, start });
+        lane.begun += 1;
+        this.#tree.put({
+          ...newFrame(id, frame, start, this.#nowMs),
+          lane: position,
+          item,
+          value,
+          data: item === null ? fork.input : value,
+        });
+      }
+      if (lane.ended < total) isOver = false;
+    });
+    return isOver ? this.#attempted(node, frame, () => this.#join(frame, node)) : null;
+  }
+
+  #join(frame: Frame, node: ForkNode): Frame | null {
+    const tree = this.#tree;
+    const results = tree.results(frame.id);
+    tree.endLanes(frame.id);
+    const joined = { ...frame, fork: null };
+    if (node.form === 'group') return this.#next(this.#joinGroup(joined, node, results), node.next);
+    const outputs = results.map((lane) => lane.map(({ output }) => output));
+    const output = withinLimits(
+      node.form === 'map' ? (outputs[0] ?? []) : outputs.map(([one]) => one ?? null),
+    );
+    const merged = place(node.resultPath, frame.data, output);
+    const data = select(node.outputPath, merged, () => contextOf(this.#plan, tree, joined));
+    return this.#next({ ...joined, data }, node.next);
+  }
+
+  /** Dialect 1: each member's outcome, and what `fanout` and `output` are from now on. */
+  #joinGroup(frame: Frame, node: ForkNode, results: readonly (readonly ChildResult[])[]): Frame {
+    const errors: FanoutResult['errors'][number][] = [];
+    const values: Json[] = [];
+    let previous = frame.previous;
+    node.lanes.forEach(({ start, each }, lane) => {
+      const member = this.#plan.nodes[start];
+      if (member?.kind !== 'task') return;
+      const own = results[lane] ?? [];
+      for (const { item, error } of own) {
+        if (error !== null) errors.push({ step: member.name, index: item, ...error });
+      }
+      const [one] = own;
+      const isSkipped = each === null && one?.isSkipped === true;
+      const output = each === null ? (one?.output ?? null) : own.map((item) => valueOf(member, item.output));
+      const durationMs = this.#nowMs - frame.enteredAtMs;
+      const error = each === null ? (one?.error ?? null) : null;
+      this.#tree.setOutcome('', start, {
+        status: isSkipped ? 'skipped' : 'success',
+        output,
+        durationMs,
+        error,
+      });
+      values.push(each === null ? valueOf(member, output) : output);
+      previous = start;
+    });
+    const [only] = values;
+    const isLoneMap = node.lanes.length === 1 && node.lanes[0]?.each !== null && only !== undefined;
+    const data = withinLimits(isLoneMap ? only : values);
+    return { ...frame, data, previous, fanout: { results: data, errors } };
+  }
+
+  #childDone(child: Frame, output: Json, how: Pick<ChildResult, 'isSkipped' | 'error'>): void {
+    const tree = this.#tree;
+    const parent = child.parent === null ? undefined : tree.frame(child.parent);
+    if (parent === undefined) return;
+    if (parent.isStopping || parent.fork?.failing != null) {
+      tree.remove(child);
+      this.#childGone(child);
+      return;
+    }
+    const { lane, item } = child;
+    tree.childEnded(child, { parent: parent.id, lane, item, output, ...how });
+    const node = this.#plan.nodes[parent.node];
+    if (node?.kind === 'fork') this.#go(this.#refill(parent, node));
+  }
+
+  /** What runs in this cursor is being stopped; what does not ends now. */
+  #stop(frame: Frame): void {
+    const tree = this.#tree;
+    const { task } = frame;
+    if (task?.phase === 'running') {
+      tree.put({ ...frame, isStopping: true });
+      return;
+    }
+    if (task?.approval != null) {
+      tree.note({ kind: 'approval-dropped', approvalId: task.approval.approvalId });
+    }
+    tree.put({ ...frame, isStopping: true });
+    for (const child of tree.children(frame.id)) this.#stop(child);
+    if (tree.childCount(frame.id) === 0) tree.remove(frame);
+  }
+
+  /** A child has ended without a result: its parent may have been waiting for that. */
+  #childGone({ parent: id }: Frame): void {
+    const tree = this.#tree;
+    const parent = id === null ? undefined : tree.frame(id);
+    if (parent === undefined || tree.childCount(parent.id) > 0) return;
+    if (parent.isStopping) {
+      tree.remove(parent);
+      this.#childGone(parent);
+      return;
+    }
+    const error = parent.fork?.failing ?? null;
+    const node = this.#plan.nodes[parent.node];
+    if (error === null || node?.kind !== 'fork') return;
+    tree.endLanes(parent.id);
+    this.#go(this.#recover(parent, node, error, 0));
   }
 }
 
-function skip(node: TaskNode, state: EngineState, error: StepError | null, nowMs: number): EngineState {
-  return go({ ...record(node, state, 'skipped', null, error, nowMs), task: null }, node.next);
-}
-
-/** Dialect 1 keeps each step's outcome for later templates; dialect 2 carries its data in the document. */
-function record(
-  node: TaskNode,
-  state: EngineState,
-  status: 'success' | 'failed' | 'skipped',
-  output: Json,
-  error: StepError | null,
-  nowMs: number,
-): EngineState {
-  if (node.output.kind !== 'variable' || state.node === null) return state;
-  const durationMs = nowMs - (state.task?.startedAtMs ?? nowMs);
-  const outcome = {
-    status,
-    output,
-    durationMs,
-    error: error === null ? null : { code: error.code, message: error.message },
+/** A cursor at its first node. */
+export function newFrame(id: string, parent: Frame | null, node: string, nowMs: number): Frame {
+  return {
+    id,
+    parent: parent === null ? null : parent.id,
+    lane: 0,
+    item: null,
+    node,
+    enteredAtMs: nowMs,
+    data: null,
+    value: null,
+    attempts: {},
+    previous: null,
+    fanout: null,
+    task: null,
+    loop: null,
+    fork: null,
+    call: null,
+    wakeAtMs: null,
+    isStopping: false,
   };
-  return { ...state, outcomes: { ...state.outcomes, [state.node]: outcome }, previous: state.node };
 }
 
-function go(state: EngineState, next: string | null): EngineState {
-  if (next !== null) return { ...state, node: next, task: null };
-  return { ...state, status: 'completed', node: null, task: null, output: state.data };
-}
-
-function fail(state: EngineState, error: StepError): EngineState {
-  return { ...state, status: 'failed', node: null, task: null, wakeAtMs: null, output: null, error };
-}
-
-/** A due timer is a retry delay (the task is already prepared) or a Wait state. */
-function wake(plan: Plan, state: EngineState, nowMs: number): EngineState {
-  if (state.task !== null || state.node === null) return state;
-  const node = plan.nodes[state.node];
-  if (node?.kind !== 'wait') return state;
-  return settle(
-    plan,
-    attempted(node, state, nowMs, () => leaveWait(plan, node, state)),
-    nowMs,
-  );
-}
-
-function leaveWait(plan: Plan, node: WaitNode, state: EngineState): EngineState {
-  const context = contextOf(plan, state);
-  const input = select(node.inputPath, state.data, context);
-  return go({ ...state, data: select(node.outputPath, input, context) }, node.next);
-}
-
-function waitUntilMs(plan: Plan, node: WaitNode, state: EngineState, nowMs: number): number {
-  const context = contextOf(plan, state);
-  const input = select(node.inputPath, state.data, context);
-  if ('seconds' in node.until) return afterSeconds(node, nowMs, node.until.seconds);
-  if ('timestamp' in node.until) return atTimestamp(node, nowMs, node.until.timestamp);
-  if ('secondsPath' in node.until) {
-    return afterSeconds(node, nowMs, readPath(parsePath(node.until.secondsPath), input, context));
-  }
-  return atTimestamp(node, nowMs, readPath(parsePath(node.until.timestampPath), input, context));
-}
-
-function afterSeconds(node: WaitNode, nowMs: number, seconds: Json): number {
-  if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 0) {
-    throw new WritError(
-      'STEP_PATH_UNRESOLVED',
-      `"${node.name}" needs a whole number of seconds, not ${typeof seconds}`,
-    );
-  }
-  return withinLongestWait(nowMs, nowMs + seconds * 1000);
-}
-
-function atTimestamp(node: WaitNode, nowMs: number, timestamp: Json): number {
-  const ms = typeof timestamp === 'string' ? timestampMs(timestamp) : null;
-  if (ms === null) {
-    throw new WritError(
-      'STEP_PATH_UNRESOLVED',
-      `"${node.name}" needs an RFC 3339 timestamp with T and offset`,
-    );
-  }
-  return withinLongestWait(nowMs, ms);
-}
-
-function withinLongestWait(nowMs: number, untilMs: number): number {
-  if (untilMs - nowMs > MAX_WAIT_SECONDS * 1000) {
-    throw new WritError('STEP_PATH_UNRESOLVED', 'Wait state delay is too long.');
-  }
-  return untilMs;
-}
-
-/** inputPath and outputPath: null gives `{}` (ASL). */
-function select(path: string | null, value: Json, context: Json): Json {
-  return path === null ? {} : readPath(parsePath(path), value, context);
-}
-
-/** resultPath: null discards the result (ASL). */
-function place(path: string | null, document: Json, result: Json): Json {
-  return path === null ? document : withinLimits(writePath(parsePath(path), document, result));
-}
-
-function stepError(error: WritError): StepError {
-  return { name: errorName(error.code), code: error.code, kind: error.kind, message: error.message };
-}
-
-function failure(code: 'RUN_TIMEOUT' | 'RUN_FAILED' | 'STEP_DATA_LIMIT', message: string): StepError {
+/** A failure of the run itself. */
+export function runFailure(
+  code: 'RUN_TIMEOUT' | 'RUN_FAILED' | 'STEP_DATA_LIMIT',
+  message: string,
+): StepError {
   const name = code === 'RUN_FAILED' ? 'States.Runtime' : errorName(code);
   return { name, code, kind: 'failure', message };
+}
+
+function isRunnable({ task, fork, wakeAtMs, isStopping }: Frame): boolean {
+  return task === null && fork === null && wakeAtMs === null && !isStopping;
+}
+
+/** Attempts begun so far. A state may be called `toString`: only own keys count. */
+function begun({ attempts }: Frame, key: string): number {
+  return Object.hasOwn(attempts, key) ? (attempts[key] ?? 0) : 0;
+}
+
+function publicPart(error: StepError | null): StepOutcome['error'] {
+  return error === null ? null : { code: error.code, message: error.message };
+}
+
+/** What the output says of itself: its `feedback`, also in JSON text. */
+function feedbackIn(output: Json): Json | undefined {
+  const own = member(output, 'feedback');
+  return own === null ? undefined : own;
 }

@@ -75,9 +75,9 @@ describe('a failed attempt', () => {
     let nowMs = 100;
     for (const delayMs of [2000, 4000, 8000]) {
       expect(run.bad(FAILED, nowMs).waitsUntil()).toBe(nowMs + delayMs);
-      expect(run.woken(nowMs + delayMs - 1).command().kind).toBe('wait');
+      expect(run.tick(nowMs + delayMs - 1).tasks()).toEqual([]);
       nowMs += delayMs;
-      const again = run.woken(nowMs).task();
+      const again = run.tick(nowMs).task();
       expect(again).toMatchObject({ input: first.input, idempotencyKey: first.idempotencyKey });
       seen.push(again.attempt);
     }
@@ -99,7 +99,7 @@ describe('a failed attempt', () => {
     const A = task({ retry: [retrier({ maxAttempts: 1, intervalMs: 1 })], catch: [catcher('B')] });
     const run = runOf(statesPlan({ A, B: task() }))
       .bad(FAILED, 0)
-      .woken(1)
+      .tick(1)
       .bad(FAILED, 1);
     expect(run.task()).toMatchObject({ stepPath: 'B', input: { Error: 'Tool.Failed' } });
   });
@@ -113,10 +113,10 @@ describe('a failed attempt', () => {
     });
     const run = runOf(statesPlan({ A }));
     expect(run.bad(TEMPORARY, 0).waitsUntil()).toBe(10);
-    expect(run.woken(10).bad(FAILED, 10).waitsUntil()).toBe(110);
-    expect(run.woken(110).bad(FAILED, 110).waitsUntil()).toBe(310);
-    expect(run.state().task?.retries).toEqual([1, 2]);
-    expect(run.woken(310).bad(TEMPORARY, 310).finish().error).toEqual(TEMPORARY);
+    expect(run.tick(10).bad(FAILED, 10).waitsUntil()).toBe(110);
+    expect(run.tick(110).bad(FAILED, 110).waitsUntil()).toBe(310);
+    expect(run.state().main?.task?.retries).toEqual([1, 2]);
+    expect(run.tick(310).bad(TEMPORARY, 310).finish().error).toEqual(TEMPORARY);
   });
 
   it('forgets used retries when the state is entered again, but never an attempt number', () => {
@@ -129,7 +129,7 @@ describe('a failed attempt', () => {
     const attempts: number[] = [];
     const keys: string[] = [];
     for (let nowMs = 0; nowMs < 6; nowMs++) {
-      if (run.command().kind === 'wait') run.woken(nowMs);
+      if (run.tasks().length === 0) run.tick(nowMs);
       const { attempt, idempotencyKey } = run.task();
       attempts.push(attempt);
       keys.push(idempotencyKey);
@@ -145,7 +145,7 @@ describe('a failed attempt', () => {
       retry: [retrier({ intervalMs: 1 })],
       output: { kind: 'path', resultPath: '$', outputPath: '$$.State.RetryCount' },
     });
-    const run = runOf(statesPlan({ A })).bad(FAILED, 0).woken(1).bad(FAILED, 1).woken(9).ok('done', 9);
+    const run = runOf(statesPlan({ A })).bad(FAILED, 0).tick(1).bad(FAILED, 1).tick(9).ok('done', 9);
     expect(run.finish().output).toBe(2);
   });
 
@@ -155,7 +155,7 @@ describe('a failed attempt', () => {
     run.ok('late', 10).bad(FAILED, 10);
     run.send({ kind: 'rerun', nowMs: 10 }).send({ kind: 'paused', nowMs: 10 });
     expect(run.state()).toEqual(before);
-    expect(run.woken(1000).task()).toMatchObject({ stepPath: 'A', attempt: 2 });
+    expect(run.tick(1000).task()).toMatchObject({ stepPath: 'A', attempt: 2 });
   });
 
   it('counts attempts of a state that has the name of a built-in property', () => {
@@ -247,7 +247,7 @@ describe('which errors are retried and caught', () => {
         catch: [catcher('B', { errorEquals: [name] })],
       });
       const run = runOf(statesPlan({ A, B: task() })).bad(TIMEOUT, 0);
-      expect(run.woken(1).bad(TIMEOUT, 1).task().stepPath).toBe('B');
+      expect(run.tick(1).bad(TIMEOUT, 1).task().stepPath).toBe('B');
     },
   );
 

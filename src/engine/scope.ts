@@ -3,58 +3,119 @@
 import { FIXED_NAMES } from '../expression/names.js';
 import type { Scope } from '../expression/scope.js';
 import { isObject, type Json } from '../json.js';
-import type { Plan } from '../workflow/plan.js';
-import type { EngineState } from './state.js';
+import type { Plan, TaskNode } from '../workflow/plan.js';
+import type { Frame, StepOutcome } from './state.js';
+import type { RunTree } from './tree.js';
 
-function previousStep(state: EngineState): Json | undefined {
-  const outcome = state.previous === null ? undefined : state.outcomes[state.previous];
-  if (outcome === undefined) return undefined;
+/** What a step's output counts as where its text is wanted: a chat's answer is its content. */
+export function valueOf(node: TaskNode, output: Json): Json {
+  if (node.call.kind !== 'function' || node.call.functionId !== 'agent::chat') return output;
+  return isObject(output) && typeof output['content'] === 'string' ? output['content'] : output;
+}
+
+function previousStep(outcome: StepOutcome): Json {
   const own = isObject(outcome.output) ? outcome.output : {};
   return { status: outcome.status, error: outcome.error, durationMs: outcome.durationMs, ...own };
 }
 
-/** Names the document itself declares; never names that come with the data, because `known` decides how text is read. */
-function declaredInputs(plan: Plan): readonly string[] {
-  const schema = plan.inputs;
-  const properties = schema === null || !isObject(schema) ? undefined : schema['properties'];
-  return isObject(properties) ? Object.keys(properties) : [];
+/** Names that the document itself declares; never names that come with the data, because `known` decides how text is read. */
+interface PlanNames {
+  /** Of steps and their outputs, set or not. */
+  readonly own: ReadonlySet<string>;
+  readonly known: ReadonlySet<string>;
 }
 
-/** Names of steps and of their outputs, set or not. */
-function planNames(plan: Plan): ReadonlySet<string> {
-  const names = new Set<string>();
+const namesByPlan = new WeakMap<Plan, PlanNames>();
+
+function namesOf(plan: Plan): PlanNames {
+  const before = namesByPlan.get(plan);
+  if (before !== undefined) return before;
+  const own = new Set<string>();
   for (const [key, node] of Object.entries(plan.nodes)) {
-    names.add(key).add(node.name);
-    if (node.kind === 'task' && node.output.kind === 'variable' && node.output.name !== null) {
-      names.add(node.output.name);
-    }
+    if (node.kind !== 'task') continue;
+    own.add(key).add(node.name);
+    if (node.output.kind === 'variable' && node.output.name !== null) own.add(node.output.name);
   }
+  const schema = plan.inputs;
+  const declared = schema === null || !isObject(schema) ? undefined : schema['properties'];
+  const inputs = isObject(declared) ? Object.keys(declared) : [];
+  const names = { own, known: new Set<string>([...FIXED_NAMES, ...inputs, ...own]) };
+  namesByPlan.set(plan, names);
   return names;
 }
 
-/** Scope of the next step; `known` holds every name of the plan, set or not. */
-export function scopeOf(plan: Plan, state: EngineState): Scope {
+/** Every name that a text of this plan may ask for, set or not. One set for all of them. */
+export function planNames(plan: Plan): ReadonlySet<string> {
+  return namesOf(plan).known;
+}
+
+const SET_FROM_THE_START: ReadonlySet<string> = new Set(['input', 'workflow_input', 'workflow']);
+
+/** Whether what the name means is known only once steps have run: outputs, items, iterations. */
+export function isFilledLater(plan: Plan, name: string): boolean {
+  return namesOf(plan).own.has(name) || (FIXED_NAMES.has(name) && !SET_FROM_THE_START.has(name));
+}
+
+/** What every step of a run sees from its start on; as `scopeOf`, without what is filled later. */
+export function scopeOfInput(plan: Plan, input: Json): Scope {
   const values = new Map<string, Json>();
-  const own = planNames(plan);
-  const known = new Set<string>([...FIXED_NAMES, ...declaredInputs(plan), ...own]);
+  for (const [name, value] of Object.entries(isObject(input) ? input : {})) {
+    if (!isFilledLater(plan, name)) values.set(name, value);
+  }
+  values.set('input', input).set('workflow_input', input).set('workflow', { id: plan.id });
+  return { values, known: planNames(plan), onMissing: plan.onMissing };
+}
+
+/** Scope of the step that the cursor stands at; `known` holds every name of the plan, set or not. */
+export function scopeOf(plan: Plan, tree: RunTree, frame: Frame): Scope {
+  const values = new Map<string, Json>();
+  const { own, known } = namesOf(plan);
+  const { input, head } = tree;
   // An input can't stand in for what a step has not said: `approved: true` for the output of a skipped check.
-  for (const [name, value] of Object.entries(isObject(state.input) ? state.input : {})) {
+  for (const [name, value] of Object.entries(isObject(input) ? input : {})) {
     if (!own.has(name)) values.set(name, value);
   }
-  for (const [key, node] of Object.entries(plan.nodes)) {
-    const outcome = state.outcomes[key];
-    if (outcome?.status === 'success') values.set(key, outcome.output).set(node.name, outcome.output);
+  const outcomes = tree.outcomes('');
+  const variables = new Map<string, Json>();
+  for (const [key, { status, output }] of outcomes) {
+    const node = plan.nodes[key];
+    if (node?.kind !== 'task' || status !== 'success') continue;
+    values.set(key, output).set(node.name, output);
+    if (node.output.kind === 'variable' && node.output.name !== null) {
+      variables.set(node.output.name, valueOf(node, output));
+    }
   }
-  for (const [name, value] of Object.entries(state.variables)) values.set(name, value);
+  for (const [name, value] of variables) values.set(name, value);
   // Nothing else may pass for a fixed name, also where this step has no value for it.
   for (const name of FIXED_NAMES) values.delete(name);
-  values.set('input', state.input);
-  values.set('workflow_input', state.input);
-  values.set('run', { id: state.run.id, startedAt: new Date(state.run.startedAtMs).toISOString() });
+  values.set('input', input);
+  values.set('workflow_input', input);
+  values.set('run', { id: head.run.id, startedAt: new Date(head.run.startedAtMs).toISOString() });
   values.set('workflow', { id: plan.id });
-  const completed = Object.values(state.outcomes).some((outcome) => outcome.status === 'success');
-  if (completed) values.set('output', state.data);
-  const previous = previousStep(state);
-  if (previous !== undefined) values.set('previous_step', previous);
+  placeOf(plan, tree, frame, values);
   return { values, known, onMissing: plan.onMissing };
+}
+
+/** What only the cursor's own place gives: the step before, the group, the item, the iteration. */
+function placeOf(plan: Plan, tree: RunTree, frame: Frame, values: Map<string, Json>): void {
+  // A cursor on the move is ahead of what the tree holds of it.
+  const main = frame.id === '' ? frame : (tree.frame('') ?? frame);
+  const { previous, fanout } = main;
+  const before = previous === null ? undefined : tree.outcomes('').get(previous);
+  const hasOutput = [...tree.outcomes('').values()].some(({ status }) => status === 'success');
+  if (hasOutput || fanout !== null) values.set('output', main.data);
+  if (before !== undefined) values.set('previous_step', previousStep(before));
+  if (fanout !== null) values.set('fanout', fanout.results).set('__fanout', fanout.results);
+  if (frame.item !== null && frame.call === null) values.set('item', frame.value).set('index', frame.item);
+  const node = plan.nodes[frame.node];
+  if (node?.kind !== 'task' || node.loop === null) return;
+  const { iteration, output, feedback } = frame.loop ?? { iteration: 0, output: null, feedback: null };
+  values.set('iteration', iteration).set('maxIterations', node.loop.maxIterations);
+  if (iteration === 0) return;
+  values.set('output', output).set('feedback', feedback);
+  // The step's own names are what the iteration before has given: `Previous feedback: {{review_result}}`.
+  const own = node.output.kind === 'variable' && node.output.name !== null ? [node.output.name] : [];
+  for (const name of [frame.node, node.name, ...own]) {
+    if (!FIXED_NAMES.has(name)) values.set(name, output);
+  }
 }

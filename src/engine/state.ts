@@ -1,5 +1,5 @@
-// The engine's snapshot of one run: plain JSON, stored with every commit. It holds data only while the run is
-// active; when the run has finished the runtime keeps outcome and commitments, not this.
+// What a run is between two moments: plain JSON in parts, so that a step of a large run writes little. The parts hold
+// data only while the run is active; when it has finished the runtime keeps outcome and commitments, not these.
 import type { Json } from '../json.js';
 
 /** A failure or refusal as the workflow sees it; `message` is the cause text. */
@@ -11,16 +11,69 @@ export interface StepError {
   readonly message: string;
 }
 
+/** Dialect 1: what became of a step, kept for templates and the result. */
 export interface StepOutcome {
-  readonly status: 'success' | 'failed' | 'skipped';
+  readonly status: 'success' | 'skipped';
   readonly output: Json;
+  /** Of a skipped step: the failure it was skipped for; null = its condition was false. */
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly durationMs: number;
 }
 
-/** The task the run stands at. */
+/** The run as a whole. Small: it is written with every change. */
+export interface RunHead {
+  readonly v: 2;
+  readonly run: { readonly id: string; readonly initiator: string; readonly startedAtMs: number };
+  readonly status: 'running' | 'completed' | 'failed';
+  readonly transitions: number;
+  /** More than these end the run. */
+  readonly maxTransitions: number;
+  /** End of the run's own time limit; moved on by time spent waiting for people. */
+  readonly deadlineMs: number | null;
+  /** Since when nothing but people holds the run up. */
+  readonly pausedAtMs: number | null;
+  /** Why it fails, once running attempts have ended. */
+  readonly failing: StepError | null;
+  /** Of a run that has ended. */
+  readonly output: Json;
+  readonly error: StepError | null;
+}
+
+/** One cursor: the run itself, a lane of a fork, one item of a lane, or one call that a conversation asks for. */
+export interface Frame {
+  /** '' = the run itself; else unique in the run, and never used again. */
+  readonly id: string;
+  /** Null for the run itself. */
+  readonly parent: string | null;
+  /** Place in the parent's fork; a call's place in its turn is `item`. */
+  readonly lane: number;
+  readonly item: number | null;
+  /** Key of the node it stands at. */
+  readonly node: string;
+  readonly enteredAtMs: number;
+  /** Dialect 2: the state input document. Dialect 1: the previous step's output. */
+  readonly data: Json;
+  /** Dialect 1: value of `item`. Dialect 2: `$$.Map.Item.Value`. */
+  readonly value: Json;
+  /** Entries and attempts begun so far, by node key: attempt numbers are never used twice. */
+  readonly attempts: Readonly<Record<string, number>>;
+  /** Dialect 1: key of the step that ended last, and what the last group gave. */
+  readonly previous: string | null;
+  readonly fanout: FanoutResult | null;
+  readonly task: CurrentTask | null;
+  readonly loop: LoopState | null;
+  readonly fork: ForkState | null;
+  /** Set in the child that stands for one call of a conversation. */
+  readonly call: { readonly id: string; readonly functionId: string; readonly input: Json } | null;
+  /** A retry delay or a Wait state: when it goes on. */
+  readonly wakeAtMs: number | null;
+  /** The fork it is in has failed: nothing starts here any more, and what runs is being stopped. */
+  readonly isStopping: boolean;
+}
+
+/** The task a cursor stands at. */
 export interface CurrentTask {
-  /** 1-based over the whole run, per step path: never reused, also when a state is entered again. */
+  /** 1-based over the frame, per node: never reused, also when a state is entered again. */
   readonly attempt: number;
   /** Rendered once per entry of the step; approval, execution and audit use this value. */
   readonly input: Json;
@@ -29,33 +82,121 @@ export interface CurrentTask {
   /** Retries used, per retrier of the node. */
   readonly retries: readonly number[];
   readonly startedAtMs: number;
+  /**
+   * `ready`: may start. `approval`: waits for people. `running`: its intent is durable. `lost`: its outcome was lost and
+   * a person decides. `calls`: a conversation waits for its calls.
+   */
+  readonly phase: 'ready' | 'approval' | 'running' | 'lost' | 'calls';
+  readonly approval: TaskApproval | null;
+  /** Null unless the function converses and has asked for calls. */
+  readonly conversation: ConversationState | null;
 }
 
-export interface EngineState {
-  readonly v: 1;
-  readonly run: { readonly id: string; readonly initiator: string; readonly startedAtMs: number };
-  readonly status: 'running' | 'completed' | 'failed';
-  /** Key of the node the run stands at; null when finished. */
-  readonly node: string | null;
-  readonly enteredAtMs: number;
-  readonly transitions: number;
-  /** Workflow input, never overwritten. */
-  readonly input: Json;
-  /** Dialect 2: the state input document. Dialect 1: the previous step's output. */
-  readonly data: Json;
-  /** Dialect 1: outputVars by name. */
-  readonly variables: Readonly<Record<string, Json>>;
-  /** Dialect 1: outcome by step key, and the step that came last. */
-  readonly outcomes: Readonly<Record<string, StepOutcome>>;
-  readonly previous: string | null;
-  /** Attempts begun so far, by step path. */
-  readonly attempts: Readonly<Record<string, number>>;
-  readonly task: CurrentTask | null;
-  /** A retry delay or a Wait state: when it goes on. */
-  readonly wakeAtMs: number | null;
-  /** End of the run's own time limit; moved on by time spent waiting for people. */
-  readonly deadlineMs: number | null;
-  readonly pausedAtMs: number | null;
-  readonly output: Json;
-  readonly error: StepError | null;
+export interface TaskApproval {
+  readonly approvalId: string;
+  readonly expiresAtMs: number;
+  /** False: while it waits nothing else of the run starts (`sync`, `two-person`). */
+  readonly isAsync: boolean;
 }
+
+/** A function that asks for calls, between two turns. */
+export interface ConversationState {
+  /** Turns that have ended. */
+  readonly turns: number;
+  /** Calls begun over all turns: the next one's number. */
+  readonly callsBegun: number;
+  readonly transcript: Json;
+  /** What this turn asked for, in order; null = not answered yet. */
+  readonly answers: readonly (ConversationAnswer | null)[];
+}
+
+export interface ConversationAnswer {
+  readonly id: string;
+  readonly functionId: string;
+  readonly status: 'succeeded' | 'failed' | 'refused';
+  readonly output: Json;
+}
+
+export interface LoopState {
+  /** From 0. */
+  readonly iteration: number;
+  /** Of the iteration before; null in the first. */
+  readonly output: Json;
+  readonly feedback: Json;
+}
+
+/** A fork that is under way; what its children have given is kept apart, child by child. */
+export interface ForkState {
+  /** 1 for the first time this cursor enters the node; part of the children's ids. */
+  readonly entry: number;
+  /** Retries used, per retrier of the node. */
+  readonly retries: readonly number[];
+  /** The fork's own input, for the lanes and for a retry. */
+  readonly input: Json;
+  /** Why it fails, once children that run have ended. */
+  readonly failing: StepError | null;
+}
+
+/** What a child has given; kept until its fork is joined. */
+export interface ChildResult {
+  /** Id of the frame whose fork it is, and its place there. */
+  readonly parent: string;
+  readonly lane: number;
+  readonly item: number | null;
+  readonly output: Json;
+  readonly isSkipped: boolean;
+  /** Dialect 1 `errorMode: skip`: why there is no output. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface FanoutResult {
+  readonly results: Json;
+  readonly errors: readonly {
+    readonly step: string;
+    readonly index: number | null;
+    readonly code: string;
+    readonly message: string;
+  }[];
+}
+
+/**
+ * Parts by key. `input`: the workflow input. `frame/<id>`: Frame. `outcome/<id>#<node>`: StepOutcome. `items/<id>`: the
+ * items of the frame's fork, a list per lane, null for a lane that is no map. `result/<id>`: ChildResult of a child
+ * that has ended, <id> its frame's.
+ */
+export type Parts = ReadonlyMap<string, Json>;
+
+/** What has changed since the last time: to be written in one commit. */
+export interface Changes {
+  readonly head: RunHead;
+  readonly put: ReadonlyMap<string, Json>;
+  readonly removed: readonly string[];
+  /** True: the run has ended and every part goes. */
+  readonly ended: boolean;
+  readonly notes: readonly Note[];
+}
+
+/** What the log should say beside the attempts. */
+export type Note =
+  /** `condition` was false; `detail` holds values and is sealed as a payload. */
+  | {
+      readonly kind: 'skipped';
+      readonly stepPath: string;
+      readonly reason: 'condition' | 'error';
+      readonly detail: Json;
+    }
+  | {
+      readonly kind: 'loop-ended';
+      readonly stepPath: string;
+      readonly iterations: number;
+      readonly converged: boolean;
+    }
+  /** The attempt that follows, and the delay before it. */
+  | {
+      readonly kind: 'retried';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  /** It was asked for approval and is not waited for any more: its fork or run failed. */
+  | { readonly kind: 'approval-dropped'; readonly approvalId: string };

@@ -51,15 +51,15 @@ describe('Wait', () => {
   it('changes nothing when it is woken too early, goes on at the border, and hands its input on', () => {
     const run = waiting({ seconds: 60 }, { a: 1 });
     const before = run.state();
-    expect(run.woken(NOW + 59_999).state()).toEqual(before);
+    expect(run.tick(NOW + 59_999).state()).toEqual(before);
     expect(run.waitsUntil()).toBe(NOW + 60_000);
-    expect(run.woken(NOW + 60_000).task()).toMatchObject({ stepPath: 'A', input: { a: 1 } });
+    expect(run.tick(NOW + 60_000).task()).toMatchObject({ stepPath: 'A', input: { a: 1 } });
   });
 
   it('goes on when it is woken days late', () => {
     expect(
       waiting({ seconds: 1 })
-        .woken(NOW + 9e9)
+        .tick(NOW + 9e9)
         .task().stepPath,
     ).toBe('A');
   });
@@ -103,12 +103,12 @@ describe('Wait', () => {
   it('selects with inputPath, then outputPath, when it is over', () => {
     const W = wait({ secondsPath: '$.s' }, { inputPath: '$.in', outputPath: '$.keep', next: 'S' });
     const run = runOf(statesPlan({ W, S: succeed() }), { in: { s: 1, keep: 'me' } }, NOW);
-    expect(run.woken(NOW + 1000).finish().output).toBe('me');
+    expect(run.tick(NOW + 1000).finish().output).toBe('me');
   });
 
   it('fails its state, not the engine, when outputPath is not there', () => {
     const W = wait({ seconds: 1 }, { outputPath: '$.none', next: 'S' });
-    const run = runOf(statesPlan({ W, S: succeed() }), {}, NOW).woken(NOW + 1000);
+    const run = runOf(statesPlan({ W, S: succeed() }), {}, NOW).tick(NOW + 1000);
     expect(run.finish()).toMatchObject({ status: 'failed', error: { name: 'States.Runtime' } });
   });
 });
@@ -118,7 +118,7 @@ describe("the run's own time limit and timers", () => {
     const plan = statesPlan({ W: wait({ seconds: 3600 }, { next: 'A' }), A: task() }, { timeoutMs: 60_000 });
     const run = runOf(plan, {}, NOW);
     expect(run.waitsUntil()).toBe(NOW + 60_000);
-    expect(run.woken(NOW + 60_000).finish().error).toMatchObject({
+    expect(run.tick(NOW + 60_000).finish().error).toMatchObject({
       name: 'States.Timeout',
       code: 'RUN_TIMEOUT',
     });

@@ -88,9 +88,9 @@ describe('a condition', () => {
     },
   );
 
-  it('reports the operands that resolved, for the audit entry', () => {
+  it('reports the values that resolved, for the audit entry', () => {
     const result = evaluateCondition(parseCondition('{{a.b}} == 1 && c'), scope({ a: { b: 1 } }));
-    expect(result.operands).toEqual([{ path: 'a.b', value: 1 }]);
+    expect(result.values).toEqual([{ path: 'a.b', value: 1 }]);
     expect(result.unresolved).toEqual(['c']);
   });
 

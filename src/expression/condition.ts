@@ -2,6 +2,7 @@
 // so no value can become part of the expression. Typed, no coercion, no eval, bounded.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { longestName } from './longest-name.js';
 import { BLOCKED_NAMES } from './names.js';
 import type { Scope } from './scope.js';
 import { descend, equal, order, truthy } from './value.js';
@@ -19,7 +20,7 @@ export interface ConditionPath {
   readonly text: string;
   readonly head: string;
   readonly segments: readonly (string | number)[];
-  /** 0-based, UTF-16 units, from the start of the condition. */
+  /** 0-based, UTF-16 units, from the start of the condition, or of the template it stands in. */
   readonly offset: number;
 }
 
@@ -47,7 +48,7 @@ export interface ConditionResult {
   /** `path_unresolved` wins over `type_mismatch`. */
   readonly reason: 'evaluated' | 'path_unresolved' | 'type_mismatch';
   /** Every variable that resolved, with its value, in the order of the text. */
-  readonly operands: readonly { readonly path: string; readonly value: Json }[];
+  readonly values: readonly { readonly path: string; readonly value: Json }[];
   /** The variables that did not resolve. */
   readonly unresolved: readonly string[];
 }
@@ -57,32 +58,43 @@ export interface ConditionResult {
  * bracket is recognised inside `{{ }}` only when it is given. Throws DOC_EXPRESSION with `details.offset`.
  */
 export function parseCondition(source: string, names: ReadonlySet<string> = new Set()): Condition {
-  return new ConditionParser(source, names, false).parse();
+  return new ConditionParser(source, names, null).parse();
 }
 
-/** As parseCondition, for heads of `#if` in a template, where `@index` and `this` are variables too. */
-export function parseTemplateCondition(source: string, names: ReadonlySet<string>): Condition {
-  return new ConditionParser(source, names, true).parse();
+/**
+ * As parseCondition, for heads of `#if` in a template, where `@index` and `this` are variables too. Offsets are from
+ * the start of the template, in which the condition begins at `at`.
+ */
+export function parseTemplateCondition(source: string, names: ReadonlySet<string>, at: number): Condition {
+  return new ConditionParser(source, names, at).parse();
 }
 
 /** A path that does not resolve makes the whole condition false, also under `!`. Never throws. */
 export function evaluateCondition(condition: Condition, scope: Scope): ConditionResult {
-  const operands: { path: string; value: Json }[] = [];
+  return evaluateWith(condition, (path) => lookUp(path, scope));
+}
+
+/** As evaluateCondition, with the caller's lookup; undefined = does not resolve. */
+export function evaluateWith(
+  condition: Condition,
+  lookup: (path: ConditionPath) => Json | undefined,
+): ConditionResult {
+  const values: { path: string; value: Json }[] = [];
   const unresolved: string[] = [];
   const resolved = new Map<ConditionPath, Json>();
   for (const path of condition.paths) {
-    const value = lookUp(path, scope);
+    const value = lookup(path);
     if (value === undefined) {
       unresolved.push(path.text);
     } else {
-      operands.push({ path: path.text, value });
+      values.push({ path: path.text, value });
       resolved.set(path, value);
     }
   }
-  if (unresolved.length > 0) return { value: false, reason: 'path_unresolved', operands, unresolved };
+  if (unresolved.length > 0) return { value: false, reason: 'path_unresolved', values, unresolved };
   const outcome = evaluateNode(condition.root, (path) => resolved.get(path) ?? null);
   const reason = outcome.mismatch ? 'type_mismatch' : 'evaluated';
-  return { value: truthy(outcome.value), reason, operands, unresolved };
+  return { value: truthy(outcome.value), reason, values, unresolved };
 }
 
 /** Evaluates with the caller's lookup; `mismatch` when an order comparison met two types that have no order. */
@@ -136,7 +148,8 @@ export function compare(operator: CompareOperator, left: Json, right: Json): boo
   }
 }
 
-function lookUp(path: ConditionPath, scope: Scope): Json | undefined {
+/** What `path` leads to in the scope; undefined when it does not resolve. */
+export function lookUp(path: ConditionPath, scope: Scope): Json | undefined {
   if (BLOCKED_NAMES.has(path.head)) return undefined;
   const value = scope.values.get(path.head);
   return value === undefined ? undefined : descend(value, path.segments);
@@ -146,6 +159,9 @@ const NAME = /[\p{L}_][\p{L}\p{N}_-]*/uy;
 const MEMBER = /[\p{L}\p{N}_][\p{L}\p{N}_-]*/uy;
 const NUMBER = /-?\d+(?:\.\d+)?/y;
 const OPERATOR = /==|!=|<=|>=|<|>/y;
+const HEAD_END = /[\s.[)=!<>&|]|$/y;
+/** What may follow the head of a path that fills its braces. */
+export const PATH_HEAD_END = /\s*(?:$|[.[])/y;
 const WORDS: ReadonlyMap<string, boolean | null> = new Map<string, boolean | null>([
   ['true', true],
   ['false', false],
@@ -157,12 +173,16 @@ class ConditionParser {
   private at = 0;
   private depth = 0;
   private readonly paths: ConditionPath[] = [];
+  private readonly inTemplate: boolean;
 
+  /** `templateAt`: where the condition begins in its template; null = it is in none. */
   constructor(
     private readonly source: string,
     private readonly names: ReadonlySet<string>,
-    private readonly inTemplate: boolean,
-  ) {}
+    private readonly templateAt: number | null,
+  ) {
+    this.inTemplate = templateAt !== null;
+  }
 
   parse(): Condition {
     if (this.source.length > CONDITION_MAX_LENGTH) {
@@ -248,13 +268,7 @@ class ConditionParser {
       this.at += bracket[0].length;
       return bracket[1] ?? null;
     }
-    let best: string | null = null;
-    for (const name of this.names) {
-      const after = rest.slice(name.length, name.length + 1);
-      if (name.length > (best?.length ?? 0) && rest.startsWith(name) && /^[\s.[)=!<>&|]?$/.test(after)) {
-        best = name;
-      }
-    }
+    const best = longestName(this.source, this.at, this.names, HEAD_END);
     if (best === null || !/[^\p{L}\p{N}_]/u.test(best)) return null;
     this.at += best.length;
     return best;
@@ -269,7 +283,7 @@ class ConditionParser {
     this.space();
     const start = this.at;
     const body = this.source.slice(start, end).trimEnd();
-    let head = longestName(body, this.names);
+    let head = longestName(body, 0, this.names, PATH_HEAD_END);
     if (head !== null) {
       this.at = start + head.length;
     } else if (body.startsWith('[')) {
@@ -309,7 +323,7 @@ class ConditionParser {
       }
     }
     const text = this.source.slice(start, this.at).trimEnd();
-    const path = { text, head, segments, offset: start };
+    const path = { text, head, segments, offset: start + (this.templateAt ?? 0) };
     this.paths.push(path);
     return { kind: 'path', path };
   }
@@ -389,18 +403,8 @@ class ConditionParser {
 
   private fail(message: string, offset: number, hint?: string): never {
     throw new WritError('DOC_EXPRESSION', message, {
-      details: { offset },
+      details: { offset: offset + (this.templateAt ?? 0) },
       ...(hint === undefined ? {} : { hint }),
     });
   }
-}
-
-/** The longest of `names` that `body` starts with and that ends where a name can end. */
-export function longestName(body: string, names: ReadonlySet<string>): string | null {
-  let best: string | null = null;
-  for (const name of names) {
-    if (name.length <= (best?.length ?? 0) || !body.startsWith(name)) continue;
-    if (/^\s*(?:$|[.[])/.test(body.slice(name.length))) best = name;
-  }
-  return best;
 }

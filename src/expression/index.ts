@@ -12,5 +12,22 @@ export { BLOCKED_NAMES, FIXED_NAMES } from './names.js';
 export { nearest } from './nearest.js';
 export { parsePath, parseReferencePath, type Path, readPath, tryReadPath, writePath } from './path.js';
 export type { Scope } from './scope.js';
-export { checkTemplate, renderTemplate, renderValue, type TemplateProblem } from './template.js';
+export {
+  checkTemplate,
+  isOnePath,
+  type NamedVariable,
+  renderTemplate,
+  renderValue,
+  type TemplateProblem,
+  templateVariables,
+} from './template.js';
 export { timestampMs, timestampNs } from './timestamp.js';
+export {
+  parseUntil,
+  parseVariable,
+  textOf,
+  type Until,
+  untilHolds,
+  type UntilOperator,
+  type UntilResult,
+} from './until.js';

@@ -3,11 +3,14 @@ import { distance } from 'fastest-levenshtein';
 
 const MAX_LENGTH = 80;
 
-/** `did you mean "x"?` for the candidate nearest to `name`; undefined when none is near. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+/**
+ * `did you mean "x"?` for the candidate nearest to `name`; undefined when none is near. `most`: edits that still count
+ * as near; default: by the length of the name.
+ */
+export function nearest(name: string, candidates: Iterable<string>, most?: number): string | undefined {
   const wanted = plain(name);
   let best: string | undefined;
-  let least = wanted.length <= 3 ? 2 : Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  let least = (most ?? (wanted.length <= 3 ? 1 : Math.max(2, Math.floor(wanted.length / 3)))) + 1;
   for (const candidate of candidates) {
     const away = distance(wanted, plain(candidate));
     if (away < least) [best, least] = [candidate, away];

@@ -2,7 +2,8 @@
 // #if and #unless are lifted out as parsed conditions, step names with blanks get brackets. Only the plan's own
 // names count here, never names that came with data, so data can't change what a template says.
 import { WritError } from '../errors.js';
-import { type Condition, longestName, parseTemplateCondition } from './condition.js';
+import { type Condition, parseTemplateCondition, PATH_HEAD_END } from './condition.js';
+import { longestName } from './longest-name.js';
 
 /** Deepest nesting of blocks, and of parentheses in one tag. */
 export const TEMPLATE_MAX_DEPTH = 32;
@@ -12,29 +13,37 @@ export const CONDITION_MARK = '@writ_condition_';
 export interface PreparedSource {
   readonly text: string;
   readonly conditions: readonly Condition[];
-  /** The document's own text between two offsets of `text`. */
-  original(start: number, end: number): string;
+  /** Where in the document's own text an offset of `text` is. */
+  place(offset: number): number;
+  /** Where the innermost block begins that is not closed; null when all are. */
+  readonly unclosed: number | null;
 }
 
 /** Throws DOC_TEMPLATE or DOC_EXPRESSION, `details.offset` from the start of the source. */
 export function prepareSource(source: string, names: ReadonlySet<string>): PreparedSource {
   const conditions: Condition[] = [];
   const edits: Edit[] = [];
-  const open: number[] = []; // per open block, the levels it adds: itself and its `else if`s
+  // Per open block, the levels it adds: itself and its `else if`s.
+  const open: { levels: number; readonly start: number }[] = [];
   let depth = 0;
-  // Only these need brackets: Handlebars reads the others as they are.
-  const special = new Set([...names].filter((name) => !PLAIN_NAME.test(name)));
+  const special = specialNames(names);
   for (const tag of tags(source)) {
     if (tag.body.includes(CONDITION_MARK)) {
       throw templateError(`the name ${CONDITION_MARK}… is not for documents`, tag.start);
     }
+    const foreign = FOREIGN.exec(tag.body)?.[1];
+    if (foreign !== undefined) {
+      const what = foreign === '>' ? 'partials' : 'decorators and inline partials';
+      throw templateError(`${what} are not allowed`, tag.start, TEMPLATE_PARTS);
+    }
+    const last = open.at(-1);
     if (tag.body.startsWith('/')) {
-      depth -= open.pop() ?? 0;
+      depth -= open.pop()?.levels ?? 0;
     } else if (/^[#^]\s*\S/.test(tag.body)) {
-      open.push(1);
+      open.push({ levels: 1, start: tag.start });
       depth++;
-    } else if (/^else\s+\S/.test(tag.body) && open.length > 0) {
-      open.push((open.pop() ?? 0) + 1);
+    } else if (/^else\s+\S/.test(tag.body) && last !== undefined) {
+      last.levels++;
       depth++;
     }
     if (depth > TEMPLATE_MAX_DEPTH || tag.body.split('(').length > TEMPLATE_MAX_DEPTH) {
@@ -51,8 +60,14 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
       if (edit !== null) edits.push(edit);
     }
   }
-  return { ...apply(source, edits), conditions };
+  return { ...apply(source, edits), conditions, unclosed: open.at(-1)?.start ?? null };
 }
+
+/** What a template may hold, for hints. */
+export const TEMPLATE_PARTS =
+  'only if, unless, each, with, lookup, json, eq, ne, gt, gte, lt, lte, and, or, not and default are there';
+
+const FOREIGN = /^#?\s*([>*])/;
 
 /** DOC_TEMPLATE with the place in the template. */
 export function templateError(message: string, offset: number, hint?: string): WritError {
@@ -121,35 +136,35 @@ function hasOperator(head: string): boolean {
 
 function conditionAt(head: string, names: ReadonlySet<string>, at: number): Condition {
   try {
-    return parseTemplateCondition(head, names);
+    return parseTemplateCondition(head, names, at);
   } catch (error) {
     if (!(error instanceof WritError)) throw error;
-    const inner = error.details?.['offset'];
     throw new WritError(error.code, `in the head ${JSON.stringify(head.slice(0, 80))}: ${error.message}`, {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
-      details: { offset: at + (typeof inner === 'number' ? inner : 0) },
+      ...(error.details === undefined ? {} : { details: error.details }),
     });
   }
 }
 
 const PLAIN_NAME = /^[\p{L}_][\p{L}\p{N}_-]*$/u;
+const SPECIAL_NAMES = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>();
+
+// Only these need brackets: Handlebars reads the others as they are. A plan's names are one set for all its texts.
+function specialNames(names: ReadonlySet<string>): ReadonlySet<string> {
+  let special = SPECIAL_NAMES.get(names);
+  if (special === undefined) {
+    special = new Set([...names].filter((name) => !PLAIN_NAME.test(name)));
+    SPECIAL_NAMES.set(names, special);
+  }
+  return special;
+}
 const ARGUMENT_HEAD = /^(?:(?:[#^]|else\s+)\s*(?:if|unless|each|with)|json|lookup|default)\s+/;
 
 function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
   const lead = ARGUMENT_HEAD.exec(tag.body)?.[0] ?? '';
-  const rest = tag.body.slice(lead.length);
-  let name = longestName(rest, names);
-  if (name === null && lead !== '') {
-    for (const known of names) {
-      if (
-        known.length > (name?.length ?? 0) &&
-        rest.startsWith(known) &&
-        /^\s/.test(rest.slice(known.length))
-      ) {
-        name = known;
-      }
-    }
-  }
+  const name =
+    longestName(tag.body, lead.length, names, PATH_HEAD_END) ??
+    (lead === '' ? null : longestName(tag.body, lead.length, names, /\s/y));
   if (name === null) return null;
   return {
     at: tag.bodyAt + lead.length,
@@ -158,7 +173,7 @@ function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
   };
 }
 
-function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'text' | 'original'> {
+function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'text' | 'place'> {
   let text = '';
   let at = 0;
   const shifts: { readonly from: number; readonly by: number }[] = [];
@@ -168,9 +183,9 @@ function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'te
     shifts.push({ from: text.length, by: at - text.length });
   }
   text += source.slice(at);
-  const back = (offset: number): number => {
+  const place = (offset: number): number => {
     const shift = shifts.findLast((candidate) => candidate.from <= offset);
     return offset + (shift?.by ?? 0);
   };
-  return { text, original: (start, end) => source.slice(back(start), back(end)) };
+  return { text, place };
 }

@@ -5,7 +5,13 @@ import Handlebars from 'handlebars';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import type { Condition } from './condition.js';
-import { CONDITION_MARK, type PreparedSource, prepareSource, templateError } from './template-source.js';
+import {
+  CONDITION_MARK,
+  type PreparedSource,
+  prepareSource,
+  TEMPLATE_PARTS,
+  templateError,
+} from './template-source.js';
 
 /** Longest template, in UTF-8 bytes. */
 export const TEMPLATE_MAX_BYTES = 64 * 1024;
@@ -43,6 +49,8 @@ export interface TemplatePath {
   /** Number of `../`. */
   readonly up: number;
   readonly parts: readonly string[];
+  /** 0-based, UTF-16 units, in the template as it is written. */
+  readonly offset: number;
 }
 
 /** Inline helpers with their least and greatest number of arguments. */
@@ -63,38 +71,82 @@ const HELPERS = {
 export type Helper = keyof typeof HELPERS;
 
 const DATA_NAMES: ReadonlySet<string> = new Set(['index', 'key', 'first', 'last']);
-const LIST =
-  'only if, unless, each, with, lookup, json, eq, ne, gt, gte, lt, lte, and, or, not and default are there';
-
-/** Throws DOC_TEMPLATE or DOC_EXPRESSION; a tree that comes back holds nothing that is not allowed. */
+/**
+ * Throws DOC_TEMPLATE or DOC_EXPRESSION; a tree that comes back holds nothing that is not allowed. Parsed once for
+ * the same set of names, which must not change any more.
+ */
 export function parseTemplate(source: string, names: ReadonlySet<string>): readonly TemplateNode[] {
+  const parsed = PARSED.get(names) ?? new Map<string, readonly TemplateNode[]>();
+  PARSED.set(names, parsed);
+  let tree = parsed.get(source);
+  if (tree === undefined) {
+    tree = freshTree(source, names);
+    if (parsed.size >= PARSED_MAX) parsed.clear();
+    parsed.set(source, tree);
+  }
+  return tree;
+}
+
+/** Trees kept per set of names. */
+const PARSED_MAX = 4096;
+const PARSED = new WeakMap<ReadonlySet<string>, Map<string, readonly TemplateNode[]>>();
+
+function freshTree(source: string, names: ReadonlySet<string>): readonly TemplateNode[] {
   const bytes = new TextEncoder().encode(source).length;
   if (bytes > TEMPLATE_MAX_BYTES) {
     throw templateError(`template has ${bytes} bytes, the limit is ${TEMPLATE_MAX_BYTES}`, 0);
   }
+  if (!source.includes('{{')) return source === '' ? [] : [{ kind: 'text', text: source }];
   const prepared = prepareSource(source, names);
-  return new TreeBuilder(prepared).program(handlebarsTree(prepared.text));
+  return new TreeBuilder(source, prepared).program(handlebarsTree(prepared));
 }
 
-function handlebarsTree(text: string): hbs.AST.Program {
+function handlebarsTree(prepared: PreparedSource): hbs.AST.Program {
   try {
-    return Handlebars.parse(text);
+    return Handlebars.parse(prepared.text);
   } catch (error) {
-    // Its messages are several lines with a drawing; the last line says what was expected.
     const message = error instanceof Error ? error.message : String(error);
-    if (/reading 'start'/.test(message))
-      throw templateError(`partials and decorators are not allowed`, 0, LIST);
-    const line = /on line (\d+)/.exec(message)?.[1];
     const got = /got '(\w+)'/.exec(message)?.[1];
-    const detail =
-      got === undefined ? (message.split('\n')[0] ?? message) : (TOKENS[got] ?? `unexpected ${got}`);
-    const where = line === undefined ? '' : ` on line ${line} of the template`;
-    throw new WritError('DOC_TEMPLATE', `template syntax${where}: ${detail}`, {
+    const offset = got === 'EOF' ? prepared.unclosed : syntaxOffset(prepared, error, message);
+    // `if doesn't match unless - 2:16`: the place is told otherwise.
+    const said = (message.split('\n')[0] ?? message).replace(/ - \d+:\d+$/, '');
+    const detail = got === undefined ? said : (TOKENS[got] ?? `unexpected ${got}`);
+    throw new WritError('DOC_TEMPLATE', `template syntax: ${detail}`, {
       hint: 'inside {{ }} quote text, and write an index as {{items.[0]}}',
-      details: { offset: 0 },
+      details: { offset: offset ?? 0 },
       cause: error,
     });
   }
+}
+
+// Where Handlebars stopped: as a property of its own errors, as a drawing in those of its parser:
+// `Parse error on line 1:`, up to 20 characters before and after the place without line breaks, and `----^` below.
+function syntaxOffset(prepared: PreparedSource, error: unknown, message: string): number | null {
+  const { text } = prepared;
+  const { lineNumber, column } = (error ?? {}) as { lineNumber?: unknown; column?: unknown };
+  if (typeof lineNumber === 'number' && typeof column === 'number') {
+    return prepared.place((lineStartsOf(text)[lineNumber - 1] ?? 0) + column);
+  }
+  const [first = '', drawn = '', dashes = ''] = message.split('\n');
+  const line = Number(/on line (\d+)/.exec(first)?.[1]);
+  const before = drawn.slice(0, dashes.indexOf('^')).replace(/^\.\.\./, '');
+  const around = before + drawn.slice(dashes.indexOf('^')).replace(/\.\.\.$/, '');
+  const flat = text.replaceAll('\n', '');
+  const breaks = [...text.matchAll(/\n/g)].map((found, i) => found.index - i);
+  let best: number | null = null;
+  let least = Infinity;
+  let above = 0;
+  for (let at = flat.indexOf(around); at >= 0; at = flat.indexOf(around, at + 1)) {
+    const stop = at + before.length;
+    while ((breaks[above] ?? Infinity) <= stop) above++;
+    const away = Math.abs(above + 1 - line);
+    if (away < least) [best, least] = [prepared.place(stop + above), away];
+  }
+  return best;
+}
+
+function lineStartsOf(text: string): readonly number[] {
+  return [0, ...[...text.matchAll(/\n/g)].map((found) => found.index + 1)];
 }
 
 const TOKENS: Readonly<Record<string, string>> = {
@@ -112,10 +164,11 @@ class TreeBuilder {
   /** Enclosing each and with blocks. */
   private depth = 0;
 
-  constructor(private readonly prepared: PreparedSource) {
-    const starts = [0];
-    for (let i = 0; i < prepared.text.length; i++) if (prepared.text[i] === '\n') starts.push(i + 1);
-    this.lineStarts = starts;
+  constructor(
+    private readonly source: string,
+    private readonly prepared: PreparedSource,
+  ) {
+    this.lineStarts = lineStartsOf(prepared.text);
   }
 
   program(program: hbs.AST.Program | undefined): readonly TemplateNode[] {
@@ -140,7 +193,7 @@ class TreeBuilder {
       case 'BlockStatement':
         return this.block(node as hbs.AST.BlockStatement);
       default:
-        return this.refuse(node, `${KINDS[node.type] ?? node.type} are not allowed`, LIST);
+        return this.refuse(node, `${KINDS[node.type] ?? node.type} are not allowed`, TEMPLATE_PARTS);
     }
   }
 
@@ -193,7 +246,7 @@ class TreeBuilder {
     if (node.params.length === 0 && node.type === 'MustacheStatement') return this.expression(node.path);
     const name = node.path.type === 'PathExpression' ? (node.path as hbs.AST.PathExpression).original : '';
     if (!isHelper(name)) {
-      this.refuse(node, `unknown helper ${JSON.stringify(name)} in ${this.original(node)}`, LIST);
+      this.refuse(node, `unknown helper ${JSON.stringify(name)} in ${this.original(node)}`, TEMPLATE_PARTS);
     }
     const [least, most] = HELPERS[name];
     if (node.params.length < least || node.params.length > most) {
@@ -222,19 +275,28 @@ class TreeBuilder {
     if (!node.data && parts.length === 0 && node.depth === this.depth) {
       this.refuse(node, `${node.original} would print every variable`, 'name the variable');
     }
-    return { kind: 'path', path: { text: node.original, data: node.data, up: node.depth, parts } };
+    return {
+      kind: 'path',
+      path: {
+        text: node.original,
+        data: node.data,
+        up: node.depth,
+        parts,
+        offset: this.place(node.loc.start),
+      },
+    };
   }
 
   private original(node: hbs.AST.Node): string {
-    return this.prepared.original(this.offset(node.loc.start), this.offset(node.loc.end));
+    return this.source.slice(this.place(node.loc.start), this.place(node.loc.end));
   }
 
-  private offset(position: hbs.AST.Position): number {
-    return (this.lineStarts[position.line - 1] ?? 0) + position.column;
+  private place(position: hbs.AST.Position): number {
+    return this.prepared.place((this.lineStarts[position.line - 1] ?? 0) + position.column);
   }
 
   private refuse(node: hbs.AST.Node, message: string, hint?: string): never {
-    throw templateError(message, this.offset(node.loc.start), hint);
+    throw templateError(message, this.place(node.loc.start), hint);
   }
 }
 

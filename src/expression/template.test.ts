@@ -7,8 +7,10 @@ import {
   checkTemplate,
   EACH_MAX_ROUNDS,
   RENDERED_MAX_BYTES,
+  isOnePath,
   renderTemplate,
   renderValue,
+  templateVariables,
 } from './template.js';
 import { TEMPLATE_MAX_BYTES } from './template-tree.js';
 
@@ -36,8 +38,9 @@ function failure(run: () => unknown): { code: string; message: string } {
   throw new Error('nothing was thrown');
 }
 
-function codes(source: string, names: readonly string[] = [], closed = false): readonly string[] {
-  return checkTemplate(source, new Set([...STEPS, ...names]), closed).map((problem) => problem.code);
+function codes(source: string, names: readonly string[] = []): readonly string[] {
+  const problem = checkTemplate(source, new Set([...STEPS, ...names]));
+  return problem === null ? [] : [problem.code];
 }
 
 describe('a template', () => {
@@ -132,7 +135,7 @@ describe('a template', () => {
   it('fails on a name nobody gives, and names the path', () => {
     expect(failure(() => render('a {{nope}}'))).toEqual({
       code: 'STEP_TEMPLATE_UNRESOLVED',
-      message: 'template names nope, which has no value',
+      message: 'template names nope, which has no value (line 1, column 5 of the template)',
     });
     expect(failure(() => render('{{a.b.c}}', { a: { b: 1 } })).message).toContain('a.b.c');
     expect(failure(() => render('{{#if nope}}x{{/if}}')).code).toBe('STEP_TEMPLATE_UNRESOLVED');
@@ -214,20 +217,69 @@ describe('a template', () => {
   });
 
   it('refuses a head that is no condition and says where', () => {
-    const [problem] = checkTemplate('abc {{#if iteration > }}x{{/if}}', new Set());
+    const problem = checkTemplate('abc {{#if iteration > }}x{{/if}}', new Set());
     expect(problem).toMatchObject({ code: 'DOC_EXPRESSION', offset: 21 });
   });
 
-  it('reports unknown names at load only when every name is known', () => {
-    const source = '{{goal}} {{gaol}} {{#each l}}{{x}}{{../nope}}{{/each}}{{#if other > 1}}{{/if}}';
-    expect(codes(source, ['goal', 'l'])).toEqual([]);
-    const problems = checkTemplate(source, new Set(['goal', 'l']), true);
-    expect(problems.map((problem) => problem.message.match(/"(.*)"/)?.[1])).toEqual([
-      'gaol',
-      'nope',
-      'other',
+  it('tells which variables it asks for, and where', () => {
+    const source =
+      'a {{goal.x}} {{#each l as |v i|}}{{x}}{{v}}{{../nope}}{{/each}}\n{{#if other > 1}}{{default z "-"}}{{/if}}{{Check Status.ok}}';
+    const found = templateVariables(source, new Set(STEPS));
+    expect(found.map(({ name }) => name)).toEqual(['goal', 'l', 'nope', 'other', 'z', 'Check Status']);
+    for (const { name, offset } of found) {
+      expect(source.slice(offset).replace('../', ''), name).toMatch(new RegExp(`^${name}`));
+    }
+    expect(templateVariables('{{a b}}', new Set())).toEqual([]);
+  });
+
+  it('tells one path from any other text', () => {
+    const names = new Set(STEPS);
+    expect(['{{a.b}}', '{{Check Status.x}}', '{{ [a].[0] }}'].map((one) => isOnePath(one, names))).toEqual([
+      true,
+      true,
+      true,
     ]);
-    expect(problems[0]?.hint).toBe('did you mean "goal"?');
+    for (const source of ['a', '', ' {{a}}', '{{a}}{{b}}', '{{json a}}', '{{"a"}}', '{{#if a}}b{{/if}}']) {
+      expect(isOnePath(source, names), source).toBe(false);
+    }
+  });
+
+  it.each<[string, string]>([
+    ['ab {{#if x}}cd', '{{#if x}}'],
+    ['{{#if x}}{{#each y}}{{/each}} {{#with z}}cd {{else}}', '{{#with z}}'],
+    ['a\nb {{c d}} e', '{{c d}}'],
+    ['a\n b {{foo[0]}} c', 'foo[0]'],
+    ['a\nb\n{{#if a}}{{/unless}}', 'if a'],
+    ['{{Check Status}}\n {{Check Status}} {{> part}}', '{{> part}}'],
+    ['{{Check Status}} {{/if}}', '{{/if}}'],
+    ['{{#if a > 1}}x{{/if}} {{else}}', '{{else}}'],
+    ['{{#if Check Status == 1}}x{{/if}} {{log a}}', '{{log a}}'],
+    ['x {{#* inline "a"}}{{/inline}}', '{{#* inline'],
+    ['é🌊 {{a (b}}', '}}'],
+  ])('%j: says where it is malformed', (source, place) => {
+    const problem = checkTemplate(source, new Set(STEPS));
+    expect(source.slice(problem?.offset).startsWith(place), `${problem?.offset} ${problem?.message}`).toBe(
+      true,
+    );
+  });
+
+  it('says where a name without a value stands, and which name may be meant', () => {
+    const error = (source: string) => {
+      try {
+        render(source, { tech_spec: { a: 1 } });
+      } catch (thrown) {
+        if (thrown instanceof WritError) return thrown;
+      }
+      throw new Error('nothing was thrown');
+    };
+    const misspelt = error('one\ntwo {{#if true}}{{feedbak.x}}{{/if}}');
+    expect(misspelt.message).toContain('(line 2, column 19 of the template)');
+    expect(misspelt).toMatchObject({
+      code: 'STEP_TEMPLATE_UNRESOLVED',
+      hint: 'did you mean "feedback"?',
+      details: { path: 'feedbak.x', line: 2, column: 19 },
+    });
+    expect(error('{{tech_spec.b}}').hint).toContain('{{default tech_spec.b "…"}}');
   });
 
   it('is bounded: size, nesting, rounds, rendered text', () => {
@@ -284,7 +336,10 @@ describe('a template', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 30 }), (pieces) => {
         const source = pieces.join('');
-        checkTemplate(source, new Set(['a']), true);
+        const problem = checkTemplate(source, new Set(['a']));
+        const offset = problem?.offset ?? 0;
+        expect(offset >= 0 && offset <= source.length, `${offset}`).toBe(true);
+        templateVariables(source, new Set(['a']));
         try {
           render(source, { a: 1 }, 'empty');
         } catch (error) {

@@ -2,7 +2,7 @@
 // parsed as a template again. Deterministic, bounded, no prototype access; every name is looked up here.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { ConditionNode, ConditionPath } from './condition.js';
+import type { ConditionPath } from './condition.js';
 import { evaluateNode } from './condition.js';
 import { BLOCKED_NAMES } from './names.js';
 import { nearest } from './nearest.js';
@@ -21,51 +21,56 @@ export const RENDERED_MAX_BYTES = 1024 * 1024;
 /** Rounds of all `each` of one rendering together. */
 export const EACH_MAX_ROUNDS = 10_000;
 
-/** Unknown names of one template that are told. */
-const MAX_UNKNOWN_NAMES = 10;
-
 /** What is wrong with a template; the document's reader adds line and column. */
 export interface TemplateProblem {
-  readonly code: 'DOC_TEMPLATE' | 'DOC_EXPRESSION' | 'DOC_UNKNOWN_NAME';
+  readonly code: 'DOC_TEMPLATE' | 'DOC_EXPRESSION';
   readonly message: string;
   readonly hint?: string;
   /** 0-based place in the template, UTF-16 units, when it is known. */
   readonly offset?: number;
 }
 
-/**
- * What can be known at load: syntax, helpers, limits, and, when `closed` (no other name can exist), unknown names.
- * `names` are the plan's names: fixed names, outputVars, step names and slugs, declared inputs. Never throws.
- */
-export function checkTemplate(
-  source: string,
-  names: ReadonlySet<string>,
-  closed = false,
-): readonly TemplateProblem[] {
-  let tree: readonly TemplateNode[];
+/** A variable that a template or condition asks the scope for. */
+export interface NamedVariable {
+  /** The first part of its path. */
+  readonly name: string;
+  /** 0-based, UTF-16 units, in the text. */
+  readonly offset: number;
+}
+
+/** What can be known at load: syntax, helpers, limits. null when the template is right. */
+export function checkTemplate(source: string, names: ReadonlySet<string>): TemplateProblem | null {
   try {
-    tree = parseTemplate(source, names);
+    parseTemplate(source, names);
+    return null;
   } catch (error) {
     if (!(error instanceof WritError)) throw error;
     const offset = error.details?.['offset'];
-    return [
-      {
-        code: error.code === 'DOC_EXPRESSION' ? 'DOC_EXPRESSION' : 'DOC_TEMPLATE',
-        message: error.message,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-        ...(typeof offset === 'number' ? { offset } : {}),
-      },
-    ];
+    return {
+      code: error.code === 'DOC_EXPRESSION' ? 'DOC_EXPRESSION' : 'DOC_TEMPLATE',
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(typeof offset === 'number' ? { offset } : {}),
+    };
   }
-  if (!closed) return [];
-  return [...new Set(headsOf(tree, 0, []))]
-    .filter((head) => !names.has(head))
-    .slice(0, MAX_UNKNOWN_NAMES)
-    .map((head) => ({
-      code: 'DOC_UNKNOWN_NAME',
-      message: `template names ${JSON.stringify(head)}, which nothing in the workflow gives`,
-      hint: nearest(head, names) ?? 'declare it in inputs, or set it with an outputVar',
-    }));
+}
+
+/** The variables of a template, in the order of the text; none when it is malformed. */
+export function templateVariables(source: string, names: ReadonlySet<string>): readonly NamedVariable[] {
+  return checkTemplate(source, names) === null ? [...headsOf(parseTemplate(source, names), 0, [])] : [];
+}
+
+/** Is the template one `{{path}}` and nothing else, so that renderValue keeps the type of its value? */
+export function isOnePath(source: string, names: ReadonlySet<string>): boolean {
+  return onlyPath(parseTemplate(source, names)) !== null;
+}
+
+function onlyPath(
+  tree: readonly TemplateNode[],
+): { readonly path: TemplatePath; readonly source: string } | null {
+  const only = tree[0];
+  if (tree.length !== 1 || only?.kind !== 'print' || only.value.kind !== 'path') return null;
+  return { path: only.value.path, source: only.source };
 }
 
 /**
@@ -73,7 +78,7 @@ export function checkTemplate(
  * above a limit.
  */
 export function renderTemplate(source: string, scope: Scope): string {
-  return new Rendering(scope).text(parseTemplate(source, scope.known));
+  return new Rendering(scope, source).text(parseTemplate(source, scope.known));
 }
 
 /**
@@ -83,12 +88,9 @@ export function renderTemplate(source: string, scope: Scope): string {
 export function renderValue(value: Json, scope: Scope): Json {
   if (typeof value === 'string') {
     const tree = parseTemplate(value, scope.known);
-    const only = tree[0];
-    const rendering = new Rendering(scope);
-    if (tree.length === 1 && only?.kind === 'print' && only.value.kind === 'path') {
-      return rendering.typed(only.value.path, only.source);
-    }
-    return rendering.text(tree);
+    const only = onlyPath(tree);
+    const rendering = new Rendering(scope, value);
+    return only === null ? rendering.text(tree) : rendering.typed(only.path, only.source);
   }
   if (typeof value !== 'object' || value === null) return value;
   if (isList(value)) return value.map((item) => renderValue(item, scope));
@@ -114,7 +116,10 @@ class Rendering {
   private rounds = 0;
   private missed = false;
 
-  constructor(private readonly scope: Scope) {}
+  constructor(
+    private readonly scope: Scope,
+    private readonly template: string,
+  ) {}
 
   text(tree: readonly TemplateNode[]): string {
     this.render(tree, null);
@@ -199,7 +204,8 @@ class Rendering {
     const data = path.head.startsWith('@');
     const head = path.head === 'this' && frame !== null ? [] : [data ? path.head.slice(1) : path.head];
     const parts = [...head, ...path.segments.map(String)];
-    return this.lookup({ text: path.text, data, up: 0, parts }, frame, 'argument') ?? null;
+    const { text, offset } = path;
+    return this.lookup({ text, data, up: 0, parts, offset }, frame, 'argument') ?? null;
   }
 
   private lookup(path: TemplatePath, frame: Frame | null, use: Use): Json | undefined {
@@ -228,10 +234,22 @@ class Rendering {
     if (use !== 'print') return undefined;
     this.missed = true;
     if (this.scope.onMissing !== 'error') return undefined;
-    throw new WritError('STEP_TEMPLATE_UNRESOLVED', `template names ${path.text}, which has no value`, {
-      hint: `check the name, or write {{default ${path.text} "…"}}; inside #each, outer names need ../`,
-      details: { path: path.text },
-    });
+    const above = this.template.slice(0, path.offset).split('\n');
+    const line = above.length;
+    const column = (above.at(-1)?.length ?? 0) + 1;
+    const place = `line ${line}, column ${column} of the template`;
+    const head = path.parts[0] ?? '';
+    const known = this.scope.known.has(head) || this.scope.values.has(head);
+    throw new WritError(
+      'STEP_TEMPLATE_UNRESOLVED',
+      `template names ${path.text}, which has no value (${place})`,
+      {
+        hint:
+          (known ? undefined : nearest(head, this.scope.known)) ??
+          `check the name, or write {{default ${path.text} "…"}}; inside #each, outer names need ../`,
+        details: { path: path.text, line, column },
+      },
+    );
   }
 
   private write(text: string): void {
@@ -268,7 +286,7 @@ function* headsOf(
   tree: readonly TemplateNode[],
   depth: number,
   named: readonly string[],
-): Generator<string, void> {
+): Generator<NamedVariable, void> {
   for (const node of tree) {
     if (node.kind === 'text') continue;
     const value = node.kind === 'print' ? node.value : node.kind === 'if' ? node.test : node.over;
@@ -284,29 +302,16 @@ function* headsIn(
   node: TemplateExpression,
   depth: number,
   named: readonly string[],
-): Generator<string, void> {
+): Generator<NamedVariable, void> {
   if (node.kind === 'call') for (const argument of node.arguments) yield* headsIn(argument, depth, named);
-  if (node.kind === 'condition') yield* conditionHeads(node.condition.root, depth, named);
+  if (node.kind === 'condition' && depth === 0) {
+    for (const { head, offset } of node.condition.paths) {
+      if (!head.startsWith('@') && !named.includes(head)) yield { name: head, offset };
+    }
+  }
   if (node.kind !== 'path' || node.path.data || node.path.up !== depth) return;
   const head = node.path.parts[0];
-  if (head !== undefined && !(node.path.up === 0 && named.includes(head))) yield head;
-}
-
-function* conditionHeads(
-  node: ConditionNode,
-  depth: number,
-  named: readonly string[],
-): Generator<string, void> {
-  if (depth > 0) return;
-  if (node.kind === 'path' && !node.path.head.startsWith('@') && !named.includes(node.path.head)) {
-    yield node.path.head;
-  }
-  if (node.kind === 'not') yield* conditionHeads(node.operand, depth, named);
-  if (node.kind === 'and' || node.kind === 'or') {
-    for (const operand of node.operands) yield* conditionHeads(operand, depth, named);
-  }
-  if (node.kind === 'compare') {
-    yield* conditionHeads(node.left, depth, named);
-    yield* conditionHeads(node.right, depth, named);
+  if (head !== undefined && !(node.path.up === 0 && named.includes(head))) {
+    yield { name: head, offset: node.path.offset };
   }
 }

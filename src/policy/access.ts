@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../errors.js';
 import { isAction, resourceProblem } from './action.js';
 import { fnMatch } from './glob.js';
+import { Memo } from './memo.js';
 import type { PolicySnapshot } from './snapshot.js';
 import { isDomain, isPrincipal, isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
 
@@ -31,11 +32,56 @@ export interface AccessAnswer {
 /** Asks RBAC one question (`workflow.run`, `run.cancel`, `approval.decide`, …). Never throws. */
 export function checkAccess(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
   try {
-    const problem = questionProblem(snapshot, question);
-    return problem === null ? judged(snapshot, question) : refused('POLICY_REQUEST_INVALID', problem);
+    const { subject, domain, action, resource } = question;
+    const memo = isKept(question) ? memoOf(snapshot) : null;
+    if (memo === null) return answered(snapshot, question);
+    const known = memo.get(resource, subject, action, domain);
+    if (known !== undefined) return known;
+    const answer = answered(snapshot, question);
+    Object.freeze(answer.rolePath);
+    Object.freeze(answer);
+    memo.set(answer, resource, subject, action, domain);
+    return answer;
   } catch (error) {
     return refused('POLICY_ERROR', `policy could not decide: ${words(error)}`);
   }
+}
+
+function answered(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
+  const problem = questionProblem(snapshot, question);
+  return problem === null ? judged(snapshot, question) : refused('POLICY_REQUEST_INVALID', problem);
+}
+
+/**
+ * Answers that were given before. The same four strings have the same answer for as long as a snapshot lives: its rules
+ * and roles are immutable, the matcher is frozen, and neither time nor anything else enters. An error is never kept.
+ * A new snapshot begins with nothing.
+ */
+const given = new WeakMap<PolicySnapshot, Memo<AccessAnswer>>();
+const MAX_GIVEN = 4096;
+/** Null for a snapshot that somebody could change. */
+function memoOf(snapshot: PolicySnapshot): Memo<AccessAnswer> | null {
+  const memo = given.get(snapshot);
+  if (memo !== undefined) return memo;
+  if (!Object.isFrozen(snapshot)) return null;
+  const made = new Memo<AccessAnswer>(MAX_GIVEN);
+  given.set(snapshot, made);
+  return made;
+}
+
+/** Longer questions are answered anew each time: what is kept stays small. */
+const MAX_KEPT_LENGTH = 1024;
+
+/** Four plain strings: nothing that only compares equal to one of them finds its answer (trap 5). */
+function isKept(question: AccessQuestion): boolean {
+  const { subject, domain, action, resource }: Readonly<Record<keyof AccessQuestion, unknown>> = question;
+  return (
+    typeof subject === 'string' &&
+    typeof domain === 'string' &&
+    typeof action === 'string' &&
+    typeof resource === 'string' &&
+    subject.length + domain.length + action.length + resource.length <= MAX_KEPT_LENGTH
+  );
 }
 
 /** Why a question can't be asked, or null. Also keeps unknown domains away from Casbin, which remembers each. */

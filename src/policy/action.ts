@@ -63,6 +63,7 @@ const FORMS = {
   'audit.export': NAME,
   'audit.erase': NAME,
   'audit.rotate_key': NAME,
+  'policy.read': NAME,
   'policy.edit': NAME,
   'policy.reload': NAME,
 } as const satisfies Record<string, ResourceForm>;

@@ -4,7 +4,10 @@
 // Ceilings never grant; a layer can only narrow.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { meetBudgets, microUsd, NO_BUDGET, readBudget } from './budget.js';
+import type { BudgetCeiling } from './budget.js';
 import { compareText } from './diagnostic.js';
+import { frozen } from './frozen.js';
 import { patternProblem } from './glob.js';
 import { checkShape } from './shape.js';
 import type { ApprovalMode, ApprovalRuleSpec, CeilingSpec, NameSpec, ShapeProblem } from './shape.js';
@@ -21,7 +24,7 @@ export type CredentialMode = 'none' | 'broker' | 'inherit';
 export type MountMode = 'ro' | 'rw';
 
 /** Limits a step's driver and the runner keep in this version; a ceiling with another one is refused. */
-export const LIMIT_NAMES = ['timeoutMs', 'memoryMiB', 'outputBytes'] as const;
+export const LIMIT_NAMES = ['timeoutMs', 'memoryMiB', 'outputBytes', 'cpus', 'pids'] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 /** Milliseconds, MiB, bytes; an absent name is not limited. */
 export type LimitSet = { readonly [name in LimitName]?: number };
@@ -65,10 +68,19 @@ export type Ceiling = {
   readonly limits: LimitSet;
   /** Above is lowered to this (the layer said `clamp`). */
   readonly clampedLimits: LimitSet;
+  /** What may be used; every layer's own meters are charged (budget.ts). */
+  readonly budget: BudgetCeiling;
   readonly data: { readonly labelsAllowed: readonly string[] | null };
   readonly audit: { readonly required: AuditRequirement };
   readonly validity: { readonly notBeforeMs: number | null; readonly notAfterMs: number | null };
 };
+
+const made = new WeakSet<Ceiling>();
+
+function settled(ceiling: Ceiling): Ceiling {
+  made.add(frozen(ceiling));
+  return ceiling;
+}
 
 /** One layer of a decision; `spec: null` records an optional layer that is absent. */
 export interface CeilingLayer {
@@ -84,7 +96,7 @@ const CREDENTIAL_MODES: readonly CredentialMode[] = ['none', 'broker', 'inherit'
 const ANY_NAME: NameCeiling = { allow: [], deny: [] };
 
 /** The neutral element of the meet: permits everything. */
-export const NO_CEILING: Ceiling = Object.freeze<Ceiling>({
+export const NO_CEILING: Ceiling = settled({
   functions: ANY_NAME,
   tools: ANY_NAME,
   skills: ANY_NAME,
@@ -99,10 +111,19 @@ export const NO_CEILING: Ceiling = Object.freeze<Ceiling>({
   approval: { minimum: 'none', rules: [] },
   limits: {},
   clampedLimits: {},
+  budget: NO_BUDGET,
   data: { labelsAllowed: null },
   audit: { required: 'local' },
   validity: { notBeforeMs: null, notAfterMs: null },
 });
+
+/**
+ * Whether the ceiling was made here and is frozen all the way down: nobody can change it any more, and what was found
+ * out about it stays true. A caller's own object is none.
+ */
+export function isSettled(ceiling: Ceiling): boolean {
+  return made.has(ceiling);
+}
 
 /** Meet of all layers; absent ones change nothing. Order and repetition don't matter. */
 export function composeCeilings(layers: readonly { readonly spec: Ceiling | null }[]): Ceiling {
@@ -151,8 +172,7 @@ function unenforced(spec: CeilingSpec): ShapeProblem[] {
       message: `not enforced by this version: ${why}`,
       hint: 'remove the field',
     });
-  if (spec.budget !== undefined) refuse('/budget', 'no meters are kept');
-  if (spec.rates !== undefined) refuse('/rates', 'no meters are kept');
+  if (spec.rates !== undefined) refuse('/rates', 'no rate is measured');
   if (spec.agents?.requireSigners !== undefined)
     refuse('/agents/requireSigners', 'package signatures are not verified');
   if (spec.sandbox?.profile !== undefined) refuse('/sandbox/profile', 'drivers have one fixed profile');
@@ -165,7 +185,7 @@ function unenforced(spec: CeilingSpec): ShapeProblem[] {
   }
   for (const [index, rule] of (spec.approval?.rules ?? []).entries()) {
     if (rule.match.costUsdAbove !== undefined) {
-      refuse(`/approval/rules/${index}/match/costUsdAbove`, 'costs are not estimated');
+      refuse(`/approval/rules/${index}/match/costUsdAbove`, 'no approval depends on a cost');
     }
   }
   return found;
@@ -182,6 +202,13 @@ function contradictions(spec: CeilingSpec): ShapeProblem[] {
     if (spec.limits === undefined || !Object.hasOwn(spec.limits, name)) {
       refuse(`/clamp/${index}`, `clamps ${name}, which has no value in limits`);
     }
+  }
+  for (const [pointer, usd] of [
+    ['/budget/usd', spec.budget?.usd],
+    ['/budget/perDay/usd', spec.budget?.perDay?.usd],
+  ] as const) {
+    if (usd !== undefined && !Number.isSafeInteger(microUsd(usd)))
+      refuse(pointer, `${usd} is too much to count`);
   }
   const { notBefore, notAfter } = spec.validity ?? {};
   for (const [key, moment] of Object.entries({ notBefore, notAfter })) {
@@ -220,7 +247,7 @@ function normalize(spec: CeilingSpec): Ceiling {
     isLimitName(entry[0]),
   );
   const clamped = (name: string) => spec.clamp?.includes(name) === true;
-  return {
+  return settled({
     functions: names(spec.functions),
     tools: names(spec.tools),
     skills: names(spec.skills),
@@ -243,6 +270,7 @@ function normalize(spec: CeilingSpec): Ceiling {
     },
     limits: limitSet(limits.filter(([name]) => !clamped(name))),
     clampedLimits: limitSet(limits.filter(([name]) => clamped(name))),
+    budget: readBudget(spec.budget),
     data: { labelsAllowed: spec.data?.labelsAllowed === undefined ? null : sorted(spec.data.labelsAllowed) },
     // `none` asks for less than every run gets.
     audit: { required: spec.audit?.required === 'anchored' ? 'anchored' : 'local' },
@@ -250,7 +278,7 @@ function normalize(spec: CeilingSpec): Ceiling {
       notBeforeMs: spec.validity?.notBefore === undefined ? null : momentMs(spec.validity.notBefore),
       notAfterMs: spec.validity?.notAfter === undefined ? null : momentMs(spec.validity.notAfter),
     },
-  };
+  });
 }
 
 function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
@@ -290,7 +318,7 @@ function limitSet(entries: readonly (readonly [LimitName, number])[]): LimitSet 
 
 /** The exact meet: permits what both permit. Idempotent, commutative, associative. */
 function meet(a: Ceiling, b: Ceiling): Ceiling {
-  return {
+  return settled({
     functions: meetNames(a.functions, b.functions),
     tools: meetNames(a.tools, b.tools),
     skills: meetNames(a.skills, b.skills),
@@ -321,13 +349,14 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
     },
     limits: meetLimits(a.limits, b.limits),
     clampedLimits: meetLimits(a.clampedLimits, b.clampedLimits),
+    budget: meetBudgets(a.budget, b.budget),
     data: { labelsAllowed: intersection(a.data.labelsAllowed, b.data.labelsAllowed) },
     audit: { required: a.audit.required === 'anchored' ? 'anchored' : b.audit.required },
     validity: {
       notBeforeMs: greatest(a.validity.notBeforeMs, b.validity.notBeforeMs),
       notAfterMs: least(a.validity.notAfterMs, b.validity.notAfterMs),
     },
-  };
+  });
 }
 
 function meetNames(a: NameCeiling, b: NameCeiling): NameCeiling {

@@ -7,7 +7,9 @@ import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
-import { APPROVAL_MODES, composeCeilings, LAYERS, NO_CEILING } from './ceiling.js';
+import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
+import type { BudgetUse } from './budget.js';
+import { APPROVAL_MODES, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
 import { requestProblem } from './facts.js';
@@ -78,10 +80,19 @@ export interface Decision {
   };
   /** Which layer and rule, or the step, asked for the approval, for people. */
   readonly demandedBy: readonly string[];
+  /** Budgets the act is to be charged to, of every layer; empty where it is denied. See `underMeters`. */
+  readonly budgets: readonly LayerBudget[];
   readonly policyHash: Hex;
   /** Hash of the meet of all layers. */
   readonly ceilingHash: Hex;
   readonly modelHash: Hex;
+}
+
+/** A budget of one layer, and what of it the act will use at least. */
+export interface LayerBudget extends BudgetUse {
+  readonly layer: LayerName;
+  readonly name: string;
+  readonly estimate: number;
 }
 
 /** Decides one act. Never throws; an error in policy code is a deny with POLICY_ERROR. */
@@ -107,7 +118,7 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
   }));
 
   const layers = allLayers(snapshot, request);
-  const composed = composeCeilings(layers);
+  const { ceiling: composed, hash: ceilingHash } = snapshot.layers.compose(layers);
   const judged = layers.map((layer) => judgeLayer(snapshot, layer, request));
   const { limits, narrowed } = effectiveLimits(composed, facts.limits);
 
@@ -140,8 +151,9 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
     ceiling: judged.flatMap(({ records }) => records),
     effective: { approval, limits, narrowed, audit: composed.audit.required },
     demandedBy,
+    budgets: refusal === null && hasBudget(composed.budget) ? budgetsOf(layers, facts) : [],
     policyHash: snapshot.policyHash,
-    ceilingHash: snapshot.ceilingHash(composed),
+    ceilingHash,
     modelHash: snapshot.modelHash,
   };
 }
@@ -150,44 +162,41 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
 
 /** The snapshot's own layers that hold for the domain, absent ones recorded, then the caller's, in layer order. */
 function allLayers(snapshot: PolicySnapshot, request: DecisionRequest): readonly CeilingLayer[] {
-  const own = (['org', 'environment', 'tenant'] as const).flatMap((layer): CeilingLayer[] => {
-    const loaded = snapshot.ceilings.filter(
-      (ceiling) => ceiling.layer === layer && (layer !== 'tenant' || ceiling.name === request.domain),
-    );
-    return loaded.length > 0 ? loaded : [{ layer, name: '', spec: null }];
-  });
+  const own = snapshot.layers.own(request.domain);
   return [...own, ...request.layers].toSorted((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer));
 }
 
 interface JudgedLayer {
-  readonly label: string;
+  readonly of: CeilingLayer;
   readonly records: readonly CeilingRecord[];
   readonly violations: readonly Violation[];
 }
 
-function judgeLayer(snapshot: PolicySnapshot, layer: CeilingLayer, request: DecisionRequest): JudgedLayer {
-  const label = labelOf(layer);
-  const head = { layer: layer.layer, name: layer.name };
-  if (layer.spec === null) return { label, records: [{ ...head, hash: null, ok: true }], violations: [] };
-  const hash = snapshot.ceilingHash(layer.spec);
+function judgeLayer(snapshot: PolicySnapshot, of: CeilingLayer, request: DecisionRequest): JudgedLayer {
+  const { layer, name, spec } = of;
+  if (spec === null) return { of, records: [{ layer, name, hash: null, ok: true }], violations: [] };
+  const hash = snapshot.ceilingHash(spec);
   // Checked by problemOf: the action is one of the closed list.
-  const violations = boundViolations(layer.spec, request as Omit<CeilingRequest, 'approval'>);
-  const records =
-    violations.length === 0
-      ? [{ ...head, hash, ok: true }]
-      : violations.map(({ field, limit, requested }) => ({
-          ...head,
-          hash,
-          ok: false,
-          field,
-          limit,
-          requested,
-        }));
-  return { label, records, violations };
+  const violations = boundViolations(spec, request as Omit<CeilingRequest, 'approval'>);
+  if (violations.length === 0) return { of, records: [{ layer, name, hash, ok: true }], violations };
+  const records = violations.map(({ field, limit, requested }) => {
+    return { layer, name, hash, ok: false, field, limit, requested };
+  });
+  return { of, records, violations };
 }
 
-function labelOf(layer: CeilingLayer): string {
+export function labelOf(layer: Pick<CeilingLayer, 'layer' | 'name'>): string {
   return `ceiling ${layer.name} (${layer.layer})`;
+}
+
+function budgetsOf(layers: readonly CeilingLayer[], facts: Facts): readonly LayerBudget[] {
+  return layers.flatMap(({ layer, name, spec }) =>
+    (spec === null ? [] : budgetUses(spec.budget, facts.estimate)).map((use) => {
+      if (use.estimate === null)
+        throw new Error(`an unknown amount under ${budgetField(use)} was let through`);
+      return { layer, name, ...use, estimate: use.estimate };
+    }),
+  );
 }
 
 // --- approval -------------------------------------------------------------------------------------------------------
@@ -233,8 +242,11 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
   if (layer === undefined || first === undefined) return null;
   return {
     code: first.code,
-    message: `${layer.label}: ${first.field} is ${first.limit}, the request asks for ${first.requested}`,
-    hint: `stay under ${first.field}, or have the owner of the ceiling raise it`,
+    message: `${labelOf(layer.of)}: ${first.field} is ${first.limit}, the request asks for ${first.requested}`,
+    hint:
+      first.requested === UNKNOWN_AMOUNT
+        ? 'a call fits under a budget once its least cost is known: set the prices of the model'
+        : `stay under ${first.field}, or have the owner of the ceiling raise it`,
   };
 }
 
@@ -251,7 +263,7 @@ function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quor
 
 function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, hint: string): Decision {
   return {
-    ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [] },
+    ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [], budgets: [] },
     effective: { approval: null, limits: {}, narrowed: [], audit: 'local' },
     policyHash: snapshot.policyHash,
     // Known since the snapshot was built: computing it can't fail here.

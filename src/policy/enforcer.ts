@@ -115,12 +115,13 @@ class CandidateIndex {
         }
       }
     }
-    return positions
-      .sort((a, b) => a - b)
-      .flatMap((position) => {
-        const row = this.rows[position];
-        return row === undefined ? [] : [row];
-      });
+    if (positions.length > 1) positions.sort((a, b) => a - b);
+    const rows: Row[] = [];
+    for (const position of positions) {
+      const row = this.rows[position];
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
   }
 }
 

@@ -2,6 +2,7 @@
 // alone; the same facts must be what the sandbox enforces, or the decision is about another act.
 import type { Action } from './action.js';
 import { isAction, resourceProblem } from './action.js';
+import type { BudgetName, BudgetPeriod, Estimate } from './budget.js';
 import { LIMIT_NAMES } from './ceiling.js';
 import type { LimitSet, MountMode, SandboxKind } from './ceiling.js';
 import { isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
@@ -20,10 +21,14 @@ export interface Facts {
   readonly mounts: readonly { readonly path: string; readonly mode: MountMode }[];
   /** Names; empty = none. */
   readonly credentials: readonly string[];
+  /** Functions that the called one may ask for; absent = none. */
+  readonly tools?: readonly string[];
   /** What the step asks for; an absent name = it takes what the ceilings give. */
   readonly limits: LimitSet;
   /** Labels of the input; null = not known, then every rule about labels holds against the request. */
   readonly labels: readonly string[] | null;
+  /** What the call will use at least of tokens and money; absent = not known, and then no budget of either fits. */
+  readonly estimate?: Estimate;
 }
 
 /** One question with its facts, as ceilings judge it. */
@@ -34,6 +39,8 @@ export interface CeilingRequest {
   readonly facts: Facts;
   /** The approval actually obtained; null = none. `decide` leaves it out: it raises the duty instead. */
   readonly approval: ObtainedApproval | null;
+  /** What is used of the ceiling's budgets already; absent = nothing. `decide` leaves it to `underMeters`. */
+  readonly used?: { readonly [period in BudgetPeriod]?: { readonly [name in BudgetName]?: number } };
 }
 
 export interface ObtainedApproval {
@@ -91,13 +98,21 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
     return `mount ${quoted(mount.path)} is not an absolute, normalised path with mode ro or rw`;
   const credential = facts.credentials.find((value) => !isName(value));
   if (credential !== undefined) return `credential ${quoted(credential)} is no name`;
+  const tool = (facts.tools ?? []).find((value) => !isName(value));
+  if (tool !== undefined) return `tool ${quoted(tool)} is no name`;
   const label = (facts.labels ?? []).find((value) => !isName(value));
   if (label !== undefined) return `label ${quoted(label)} is no name`;
+  for (const [name, value] of Object.entries(facts.estimate ?? {})) {
+    if (value !== null && !(Number.isSafeInteger(value) && value >= 0)) {
+      return `estimate of ${name} ${quoted(value)} is not a whole number from 0`;
+    }
+  }
   for (const [name, value] of Object.entries(facts.limits)) {
     if (!(LIMIT_NAMES as readonly string[]).includes(name))
       return `limit ${name} is not enforced by this version`;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) {
-      return `limit ${name} ${quoted(value)} is not a whole number above 0`;
+    const isWhole = name === 'cpus' ? Number.isFinite(value) : Number.isSafeInteger(value);
+    if (typeof value !== 'number' || !isWhole || value <= 0) {
+      return `limit ${name} ${quoted(value)} is not a ${name === 'cpus' ? '' : 'whole '}number above 0`;
     }
   }
   return mismatch(action, resource, facts);

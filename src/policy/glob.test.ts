@@ -54,11 +54,8 @@ describe('fnMatch', () => {
     ['5,000 characters against 50 stars', 'a'.repeat(5000), `${'*a'.repeat(50)}b`],
     ['nested quantifier bait', 'a'.repeat(2000), `${'a*'.repeat(64)}b`],
     ['one star before a long tail', 'a'.repeat(2000), `*${'a'.repeat(200)}b`],
-  ])('decides %s within milliseconds', (_, value, pattern) => {
-    fnMatch(value, pattern);
-    const start = performance.now();
-    for (let i = 0; i < 10; i += 1) expect(fnMatch(value, pattern)).toBe(false);
-    expect((performance.now() - start) / 10).toBeLessThan(5);
+  ])('decides %s a thousand times before the test is given up', (_, value, pattern) => {
+    for (let i = 0; i < 1000; i += 1) expect(fnMatch(value, pattern)).toBe(false);
   });
 });
 

@@ -1,6 +1,9 @@
 // Does a request fit under a ceiling? One function per field, every violation named with the limit and what was
 // asked. A field that the request doesn't touch can't be violated; an unknown fact counts as the worst one.
 import type { ErrorCode } from '../errors.js';
+import type { Action } from './action.js';
+import { amountText, budgetField, budgetUses, isOver, requestText } from './budget.js';
+import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, LIMIT_NAMES } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
@@ -35,34 +38,34 @@ export function boundViolations(
   request: Omit<CeilingRequest, 'approval'>,
 ): readonly Violation[] {
   const { action, resource, facts } = request;
-  const asked = (...actions: readonly string[]) => (actions.includes(action) ? [resource] : []);
-  return [
-    ...(action === 'function.invoke'
-      ? nameViolations('functions', 'CEILING_FUNCTIONS', ceiling.functions, [[facts.functionId]])
-      : []),
-    ...nameViolations('tools', 'CEILING_TOOLS', ceiling.tools, single(asked('tool.invoke'))),
-    ...nameViolations('skills', 'CEILING_TOOLS', ceiling.skills, single(asked('skill.invoke'))),
-    ...nameViolations('mcp', 'CEILING_TOOLS', ceiling.mcp, single(asked('mcp.request'))),
-    ...nameViolations(
-      'memory',
-      'CEILING_TOOLS',
-      ceiling.memory,
-      single(asked('memory.read', 'memory.write')),
-    ),
-    ...agentViolations(ceiling, request),
-    ...delegationViolations(ceiling, asked('agent.delegate')),
-    ...networkViolations(ceiling, [...facts.network, ...asked('network.egress')]),
-    ...mountViolations(ceiling, [
-      ...facts.mounts,
-      ...asked('filesystem.read').map((path) => ({ path, mode: 'ro' as const })),
-      ...asked('filesystem.write').map((path) => ({ path, mode: 'rw' as const })),
-    ]),
-    ...credentialViolations(ceiling, [...facts.credentials, ...asked('secret.use')]),
-    ...sandboxViolations(ceiling, request),
-    ...limitViolations(ceiling, facts.limits),
-    ...labelViolations(ceiling, request),
-    ...validityViolations(ceiling, request.nowMs),
-  ];
+  const found: Violation[] = [];
+  const add = (violations: readonly Violation[]): void => {
+    for (const violation of violations) found.push(violation);
+  };
+  /** What the act names by its resource, after what its facts name. */
+  const asked = (named: readonly string[], ...actions: readonly Action[]): readonly string[] =>
+    actions.includes(action) ? [...named, resource] : named;
+  if (action === 'function.invoke') {
+    add(nameViolations('functions', 'CEILING_FUNCTIONS', ceiling.functions, [facts.functionId]));
+  }
+  const tools = asked(facts.tools ?? NONE, 'tool.invoke');
+  add(nameViolations('tools', 'CEILING_TOOLS', ceiling.tools, tools));
+  add(nameViolations('skills', 'CEILING_TOOLS', ceiling.skills, asked(NONE, 'skill.invoke')));
+  add(nameViolations('mcp', 'CEILING_TOOLS', ceiling.mcp, asked(NONE, 'mcp.request')));
+  const memories = asked(NONE, 'memory.read', 'memory.write');
+  add(nameViolations('memory', 'CEILING_TOOLS', ceiling.memory, memories));
+  add(agentViolations(ceiling, request));
+  add(delegationViolations(ceiling, asked(NONE, 'agent.delegate')));
+  add(networkViolations(ceiling, asked(facts.network, 'network.egress')));
+  const mode = action === 'filesystem.write' ? 'rw' : action === 'filesystem.read' ? 'ro' : null;
+  add(mountViolations(ceiling, mode === null ? facts.mounts : [...facts.mounts, { path: resource, mode }]));
+  add(credentialViolations(ceiling, asked(facts.credentials, 'secret.use')));
+  add(sandboxViolations(ceiling, request));
+  add(limitViolations(ceiling, facts.limits));
+  add(budgetViolations(ceiling, request));
+  add(labelViolations(ceiling, request));
+  add(validityViolations(ceiling, request.nowMs));
+  return found;
 }
 
 /** The limits a step gets: its own where they fit, lowered where a layer clamps, else the ceiling's. */
@@ -101,41 +104,53 @@ export function emptyFields(ceiling: Ceiling): readonly string[] {
 type Code = Violation['code'];
 type Matches = (value: string, pattern: string) => boolean;
 
-const single = (values: readonly string[]) => values.map((value) => [value]);
+const NONE: readonly never[] = [];
 
-/** `values`: for each thing asked, every form by which a list may name it. */
 function nameViolations(
   field: string,
   code: Code,
   ceiling: NameCeiling,
-  values: readonly (readonly string[])[],
+  values: readonly string[],
   match: Matches = fnMatch,
-): Violation[] {
-  return values.flatMap((forms) => {
-    const requested = forms.at(-1) ?? '';
-    const inList = (list: readonly string[]) =>
-      list.find((pattern) => forms.some((form) => match(form, pattern))) ?? null;
-    const found: Violation[] = [];
-    for (const group of ceiling.allow) {
-      if (inList(group) !== null) continue;
-      const empty = group.length === 0;
-      found.push({
-        field: `${field}.allow`,
-        code: empty ? 'CEILING_EMPTY' : code,
-        limit: empty ? 'nothing' : group.join(', '),
-        requested,
-      });
-    }
-    const denied = inList(ceiling.deny);
-    if (denied !== null) found.push({ field: `${field}.deny`, code, limit: denied, requested });
-    return found;
-  });
+): readonly Violation[] {
+  if (values.length === 0 || (ceiling.allow.length === 0 && ceiling.deny.length === 0)) return NONE;
+  return values.flatMap((value) => formViolations(field, code, ceiling, [value], match));
 }
 
-function agentViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'approval'>): Violation[] {
+/** `forms`: every form by which a list may name the one thing that is asked for. */
+function formViolations(
+  field: string,
+  code: Code,
+  ceiling: NameCeiling,
+  forms: readonly string[],
+  match: Matches = fnMatch,
+): Violation[] {
+  const requested = forms.at(-1) ?? '';
+  const inList = (list: readonly string[]) =>
+    list.find((pattern) => forms.some((form) => match(form, pattern))) ?? null;
+  const found: Violation[] = [];
+  for (const group of ceiling.allow) {
+    if (inList(group) !== null) continue;
+    const empty = group.length === 0;
+    found.push({
+      field: `${field}.allow`,
+      code: empty ? 'CEILING_EMPTY' : code,
+      limit: empty ? 'nothing' : group.join(', '),
+      requested,
+    });
+  }
+  const denied = inList(ceiling.deny);
+  if (denied !== null) found.push({ field: `${field}.deny`, code, limit: denied, requested });
+  return found;
+}
+
+function agentViolations(
+  ceiling: Ceiling,
+  { facts }: Omit<CeilingRequest, 'approval'>,
+): readonly Violation[] {
+  if (facts.agentName === null) return NONE;
   const forms = packageNames(facts);
-  if (forms.length === 0) return [];
-  const found = nameViolations('agents', 'CEILING_AGENTS', ceiling.agents, [forms]);
+  const found = formViolations('agents', 'CEILING_AGENTS', ceiling.agents, forms);
   if (ceiling.agents.requireDigest && facts.agentDigest === null) {
     const requested = forms.at(-1) ?? '';
     found.push({ field: 'agents.requireDigest', code: 'CEILING_AGENTS', limit: 'a digest', requested });
@@ -144,11 +159,12 @@ function agentViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'appr
 }
 
 /** Delegations are not counted in this version, so a ceiling that bounds their number refuses each of them. */
-function delegationViolations(ceiling: Ceiling, hosts: readonly string[]): Violation[] {
-  const found = nameViolations('delegation', 'CEILING_DELEGATION', ceiling.delegation, single(hosts));
+function delegationViolations(ceiling: Ceiling, hosts: readonly string[]): readonly Violation[] {
+  if (hosts.length === 0) return NONE;
+  const found = [...nameViolations('delegation', 'CEILING_DELEGATION', ceiling.delegation, hosts)];
   for (const field of ['maxDepth', 'maxAgents'] as const) {
     const limit = ceiling.delegation[field];
-    if (limit === null || hosts.length === 0) continue;
+    if (limit === null) continue;
     found.push({
       field: `delegation.${field}`,
       code: 'CEILING_DELEGATION',
@@ -159,9 +175,9 @@ function delegationViolations(ceiling: Ceiling, hosts: readonly string[]): Viola
   return found;
 }
 
-function networkViolations({ network }: Ceiling, hosts: readonly string[]): Violation[] {
-  if (hosts.length === 0) return [];
-  const found = nameViolations('network', 'CEILING_NETWORK', network, single(hosts), hostMatches);
+function networkViolations({ network }: Ceiling, hosts: readonly string[]): readonly Violation[] {
+  if (hosts.length === 0) return NONE;
+  const found = [...nameViolations('network', 'CEILING_NETWORK', network, hosts, hostMatches)];
   if (network.mode === 'none') {
     found.unshift({
       field: 'network.mode',
@@ -176,7 +192,8 @@ function networkViolations({ network }: Ceiling, hosts: readonly string[]): Viol
 function mountViolations(
   ceiling: Ceiling,
   mounts: readonly { readonly path: string; readonly mode: MountMode }[],
-): Violation[] {
+): readonly Violation[] {
+  if (mounts.length === 0 || ceiling.mounts.length === 0) return NONE;
   return mounts.flatMap(({ path, mode }) =>
     ceiling.mounts
       .filter(
@@ -192,9 +209,9 @@ function mountViolations(
   );
 }
 
-function credentialViolations({ credentials }: Ceiling, asked: readonly string[]): Violation[] {
-  if (asked.length === 0) return [];
-  const found = nameViolations('credentials', 'CEILING_CREDENTIALS', credentials, single(asked));
+function credentialViolations({ credentials }: Ceiling, asked: readonly string[]): readonly Violation[] {
+  if (asked.length === 0) return NONE;
+  const found = [...nameViolations('credentials', 'CEILING_CREDENTIALS', credentials, asked)];
   if (credentials.mode === 'none') {
     found.unshift({
       field: 'credentials.mode',
@@ -206,11 +223,14 @@ function credentialViolations({ credentials }: Ceiling, asked: readonly string[]
   return found;
 }
 
-function sandboxViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'approval'>): Violation[] {
+function sandboxViolations(
+  ceiling: Ceiling,
+  { facts }: Omit<CeilingRequest, 'approval'>,
+): readonly Violation[] {
   const allowed = ceiling.sandbox.allowed;
+  if (allowed === null || (facts.sandbox !== null && allowed.includes(facts.sandbox))) return NONE;
   // What the runner does itself is no foreign code that a sandbox could hold.
-  if (isRunnersOwn(facts.functionId)) return [];
-  if (allowed === null || (facts.sandbox !== null && allowed.includes(facts.sandbox))) return [];
+  if (isRunnersOwn(facts.functionId)) return NONE;
   return [
     {
       field: 'sandbox.allowed',
@@ -221,28 +241,48 @@ function sandboxViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'ap
   ];
 }
 
-function limitViolations(ceiling: Ceiling, asked: LimitSet): Violation[] {
-  return LIMIT_NAMES.flatMap((name) => {
+function limitViolations(ceiling: Ceiling, asked: LimitSet): readonly Violation[] {
+  const found: Violation[] = [];
+  for (const name of LIMIT_NAMES) {
     const limit = ceiling.limits[name];
     const requested = asked[name];
     // Written so that a value that compares with nothing (NaN) is a violation.
-    if (limit === undefined || requested === undefined || requested <= limit) return [];
-    return [
-      {
-        field: `limits.${name}`,
-        code: 'CEILING_LIMITS' as const,
-        limit: String(limit),
-        requested: String(requested),
-      },
-    ];
+    if (limit === undefined || requested === undefined || requested <= limit) continue;
+    const field = `limits.${name}`;
+    found.push({ field, code: 'CEILING_LIMITS', limit: String(limit), requested: String(requested) });
+  }
+  return found;
+}
+
+/** Exact with respect to the meet where both sides are judged with the same amounts used. */
+function budgetViolations(
+  { budget }: Ceiling,
+  { facts, used }: Omit<CeilingRequest, 'approval'>,
+): readonly Violation[] {
+  return budgetUses(budget, facts.estimate).flatMap((use) => {
+    const spent = used?.[use.period]?.[use.budget] ?? 0;
+    return isOver(use, spent) ? [budgetViolation(use, spent)] : [];
   });
 }
 
-function labelViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'approval'>): Violation[] {
+export function budgetViolation(use: BudgetUse, used: number): Violation {
+  const { limit, budget } = use;
+  return {
+    field: budgetField(use),
+    code: 'CEILING_BUDGET',
+    limit: amountText(budget, limit),
+    requested: requestText(use, used),
+  };
+}
+
+function labelViolations(
+  ceiling: Ceiling,
+  { facts }: Omit<CeilingRequest, 'approval'>,
+): readonly Violation[] {
   const allowed = ceiling.data.labelsAllowed;
-  if (allowed === null) return [];
+  if (allowed === null) return NONE;
   const above = facts.labels?.filter((label) => !allowed.includes(label)) ?? ['labels that are not known'];
-  if (above.length === 0) return [];
+  if (above.length === 0) return NONE;
   return [
     {
       field: 'data.labelsAllowed',
@@ -254,8 +294,9 @@ function labelViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'appr
 }
 
 /** Inside from notBefore, included, to notAfter, excluded. */
-function validityViolations({ validity }: Ceiling, nowMs: number): Violation[] {
+function validityViolations({ validity }: Ceiling, nowMs: number): readonly Violation[] {
   const { notBeforeMs, notAfterMs } = validity;
+  if (notBeforeMs === null && notAfterMs === null) return NONE;
   const iso = (ms: number) => new Date(ms).toISOString();
   const found: Violation[] = [];
   const code = 'CEILING_VALIDITY' as const;

@@ -4,6 +4,7 @@ import { compareText } from './diagnostic.js';
 import type { Problems } from './diagnostic.js';
 import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
+import { Memo } from './memo.js';
 import type { RolesDocument } from './shape.js';
 
 /** Bound to every principal that a file names; nobody is anonymous. */
@@ -12,6 +13,8 @@ export const ANY_ROLE = 'role:any';
 export const MAX_ROLE_DEPTH = 10;
 /** Ways from a role to its ancestors; Casbin tries each, so a wide lattice would be slow. */
 const MAX_ROLE_PATHS = 1000;
+/** Subjects whose roles are kept in mind. */
+const MAX_WALKS = 500;
 
 /** `member` is a principal or a role; it holds everything `role` may do in `domain`. */
 export interface RoleEdge {
@@ -94,14 +97,23 @@ export function collectRoles(
     }
   }
   const noParents: Parents = new Map();
+  // The graph does not change any more, and neither does what is reached from a subject.
+  const walks = new Memo<ReadonlyMap<string, string>>(MAX_WALKS);
+  const cameFromOf = (subject: string, domain: string): ReadonlyMap<string, string> => {
+    const before = walks.get(domain, subject);
+    if (before !== undefined) return before;
+    const made = walk(subject, parents.get(domain) ?? noParents);
+    walks.set(made, domain, subject);
+    return made;
+  };
   return {
     domains: new Set([...defined.keys()].toSorted(compareText)),
     edges: sorted,
     members: [...new Set(sorted.map((edge) => edge.member).filter((member) => !member.startsWith('role:')))],
     isDefined: (role, domain) => defined.get(domain)?.has(role) === true,
-    rolesOf: (subject, domain) => new Set(walk(subject, parents.get(domain) ?? noParents).keys()),
+    rolesOf: (subject, domain) => new Set(cameFromOf(subject, domain).keys()),
     path: (subject, role, domain) => {
-      const cameFrom = walk(subject, parents.get(domain) ?? noParents);
+      const cameFrom = cameFromOf(subject, domain);
       const path: string[] = [];
       for (let at: string | undefined = role; at !== undefined && at !== subject; at = cameFrom.get(at)) {
         if (!cameFrom.has(at)) return null;

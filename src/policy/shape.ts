@@ -68,6 +68,15 @@ export interface ApprovalRuleSpec {
   readonly reasonRequired?: boolean;
 }
 
+export interface BudgetSpec {
+  /** A decimal: dollars. */
+  readonly usd?: string;
+  readonly tokens?: number;
+  readonly calls?: number;
+  readonly wallClockMs?: number;
+  readonly perDay?: Omit<BudgetSpec, 'perDay'>;
+}
+
 /** `spec` of a ceiling document as written; absent = no restriction. */
 export interface CeilingSpec {
   readonly functions?: NameSpec;
@@ -92,7 +101,7 @@ export interface CeilingSpec {
   readonly limits?: Readonly<Record<string, number>>;
   readonly clamp?: readonly string[];
   readonly rates?: Json;
-  readonly budget?: Json;
+  readonly budget?: BudgetSpec;
   readonly data?: { readonly labelsAllowed?: readonly string[]; readonly maxClassification?: string };
   readonly audit?: { readonly required?: 'none' | 'local' | 'anchored' };
   readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
@@ -148,6 +157,13 @@ const path = text(
 const moment = text('^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$', 'a time such as 2026-01-31T00:00:00Z');
 const names = { allow: list(pattern), deny: list(pattern) };
 const hosts = { allow: list(host), deny: list(host) };
+
+const budgets = {
+  usd: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
+  tokens: integer(0, Number.MAX_SAFE_INTEGER),
+  calls: integer(0, Number.MAX_SAFE_INTEGER),
+  wallClockMs: integer(0, Number.MAX_SAFE_INTEGER),
+};
 
 const roleMap = (items: object) => ({
   type: 'object',
@@ -229,11 +245,7 @@ const ceilingSpec = object({
       'perSeconds',
     ]),
   ),
-  budget: object({
-    usd: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
-    tokens: integer(0, Number.MAX_SAFE_INTEGER),
-    wallClockMs: integer(0, Number.MAX_SAFE_INTEGER),
-  }),
+  budget: object({ ...budgets, perDay: object(budgets) }),
   data: object({
     labelsAllowed: list(label),
     maxClassification: oneOf('public', 'internal', 'confidential', 'restricted'),

@@ -54,6 +54,7 @@ const questions: readonly (readonly [action: string, resource: string, allowed: 
   ['run.cancel', 'writ-audit-erase', ['user:olivia', 'user:ada']],
   ['run.resume', 'writ-audit-erase', ['user:olivia', 'user:ada']],
   ['policy.edit', 'retention', ['user:ada']],
+  ['policy.read', 'user:bob', []],
   ['audit.rotate_key', '*', ['user:ada']],
   ['policy.edit', 'rbac/claims.yaml', ['user:ada']],
   ['policy.reload', 'rbac/claims.yaml', ['user:ada']],

@@ -507,14 +507,14 @@ describe('approvers', () => {
 
 describe('ceilings', () => {
   it.each([
-    ['budget: { usd: "20.00" }', 'no meters'],
-    ['rates: [{ match: "tool::*", count: 1, perSeconds: 1 }]', 'no meters'],
+    ['budget: { usd: 20.00 }', 'must be of type string'],
+    ['rates: [{ match: "tool::*", count: 1, perSeconds: 1 }]', 'no rate'],
     ['agents: { requireSigners: ["cosign:x"] }', 'signatures are not verified'],
     ['sandbox: { profile: { docker: strict } }', 'not enforced by this version'],
     ['sandbox: { require: [nonRoot] }', 'not enforced by this version'],
     ['data: { maxClassification: internal }', 'not enforced by this version'],
     ['limits: { retries: 5 }', 'not enforced by this version'],
-    ['limits: { cpus: 1 }', 'not enforced by this version'],
+    ['limits: { depth: 1 }', 'not enforced by this version'],
     [
       'approval: { rules: [{ match: { costUsdAbove: "1" }, minimum: sync }] }',
       'not enforced by this version',

@@ -2,13 +2,16 @@
 // Built aside and complete, or not at all: a caller swaps one reference, so no question ever sees half a policy.
 // Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
 import type { Hex, Json } from '../json.js';
-import { checkCeilingSpec, LAYERS, NO_CEILING } from './ceiling.js';
+import { checkCeilingSpec, LAYERS } from './ceiling.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 import { compareText, Problems } from './diagnostic.js';
 import { pointerSegment, readDocument } from './document.js';
 import type { SourceDocument } from './document.js';
 import { createJudge } from './enforcer.js';
 import type { Judge } from './enforcer.js';
+import { frozen } from './frozen.js';
+import { layerStacks } from './layer-stack.js';
+import type { LayerStacks } from './layer-stack.js';
 import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
 import { collectPeople } from './person.js';
 import type { Person } from './person.js';
@@ -48,6 +51,8 @@ export interface PolicySnapshot {
   personByOsUser(name: string): Person | null;
   /** Hash of a ceiling, or of a composed one, in its normal form. */
   ceilingHash(ceiling: Ceiling): Hex;
+  /** The layers of this directory for a domain, and the meet of any layers. */
+  readonly layers: LayerStacks;
   /** The bare RBAC question; `checkAccess` and `decide` validate, explain and fail closed around it. */
   readonly judge: Judge;
 }
@@ -93,9 +98,7 @@ export async function buildSnapshot({
     ...roles.edges,
     ...[...principals].map((member) => ({ member, role: ANY_ROLE, domain: '*' })),
   ]);
-  // Only objects nobody can change any more have a remembered hash.
-  const hashes = new Map<Ceiling, Hex>([[NO_CEILING, hashOf(NO_CEILING)]]);
-  for (const { spec, hash } of ceilings) hashes.set(spec, hash);
+  const layers = layerStacks(frozen(ceilings), hashOf);
   const byId = new Map(rules.map((rule) => [rule.id, rule]));
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
@@ -120,7 +123,7 @@ export async function buildSnapshot({
     rules: frozen(rules),
     ruleById: (id) => byId.get(id) ?? null,
     domains: roles.domains,
-    ceilings: frozen(ceilings),
+    ceilings,
     people: frozen(people),
     rolesOf: (subject, domain) => {
       const held = new Set(roles.rolesOf(subject, domain));
@@ -132,16 +135,10 @@ export async function buildSnapshot({
     },
     personByKey: (publicKey) => byKey.get(publicKey) ?? null,
     personByOsUser: (name) => byOsUser.get(name) ?? null,
-    ceilingHash: (ceiling) => hashes.get(ceiling) ?? hashOf(ceiling),
+    ceilingHash: (ceiling) => layers.hash(ceiling),
+    layers,
     judge,
   });
-}
-
-/** Freezes plain data all the way down. */
-function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const child of Object.values(value)) frozen(child);
-  return Object.freeze(value);
 }
 
 // --- files --------------------------------------------------------------------------------------------------------

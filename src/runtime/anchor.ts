@@ -39,7 +39,7 @@ export const ANCHORS_SEEN = 64;
 
 export interface Anchoring {
   readonly publication: Publication & {
-    readonly store: Pick<Store, 'anchorCheckpoint' | 'anchoredCheckpoints'>;
+    readonly store: Pick<Store, 'entries' | 'anchorCheckpoint' | 'anchoredCheckpoints'>;
   };
   readonly clock: Clock;
   readonly post: HttpPost;

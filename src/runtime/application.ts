@@ -9,13 +9,14 @@ import { Cadence } from './cadence.js';
 import type { Callables } from './callable.js';
 import { requireAuditRight, requireEntryRight, WHOLE_LOG } from './audit-access.js';
 import { auditEntry, auditRun } from './audit-view.js';
-import { cancelNow, requestCancel } from './cancel.js';
+import { requestCancel } from './cancel.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
 import { decideApproval } from './decide-approval.js';
 import { doctor } from './doctor.js';
 import { eraseFunction } from './erasure-function.js';
 import { ERASE_WORKFLOW } from './erasure-workflow.js';
 import { makeEvidence } from './evidence.js';
+import { openFunctionRegistry, withRepeatableCalls } from './function-registry.js';
 import { exportLog, type ExportParts } from './export.js';
 import { Journal } from './journal.js';
 import type { Guard } from './judge.js';
@@ -29,6 +30,7 @@ import type {
   LogDirectory,
   LogKeys,
   PackageStore,
+  ProgressNotice,
   Random,
   RunRecord,
   SecretSource,
@@ -36,20 +38,26 @@ import type {
   TrustStore,
 } from './ports.js';
 import { personOfKey, personOfUser } from './identity.js';
+import { outline } from './outline.js';
+import { planRun } from './plan.js';
 import { indexOfLeaf, proveEntry } from './proof.js';
 import { publish, type Publication } from './publisher.js';
-import { decideLost } from './recovery.js';
 import { prepareWorkflow, storedSource, type Prepared } from './register.js';
-import { isFinished } from './run-state.js';
+import { runEntries } from './run-entries.js';
+import { isFinished, planOf } from './run-state.js';
 import { entryContext, load } from './run-context.js';
 import { openRedactor } from './redaction.js';
+import { rememberedModules, rememberedPackages } from './remembered.js';
 import { openRunAnchors } from './run-anchors.js';
-import { openRunner } from './runner.js';
+import { openRunner, type Runner } from './runner.js';
+import { requireStandsAt } from './resume-from.js';
 import { changeRetention, readRetention, type RetentionSetting } from './retention.js';
-import { authorize, interruptedRun, startRun, type RunStart } from './start.js';
+import { authorize, checkRequest, interruptedRun, startRun, type RunStart } from './start.js';
 import { startErasure } from './start-erasure.js';
+import { securityCheck } from './security-check.js';
 import { approvalView, runView } from './views.js';
 import { witnessChecks, witnessStatus } from './witness-status.js';
+import { workflowView } from './workflow-view.js';
 import type { Principal, StartRequest, WorkflowSource, Writ } from './writ.js';
 
 export interface ApplicationParts {
@@ -88,9 +96,9 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   const redact = openRedactor(parts.secrets);
   const journal = new Journal(store, redact);
   const scrubbing = { copies: parts.copyFiles, locks, publish: () => publishNow() };
-  const builtIn = [eraseFunction({ guard: () => guard, ...scrubbing })];
-  const callables: Callables = { ...parts.callables, builtIn };
-  refuseReserved(callables);
+  const builtIn = [eraseFunction({ guard: () => guard, ...scrubbing }), securityCheck(() => guard)];
+  const functions = openFunctionRegistry(parts.callables.providers);
+  const callables: Callables = { ...parts.callables, providers: functions.providers, builtIn };
   const guard: Guard = {
     via: parts.via,
     store,
@@ -102,6 +110,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     policy: () => policy,
     callables,
     requireAnchor: (runId, signal) => anchors.require(runId, signal),
+    progress: () => (watchers.size === 0 ? null : tellWatchers),
   };
   const runner = openRunner(guard);
   const dispatcher = parts.dispatcher(runner);
@@ -128,10 +137,16 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   const anchoring = { ...(parts.anchors ?? NO_ANCHORS), publication: { ...publication, store }, clock };
   const anchors = openRunAnchors(anchoring, journal);
 
-  const check = (source: WorkflowSource): Promise<CheckedWorkflow> => {
-    const near = { ...guard, callables: { ...callables, packages: parts.packagesBeside(source.file) } };
-    return checkWorkflow(near, source);
-  };
+  /** For a look at a workflow: with the packages beside its file, and each of them read once. */
+  const near = ({ file }: WorkflowSource): Guard => ({
+    ...guard,
+    callables: {
+      ...callables,
+      packages: rememberedPackages(parts.packagesBeside(file)),
+      modules: rememberedModules(callables.modules),
+    },
+  });
+  const check = (source: WorkflowSource): Promise<CheckedWorkflow> => checkWorkflow(near(source), source);
 
   const prepare = async (source: WorkflowSource): Promise<Prepared> => {
     return prepareWorkflow(source, await check(source), store, clock);
@@ -156,12 +171,24 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     const { plan, record } = prepared;
     return {
       workflow: record,
-      plan,
+      plan: withRepeatableCalls(plan, functions.providers),
       input: redact.json(input),
       agents,
       initiator,
       keep: () => keep(prepared),
     };
+  };
+
+  const watchers = new Set<(notice: ProgressNotice) => void>();
+  const tellWatchers = (notice: ProgressNotice): void => {
+    for (const watcher of watchers) {
+      try {
+        watcher(notice);
+      } catch {
+        // What a watcher makes of it is no part of the step; this one is told nothing more.
+        watchers.delete(watcher);
+      }
+    }
   };
 
   const started = new Map<string, Lock>();
@@ -174,6 +201,22 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   const letGo = (runId: string): void => {
     started.get(runId)?.release();
     started.delete(runId);
+  };
+
+  /** As `drive` does, for a move of somebody who does not drive it. Throws RUN_BUSY. */
+  const held = async <Result>(runId: string, act: () => Promise<Result>): Promise<Result> => {
+    letGo(runId);
+    const lock = locks.tryHold(`run.${runId}`);
+    if (lock === null) {
+      throw new WritError('RUN_BUSY', `run ${runId} is being advanced by another process`, {
+        hint: `follow it: writ workflow status ${runId}`,
+      });
+    }
+    try {
+      return await act();
+    } finally {
+      lock.release();
+    }
   };
 
   const begin = async (request: RunStart): Promise<string> => {
@@ -211,9 +254,37 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       await keep(prepared);
       return prepared.record;
     },
+    register: (provider) => functions.add(provider),
     workflows: () => store.workflows(),
+    workflowsPage: (page) => store.workflowsPage(page),
     workflow: (id) => store.workflow(id),
+    async workflowView(id) {
+      const record = await store.workflow(id);
+      return record === null ? null : workflowView(near({ text: record.source, file: record.file }), id);
+    },
 
+    async plan({ workflow, input, agents = {} }, { id }) {
+      const source = typeof workflow === 'string' ? await storedSource(store, workflow) : workflow;
+      const looking = near(source);
+      const checked = await checkWorkflow(looking, source);
+      // What a ceiling refuses is an answer here, with its layer and field, and no fault of the document.
+      const diagnostics = checked.diagnostics.filter(({ code }) => code !== 'DOC_CEILING_EXCEEDED');
+      const { record, isKnown, plan } = await prepareWorkflow(
+        source,
+        { ...checked, diagnostics },
+        store,
+        clock,
+      );
+      checkRequest(guard, plan, input, agents);
+      return planRun(looking, {
+        record,
+        isRegistered: isKnown,
+        plan,
+        input: input === undefined ? undefined : redact.json(input),
+        agents,
+        initiator: id,
+      });
+    },
     start: async (request, initiator) => begin(await toStart(request, initiator)),
     async interrupted(request, initiator) {
       return interruptedRun(guard, await toStart(request, initiator), isHeld);
@@ -231,14 +302,19 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       if (isFinished(run)) throw alreadyFinished(run);
       const context = entryContext(guard, run, { id: principal.id, via: guard.via });
       await authorize(guard, context, principal, 'run.resume', run.workflowId);
-      if (run.status !== 'indeterminate') return;
-      if (options.lost === undefined) {
+      const { from } = options;
+      if (from === undefined && run.status !== 'indeterminate') return;
+      const lost = options.lost ?? (from === undefined ? null : 'rerun');
+      if (lost === null) {
         throw new WritError('RUN_INDETERMINATE', `the outcome of a step of ${runId} was lost in a crash`, {
           hint: `look at it, then: writ workflow resume ${runId} --rerun-lost, or --fail-lost`,
         });
       }
-      const settled = decideLost(guard, run, options.lost, context);
-      await journal.commitRun({ entries: settled.entries, payloads: settled.payloads }, settled.run);
+      const by = { id: principal.id, via: guard.via };
+      await held(runId, async () => {
+        if (from !== undefined) await requireStandsAt(store, run, from);
+        await runner.decideLost(runId, lost, by);
+      });
     },
     async cancel(runId, principal) {
       const run = await load(guard, runId);
@@ -247,14 +323,19 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       await authorize(guard, context, principal, 'run.cancel', run.workflowId);
       await requestCancel(guard, runId, principal.id);
       letGo(runId);
-      await finishCancel(guard, locks, runId);
+      await finishCancel(guard, locks, runner, runId);
       await cadence.settle();
-      return runView(guard, runId, false);
+      return runView(guard, runId, { withData: false });
     },
 
     runs: (filter) => store.runs(filter),
-    status: (runId) => runView(guard, runId, false),
-    results: (runId) => runView(guard, runId, true),
+    runsPage: (page) => store.runsPage(page),
+    status: (runId, options) => runView(guard, runId, { ...options, withData: false }),
+    results: (runId, options) => runView(guard, runId, { ...options, withData: true }),
+
+    outline: async (runId) => outline(planOf(await load(guard, runId))),
+    entries: (runId, part) => runEntries(store, runId, part),
+    isAdvanced: isHeld,
 
     approvals: (filter) => store.approvals(filter),
     approval: (id) => approvalView(guard, id),
@@ -321,6 +402,11 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     witnesses: () => witnessStatus(anchoring),
     onAnchor: (listener) => anchors.onReport(listener),
     onEntry: (listener) => journal.onEntry(listener),
+    onProgress(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    changeCounter: () => store.changeCounter(),
     publish: publishNow,
     doctor: async () => [...(await doctor(guard, directory)), ...(await witnessChecks(anchoring))],
     async close() {
@@ -328,6 +414,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       try {
         await cadence.close(!journal.stopped);
       } finally {
+        for (const provider of functions.providers) await provider.close?.();
         for (const driver of Object.values(callables.drivers)) await driver.close();
         await store.close();
       }
@@ -335,20 +422,11 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   };
 }
 
-/** Names of the runner itself are nobody else's to register. */
-function refuseReserved({ providers }: Callables): void {
-  const taken = providers.flatMap((one) => one.functionIds).find((id) => id.startsWith('audit::'));
-  if (taken === undefined) return;
-  throw new WritError('USAGE', `${taken} is a function of writ itself`, {
-    hint: 'give the function another name than audit::…',
-  });
-}
-
 /** How long the process that advances a run has for stopping its sandbox and recording that. */
 const CANCEL_WAIT_MS = 10_000;
 
 /** Ends the run here when nobody advances it; else waits until whoever does has ended it. */
-async function finishCancel(guard: Guard, locks: Locks, runId: string): Promise<void> {
+async function finishCancel(guard: Guard, locks: Locks, runner: Runner, runId: string): Promise<void> {
   const deadlineMs = guard.clock.nowMs() + CANCEL_WAIT_MS;
   const never = new AbortController().signal;
   for (;;) {
@@ -357,7 +435,7 @@ async function finishCancel(guard: Guard, locks: Locks, runId: string): Promise<
     const lock = locks.tryHold(`run.${runId}`);
     if (lock !== null) {
       try {
-        await cancelNow(guard, runId);
+        await runner.cancel(runId);
       } finally {
         lock.release();
       }

@@ -120,15 +120,19 @@ export async function endOpenApproval(
 }
 
 /**
- * An idempotent step whose outcome was lost in a crash runs again under the same consumption: same subject but for
- * the attempt's number, same idempotency key, directly after the lost attempt.
+ * Two attempts run under the consumption of the one directly before them, with the same idempotency key and the same
+ * subject but for the attempt's number: an idempotent step whose outcome was lost, and the next turn of a conversation.
  */
 async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate | null> {
   const { attempt, subject } = judged;
-  if (!attempt.node.idempotent) return null;
-  const lost = await guard.store.attempt(attempt.run.id, attempt.stepPath, attempt.attempt - 1);
-  if (lost?.status !== 'indeterminate' || lost.idempotencyKey !== attempt.idempotencyKey) return null;
-  const approval = lost.approvalId === null ? null : await guard.store.approval(lost.approvalId);
+  const { run, stepPath, node, conversation, idempotencyKey } = attempt;
+  if (!node.idempotent && conversation === null) return null;
+  const before = await guard.store.attempt(run.id, stepPath, attempt.attempt - 1);
+  if (before?.idempotencyKey !== idempotencyKey) return null;
+  const isRerun = before.status === 'indeterminate' && node.idempotent;
+  const isNextTurn = before.status === 'asked' && conversation !== null;
+  if (!isRerun && !isNextTurn) return null;
+  const approval = before.approvalId === null ? null : await guard.store.approval(before.approvalId);
   if (approval?.state !== 'consumed') return null;
   const granted = subjectDigest({ ...subject, attempt: approval.attempt });
   if (granted !== approval.subjectDigest) return null;

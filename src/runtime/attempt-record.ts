@@ -26,6 +26,10 @@ export function attemptRecord(
     startedAtMs: null,
     finishedAtMs: null,
     intentIndex: null,
+    iteration: attempt.iteration,
+    item: attempt.item,
+    turn: attempt.conversation?.turns ?? null,
+    converged: null,
     ...facts,
   };
 }

@@ -1,39 +1,63 @@
 // One attempt of one step, on its way through the guard, and what may become of it.
-import type { StepError } from '../engine/state.js';
+import type { ConversationState, StepError, TaskApproval } from '../engine/state.js';
 import type { Hex, Json } from '../json.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
-import type { EntryDraft, Payload, RunRecord } from './ports.js';
+import type {
+  ApprovalRecord,
+  AttemptRecord,
+  Charge,
+  Committed,
+  EntryDraft,
+  Payload,
+  RunRecord,
+  Turn,
+} from './ports.js';
 
 export interface Attempt {
+  /** As it was when the attempt began: who, under which workflow and agents. Its version and state move on meanwhile. */
   readonly run: RunRecord;
   readonly plan: Plan;
   readonly workflow: { readonly id: string; readonly hash: Hex };
   readonly node: TaskNode;
   readonly stepPath: string;
   readonly attempt: number;
+  readonly iteration: number | null;
+  readonly item: number | null;
+  /** What earlier turns left; null at the first, and for functions that do not converse. */
+  readonly conversation: ConversationState | null;
   /** Rendered once; the same value is approved, executed and audited. */
   readonly input: Json;
   readonly idempotencyKey: string;
   /** What is left of the run's own time limit, in ms; null = none. */
   readonly timeLeftMs: number | null;
+  /** It waits for people: its row is stored. False = nothing is stored of this attempt yet. */
+  readonly isWaiting: boolean;
 }
 
-/** What became of an attempt, as the engine has to hear it. */
+/** What became of an attempt, as the run has to hear it. */
 export type Outcome =
   /** Its intent is about to become durable. */
   | { readonly kind: 'started' }
   | { readonly kind: 'succeeded'; readonly output: Json }
+  /** A turn that ended with calls. */
+  | { readonly kind: 'asked'; readonly turn: Pick<Extract<Turn, { kind: 'calls' }>, 'calls' | 'transcript'> }
   | { readonly kind: 'failed'; readonly error: StepError }
-  | { readonly kind: 'waiting'; readonly approvalId: string; readonly expiresAtMs: number }
+  | { readonly kind: 'waiting'; readonly approval: TaskApproval }
   | { readonly kind: 'cancelled' };
 
-/** The run's side of a commit: its next record, and what else becomes true with it (`run.finished`). */
-export interface Settlement {
-  readonly run: RunRecord;
+/** What is written with an outcome. Positions count in `entries`. */
+export interface AttemptChange {
   readonly entries: readonly EntryDraft[];
-  /** `entry` = position in `entries`. */
   readonly payloads: readonly { readonly payload: Payload; readonly entry: number }[];
+  readonly record: AttemptRecord;
+  readonly intentEntry?: number;
+  readonly approvals: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
+  readonly charges?: readonly Charge[];
 }
 
-/** The run's next record from an outcome and the record as it stands now; what it returns is committed with the outcome. */
-export type Settle = (outcome: Outcome, run: RunRecord) => Settlement;
+/**
+ * Commits an outcome together with the run's next record. Null: the run does not stand at this attempt any more, or it
+ * may not start just now, and nothing was written. Throws STORE_CONFLICT before the act (then nothing was written
+ * either, and somebody has to look again); after it the outcome is settled until it is durable.
+ */
+export type Settle = (outcome: Outcome, change: AttemptChange) => Promise<Committed | null>;

@@ -2,22 +2,28 @@
 // registered function. Nothing here runs; runtime/guard.ts does.
 import { WritError } from '../errors.js';
 import { isObject, type Digest, type Json, type JsonObject } from '../json.js';
+import { isRunnersOwn } from '../policy/facts.js';
 import type { ApprovalSpec, Plan, TaskNode } from '../workflow/plan.js';
 import type {
   AgentPackage,
   FunctionProvider,
+  ImageNames,
   ModuleStore,
   PackageStore,
   RunRecord,
   SandboxDriver,
+  SandboxRequest,
 } from './ports.js';
+import { SHELL_EXEC, shellRequest } from './shell-call.js';
 
 export interface Callables {
   readonly packages: PackageStore;
   readonly modules: ModuleStore;
   readonly drivers: Readonly<Partial<Record<'wasm' | 'docker', SandboxDriver>>>;
+  /** Images by name; absent = none is named. */
+  readonly images?: ImageNames;
   readonly providers: readonly FunctionProvider[];
-  /** What only workflows of this runner itself call (`audit::…`); no document can name it. */
+  /** Of the runner itself, found before any other. Of these, no document can name `audit::…`. */
   readonly builtIn?: readonly FunctionProvider[];
 }
 
@@ -39,11 +45,13 @@ interface CallableFacts {
 export interface SandboxedCallable extends CallableFacts {
   readonly kind: 'sandbox';
   readonly driver: SandboxDriver;
-  readonly module: { readonly digest: Digest; readonly bytes: Uint8Array };
-  readonly argv: readonly string[];
-  readonly stdin: Uint8Array;
-  /** `agent`: stdout is the JSON result. `tool`: the result is {stdout, stderr, exitCode, durationMs}. */
-  readonly result: 'agent' | 'tool';
+  /** All of it but the limits, which policy decides. */
+  readonly request: Omit<SandboxRequest, 'limits'>;
+  /**
+   * `agent`: stdout is the JSON result. `tool`: the result is {stdout, stderr, exitCode, durationMs}. `shell`: that and
+   * `truncated`, at most SHELL_STDOUT_BYTES and SHELL_STDERR_BYTES of it.
+   */
+  readonly result: 'agent' | 'tool' | 'shell';
 }
 
 export interface ProvidedCallable extends CallableFacts {
@@ -54,7 +62,12 @@ export interface ProvidedCallable extends CallableFacts {
 
 /** Function ids this runner can run; anything else is an unknown function. */
 export function registeredFunctions(callables: Callables): ReadonlySet<string> {
-  return new Set(['tool::wasm', ...callables.providers.flatMap((provider) => provider.functionIds)]);
+  return new Set([
+    'tool::wasm',
+    SHELL_EXEC,
+    ...(callables.builtIn ?? []).flatMap((one) => one.functionIds.filter((id) => !isRunnersOwn(id))),
+    ...callables.providers.flatMap((provider) => provider.functionIds),
+  ]);
 }
 
 /**
@@ -79,6 +92,7 @@ export async function resolveCallable(
     approval: node.approval,
   } as const;
   if (functionId === 'tool::wasm') return { ...facts, ...(await resolveModule(callables, node, input)) };
+  if (functionId === SHELL_EXEC) return { ...facts, ...resolveShell(callables, node, input) };
   const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
     one.functionIds.includes(functionId),
   );
@@ -122,10 +136,13 @@ async function resolveAgent(
     agentDigest: found.digest,
     package: found,
     approval: node.approval,
-    driver: driverOf(callables, node),
-    module: found.module,
-    argv: found.argv,
-    stdin: new TextEncoder().encode(JSON.stringify(input)),
+    driver: driverOf(callables, node, 'wasm'),
+    request: {
+      program: { kind: 'module', ...found.module },
+      argv: found.argv,
+      env: {},
+      stdin: new TextEncoder().encode(JSON.stringify(input)),
+    },
     result: 'agent',
   };
 }
@@ -134,7 +151,7 @@ async function resolveModule(
   callables: Callables,
   node: TaskNode,
   input: Json,
-): Promise<Pick<SandboxedCallable, 'kind' | 'driver' | 'module' | 'argv' | 'stdin' | 'result'>> {
+): Promise<Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'result'>> {
   const request = wasmRequest(node, input);
   const module = await callables.modules.module(request.module);
   if (module === null) {
@@ -151,51 +168,85 @@ async function resolveModule(
   const text = typeof request.input === 'string' ? request.input : JSON.stringify(request.input);
   return {
     kind: 'sandbox',
-    driver: driverOf(callables, node),
-    module,
-    argv: [request.module],
-    stdin: new TextEncoder().encode(text),
+    driver: driverOf(callables, node, 'wasm'),
+    request: {
+      program: { kind: 'module', ...module },
+      argv: [request.module, ...request.args],
+      env: request.env,
+      stdin: new TextEncoder().encode(text),
+    },
     result: 'tool',
   };
 }
 
-function wasmRequest(node: TaskNode, input: Json): { readonly module: string; readonly input: Json } {
-  const request: JsonObject = isObject(input) ? input : {};
-  // The input is data of the run: no message names a part of it.
-  const unknown = Object.keys(request).find((key) => key !== 'module' && key !== 'input');
-  const module = request['module'];
-  if (unknown !== undefined || typeof module !== 'string') {
-    const problem =
-      unknown === undefined ? 'needs config.module, a name' : 'has a field besides module and input';
-    throw new WritError('FUNCTION_REQUEST_INVALID', `tool::wasm of "${node.name}" ${problem}`, {
-      hint: 'config: { module: <name>, input: <value for stdin> }',
-    });
-  }
-  return { module, input: request['input'] ?? null };
+interface WasmRequest {
+  readonly module: string;
+  readonly input: Json;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
-/** Code always runs in a sandbox; a driver that is not there means refuse, never the host. */
-function driverOf(callables: Callables, node: TaskNode): SandboxDriver {
-  const kind = node.sandbox?.driver ?? 'wasm';
+function wasmRequest(node: TaskNode, input: Json): WasmRequest {
+  const request: JsonObject = isObject(input) ? input : {};
+  // The input is data of the run: no message names a part of it.
+  const { module, input: stdin = null, args = [], env = {}, ...unknown } = request;
+  const isTexts = (values: readonly Json[]): values is readonly string[] =>
+    values.every((value) => typeof value === 'string');
+  const problem =
+    Object.keys(unknown).length > 0
+      ? 'has a field besides module, input, args and env'
+      : typeof module !== 'string'
+        ? 'needs config.module, a name'
+        : !Array.isArray(args) || !isTexts(args)
+          ? 'has args that are no list of texts'
+          : !isObject(env) || !isTexts(Object.values(env))
+            ? 'has an env that does not map names to texts'
+            : null;
+  if (problem !== null || typeof module !== 'string') {
+    throw new WritError('FUNCTION_REQUEST_INVALID', `tool::wasm of "${node.name}" ${problem ?? ''}`, {
+      hint: 'config: { module: <name>, input: <value for stdin>, args: [text, …], env: {NAME: text} }',
+    });
+  }
+  return { module, input: stdin, args: args as readonly string[], env: env as WasmRequest['env'] };
+}
+
+/** A command, always in a container: WASM has no shell, and the host is never used. */
+function resolveShell(
+  callables: Callables,
+  node: TaskNode,
+  input: Json,
+): Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'result'> {
+  const driver = driverOf(callables, node, 'docker');
+  const request = shellRequest(node.name, input, node.sandbox?.image ?? null, callables.images ?? NO_IMAGES);
+  return { kind: 'sandbox', driver, request, result: 'shell' };
+}
+
+const NO_IMAGES: ImageNames = { names: () => [], image: () => null };
+
+/** Code always runs in a sandbox of the kind it is made for; a driver that is not there means refuse, never the host. */
+function driverOf(callables: Callables, node: TaskNode, kind: 'wasm' | 'docker'): SandboxDriver {
+  const asked = node.sandbox?.driver ?? kind;
+  if (asked !== kind) {
+    const what = kind === 'wasm' ? 'runs a WASM module' : 'runs a program of an image';
+    throw new WritError('SANDBOX_UNSUPPORTED', `"${node.name}" asks for sandbox ${asked}, and ${what}`, {
+      hint: `use sandbox: ${kind}`,
+    });
+  }
   const driver = callables.drivers[kind];
   if (driver !== undefined) return driver;
   throw new WritError(
     'SANDBOX_UNAVAILABLE',
     `"${node.name}" asks for sandbox ${kind}, which this runner does not have`,
-    {
-      hint: 'use sandbox: wasm',
-    },
+    { hint: 'run `writ doctor` to see which sandboxes are here' },
   );
 }
 
-/** agentos-dialect section 8: step agent, then the list by position, then its first; `--agent` maps the role. */
-function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: TaskNode): string | null {
-  if (plan.dialect === 'states') return null;
-  const keys = Object.keys(plan.nodes);
-  const position = keys.findIndex((key) => plan.nodes[key] === node);
-  const named = node.call.kind === 'function' ? node.call.agent : null;
-  const role = named ?? (plan.agents.length === keys.length ? plan.agents[position] : plan.agents[0]);
-  if (role === undefined) {
+/** agentos-dialect section 8: the step's agent, else the run's own, else the workflow's; `--agent` maps the role. */
+export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: TaskNode): string | null {
+  if (plan.dialect === 'states' || node.call.kind === 'agent') return null;
+  const own = Object.hasOwn(run.agents, '*') ? run.agents['*'] : undefined;
+  const role = node.call.agent ?? own ?? node.call.fallback;
+  if (role === null) {
     throw new WritError('POLICY_REQUEST_INVALID', `"${node.name}" has no acting agent`, {
       hint: "list the workflow's agents, or give the step an agent",
     });

@@ -2,14 +2,16 @@
 // digest, the modules it names, and whether each step fits under every ceiling.
 import { WritError } from '../errors.js';
 import { isObject, type Digest, type Json } from '../json.js';
+import { NO_COST } from '../policy/budget.js';
 import { checkCeilingSpec, type CeilingLayer } from '../policy/ceiling.js';
 import { boundViolations } from '../policy/permits.js';
 import { parseWorkflow } from '../workflow/parse.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './judge.js';
-import { askedLimits, packageLayer, stepLayer, workflowLayer } from './layers.js';
+import { askedLimits, layersOf } from './layers.js';
 import type { AgentPackage } from './ports.js';
+import { SHELL_EXEC } from './shell-call.js';
 import type { Diagnostic, WorkflowSource } from './writ.js';
 
 export interface CheckedWorkflow {
@@ -126,9 +128,7 @@ function checkFit(
   const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
   const layers: readonly CeilingLayer[] = [
     ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),
-    workflowLayer(plan),
-    packageLayer(agent),
-    stepLayer(node, node.name),
+    ...layersOf(plan, node, agent),
   ];
   for (const { layer, name, spec } of layers) {
     if (spec === null) continue;
@@ -146,6 +146,8 @@ function checkFit(
         credentials: [],
         limits: askedLimits(node),
         labels: null,
+        // What it costs is found out with its request.
+        estimate: NO_COST,
       },
     });
     for (const { field, limit, requested } of violations) {
@@ -157,8 +159,10 @@ function checkFit(
   }
 }
 
-/** Code runs in WASM unless the step says otherwise; a provider's function runs outside. */
-function sandboxKind(node: TaskNode): 'wasm' | 'docker' | null {
+/** Modules run in WASM and commands in a container, unless the step says otherwise; a provider's function outside. */
+export function sandboxKind(node: TaskNode): 'wasm' | 'docker' | null {
+  if (node.call.kind === 'function' && node.call.functionId === SHELL_EXEC)
+    return node.sandbox?.driver ?? 'docker';
   if (node.call.kind === 'function' && node.call.functionId !== 'tool::wasm') return null;
   return node.sandbox?.driver ?? 'wasm';
 }

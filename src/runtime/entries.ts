@@ -1,7 +1,7 @@
 // Drafts of log entries, one function per event type. `data` holds public facts only; whatever a person typed, a
 // rendered input or an output is a payload and appears as a commitment.
 import type { Commitment, Hex, Json, JsonObject } from '../json.js';
-import type { EntryDraft, SandboxResult } from './ports.js';
+import type { EntryDraft, SandboxResult, Usage } from './ports.js';
 
 /** What every entry of one run has in common. */
 export interface EntryContext {
@@ -34,6 +34,8 @@ export function draft(
 }
 
 export interface StepIntent extends AttemptRef {
+  readonly iteration: number | null;
+  readonly item: number | null;
   readonly functionId: string;
   readonly agentDigest: string | null;
   readonly sandbox: string | null;
@@ -42,12 +44,13 @@ export interface StepIntent extends AttemptRef {
 }
 
 export function stepIntended(context: EntryContext, intent: StepIntent, input: Commitment): EntryDraft {
-  const { stepPath, attempt, functionId, agentDigest, sandbox, idempotencyKey, approvalId } = intent;
+  const { stepPath, attempt, iteration, item, functionId, agentDigest, sandbox, idempotencyKey, approvalId } =
+    intent;
   const data: JsonObject = {
     stepPath,
     attempt,
-    iteration: null,
-    item: null,
+    iteration,
+    item,
     function: functionId,
     agentDigest,
     sandbox,
@@ -67,12 +70,26 @@ export function stepFinished(
     readonly intent: string;
     readonly code: string | null;
     readonly durationMs: number;
+    /** What the call has cost; left out when that is nothing. */
+    readonly usage?: Usage;
+    /** A turn of a conversation: how many calls it asks for before the next attempt goes on with it. */
+    readonly calls?: number;
   },
   commit: Readonly<Record<string, Commitment>>,
 ): EntryDraft {
   const { stepPath, attempt } = ref;
-  const { status, intent, code, durationMs } = end;
-  return draft(context, 'step.finished', { stepPath, attempt, intent, status, code, durationMs }, commit);
+  const { status, intent, code, durationMs, usage, calls } = end;
+  const data: JsonObject = {
+    stepPath,
+    attempt,
+    intent,
+    status,
+    code,
+    durationMs,
+    ...(calls === undefined ? {} : { calls }),
+    ...(usage === undefined ? {} : { usage: { ...usage } }),
+  };
+  return draft(context, 'step.finished', data, commit);
 }
 
 export function sandboxExited(context: EntryContext, ref: AttemptRef, result: SandboxResult): EntryDraft {

@@ -11,15 +11,19 @@ import {
   type WaitingGate,
 } from './approval-gate.js';
 import { attemptRecord, known, publicError } from './attempt-record.js';
-import type { Attempt, Settle, Settlement } from './attempt.js';
+import type { ConversationState } from '../engine/state.js';
+import type { Attempt, Settle } from './attempt.js';
 import type { ProvidedCallable } from './callable.js';
+import { settleCharges } from './charges.js';
 import { draft, sandboxExited, stepFinished, stepIntended, type EntryContext } from './entries.js';
 import { decisionEntries, judge, limitsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
 import { isRefusedEntry } from './journal.js';
 import {
   failed,
+  isFree,
   outcomeOf,
   readFunctionOutput,
+  readTurn,
   readSandboxResult,
   stepEnd,
   thrown,
@@ -28,13 +32,15 @@ import {
   type Acted,
   type Failed,
 } from './outcome.js';
+import { problemOf } from './function-schema.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
-  ApprovalRecord,
   AttemptRecord,
+  Conversation,
   EntryDraft,
+  FunctionProvider,
+  FunctionRequest,
   Payload,
-  RunRecord,
   SandboxResult,
 } from './ports.js';
 
@@ -48,49 +54,55 @@ export async function govern(
   attempt: Attempt,
   settle: Settle,
   signal: AbortSignal,
-): Promise<RunRecord> {
+): Promise<void> {
   const context = contextOf(guard, attempt);
   let judged: Judged;
-  let next: RunRecord | Intent;
+  let intent: Intent | null;
   try {
     judged = await judge(guard, attempt, context);
-    next = await pass(guard, judged, settle, signal);
+    intent = await pass(guard, judged, settle, signal);
   } catch (error) {
     return refuseToStart(guard, attempt, context, error, settle);
   }
-  if (!('leafHash' in next)) return next;
+  if (intent === null) return;
   const { acted, sandbox } = await act(guard, judged, signal);
   const done = { acted: withoutSecrets(acted, guard.redact), sandbox };
   try {
-    return await conclude(guard, judged, next, done, settle);
+    await conclude(guard, judged, intent, done, settle);
   } catch (error) {
     if (!(error instanceof WritError) || !isRefusedEntry(error)) throw error;
     // It has happened: an outcome that the log can't hold is recorded as one that it can.
-    const acted = failed('STEP_OUTPUT_INVALID', 'the outcome of the step could not be recorded');
-    return conclude(guard, judged, next, { acted, sandbox: null }, settle);
+    const { usage } = done.acted;
+    const acted = {
+      ...failed('STEP_OUTPUT_INVALID', 'the outcome of the step could not be recorded'),
+      ...(usage === undefined ? {} : { usage }),
+    };
+    await conclude(guard, judged, intent, { acted, sandbox: null }, settle);
   }
 }
 
-/**
- * Verdict, approval, witnesses where policy requires them, intent. The run's next record where the attempt ends or
- * waits here.
- */
+/** Verdict, approval, witnesses where policy requires them, intent. Null where the attempt ends or waits here. */
 async function pass(
   guard: Guard,
   judged: Judged,
   settle: Settle,
   signal: AbortSignal,
-): Promise<RunRecord | Intent> {
+): Promise<Intent | null> {
   if (judged.decision.verdict === 'deny') {
     const { code, message } = judged.decision;
     const refusal = failed(code ?? 'POLICY_ERROR', message);
     const ended = await endOpenApproval(guard, judged.context, judged.earlier, 'policy now denies the step');
-    return refuse(guard, judged, refusal, ended, settle);
+    await refuse(guard, judged, refusal, ended, settle);
+    return null;
   }
   const gate = await openGate(guard, judged);
-  if (gate.kind === 'waiting') return wait(guard, judged, gate, settle);
+  if (gate.kind === 'waiting') {
+    await wait(judged, gate, settle);
+    return null;
+  }
   if (gate.kind === 'refused') {
-    return refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
+    await refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
+    return null;
   }
   if (judged.decision.effective.audit === 'anchored')
     await guard.requireAnchor(judged.attempt.run.id, signal);
@@ -117,7 +129,7 @@ async function refuseToStart(
   context: EntryContext,
   error: unknown,
   settle: Settle,
-): Promise<RunRecord> {
+): Promise<void> {
   if (!(error instanceof WritError) || isStoreFault(error)) throw error;
   const { stepPath, node, run } = attempt;
   const { call } = node;
@@ -142,9 +154,12 @@ async function refuseToStart(
     error: publicError(error.code, error.message),
     finishedAtMs: guard.clock.nowMs(),
   });
-  const settlement = settle(outcomeOf(failed(error.code, error.message)), run);
-  const entries = ended === null ? [entry] : [entry, ended.entry];
-  return finish(guard, entries, [], record, settlement, ended === null ? [] : [ended.write]);
+  await settle(outcomeOf(failed(error.code, error.message)), {
+    entries: ended === null ? [entry] : [entry, ended.entry],
+    payloads: [],
+    record,
+    approvals: ended === null ? [] : [ended.write],
+  });
 }
 
 /** Denied by policy, a ceiling or a person: recorded, never run. */
@@ -154,7 +169,7 @@ async function refuse(
   refusal: Failed,
   ended: EndedApproval | null,
   settle: Settle,
-): Promise<RunRecord> {
+): Promise<void> {
   const record = attemptRecord(judged.attempt, {
     ...known(judged),
     status: 'refused',
@@ -163,15 +178,18 @@ async function refuse(
   });
   const entries = judged.decision.verdict === 'deny' ? decisionEntries(judged) : [];
   if (ended !== null) entries.push(ended.entry);
-  const settlement = settle(outcomeOf(refusal), judged.attempt.run);
-  return finish(guard, entries, [], record, settlement, ended === null ? [] : [ended.write]);
+  const approvals = ended === null ? [] : [ended.write];
+  await settle(outcomeOf(refusal), { entries, payloads: [], record, approvals });
 }
 
-async function wait(guard: Guard, judged: Judged, gate: WaitingGate, settle: Settle): Promise<RunRecord> {
+async function wait(judged: Judged, gate: WaitingGate, settle: Settle): Promise<void> {
   const { approval } = gate;
-  const outcome = { kind: 'waiting', approvalId: approval.id, expiresAtMs: approval.expiresAtMs } as const;
-  const settlement = settle(outcome, judged.attempt.run);
-  if (gate.writes.length === 0) return settlement.run;
+  if (gate.writes.length === 0) return;
+  const { id: approvalId, expiresAtMs, mode } = approval;
+  const outcome = {
+    kind: 'waiting',
+    approval: { approvalId, expiresAtMs, isAsync: mode === 'async' },
+  } as const;
   const before = decisionEntries(judged);
   const record = attemptRecord(judged.attempt, {
     ...known(judged),
@@ -180,23 +198,22 @@ async function wait(guard: Guard, judged: Judged, gate: WaitingGate, settle: Set
     approvalId: approval.id,
   });
   const payloads = gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + before.length }));
-  return finish(guard, [...before, ...gate.entries], payloads, record, settlement, gate.writes);
+  await settle(outcome, { entries: [...before, ...gate.entries], payloads, record, approvals: gate.writes });
 }
 
 interface Intent {
   readonly leafHash: Uint8Array;
-  readonly run: RunRecord;
   readonly record: AttemptRecord;
   readonly startedAtMs: number;
 }
 
-/** Durable before the act. An approval is consumed in this very transaction, directly before the intent. */
+/** Durable before the act. An approval is consumed in this very transaction, directly before the intent. Null: not now. */
 async function intend(
   guard: Guard,
   judged: Judged,
   { consume, approvalId, ended }: OpenGate,
   settle: Settle,
-): Promise<Intent> {
+): Promise<Intent | null> {
   const { attempt, callable, context, request, evidence, limits } = judged;
   const { stepPath, idempotencyKey } = attempt;
   const startedAtMs = guard.clock.nowMs();
@@ -220,8 +237,10 @@ async function intend(
       {
         stepPath,
         attempt: attempt.attempt,
+        iteration: attempt.iteration,
+        item: attempt.item,
         functionId: callable.resource,
-        agentDigest: callable.agentDigest,
+        agentDigest: judged.subject.agentDigest,
         sandbox: callable.kind === 'sandbox' ? callable.driver.kind : null,
         idempotencyKey,
         approvalId,
@@ -235,7 +254,7 @@ async function intend(
         stepPath,
         attempt: attempt.attempt,
         driver: callable.driver.kind,
-        imageDigest: callable.module.digest,
+        imageDigest: callable.request.program.digest,
         limits: limitsJson(limits),
         mounts: [],
         network: [],
@@ -250,19 +269,22 @@ async function intend(
     approvalId,
     startedAtMs,
   });
-  const { run, committed } = await guard.journal.commitRun(
+  const committed = await settle(
+    { kind: 'started' },
     {
       entries,
       payloads: sealed === null ? [] : [{ payload: sealed, entry: intentEntry }],
-      attempts: [{ record, intentEntry }],
+      record,
+      intentEntry,
       approvals,
+      charges: judged.charges,
     },
-    settle({ kind: 'started' }, attempt.run).run,
   );
+  if (committed === null) return null;
   const intent = committed.entries[intentEntry];
   if (intent === undefined)
     throw new WritError('INTERNAL', `the store did not place the intent of ${stepPath}`);
-  return { leafHash: intent.leafHash, run, record: { ...record, intentIndex: intent.index }, startedAtMs };
+  return { leafHash: intent.leafHash, record: { ...record, intentIndex: intent.index }, startedAtMs };
 }
 
 /** The act itself, under its own deadline; never rejects for what the program does. */
@@ -278,37 +300,90 @@ async function act(guard: Guard, judged: Judged, signal: AbortSignal): Promise<A
   return { acted: await call(guard, judged, callable, signal), sandbox: null };
 }
 
+const STOPPED = new WritError('SANDBOX_CANCELLED', 'the call is over');
+
+/** A provider's function, under a deadline of its own. */
 async function call(
   guard: Guard,
-  { attempt, limits }: Judged,
-  { provider, functionId }: ProvidedCallable,
+  judged: Judged,
+  callable: ProvidedCallable,
   signal: AbortSignal,
 ): Promise<Acted> {
-  const { idempotencyKey } = attempt;
-  const { timeoutMs, outputBytes } = limits;
+  const { timeoutMs } = judged.limits;
   const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
+  // A reason that is there already: the platform's own is made with a stack trace, for every call.
+  const stopNow = (): void => stop.abort(STOPPED);
+  signal.addEventListener('abort', stopNow, { once: true });
+  if (signal.aborted) stopNow();
   const answer = async (): Promise<Acted> => {
     try {
-      // A copy of its own: what the function does to it changes neither a retry nor the run's data.
-      const input = structuredClone(attempt.input);
-      const output = await provider.invoke(
-        { functionId, input, run: attempt.run.id, idempotencyKey, timeoutMs },
-        either,
-      );
-      return readFunctionOutput(output, outputBytes);
+      return await askProvider(guard, judged, callable, stop.signal);
     } catch (error) {
       return thrown(error, signal.aborted);
     }
   };
   // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
-  const late = guard.clock.sleepUntil(guard.clock.nowMs() + timeoutMs, either).then((): Acted => {
+  const late = guard.clock.sleepUntil(guard.clock.nowMs() + timeoutMs, stop.signal).then((): Acted => {
     if (signal.aborted) return failed('SANDBOX_CANCELLED', 'cancelled');
     return failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
   });
   const acted = await Promise.race([answer(), late]);
-  stop.abort();
+  signal.removeEventListener('abort', stopNow);
+  stopNow();
   return acted;
+}
+
+async function askProvider(
+  guard: Guard,
+  { attempt, limits }: Judged,
+  { provider, functionId, agent }: ProvidedCallable,
+  signal: AbortSignal,
+): Promise<Acted> {
+  const { idempotencyKey, stepPath, conversation } = attempt;
+  const run = attempt.run.id;
+  const watching = guard.progress();
+  const request: FunctionRequest = {
+    functionId,
+    // A copy of its own: what the function does to it changes neither a retry nor the run's data.
+    input: structuredClone(attempt.input),
+    run,
+    stepPath,
+    agent,
+    idempotencyKey,
+    timeoutMs: limits.timeoutMs,
+    ...(watching === null
+      ? {}
+      : { progress: (text) => watching({ run, stepPath, text: guard.redact.text(text) }) }),
+  };
+  const checked = (acted: Acted): Acted => checkResponse(provider, functionId, acted);
+  if (provider.converse === undefined || provider.converses?.includes(functionId) !== true) {
+    return checked(readFunctionOutput(await provider.invoke(request, signal), limits.outputBytes));
+  }
+  const so = structuredClone(soFar(guard, conversation));
+  const turn = await provider.converse(request, so, signal);
+  const read = readTurn(turn, limits.outputBytes);
+  return turn.kind === 'done' ? checked(read) : read;
+}
+
+function soFar(guard: Guard, conversation: ConversationState | null): Conversation {
+  if (conversation === null) return { transcript: null, answers: [] };
+  const { transcript, answers } = conversation;
+  return {
+    transcript: guard.redact.json(transcript),
+    answers: answers.flatMap((one) =>
+      one === null ? [] : [{ ...one, output: guard.redact.json(one.output) }],
+    ),
+  };
+}
+
+/** What a function gives has to be what it says that it gives. */
+function checkResponse(provider: FunctionProvider, functionId: string, acted: Acted): Acted {
+  if (!acted.ok) return acted;
+  const problem = problemOf(provider.schemas?.(functionId).output ?? null, acted.output);
+  if (problem === null) return acted;
+  const { usage } = acted;
+  const refused = failed('STEP_OUTPUT_INVALID', `the response of ${functionId}: ${problem}`);
+  return usage === undefined ? refused : { ...refused, usage };
 }
 
 interface Act {
@@ -323,7 +398,7 @@ async function conclude(
   intent: Intent,
   act: Act,
   settle: Settle,
-): Promise<RunRecord> {
+): Promise<void> {
   const { attempt, context } = judged;
   const { acted, sandbox } = act;
   const finishedAtMs = guard.clock.nowMs();
@@ -349,40 +424,27 @@ async function conclude(
         intent: Buffer.from(intent.leafHash).toString('hex'),
         code: acted.ok ? null : acted.error.code,
         durationMs: finishedAtMs - intent.startedAtMs,
+        ...(acted.usage === undefined || isFree(acted.usage) ? {} : { usage: acted.usage }),
+        ...(acted.ok && acted.turn !== undefined ? { calls: acted.turn.calls.length } : {}),
       },
       commit,
     ),
   );
   const record: AttemptRecord = {
     ...intent.record,
-    status: acted.ok || acted.error.kind !== 'refusal' ? status : 'refused',
+    status:
+      acted.ok && acted.turn !== undefined
+        ? 'asked'
+        : !acted.ok && acted.error.kind === 'refusal'
+          ? 'refused'
+          : status,
     output,
     error: acted.ok ? null : publicError(acted.error.code, acted.summary),
     finishedAtMs,
   };
-  return finish(guard, entries, payloads, record, settle(outcomeOf(acted), intent.run));
-}
-
-/** One commit of entries, payloads, the attempt, its approval and the run. */
-async function finish(
-  guard: Guard,
-  entries: readonly EntryDraft[],
-  payloads: readonly { readonly payload: Payload; readonly entry: number }[],
-  record: AttemptRecord,
-  settlement: Settlement,
-  approvals: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[] = [],
-): Promise<RunRecord> {
-  const change = {
-    entries: [...entries, ...settlement.entries],
-    payloads: [
-      ...payloads,
-      ...settlement.payloads.map(({ payload, entry }) => ({ payload, entry: entry + entries.length })),
-    ],
-    attempts: [{ record }],
-    approvals,
-  };
-  const { run } = await guard.journal.commitOutcome(change, settlement.run);
-  return run;
+  const durationMs = finishedAtMs - intent.startedAtMs;
+  const charges = settleCharges(judged.charges, durationMs, acted.usage ?? null);
+  await settle(outcomeOf(acted), { entries, payloads, record, approvals: [], charges });
 }
 
 /** A broken store or log, or a log without its witnesses, stops the run here; anything else is an outcome. */

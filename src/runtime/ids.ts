@@ -15,6 +15,17 @@ export function newId(prefix: 'run' | 'apr', random: Random): string {
   return `${prefix}_${text}`;
 }
 
+/** A random UUID (RFC 9562 version 4). */
+export function newUuid(random: Random): string {
+  const bytes = random.bytes(16);
+  const hex = Array.from(bytes, (byte, index) => {
+    const fixed = index === 6 ? (byte & 0x0f) | 0x40 : index === 8 ? (byte & 0x3f) | 0x80 : byte;
+    return fixed.toString(16).padStart(2, '0');
+  }).join('');
+  const [a, b, c, d, e] = [0, 8, 12, 16, 20, 32].map((from, at, all) => hex.slice(from, all[at + 1]));
+  return `${a}-${b}-${c}-${d}-${e}`;
+}
+
 /** Uniform in [0, 1) with 32 bits: the jitter of a retry. */
 export function drawUnit(random: Random): number {
   return random.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32;

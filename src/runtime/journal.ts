@@ -1,10 +1,9 @@
-// Commits of this process: retries the one harmless conflict (somebody asked the run to cancel), tells listeners
-// which entries became durable, and remembers a fatal store error so that nothing acts after it.
+// Commits of this process: takes secrets out of what is written, tells listeners which entries became durable, and
+// remembers a fatal store error so that nothing acts after it.
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
-import type { Change, Committed, EntryDraft, RunRecord, Store } from './ports.js';
+import type { Change, Committed, EntryDraft, PartsChange, RunRecord, Store } from './ports.js';
 import type { Redactor } from './redaction.js';
-import { isFinished } from './run-state.js';
 import type { EntryNotice } from './writ.js';
 
 export class Journal {
@@ -60,7 +59,7 @@ export class Journal {
   /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
   async commit(given: Change): Promise<Committed> {
     this.assertGoing();
-    const change = withoutSecrets(given, this.#redact);
+    const change = withoutSecrets(given, this.#redact.now());
     try {
       const committed = await this.#store.commit(change);
       this.#notify(change, committed);
@@ -73,36 +72,6 @@ export class Journal {
       } else if (error.kind === 'fatal' && !isRefusedEntry(error)) this.#fatal = error;
       throw error;
     }
-  }
-
-  /**
-   * Commits `change` with the run's next record. A run that was asked to cancel meanwhile keeps that request: the
-   * outcome of an act is recorded all the same. Returns the record as stored.
-   */
-  async commitOutcome(
-    change: Change,
-    run: RunRecord,
-  ): Promise<{ readonly run: RunRecord; readonly committed: Committed }> {
-    try {
-      return await this.commitRun(change, run);
-    } catch (error) {
-      if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
-      const current = await this.#store.run(run.id);
-      if (current === null || !isCancelRequested(current)) throw error;
-      // What has finished is over: there is nothing left to cancel.
-      const waitingFor = isFinished(run) ? null : current.waitingFor;
-      return this.commitRun(change, { ...run, version: current.version, waitingFor });
-    }
-  }
-
-  /** Compare-and-set on the run; STORE_CONFLICT when anybody changed it, and then nothing was written. */
-  async commitRun(
-    change: Change,
-    run: RunRecord,
-  ): Promise<{ readonly run: RunRecord; readonly committed: Committed }> {
-    const committed = await this.commit({ ...change, runs: [{ op: 'update', record: run }] });
-    const record = withoutSecretsInRun(run, this.#redact);
-    return { run: { ...record, version: run.version + 1 }, committed };
   }
 
   #tell(listener: (notice: EntryNotice) => void, notice: EntryNotice): void {
@@ -135,13 +104,14 @@ export function isCancelRequested(run: RunRecord): boolean {
 
 /** Payloads were sealed without secrets before they were committed to; this is everything else of a change. */
 function withoutSecrets(change: Change, redact: Redactor): Change {
-  const { workflows, runs, attempts, entries } = change;
+  const { workflows, runs, parts, attempts, entries } = change;
   return {
     ...change,
     entries: entries.map((entry) => withoutSecretsInEntry(entry, redact)),
     ...(runs === undefined
       ? {}
-      : { runs: runs.map(({ op, record }) => ({ op, record: withoutSecretsInRun(record, redact) })) }),
+      : { runs: runs.map((one) => ({ ...one, record: withoutSecretsInRun(one.record, redact) })) }),
+    ...(parts === undefined ? {} : { parts: parts.map((one) => withoutSecretsInParts(one, redact)) }),
     ...(attempts === undefined
       ? {}
       : {
@@ -169,6 +139,11 @@ function withoutSecrets(change: Change, redact: Redactor): Change {
 function withoutSecretsInEntry(entry: EntryDraft, redact: Redactor): EntryDraft {
   const data = redact.json(entry.data);
   return data === entry.data || !isObject(data) ? entry : { ...entry, data };
+}
+
+function withoutSecretsInParts(change: PartsChange, redact: Redactor): PartsChange {
+  const put = Array.from(change.put, ([key, value]) => [key, redact.json(value)] as const);
+  return { ...change, put: new Map(put) };
 }
 
 function withoutSecretsInRun(run: RunRecord, redact: Redactor): RunRecord {

@@ -2,17 +2,36 @@
 // asked, the sandbox request is prepared. Nothing starts here.
 import type { Subject } from '../approval/subject.js';
 import { canonicalJson } from '../canonical-json.js';
-import type { JsonObject } from '../json.js';
+import { WritError } from '../errors.js';
+import type { Json, JsonObject } from '../json.js';
+import { NO_COST, type Estimate } from '../policy/budget.js';
 import { decide, type Decision } from '../policy/decide.js';
+import { underMeters } from '../policy/metered.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { Attempt } from './attempt.js';
 import { resolveCallable, type Callable, type Callables } from './callable.js';
+import { metersOf, reserve } from './charges.js';
 import { asJson, draft, type EntryContext } from './entries.js';
 import type { Journal } from './journal.js';
-import { askedLimits, packageLayer, stepLayer, workflowLayer } from './layers.js';
+import { askedLimits, innerLimits, layersOf } from './layers.js';
 import { openJson } from './payload.js';
-import type { AttemptRecord, Clock, EntryDraft, Limits, Random, SandboxRequest, Store } from './ports.js';
+import type {
+  AttemptRecord,
+  Charge,
+  Clock,
+  EntryDraft,
+  FunctionReach,
+  Limits,
+  ProgressNotice,
+  Random,
+  SandboxDriver,
+  SandboxLimits,
+  SandboxRequest,
+  Store,
+} from './ports.js';
 import type { Redactor } from './redaction.js';
+import { problemOf } from './function-schema.js';
 
 /** What the guard and its rooms need. */
 export interface Guard {
@@ -33,6 +52,8 @@ export interface Guard {
    * AUDIT_WITNESS_UNAVAILABLE and the step must not begin.
    */
   readonly requireAnchor: (runId: string, signal: AbortSignal) => Promise<void>;
+  /** Tells whoever watches; null = nobody does. */
+  readonly progress: () => ((notice: ProgressNotice) => void) | null;
 }
 
 /** An attempt that policy has judged, with everything it would do if it ran. */
@@ -41,54 +62,90 @@ export interface Judged {
   readonly context: EntryContext;
   readonly callable: Callable;
   readonly decision: Decision;
-  readonly limits: Limits;
+  readonly limits: SandboxLimits;
   readonly subject: Subject;
   /** What the sandbox will be given; null for a function. */
   readonly request: SandboxRequest | null;
   readonly evidence: JsonObject | null;
   readonly earlier: AttemptRecord | null;
+  /** What its intent is charged, to every layer that has a budget. */
+  readonly charges: readonly Charge[];
 }
 
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
-  const { run, plan, node, input, stepPath } = attempt;
+  const { run, plan, node, input } = attempt;
   const earlier = await sameInput(guard, attempt, await recordedAttempt(guard, attempt));
   const callable = await resolveCallable(guard.callables, plan, run, node, input);
-  const snapshot = guard.policy();
+  const reach = await reachOf(callable, input);
   const asked = askedLimits(node);
   const sandbox = callable.kind === 'sandbox' ? callable.driver.kind : null;
-  const decision = decide(snapshot, {
+  const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach };
+  const { decision, charges } = await underBudgets(guard, run.id, askPolicy(guard, asking));
+  const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null);
+  const effective = effectiveLimits(defaults, asked, decision.effective.limits, attempt.timeLeftMs);
+  const limits = callable.kind === 'sandbox' ? { ...effective, ...innerLimits(node) } : effective;
+  const request: SandboxRequest | null =
+    callable.kind === 'sandbox' ? { ...callable.request, limits, run: run.id } : null;
+  const evidence =
+    callable.kind === 'sandbox' && request !== null && decision.verdict !== 'deny'
+      ? await callable.driver.prepare(request)
+      : null;
+  const subject = subjectOf(guard, attempt, callable, reach, decision, limits);
+  return { attempt, context, callable, decision, limits, subject, request, evidence, earlier, charges };
+}
+
+/** A call as policy is asked about it. */
+export interface Asked {
+  readonly plan: Plan;
+  readonly node: TaskNode;
+  readonly initiator: string;
+  readonly callable: Pick<Callable, 'resource' | 'action' | 'agent' | 'agentDigest' | 'package' | 'approval'>;
+  readonly sandbox: SandboxDriver['kind'] | null;
+  readonly reach: FunctionReach;
+}
+
+/** The one question: before an attempt, and where somebody wants to know beforehand. */
+export function askPolicy(
+  guard: Pick<Guard, 'policy' | 'clock' | 'tenant'>,
+  { plan, node, initiator, callable, sandbox, reach }: Asked,
+): Decision {
+  return decide(guard.policy(), {
     nowMs: guard.clock.nowMs(),
-    initiator: run.initiator,
+    initiator,
     agent: callable.agent,
     domain: guard.tenant,
     action: callable.action,
     resource: callable.resource,
-    layers: [workflowLayer(plan), packageLayer(callable.package), stepLayer(node, stepPath)],
+    layers: layersOf(plan, node, callable.package),
     facts: {
       functionId: callable.resource,
       agentName: node.call.kind === 'agent' ? node.call.name : null,
       agentDigest: callable.agentDigest,
       sandbox,
-      network: [],
+      network: reach.network,
       mounts: [],
-      credentials: [],
-      limits: asked,
+      credentials: reach.credentials,
+      tools: reach.tools,
+      limits: askedLimits(node),
       labels: null,
+      ...(reach.estimate === undefined ? {} : { estimate: reach.estimate }),
     },
     approval: callable.approval,
   });
-  const limits = effectiveLimits(callable, asked, decision.effective.limits, attempt.timeLeftMs);
-  const request: SandboxRequest | null =
-    callable.kind === 'sandbox'
-      ? { argv: callable.argv, env: {}, stdin: callable.stdin, module: callable.module, limits }
-      : null;
-  const evidence =
-    callable.kind === 'sandbox' && request !== null && decision.verdict !== 'deny'
-      ? await callable.driver.prepare(request)
-      : null;
-  const subject = subjectOf(guard, attempt, callable, decision, limits);
-  return { attempt, context, callable, decision, limits, subject, request, evidence, earlier };
+}
+
+/** The meters as they stand now; the store compares again when the intent is written. */
+async function underBudgets(
+  { store, clock }: Guard,
+  runId: string,
+  decision: Decision,
+): Promise<{ readonly decision: Decision; readonly charges: readonly Charge[] }> {
+  const { budgets } = decision;
+  if (budgets.length === 0) return { decision, charges: [] };
+  const meters = metersOf(budgets, runId, clock.nowMs());
+  const judged = underMeters(decision, await store.used(meters));
+  return { decision: judged, charges: judged.verdict === 'deny' ? [] : reserve(budgets, meters) };
 }
 
 /** A stored input counts only while it is what would run now: a secret made known meanwhile is no longer in it. */
@@ -102,77 +159,118 @@ async function sameInput(
   return canonicalJson(stored) === canonicalJson(input) ? earlier : { ...earlier, input: null };
 }
 
-/** What is stored of this very attempt: it has waited for an approval, or its outcome was lost. */
-export function recordedAttempt(guard: Guard, attempt: Attempt): Promise<AttemptRecord | null> {
+/** What is stored of this very attempt, if it has waited for an approval. */
+export async function recordedAttempt(guard: Guard, attempt: Attempt): Promise<AttemptRecord | null> {
+  if (!attempt.isWaiting) return null;
   return guard.store.attempt(attempt.run.id, attempt.stepPath, attempt.attempt);
+}
+
+export const NOWHERE: FunctionReach = { network: [], credentials: [], tools: [], estimate: NO_COST };
+/** A model that nobody has an estimate of. */
+const UNKNOWN_COST: Estimate = { tokens: null, costMicroUsd: null };
+
+/** The request against the function's own schema, then what this very call would use. */
+export async function reachOf(callable: Callable, input: Json): Promise<FunctionReach> {
+  if (callable.kind !== 'function') return NOWHERE;
+  const { provider, functionId, agent } = callable;
+  const converses = provider.converses?.includes(functionId) === true;
+  try {
+    const problem = problemOf(provider.schemas?.(functionId).input ?? null, input);
+    if (problem !== null) {
+      throw new WritError('FUNCTION_REQUEST_INVALID', `the request of ${functionId}: ${problem}`, {
+        hint: 'correct the config or prompt of the step',
+      });
+    }
+    const reach = (await provider.reach?.(functionId, structuredClone(input), agent)) ?? NOWHERE;
+    return { ...reach, estimate: reach.estimate ?? (converses ? UNKNOWN_COST : NO_COST) };
+  } catch (error) {
+    if (error instanceof WritError) throw error;
+    // What a provider breaks with may hold the run's data.
+    throw new WritError('FUNCTION_FAILED', `${functionId} could not say what it would use`, { cause: error });
+  }
+}
+
+/** What holds where nobody says more; null = outside a sandbox. */
+export function defaultLimits(driver: Pick<SandboxDriver, 'defaults'> | null): SandboxLimits {
+  return driver === null ? FUNCTION_DEFAULTS : driver.defaults;
 }
 
 const FUNCTION_DEFAULTS: Limits = { timeoutMs: 120_000, memoryMiB: 0, outputBytes: 1_048_576 };
 
 /** Defaults are applied once, after composing: what was asked, else the smaller of default and ceiling. */
-function effectiveLimits(
-  callable: Callable,
-  asked: Partial<Limits>,
-  ceiling: Partial<Limits>,
+export function effectiveLimits(
+  defaults: SandboxLimits,
+  asked: Partial<SandboxLimits>,
+  ceiling: Partial<SandboxLimits>,
   timeLeftMs: number | null,
-): Limits {
-  const defaults = callable.kind === 'sandbox' ? callable.driver.defaults : FUNCTION_DEFAULTS;
-  const pick = (name: keyof Limits): number =>
-    Math.min(asked[name] ?? defaults[name], ceiling[name] ?? Number.MAX_SAFE_INTEGER);
-  const timeoutMs = Math.min(pick('timeoutMs'), timeLeftMs ?? Number.MAX_SAFE_INTEGER);
-  return { timeoutMs, memoryMiB: pick('memoryMiB'), outputBytes: pick('outputBytes') };
+): SandboxLimits {
+  const under = (name: 'cpus' | 'pids' | keyof Limits, value: number): number =>
+    Math.min(value, ceiling[name] ?? Number.MAX_SAFE_INTEGER);
+  const pick = (name: keyof Limits): number => under(name, asked[name] ?? defaults[name]);
+  // Where neither step nor driver has a value, a guest has none to take: what a ceiling says of it holds anyway.
+  const [cpus, pids] = [asked.cpus ?? defaults.cpus, asked.pids ?? defaults.pids];
+  return {
+    timeoutMs: Math.min(pick('timeoutMs'), timeLeftMs ?? Number.MAX_SAFE_INTEGER),
+    memoryMiB: pick('memoryMiB'),
+    outputBytes: pick('outputBytes'),
+    ...(cpus === undefined ? {} : { cpus: under('cpus', cpus) }),
+    ...(pids === undefined ? {} : { pids: under('pids', pids) }),
+  };
 }
 
 function subjectOf(
   guard: Guard,
   attempt: Attempt,
   callable: Callable,
+  reach: FunctionReach,
   decision: Decision,
-  limits: Limits,
+  limits: SandboxLimits,
 ): Subject {
   const sandbox =
     callable.kind === 'sandbox'
       ? {
           driver: callable.driver.kind,
           profile: 'strict',
-          image: callable.module.digest,
+          image: callable.request.program.digest,
           mounts: [],
           network: [],
         }
-      : null;
+      : outsideOf(reach);
   return {
     tenant: guard.tenant,
     run: attempt.run.id,
     workflowHash: attempt.workflow.hash,
     stepPath: attempt.stepPath,
     attempt: attempt.attempt,
-    iteration: null,
-    item: null,
+    iteration: attempt.iteration,
+    item: attempt.item,
     function: callable.resource,
     input: attempt.input,
-    agentDigest: callable.agentDigest,
+    agentDigest: callable.agentDigest ?? reach.definition ?? null,
     sandbox,
-    credentials: [],
+    credentials: reach.credentials,
     policyHash: decision.policyHash,
     ceilingHash: decision.ceilingHash,
     limits: limitsJson(limits),
   };
 }
 
-export function limitsJson(limits: Limits): JsonObject {
-  return { timeoutMs: limits.timeoutMs, memoryMiB: limits.memoryMiB, outputBytes: limits.outputBytes };
+/** A function that runs outside a sandbox and reaches into the network is approved with the hosts that it reaches. */
+function outsideOf({ network }: FunctionReach): JsonObject | null {
+  if (network.length === 0) return null;
+  return { driver: 'none', profile: 'none', image: null, mounts: [], network: [...network].sort() };
+}
+
+/** A number of cores may be a fraction, and the log holds whole numbers: it stands there as text. */
+export function limitsJson({ cpus, ...limits }: SandboxLimits): JsonObject {
+  return { ...limits, ...(cpus === undefined ? {} : { cpus: String(cpus) }) };
 }
 
 /** `authz.decided` and `ceiling.composed`: written for allow and deny alike. */
 export function decisionEntries(judged: Judged): EntryDraft[] {
   const { attempt, callable, decision, context } = judged;
   const { stepPath } = attempt;
-  const rules = decision.rbac.map(({ subject, ruleId, effect, rolePath }) => ({
-    subject,
-    ruleId,
-    effect,
-    rolePath,
-  }));
+  const { rules, layers, effective } = recordOf(decision);
   return [
     draft(context, 'authz.decided', {
       stepPath,
@@ -184,15 +282,39 @@ export function decisionEntries(judged: Judged): EntryDraft[] {
       resource: callable.resource,
       verdict: decision.verdict,
       ruleId: decision.rbac[0]?.ruleId ?? null,
-      rules: asJson(rules),
+      rules,
       code: decision.code,
     }),
     draft(context, 'ceiling.composed', {
       stepPath,
       attempt: attempt.attempt,
       ceilingHash: decision.ceilingHash,
-      layers: asJson(decision.ceiling),
-      effective: asJson(decision.effective),
+      layers,
+      effective,
     }),
   ];
+}
+
+interface DecisionRecord {
+  readonly rules: Json;
+  readonly layers: Json;
+  readonly effective: Json;
+}
+
+const records = new WeakMap<Decision, DecisionRecord>();
+
+/** A decision as the log tells it; the same one for all attempts that share it. */
+function recordOf(decision: Decision): DecisionRecord {
+  const before = records.get(decision);
+  if (before !== undefined) return before;
+  const rules = decision.rbac.map(({ subject, ruleId, effect, rolePath }) => ({
+    subject,
+    ruleId,
+    effect,
+    rolePath,
+  }));
+  const { ceiling, effective } = decision;
+  const record = { rules: asJson(rules), layers: asJson(ceiling), effective: asJson(effective) };
+  records.set(decision, record);
+  return record;
 }

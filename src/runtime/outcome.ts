@@ -1,13 +1,15 @@
 // From what a sandbox reports to what the workflow sees. Exit codes of packaged programs: 0 ok, 75 temporary
 // failure (EX_TEMPFAIL), 77 denied (EX_NOPERM), anything else failed.
 import { canonicalJson } from '../canonical-json.js';
-import { errorName, WritError, type ErrorCode } from '../errors.js';
+import { errorName, ERRORS, WritError, type ErrorCode } from '../errors.js';
 import type { StepError } from '../engine/state.js';
 import type { Json } from '../json.js';
 import type { Outcome } from './attempt.js';
 import type { StepEnd } from './entries.js';
-import type { SandboxResult } from './ports.js';
+import type { SandboxResult, Turn, Usage } from './ports.js';
 import type { Redactor } from './redaction.js';
+import type { SandboxedCallable } from './callable.js';
+import { SHELL_FILES_BYTES, SHELL_STDERR_BYTES, SHELL_STDOUT_BYTES, shellFiles } from './shell-call.js';
 
 const EXIT_TEMPORARY = 75;
 const EXIT_DENIED = 77;
@@ -15,16 +17,26 @@ const EXIT_DENIED = 77;
 const CAUSE_TAIL = 2_000;
 
 /** An attempt's end. `summary` is public: it names codes and sizes, never what a program wrote. */
-export type Acted = { readonly ok: true; readonly output: Json } | Failed;
+export type Acted = Succeeded | Failed;
+
+export interface Succeeded {
+  readonly ok: true;
+  readonly output: Json;
+  /** Set when it is a turn that ended with calls; then `output` holds them and the transcript. */
+  readonly turn?: Extract<Outcome, { kind: 'asked' }>['turn'];
+  readonly usage?: Usage;
+}
 
 export interface Failed {
   readonly ok: false;
   readonly error: StepError;
   readonly summary: string;
+  /** What it had cost by then; absent = nobody knows. */
+  readonly usage?: Usage;
 }
 
 export function failed(code: ErrorCode, summary: string, cause: string = summary): Failed {
-  const kind = new WritError(code, summary).kind;
+  const { kind } = ERRORS[code];
   // Text of a program: cut, or never UTF-16 to begin with. What can't be recorded must not stop the recording.
   const message = cause.toWellFormed();
   return {
@@ -42,7 +54,7 @@ export function thrown(error: unknown, stopped: boolean): Acted {
   if (stopped) return failed('SANDBOX_CANCELLED', 'cancelled');
   // What a function says of it may hold the run's data: it goes where data goes, and only the code is public.
   if (error instanceof WritError && error.code !== 'SANDBOX_CANCELLED')
-    return failed(error.code, 'the function failed', error.message);
+    return { ...failed(error.code, 'the function failed', error.message), ...readUsage(error.details) };
   return failed(
     'FUNCTION_FAILED',
     'the function failed',
@@ -51,7 +63,7 @@ export function thrown(error: unknown, stopped: boolean): Acted {
 }
 
 /** A function's output as a value of our own: later changes of it by the function reach nobody. */
-export function readFunctionOutput(output: Json, outputBytes: number): Acted {
+export function readFunctionOutput(output: Json, outputBytes: number): Succeeded | Failed {
   let text: string;
   try {
     text = canonicalJson(output);
@@ -65,17 +77,83 @@ export function readFunctionOutput(output: Json, outputBytes: number): Acted {
   return { ok: true, output: JSON.parse(text) as Json };
 }
 
-/** `agent`: stdout is the JSON result. `tool`: {stdout, stderr, exitCode, durationMs}. `stopped` = by the runner. */
-export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool', stopped: boolean): Acted {
+/** Characters of a transcript. Every turn carries all before it, so it is bounded by itself. */
+const MAX_TRANSCRIPT = 8_388_608;
+const MAX_CALLS = 32;
+const MAX_NAME = 256;
+
+/**
+ * A turn as a value of our own. What it asks for comes from a model, attacker-controlled: a turn that is not of the
+ * agreed shape fails the step.
+ */
+export function readTurn(turn: Turn, outputBytes: number): Acted {
+  const usage = readUsage(turn.usage);
+  if (turn.kind === 'done') {
+    const read = readFunctionOutput(turn.output, outputBytes);
+    return { ...read, ...usage };
+  }
+  const ids = new Set(turn.calls.map((call) => call.id));
+  const isShaped =
+    turn.calls.length >= 1 &&
+    turn.calls.length <= MAX_CALLS &&
+    ids.size === turn.calls.length &&
+    turn.calls.every(({ id, functionId }) => isName(id) && isName(functionId));
+  if (!isShaped) {
+    const summary = `a turn has to ask for 1 to ${MAX_CALLS} calls with names of their own`;
+    return { ...failed('FUNCTION_FAILED', summary), ...usage };
+  }
+  const calls = readFunctionOutput(
+    turn.calls.map(({ id, functionId, input }) => ({ id, functionId, input })),
+    outputBytes,
+  );
+  if (!calls.ok) return { ...calls, ...usage };
+  const transcript = readFunctionOutput(turn.transcript, MAX_TRANSCRIPT);
+  if (!transcript.ok) return { ...transcript, ...usage };
+  // Made of the checked turn: the same calls, without anything that the provider may still change.
+  const own = { calls: calls.output as unknown as typeof turn.calls, transcript: transcript.output };
+  return { ok: true, output: { calls: calls.output, transcript: own.transcript }, turn: own, ...usage };
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME;
+}
+
+/** Left out when it is no usage: then nobody knows what the call has cost. */
+function readUsage(
+  usage: { readonly [name in keyof Usage]?: unknown } | undefined,
+): Pick<Succeeded, 'usage'> {
+  const { inputTokens, outputTokens, costMicroUsd } = usage ?? {};
+  return isCount(inputTokens) && isCount(outputTokens) && isCount(costMicroUsd)
+    ? { usage: { inputTokens, outputTokens, costMicroUsd } }
+    : {};
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Nothing was used. */
+export function isFree({ inputTokens, outputTokens, costMicroUsd }: Usage): boolean {
+  return inputTokens === 0 && outputTokens === 0 && costMicroUsd === 0;
+}
+
+/** `shape` as in a callable; `stopped` = by the runner. */
+export function readSandboxResult(
+  result: SandboxResult,
+  shape: SandboxedCallable['result'],
+  stopped: boolean,
+): Acted {
   switch (result.status) {
     case 'exited':
-      return result.exitCode === 0 ? readOutput(result, shape) : readExit(result);
+      return result.exitCode === 0 ? readOutput(result, shape) : readExit(result, shape);
     case 'timeout':
       return failed('SANDBOX_TIMEOUT', result.reason ?? 'time limit reached');
     case 'oom':
       return failed('SANDBOX_OOM', result.reason ?? 'memory limit reached');
     case 'output-limit':
       return failed('SANDBOX_OUTPUT_LIMIT', result.reason ?? 'output limit reached');
+    case 'output-refused':
+      return failed('SANDBOX_OUTPUT_REFUSED', result.reason ?? 'an output was no regular file');
     case 'cancelled':
       // Taken for a stop it would run again for ever.
       if (!stopped) return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
@@ -89,9 +167,12 @@ export function readSandboxResult(result: SandboxResult, shape: 'agent' | 'tool'
 
 /** What a program has printed, by handle. */
 export function resultWithoutSecrets(result: SandboxResult, redact: Redactor): SandboxResult {
-  const { stdout, stderr, reason } = result;
+  const { stdout, stderr, outputs, reason } = result;
   return {
     ...result,
+    ...(outputs === undefined
+      ? {}
+      : { outputs: outputs.map((file) => ({ ...file, bytes: redact.bytes(file.bytes) })) }),
     stdout: { ...stdout, bytes: redact.bytes(stdout.bytes) },
     stderr: { ...stderr, bytes: redact.bytes(stderr.bytes) },
     reason: reason === null ? null : redact.text(reason),
@@ -100,13 +181,20 @@ export function resultWithoutSecrets(result: SandboxResult, redact: Redactor): S
 
 /** What a program says is stored and shown by handle only. */
 export function withoutSecrets(acted: Acted, redact: Redactor): Acted {
-  if (acted.ok) return { ok: true, output: redact.json(acted.output) };
-  const { error, summary } = acted;
+  if (acted.ok) return { ...acted, output: redact.json(acted.output), ...turnWithoutSecrets(acted, redact) };
+  const { error, summary, usage } = acted;
   return {
     ok: false,
+    ...(usage === undefined ? {} : { usage }),
     error: { ...error, message: redact.text(error.message) },
     summary: redact.text(summary),
   };
+}
+
+function turnWithoutSecrets({ turn }: Succeeded, redact: Redactor): Pick<Succeeded, 'turn'> {
+  if (turn === undefined) return {};
+  const calls = turn.calls.map((call) => ({ ...call, input: redact.json(call.input) }));
+  return { turn: { calls, transcript: redact.json(turn.transcript) } };
 }
 
 /** How the log names the end of an attempt. */
@@ -119,22 +207,29 @@ export function stepEnd(acted: Acted): StepEnd {
 
 /** What the engine hears of it. */
 export function outcomeOf(acted: Acted): Outcome {
-  if (acted.ok) return { kind: 'succeeded', output: acted.output };
+  if (acted.ok) {
+    return acted.turn === undefined
+      ? { kind: 'succeeded', output: acted.output }
+      : { kind: 'asked', turn: acted.turn };
+  }
   return acted.error.code === 'SANDBOX_CANCELLED'
     ? { kind: 'cancelled' }
     : { kind: 'failed', error: acted.error };
 }
 
-function readExit(result: SandboxResult): Acted {
+function readExit(result: SandboxResult, shape: SandboxedCallable['result']): Acted {
   const summary = `the program ended with exit code ${String(result.exitCode)}`;
   const tail = new TextDecoder().decode(result.stderr.bytes).trim().slice(-CAUSE_TAIL);
   const cause = tail === '' ? summary : tail;
+  // A command knows nothing of our exit codes.
+  if (shape === 'shell') return failed('SANDBOX_EXIT', summary, cause);
   if (result.exitCode === EXIT_TEMPORARY) return failed('SANDBOX_TEMPORARY', summary, cause);
   if (result.exitCode === EXIT_DENIED) return failed('POLICY_TOOL_DENIED', summary, cause);
   return failed('SANDBOX_EXIT', summary, cause);
 }
 
-function readOutput(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
+function readOutput(result: SandboxResult, shape: SandboxedCallable['result']): Acted {
+  if (shape === 'shell') return shellOutput(result);
   if (result.stdout.truncated) return failed('SANDBOX_OUTPUT_LIMIT', 'the output was cut at its limit');
   let stdout: string;
   try {
@@ -156,6 +251,23 @@ function readOutput(result: SandboxResult, shape: 'agent' | 'tool'): Acted {
     return failed('STEP_OUTPUT_INVALID', `the program's output (${size}) is not JSON`);
   }
   return accept(output);
+}
+
+/** As much as a step's output holds of what a command printed; bytes that are no UTF-8 are replaced. */
+function shellOutput({ stdout, stderr, exitCode, usage, outputs }: SandboxResult): Acted {
+  const cut = (bytes: Uint8Array, most: number): string =>
+    new TextDecoder().decode(bytes.length > most ? bytes.subarray(0, most) : bytes);
+  const files = outputs === undefined ? {} : { files: shellFiles(outputs) };
+  if (files.files === null)
+    return failed('SANDBOX_OUTPUT_LIMIT', `the files have more than ${SHELL_FILES_BYTES} bytes`);
+  return accept({
+    stdout: cut(stdout.bytes, SHELL_STDOUT_BYTES),
+    stderr: cut(stderr.bytes, SHELL_STDERR_BYTES),
+    exitCode,
+    durationMs: Math.round(usage.wallMs),
+    truncated: stdout.bytes.length > SHELL_STDOUT_BYTES || stderr.bytes.length > SHELL_STDERR_BYTES,
+    ...files,
+  });
 }
 
 /** What the log can't hold (nesting above 64, unpaired surrogates, no JSON at all) fails the step, not the runner. */

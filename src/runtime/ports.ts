@@ -152,13 +152,13 @@ export interface RunRecord {
   readonly status: RunStatus;
   /** The compiled plan; written with the insert and never again. */
   readonly plan: Json;
-  /** The engine's snapshot; opaque to the store. Emptied of data when the run has finished. */
+  /** The head of the engine's snapshot, the rest is in parts; opaque to the store. No data of a finished run. */
   readonly state: Json;
   /** What a waiting run waits for, shown by `status`. */
   readonly waitingFor: Json;
   /** When somebody must look at this run again; null = when something happens. */
   readonly wakeAtMs: number | null;
-  /** role -> instance of this run. */
+  /** role -> instance of this run; `*` -> the agent of steps that name none. */
   readonly agents: Readonly<Record<string, string>>;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
@@ -171,6 +171,7 @@ export type AttemptStatus =
   | 'waiting' // for an approval
   | 'intended' // durable intent, no outcome yet
   | 'succeeded'
+  | 'asked' // a turn of a conversation that ended with calls; the next turn is the next attempt
   | 'failed'
   | 'refused'
   | 'timed-out'
@@ -196,6 +197,40 @@ export interface AttemptRecord {
   readonly finishedAtMs: number | null;
   /** Log index of this attempt's `step.intended`; null before. */
   readonly intentIndex: bigint | null;
+  /** From 0; null outside a loop. */
+  readonly iteration: number | null;
+  /** From 0; null outside a map. */
+  readonly item: number | null;
+  /** Turns of the conversation before this one; null when the function does not converse. */
+  readonly turn: number | null;
+  /** Of the attempt that ended a loop: whether `until` held; null on all others. */
+  readonly converged: boolean | null;
+}
+
+/** Counts how much of one budget is used: of a ceiling layer, in one run or on one day. */
+export interface Meter {
+  readonly layer: string;
+  readonly name: string;
+  /** The id of a run, or a day in UTC, `2026-01-31`. The meters of a run go when its parts end. */
+  readonly scope: string;
+  readonly budget: string;
+}
+
+/** `used` becomes `used + add`, not less than 0; a meter that isn't there counts 0. */
+export interface Charge extends Meter {
+  /** A whole number; below 0 where less was used than had been charged. */
+  readonly add: number;
+  /** STORE_CONFLICT when more than this would be used; null = it has happened already. */
+  readonly atMost: number | null;
+}
+
+/** What a run's own parts become, in the transaction of its record. */
+export interface PartsChange {
+  readonly run: string;
+  readonly put: ReadonlyMap<string, Json>;
+  readonly removed: readonly string[];
+  /** True: every part of the run goes; `put` and `removed` are empty. */
+  readonly ended: boolean;
 }
 
 export type ApprovalState =
@@ -241,12 +276,29 @@ export interface ApprovalRecord {
 }
 
 /**
+ * By how much `jump` raises a run's version: more than the commits that whoever advances it may have in flight, each
+ * with the version that the one before will have written. None of them then fits by chance.
+ */
+export const VERSION_JUMP = 2 ** 20;
+
+/**
  * One atomic change. `insert` fails with STORE_CONFLICT when the key exists; `update` when the stored version is
- * not `record.version` (the store then writes version + 1). Entries and rows can't disagree: same transaction.
+ * not `record.version` (the store then writes version + 1, or + VERSION_JUMP with `jump`). Entries and rows can't
+ * disagree: same transaction. Changes are made in the order of the calls.
  */
 export interface Change {
   readonly workflows?: readonly WorkflowRecord[];
-  readonly runs?: readonly { readonly op: 'insert' | 'update'; readonly record: RunRecord }[];
+  readonly runs?: readonly {
+    readonly op: 'insert' | 'update';
+    readonly record: RunRecord;
+    readonly jump?: boolean;
+  }[];
+  readonly parts?: readonly PartsChange[];
+  /**
+   * From a process that does not advance the run: `waitingFor` of an unfinished run, whatever its version, which is
+   * raised by VERSION_JUMP. STORE_CONFLICT when the run has finished, or is not there.
+   */
+  readonly interrupts?: readonly { readonly run: string; readonly waitingFor: Json }[];
   /** Inserted or replaced. `intentEntry` = position in `entries` whose log index becomes `intentIndex`. */
   readonly attempts?: readonly { readonly record: AttemptRecord; readonly intentEntry?: number }[];
   readonly approvals?: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
@@ -257,6 +309,8 @@ export interface Change {
    * of their `payload.erased`. STORE_CONFLICT when one is not there, or was erased before.
    */
   readonly erasures?: readonly { readonly commitment: Commitment; readonly entry: number }[];
+  /** Compared and made in the transaction: whoever charges at the same time, no meter goes above its `atMost`. */
+  readonly charges?: readonly Charge[];
   readonly entries: readonly EntryDraft[];
 }
 
@@ -281,6 +335,12 @@ export interface AnchoredCheckpointRow extends CheckpointRow {
   readonly anchoredAtMs: number;
 }
 
+/** A part of a list: at most `limit` after the first `offset`; `total` beside it counts the whole list. */
+export interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
+
 /**
  * Run state, payloads and log in one place. Two processes may hold it open at once.
  * Errors: STORE_CONFLICT (compare-and-set lost, nothing written), and the fatal STORE_* codes; a driver's own
@@ -295,14 +355,26 @@ export interface Store {
 
   workflow(id: string, hash?: Hex): Promise<WorkflowRecord | null>;
   workflows(): Promise<readonly WorkflowRecord[]>;
+  /** The newest version of each, by id. */
+  workflowsPage(
+    page: Page,
+  ): Promise<{ readonly workflows: readonly WorkflowRecord[]; readonly total: number }>;
   run(id: string): Promise<RunRecord | null>;
   runs(filter?: {
     readonly unfinished?: boolean;
     readonly workflowId?: string;
   }): Promise<readonly RunRecord[]>;
+  /** Newest first; of one workflow, or of all. */
+  runsPage(
+    page: Page & { readonly workflowId?: string },
+  ): Promise<{ readonly runs: readonly RunRecord[]; readonly total: number }>;
   /** In order of stepPath's first start, then attempt. */
   attempts(run: string): Promise<readonly AttemptRecord[]>;
   attempt(run: string, stepPath: string, attempt: number): Promise<AttemptRecord | null>;
+  /** Parts of the run whose key begins with `prefix` (default: every part), in no order; none when it has ended. */
+  parts(run: string, prefix?: string): Promise<ReadonlyMap<string, Json>>;
+  /** In the order of `meters`; 0 for one that isn't there. */
+  used(meters: readonly Meter[]): Promise<readonly number[]>;
   approval(id: string): Promise<ApprovalRecord | null>;
   approvals(filter?: {
     readonly run?: string;
@@ -330,7 +402,13 @@ export interface Store {
   log(): Promise<LogState>;
   /** Rows with first <= index < end, in order, at most `limit`. */
   entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]>;
-  entriesOfRun(run: string): Promise<readonly LogRow[]>;
+  /** The bytes of the entries first..first+count-1, in order; throws STORE_IO when one is absent. */
+  entryBytes(first: bigint, count: number): Promise<readonly Uint8Array[]>;
+  /** In order; with `part` those from the run's entry number `from` on (0 = its first), at most `limit`. */
+  entriesOfRun(
+    run: string,
+    part?: { readonly from: number; readonly limit: number },
+  ): Promise<readonly LogRow[]>;
   /** The newest entries of this type in the log's own chain, newest first; the cost does not grow with the log. */
   ownEntries(type: string, limit: number): Promise<readonly LogRow[]>;
   /** Hashes at (level, first..first+count-1); level 0 = leaf hashes; throws STORE_IO when one is absent. */
@@ -469,21 +547,118 @@ export interface WitnessedTree {
 
 // --- what a step calls -----------------------------------------------------------------------------------
 
+export type {
+  AgentDefinition,
+  HandDefinition,
+  ModelProvider,
+  ModelsDefinition,
+  Prices,
+} from '../workflow/agents/definition.js';
+
 export interface FunctionRequest {
   readonly functionId: string;
   /** Rendered once; exactly the approved and audited value. */
   readonly input: Json;
   /** The run that calls. */
   readonly run: string;
+  /** The step that calls, and the principal it acts as (`agent:<name>`); null where the task names no agent. */
+  readonly stepPath: string;
+  readonly agent: string | null;
   readonly idempotencyKey: string;
   readonly timeoutMs: number;
+  /** Text as it comes, for people who watch; never stored. Absent when nobody does. */
+  readonly progress?: (text: string) => void;
 }
 
-/** `functionId -> invoke`; knows nothing of policy. Only runtime/guard.ts calls `invoke`. */
+/**
+ * `functionId -> invoke`; knows nothing of policy. Only runtime/guard.ts calls `invoke` and `converse`. What a
+ * provider throws says nothing of secrets.
+ */
 export interface FunctionProvider {
   readonly functionIds: readonly string[];
+  /** Of these, whose calls may be made again with the same idempotency key, as by a step that says `idempotent: true`. */
+  readonly idempotent?: readonly string[];
+  /** What the function does, in a sentence a model may be shown when it is offered as a tool. */
+  describe?(functionId: string): string | null;
+  /** JSON Schemas (2020-12) of request and response; the guard checks the one before approval, the other after the act. */
+  schemas?(functionId: string): { readonly input: Json | null; readonly output: Json | null };
+  /**
+   * What this very call would use, found out before anything runs, and judged under every ceiling. Starts nothing.
+   * Throws FUNCTION_REQUEST_INVALID, or FUNCTION_UNAVAILABLE when a provider, key or service is not configured.
+   */
+  reach?(functionId: string, input: Json, agent: string | null): Promise<FunctionReach>;
   /** Resolves with the output; rejects with a WritError of kind failure. Stops when `signal` aborts. */
   invoke(request: FunctionRequest, signal: AbortSignal): Promise<Json>;
+  /**
+   * In place of `invoke`, for ids in `converses`: one turn of a function that may ask for other calls (a model with
+   * tools). The calls go through the guard one by one, then the next turn gets their answers.
+   */
+  readonly converses?: readonly string[];
+  converse?(request: FunctionRequest, so: Conversation, signal: AbortSignal): Promise<Turn>;
+  /** Ends what it has started or keeps open; nothing is called after it. */
+  close?(): Promise<void>;
+}
+
+/** What a step says while it runs (a model's answer as it comes): for people who watch, stored nowhere. */
+export interface ProgressNotice {
+  readonly run: string;
+  readonly stepPath: string;
+  readonly text: string;
+}
+
+/** What a call would use outside this process. */
+export interface FunctionReach {
+  /** Hosts, `name:port`. */
+  readonly network: readonly string[];
+  /** Names of secrets, never values. */
+  readonly credentials: readonly string[];
+  /** Function ids that it may ask for (`converse`). */
+  readonly tools: readonly string[];
+  /**
+   * SHA-256 over the operator's files that say how the call is carried out (an agent, a hand); absent = none. An
+   * approval binds it, so that what was approved is not run by other instructions.
+   */
+  readonly definition?: Digest;
+  /**
+   * What the call will use at least, settled when it has ended. Absent = nothing, or for an id in `converses` an amount
+   * that nobody knows, which fits under no budget. Null = as little known for this one.
+   */
+  readonly estimate?: { readonly tokens: number | null; readonly costMicroUsd: number | null };
+}
+
+/** Earlier turns of a conversation; both empty at the first. */
+export interface Conversation {
+  /** What the last turn left, as it left it; null at the first. */
+  readonly transcript: Json;
+  /** In the order of the calls that the last turn asked for. */
+  readonly answers: readonly CallAnswer[];
+}
+
+export interface CallAnswer {
+  readonly id: string;
+  readonly functionId: string;
+  /** `refused`: policy or a person said no, and nothing ran. */
+  readonly status: 'succeeded' | 'failed' | 'refused';
+  /** The output, or a message that may be shown to a model. */
+  readonly output: Json;
+}
+
+export type Turn =
+  | { readonly kind: 'done'; readonly output: Json; readonly usage: Usage }
+  | {
+      readonly kind: 'calls';
+      /** Attacker-controlled: a model asks for them. Ids are unique within the turn; 1-32 calls. */
+      readonly calls: readonly { readonly id: string; readonly functionId: string; readonly input: Json }[];
+      readonly transcript: Json;
+      readonly usage: Usage;
+    };
+
+/** What a call has cost; charged to every ceiling layer that has a budget. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Millionths of a US dollar; 0 where no price is configured. */
+  readonly costMicroUsd: number;
 }
 
 /** Limits as they are enforced; all set. */
@@ -493,26 +668,77 @@ export interface Limits {
   readonly outputBytes: number;
 }
 
+/**
+ * Limits of one sandbox, as they are enforced. A name that is absent was not asked for: then the driver's own default
+ * holds, where it has one. A driver refuses a name or value it can't enforce (SANDBOX_UNSUPPORTED).
+ */
+export interface SandboxLimits extends Limits {
+  /** CPU time of all processes of the guest together. */
+  readonly cpuMs?: number;
+  /** Cores, fractions allowed. */
+  readonly cpus?: number;
+  /** Processes and threads at once, the sandbox's own one or two included. */
+  readonly pids?: number;
+  /** All files of the guest's working directory together. */
+  readonly diskMiB?: number;
+}
+
+/** What runs, by digest only; the driver verifies that it is this one and no other. */
+export type SandboxProgram =
+  /** WASM: the bytes, of which the digest is recomputed. */
+  | { readonly kind: 'module'; readonly digest: Digest; readonly bytes: Uint8Array }
+  /** The id of an image, or with `repository` the digest of its manifest (`repository@digest`). Never pulled. */
+  | { readonly kind: 'image'; readonly digest: Digest; readonly repository: string | null };
+
+/** A regular file. `path` is relative, `/`-separated, without empty, `.` or `..` segments. */
+export interface SandboxFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** There is no network, no mount and no variable of the runner in any sandbox: a request has no place for them. */
 export interface SandboxRequest {
-  /** WASM: argv[0] is ignored by the guest; no shell, ever. */
+  /** argv[0] is the program of an image; a WASM guest sees it as its name. No shell unless argv names one. */
   readonly argv: readonly string[];
   /** Exactly these; nothing of the runner's environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: Uint8Array;
-  /** The program's bytes; the driver recomputes the digest and refuses others. */
-  readonly module: { readonly digest: Digest; readonly bytes: Uint8Array };
-  readonly limits: Limits;
+  readonly program: SandboxProgram;
+  readonly limits: SandboxLimits;
+  /** Absolute, the driver's working directory (the default) or below. */
+  readonly cwd?: string;
+  /** Put into the working directory before the program starts. */
+  readonly files?: readonly SandboxFile[];
+  /** Patterns of files, relative to the working directory, that are wanted back. `*` and `**` are wildcards. */
+  readonly outputs?: readonly string[];
+  /** The container runtime it must be; absent = the driver's own. */
+  readonly runtime?: string;
+  /** The run it belongs to: the label by which an operator finds what is running. */
+  readonly run?: string;
+  /** Called with output as it comes, at most `outputBytes` together, not redacted: for people who watch, never stored. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
 }
 
 export type SandboxStatus =
-  'exited' | 'timeout' | 'oom' | 'output-limit' | 'cancelled' | 'crashed' | 'unavailable';
+  | 'exited'
+  | 'timeout'
+  | 'oom'
+  | 'output-limit'
+  /** It ended by itself, but left something else than a regular file where an output was wanted. */
+  | 'output-refused'
+  | 'cancelled'
+  | 'crashed'
+  | 'unavailable';
 
 export interface SandboxResult {
   readonly status: SandboxStatus;
   readonly exitCode: number | null;
   readonly stdout: { readonly bytes: Uint8Array; readonly truncated: boolean };
   readonly stderr: { readonly bytes: Uint8Array; readonly truncated: boolean };
-  readonly usage: { readonly wallMs: number };
+  /** What `outputs` asked for, sorted by path; absent unless it exited. Attacker-controlled, as stdout is. */
+  readonly outputs?: readonly SandboxFile[];
+  readonly usage: { readonly wallMs: number; readonly cpuMs?: number };
+  /** The name of the limit that ended it. */
   readonly limitHit: string | null;
   /** One sentence for people when status is not `exited`; no payload in it. */
   readonly reason: string | null;
@@ -526,7 +752,7 @@ export interface SandboxResult {
  */
 export interface SandboxDriver {
   readonly kind: 'wasm' | 'docker';
-  readonly defaults: Limits;
+  readonly defaults: SandboxLimits;
   /** What this machine can keep; starts nothing that runs a guest. `ok: false` = `run` would be unavailable. */
   preflight(): Promise<{
     readonly ok: boolean;
@@ -535,12 +761,19 @@ export interface SandboxDriver {
   }>;
   /**
    * Checks the request without starting the guest; the evidence goes into `sandbox.started` before the act.
-   * Throws SANDBOX_UNSUPPORTED, SANDBOX_SPEC_INVALID, SANDBOX_MODULE_INVALID, INTEGRITY_DIGEST.
+   * Throws SANDBOX_UNSUPPORTED, SANDBOX_SPEC_INVALID, SANDBOX_MODULE_INVALID, SANDBOX_IMAGE_*, SANDBOX_RUNTIME_UNKNOWN,
+   * SANDBOX_UNAVAILABLE, INTEGRITY_DIGEST.
    */
   prepare(request: SandboxRequest): Promise<JsonObject>;
   /** Never rejects for what the guest does; over within 2 s of an abort. */
   run(request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult>;
   close(): Promise<void>;
+}
+
+/** Images that the operator has named, by name (`default`); null = no such name. Not looked up in the engine. */
+export interface ImageNames {
+  names(): readonly string[];
+  image(name: string): Extract<SandboxProgram, { kind: 'image' }> | null;
 }
 
 /** A verified agent package: manifest -> config -> layer all hash to what names them. */
@@ -592,22 +825,34 @@ export interface CopyFiles {
 /** What has to be done for a run now. */
 export type Next =
   | { readonly kind: 'finished'; readonly run: RunRecord }
-  | { readonly kind: 'execute'; readonly run: RunRecord }
-  | { readonly kind: 'timer'; readonly run: RunRecord; readonly untilMs: number }
+  /** A lost attempt that must not run again by itself; nothing of the run is running. */
+  | { readonly kind: 'person'; readonly run: RunRecord }
+  /** `approval`: nothing runs and nothing may start, people hold the run up. */
   | {
-      readonly kind: 'approval';
+      readonly kind: 'work' | 'approval';
       readonly run: RunRecord;
-      readonly approvalId: string;
-      readonly expiresAtMs: number;
-    }
-  /** A lost attempt that must not run again by itself. */
-  | { readonly kind: 'person'; readonly run: RunRecord };
+      /** Step paths to `execute` now; none that is being executed. */
+      readonly start: readonly string[];
+      /** Step paths that are being executed and have to be stopped. */
+      readonly stop: readonly string[];
+      /** When to look again though nothing has happened: a timer, an expiry. Null = none. */
+      readonly untilMs: number | null;
+    };
 
-/** The two moves of a run; both idempotent, both safe to repeat after a crash. The caller holds the run's lock. */
+/**
+ * The moves of a run; all idempotent, all safe to repeat after a crash. The caller holds the run's lock from the first
+ * of them to `leave`: in between the run is kept in memory.
+ */
 export interface RunSteps {
+  /**
+   * To be called when something may have happened: an `execute` has ended, a time has come, the store's change counter
+   * has moved. One call at a time.
+   */
   advance(runId: string): Promise<Next>;
-  /** Carries out the current step; resolves when its outcome is durable. Stops it when `signal` aborts. */
-  execute(runId: string, signal: AbortSignal): Promise<void>;
+  /** Carries out a step; resolves when its outcome is durable, or when there is nothing to do. Stops it when `signal` aborts. */
+  execute(runId: string, stepPath: string, signal: AbortSignal): Promise<void>;
+  /** Nothing of the run is being executed, and the lock is about to be released. */
+  leave(runId: string): void;
 }
 
 /** At least once, one `advance` per run at a time, durable timers (from the store), survives kill -9. */
@@ -617,7 +862,7 @@ export interface Dispatcher {
 }
 
 export interface DriveOptions {
-  /** Aborted: the running step is stopped and `drive` returns the run as it stands. */
+  /** Aborted: what runs is stopped and `drive` returns the run as it stands. */
   readonly signal: AbortSignal;
   /** `waiting`: return as soon as the run waits for a person; `finished`: wait for the decision too. */
   readonly stopAt: 'waiting' | 'finished';

@@ -35,7 +35,7 @@ export const PUBLISH_LOCK_TIMEOUT_MS = 30_000;
 /** What publishing needs of the store. */
 export type PublishedStore = Pick<
   Store,
-  'log' | 'entries' | 'hashes' | 'ownEntries' | 'putCheckpoint' | 'lastCheckpoint' | 'markPublished'
+  'log' | 'entryBytes' | 'hashes' | 'ownEntries' | 'putCheckpoint' | 'lastCheckpoint' | 'markPublished'
 >;
 
 export interface Publication {
@@ -218,16 +218,9 @@ function* changedTiles(from: bigint, size: bigint): Generator<Tile> {
 
 async function tileBytes(store: PublishedStore, { level, n, width }: Tile): Promise<Uint8Array> {
   const first = n * 256n;
-  if (level !== 'entries') {
-    const hashes = await store.hashes(level, first, width);
-    if (hashes.length === width) return encodeTile(hashes);
-    throw new WritError('STORE_IO', `the store lacks hashes of level ${level}`);
-  }
-  const rows = await store.entries(first, first + BigInt(width), width);
-  if (rows.length === width && rows.every((row, i) => row.index === first + BigInt(i))) {
-    return encodeBundle(rows.map((row) => row.bytes));
-  }
-  throw new WritError('STORE_IO', `the store lacks log entries from ${first} on`);
+  return level === 'entries'
+    ? encodeBundle(await store.entryBytes(first, width))
+    : encodeTile(await store.hashes(level, first, width));
 }
 
 /** Never rewritten: another text for the same size would be a second promise. */

@@ -1,98 +1,79 @@
-// What a crash leaves: an intent without an outcome. Only the process that holds the run's lock looks here, so such
-// an attempt is lost, not running. An idempotent step runs again under the same key; any other waits for a person.
-import { WritError } from '../errors.js';
+// What a crash leaves: intents without an outcome. Only the process that holds the run's lock looks here, and only when
+// it opens the run, so such an attempt is lost, not running. An idempotent step runs again under the same key; any
+// other waits for a person.
+import type { EngineEvent, Task } from '../engine/command.js';
 import type { StepError } from '../engine/state.js';
+import { WritError } from '../errors.js';
 import { stepFinished, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
-import type { AttemptRecord, EntryDraft, RunRecord } from './ports.js';
-import { activeState, stored } from './run-state.js';
-import { settleEvent } from './settlement.js';
+import type { LiveRun } from './live-run.js';
+import type { AttemptRecord, EntryDraft } from './ports.js';
+import { entryContext } from './run-context.js';
 
-/** The run's current attempt when its outcome was lost (crash) or it was stopped with its process; else null. */
-export async function lostAttempt(guard: Guard, run: RunRecord): Promise<AttemptRecord | null> {
-  const { engine } = activeState(run);
-  if (engine.node === null || engine.task === null || engine.wakeAtMs !== null) return null;
-  const { attempt } = engine.task;
-  const current = await guard.store.attempt(run.id, engine.node, attempt);
-  const lost: readonly AttemptRecord['status'][] = ['intended', 'cancelled', 'indeterminate'];
-  return current !== null && lost.includes(current.status) ? current : null;
+/** Losses that are recorded in one commit. */
+const AT_ONCE = 100;
+
+/** Records every loss, then lets go on by itself what may (idempotent, or being stopped); the rest waits for a person. */
+export async function recoverLost(guard: Guard, live: LiveRun): Promise<void> {
+  if (!live.isFinished && live.execution.head.status === 'running') {
+    const tasks = live.execution
+      .tasks()
+      .filter(({ phase, node }) => phase === 'running' || (phase === 'lost' && node.idempotent));
+    for (let at = 0; at < tasks.length; at += AT_ONCE) {
+      await recover(guard, live, tasks.slice(at, at + AT_ONCE));
+    }
+  }
+  live.isRecovered = true;
 }
 
-/** Records the loss, then goes on by itself (idempotent) or waits for a person. */
-export async function recoverLost(
-  guard: Guard,
-  run: RunRecord,
-  lost: AttemptRecord,
-  entry: EntryContext,
-): Promise<RunRecord> {
-  const { plan, engine } = activeState(run);
-  const node = engine.node === null ? undefined : plan.nodes[engine.node];
+async function recover(guard: Guard, live: LiveRun, tasks: readonly Task[]): Promise<void> {
   const nowMs = guard.clock.nowMs();
-  const settled =
-    node?.kind === 'task' && node.idempotent
-      ? settleEvent({ kind: 'rerun', nowMs }, run, {
-          entry,
-          nowMs,
-          random: guard.random,
-          redact: guard.redact,
-        })
-      : { run: waitForPerson(run, lost, nowMs), entries: [], payloads: [] };
-  const record: AttemptRecord = {
-    ...lost,
-    status: 'indeterminate',
-    finishedAtMs: lost.finishedAtMs ?? nowMs,
-  };
-  // A stopped attempt already has its step.finished entry; a crashed one gets it now.
-  const open = lost.status === 'intended' ? [await indeterminateEntry(guard, lost, nowMs, entry)] : [];
-  const { run: next } = await guard.journal.commitOutcome(
-    {
-      entries: [...open, ...settled.entries],
-      payloads: settled.payloads.map((one) => ({ ...one, entry: one.entry + open.length })),
-      attempts: [{ record }],
-    },
-    settled.run,
-  );
-  return next;
+  const context = entryContext(guard, live.run);
+  const entries: EntryDraft[] = [];
+  const attempts: { readonly record: AttemptRecord }[] = [];
+  const events: EngineEvent[] = [];
+  for (const { stepPath, attempt, node, isStopping } of tasks) {
+    const row = await guard.store.attempt(live.id, stepPath, attempt);
+    // A stopped attempt already has its step.finished entry; a crashed one gets it now.
+    if (row?.status === 'intended') entries.push(await indeterminateEntry(guard, row, nowMs, context));
+    if (row !== null) {
+      const record = { ...row, status: 'indeterminate', finishedAtMs: row.finishedAtMs ?? nowMs } as const;
+      attempts.push({ record });
+    }
+    events.push({ kind: node.idempotent && !isStopping ? 'rerun' : 'lost', stepPath, attempt, nowMs });
+  }
+  await live.commitOutcome(() => ({ events, change: { entries, attempts } }), { nowMs });
 }
 
-/** What a person says about a lost attempt: run it again (a gated step asks again), or count it as failed. */
-export function decideLost(
+/** What a person says of every lost attempt: run it again (a gated step asks again), or count it as failed. */
+export async function decideLost(
   guard: Guard,
-  run: RunRecord,
+  live: LiveRun,
   choice: 'rerun' | 'fail',
-  entry: EntryContext,
-): ReturnType<typeof settleEvent> {
+  actor: EntryContext['actor'],
+): Promise<boolean> {
   const nowMs = guard.clock.nowMs();
-  const context = { entry, nowMs, random: guard.random, redact: guard.redact };
-  if (choice === 'rerun') return settleEvent({ kind: 'rerun', nowMs }, run, context);
   const error: StepError = {
     name: 'Step.Indeterminate',
     code: 'STEP_INDETERMINATE',
     kind: 'failure',
     message: 'the outcome was lost in a crash and a person counted it as failed',
   };
-  // A lost attempt is never retried by itself: the person decided that it failed.
-  return settleEvent({ kind: 'failed', error, nowMs, draw: 0 }, withoutRetry(run), context);
-}
-
-function withoutRetry(run: RunRecord): RunRecord {
-  const { plan, engine } = activeState(run);
-  const node = engine.node === null ? undefined : plan.nodes[engine.node];
-  if (node?.kind !== 'task' || engine.task === null) return run;
-  const retries = node.retry.map((retrier) => retrier.maxAttempts);
-  return { ...run, state: stored({ v: 1, engine: { ...engine, task: { ...engine.task, retries } } }) };
-}
-
-function waitForPerson(run: RunRecord, lost: AttemptRecord, nowMs: number): RunRecord {
-  const { stepPath, attempt } = lost;
-  return {
-    ...run,
-    status: 'indeterminate',
-    waitingFor: { kind: 'person', stepPath, attempt },
-    wakeAtMs: null,
-    exitCode: 1,
-    updatedAtMs: nowMs,
-  };
+  const committed = await live.commitOutcome(
+    () => {
+      const lost = live.execution.lost();
+      if (lost.length === 0) return null;
+      const events = lost.map(({ stepPath, attempt }): EngineEvent => {
+        const about = { stepPath, attempt, nowMs };
+        return choice === 'rerun'
+          ? { kind: 'rerun', ...about }
+          : { kind: 'failed', error, draw: 0, ...about };
+      });
+      return { events };
+    },
+    { actor, nowMs },
+  );
+  return committed !== null;
 }
 
 /** `step.finished` of an attempt whose outcome nobody knows. */

@@ -12,6 +12,8 @@ export interface Redactor {
   json(value: Json): Json;
   /** Any bytes: a value is found between others that are no text. */
   bytes(bytes: Uint8Array): Uint8Array;
+  /** The same for one change: the secrets are read once, now. */
+  now(): Redactor;
 }
 
 /** What stands for the value of a secret. */
@@ -29,7 +31,15 @@ export function openRedactor(source: SecretSource): Redactor {
     known = secrets;
     return needles;
   };
+  return redactorOf(current);
+}
+
+function redactorOf(current: () => readonly Needle[]): Redactor {
   return {
+    now() {
+      const needles = current();
+      return redactorOf(() => needles);
+    },
     text: (text) => redactText(text, current(), 'text'),
     json: (value) => redactJson(value, current()),
     bytes(bytes) {
@@ -48,6 +58,7 @@ export const NO_REDACTION: Redactor = {
   text: (text) => text,
   json: (value) => value,
   bytes: (bytes) => bytes,
+  now: () => NO_REDACTION,
 };
 
 interface Needle {

@@ -1,16 +1,17 @@
-// What the store keeps of a run between two moments: its engine snapshot while it is active, only outcome and
-// commitments once it has finished, so that no data of a finished run lives outside its payloads.
+// What the store keeps of a run between two moments: the head of its engine snapshot while it is active (the rest is
+// in parts), only outcome and commitments once it has finished, so that no data of a finished run lives outside its
+// payloads.
 import { canonicalJson } from '../canonical-json.js';
 import { sha256 } from '../audit/sha256.js';
-import type { EngineState } from '../engine/state.js';
+import type { RunHead } from '../engine/state.js';
 import { WritError } from '../errors.js';
 import { isObject, type Commitment, type Hex, type Json } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import type { RunRecord } from './ports.js';
 
 export interface ActiveState {
-  readonly v: 1;
-  readonly engine: EngineState;
+  readonly v: 2;
+  readonly engine: RunHead;
 }
 
 export interface FinishedState {
@@ -19,15 +20,14 @@ export interface FinishedState {
   readonly error: { readonly code: string; readonly name: string; readonly detail: Commitment } | null;
 }
 
-/** Plan and snapshot of an active run. Written by this software into our own store: only the version is checked. */
-export function activeState(run: RunRecord): { readonly plan: Plan; readonly engine: EngineState } {
-  if (!isObject(run.state) || run.state['v'] !== 1 || !isObject(run.state['engine'])) {
+/** The head of an active run. Written by this software into our own store: only the version is checked. */
+export function activeHead(run: RunRecord): RunHead {
+  if (!isObject(run.state) || run.state['v'] !== 2 || !isObject(run.state['engine'])) {
     throw new WritError('STORE_IO', `run ${run.id} has no engine state this version can read`, {
       hint: 'open it with the version of writ that wrote it',
     });
   }
-  const { engine } = run.state as unknown as ActiveState;
-  return { plan: planOf(run), engine };
+  return (run.state as unknown as ActiveState).engine;
 }
 
 /** The plan the run started with. */

@@ -1,95 +1,215 @@
-// advance and execute: the two short, idempotent moves of a run. Any process that holds the run's lock may make
-// them, in any order after a crash; the store is the only memory.
-import { command } from '../engine/interpret.js';
+// The moves of runs in this process, under one guard. Whoever holds a run's lock may make them, in any order after a
+// crash; what is kept in memory between them is what the store says (live-run.ts).
+import type { EngineEvent, Task } from '../engine/command.js';
 import { WritError } from '../errors.js';
-import { isExpired } from '../approval/ballot.js';
-import { isObject } from '../json.js';
 import { cancelNow } from './cancel.js';
+import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
 import { govern } from './guard.js';
-import { isCancelRequested } from './journal.js';
+import { drawUnit } from './ids.js';
 import type { Guard } from './judge.js';
-import type { Next, RunRecord, RunSteps } from './ports.js';
-import { entryContext, load, logTimeMs } from './run-context.js';
-import { lostAttempt, recoverLost } from './recovery.js';
-import { activeState, isFinished } from './run-state.js';
-import { settleEvent, settleOutcome } from './settlement.js';
+import { isConflict, isToBeCancelled, LiveRun, type Move } from './live-run.js';
+import type { Next, RunSteps } from './ports.js';
+import { decideLost, recoverLost } from './recovery.js';
+import { withdrawDropped } from './withdrawal.js';
 
-/** The moves of runs under one guard. The caller holds the run's lock. */
-export function openRunner(guard: Guard): RunSteps {
+/** Attempts of one run that are carried out at once. */
+const MAX_RUNNING = 256;
+
+export interface Runner extends RunSteps {
+  /** Ends the run as cancelled, unless it has ended. The caller holds its lock; nothing of it is running. */
+  cancel(runId: string): Promise<void>;
+  /** What a person says of every lost attempt of the run; false when there is none. As `cancel`. */
+  decideLost(
+    runId: string,
+    choice: 'rerun' | 'fail',
+    by: { readonly id: string; readonly via: string },
+  ): Promise<boolean>;
+}
+
+export function openRunner(guard: Guard): Runner {
+  const lives = new Map<string, Promise<LiveRun>>();
+  const live = (runId: string): Promise<LiveRun> => {
+    const known = lives.get(runId);
+    if (known !== undefined) return known;
+    const opening = LiveRun.open(guard, runId);
+    lives.set(runId, opening);
+    // One that can't be read is tried again.
+    opening.catch(() => lives.delete(runId));
+    return opening;
+  };
+  const leave = (runId: string): void => {
+    lives.delete(runId);
+  };
   return {
-    advance: (runId) => advance(guard, runId),
-    execute: (runId, signal) => execute(guard, runId, signal),
+    advance: async (runId) => advance(guard, await live(runId)),
+    execute: async (runId, stepPath, signal) => execute(guard, await live(runId), stepPath, signal),
+    leave,
+    async cancel(runId) {
+      await cancelNow(guard, await LiveRun.open(guard, runId));
+    },
+    async decideLost(runId, choice, by) {
+      const run = await LiveRun.open(guard, runId);
+      await recoverLost(guard, run);
+      return decideLost(guard, run, choice, by);
+    },
   };
 }
 
-/** Loads the run, folds in what has happened meanwhile, and says what has to be done now. Never blocks on a step. */
-async function advance(guard: Guard, runId: string): Promise<Next> {
+/** Folds in what has happened meanwhile and says what has to be done now. Never blocks on a step. */
+async function advance(guard: Guard, live: LiveRun): Promise<Next> {
   for (;;) {
-    const run = await load(guard, runId);
-    if (isFinished(run)) return { kind: 'finished', run };
-    if (isCancelRequested(run)) {
-      await cancelNow(guard, run.id);
+    await live.fresh();
+    if (!live.isFinished) await live.look();
+    if (live.isFinished) {
+      await live.idle();
+      if (live.isFinished) return { kind: 'finished', run: live.run };
       continue;
     }
-    if (run.status === 'indeterminate') return { kind: 'person', run };
-    const lost = await lostAttempt(guard, run);
-    if (lost !== null) {
-      await recoverLost(guard, run, lost, entryContext(guard, run));
-      continue;
+    const isHere = live.executing.size > 0;
+    if (isToBeCancelled(live)) {
+      if (isHere) return work(live, [], [...live.executing]);
+      await cancelNow(guard, live);
+    } else if (!live.isRecovered) {
+      await recoverLost(guard, live);
+    } else if (live.dropped.size > 0) {
+      await withdrawDropped(guard, live);
+    } else if (live.execution.head.status !== 'running') {
+      // Nothing of it runs any more: its last word was left unsaid for an approval that had to be withdrawn before.
+      await live.commitOutcome(() => ({ events: [] }));
+    } else if (isDue(live, guard.clock.nowMs())) {
+      const nowMs = guard.clock.nowMs();
+      await live.commitOutcome(() => ({ events: [{ kind: 'tick', nowMs }] }), { nowMs });
+    } else {
+      return whatNow(live);
     }
-    const { plan, engine } = activeState(run);
-    const next = command(plan, engine);
-    const nowMs = guard.clock.nowMs();
-    const overdue = engine.deadlineMs !== null && engine.pausedAtMs === null && nowMs >= engine.deadlineMs;
-    if (next.kind === 'wait' && nowMs < next.untilMs) return { kind: 'timer', run, untilMs: next.untilMs };
-    if (next.kind === 'wait' || overdue) {
-      await settleTimer(guard, run, nowMs);
-      continue;
-    }
-    if (next.kind === 'finish') throw new WritError('INTERNAL', `run ${run.id} ended without being recorded`);
-    return (await waitsForApproval(guard, run)) ?? { kind: 'execute', run };
   }
 }
 
-/** Carries out the run's current step through the guard. */
-async function execute(guard: Guard, runId: string, signal: AbortSignal): Promise<void> {
-  const run = await load(guard, runId);
-  const { plan, engine } = activeState(run);
-  const next = command(plan, engine);
-  if (next.kind !== 'execute') return;
-  const { stepPath, node, attempt, idempotencyKey } = next;
-  // Rendering may have put a secret together: what is approved, stored and run is the text without it.
-  const input = guard.redact.json(next.input);
-  const { deadlineMs } = engine;
+function isDue({ execution }: LiveRun, nowMs: number): boolean {
+  return execution.hasWork || (execution.nextTimerMs() ?? Infinity) <= nowMs;
+}
+
+type Work = Exclude<Next, { kind: 'finished' | 'person' }>;
+
+function whatNow(live: LiveRun): Next {
+  const { execution, executing } = live;
+  const stop = [...executing].filter((stepPath) => execution.task(stepPath)?.isStopping === true);
+  if (live.lostTask() !== null) {
+    return executing.size > 0 ? work(live, [], stop) : { kind: 'person', run: live.run };
+  }
+  const start: string[] = [];
+  const room = MAX_RUNNING - executing.size;
+  const take = (stepPath: string): void => {
+    if (start.length < room && !executing.has(stepPath)) start.push(stepPath);
+  };
+  for (const stepPath of live.due) take(stepPath);
+  if (room > 0) for (const task of execution.ready(2 * MAX_RUNNING)) take(task.stepPath);
+  if (start.length > 0 || executing.size > 0) return work(live, start, stop);
+  if (execution.head.pausedAtMs !== null) return { ...work(live, [], []), kind: 'approval' };
+  if (execution.nextTimerMs() !== null) return work(live, [], []);
+  // What was lost and may run again is found when a run is opened; here it was stopped with its process.
+  if (execution.lost().length > 0) return { kind: 'person', run: live.run };
+  throw new WritError('INTERNAL', `run ${live.id} stands with nothing to do`);
+}
+
+function work(live: LiveRun, start: readonly string[], stop: readonly string[]): Work {
+  const timerMs = live.execution.nextTimerMs();
+  const expiryMs = live.firstExpiryMs();
+  const untilMs = timerMs === null ? expiryMs : Math.min(timerMs, expiryMs ?? timerMs);
+  return { kind: 'work', run: live.run, start, stop, untilMs };
+}
+
+/** Carries one step through the guard. */
+async function execute(guard: Guard, live: LiveRun, stepPath: string, signal: AbortSignal): Promise<void> {
+  await live.fresh();
+  const task = live.isFinished ? null : live.execution.task(stepPath);
+  if (task === null || live.executing.has(stepPath) || !live.execution.mayStart(task)) return;
+  live.taken(stepPath);
+  live.executing.add(stepPath);
+  try {
+    await govern(guard, attemptOf(guard, live, task), settleOf(guard, live, task), signal);
+  } catch (error) {
+    // Somebody changed the run before the intent was written: nothing ran; advance looks at it again.
+    if (!isConflict(error)) throw error;
+  } finally {
+    live.executing.delete(stepPath);
+  }
+}
+
+function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
+  const { run, plan } = live;
+  const { stepPath, node, attempt, iteration, item, conversation, idempotencyKey } = task;
+  const { deadlineMs, pausedAtMs } = live.execution.head;
   // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
   const judgedAtMs = guard.clock.nowMs();
-  const timeLeftMs = deadlineMs === null ? null : Math.max(1, deadlineMs - (engine.pausedAtMs ?? judgedAtMs));
-  const workflow = { id: run.workflowId, hash: run.workflowHash };
-  const entry = entryContext(guard, run);
-  await govern(
-    guard,
-    { run, plan, workflow, node, stepPath, attempt, input, idempotencyKey, timeLeftMs },
-    (outcome, current) => {
-      const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
-      return settleOutcome(outcome, current, { entry, nowMs, random: guard.random, redact: guard.redact });
-    },
-    signal,
-  );
+  return {
+    run,
+    plan,
+    workflow: { id: run.workflowId, hash: run.workflowHash },
+    node,
+    stepPath,
+    attempt,
+    iteration,
+    item,
+    conversation,
+    // Rendering may have put a secret together: what is approved, stored and run is the text without it.
+    input: guard.redact.json(task.input),
+    idempotencyKey,
+    timeLeftMs: deadlineMs === null ? null : Math.max(1, deadlineMs - (pausedAtMs ?? judgedAtMs)),
+    isWaiting: task.phase === 'approval',
+  };
 }
 
-async function settleTimer(guard: Guard, run: RunRecord, nowMs: number): Promise<void> {
-  const context = { entry: entryContext(guard, run), nowMs, random: guard.random, redact: guard.redact };
-  const { run: record, entries, payloads } = settleEvent({ kind: 'woken', nowMs }, run, context);
-  await guard.journal.commitOutcome({ entries, payloads }, record);
+/** How the outcomes of this attempt reach the run. */
+function settleOf(guard: Guard, live: LiveRun, task: Task): Settle {
+  const { stepPath, attempt } = task;
+  const judgedAtMs = guard.clock.nowMs();
+  let isRunning = false;
+  return async (outcome, { entries, payloads, record, intentEntry, approvals, charges }: AttemptChange) => {
+    const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
+    const event = eventOf(guard, outcome, { stepPath, attempt, nowMs });
+    const move = (): Move | null => {
+      const now = live.execution.task(stepPath);
+      const isMine = now !== null && now.attempt === attempt;
+      const isOpen = isRunning ? now?.phase === 'running' : now !== null && live.execution.mayStart(now);
+      if (!isMine || !isOpen || (!isRunning && isToBeCancelled(live))) return null;
+      // Stopped with its process and not with its fork: nobody knows what it has done.
+      const isLost = outcome.kind === 'cancelled' && !now.isStopping;
+      const row = {
+        record: isLost ? { ...record, status: 'indeterminate' as const } : record,
+        ...(intentEntry === undefined ? {} : { intentEntry }),
+      };
+      return {
+        events: [event],
+        change: { entries, payloads, attempts: [row], approvals, charges: charges ?? [] },
+      };
+    };
+    const committed = isRunning
+      ? await live.commitOutcome(move, { nowMs })
+      : await live.commit(move, { nowMs });
+    if (outcome.kind === 'started' && committed !== null) isRunning = true;
+    return committed;
+  };
 }
 
-/** Still undecided: nothing to execute. Decided, expired or withdrawn: the guard has to look at it. */
-async function waitsForApproval(guard: Guard, run: RunRecord): Promise<Next | null> {
-  const waiting = run.waitingFor;
-  if (!isObject(waiting) || waiting['kind'] !== 'approval' || typeof waiting['approvalId'] !== 'string')
-    return null;
-  const approval = await guard.store.approval(waiting['approvalId']);
-  if (approval?.state !== 'pending' || isExpired(approval, await logTimeMs(guard))) return null;
-  if (approval.policyHash !== guard.policy().policyHash) return null;
-  return { kind: 'approval', run, approvalId: approval.id, expiresAtMs: approval.expiresAtMs };
+function eventOf(
+  guard: Guard,
+  outcome: Outcome,
+  about: { readonly stepPath: string; readonly attempt: number; readonly nowMs: number },
+): EngineEvent {
+  switch (outcome.kind) {
+    case 'started':
+      return { kind: 'started', ...about };
+    case 'succeeded':
+      return { kind: 'succeeded', output: outcome.output, ...about };
+    case 'asked':
+      return { kind: 'asked', ...outcome.turn, ...about };
+    case 'failed':
+      return { kind: 'failed', error: outcome.error, draw: drawUnit(guard.random), ...about };
+    case 'waiting':
+      return { kind: 'paused', approval: outcome.approval, ...about };
+    case 'cancelled':
+      // Stopped with its fork it ends there; stopped with its process, nobody knows what it has done.
+      return { kind: 'lost', ...about };
+  }
 }

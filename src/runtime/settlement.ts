@@ -1,18 +1,17 @@
-// The run's next record after something happened to it. Pure but for sealing payloads: it is computed while the
-// outcome is being committed, so state and log can't disagree.
-import { apply, command } from '../engine/interpret.js';
-import type { EngineEvent } from '../engine/command.js';
-import type { EngineState, StepError } from '../engine/state.js';
+// The run's next record from its execution, after something has happened to it: goes on, waits, or has finished, and
+// what the log says beside the attempts. Pure but for sealing payloads: it is computed while the outcome is being
+// committed, so state and log can't disagree.
+import type { Execution } from '../engine/execution.js';
+import type { Changes, Note, StepError } from '../engine/state.js';
+import { stepNode } from '../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../errors.js';
-import type { Commitment } from '../json.js';
-import type { Plan } from '../workflow/plan.js';
-import type { Outcome, Settlement } from './attempt.js';
+import type { Commitment, Json } from '../json.js';
 import { draft, type EntryContext } from './entries.js';
-import { drawUnit } from './ids.js';
 import { sealJson } from './payload.js';
-import type { Payload, Random, RunRecord } from './ports.js';
+import type { AttemptRecord, EntryDraft, PartsChange, Payload, Random, RunRecord } from './ports.js';
 import type { Redactor } from './redaction.js';
-import { activeState, stored, type FinishedState } from './run-state.js';
+import { isCancelRequested } from './journal.js';
+import { planOf, stored, type FinishedState } from './run-state.js';
 
 /** Process exit code of a run that waits for an approval (ARCHITECTURE 6). */
 export const EXIT_WAITING = 10;
@@ -24,83 +23,175 @@ export interface SettleContext {
   readonly redact: Redactor;
 }
 
-/** How an attempt's outcome moves its run on. */
-export function settleOutcome(outcome: Outcome, run: RunRecord, context: SettleContext): Settlement {
-  const { nowMs, random } = context;
-  switch (outcome.kind) {
-    case 'started': {
-      const { plan, engine } = activeState(run);
-      const state = stored({ v: 1, engine: apply(plan, engine, { kind: 'resumed', nowMs }) });
-      const going = { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null } as const;
-      return { run: { ...run, ...going, state, updatedAtMs: nowMs }, entries: [], payloads: [] };
-    }
-    case 'succeeded':
-      return settleEvent({ kind: 'succeeded', output: outcome.output, nowMs }, run, context);
-    case 'failed':
-      return settleEvent(
-        { kind: 'failed', error: outcome.error, nowMs, draw: drawUnit(random) },
-        run,
-        context,
-      );
-    case 'waiting': {
-      const { plan, engine } = activeState(run);
-      const state = stored({ v: 1, engine: apply(plan, engine, { kind: 'paused', nowMs }) });
-      const { approvalId, expiresAtMs } = outcome;
-      const waitingFor = { kind: 'approval', approvalId, stepPath: engine.node, expiresAtMs } as const;
-      const record: RunRecord = {
-        ...run,
-        state,
-        status: 'waiting',
-        waitingFor,
-        wakeAtMs: expiresAtMs,
-        exitCode: EXIT_WAITING,
-        updatedAtMs: nowMs,
-      };
-      return { run: record, entries: [], payloads: [] };
-    }
-    case 'cancelled':
-      // Stopped, not judged: what becomes of the attempt is decided when the run is advanced again, or cancelled.
-      return { run: { ...run, updatedAtMs: nowMs }, entries: [], payloads: [] };
-  }
+/** The run's side of a commit: its next record, and what else becomes true with it. */
+export interface Settlement {
+  readonly run: RunRecord;
+  readonly parts: PartsChange;
+  readonly entries: readonly EntryDraft[];
+  /** `entry` = position in `entries`. */
+  readonly payloads: readonly { readonly payload: Payload; readonly entry: number }[];
+  /** Steps that were skipped: they show in `status` as such, whether or not they were attempted. */
+  readonly attempts: readonly { readonly record: AttemptRecord }[];
 }
 
-export function settleEvent(event: EngineEvent, run: RunRecord, context: SettleContext): Settlement {
-  const { plan, engine } = activeState(run);
-  return settleEngine(plan, apply(plan, engine, event), run, context);
+/** A task that waits for people. */
+export interface Wait {
+  readonly approvalId: string;
+  readonly stepPath: string;
+  readonly expiresAtMs: number;
 }
 
-/** The record for a new engine state: goes on, waits for a timer, or has finished. */
-export function settleEngine(
-  plan: Plan,
-  engine: EngineState,
+/** What the execution itself does not hold. */
+export interface Situation {
+  /** A lost attempt that only a person may run again. */
+  readonly lost: { readonly stepPath: string; readonly attempt: number } | null;
+  readonly waits: ReadonlyMap<string, Wait>;
+  /** The run has ended but for approvals that are to be withdrawn first: `run.finished` is its last entry. */
+  readonly endsLater: boolean;
+}
+
+/** What a commit of these changes says of the run. */
+export function settle(
+  execution: Execution,
+  changes: Changes,
   run: RunRecord,
+  situation: Situation,
   context: SettleContext,
 ): Settlement {
-  const next = command(plan, engine);
-  if (next.kind === 'finish') return finish(next.status, engine, run, context);
-  const waiting = next.kind === 'wait';
+  const { head, put, removed } = changes;
+  const noted = noteEntries(run, changes.notes, context);
+  if (head.status !== 'running' && !situation.endsLater) {
+    const ended = finish(head.status, head.output, head.error, run, context);
+    const payloads = ended.payloads.map((one) => ({ ...one, entry: one.entry + noted.entries.length }));
+    return {
+      ...ended,
+      entries: [...noted.entries, ...ended.entries],
+      payloads: [...noted.payloads, ...payloads],
+      attempts: noted.attempts,
+    };
+  }
   const record: RunRecord = {
     ...run,
-    state: stored({ v: 1, engine }),
-    status: waiting ? 'waiting' : 'running',
-    waitingFor: waiting ? { kind: 'timer', stepPath: next.stepPath, untilMs: next.untilMs } : null,
-    wakeAtMs: waiting ? next.untilMs : null,
-    exitCode: null,
+    ...standing(execution, run, situation),
+    state: context.redact.json(stored({ v: 2, engine: head })),
     updatedAtMs: context.nowMs,
   };
-  return { run: record, entries: [], payloads: [] };
+  return { run: record, parts: { run: run.id, put, removed, ended: false }, ...noted };
+}
+
+type Standing = Pick<RunRecord, 'status' | 'waitingFor' | 'wakeAtMs' | 'exitCode'>;
+
+function standing(execution: Execution, run: RunRecord, { lost, waits }: Situation): Standing {
+  // Somebody has asked for the end of the run, and whoever advances it is about to see to that.
+  if (isCancelRequested(run)) {
+    return { status: run.status, waitingFor: run.waitingFor, wakeAtMs: null, exitCode: null };
+  }
+  if (lost !== null) {
+    const waitingFor = { kind: 'person', ...lost };
+    return { status: 'indeterminate', waitingFor, wakeAtMs: null, exitCode: 1 };
+  }
+  const [first] = waits.values();
+  const others = waits.size > 1 ? { others: waits.size - 1 } : {};
+  const approval = first === undefined ? null : { kind: 'approval', ...first, ...others };
+  if (!execution.isHeldUp) {
+    return { status: 'running', waitingFor: approval, wakeAtMs: null, exitCode: null };
+  }
+  const timer = execution.firstTimer();
+  if (timer === null && approval === null) {
+    return { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null };
+  }
+  const times = Array.from(waits.values(), (one) => one.expiresAtMs);
+  if (timer !== null) times.push(Math.min(timer.untilMs, execution.nextTimerMs() ?? timer.untilMs));
+  return {
+    status: 'waiting',
+    waitingFor: approval ?? (timer === null ? null : timerJson(execution, timer)),
+    wakeAtMs: times.reduce((least, one) => Math.min(least, one)),
+    exitCode: approval === null ? null : EXIT_WAITING,
+  };
+}
+
+/** A run whose time ends during the wait ends then, not when the wait is over. */
+function timerJson(
+  execution: Execution,
+  timer: { readonly stepPath: string; readonly untilMs: number },
+): Json {
+  const untilMs = Math.min(timer.untilMs, execution.nextTimerMs() ?? timer.untilMs);
+  return { kind: 'timer', stepPath: timer.stepPath, untilMs };
+}
+
+function noteEntries(
+  run: RunRecord,
+  notes: readonly Note[],
+  context: SettleContext,
+): Pick<Settlement, 'entries' | 'payloads' | 'attempts'> {
+  const entries: EntryDraft[] = [];
+  const attempts: { record: AttemptRecord }[] = [];
+  const payloads: { payload: Payload; entry: number }[] = [];
+  for (const note of notes) {
+    switch (note.kind) {
+      case 'skipped': {
+        const { stepPath, reason } = note;
+        const payload = sealJson(run.id, 'detail', note.detail, context);
+        payloads.push({ payload, entry: entries.length });
+        const commit = { detail: payload.commitment };
+        entries.push(draft(context.entry, 'step.skipped', { stepPath, reason }, commit));
+        attempts.push({ record: skipRow(run, stepPath, context.nowMs) });
+        break;
+      }
+      case 'loop-ended': {
+        const { stepPath, iterations, converged } = note;
+        entries.push(draft(context.entry, 'loop.ended', { stepPath, iterations, converged }));
+        break;
+      }
+      case 'retried': {
+        const { stepPath, attempt, delayMs } = note;
+        entries.push(draft(context.entry, 'step.retried', { stepPath, attempt, delayMs }));
+        break;
+      }
+      case 'approval-dropped':
+        // Withdrawn by itself, in a commit that can lose against a vote: see withdrawal.ts.
+        break;
+    }
+  }
+  return { entries, payloads, attempts };
+}
+
+/** Attempt 0: there is none of that number, and none has to have been. */
+function skipRow(run: RunRecord, stepPath: string, nowMs: number): AttemptRecord {
+  const call = stepNode(planOf(run), stepPath)?.call;
+  const functionId = call?.kind === 'agent' ? `${call.name}@${call.digest}` : (call?.functionId ?? '');
+  return {
+    run: run.id,
+    stepPath,
+    attempt: 0,
+    status: 'skipped',
+    functionId,
+    principal: run.initiator,
+    idempotencyKey: '',
+    input: null,
+    output: null,
+    approvalId: null,
+    error: null,
+    startedAtMs: nowMs,
+    finishedAtMs: nowMs,
+    intentIndex: null,
+    iteration: null,
+    item: null,
+    turn: null,
+    converged: null,
+  };
 }
 
 function finish(
   status: 'completed' | 'failed',
-  engine: EngineState,
+  output: Json,
+  error: StepError | null,
   run: RunRecord,
   context: SettleContext,
 ): Settlement {
-  const { error } = engine;
   const payload =
     error === null
-      ? sealJson(run.id, 'output', engine.output, context)
+      ? sealJson(run.id, 'output', output, context)
       : sealJson(run.id, 'error', { message: error.message }, context);
   return finished(run, status, exitCodeOf(error), payload, error, context);
 }
@@ -138,7 +229,13 @@ export function finished(
     exitCode,
     updatedAtMs: context.nowMs,
   };
-  return { run: record, entries: [entry], payloads: payload === null ? [] : [{ payload, entry: 0 }] };
+  return {
+    run: record,
+    parts: { run: run.id, put: new Map(), removed: [], ended: true },
+    entries: [entry],
+    payloads: payload === null ? [] : [{ payload, entry: 0 }],
+    attempts: [],
+  };
 }
 
 function exitCodeOf(error: StepError | null): number {

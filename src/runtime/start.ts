@@ -2,7 +2,7 @@
 // `run.started` become durable together before anything else happens.
 import { parseEntry } from '../audit/entry.js';
 import { canonicalJson } from '../canonical-json.js';
-import { start as startEngine } from '../engine/interpret.js';
+import { Execution } from '../engine/execution.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
@@ -15,7 +15,7 @@ import type { Guard } from './judge.js';
 import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';
 import { isFinished, stored } from './run-state.js';
-import { settleEngine } from './settlement.js';
+import { settle } from './settlement.js';
 import type { Principal } from './writ.js';
 
 export interface RunStart {
@@ -37,31 +37,7 @@ export async function startRun(
   hold: (runId: string) => void,
 ): Promise<string> {
   const { workflow, plan, input, agents, initiator } = request;
-  checkJson(input);
-  const problems = checkInput(plan, input);
-  const [problem] = problems;
-  if (problem !== undefined) {
-    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
-      hint: "see the workflow's inputs schema",
-      details: { diagnostics: problems },
-    });
-  }
-  const unknownRole = Object.keys(agents).find((role) => !namesRole(plan, role));
-  if (unknownRole !== undefined) {
-    throw new WritError('USAGE', `${plan.id} has no agent role "${unknownRole}"`, {
-      hint:
-        plan.agents.length > 0
-          ? `roles: ${plan.agents.join(', ')}`
-          : 'its agents are packages, pinned by digest',
-    });
-  }
-  if (Object.values(agents).some((name) => guard.redact.text(name) !== name)) {
-    throw new WritError('USAGE', 'the name of an agent instance holds the value of a secret', {
-      hint: 'name the instance, not what it signs in with',
-    });
-  }
-  const badAgent = Object.values(agents).find((name) => !isPrincipal(`agent:${name}`));
-  if (badAgent !== undefined) throw new WritError('USAGE', `"${badAgent}" is no agent name`);
+  checkRequest(guard, plan, input, agents);
   const log: EntryContext = {
     tenant: guard.tenant,
     run: null,
@@ -74,7 +50,7 @@ export async function startRun(
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
   const context = { ...log, run: id };
-  const engine = startEngine(plan, { runId: id, initiator: initiator.id, input, nowMs });
+  const execution = Execution.start(plan, { runId: id, initiator: initiator.id, input, nowMs });
   const payload = sealJson(id, 'input', input, guard);
   const fresh: RunRecord = {
     id,
@@ -85,7 +61,7 @@ export async function startRun(
     initiator: initiator.id,
     status: 'running',
     plan: stored(plan),
-    state: stored({ v: 1, engine }),
+    state: null,
     waitingFor: null,
     wakeAtMs: null,
     agents,
@@ -107,19 +83,56 @@ export async function startRun(
     { input: payload.commitment },
   );
   // It may wait for a timer, or be over, at once; then that is part of the same commit.
-  const first = settleEngine(plan, engine, fresh, {
-    entry: context,
-    nowMs,
-    random: guard.random,
-    redact: guard.redact,
-  });
+  const sealing = { entry: context, nowMs, random: guard.random, redact: guard.redact };
+  const situation = { lost: null, waits: new Map(), endsLater: false };
+  const first = settle(execution, execution.takeChanges(), fresh, situation, sealing);
   hold(id);
   await guard.journal.commit({
     runs: [{ op: 'insert', record: first.run }],
+    parts: [first.parts],
+    attempts: first.attempts,
     entries: [started, ...first.entries],
     payloads: [{ payload, entry: 0 }, ...first.payloads.map((one) => ({ ...one, entry: one.entry + 1 }))],
   });
   return id;
+}
+
+/** Whether input and agents can be those of a run of this plan; `input` undefined = it is not known. Throws INPUT_INVALID, USAGE. */
+export function checkRequest(
+  guard: Pick<Guard, 'redact'>,
+  plan: Plan,
+  input: Json | undefined,
+  agents: Readonly<Record<string, string>>,
+): void {
+  if (input !== undefined) checkRunInput(plan, input);
+  const unknownRole = Object.keys(agents).find((role) => !namesRole(plan, role));
+  if (unknownRole !== undefined) {
+    throw new WritError('USAGE', `${plan.id} has no agent role "${unknownRole}"`, {
+      hint:
+        plan.agents.length > 0
+          ? `roles: ${plan.agents.join(', ')}`
+          : 'its agents are packages, pinned by digest',
+    });
+  }
+  if (Object.values(agents).some((name) => guard.redact.text(name) !== name)) {
+    throw new WritError('USAGE', 'the name of an agent instance holds the value of a secret', {
+      hint: 'name the instance, not what it signs in with',
+    });
+  }
+  const badAgent = Object.values(agents).find((name) => !isPrincipal(`agent:${name}`));
+  if (badAgent !== undefined) throw new WritError('USAGE', `"${badAgent}" is no agent name`);
+}
+
+function checkRunInput(plan: Plan, input: Json): void {
+  checkJson(input);
+  const problems = checkInput(plan, input);
+  const [problem] = problems;
+  if (problem !== undefined) {
+    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
+      hint: "see the workflow's inputs schema",
+      details: { diagnostics: problems },
+    });
+  }
 }
 
 /** Asks policy one question outside a step; allow and deny both leave `authz.decided`. Throws on deny. */
@@ -186,6 +199,7 @@ export async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
 }
 
 function namesRole(plan: Plan, role: string): boolean {
+  if (role === '*') return plan.dialect === 'steps';
   if (plan.agents.includes(role)) return true;
   return Object.values(plan.nodes).some((node) => {
     return node.kind === 'task' && node.call.kind === 'function' && node.call.agent === role;

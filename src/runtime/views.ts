@@ -6,22 +6,53 @@ import { isObject, type Commitment, type Json } from '../json.js';
 import { load } from './run-context.js';
 import type { Guard } from './judge.js';
 import { openJson } from './payload.js';
-import type { ApprovalRecord, AttemptRecord, RunRecord, StoredPayload } from './ports.js';
-import { finishedState, planOf } from './run-state.js';
+import { stepName } from '../engine/step-path.js';
+import type { ApprovalRecord, RunRecord, StoredPayload } from './ports.js';
+import { finishedState, isFinished, planOf } from './run-state.js';
 import { EXIT_WAITING } from './settlement.js';
+import { stepEntries } from './step-entries.js';
+import {
+  attemptsOf,
+  groupSteps,
+  isDone,
+  isFailed,
+  lastOf,
+  statusOf,
+  together,
+  type StepGroup,
+  type StepMember,
+} from './step-groups.js';
 import type { ApprovalView, RunView, StepView, Waiting } from './writ.js';
 
-export async function runView(guard: Guard, runId: string, withData: boolean): Promise<RunView> {
+/** How many items of a map, or calls of a conversation, are told one by one. */
+export const NESTED_SHOWN = 20;
+
+export interface ViewOptions {
+  readonly withData: boolean;
+  /** Default: NESTED_SHOWN. */
+  readonly nested?: number;
+}
+
+export async function runView(
+  guard: Guard,
+  runId: string,
+  { withData, nested = NESTED_SHOWN }: ViewOptions,
+): Promise<RunView> {
   const run = await load(guard, runId);
   const workflow = await guard.store.workflow(run.workflowId, run.workflowHash);
-  const attempts = await guard.store.attempts(runId);
   const approvals = await guard.store.approvals({ run: runId });
+  const groups = groupSteps(planOf(run), await guard.store.attempts(runId));
+  const view: Viewing = {
+    guard,
+    run,
+    approvals: new Map(approvals.map((one) => [one.id, one])),
+    withData,
+    nested,
+    totals: await itemTotals(guard, run, groups),
+    entries: withData ? await stepEntries(guard.store, runId) : null,
+  };
   const steps: StepView[] = [];
-  for (const stepPath of new Set(attempts.map((attempt) => attempt.stepPath))) {
-    const own = attempts.filter((attempt) => attempt.stepPath === stepPath);
-    const last = own.at(-1);
-    if (last !== undefined) steps.push(await stepView(guard, run, last, own, approvals, withData));
-  }
+  for (const group of groups) steps.push(await groupView(view, group));
   return {
     id: run.id,
     workflow: {
@@ -43,39 +74,119 @@ export async function runView(guard: Guard, runId: string, withData: boolean): P
   };
 }
 
-async function stepView(
+interface Viewing {
+  readonly guard: Guard;
+  readonly run: RunRecord;
+  readonly approvals: ReadonlyMap<string, ApprovalRecord>;
+  readonly withData: boolean;
+  readonly nested: number;
+  readonly totals: ReadonlyMap<string, number>;
+  /** Log indices by step path; null without data. */
+  readonly entries: ReadonlyMap<string, readonly string[]> | null;
+}
+
+/** How many items an active map has; of one that has ended only those are known that were attempted. */
+async function itemTotals(
   guard: Guard,
   run: RunRecord,
-  last: AttemptRecord,
-  own: readonly AttemptRecord[],
-  approvals: readonly ApprovalRecord[],
-  withData: boolean,
-): Promise<StepView> {
-  const { stepPath, status, functionId, principal, startedAtMs, finishedAtMs, output, error } = last;
-  const approval = approvals.find((one) => one.id === last.approvalId);
+  groups: readonly StepGroup[],
+): Promise<ReadonlyMap<string, number>> {
+  const totals = new Map<string, number>();
+  const plan = planOf(run);
+  if (plan.dialect !== 'steps' || isFinished(run) || !groups.some((group) => group.isMap)) return totals;
+  const lanes = (await guard.store.parts(run.id, 'items/')).get('items/');
+  const here = (await guard.store.parts(run.id, 'frame/')).get('frame/');
+  const fork = isObject(here) && typeof here['node'] === 'string' ? plan.nodes[here['node']] : undefined;
+  if (fork?.kind !== 'fork' || !Array.isArray(lanes)) return totals;
+  fork.lanes.forEach(({ start }, lane) => {
+    const items: unknown = lanes[lane];
+    if (Array.isArray(items)) totals.set(start, items.length);
+  });
+  return totals;
+}
+
+/** A step; of a map all of its items as one, the first of them by themselves. */
+async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
+  const [only] = group.members;
+  if (!group.isMap && only !== undefined) return memberView(view, only);
+  const shown: StepView[] = [];
+  for (const member of group.members.slice(0, view.nested)) shown.push(await memberView(view, member));
+  const more = group.members.length - shown.length;
+  const name = stepName(planOf(view.run), group.key);
+  // Skipped after an attempt: it failed, and `errorMode: skip` went on without it.
+  const hasFailed = (one: StepMember): boolean =>
+    isFailed(statusOf(one)) || (statusOf(one) === 'skipped' && attemptsOf(one) > 0);
+  const failed = group.members.filter(hasFailed);
+  const done = group.members.filter((one) => isDone(statusOf(one)) && !hasFailed(one)).length;
+  const total = Math.max(view.totals.get(group.key) ?? 0, group.members.length);
+  const lasts = group.members.map(lastOf);
+  const starts = lasts.flatMap((one) => one.startedAtMs ?? []);
+  const ends = lasts.flatMap((one) => one.finishedAtMs ?? []);
+  const startedAtMs = starts.length === 0 ? null : starts.reduce((a, b) => Math.min(a, b));
+  const isOver = ends.length === lasts.length && done + failed.length === total;
+  const [first] = failed;
+  const errors = first === undefined ? null : lastOf(first).error;
+  return {
+    stepPath: group.key,
+    name,
+    status: together(group.members.map(statusOf), total),
+    attempts: group.members.reduce((sum, one) => sum + attemptsOf(one), 0),
+    functionId: lasts[0]?.functionId ?? '',
+    principal: lasts[0]?.principal ?? '',
+    startedAtMs,
+    durationMs:
+      isOver && startedAtMs !== null
+        ? ends.reduce((a, b) => Math.max(a, b), startedAtMs) - startedAtMs
+        : null,
+    approval: null,
+    error: errors,
+    outputCommitment: null,
+    output: view.withData && isOver && more === 0 ? shown.map((one) => one.output) : null,
+    ...(view.entries === null
+      ? {}
+      : { auditEntries: more === 0 ? shown.flatMap((one) => one.auditEntries ?? []) : null }),
+    items: { done, failed: failed.length, total },
+    nested: shown,
+    ...(more === 0 ? {} : { more }),
+  };
+}
+
+/** One step, or one item of a map, and the calls that it has asked for. */
+async function memberView(view: Viewing, member: StepMember): Promise<StepView> {
+  const { guard, run, approvals, withData } = view;
+  const last = lastOf(member);
+  const { stepPath, functionId, principal, startedAtMs, finishedAtMs, output } = last;
+  const status = statusOf(member);
+  const approval = last.approvalId === null ? undefined : approvals.get(last.approvalId);
+  const calls: StepView[] = [];
+  for (const call of member.calls.slice(0, view.nested)) calls.push(await memberView(view, call));
+  const more = member.calls.length - calls.length;
+  const iterations = member.attempts.reduce((most, one) => Math.max(most, (one.iteration ?? -1) + 1), 0);
+  const converged = member.attempts.find((one) => one.converged !== null)?.converged;
+  const isSkipped = status === 'skipped';
   return {
     stepPath,
-    name: nameOf(run, stepPath),
+    name: stepName(planOf(run), stepPath),
     status,
-    attempts: own.length,
+    attempts: attemptsOf(member),
     functionId,
     principal,
-    startedAtMs,
+    startedAtMs: isSkipped && attemptsOf(member) === 0 ? null : startedAtMs,
     durationMs: startedAtMs === null || finishedAtMs === null ? null : finishedAtMs - startedAtMs,
     approval:
       approval === undefined
         ? null
         : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
-    error,
-    outputCommitment: output,
+    error: last.error,
+    outputCommitment: status === 'asked' || isSkipped ? null : output,
     output: null,
-    ...(withData ? await dataOf(guard, output) : {}),
+    ...(withData && status !== 'asked' && !isSkipped ? await dataOf(guard, output) : {}),
+    ...(view.entries === null ? {} : { auditEntries: view.entries.get(stepPath) ?? [] }),
+    ...(isSkipped ? { reason: attemptsOf(member) === 0 ? 'condition' : 'error' } : {}),
+    ...(iterations === 0 ? {} : { iterations, converged: converged ?? null }),
+    ...(calls.length === 0 ? {} : { nested: calls }),
+    ...(more === 0 ? {} : { more }),
   };
-}
-
-/** As the document spells it. */
-function nameOf(run: RunRecord, stepPath: string): string {
-  return planOf(run).nodes[stepPath]?.name ?? stepPath;
 }
 
 function waitingOf(run: RunRecord): Waiting | null {

@@ -4,11 +4,16 @@ import type { VerifyReport } from '../audit/verify/report.js';
 import type { Commitment, Hex, Json, SubjectDigest } from '../json.js';
 import type { AnchorReport } from './anchor.js';
 import type { AuditEntry, AuditRun } from './audit-view.js';
+import type { OutlineStep } from './outline.js';
+import type { RunPlan } from './run-plan.js';
 import type {
   ApprovalRecord,
   ApprovalState,
   AttemptStatus,
+  FunctionProvider,
   HandedOutCopy,
+  Page,
+  ProgressNotice,
   RunRecord,
   RunStatus,
   WorkflowRecord,
@@ -39,6 +44,20 @@ export interface Diagnostic {
   readonly path: string;
 }
 
+/** What is known of a registered workflow. */
+export interface WorkflowView {
+  /** The newest version. */
+  readonly record: WorkflowRecord;
+  /** Oldest first. */
+  readonly versions: readonly Pick<WorkflowRecord, 'version' | 'hash' | 'createdAtMs'>[];
+  readonly steps: readonly (OutlineStep & {
+    /** `agent:<name>`, before a run maps roles; null where nobody acts but the initiator, or nobody can. */
+    readonly principal: string | null;
+  })[];
+  /** What is wrong with it here and now: a function or package that is not there any more, a lower ceiling. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 export interface WorkflowSource {
   readonly text: string;
   /** Where it came from; its folder's `packages/` is searched for agent packages. */
@@ -49,7 +68,10 @@ export interface StartRequest {
   /** A source (registered first) or the id of a registered workflow. */
   readonly workflow: WorkflowSource | string;
   readonly input: Json;
-  /** role -> instance. */
+  /**
+   * role -> instance. `*` is the run's own agent, which acts in steps that name none (agentos-dialect section 8); a
+   * document of dialect 2 has no place for it.
+   */
   readonly agents?: Readonly<Record<string, string>>;
 }
 
@@ -60,6 +82,8 @@ export type Waiting =
       readonly approvalId: string;
       readonly stepPath: string;
       readonly expiresAtMs: number;
+      /** Approvals that it waits for besides; absent = none. */
+      readonly others?: number;
     }
   | { readonly kind: 'timer'; readonly stepPath: string; readonly untilMs: number }
   | { readonly kind: 'person'; readonly stepPath: string; readonly attempt: number }
@@ -86,6 +110,22 @@ export interface StepView {
   readonly output: Json;
   /** Only in `results`, and only when the output was erased: log index of the entry that says so. */
   readonly outputErasedBy?: string;
+  /** Only in `results`: log indices of the entries about it; null for a map whose items are not all in `nested`. */
+  readonly auditEntries?: readonly string[] | null;
+  /** Why it was skipped; only then. */
+  readonly reason?: 'condition' | 'error';
+  /** Of a loop: iterations begun, and whether `until` held in the end; null = it has not ended. */
+  readonly iterations?: number;
+  readonly converged?: boolean | null;
+  /**
+   * Of a map, which is one step here: items that have ended well or were skipped, that have failed, and all. `total`
+   * counts those that were attempted once the run has moved on.
+   */
+  readonly items?: { readonly done: number; readonly failed: number; readonly total: number };
+  /** The first items of a map, in item order, or the first calls that the step has asked for. */
+  readonly nested?: readonly StepView[];
+  /** How many of them are not in `nested`; absent = none. */
+  readonly more?: number;
 }
 
 export interface RunView {
@@ -226,6 +266,12 @@ export interface EntryNotice {
   readonly data: { readonly [key: string]: Json };
 }
 
+/** An entry of a run, whichever process has committed it. */
+export interface RunEntry extends EntryNotice {
+  /** Its number in the run, from 0. */
+  readonly seq: number;
+}
+
 export interface DoctorCheck {
   readonly name: string;
   readonly ok: boolean;
@@ -251,9 +297,29 @@ export interface Writ {
   ): Promise<{ readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] }>;
   /** Throws DOC_INVALID with `details.diagnostics`. Same id and other content = new version. */
   createWorkflow(source: WorkflowSource): Promise<WorkflowRecord>;
+  /**
+   * Functions of this program, which documents may name from now on; they go through the same guard. Throws USAGE for
+   * an id that is reserved or taken.
+   */
+  register(provider: FunctionProvider): void;
   workflows(): Promise<readonly WorkflowRecord[]>;
+  /** The newest version of each, by id. */
+  workflowsPage(
+    page: Page,
+  ): Promise<{ readonly workflows: readonly WorkflowRecord[]; readonly total: number }>;
   workflow(id: string): Promise<WorkflowRecord | null>;
+  /** The newest version with its steps and who acts in them, and which versions there are; null for an unknown id. */
+  workflowView(id: string): Promise<WorkflowView | null>;
 
+  /**
+   * What would run and what would hold it up, step by step, by the same questions that the guard asks; `input` undefined
+   * = it is not known. Nothing starts, and nothing is written or logged. Throws DOC_INVALID, INPUT_INVALID, NOT_FOUND,
+   * USAGE; what ceilings or policy refuse is part of the plan.
+   */
+  plan(
+    request: Omit<StartRequest, 'input'> & { readonly input: Json | undefined },
+    initiator: Principal,
+  ): Promise<RunPlan>;
   /** Resolves with the run id once the start is durable. Refusals throw (POLICY_*, exit 3) and leave an entry. */
   start(request: StartRequest, initiator: Principal): Promise<string>;
   /**
@@ -269,8 +335,15 @@ export interface Writ {
     runId: string,
     options: { readonly stopAt: 'waiting' | 'finished'; readonly signal: AbortSignal },
   ): Promise<RunRecord>;
-  /** Checks the right `run.resume`; for an indeterminate run `lost` says what becomes of the lost attempt. Then `drive`. */
-  resume(runId: string, principal: Principal, options?: { readonly lost?: 'rerun' | 'fail' }): Promise<void>;
+  /**
+   * Checks the right `run.resume`; for an indeterminate run `lost` says what becomes of the lost attempt. `from`: the
+   * step that the run stands at, of which a lost attempt is run again; USAGE for any other one. Then `drive`.
+   */
+  resume(
+    runId: string,
+    principal: Principal,
+    options?: { readonly lost?: 'rerun' | 'fail'; readonly from?: string },
+  ): Promise<void>;
   /** Withdraws approvals, stops sandboxes; resolves when the run is `cancelled`. */
   cancel(runId: string, principal: Principal): Promise<RunView>;
 
@@ -278,10 +351,27 @@ export interface Writ {
     readonly workflowId?: string;
     readonly unfinished?: boolean;
   }): Promise<readonly RunRecord[]>;
-  /** NOT_FOUND for an unknown id. Without outputs. */
-  status(runId: string): Promise<RunView>;
+  /** Newest first. */
+  runsPage(
+    page: Page & { readonly workflowId?: string },
+  ): Promise<{ readonly runs: readonly RunRecord[]; readonly total: number }>;
+  /** NOT_FOUND for an unknown id. Without outputs. `nested`: how many items or calls of a step are told, default 20. */
+  status(runId: string, options?: { readonly nested?: number }): Promise<RunView>;
   /** With outputs. */
-  results(runId: string): Promise<RunView>;
+  results(runId: string, options?: { readonly nested?: number }): Promise<RunView>;
+
+  /** The steps of the plan that the run goes by, in their order. NOT_FOUND for an unknown id. */
+  outline(runId: string): Promise<readonly OutlineStep[]>;
+  /**
+   * What the log says of a run, as `onEntry` tells it: from its entry number `from` on (default 0), at most `limit`
+   * (default 1,000). Empty when there is nothing yet.
+   */
+  entries(
+    runId: string,
+    part?: { readonly from?: number; readonly limit?: number },
+  ): Promise<readonly RunEntry[]>;
+  /** Whether a living process advances the run, this one included. */
+  isAdvanced(runId: string): boolean;
 
   approvals(filter?: {
     readonly run?: string;
@@ -354,6 +444,10 @@ export interface Writ {
 
   /** Called for every entry this process commits. */
   onEntry(listener: (notice: EntryNotice) => void): () => void;
+  /** Changes whenever this or another process has committed; cheap enough to poll. */
+  changeCounter(): number;
+  /** Called with what steps of this process say while they run. A secret that comes in pieces is not found in them. */
+  onProgress(listener: (notice: ProgressNotice) => void): () => void;
   /** Makes tiles and checkpoint current on disk. */
   publish(): Promise<void>;
   doctor(): Promise<readonly DoctorCheck[]>;

@@ -30,13 +30,15 @@ export interface Finding {
   readonly offset?: number;
 }
 
-/** At most this many findings are kept; a last one says that there may be more. */
+/** At most this many errors, and as many warnings, are kept; a last one says that there may be more. */
 export const MAX_FINDINGS = 200;
 
 /** Collects the findings of one document. One instance per document. */
 export class Findings {
   private readonly found: (Diagnostic & { readonly offset: number })[] = [];
   private readonly seen = new Set<string>();
+  private errors = 0;
+  private warnings = 0;
 
   /** `lineStarts`: offset of each line's first unit, ascending, the first is 0. */
   constructor(
@@ -51,11 +53,12 @@ export class Findings {
 
   /** Enough was found: a check that costs something may stop, the document is refused anyway. */
   get full(): boolean {
-    return this.found.length >= MAX_FINDINGS;
+    return this.errors >= MAX_FINDINGS;
   }
 
   add(finding: Finding): void {
-    if (this.full) return;
+    const severity = finding.severity ?? 'error';
+    if (this.full || (severity === 'warning' && this.warnings >= MAX_FINDINGS)) return;
     const offset =
       finding.offset ??
       (this.root === null ? 0 : offsetOf(this.root, finding.at, finding.onKey === true ? 'key' : 'value'));
@@ -64,9 +67,11 @@ export class Findings {
     const same = JSON.stringify([finding.code, path, offset, finding.message]);
     if (this.seen.has(same)) return;
     this.seen.add(same);
+    if (severity === 'error') this.errors++;
+    else this.warnings++;
     this.found.push({
       code: finding.code,
-      severity: finding.severity ?? 'error',
+      severity,
       message: finding.message,
       ...(finding.hint === undefined ? {} : { hint: finding.hint }),
       ...place,
@@ -76,17 +81,19 @@ export class Findings {
   }
 
   hasErrors(): boolean {
-    return this.full || this.found.some((finding) => finding.severity === 'error');
+    return this.errors > 0;
   }
 
   /** In the order of the text. */
   list(): readonly Diagnostic[] {
     const sorted = [...this.found].sort((a, b) => a.offset - b.offset);
     const all: Diagnostic[] = sorted.map(({ offset: _, ...diagnostic }) => diagnostic);
-    if (this.full) {
-      const message = `there may be more: only the first ${MAX_FINDINGS} findings are shown`;
-      all.push({ code: 'DOC_INVALID', severity: 'error', message, line: 1, column: 1, path: '' });
-    }
+    const more = (severity: Diagnostic['severity'], what: string) => {
+      const message = `there may be more: only the first ${MAX_FINDINGS} ${what} are shown`;
+      all.push({ code: 'DOC_INVALID', severity, message, line: 1, column: 1, path: '' });
+    };
+    if (this.full) more('error', 'errors');
+    else if (this.warnings >= MAX_FINDINGS) more('warning', 'warnings');
     return all;
   }
 

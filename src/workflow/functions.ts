@@ -8,19 +8,29 @@ export const KNOWN_FUNCTIONS: ReadonlySet<string> = new Set([
   'tool::shell_exec',
   'tool::wasm',
   'tool::health_check',
+  'tool::http_request',
   'security::check',
-  'http::request',
 ]);
 
-/** Functions whose request has a `message` made of the promptTemplate. */
+/** Is `functionId` among them? Without a runner's own list, a tool of an MCP server can't be known to be absent. */
+export function isRegistered(functionId: string, functions: ReadonlySet<string>): boolean {
+  return functions.has(functionId) || (functions === KNOWN_FUNCTIONS && functionId.startsWith('mcp::'));
+}
+
+/** Functions whose request has a `message` made of the promptTemplate, given or not. */
 export const PROMPTED: ReadonlySet<string> = new Set(['agent::chat']);
+
+/** Has the request no place for a `message`? A function of the embedding program may have one. */
+export function takesNoPrompt(functionId: string): boolean {
+  return !PROMPTED.has(functionId) && /^(?:agent|tool|hand|security|mcp)::/.test(functionId);
+}
 
 /** Functions whose request must have one of these fields. */
 export const REQUIRED_CONFIG: ReadonlyMap<string, readonly string[]> = new Map([
   ['hand::run', ['handId']],
   ['tool::shell_exec', ['argv', 'command']],
   ['tool::wasm', ['module']],
-  ['http::request', ['url']],
+  ['tool::http_request', ['url']],
 ]);
 
 export interface ResolvedFunction {
@@ -48,6 +58,8 @@ export function resolveFunction(id: string): ResolvedFunction {
       return target('security::check');
     case 'health::check':
       return target('tool::health_check');
+    case 'http::request':
+      return target('tool::http_request');
     default:
       return target(id);
   }

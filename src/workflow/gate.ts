@@ -40,29 +40,19 @@ export function sandboxSpec(value: Json | undefined): SandboxSpec | null {
     const limit = given[name];
     if (typeof limit === 'number') limits[name] = limit;
   }
-  return { driver: spec['driver'] === 'docker' ? 'docker' : 'wasm', limits };
+  const { image } = spec;
+  return {
+    driver: spec['driver'] === 'docker' ? 'docker' : 'wasm',
+    image: typeof image === 'string' ? image : null,
+    limits,
+  };
 }
 
-const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'pids', 'outputBytes'] as const;
+const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'cpuMs', 'pids', 'diskMiB', 'outputBytes'] as const;
 
-/** What the sandbox field can hold in the language, but not in this version. */
+/** A sandbox has no network: what asks for one is refused, whatever the driver. */
 export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | null {
   const title = (error.parentSchema as { title?: unknown } | undefined)?.title;
-  const name = (error.params as { additionalProperty?: unknown }).additionalProperty;
-  if (
-    title === 'Sandbox' &&
-    error.keyword === 'additionalProperties' &&
-    typeof name === 'string' &&
-    LATER.has(name)
-  ) {
-    return {
-      code: 'DOC_UNSUPPORTED',
-      message: `this version does not run "${name}" of a sandbox yet`,
-      hint: 'a sandbox takes driver and limits',
-      at: [...at, name],
-      onKey: true,
-    };
-  }
   if (title !== 'Sandbox network') return null;
   return {
     code: 'DOC_UNSUPPORTED',
@@ -72,7 +62,27 @@ export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | 
   };
 }
 
-const LATER: ReadonlySet<string> = new Set(['image', 'profile', 'mounts']);
+/** What no driver can keep, and contradictions the schema can't say. `at` is the sandbox field. */
+export function checkSandbox(value: Json | undefined, at: Segments, findings: Findings): void {
+  if (!isObject(value)) return;
+  const { driver, image, mounts } = value;
+  if (Array.isArray(mounts) && mounts.length > 0) {
+    findings.add({
+      code: 'DOC_UNSUPPORTED',
+      message: 'no sandbox sees folders of the host',
+      hint: 'give the step its data in config, and leave mounts out',
+      at: [...at, 'mounts'],
+    });
+  }
+  if (image !== undefined && driver === 'wasm') {
+    findings.add({
+      code: 'DOC_BAD_VALUE',
+      message: 'a WASM sandbox has no image',
+      hint: 'name the module in config, or use driver: docker',
+      at: [...at, 'image'],
+    });
+  }
+}
 
 /** Contradictions the schema can't say. `at` is the approval field. */
 export function checkApproval(spec: ApprovalSpec | null, at: Segments, findings: Findings): void {

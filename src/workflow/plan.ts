@@ -1,12 +1,13 @@
 // The one form the engine runs. Both dialects compile to it. Plain JSON data: it is stored with the run,
 // so a run that waits for weeks goes on under the plan it started with.
 import type { ChoiceRule } from '../expression/choice.js';
+import type { Until } from '../expression/until.js';
 import type { Digest, Json } from '../json.js';
 
-export type { ChoiceRule };
+export type { ChoiceRule, Until };
 
 export interface Plan {
-  readonly v: 1;
+  readonly v: 2;
   readonly dialect: 'steps' | 'states';
   /** Dialect 1 `id`; dialect 2 `metadata.name`. */
   readonly id: string;
@@ -28,7 +29,7 @@ export interface Plan {
   readonly onMissing: 'error' | 'empty' | 'keep';
 }
 
-export type PlanNode = TaskNode | ChoiceNode | PassNode | WaitNode | SucceedNode | FailNode;
+export type PlanNode = TaskNode | ForkNode | ChoiceNode | PassNode | WaitNode | SucceedNode | FailNode;
 
 interface NodeBase {
   /** As the document spells it. */
@@ -45,6 +46,10 @@ export interface TaskNode extends NodeBase {
   readonly when: string | null;
   readonly input: InputBinding;
   readonly output: OutputBinding;
+  /** Dialect 1 mode `loop`; null = once. */
+  readonly loop: Loop | null;
+  /** Dialect 1 mode `collect`: the request also gets `fanoutResults` and `fanoutErrors`. */
+  readonly collects: boolean;
   /** One attempt, in ms; null = ceiling or driver default. */
   readonly timeoutMs: number | null;
   readonly retry: readonly Retrier[];
@@ -62,8 +67,67 @@ export interface TaskNode extends NodeBase {
 /** What a task calls. */
 export type Call =
   | { readonly kind: 'agent'; readonly name: string; readonly digest: Digest }
-  /** `agent` is the principal's role or name, null when the document names none. */
-  | { readonly kind: 'function'; readonly functionId: string; readonly agent: string | null };
+  /**
+   * `agent` is the principal's role or name, null when the step names none; then the run's own agent acts, else
+   * `fallback`: the workflow's agent for this step (agentos-dialect section 8), null when it lists none.
+   */
+  | {
+      readonly kind: 'function';
+      readonly functionId: string;
+      readonly agent: string | null;
+      readonly fallback: string | null;
+    };
+
+/** Dialect 1 mode `loop`: the step again, until its output says so or the iterations are used up. */
+export interface Loop {
+  /** 1-1000. */
+  readonly maxIterations: number;
+  /** null = always to maxIterations. */
+  readonly until: Until | null;
+  /** Used up without `until` having been true: go on with the last output, or fail with STEP_LOOP_EXHAUSTED. */
+  readonly onExhausted: 'continue' | 'fail';
+}
+
+/**
+ * Several cursors at once, joined before `next`: a dialect 1 fanout group, an ASL Parallel or Map. A failure that no
+ * retrier or catcher takes stops the other lanes; nothing goes on before they have ended.
+ */
+export interface ForkNode extends NodeBase {
+  readonly kind: 'fork';
+  readonly form: 'group' | 'parallel' | 'map';
+  /** `group`: one per step, in step order. `parallel`: one per branch. `map`: exactly one, with `each`. */
+  readonly lanes: readonly Lane[];
+  /** null as in ASL; ignored by `group`. */
+  readonly inputPath: string | null;
+  readonly resultPath: string | null;
+  readonly outputPath: string | null;
+  readonly retry: readonly Retrier[];
+  readonly catch: readonly Catcher[];
+  /** null = the run, or the lane this node is in, ends here. */
+  readonly next: string | null;
+}
+
+export interface Lane {
+  /** Its first node. Lanes share no nodes; a lane ends where `next` is null. */
+  readonly start: string;
+  /** null = runs once; else once per item. */
+  readonly each: Each | null;
+}
+
+export interface Each {
+  /**
+   * `path`: ASL itemsPath on the fork's input. `list`: a list in the document, strings in it are templates.
+   * `template`: a string that is one `{{path}}`. `implied`: dialect 1 without `items`: `output`, `input` or
+   * `input.items`, the first that is a list; else STEP_FANOUT_NO_ITEMS.
+   */
+  readonly items:
+    | { readonly kind: 'path'; readonly path: string }
+    | { readonly kind: 'list'; readonly list: readonly Json[] }
+    | { readonly kind: 'template'; readonly template: string }
+    | { readonly kind: 'implied' };
+  /** Items at once; 0 = as many as the runner runs. */
+  readonly concurrency: number;
+}
 
 /** `path`: ASL inputPath (null = `{}`). `template`: dialect 1; strings in `config` are templates. */
 export type InputBinding =
@@ -105,6 +169,8 @@ export interface ApprovalSpec {
 
 export interface SandboxSpec {
   readonly driver: 'wasm' | 'docker';
+  /** Docker: a name the operator gave an image, or `[repository@]sha256:…`; null = the operator's default. */
+  readonly image: string | null;
   readonly limits: SandboxLimits;
 }
 
@@ -112,7 +178,9 @@ export interface SandboxLimits {
   readonly timeoutMs?: number;
   readonly memoryMiB?: number;
   readonly cpus?: number;
+  readonly cpuMs?: number;
   readonly pids?: number;
+  readonly diskMiB?: number;
   readonly outputBytes?: number;
 }
 

@@ -4,10 +4,14 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { nearest } from '../expression/nearest.js';
 import type { Finding, Findings } from './diagnostic.js';
 import { type Located, type Segments, toJson } from './located.js';
+import agentSchema from './schema/agent.json' with { type: 'json' };
+import handSchema from './schema/hand.json' with { type: 'json' };
+import modelsSchema from './schema/models.json' with { type: 'json' };
 import statesSchema from './schema/states.json' with { type: 'json' };
 import stepsSchema from './schema/steps.json' with { type: 'json' };
 
-export type SchemaName = 'steps' | 'steps#/$defs/step' | 'states' | 'states#/$defs/machine';
+export type SchemaName =
+  'steps' | 'steps#/$defs/step' | 'states' | 'states#/$defs/machine' | 'agent' | 'hand' | 'models';
 
 /** A dialect's own reading of an error: a finding, `skip`, or null for the usual one. */
 export type Translate = (error: ErrorObject, at: Segments) => Finding | 'skip' | null;
@@ -44,7 +48,7 @@ function validator(name: SchemaName): ValidateFunction {
     strictRequired: false,
     validateSchema: false,
     allowMatchingProperties: true,
-    schemas: [statesSchema, stepsSchema],
+    schemas: [statesSchema, stepsSchema, agentSchema, handSchema, modelsSchema],
   });
   const found = ajv.getSchema(`urn:writ:schema:${name}`);
   if (found === undefined) throw new TypeError(`no schema ${name}`);
@@ -75,10 +79,17 @@ function usualFinding(error: ErrorObject, at: Segments): Finding {
       return {
         code: 'DOC_WRONG_TYPE',
         message: `${place(at)} must be ${wanted.join(' or ')}, not ${describe(error.data)}`,
-        hint: schema?.description,
+        hint: hintOf(schema?.description),
         at,
       };
     }
+    case 'pattern':
+      return {
+        code: 'DOC_BAD_VALUE',
+        message: `${place(at)} can't be ${describe(error.data)}`,
+        hint: hintOf(schema?.description),
+        at,
+      };
     case 'enum':
     case 'const': {
       const params = error.params as { allowedValues?: unknown[]; allowedValue?: unknown };
@@ -94,10 +105,15 @@ function usualFinding(error: ErrorObject, at: Segments): Finding {
       return {
         code: 'DOC_BAD_VALUE',
         message: `${place(at)} ${error.message ?? 'is not valid'}, not ${describe(error.data)}`,
-        hint: schema?.description,
+        hint: hintOf(schema?.description),
         at,
       };
   }
+}
+
+/** What the schema says of a field, as a hint is written. */
+function hintOf(description: string | undefined): string | undefined {
+  return description?.replace(/^[A-Z](?=[a-z ])/, (first) => first.toLowerCase()).replace(/\.$/, '');
 }
 
 /** DOC_UNKNOWN_FIELD with the nearest of `known`; `at` is the object that holds the field. */

@@ -57,6 +57,11 @@ export class MemoryStore implements PublishedStore {
   async entries(first: bigint, end: bigint, limit: number): Promise<readonly LogRow[]> {
     return this.rows.slice(Number(first), Math.min(Number(end), Number(first) + limit));
   }
+  async entryBytes(first: bigint, count: number): Promise<readonly Uint8Array[]> {
+    const rows = this.rows.slice(Number(first), Number(first) + count);
+    if (rows.length !== count) throw new WritError('STORE_IO', `no entry in ${count} from ${first} on`);
+    return rows.map((row) => row.bytes);
+  }
   async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {
     return this.rows
       .filter((row) => row.run === '' && row.type === type)

@@ -187,6 +187,34 @@ describe('orders that are right', () => {
       ],
     ],
     [
+      'a conversation of three turns under one approval, with calls in between',
+      [
+        ...approved,
+        consumed(),
+        intended(withApproval),
+        finished(4, { calls: 2 }),
+        intended({ stepPath: 's/call[0]', idempotencyKey: 'c' }),
+        finished(6, { stepPath: 's/call[0]' }),
+        intended({ ...withApproval, attempt: 2 }),
+        finished(8, { attempt: 2, calls: 1 }),
+        intended({ ...withApproval, attempt: 3 }),
+        finished(10, { attempt: 3 }),
+      ],
+    ],
+    [
+      'a turn that was lost and run again',
+      [
+        ...approved,
+        consumed(),
+        intended(withApproval),
+        finished(4, { calls: 1 }),
+        intended({ ...withApproval, attempt: 2 }),
+        finished(6, { attempt: 2, status: 'indeterminate' }),
+        intended({ ...withApproval, attempt: 3 }),
+        finished(8, { attempt: 3 }),
+      ],
+    ],
+    [
       'in a sandbox',
       [
         authz('allow'),
@@ -387,6 +415,45 @@ describe('orders that are broken', () => {
         intended({ ...withApproval, idempotencyKey: null }),
         finished(4, { status: 'indeterminate' }),
         intended({ ...withApproval, idempotencyKey: null }),
+      ],
+    ],
+    ...(
+      [
+        ['that asked for nothing', {}, { attempt: 2 }],
+        ['that asked for no calls', { calls: 0 }, { attempt: 2 }],
+        ['whose calls are no number', { calls: '1' }, { attempt: 2 }],
+        ['that failed', { calls: 1, status: 'failed' }, { attempt: 2 }],
+        ['but not the next attempt', { calls: 1 }, { attempt: 3 }],
+        ['under another key', { calls: 1 }, { attempt: 2, idempotencyKey: 'k2' }],
+        ['of another step', { calls: 1 }, { attempt: 2, stepPath: 'other' }],
+      ] as const
+    ).map(([what, end, next]): [string, Line[]] => [
+      `a turn after one ${what}`,
+      [
+        ...approved,
+        consumed(),
+        intended(withApproval),
+        finished(4, end),
+        intended({ ...withApproval, ...next }),
+      ],
+    ]),
+    [
+      'two turns after one that asked for calls',
+      [
+        ...approved,
+        consumed(),
+        intended(withApproval),
+        finished(4, { calls: 1 }),
+        intended({ ...withApproval, attempt: 2 }),
+        finished(6, { attempt: 2 }),
+        intended({ ...withApproval, attempt: 3 }),
+      ],
+    ],
+    [
+      'a loop that ends after the end of its run',
+      [
+        draftOf('run.finished', { status: 'completed' }),
+        draftOf('loop.ended', { stepPath: 's', iterations: 1, converged: true }),
       ],
     ],
     ['a sandbox without an intent', [draftOf('sandbox.started', STEP)]],

@@ -10,13 +10,17 @@ import { auditApprover } from './audit-approver.mjs';
 import { auditMillion, auditVerify } from './audit-size.mjs';
 import { auditProof } from './audit-proof.mjs';
 import { coldStart } from './cold-start.mjs';
+import { decideBench } from './decide.mjs';
 import { evidenceBench } from './evidence.mjs';
+import { fanout } from './fanout.mjs';
 import { governedStep } from './governed-step.mjs';
 import { printTable } from './report.mjs';
 import { wasmAgent } from './wasm-agent.mjs';
 
 const FIGURES = {
   step: governedStep,
+  decide: decideBench,
+  fanout,
   wasm: wasmAgent,
   cold: coldStart,
   append: auditAppend,

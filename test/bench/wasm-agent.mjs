@@ -16,7 +16,13 @@ export async function wasmAgent({ root }) {
     await setTimeout(900);
     const before = performance.now();
     const result = await driver.run(
-      { argv: ['claims-triage'], env: {}, stdin: claim, module, limits: driver.defaults },
+      {
+        argv: ['claims-triage'],
+        env: {},
+        stdin: claim,
+        program: { kind: 'module', ...module },
+        limits: driver.defaults,
+      },
       signal,
     );
     if (result.status !== 'exited')

@@ -36,6 +36,8 @@ export interface Started {
   readonly pid: number;
   /** Resolves when stderr holds `text`; rejects when the command ends without it. */
   says(text: string): Promise<void>;
+  /** As `says`, of stdout. */
+  shows(text: string): Promise<void>;
   /** The first group of a pattern in what stderr holds so far. */
   said(pattern: RegExp): string;
   kill(signal: NodeJS.Signals): void;
@@ -99,22 +101,37 @@ function startAt(folder: string, words: readonly string[], options: RunOptions):
     reject: false,
   });
   if (child.pid === undefined) throw new Error('writ did not start');
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const stderr = readOf(child.stderr);
+  const stdout = readOf(child.stdout);
   return {
     pid: child.pid,
-    says: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (said.includes(text)) resolve();
-        };
-        child.stderr.on('data', look);
-        child.stderr.on('end', () => reject(new Error(`it never said ${JSON.stringify(text)}: ${said}`)));
-        look();
-      }),
-    said: (pattern) => pattern.exec(said)?.[1] ?? '',
+    says: stderr.holds,
+    shows: stdout.holds,
+    said: (pattern) => pattern.exec(stderr.soFar())?.[1] ?? '',
     kill: (signal) => void child.kill(signal),
     ended: child.then(({ exitCode, signal, stdout, stderr }) => ({ code: exitCode, signal, stdout, stderr })),
+  };
+}
+
+interface Read {
+  soFar(): string;
+  holds(text: string): Promise<void>;
+}
+
+function readOf(stream: NodeJS.ReadableStream): Read {
+  let read = '';
+  stream.on('data', (chunk: Buffer) => (read += chunk.toString()));
+  return {
+    soFar: () => read,
+    holds: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (read.includes(text)) resolve();
+        };
+        stream.on('data', look);
+        stream.on('end', () => reject(new Error(`it never said ${JSON.stringify(text)}: ${read}`)));
+        look();
+      }),
   };
 }
 

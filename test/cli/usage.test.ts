@@ -20,6 +20,7 @@ const COMMANDS = [
   'workflow results',
   'workflow resume',
   'workflow cancel',
+  'workflow templates',
   'approvals list',
   'approvals show',
   'approvals approve',
@@ -29,6 +30,7 @@ const COMMANDS = [
   'keys create',
   'keys show',
   'keys list',
+  'mcp pin',
 ];
 
 describe('help', () => {

@@ -8,7 +8,7 @@ import { parse as parseYaml } from 'yaml';
 import { openModuleManifest, openOciLayout } from '../../src/adapters/packages/index.js';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
 import { isObject, type Json, type JsonObject } from '../../src/json.js';
-import type { SandboxDriver, SandboxRequest } from '../../src/runtime/ports.js';
+import type { AgentPackage, SandboxDriver } from '../../src/runtime/ports.js';
 import { digest } from './packages.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,7 +53,7 @@ describe('the committed modules and packages', () => {
 
 describe('the agents', () => {
   let driver: SandboxDriver;
-  const modules = new Map<string, SandboxRequest['module']>();
+  const modules = new Map<string, AgentPackage['module']>();
   beforeAll(async () => {
     const store = openModuleManifest(`${ROOT}sandbox/wasm`);
     for (const name of await store.names()) {
@@ -72,7 +72,13 @@ describe('the agents', () => {
     const module = modules.get(name);
     if (module === undefined) throw new Error(`no module ${name}`);
     const stdin = input instanceof Uint8Array ? input : Buffer.from(JSON.stringify(input));
-    const request = { argv: [name], env: {}, stdin, module, limits: driver.defaults };
+    const request = {
+      argv: [name],
+      env: {},
+      stdin,
+      program: { kind: 'module', ...module } as const,
+      limits: driver.defaults,
+    };
     const result = await driver.run(request, new AbortController().signal);
     expect(result.status).toBe('exited');
     const text = Buffer.from(result.stdout.bytes).toString('utf8');

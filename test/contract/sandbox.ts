@@ -2,11 +2,29 @@
 // nothing outlives it. Real time is the subject here, so bounds are asserted, never instants.
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Limits, SandboxDriver, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
+import type {
+  SandboxDriver,
+  SandboxLimits,
+  SandboxProgram,
+  SandboxRequest,
+  SandboxResult,
+} from '../../src/runtime/ports.js';
 
-export interface SandboxPrograms {
+export interface SandboxSubject {
   /** The probe of test/contract/wasm/probe.as, or a program with the same verbs. */
-  readonly probe: SandboxRequest['module'];
+  readonly program: SandboxProgram;
+  /** What calls the probe with these arguments. */
+  readonly argv: (args: readonly string[]) => readonly string[];
+  /** A program that is not what its digest says, or is not there, and the code of its refusal. */
+  readonly wrong: { readonly program: SandboxProgram; readonly code: string };
+  /** Where the evidence names the program. */
+  readonly evidenceOf: string;
+  /** Variables that the sandbox itself sets. */
+  readonly ownVariables: readonly string[];
+  /** How long after its time limit a program may be told to have run. */
+  readonly overshootMs: number;
+  /** Where files are put; null = it takes none, and refuses a request that has some. */
+  readonly work: string | null;
 }
 
 const KiB = 1024;
@@ -26,16 +44,16 @@ export function text(stream: { readonly bytes: Uint8Array }): string {
 export function sandboxContract(
   name: string,
   makeDriver: () => SandboxDriver,
-  programs: () => Promise<SandboxPrograms>,
+  makeSubject: () => Promise<SandboxSubject>,
 ): void {
   describe(`sandbox contract: ${name}`, () => {
     let driver: SandboxDriver;
-    let probe: SandboxRequest['module'];
+    let subject: SandboxSubject;
     let before: string[];
 
     beforeAll(async () => {
       before = childPids();
-      probe = (await programs()).probe;
+      subject = await makeSubject();
       driver = makeDriver();
       const { ok, problems } = await driver.preflight();
       expect(problems.filter(() => !ok)).toEqual([]);
@@ -45,14 +63,14 @@ export function sandboxContract(
       expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
     });
 
-    const request = (argv: readonly string[], limits: Partial<Limits> = {}): SandboxRequest => ({
-      argv: ['probe', ...argv],
+    const request = (args: readonly string[], limits: Partial<SandboxLimits> = {}): SandboxRequest => ({
+      argv: subject.argv(args),
       env: {},
       stdin: new Uint8Array(0),
-      module: probe,
+      program: subject.program,
       limits: { ...driver.defaults, ...limits },
     });
-    const run = (argv: readonly string[], limits: Partial<Limits> = {}): Promise<SandboxResult> =>
+    const run = (argv: readonly string[], limits: Partial<SandboxLimits> = {}): Promise<SandboxResult> =>
       driver.run(request(argv, limits), new AbortController().signal);
 
     it('gives stdin to the program, keeps stdout, stderr and exit code apart', async () => {
@@ -98,7 +116,11 @@ export function sandboxContract(
           { ...request(['env']), env: { ONLY: 'this=one', EMPTY: '' } },
           new AbortController().signal,
         );
-        expect(text(result.stdout).split('\0').filter(Boolean).sort()).toEqual(['EMPTY=', 'ONLY=this=one']);
+        const seen = text(result.stdout).split('\0').filter(Boolean).sort();
+        const own = (variable: string): boolean =>
+          subject.ownVariables.some((name) => variable.startsWith(`${name}=`));
+        expect(seen.filter((variable) => !own(variable))).toEqual(['EMPTY=', 'ONLY=this=one']);
+        expect(seen.join()).not.toContain('canary');
       } finally {
         delete process.env['WRIT_CANARY'];
       }
@@ -109,13 +131,13 @@ export function sandboxContract(
       expect(result).toMatchObject({ status: 'timeout', exitCode: null, limitHit: 'timeoutMs' });
       expect(text(result.stdout)).toBe('spinning');
       expect(result.usage.wallMs).toBeGreaterThanOrEqual(499);
-      expect(result.usage.wallMs).toBeLessThan(800);
+      expect(result.usage.wallMs).toBeLessThan(500 + subject.overshootMs);
     });
 
     it('kills a sleeper at its time limit', async () => {
       const result = await run(['sleep'], { timeoutMs: 400 });
       expect(result).toMatchObject({ status: 'timeout', limitHit: 'timeoutMs' });
-      expect(result.usage.wallMs).toBeLessThan(700);
+      expect(result.usage.wallMs).toBeLessThan(400 + subject.overshootMs);
     });
 
     it('stops memory at the limit', async () => {
@@ -156,14 +178,48 @@ export function sandboxContract(
       expect(result).toMatchObject({ status: 'cancelled', exitCode: null, usage: { wallMs: 0 } });
     });
 
-    it('refuses bytes that are not what their digest says, before anything starts', async () => {
-      const bytes = Uint8Array.from(probe.bytes);
-      bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
-      const changed = { ...request([]), module: { digest: probe.digest, bytes } };
-      await expect(driver.prepare(changed)).rejects.toMatchObject({ code: 'INTEGRITY_DIGEST' });
-      await expect(driver.run(changed, new AbortController().signal)).rejects.toMatchObject({
-        code: 'INTEGRITY_DIGEST',
-      });
+    it('refuses a program that is not what its digest says, before anything starts', async () => {
+      const { program, code } = subject.wrong;
+      const changed = { ...request(['exit', '0']), program };
+      await expect(driver.prepare(changed)).rejects.toMatchObject({ code });
+      const end = await driver.run(changed, new AbortController().signal).then(
+        (result) => result.status,
+        (error: { code: string }) => error.code,
+      );
+      expect(['unavailable', code]).toContain(end);
+    });
+
+    it('shows output as it comes, and the same bytes at the end', async () => {
+      const seen: [string, string][] = [];
+      const stdin = Buffer.from('watched');
+      const onOutput: SandboxRequest['onOutput'] = (stream, bytes) => {
+        seen.push([stream, Buffer.from(bytes).toString('utf8')]);
+      };
+      const result = await driver.run({ ...request([]), stdin, onOutput }, new AbortController().signal);
+      const shown = (stream: string): string =>
+        seen.flatMap(([from, part]) => (from === stream ? [part] : [])).join('');
+      expect([shown('stdout'), shown('stderr')]).toEqual([text(result.stdout), text(result.stderr)]);
+      expect(shown('stdout')).toBe('watched');
+    });
+
+    it('puts files in and takes files out, or refuses both', async () => {
+      const { work } = subject;
+      const files = [{ path: 'in/data', bytes: Buffer.from('from outside\0') }];
+      const wants = {
+        ...request(['copy', `${work ?? ''}/in/data`, `${work ?? ''}/copy`]),
+        files,
+        outputs: ['*'],
+      };
+      if (work === null) {
+        await expect(driver.prepare(wants)).rejects.toMatchObject({ code: 'SANDBOX_UNSUPPORTED' });
+        return;
+      }
+      const result = await driver.run(wants, new AbortController().signal);
+      expect(result).toMatchObject({ status: 'exited', exitCode: 0 });
+      const outputs = result.outputs ?? [];
+      expect(outputs.map(({ path, bytes }) => [path, Buffer.from(bytes).toString('utf8')])).toEqual([
+        ['copy', 'from outside\0'],
+      ]);
     });
 
     it.each([
@@ -175,6 +231,12 @@ export function sandboxContract(
       { memoryMiB: 1_000_000 },
       { outputBytes: -1 },
       { outputBytes: 16 * KiB * KiB + 1 },
+      { pids: 0 },
+      { cpus: 0 },
+      { cpus: 10_000 },
+      { diskMiB: 1_000_000 },
+      { cpuMs: -1 },
+      { gpus: 1 },
     ])('refuses a limit it cannot keep: %o', async (limits) => {
       await expect(driver.prepare(request([], limits))).rejects.toMatchObject({
         code: 'SANDBOX_UNSUPPORTED',
@@ -194,7 +256,11 @@ export function sandboxContract(
 
     it('states before the act what will run and what keeps each limit', async () => {
       const evidence = await driver.prepare(request(['exit', '0']));
-      expect(evidence).toMatchObject({ driver: driver.kind, network: 'none', moduleSha256: probe.digest });
+      expect(evidence).toMatchObject({
+        driver: driver.kind,
+        network: 'none',
+        [subject.evidenceOf]: subject.program.digest,
+      });
       const result = await run(['exit', '0']);
       expect(result.evidence).toMatchObject({ ...evidence, status: 'exited', exitCode: 0, stdoutBytes: 0 });
     });

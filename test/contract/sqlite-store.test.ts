@@ -27,9 +27,10 @@ import { codeOf, draft, fixedClock, hex, payload, runRecord, storeContract, whol
 const WRITER = fileURLToPath(new URL('store-writer.mjs', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../dist/adapters/store/sqlite/store.js', import.meta.url));
 
-function startWriter(file: string, run: string, commits: number): ChildProcess {
+function startWriter(file: string, run: string, commits: number, room?: number): ChildProcess {
   if (!existsSync(BUILT)) throw new Error(`${BUILT} is missing: build first (npx tsc -p .)`);
-  return spawn(process.execPath, [WRITER, file, run, String(commits)], {
+  const args = [run, String(commits), ...(room === undefined ? [] : [String(room)])];
+  return spawn(process.execPath, [WRITER, file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 }
@@ -39,7 +40,7 @@ storeContract('SQLite', async () => {
   const file = join(directory, 'data', 'writ.db');
   return {
     open: (options = {}) => openSqliteStore({ file, extendLog, clock: options.clock ?? fixedClock() }),
-    startWriter: (run, commits) => startWriter(file, run, commits),
+    startWriter: (run, commits, room) => startWriter(file, run, commits, room),
     remove: async () => {
       rmSync(directory, { recursive: true, force: true });
     },
@@ -106,7 +107,7 @@ describe('the SQLite file', () => {
         )
         .all();
       db.close();
-      expect(tables).toHaveLength(11);
+      expect(tables).toHaveLength(13);
       for (const table of tables) expect(table).toMatchObject({ strict: 1 });
     });
 
@@ -199,14 +200,18 @@ describe('the SQLite file', () => {
   });
 
   describe('a file of the first schema', () => {
-    /** As version 1 left it: without what version 2 added. */
+    /** As version 1 left it: without what later versions added. */
     async function versionOne(): Promise<void> {
       const store = await open();
       await store.commit({ entries: [draft('r')] });
       await store.close();
       opened.pop();
       const db = new Database(file);
-      db.exec('DROP TABLE handed_out; DROP TABLE unscrubbed; DROP INDEX log_entry_own');
+      db.exec(
+        'DROP TABLE handed_out; DROP TABLE unscrubbed; DROP INDEX log_entry_own; DROP TABLE run_part; DROP TABLE meter',
+      );
+      for (const name of ['iteration', 'item', 'turn', 'converged'])
+        db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
       db.pragma('user_version = 1');
       db.close();
     }
@@ -214,7 +219,11 @@ describe('the SQLite file', () => {
     it('gets the new tables when it is opened for writing, twice at once too', async () => {
       await versionOne();
       const stores = await Promise.all([open(), open()]);
-      for (const store of stores) expect(await store.copies()).toEqual([]);
+      for (const store of stores) {
+        expect(await store.copies()).toEqual([]);
+        expect((await store.parts('r')).size).toBe(0);
+        expect(await store.attempts('r')).toEqual([]);
+      }
       expect(await wholeLog(stores[0])).toHaveLength(1);
     });
 
@@ -232,12 +241,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 3');
+      db.pragma('user_version = 4');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('schema version 3');
+        expect(error.message).toContain('schema version 4');
         expect(error.hint).toContain('newer writ');
       }
     });

@@ -5,18 +5,20 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WritError } from '../../src/errors.js';
-import { type Commitment, type Hex, isHex64, type SubjectDigest } from '../../src/json.js';
-import type {
-  ApprovalRecord,
-  AttemptRecord,
-  Change,
-  Clock,
-  EntryDraft,
-  LogRow,
-  Payload,
-  RunRecord,
-  Store,
-  WorkflowRecord,
+import { type Commitment, type Hex, isHex64, type Json, type SubjectDigest } from '../../src/json.js';
+import {
+  VERSION_JUMP,
+  type ApprovalRecord,
+  type AttemptRecord,
+  type Change,
+  type Charge,
+  type Clock,
+  type EntryDraft,
+  type LogRow,
+  type Payload,
+  type RunRecord,
+  type Store,
+  type WorkflowRecord,
 } from '../../src/runtime/ports.js';
 
 /** One set of data that several handles and processes can open. */
@@ -25,9 +27,10 @@ export interface StoreFixture {
   open(options?: { readonly clock?: Clock }): Promise<Store>;
   /**
    * Another process: commits one entry of `run` after the other, prints `ready`, then the index of each
-   * acknowledged entry on a line.
+   * acknowledged entry on a line. With `room` each commit is charged one to the meter of the suite, `room` at most, and
+   * it ends when there is none.
    */
-  startWriter(run: string, commits: number): ChildProcess;
+  startWriter(run: string, commits: number, room?: number): ChildProcess;
   remove(): Promise<void>;
 }
 
@@ -46,6 +49,9 @@ export function fixedClock(startMs = T0): Clock & { set(timeMs: number): void } 
     },
   };
 }
+
+/** The meter that a writer process charges. */
+export const METER = { layer: 'org', name: 'org-default', scope: '2026-03-01', budget: 'calls' } as const;
 
 /** 64 hex digits that begin with `seed` in hex. */
 export function hex(seed: number): Hex & SubjectDigest & Commitment {
@@ -109,6 +115,10 @@ export function attemptRecord(
     startedAtMs: T0,
     finishedAtMs: null,
     intentIndex: null,
+    iteration: null,
+    item: null,
+    turn: null,
+    converged: null,
     ...over,
   };
 }
@@ -417,6 +427,18 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         }
       });
 
+      it('gives the bytes of entries as they are, and refuses to give fewer than asked for', async () => {
+        const texts = ['', 'é', '\0"\\', '\u{1f600}', '\n,', 'x'.repeat(60_000)];
+        await store.commit({ entries: texts.map((text) => draft('a', 'authz.decided', { text })) });
+        await store.commit({ entries: Array.from({ length: 300 }, () => draft('b')) });
+        const all = (await wholeLog(store)).map((row) => row.bytes);
+        expect(await store.entryBytes(0n, 306)).toEqual(all);
+        expect(await store.entryBytes(5n, 2)).toEqual(all.slice(5, 7));
+        expect(await store.entryBytes(306n, 0)).toEqual([]);
+        expect(await codeOf(store.entryBytes(306n, 1))).toBe('STORE_IO');
+        expect(await codeOf(store.entryBytes(300n, 7))).toBe('STORE_IO');
+      });
+
       it('keeps the first checkpoint stored for a size, and finds the largest', async () => {
         const row = { size: 3n, root: new Uint8Array(32).fill(1), note: 'origin\n3\n…\n' };
         expect(await store.putCheckpoint(row)).toEqual(row);
@@ -494,6 +516,155 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await store.run('r')).toMatchObject({ exitCode: winner, version: 2 });
       });
 
+      it('raises the version of a run that is taken over above all that may be on its way', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        await store.commit({ runs: [{ op: 'update', record: runRecord('r'), jump: true }], entries: [] });
+        expect(await store.run('r')).toMatchObject({ version: 1 + VERSION_JUMP });
+      });
+
+      it('takes an interrupt of an unfinished run whatever its version, and of no other', async () => {
+        const other = await open();
+        await store.commit({
+          runs: [
+            { op: 'insert', record: runRecord('r', { waitingFor: { kind: 'timer' } }) },
+            { op: 'insert', record: runRecord('over', { status: 'failed' }) },
+          ],
+          entries: [],
+        });
+        const update = (version: number, waitingFor: Json = null) =>
+          store.commit({
+            runs: [{ op: 'update', record: runRecord('r', { version, waitingFor }) }],
+            entries: [],
+          });
+        const waitingFor = { kind: 'cancel', by: 'user:bob' };
+        // Two are on their way, each with the version that the one before will have written.
+        const [first, interrupt, second] = await Promise.all([
+          codeOf(update(1)),
+          codeOf(other.commit({ interrupts: [{ run: 'r', waitingFor }], entries: [] })),
+          codeOf(update(2)),
+        ]);
+        expect(interrupt).toBe('resolved');
+        const run = await store.run('r');
+        if (second === 'STORE_CONFLICT') expect(run?.waitingFor).toEqual(waitingFor);
+        expect([first, second]).toContain(second);
+        expect(run?.version).toBeGreaterThan(VERSION_JUMP);
+        expect(await codeOf(update(3))).toBe('STORE_CONFLICT');
+        for (const id of ['over', 'none']) {
+          const change = { interrupts: [{ run: id, waitingFor }], entries: [draft(id)] };
+          expect(await codeOf(store.commit(change))).toBe('STORE_CONFLICT');
+        }
+        expect(await wholeLog(store)).toEqual([]);
+      });
+
+      it('keeps the parts of a run with its record: put, replaced, removed, and all gone at its end', async () => {
+        const other = await open();
+        const parts = (put: Record<string, Json>, removed: string[] = [], ended = false, run = 'r') => ({
+          parts: [{ run, put: new Map(Object.entries(put)), removed, ended }],
+          entries: [],
+        });
+        const runs = ['r', 's'].map((id) => ({ op: 'insert', record: runRecord(id) }) as const);
+        await store.commit({ ...parts({ input: { ü: ['✓', 0.1] }, 'frame/': null, 'frame/a': [1] }), runs });
+        await store.commit(parts({ input: 'of another run' }, [], false, 's'));
+        expect(Object.fromEntries(await other.parts('r'))).toEqual({
+          input: { ü: ['✓', 0.1] },
+          'frame/': null,
+          'frame/a': [1],
+        });
+        expect([...(await other.parts('r', 'frame/')).keys()].sort()).toEqual(['frame/', 'frame/a']);
+        expect((await other.parts('r', 'frame_')).size).toBe(0);
+        await store.commit(parts({ 'frame/a': [2], 'frame/b': 3 }, ['frame/', 'never there']));
+        expect(Object.fromEntries(await other.parts('r', 'frame/'))).toEqual({
+          'frame/a': [2],
+          'frame/b': 3,
+        });
+        await store.commit(parts({}, [], true));
+        expect((await other.parts('r')).size).toBe(0);
+        expect((await other.parts('s')).size).toBe(1);
+      });
+
+      it('writes no part with a change that loses, and none without its run', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const put = new Map<string, Json>([['frame/', 1]]);
+        const parts = [{ run: 'r', put, removed: [], ended: false }];
+        const stale = { op: 'update', record: runRecord('r', { version: 7 }) } as const;
+        expect(await codeOf(store.commit({ runs: [stale], parts, entries: [draft('r')] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        expect((await store.parts('r')).size).toBe(0);
+        const orphan = [{ run: 'none', put, removed: [], ended: false }];
+        expect(await codeOf(store.commit({ parts: orphan, entries: [] }))).toBe('INTERNAL');
+        await store.commit({ runs: [{ op: 'update', record: runRecord('r') }], parts, entries: [] });
+        const gone = [{ run: 'r', put: new Map<string, Json>(), removed: [], ended: true }];
+        expect(await codeOf(store.commit({ runs: [stale], parts: gone, entries: [] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        expect((await store.parts('r')).size).toBe(1);
+      });
+
+      it('charges a meter with a change: up to its limit, never above, and back when less was used', async () => {
+        const other = await open();
+        const charge = (add: number, atMost: number | null, over: Partial<Charge> = {}) =>
+          store.commit({ charges: [{ ...METER, add, atMost, ...over }], entries: [draft('r')] });
+        expect(await other.used([METER])).toEqual([0]);
+        await charge(4, 10);
+        await charge(6, 10);
+        expect(await codeOf(charge(1, 10))).toBe('STORE_CONFLICT');
+        expect(await other.used([METER])).toEqual([10]);
+        // What has happened is charged whatever there is room for.
+        await charge(5, null);
+        expect(await codeOf(charge(0, 10))).toBe('STORE_CONFLICT');
+        await charge(-13, null);
+        await charge(-1_000, null, { budget: 'tokens' });
+        await charge(7, null, { scope: '2026-03-02' });
+        const meters = [METER, { ...METER, budget: 'tokens' }, { ...METER, scope: '2026-03-02' }];
+        expect(await other.used([...meters, { ...METER, name: 'unknown' }])).toEqual([2, 0, 7, 0]);
+        expect(await wholeLog(store)).toHaveLength(6);
+      });
+
+      it('charges several meters or none, and nothing with a change that loses', async () => {
+        const calls = { ...METER, scope: 'r', add: 1, atMost: 5 };
+        const tokens = { ...METER, scope: 'r', budget: 'tokens', add: 3, atMost: 2 };
+        expect(await codeOf(store.commit({ charges: [calls, tokens], entries: [draft('r')] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        const stale = { op: 'update', record: runRecord('r', { version: 7 }) } as const;
+        expect(await codeOf(store.commit({ runs: [stale], charges: [calls], entries: [] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        expect(await store.used([calls, tokens])).toEqual([0, 0]);
+        // Of one change every charge counts, those before it too.
+        const often = Array.from({ length: 5 }, () => calls);
+        expect(await codeOf(store.commit({ charges: [...often, calls], entries: [] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        await store.commit({ charges: often, entries: [] });
+        expect(await store.used([calls])).toEqual([5]);
+        expect(await wholeLog(store)).toEqual([]);
+      });
+
+      it('keeps the meters of a run until its parts end, those of a day for longer', async () => {
+        const add = { add: 1, atMost: null };
+        await store.commit({
+          runs: [{ op: 'insert', record: runRecord('r') }],
+          charges: [
+            { ...METER, scope: 'r', ...add },
+            { ...METER, ...add },
+          ],
+          entries: [],
+        });
+        expect(await store.used([{ ...METER, scope: 'r' }, METER])).toEqual([1, 1]);
+        const parts = [{ run: 'r', put: new Map<string, Json>(), removed: [], ended: true }];
+        await store.commit({
+          parts,
+          charges: [
+            { ...METER, scope: 'r', ...add },
+            { ...METER, ...add },
+          ],
+          entries: [],
+        });
+        expect(await store.used([{ ...METER, scope: 'r' }, METER])).toEqual([0, 2]);
+      });
+
       it('refuses to insert a run or an approval twice, and to update one that is not there', async () => {
         const entries: EntryDraft[] = [];
         await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries });
@@ -528,6 +699,45 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await ids({ workflowId: 'other' })).toBe('be');
         expect(await ids({ workflowId: 'other', unfinished: true })).toBe('b');
         expect(await ids({ workflowId: 'none' })).toBe('');
+      });
+
+      it('gives runs by the page, newest first, with the number of all', async () => {
+        const one = (id: string, createdAtMs: number, workflowId: string) =>
+          ({ op: 'insert', record: runRecord(id, { createdAtMs, workflowId }) }) as const;
+        const runs = [
+          one('a', 1, 'w'),
+          one('b', 2, 'other'),
+          one('c', 3, 'w'),
+          one('d', 3, 'w'),
+          one('e', 2, 'w'),
+        ];
+        await store.commit({ runs, entries: [] });
+        const page = async (filter: Parameters<Store['runsPage']>[0]) => {
+          const found = await store.runsPage(filter);
+          return [found.runs.map((run) => run.id).join(''), found.total];
+        };
+        expect(await page({ limit: 10, offset: 0 })).toEqual(['dceba', 5]);
+        expect(await page({ limit: 2, offset: 0 })).toEqual(['dc', 5]);
+        expect(await page({ limit: 2, offset: 4 })).toEqual(['a', 5]);
+        expect(await page({ limit: 2, offset: 5 })).toEqual(['', 5]);
+        expect(await page({ limit: 2, offset: 1, workflowId: 'w' })).toEqual(['ce', 4]);
+        expect(await page({ limit: 2, offset: 0, workflowId: 'none' })).toEqual(['', 0]);
+      });
+
+      it('gives workflows by the page, each in its newest version', async () => {
+        const version = (id: string, hash: number, number: number) => ({
+          ...workflowRecord(hex(hash), number),
+          id,
+        });
+        const all = [version('b', 31, 1), version('b', 32, 2), version('a', 33, 1), version('c', 34, 1)];
+        await store.commit({ workflows: all, entries: [] });
+        const page = async (limit: number, offset: number) => {
+          const found = await store.workflowsPage({ limit, offset });
+          return [found.workflows.map((one) => `${one.id}${one.version}`).join(' '), found.total];
+        };
+        expect(await page(10, 0)).toEqual(['a1 b2 c1', 3]);
+        expect(await page(1, 1)).toEqual(['b2', 3]);
+        expect(await page(2, 3)).toEqual(['', 3]);
       });
 
       it('keeps versions of a workflow; the same content again changes nothing', async () => {
@@ -787,6 +997,21 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(rows).toHaveLength(300);
         expect(rows.filter((row) => row.run === 'theirs').map((row) => row.index)).toEqual(indices);
         expect(Math.max(...waits)).toBeLessThan(2_500);
+      });
+
+      it('two processes that charge one meter at once fill it exactly', async () => {
+        const room = 120;
+        const child = fixture.startWriter('theirs', 1_000, room);
+        const { ready, indices } = acknowledgements(child);
+        const exit = once(child, 'exit');
+        await ready;
+        const charges = [{ ...METER, add: 1, atMost: room }];
+        let ours = 0;
+        while ((await codeOf(store.commit({ charges, entries: [draft('ours')] }))) === 'resolved') ours += 1;
+        expect((await exit)[0]).toBe(0);
+        expect(ours + indices.length).toBe(room);
+        expect(await store.used([METER])).toEqual([room]);
+        expect(await wholeLog(store)).toHaveLength(room);
       });
 
       it('keeps everything it acknowledged before it was killed', async () => {

@@ -7,26 +7,39 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
-import type { Limits, SandboxDriver, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
-import { childPids, sandboxContract, text } from './sandbox.js';
+import type {
+  Limits,
+  SandboxDriver,
+  SandboxProgram,
+  SandboxRequest,
+  SandboxResult,
+} from '../../src/runtime/ports.js';
+import { childPids, sandboxContract, text, type SandboxSubject } from './sandbox.js';
 import { probe, programOf } from './wasm/programs.js';
 
-sandboxContract(
-  'wasm',
-  () => openWasmDriver({ poolSize: 2 }),
-  async () => ({ probe: await probe() }),
-);
-sandboxContract(
-  'wasm without a pool',
-  () => openWasmDriver({ poolSize: 0 }),
-  async () => ({ probe: await probe() }),
-);
+async function subject(): Promise<SandboxSubject> {
+  const program = { kind: 'module', ...(await probe()) } as const;
+  const bytes = Uint8Array.from(program.bytes);
+  bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
+  return {
+    program,
+    argv: (args) => ['probe', ...args],
+    wrong: { program: { ...program, bytes }, code: 'INTEGRITY_DIGEST' },
+    evidenceOf: 'moduleSha256',
+    ownVariables: [],
+    overshootMs: 300,
+    work: null,
+  };
+}
+
+sandboxContract('wasm', () => openWasmDriver({ poolSize: 2 }), subject);
+sandboxContract('wasm without a pool', () => openWasmDriver({ poolSize: 0 }), subject);
 
 describe('wasm sandbox', () => {
   let driver: SandboxDriver;
-  let module: SandboxRequest['module'];
+  let module: Extract<SandboxProgram, { kind: 'module' }>;
   beforeAll(async () => {
-    module = await probe();
+    module = { kind: 'module', ...(await probe()) };
     driver = openWasmDriver({ poolSize: 2 });
   });
   afterAll(() => driver.close());
@@ -35,7 +48,7 @@ describe('wasm sandbox', () => {
     argv: ['probe', ...argv],
     env: {},
     stdin: new Uint8Array(0),
-    module,
+    program: module,
     limits: { ...driver.defaults, ...limits },
   });
   const run = (argv: readonly string[], limits: Partial<Limits> = {}): Promise<SandboxResult> =>
@@ -143,7 +156,7 @@ describe('wasm sandbox', () => {
       if (${JSON.stringify(state)} === 'spin') {
         const chunks = []; for await (const chunk of process.stdin) chunks.push(chunk);
         void driver.run({ argv: ['probe', 'spin'], env: {}, stdin: new Uint8Array(0),
-          module: { digest: ${JSON.stringify(module.digest)}, bytes: new Uint8Array(Buffer.concat(chunks)) },
+          program: { kind: 'module', digest: ${JSON.stringify(module.digest)}, bytes: new Uint8Array(Buffer.concat(chunks)) },
           limits: { ...driver.defaults, timeoutMs: 60000 } }, new AbortController().signal);
         await new Promise((resolve) => setTimeout(resolve, 300));
       }
@@ -190,7 +203,7 @@ describe('wasm module check', () => {
       argv: [],
       env: {},
       stdin: new Uint8Array(0),
-      module: programOf(Uint8Array.from(bytes)),
+      program: { kind: 'module', ...programOf(Uint8Array.from(bytes)) },
       limits: driver.defaults,
     });
 
@@ -257,7 +270,7 @@ describe('wasm module check', () => {
     bytes.set(HEADER);
     const request = { argv: [], env: {}, stdin: new Uint8Array(0), limits: driver.defaults };
     await expect(
-      driver.prepare({ ...request, module: { ...programOf(new Uint8Array(0)), bytes } }),
+      driver.prepare({ ...request, program: { kind: 'module', ...programOf(new Uint8Array(0)), bytes } }),
     ).rejects.toMatchObject({ code: 'SANDBOX_MODULE_INVALID' });
   });
 
@@ -280,16 +293,19 @@ describe('wasm module check', () => {
         argv: [],
         env: {},
         stdin: new Uint8Array(0),
-        module: programOf(
-          Uint8Array.from([
-            ...HEADER,
-            ...TYPE,
-            ...FUNCTION,
-            ...MEMORY,
-            ...EXPORT,
-            ...section(10, [1, 3, 0, 0x6a, 0x0b]),
-          ]),
-        ),
+        program: {
+          kind: 'module',
+          ...programOf(
+            Uint8Array.from([
+              ...HEADER,
+              ...TYPE,
+              ...FUNCTION,
+              ...MEMORY,
+              ...EXPORT,
+              ...section(10, [1, 3, 0, 0x6a, 0x0b]),
+            ]),
+          ),
+        },
         limits: driver.defaults,
       },
       new AbortController().signal,

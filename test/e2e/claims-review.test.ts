@@ -55,6 +55,7 @@ describe.each([
     triage: 'Triage',
     approve: 'AutoApprove',
     review: 'HumanReview',
+    skipsReview: false,
     answer: (output: unknown) => output,
   },
   {
@@ -63,9 +64,10 @@ describe.each([
     triage: 'triage',
     approve: 'auto_approve',
     review: 'human_review',
+    skipsReview: true,
     answer: (output: unknown): unknown => JSON.parse((output as { stdout: string }).stdout),
   },
-])('the claims review in $dialect', ({ file, triage, approve, review, answer }) => {
+])('the claims review in $dialect', ({ file, triage, approve, review, skipsReview, answer }) => {
   it('is valid', async () => {
     const { code, value } = await desk.json(['validate', file]);
     expect([code, value]).toMatchObject([0, { ok: true, checked: 'all', diagnostics: [] }]);
@@ -78,7 +80,7 @@ describe.each([
     expect(id).toMatch(/^run_[a-z2-7]{26}$/u);
     expect(stdout).toMatch(/^status {5}completed$/mu);
     expect(stderr).toContain(`step ${approve}: succeeded`);
-    const view = (await results(id)) as { steps: { output: unknown }[] };
+    const view = (await results(id)) as { results: { stepPath: string; output: unknown }[] };
     expect(view).toEqual({
       id,
       workflow: {
@@ -92,29 +94,35 @@ describe.each([
       createdAtMs: expect.any(Number),
       updatedAtMs: expect.any(Number),
       waitingFor: null,
-      steps: [stepOf(triage, 'agent:claims-triage'), stepOf(approve, 'agent:approval-agent')],
+      results: [
+        stepOf(triage, 'agent:claims-triage'),
+        stepOf(approve, 'agent:approval-agent'),
+        ...(skipsReview ? [expect.objectContaining({ stepPath: review, status: 'skipped' })] : []),
+      ],
       output: expect.any(Object),
       error: null,
       exitCode: 0,
     });
     expect(typesOf(id).filter((type) => type === 'step.intended')).toHaveLength(2);
     expect(typesOf(id).at(-1)).toBe('run.finished');
-    expect(answer(view.steps[1]?.output)).toMatchObject({ decision: 'approved' });
+    const approval = view.results.find(({ stepPath }) => stepPath === approve);
+    expect(answer(approval?.output)).toMatchObject({ decision: 'approved' });
   });
 
   const stepOf = (stepPath: string, principal: string): unknown => ({
     stepPath,
-    name: NAMES[stepPath] ?? stepPath,
-    status: 'succeeded',
+    stepName: NAMES[stepPath] ?? stepPath,
+    status: 'completed',
     attempts: 1,
     functionId: expect.stringMatching(/^(?:tool::wasm$|ghcr\.io\/bank\/[a-z-]+@sha256:[0-9a-f]{64}$)/u),
     principal,
-    startedAtMs: expect.any(Number),
     durationMs: expect.any(Number),
     approval: null,
     error: null,
-    outputCommitment: expect.stringMatching(/^[0-9a-f]{64}$/u),
+    outputHash: expect.stringMatching(/^[0-9a-f]{64}$/u),
     output: expect.any(Object),
+    // authz.decided, ceiling.composed, step.intended, sandbox.started, sandbox.exited, step.finished
+    auditEntries: Array.from({ length: 6 }, () => expect.stringMatching(/^\d+$/u)),
   });
 
   describe('stops a high claim for a person', () => {
@@ -167,8 +175,10 @@ describe.each([
       expect(stderr).toContain(`step ${review}: succeeded`);
       expect(await results(waiting.run)).toMatchObject({
         status: 'completed',
-        steps: [
+        results: [
           { stepPath: triage },
+          // A step that was skipped is a result too; a branch that was not taken is none.
+          ...(skipsReview ? [{ stepPath: approve, status: 'skipped', reason: 'condition' }] : []),
           { stepPath: review, approval: { state: 'consumed', decidedBy: ['user:bob'] } },
         ],
         exitCode: 0,
@@ -203,9 +213,9 @@ describe('a malformed claim', () => {
     expect(await desk.run(vote('approve', waiting), BOB)).toMatchObject({ code: 0 });
     expect(await results(waiting.run)).toMatchObject({
       status: 'completed',
-      steps: [
+      results: [
         { stepPath: 'Triage', status: 'failed', error: { code: 'SANDBOX_EXIT' } },
-        { stepPath: 'HumanReview', status: 'succeeded' },
+        { stepPath: 'HumanReview', status: 'completed' },
       ],
       output: { error: { Error: 'Tool.Failed', Cause: expect.stringContaining('amount') }, review: {} },
     });
@@ -310,8 +320,11 @@ describe.skipIf(!hasProc)(
       expectRanAgain(id);
       // It was interrupted no more: the same command starts a new run.
       const fresh: Started = desk.start([...run(), '--json', '--detach']);
-      expect(await fresh.ended).toMatchObject({ code: 0 });
+      const { code: left, stdout } = await fresh.ended;
+      expect(left).toBe(0);
       expect(countsOf(desk).runs).toBe(runs + 1);
+      const { id: detached } = JSON.parse(stdout) as { id: string };
+      expect(await desk.run(['workflow', 'watch', detached])).toMatchObject({ code: 0 });
     });
   },
 );

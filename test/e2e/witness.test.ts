@@ -146,7 +146,7 @@ describe('two witnesses, both required', () => {
     expect(refused.value).toMatchObject({ error: { code: 'AUDIT_WITNESS_UNAVAILABLE' } });
     const run = /run (run_\w+)/.exec(refused.stderr)?.[1] ?? '';
     const held = await desk.json(['workflow', 'status', run]);
-    expect(held.value).toMatchObject({ status: 'running', steps: [] });
+    expect(held.value).toMatchObject({ status: 'running', results: [] });
     expect(await desk.run(['audit', 'witness', 'anchor'])).toMatchObject({ code: 6 });
 
     const back = await startWitness('w2', new URL(second.url).host);

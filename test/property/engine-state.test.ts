@@ -1,11 +1,25 @@
 // Random plans and random events, sensible or not: what must hold at every point of a run.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { apply, command, start, type EngineEvent, type EngineState } from '../../src/engine/index.js';
+import { Execution, type RunHead, type Task } from '../../src/engine/index.js';
 import type { ErrorCode } from '../../src/errors.js';
 import type { Json } from '../../src/json.js';
 import type { Plan } from '../../src/workflow/plan.js';
-import { catcher, choice, pass, retrier, statesPlan, stepError, stepsPlan, task, wait } from './plans.js';
+import {
+  addressed,
+  catcher,
+  choice,
+  map,
+  parallel,
+  pass,
+  retrier,
+  statesPlan,
+  stepError,
+  stepsPlan,
+  task,
+  wait,
+  type TestEvent,
+} from './plans.js';
 
 /** JSON as it comes out of the store: no -0. */
 const json = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value)) as Json);
@@ -69,43 +83,142 @@ const stepsPlans = fc
     );
   });
 
-type Move = (nowMs: number) => EngineEvent;
+const forkPlans = fc
+  .record({
+    concurrency: fc.nat(3),
+    retries: fc.nat(2),
+    isCaught: fc.boolean(),
+    timeoutMs: fc.option(fc.integer({ min: 1, max: 20_000 })),
+  })
+  .map(({ concurrency, retries, isCaught, timeoutMs }): Plan => {
+    const retry = [retrier({ maxAttempts: retries, intervalMs: 10 })];
+    return statesPlan(
+      {
+        S: pass({ result: { items: [1, 2, 3] }, next: 'P' }),
+        P: parallel(['M', 'B', 'W'], { retry, catch: isCaught ? [catcher('C')] : [], next: 'C' }),
+        M: map('A', concurrency),
+        A: task({ retry }),
+        B: task({ next: 'B2' }),
+        B2: task(),
+        W: wait({ seconds: 1 }),
+        C: task({ next: 'S' }),
+      },
+      { timeoutMs },
+    );
+  });
+
+type Move = (nowMs: number, tasks: readonly Task[]) => TestEvent;
+/** For the task that a number picks of those the run stands at. */
+const at = (pick: number, tasks: readonly Task[]): { readonly stepPath?: string } => {
+  const stepPath = tasks[pick % Math.max(1, tasks.length)]?.stepPath;
+  return stepPath === undefined ? {} : { stepPath };
+};
 const move: fc.Arbitrary<Move> = fc.oneof(
-  json.map((output): Move => (nowMs) => ({ kind: 'succeeded', output, nowMs })),
-  fc.boolean().map((stop): Move => (nowMs) => ({ kind: 'succeeded', output: { stop }, nowMs })),
+  fc.tuple(json, fc.nat(9)).map(([output, pick]): Move => (nowMs, tasks) => ({
+    kind: 'succeeded',
+    output,
+    nowMs,
+    ...at(pick, tasks),
+  })),
+  fc.tuple(fc.boolean(), fc.nat(9)).map(([stop, pick]): Move => (nowMs, tasks) => ({
+    kind: 'succeeded',
+    output: { stop },
+    nowMs,
+    ...at(pick, tasks),
+  })),
   fc
-    .tuple(fc.constantFrom(...CODES), fc.double({ min: 0, max: 0.999, noNaN: true }))
-    .map(([code, draw]): Move => (nowMs) => ({ kind: 'failed', error: stepError(code), nowMs, draw })),
-  fc.constantFrom<Move>(
-    (nowMs) => ({ kind: 'rerun', nowMs }),
-    (nowMs) => ({ kind: 'paused', nowMs }),
-    (nowMs) => ({ kind: 'woken', nowMs }),
-  ),
+    .tuple(fc.constantFrom(...CODES), fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat(9))
+    .map(([code, draw, pick]): Move => (nowMs, tasks) => ({
+      kind: 'failed',
+      error: stepError(code),
+      nowMs,
+      draw,
+      ...at(pick, tasks),
+    })),
+  fc
+    .tuple(fc.constantFrom('rerun', 'started', 'stopped', 'lost'), fc.nat(9))
+    .map(([kind, pick]): Move => (nowMs, tasks) => ({ kind, nowMs, ...at(pick, tasks) })),
+  fc.tuple(fc.boolean(), fc.nat(9)).map(([isAsync, pick]): Move => (nowMs, tasks) => ({
+    kind: 'paused',
+    isAsync,
+    nowMs,
+    ...at(pick, tasks),
+  })),
+  fc.tuple(fc.integer({ min: 1, max: 3 }), fc.nat(9)).map(([count, pick]): Move => (nowMs, tasks) => {
+    const calls = Array.from({ length: count }, (_, n) => ({ id: `c${n}`, functionId: 'a::b', input: n }));
+    return { kind: 'asked', calls, transcript: [count], nowMs, ...at(pick, tasks) };
+  }),
+  fc.constant<Move>((nowMs) => ({ kind: 'tick', nowMs })),
 );
 const history = fc.record({
-  plan: fc.oneof(statesPlans, stepsPlans),
+  plan: fc.oneof(statesPlans, stepsPlans, forkPlans),
   input: fc.oneof(json, fc.constant({ stop: false })),
   moves: fc.array(fc.tuple(move, fc.nat(4000)), { maxLength: 40 }),
 });
 
 type History = typeof history extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Every state of a run, with the event that led to it. */
-function* walk({ plan, input, moves }: History): Generator<{
-  readonly before: EngineState | null;
-  readonly event: EngineEvent | null;
-  readonly state: EngineState;
-}> {
+/** A run in this process, and what is stored of it. */
+class Stored {
+  readonly parts = new Map<string, string>();
+  head: string;
+
+  constructor(execution: Execution) {
+    this.head = JSON.stringify(execution.head);
+    this.take(execution);
+  }
+
+  take(execution: Execution): void {
+    const { head, put, removed, ended } = execution.takeChanges();
+    this.head = JSON.stringify(head);
+    for (const [key, value] of put) this.parts.set(key, JSON.stringify(value));
+    for (const key of removed) this.parts.delete(key);
+    if (ended) this.parts.clear();
+  }
+
+  open(plan: Plan): Execution {
+    const parts = new Map([...this.parts].map(([key, text]) => [key, JSON.parse(text) as Json]));
+    return Execution.open(reread(plan), JSON.parse(this.head) as RunHead, parts);
+  }
+}
+
+interface Point {
+  readonly event: TestEvent | null;
+  readonly before: readonly Task[];
+  readonly execution: Execution;
+  readonly stored: Stored;
+}
+
+/** Every point of a run that stays in one process, and what is stored there. */
+function* walk({ plan, input, moves }: History): Generator<Point> {
   let nowMs = 1_700_000_000_000;
-  let state = start(plan, { runId: 'run_1', initiator: 'user:ann', input, nowMs });
-  yield { before: null, event: null, state };
+  const execution = Execution.start(plan, { runId: 'run_1', initiator: 'user:ann', input, nowMs });
+  const stored = new Stored(execution);
+  yield { event: null, before: [], execution, stored };
   for (const [next, elapsedMs] of moves) {
     nowMs += elapsedMs;
-    const event = next(nowMs);
-    const before = state;
-    state = apply(plan, before, event);
-    yield { before, event, state };
+    const before = execution.tasks();
+    const event = next(nowMs, before);
+    execution.apply(addressed(event, execution));
+    stored.take(execution);
+    yield { event, before, execution, stored };
   }
+}
+
+/** All that can be asked of a run, in an order of its own. */
+function picture(execution: Execution): unknown {
+  const tasks = execution.tasks().toSorted((a, b) => (a.stepPath < b.stepPath ? -1 : 1));
+  const ready = execution
+    .ready()
+    .map(({ stepPath }) => stepPath)
+    .sort();
+  return reread({
+    head: execution.head,
+    tasks,
+    ready,
+    timer: execution.nextTimerMs(),
+    work: execution.hasWork,
+  });
 }
 
 function reread<Value>(value: Value): Value {
@@ -113,17 +226,20 @@ function reread<Value>(value: Value): Value {
 }
 
 describe('at every point of any run', () => {
-  it('the state is plain JSON, and from stored JSON comes the same command and the same next state', () => {
+  it('what is stored is the whole run: opened again it asks for the same, and goes on to the same', () => {
     fc.assert(
       fc.property(history, (given) => {
-        const plan = reread(given.plan);
-        for (const { before, event, state } of walk(given)) {
-          expect(reread(state)).toEqual(state);
-          expect(command(plan, reread(state))).toEqual(command(given.plan, state));
-          if (before !== null && event !== null) expect(apply(plan, reread(before), event)).toEqual(state);
+        let again: Execution | null = null;
+        for (const { event, execution, stored } of walk(given)) {
+          if (again !== null && event !== null) {
+            again.apply(addressed(event, again));
+            expect(picture(again)).toEqual(picture(execution));
+          }
+          again = stored.open(given.plan);
+          expect(picture(again)).toEqual(picture(execution));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
@@ -131,11 +247,12 @@ describe('at every point of any run', () => {
     fc.assert(
       fc.property(history, (given) => {
         const last = new Map<string, number>();
-        for (const { before, state } of walk(given)) {
-          if (state.task === null || state.node === null) continue;
-          if (before?.node === state.node && before.task?.attempt === state.task.attempt) continue;
-          expect(state.task.attempt).toBe((last.get(state.node) ?? 0) + 1);
-          last.set(state.node, state.task.attempt);
+        for (const { execution } of walk(given)) {
+          for (const { stepPath, attempt } of execution.tasks()) {
+            const before = last.get(stepPath) ?? 0;
+            expect([before, before + 1]).toContain(attempt);
+            last.set(stepPath, attempt);
+          }
         }
       }),
       { numRuns: 300 },
@@ -146,11 +263,12 @@ describe('at every point of any run', () => {
     fc.assert(
       fc.property(history, (given) => {
         const meant = new Map<string, string>();
-        for (const { state } of walk(given)) {
-          if (state.task === null || state.node === null) continue;
-          const what = JSON.stringify([state.node, state.task.input]);
-          expect(meant.get(state.task.idempotencyKey) ?? what).toBe(what);
-          meant.set(state.task.idempotencyKey, what);
+        for (const { execution } of walk(given)) {
+          for (const { stepPath, input, idempotencyKey } of execution.tasks()) {
+            const what = JSON.stringify([stepPath, input]);
+            expect(meant.get(idempotencyKey) ?? what).toBe(what);
+            meant.set(idempotencyKey, what);
+          }
         }
       }),
       { numRuns: 300 },
@@ -160,40 +278,52 @@ describe('at every point of any run', () => {
   it('a refusal or a fatal error never gives the step another attempt', () => {
     fc.assert(
       fc.property(history, (given) => {
-        for (const { before, event, state } of walk(given)) {
-          if (event?.kind !== 'failed' || before?.task == null || before.node === null) continue;
+        for (const { event, before, execution } of walk(given)) {
+          if (event?.kind !== 'failed' || event.stepPath === undefined) continue;
           if (event.error.kind !== 'refusal' && event.error.kind !== 'fatal') continue;
-          if (state === before) continue; // nobody was waiting for an outcome
-          expect(state.task?.idempotencyKey).not.toBe(before.task.idempotencyKey);
-          if (event.error.kind === 'fatal') expect(state.status).toBe('failed');
+          const failed = before.find(({ stepPath }) => stepPath === event.stepPath);
+          const now = execution.task(event.stepPath);
+          if (failed !== undefined && now !== null)
+            expect(now.idempotencyKey).not.toBe(failed.idempotencyKey);
         }
       }),
       { numRuns: 300 },
     );
   });
 
-  it('an event the state does not wait for changes nothing, but that the time limit may have passed', () => {
+  it('a run ends once, when nothing of it runs any more, and keeps nothing', () => {
     fc.assert(
       fc.property(history, (given) => {
-        for (const { before, event, state } of walk(given)) {
-          if (before === null || event === null || state.error?.code === 'RUN_TIMEOUT') continue;
-          const asked = command(given.plan, before);
-          const awaited =
-            asked.kind === 'execute'
-              ? event.kind !== 'woken'
-              : asked.kind === 'wait' && event.kind === 'woken' && event.nowMs >= asked.untilMs;
-          if (!awaited) expect(state).toEqual(before);
+        let end: string | null = null;
+        for (const { before, event, execution, stored } of walk(given)) {
+          const { status } = execution.head;
+          if (end !== null) expect(JSON.stringify(execution.head)).toBe(end);
+          if (status === 'running') continue;
+          if (end === null && event !== null && 'stepPath' in event) {
+            const others = before.filter(({ stepPath }) => stepPath !== event.stepPath);
+            expect(others.filter(({ phase }) => phase === 'running')).toEqual([]);
+          }
+          end = JSON.stringify(execution.head);
+          expect([execution.tasks(), execution.ready(), stored.parts.size]).toEqual([[], [], 0]);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
-  it('the input of the run is never overwritten', () => {
+  it('nothing starts while a sync approval waits, and no task of a failed fork does', () => {
     fc.assert(
       fc.property(history, (given) => {
-        for (const { state } of walk(given)) expect(state.input).toEqual(given.input);
+        for (const { execution } of walk(given)) {
+          const tasks = execution.tasks();
+          const isHeld = tasks.some(
+            ({ phase, approval }) => phase === 'approval' && approval?.isAsync === false,
+          );
+          if (isHeld) expect(execution.ready()).toEqual([]);
+          expect(execution.ready().filter(({ isStopping }) => isStopping)).toEqual([]);
+        }
       }),
+      { numRuns: 300 },
     );
   });
 });

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildEntry, parseEntry, type Entry } from '../../src/audit/entry.js';
-import { readFrame } from '../../src/audit/entry-frame.js';
+import { readFrame, scanFrame } from '../../src/audit/entry-frame.js';
 import { canonicalize } from '../../src/audit/canonical.js';
 import { checkEntry } from '../../src/audit/entry-schema.js';
 import { parseJson } from '../../src/audit/json-reader.js';
@@ -33,6 +33,11 @@ function agrees(text: string): boolean {
   const strict = strictly(text);
   if (frame === null) return false;
   expect(isDeepStrictEqual(frame, strict), text).toBe(true);
+  const data = scanFrame(text)?.data;
+  for (const [key, value] of Object.entries(frame.data)) expect(data?.get(key)).toEqual(value);
+  for (const key of ['toString', 'absent', '']) {
+    if (!Object.hasOwn(frame.data, key)) expect(data?.get(key)).toBeUndefined();
+  }
   return true;
 }
 
@@ -234,6 +239,37 @@ describe('the short way to read an entry', () => {
           const text = `{${changed.join()}}`;
           expect(agrees(text)).toBe(text === whole);
         }
+      }
+    }
+  });
+
+  it('reads one member of the data as it reads all of them', () => {
+    const value = {
+      a: 'x',
+      ab: null,
+      b: [1, { a: 2 }],
+      c: { a: 'inner', absent: 1 },
+      d: -1.5,
+      e: true,
+      f: {},
+      '': 'é',
+    };
+    expect(agrees(textOf(value))).toBe(true);
+  });
+
+  it('remembers no part of an entry that it did not recognise', () => {
+    const good = textOf({});
+    for (const [from, to] of [
+      ['user:alice', 'user:bob'],
+      ['"run-1"', '"run-2"'],
+      ['default', 'other'],
+      ['2026-03-01', '2026-02-30'],
+      [`"policy":"${H}"`, '"policy":null'],
+      [`"hash":"${H}"`, `"hash":"${H.toUpperCase()}"`],
+    ] as const) {
+      const other = good.replace(from, to);
+      for (const text of [good, other, other, good]) {
+        expect(agrees(text) || strictly(text) === null, text).toBe(true);
       }
     }
   });

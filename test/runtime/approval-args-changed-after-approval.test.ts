@@ -31,7 +31,8 @@ describe('after the approval', () => {
   it('a changed input is another act: the approval is withdrawn and the new value is asked for', async () => {
     const { team, writ, run, approval } = await approved();
     tamper(
-      `UPDATE run SET state = replace(state, '"input":{"amount":7}', '"input":{"amount":7000}') WHERE id = ?`,
+      `UPDATE run_part SET value = replace(value, '"input":{"amount":7}', '"input":{"amount":7000}')
+       WHERE run = ? AND key = 'frame/'`,
       run.id,
     );
     expect((await team.drive(writ, run.id)).status).toBe('waiting');
@@ -95,6 +96,11 @@ describe('after the approval', () => {
       donor.id,
       victim.id,
     );
+    tamper(
+      `UPDATE run_part SET value = json_set(value, '$.task.approval.approvalId', ?) WHERE run = ? AND key = 'frame/'`,
+      donor.id,
+      victim.id,
+    );
     await team.drive(writ, victim.id);
     expect(team.functions.calls).toEqual([]);
     expect(await team.types(victim.id)).not.toContain('step.intended');
@@ -129,6 +135,11 @@ describe('after the approval', () => {
     tamper('UPDATE attempt SET approval_id = ? WHERE run = ? AND attempt = 2', approval.id, run.id);
     tamper(
       `UPDATE run SET waiting_for = json_set(waiting_for, '$.approvalId', ?) WHERE id = ?`,
+      approval.id,
+      run.id,
+    );
+    tamper(
+      `UPDATE run_part SET value = json_set(value, '$.task.approval.approvalId', ?) WHERE run = ? AND key = 'frame/'`,
       approval.id,
       run.id,
     );

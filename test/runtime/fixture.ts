@@ -151,10 +151,14 @@ export const hangUntilAbort: Answer = ({ signal }) =>
 
 /** A driver that starts nothing: each run gives the next of `results`. */
 export class FakeSandbox implements SandboxDriver {
-  readonly kind = 'wasm';
+  readonly kind: SandboxDriver['kind'];
   readonly defaults = { timeoutMs: 60_000, memoryMiB: 64, outputBytes: 65_536 };
   readonly runs: SandboxRequest[] = [];
   results: Partial<SandboxResult>[] = [];
+
+  constructor(kind: SandboxDriver['kind'] = 'wasm') {
+    this.kind = kind;
+  }
 
   preflight(): ReturnType<SandboxDriver['preflight']> {
     return Promise.resolve({ ok: true, evidence: {}, problems: [] });
@@ -224,6 +228,7 @@ export interface OpenChange {
   /** From here on parts are put together as src/open.ts does, with the named ones replaced. */
   readonly store?: (inner: Store) => Store;
   readonly sandbox?: SandboxDriver;
+  readonly docker?: SandboxDriver;
   readonly locks?: (inner: Locks) => Locks;
   readonly directory?: (inner: LogDirectory) => LogDirectory;
   /** Witnesses and time stamps. */
@@ -258,6 +263,7 @@ export class Team {
     const writ =
       change.store === undefined &&
       change.sandbox === undefined &&
+      change.docker === undefined &&
       change.locks === undefined &&
       change.directory === undefined &&
       change.anchors === undefined
@@ -304,7 +310,12 @@ export class Team {
       callables: {
         packages,
         modules: { names: async () => ['fake'], module: async () => AGENT.module },
-        drivers: { wasm: sandbox },
+        drivers: { wasm: sandbox, ...(change.docker === undefined ? {} : { docker: change.docker }) },
+        images: {
+          names: () => ['default'],
+          image: (name) =>
+            name === 'default' ? { kind: 'image', digest: AGENT_DIGEST, repository: null } : null,
+        },
         providers: functions,
       },
       copyFiles: handedOutFiles,

@@ -130,7 +130,7 @@ describe('the value of a secret', () => {
     const writ = await team.open();
     const plain = 'hunter3hunter3';
     (await openSecrets(team.data)).set('plain', new Uint8Array(Buffer.from(plain)));
-    const text = steps([`functionId: tool::test_one, promptTemplate: x, config: { key: "${plain}" }`]);
+    const text = steps([`functionId: tool::test_one, config: { key: "${plain}" }`]);
     const checked = await writ.validate({ text, file: null });
     expect(checked).toMatchObject({ ok: true, diagnostics: [{ severity: 'warning' }] });
     const run = await team.run(writ, text);

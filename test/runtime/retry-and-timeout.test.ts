@@ -206,7 +206,7 @@ describe('a packaged agent', () => {
       'sandbox.started',
       'sandbox.exited',
       'step.finished',
-      'authz.decided',
+      'step.retried',
     ]);
   });
 

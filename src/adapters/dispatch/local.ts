@@ -1,5 +1,5 @@
-// The embedded dispatcher: drives a run in this process under an operating-system lock, woken by timers and by
-// commits of other processes. Nothing is kept in memory that a crash could lose.
+// The embedded dispatcher: drives a run in this process under an operating-system lock, many steps at once, woken by
+// their ends, by timers and by commits of other processes. Nothing is kept in memory that a crash could lose.
 import { WritError } from '../../errors.js';
 import type {
   Clock,
@@ -36,81 +36,171 @@ async function driveLocked(
       hint: `follow it: writ workflow status ${runId}`,
     });
   }
+  const alarm = new Alarm(local);
+  const running = new Running(local.steps, runId, alarm);
+  const stopAll = (): void => {
+    running.stopAll();
+    alarm.ring();
+  };
+  drive.signal.addEventListener('abort', stopAll);
   try {
-    return await driveRun(local, runId, drive);
+    return await driveRun(local, runId, drive, running, alarm);
   } finally {
+    drive.signal.removeEventListener('abort', stopAll);
+    running.stopAll();
+    await running.over();
+    alarm.close();
+    local.steps.leave(runId);
     lock.release();
   }
 }
 
 async function driveRun(
-  local: LocalDispatcherOptions,
+  { steps }: LocalDispatcherOptions,
   runId: string,
   drive: DriveOptions,
+  running: Running,
+  alarm: Alarm,
 ): Promise<RunRecord> {
-  const { steps, clock } = local;
   for (;;) {
+    alarm.reset();
+    // One that could not be carried out ends the drive; what else runs comes to its own end first.
+    if (running.failure !== null) await running.over();
+    running.throwFailure();
+    if (drive.signal.aborted) await running.over();
     const next = await steps.advance(runId);
-    if (next.kind === 'finished' || next.kind === 'person' || drive.signal.aborted) return next.run;
-    switch (next.kind) {
-      case 'execute':
-        await executeWatched(local, runId, drive.signal);
-        break;
-      case 'timer':
-        await untilChange(local, next.untilMs, drive.signal);
-        break;
-      case 'approval':
-        if (drive.stopAt === 'waiting') return next.run;
-        await untilChange(local, Math.max(next.expiresAtMs, clock.nowMs()), drive.signal);
-        break;
-    }
+    if (next.kind === 'finished' || next.kind === 'person') return next.run;
+    if (drive.signal.aborted && running.size === 0) return next.run;
+    if (next.kind === 'approval' && next.start.length === 0 && drive.stopAt === 'waiting') return next.run;
+    for (const stepPath of next.stop) running.stop(stepPath);
+    if (!drive.signal.aborted) for (const stepPath of next.start) running.start(stepPath);
+    await alarm.wait(next.untilMs);
   }
 }
 
-/** Runs the step and stops it when somebody asks for the run to be cancelled. */
-async function executeWatched(
-  local: LocalDispatcherOptions,
-  runId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const { steps, store, clock } = local;
-  const stop = new AbortController();
-  const over = new AbortController();
-  const watch = async (): Promise<void> => {
-    let seen = store.changeCounter();
-    while (!over.signal.aborted) {
-      await clock.sleepUntil(clock.nowMs() + POLL_MS, over.signal);
-      const counter = store.changeCounter();
-      if (counter === seen) continue;
-      seen = counter;
-      if (cancelAsked(await store.run(runId))) stop.abort();
-    }
-  };
-  const watching = watch();
-  try {
-    await steps.execute(runId, AbortSignal.any([signal, stop.signal]));
-  } catch (error) {
-    // Somebody changed the run before the intent was written: nothing ran; advance looks at it again.
-    if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
-  } finally {
-    over.abort();
-    await watching;
+/** The attempts that are being carried out, by step path. */
+class Running {
+  readonly #steps: RunSteps;
+  readonly #runId: string;
+  readonly #alarm: Alarm;
+  readonly #attempts = new Map<string, { readonly stop: AbortController; readonly over: Promise<void> }>();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(steps: RunSteps, runId: string, alarm: Alarm) {
+    this.#steps = steps;
+    this.#runId = runId;
+    this.#alarm = alarm;
+  }
+
+  get size(): number {
+    return this.#attempts.size;
+  }
+
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
+  throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  start(stepPath: string): void {
+    if (this.#attempts.has(stepPath)) return;
+    const stop = new AbortController();
+    const over = this.#steps
+      .execute(this.#runId, stepPath, stop.signal)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        // Nothing can be recorded any more: nothing may go on.
+        if (error instanceof WritError && error.kind === 'fatal') this.stopAll();
+      })
+      .then(() => {
+        this.#attempts.delete(stepPath);
+        this.#alarm.ring();
+      });
+    this.#attempts.set(stepPath, { stop, over });
+  }
+
+  stop(stepPath: string): void {
+    this.#attempts.get(stepPath)?.stop.abort();
+  }
+
+  stopAll(): void {
+    for (const { stop } of this.#attempts.values()) stop.abort();
+  }
+
+  /** Resolves when none is left. */
+  async over(): Promise<void> {
+    while (this.#attempts.size > 0) await Promise.all(Array.from(this.#attempts.values(), (one) => one.over));
   }
 }
 
-function cancelAsked(run: RunRecord | null): boolean {
-  const waiting = run?.waitingFor;
-  return typeof waiting === 'object' && waiting !== null && 'kind' in waiting && waiting.kind === 'cancel';
-}
+/** Rings when an attempt has ended, at a given time, or when the store has changed. */
+class Alarm {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+  #rang = false;
+  #wake: (() => void) | null = null;
+  #isPolling = false;
+  #counter: number;
 
-async function untilChange(
-  local: LocalDispatcherOptions,
-  untilMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const { store, clock } = local;
-  const seen = store.changeCounter();
-  while (!signal.aborted && clock.nowMs() < untilMs && store.changeCounter() === seen) {
-    await clock.sleepUntil(Math.min(untilMs, clock.nowMs() + POLL_MS), signal);
+  constructor({ store, clock }: LocalDispatcherOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#counter = store.changeCounter();
+  }
+
+  ring(): void {
+    this.#rang = true;
+    this.#wake?.();
+  }
+
+  /** What rings from now on is not known yet to whoever looks now. */
+  reset(): void {
+    this.#rang = false;
+  }
+
+  /** Resolves when it has rung since `reset`, at `untilMs` at the latest. */
+  async wait(untilMs: number | null): Promise<void> {
+    if (this.#rang) return;
+    const rung = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    void this.#poll();
+    if (untilMs === null) {
+      await rung;
+    } else {
+      const given = new AbortController();
+      await Promise.race([rung, this.#clock.sleepUntil(untilMs, given.signal)]);
+      given.abort();
+    }
+    this.#wake = null;
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** Goes on until it is closed; a changed counter rings, whoever has changed it. */
+  async #poll(): Promise<void> {
+    if (this.#isPolling) return;
+    this.#isPolling = true;
+    while (!this.#closed.signal.aborted) {
+      await this.#clock.sleepUntil(this.#clock.nowMs() + POLL_MS, this.#closed.signal);
+      if (this.#closed.signal.aborted) return;
+      if (this.#hasChanged()) this.ring();
+    }
+  }
+
+  #hasChanged(): boolean {
+    const before = this.#counter;
+    try {
+      this.#counter = this.#store.changeCounter();
+    } catch {
+      // Whoever looks now is told what is wrong with the store.
+      return true;
+    }
+    return this.#counter !== before;
   }
 }

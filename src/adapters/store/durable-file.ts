@@ -3,7 +3,7 @@
 // an error the kernel may have dropped the data and say yes the next time.
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WritError } from '../../errors.js';
 
@@ -13,10 +13,8 @@ import { WritError } from '../../errors.js';
  * error included. A crash may leave `<path>.<uuid>.tmp`, which nobody reads.
  */
 export async function replaceFile(path: string, bytes: Uint8Array, modes: FileModes): Promise<void> {
-  const directory = dirname(path);
-  await guarded(path, () => makeDirectory(directory, modes.directory));
   // Opened before anything is written and held until its fsync: an error in between is reported to this descriptor.
-  const held = await guarded(path, () => open(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+  const directory = await holdDirectory(path, modes.directory);
   try {
     const temporary = `${path}.${randomUUID()}.tmp`;
     try {
@@ -27,9 +25,9 @@ export async function replaceFile(path: string, bytes: Uint8Array, modes: FileMo
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
-    await synced(path, held.sync());
+    await synced(path, directory.sync());
   } finally {
-    await held.close();
+    await directory.release();
   }
 }
 
@@ -111,6 +109,72 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return (
     error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
   );
+}
+
+/** Directories in which this process is replacing files, by path. */
+const held = new Map<string, HeldDirectory>();
+
+/** The directory of `path`, made when it is missing; open until everybody who holds it has released it. */
+async function holdDirectory(path: string, mode: number): Promise<HeldDirectory> {
+  const name = dirname(path);
+  for (;;) {
+    const known = held.get(name);
+    if (known !== undefined) return known.hold();
+    const handle = await guarded(path, () => openDirectory(name, mode));
+    // Somebody else may have been faster.
+    if (held.has(name)) await handle.close();
+    else held.set(name, new HeldDirectory(name, handle));
+  }
+}
+
+/**
+ * An open directory. Files that are renamed in it while an fsync runs share the next one; after one that failed there
+ * is no other.
+ */
+class HeldDirectory {
+  readonly #name: string;
+  readonly #handle: FileHandle;
+  #holders = 0;
+  #last = Promise.resolve();
+  #next: Promise<void> | null = null;
+
+  constructor(name: string, handle: FileHandle) {
+    this.#name = name;
+    this.#handle = handle;
+  }
+
+  hold(): this {
+    this.#holders += 1;
+    return this;
+  }
+
+  /** Resolves when an fsync is over that began after the call. */
+  sync(): Promise<void> {
+    this.#next ??= this.#last.then(() => {
+      this.#next = null;
+      this.#last = this.#handle.sync();
+      return this.#last;
+    });
+    return this.#next;
+  }
+
+  async release(): Promise<void> {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    held.delete(this.#name);
+    await this.#handle.close();
+  }
+}
+
+async function openDirectory(directory: string, mode: number): Promise<FileHandle> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  try {
+    return await open(directory, flags);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  await makeDirectory(directory, mode);
+  return open(directory, flags);
 }
 
 async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {

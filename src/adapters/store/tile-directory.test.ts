@@ -39,6 +39,15 @@ describe('a tile directory', () => {
     expect(contents).toContainEqual(await directory.get('checkpoint'));
     expect(await listed()).toEqual(['checkpoint']);
   });
+  it('makes files that are put at once in the same new directories, and keeps none of them open', async () => {
+    const open = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+    const before = await open();
+    const paths = Array.from({ length: 40 }, (_, i) => `tile/${i % 2}/x00${i % 3}/${100 + i}`);
+    await Promise.all(paths.map((path, i) => directory.put(path, Uint8Array.of(i))));
+    for (const [i, path] of paths.entries()) expect(await directory.get(path)).toEqual(Uint8Array.of(i));
+    expect(await listed()).toHaveLength(40);
+    expect(await open()).toBe(before);
+  });
   it('lists depth first, names ascending, and only below a directory when asked', async () => {
     for (const path of [
       'vkey',

@@ -197,6 +197,12 @@ function sentence(type: string, data: JsonObject): string {
       return `about to call ${say('function')}${optional(' in sandbox ', data.sandbox)}${optional(' under approval ', data.approvalId)}`;
     case 'step.finished':
       return `${say('status')} after ${say('durationMs')} ms${optional(', ', data.code)}`;
+    case 'step.skipped':
+      return `skipped: ${say('reason')}`;
+    case 'step.retried':
+      return `attempt ${say('attempt')} follows after ${say('delayMs')} ms`;
+    case 'loop.ended':
+      return `loop ended after ${say('iterations')} iterations, ${data.converged === true ? 'as its condition asked' : 'its condition was never true'}`;
     case 'sandbox.started':
       return `${say('driver')} sandbox started${optional(', program ', data.imageDigest)}`;
     case 'sandbox.exited':

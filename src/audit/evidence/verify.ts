@@ -11,6 +11,7 @@ import { encodeBase64 } from '../base64.js';
 import { leafHash, equalBytes } from '../tree-hash.js';
 import { Chains } from '../verify/chain.js';
 import { KeyHistory } from '../verify/key-history.js';
+import { judged } from '../verify/judged-entry.js';
 import { Meaning, type VerifyDecision } from '../verify/meaning.js';
 import { FindingList, type Finding, type VerifyReport } from '../verify/report.js';
 import { boundOf, TimeBounds } from '../verify/time-bound.js';
@@ -127,7 +128,7 @@ class Judge {
     const { checkpoint } = newest;
     const proven = this.proven(checkpoint);
     for (const { index, entry } of proven) {
-      if (LOG_KEYS.test(entry.type)) this.history.observe(index, entry, checkpoint.origin);
+      if (LOG_KEYS.test(entry.type)) this.history.observe(index, judged(entry), checkpoint.origin);
     }
     this.history.finish();
     this.successor(trust);
@@ -296,17 +297,18 @@ class Judge {
   /** (6), (7) Chain and meaning of the run; entries about the log stand beside it, their chain has gaps here. */
   private observe({ index, entry, hash }: Proven): ShownEntry {
     const { run } = this.evidence.scope;
+    const hex = bytesToHex(hash);
     this.vote = null;
     if (entry.run === run) {
       if (entry.type === 'run.finished') this.finished = true;
-      this.chains.observe(index, entry, hash);
-      this.meaning.observe(index, entry, hash);
+      this.chains.observe(index, entry, hex);
+      this.meaning.observe(index, judged(entry), hex);
     } else if (entry.run !== null) {
       this.schema.add('extra', `entry ${index} is of run ${entry.run}, the bundle is about ${run}`, {
         index,
       });
     }
-    return { index, entry, leafHash: bytesToHex(hash), signature: this.vote };
+    return { index, entry, leafHash: hex, signature: this.vote };
   }
   private finished = false;
 

@@ -5,10 +5,10 @@ import { ownText } from '../own-text.js';
 import type { FindingList } from './report.js';
 
 interface Tail {
-  readonly seq: number;
-  readonly leafHash: Uint8Array;
-  readonly timeMs: number;
-  readonly index: bigint;
+  seq: number;
+  leafHash: string;
+  timeMs: number;
+  index: bigint;
 }
 
 export class Chains {
@@ -21,40 +21,34 @@ export class Chains {
     return this.tails.has(run);
   }
 
-  /** Entries in log order; `leafHash` is the one the tree holds. */
-  observe(index: bigint, entry: Entry, leafHash: Uint8Array): void {
+  /** Entries in log order; `leafHash` is the one the tree holds, in hex. */
+  observe(index: bigint, entry: Omit<Entry, 'data'>, leafHash: string): void {
     const tail = this.tails.get(entry.run);
     const seq = tail === undefined ? 0 : tail.seq + 1;
     const where = { index };
     if (entry.seq !== seq) {
       const message = `entry ${index} has seq ${entry.seq}, ${chainOf(entry)} expects ${seq}`;
       this.findings.add('chain-broken', message, where);
-    } else if (tail === undefined ? entry.prev !== null : !isHexOf(entry.prev, tail.leafHash)) {
+    } else if (entry.prev !== (tail?.leafHash ?? null)) {
       const message = `entry ${index} does not name the previous entry of ${chainOf(entry)}`;
       this.findings.add('chain-broken', message, where);
     } else if (tail !== undefined && entry.timeMs < tail.timeMs) {
       const message = `entry ${index} is earlier than entry ${tail.index} of ${chainOf(entry)}`;
       this.findings.add('chain-broken', message, where);
     }
-    const run = tail === undefined && entry.run !== null ? ownText(entry.run) : entry.run;
-    this.tails.set(run, { seq: entry.seq, leafHash, timeMs: entry.timeMs, index });
+    if (tail === undefined) {
+      const run = entry.run === null ? null : ownText(entry.run);
+      this.tails.set(run, { seq: entry.seq, leafHash, timeMs: entry.timeMs, index });
+      return;
+    }
+    tail.seq = entry.seq;
+    // The last one of most runs: it must not keep the text that it was cut from.
+    tail.leafHash = entry.type === 'run.finished' ? ownText(leafHash) : leafHash;
+    tail.timeMs = entry.timeMs;
+    tail.index = index;
   }
 }
 
-function chainOf(entry: Entry): string {
+function chainOf(entry: Omit<Entry, 'data'>): string {
   return entry.run === null ? 'the log itself' : `run ${entry.run}`;
-}
-
-/** Character codes of the two digits of every byte. */
-const DIGITS = new Uint8Array(512);
-for (let i = 0; i < 512; i++) DIGITS[i] = '0123456789abcdef'.charCodeAt(i % 2 === 0 ? i >> 5 : (i >> 1) & 15);
-
-/** Whether `hex` is what `bytes` are written as, lower-case, without writing them. */
-function isHexOf(hex: string | null, bytes: Uint8Array): boolean {
-  if (hex?.length !== bytes.length * 2) return false;
-  for (let i = 0; i < bytes.length; i++) {
-    const at = 2 * (bytes[i] ?? 0);
-    if (hex.charCodeAt(2 * i) !== DIGITS[at] || hex.charCodeAt(2 * i + 1) !== DIGITS[at + 1]) return false;
-  }
-  return true;
 }

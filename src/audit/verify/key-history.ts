@@ -1,10 +1,10 @@
 // The log's own keys through time (rule 7): the log opens once, and again only as the second half of a rotation that
 // both keys signed. From it follows which former key may have signed which earlier checkpoint. It never makes a new
 // key trusted: only keys that a trusted key has replaced are accepted, for the sizes of their time.
-import type { Entry } from '../entry.js';
 import type { VerifySignature } from '../ed25519.js';
 import { verifyRotation } from '../key-rotation.js';
 import { formatVkey, parseVkey, type Vkey } from '../vkey.js';
+import type { JudgedEntry } from './judged-entry.js';
 import type { FindingList } from './report.js';
 
 interface Rotation {
@@ -31,7 +31,7 @@ export class KeyHistory {
   ) {}
 
   /** Every entry of the log, in order. */
-  observe(index: bigint, entry: Entry, origin: string): void {
+  observe(index: bigint, entry: JudgedEntry, origin: string): void {
     const { opening } = this;
     this.opening = null;
     if (opening !== null && (entry.type !== 'log.opened' || index !== opening.index + 1n))
@@ -68,9 +68,9 @@ export class KeyHistory {
     return former.map(parseVkey);
   }
 
-  private opened(index: bigint, entry: Entry, origin: string, expected: string | null): void {
-    const { vkey } = entry.data;
-    if (entry.data.origin !== origin) {
+  private opened(index: bigint, entry: JudgedEntry, origin: string, expected: string | null): void {
+    const vkey = entry.data.get('vkey');
+    if (entry.data.get('origin') !== origin) {
       this.entries.add('wrong-origin', `entry ${index} opens another log than ${origin}`, { index });
       return;
     }
@@ -86,14 +86,15 @@ export class KeyHistory {
     this.current = vkey;
   }
 
-  private rotated(index: bigint, entry: Entry, origin: string): void {
-    const { oldVkey, newVkey } = entry.data;
+  private rotated(index: bigint, entry: JudgedEntry, origin: string): void {
+    const oldVkey = entry.data.get('oldVkey');
+    const newVkey = entry.data.get('newVkey');
     if (entry.run !== null) return this.wrong(index, 'key.rotated stands in a run');
     if (typeof oldVkey !== 'string' || typeof newVkey !== 'string') {
       return this.wrong(index, 'key.rotated does not name two keys');
     }
     this.opening = { index, newVkey };
-    if (!verifyRotation(entry.data, origin, this.verify)) {
+    if (!verifyRotation(entry.data.all(), origin, this.verify)) {
       return this.wrong(index, 'the old and the new key did not both sign their succession');
     }
     if (this.current !== null && oldVkey !== this.current) {

@@ -5,7 +5,6 @@ import { WritError } from '../../errors.js';
 import { encodeBase64 } from '../base64.js';
 import type { Checkpoint } from '../checkpoint.js';
 import { verifyEd25519, type VerifySignature } from '../ed25519.js';
-import { readEntry } from '../entry.js';
 import { sha256, type Sha256 } from '../sha256.js';
 import { checkpointPath } from '../tile-path.js';
 import { treeHasher } from '../tree-hash.js';
@@ -14,10 +13,12 @@ import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
 import { judgeFormer, signerFault } from './former-checkpoints.js';
 import { History, mergeSeen, publishedCheckpoints, seenOf, type Seen } from './history.js';
+import { readJudged } from './judged-entry.js';
 import { KeyHistory } from './key-history.js';
 import { Meaning, type VerifyDecision } from './meaning.js';
 import { newestCheckpoint, ownKey, pendingCheckpoint, ROTATED, type OwnKey } from './opening.js';
 import { Payloads, type ReadPayload } from './payloads.js';
+import { hexOf } from './hex.js';
 import { FindingList, type Finding, type VerifyReport } from './report.js';
 import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
@@ -84,6 +85,9 @@ class Verification {
   private readonly forks = new FindingList();
   private readonly tree = new FindingList();
   private readonly files = new FindingList();
+  /** Of files that are there, and what is to be said of them. */
+  private readonly listed = new FindingList();
+  private readonly listWarnings: string[] = [];
   private readonly entries = new FindingList();
   private readonly order = new FindingList();
   private readonly payloadFindings = new FindingList();
@@ -136,17 +140,24 @@ class Verification {
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
     const bound = (of: OpenedCheckpoint['cosignatures']): bigint | null => boundOf(this.trust.policy, of);
     const history = new History(seen, checkpoint, pending, this.early, this.forks, bound);
-    const walk = this.options.walk ?? this.walkHere();
-    for await (const batch of walk(checkpoint.size, checkpoint.root, this.tree)) {
-      const bounds = await history.observe(batch);
-      if (this.writ && !this.tree.any) await this.readEntries(batch, checkpoint.origin, bounds);
-    }
-    await history.finish();
+    // Listing waits for the disk, and the first batch of a thread takes a while: one beside the other.
+    const both = [this.readTree(checkpoint, history), this.checkFiles(newest, pending?.size ?? null)];
+    for (const done of await Promise.allSettled(both)) if (done.status === 'rejected') throw done.reason;
+    this.warnings.push(...this.listWarnings);
     this.judgeTime(newest);
     await this.judgeKeys(keys, newest, pending !== null, history);
-    await this.checkFiles(newest, pending?.size ?? null);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
     return this.report(checkpoint, this.meaning.finish(), this.payloads.finish());
+  }
+
+  /** (4) to (8) What the tree holds, from the first entry to the last. */
+  private async readTree({ size, root, origin }: Checkpoint, history: History): Promise<void> {
+    const walk = this.options.walk ?? this.walkHere();
+    for await (const batch of walk(size, root, this.tree)) {
+      const bounds = await history.observe(batch);
+      if (this.writ && !this.tree.any) await this.readEntries(batch, origin, bounds);
+    }
+    await history.finish();
   }
 
   private walkHere(): WalkTree {
@@ -243,13 +254,18 @@ class Verification {
 
   /** (6) to (8), entry by entry. */
   private async readEntries(batch: LeafBatch, origin: string, bounds: readonly TimeBound[]): Promise<void> {
+    const { first } = batch;
+    const entries = batch.entries ?? [];
+    const hashes = hexOf(batch.hashes);
+    if (entries.length > 0 && hashes.length !== entries.length * 64)
+      throw new WritError('INTERNAL', `the batch from entry ${first} has not one hash for each entry`);
     let next = 0;
-    for (const [i, bytes] of (batch.entries ?? []).entries()) {
-      const index = batch.first + BigInt(i);
+    for (const [i, bytes] of entries.entries()) {
+      const index = first + BigInt(i);
       for (let bound = bounds[next]; bound !== undefined && bound.size <= index; bound = bounds[++next]) {
         this.times.judge(bound);
       }
-      const entry = readEntry(bytes);
+      const entry = readJudged(bytes);
       if ('fault' in entry) {
         const verdict = entry.fault === 'json' ? 'malformed' : 'not-canonical';
         this.entries.add(verdict, `entry ${index}: ${entry.message}`, { index });
@@ -261,8 +277,7 @@ class Verification {
         this.meaning.passOver(entry);
         continue;
       }
-      const hash = batch.hashes[i];
-      if (hash === undefined) throw new WritError('INTERNAL', `a batch without the hash of entry ${index}`);
+      const hash = hashes.slice(i * 64, i * 64 + 64);
       this.chains.observe(index, entry, hash);
       this.meaning.observe(index, entry, hash);
       // Most entries have nothing to look up: no turn of the event loop for them.
@@ -280,15 +295,16 @@ class Verification {
     const { size } = newest.checkpoint;
     const path = checkpointPath(size);
     if (this.writ && (await this.source.get(path)) === null) {
-      this.files.add('missing', `${path} is missing`, { path });
+      this.listed.add('missing', `${path} is missing`, { path });
     }
     if (this.source.list === undefined) {
-      this.warnings.push(
+      this.listWarnings.push(
         'the source lists no files: older checkpoints and files beyond the tree were not looked for',
       );
       return;
     }
-    await checkFiles(this.source, (under) => this.list(under), size, pendingSize, this.files, this.warnings);
+    const list = (under?: string): AsyncIterable<string> => this.list(under);
+    await checkFiles(this.source, list, size, pendingSize, this.listed, this.listWarnings);
   }
 
   private list(under?: string): AsyncIterable<string> {
@@ -308,8 +324,8 @@ class Verification {
     }
     // Entries of a tree that does not hold are not the log's, and a fork can't be told from the damage.
     const rules = whole
-      ? [this.early, this.forks, this.files, this.entries, this.order, this.payloadFindings]
-      : [this.early, this.tree, this.files];
+      ? [this.early, this.forks, this.files, this.listed, this.entries, this.order, this.payloadFindings]
+      : [this.early, this.tree, this.files, this.listed];
     const findings: Finding[] = rules.flatMap((list) => list.items);
     const dropped = rules.reduce((sum, list) => sum + list.dropped, 0);
     if (dropped > 0) this.warnings.push(`${dropped} more findings are not listed`);

@@ -2,11 +2,10 @@
 // for, given for the same digest, alive, used once and directly before its intent; every outcome has its intent.
 // Nothing is done in a run that has ended, nor in an attempt whose outcome is known; no approval is asked for twice in a
 // log. Memory: what is open, the attempts of a run until it ends, the name of each run and of each approval.
-import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Json, JsonObject } from '../../json.js';
-import type { Entry } from '../entry.js';
+import type { Json } from '../../json.js';
 import { ownText } from '../own-text.js';
 import { formatTime, parseTime } from '../time.js';
+import type { EntryData, JudgedEntry } from './judged-entry.js';
 import type { FindingList, OpenIntent } from './report.js';
 
 interface Approval {
@@ -22,6 +21,8 @@ interface Approval {
   idempotencyKey: string | null;
   /** The intent that used it was lost or stopped: an idempotent step may run again under it. */
   lost: boolean;
+  /** The turn that used it has asked for calls: the attempt of this number, the next turn, may run under it. */
+  nextTurn: number | null;
 }
 
 interface Intent {
@@ -67,7 +68,7 @@ export interface SignedDecision {
 const CLOSED = 'closed';
 
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
-const STEPS = /^(?:run|step|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
+const STEPS = /^(?:run|step|loop|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 
 /** False for anything but a good signature by the named key; never throws. */
 export type VerifyDecision = (decision: SignedDecision) => boolean;
@@ -90,8 +91,8 @@ export class Meaning {
     private readonly verifyDecision: VerifyDecision | null,
   ) {}
 
-  /** Entries in log order; `leafHash` is the one the tree holds. */
-  observe(index: bigint, entry: Entry, leafHash: Uint8Array): void {
+  /** Entries in log order; `leafHash` is the one the tree holds, in hex. */
+  observe(index: bigint, entry: JudgedEntry, leafHash: string): void {
     const before = this.consumption;
     this.consumption = null;
     const adjacent = before !== null && before.index + 1n === index ? before : null;
@@ -134,9 +135,9 @@ export class Meaning {
   }
 
   /** An entry of a run that is not judged: what it asked for is not free for another run. */
-  passOver({ type, run, data }: Entry): void {
-    if (type !== 'approval.requested' || run === null || typeof data.approvalId !== 'string') return;
-    this.asked.add(ownText(data.approvalId));
+  passOver({ type, run, data }: JudgedEntry): void {
+    const id = type !== 'approval.requested' || run === null ? undefined : data.get('approvalId');
+    if (typeof id === 'string') this.asked.add(id);
   }
 
   /** Intents without an outcome, in log order. */
@@ -153,7 +154,7 @@ export class Meaning {
   private decided(run: RunFacts, facts: Facts): void {
     const verdict = facts.text('verdict');
     // Without an attempt it is about something else: a run's start, somebody's vote.
-    if (facts.data.stepPath === null || facts.data.attempt === null) return;
+    if (facts.data.get('stepPath') === null || facts.data.get('attempt') === null) return;
     const step = facts.step();
     if (step === null || verdict === null) return;
     decide(run, step.key, verdict);
@@ -164,12 +165,12 @@ export class Meaning {
     const id = facts.text('approvalId');
     const subjectDigest = facts.text('subjectDigest');
     const expiresAtMs = facts.time('expiresAt');
-    const needed = quorumSize(facts.data.quorum);
+    const needed = quorumSize(facts.data.get('quorum'));
     if (needed === null) facts.misshapen('quorum');
     if (step === null || id === null || subjectDigest === null || expiresAtMs === null || needed === null)
       return;
     if (this.asked.has(id)) return facts.broken(`approval ${id} is requested twice in this log`);
-    this.asked.add(ownText(id));
+    this.asked.add(id);
     run.approvals.set(id, {
       subjectDigest,
       stepPath: step.stepPath,
@@ -180,6 +181,7 @@ export class Meaning {
       state: 'pending',
       idempotencyKey: null,
       lost: false,
+      nextTurn: null,
     });
   }
 
@@ -198,7 +200,7 @@ export class Meaning {
       approval.approvers.add(approver);
       const enough = approval.approvers.size >= approval.needed;
       // The state may lag behind the count (a role is still missing), never run ahead of it.
-      const claimed = facts.data.state ?? (enough ? 'approved' : 'pending');
+      const claimed = facts.data.get('state') ?? (enough ? 'approved' : 'pending');
       if (claimed === 'approved' && !enough) {
         facts.broken(`approved by ${approval.approvers.size} of ${approval.needed} approvers`);
       } else if (claimed === 'approved') {
@@ -215,7 +217,7 @@ export class Meaning {
     reasonCommitment: string | null,
   ): void {
     // An unsigned vote says so: assurance `os`. Policy decides where that is enough.
-    if (facts.data.signature === null && facts.data.assurance === 'os') return;
+    if (facts.data.get('signature') === null && facts.data.get('assurance') === 'os') return;
     const signature = facts.text('signature');
     if (signature === null) return;
     this.signatures += 1;
@@ -266,7 +268,7 @@ export class Meaning {
     run: RunFacts,
     facts: Facts,
     runId: string,
-    leafHash: Uint8Array,
+    leafHash: string,
     before: Consumption | null,
   ): void {
     const step = facts.step();
@@ -277,7 +279,7 @@ export class Meaning {
       return;
     }
     const { stepPath, attempt } = step;
-    run.intents.set(bytesToHex(leafHash), { index: facts.index, stepPath, attempt, approvalId });
+    run.intents.set(leafHash, { index: facts.index, stepPath, attempt, approvalId });
     const verdict = run.verdicts.get(step.key);
     if (verdict === 'deny') facts.broken(`step ${stepPath} attempt ${attempt} was denied`);
     else if (verdict === CLOSED) facts.broken(`step ${stepPath} attempt ${attempt} has its outcome`);
@@ -299,10 +301,15 @@ export class Meaning {
       facts.broken(`the approval ${approvalId} of step ${stepPath} was not consumed`);
     } else if (approval.stepPath !== stepPath) {
       facts.broken(`the approval ${approvalId} was consumed for step ${approval.stepPath}, not ${stepPath}`);
-    } else if (!approval.lost || idempotencyKey === null || approval.idempotencyKey !== idempotencyKey) {
+    } else if (
+      (!approval.lost && approval.nextTurn !== attempt) ||
+      idempotencyKey === null ||
+      approval.idempotencyKey !== idempotencyKey
+    ) {
       facts.broken(`the consumption of approval ${approvalId} does not stand directly before this intent`);
     } else {
       approval.lost = false;
+      approval.nextTurn = null;
     }
   }
 
@@ -323,7 +330,11 @@ export class Meaning {
       if (approval !== undefined) approval.lost = true;
       return;
     }
-    if (intent.approvalId !== null && approval?.state === 'consumed') run.approvals.delete(intent.approvalId);
+    if (status === 'succeeded' && isCount(facts.data.get('calls')) && approval?.state === 'consumed') {
+      approval.nextTurn = step.attempt + 1;
+    } else if (intent.approvalId !== null && approval?.state === 'consumed') {
+      run.approvals.delete(intent.approvalId);
+    }
     decide(run, step.key, CLOSED);
   }
 
@@ -367,16 +378,16 @@ export class Meaning {
 
 function decide(run: RunFacts, step: string, verdict: string): void {
   const before = run.verdicts.get(step);
-  if (before !== 'deny' && before !== CLOSED) run.verdicts.set(ownText(step), verdict);
+  if (before !== 'deny' && before !== CLOSED) run.verdicts.set(step, verdict);
 }
 
 /** Reads the data of one entry; what is absent or of another type becomes a finding. */
 class Facts {
-  readonly data: JsonObject;
+  readonly data: EntryData;
 
   constructor(
     readonly index: bigint,
-    private readonly entry: Entry,
+    private readonly entry: JudgedEntry,
     private readonly shape: FindingList,
     private readonly order: FindingList,
   ) {
@@ -388,7 +399,7 @@ class Facts {
   }
 
   text(key: string): string | null {
-    const value = this.data[key];
+    const value = this.data.get(key);
     if (typeof value === 'string') return value;
     this.misshapen(key);
     return null;
@@ -396,14 +407,14 @@ class Facts {
 
   /** undefined when it is neither. */
   textOrNull(key: string): string | null | undefined {
-    const value = this.data[key];
+    const value = this.data.get(key);
     if (typeof value === 'string' || value === null) return value;
     this.misshapen(key);
     return undefined;
   }
 
   time(key: string): number | null {
-    const value = this.data[key];
+    const value = this.data.get(key);
     const timeMs = typeof value === 'string' ? parseTime(value) : null;
     if (timeMs === null) this.misshapen(key);
     return timeMs;
@@ -411,7 +422,7 @@ class Facts {
 
   step(): { readonly stepPath: string; readonly attempt: number; readonly key: string } | null {
     const stepPath = this.text('stepPath');
-    const attempt = this.data.attempt;
+    const attempt = this.data.get('attempt');
     if (typeof attempt !== 'number' || !Number.isSafeInteger(attempt)) {
       this.misshapen('attempt');
       return null;
@@ -429,6 +440,11 @@ class Facts {
     const { index } = this;
     this.order.add('order-broken', `entry ${index} (${this.entry.type}): ${reason}`, { index });
   }
+}
+
+/** Of calls that a turn of a conversation asks for. */
+function isCount(value: Json | undefined): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
 }
 
 /** Distinct people needed: a count, or the sum over role factors, since one person fills one factor only. */

@@ -1,7 +1,7 @@
 // Rule 8: what a commitment says is still there, or its erasure is in the log. Memory grows with erasures only.
 import { isHex64, type Commitment } from '../../json.js';
 import { commitment, SALT_BYTES } from '../commitment.js';
-import type { Entry } from '../entry.js';
+import type { JudgedEntry } from './judged-entry.js';
 import type { FindingList, VerifyReport } from './report.js';
 
 /** The stored payload of a commitment; null = never stored, null salt or bytes = erased. */
@@ -23,17 +23,17 @@ export class Payloads {
   ) {}
 
   /** null when there is nothing to look up. */
-  observe(index: bigint, entry: Entry): Promise<void> | null {
+  observe(index: bigint, entry: JudgedEntry): Promise<void> | null {
     if (entry.type === 'payload.erased') return this.look(index, entry);
     return this.read === null ? null : this.look(index, entry);
   }
 
-  private async look(index: bigint, entry: Entry): Promise<void> {
+  private async look(index: bigint, entry: JudgedEntry): Promise<void> {
     for (const [label, hex] of Object.entries(entry.commit)) {
       if (isHex64(hex)) await this.check(index, label, hex);
     }
     if (entry.type !== 'payload.erased') return;
-    const hex = entry.data.commitment;
+    const hex = entry.data.get('commitment');
     if (typeof hex !== 'string' || !isHex64(hex)) {
       this.findings.add('not-canonical', `entry ${index} erases no commitment`, { index });
       return;

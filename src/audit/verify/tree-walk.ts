@@ -17,6 +17,14 @@ export interface LeafBatch {
   readonly root: Uint8Array | null;
   /** Entry bytes, each of which hashes to its leaf; null when they are absent or disagree. */
   readonly entries: readonly Uint8Array[] | null;
+  /** The bundle that `entries` are pieces of; null with them. */
+  readonly bundle: Uint8Array | null;
+}
+
+/** A file of the tree and the hashes or entries in it. */
+interface TileFile {
+  readonly bytes: Uint8Array;
+  readonly items: readonly Uint8Array[];
 }
 
 /**
@@ -58,13 +66,13 @@ export async function* walkTree(
   /** By level: the tile whose children are being read. */
   const open = new Map<number, OpenTile>();
   const edge: Claims[] = [];
-  let last: { bundle: readonly Uint8Array[] | null; claims: Claims } | null = null;
+  let last: { bundle: TileFile | null; claims: Claims } | null = null;
 
   for (let n = 0n; n * 256n < size; n++) {
     const tile = { level: 0, n, width: widthAt(size, 0, n) };
     const bundle = await readTile(source, { ...tile, level: 'entries' }, findings);
-    const stored = await readTile(source, tile, findings);
-    const computed = bundle?.map((entry) => hasher.leaf(entry)) ?? stored;
+    const stored = (await readTile(source, tile, findings))?.items ?? null;
+    const computed = bundle?.items.map((entry) => hasher.leaf(entry)) ?? stored;
     if (computed === null) return;
     const claims: Claims = { tile, stored: stored ?? computed, computed };
     if (tile.width < TILE_WIDTH) {
@@ -105,7 +113,7 @@ export async function* walkTree(
   async function settleFull(claims: Claims): Promise<Settled> {
     const { tile, stored, computed } = claims;
     const hash = tileRoot(stored, hasher.node);
-    if (firstDifference(claims) === null) return { hash, hashes: stored };
+    if (firstDifference(claims) === null) return { hash, hashes: computed };
     const expected = (await parentOf(tile)).stored?.[Number(tile.n % 256n)];
     const other = tileRoot(computed, hasher.node);
     if (expected !== undefined && !equalBytes(hash, expected) && equalBytes(other, expected)) {
@@ -122,7 +130,11 @@ export async function* walkTree(
     if (known !== undefined) return known;
     const n = child.n / 256n;
     const tile = { level, n, width: widthAt(size, level, n) };
-    const opened: OpenTile = { tile, stored: await readTile(source, tile, findings), computed: [] };
+    const opened: OpenTile = {
+      tile,
+      stored: (await readTile(source, tile, findings))?.items ?? null,
+      computed: [],
+    };
     open.set(level, opened);
     return opened;
   }
@@ -188,12 +200,13 @@ function batch(
   n: bigint,
   hashes: readonly Uint8Array[],
   root: Uint8Array | null,
-  bundle: readonly Uint8Array[] | null,
+  bundle: TileFile | null,
   computed: readonly Uint8Array[],
 ): LeafBatch {
   const agree =
     hashes === computed || hashes.every((hash, i) => equalBytes(hash, computed[i] ?? new Uint8Array(0)));
-  return { first: n * 256n, hashes, root, entries: agree ? bundle : null };
+  const given = agree ? bundle : null;
+  return { first: n * 256n, hashes, root, entries: given?.items ?? null, bundle: given?.bytes ?? null };
 }
 
 function widthAt(size: bigint, level: TileLevel, n: bigint): number {
@@ -202,7 +215,7 @@ function widthAt(size: bigint, level: TileLevel, n: bigint): number {
 }
 
 /** The hashes of a tile, or the entries of a bundle; null, and a finding, when they are absent or can't be read. */
-async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<Uint8Array[] | null> {
+async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<TileFile | null> {
   const path = tilePath(tile);
   const bytes = await source.get(path);
   if (bytes === null) {
@@ -210,10 +223,11 @@ async function readTile(source: LogSource, tile: Tile, findings: FindingList): P
     return null;
   }
   const isBundle = tile.level === 'entries';
-  const decoded = (isBundle ? decodeBundle : decodeTile)(bytes, tile.width);
+  const items = (isBundle ? decodeBundle : decodeTile)(bytes, tile.width);
   const fault = isBundle
     ? 'does not hold exactly its entries'
     : 'is not a whole number of hashes of its width';
-  if (decoded === null) findings.add('malformed', `${path} ${fault}`, { path });
-  return decoded;
+  if (items !== null) return { bytes, items };
+  findings.add('malformed', `${path} ${fault}`, { path });
+  return null;
 }

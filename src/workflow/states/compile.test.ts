@@ -95,6 +95,8 @@ spec:
       when: null,
       input: { kind: 'path', inputPath: '$.claim' },
       output: { kind: 'path', resultPath: '$.triage', outputPath: '$' },
+      loop: null,
+      collects: false,
       timeoutMs: 120000,
       retry: [
         {
@@ -127,7 +129,7 @@ spec:
         reasonRequired: false,
         separationOfDuties: null,
       },
-      sandbox: { driver: 'wasm', limits: {} },
+      sandbox: { driver: 'wasm', image: null, limits: {} },
       idempotent: true,
       next: 'Risk',
     });
@@ -243,7 +245,11 @@ Spec:
     ['timeoutSecondsPath: $.t', ['DOC_UNSUPPORTED 7:57 spec.states.A.timeoutSecondsPath']],
     ['queryLanguage: JSONata', ['DOC_UNSUPPORTED 7:72 spec.states.A.queryLanguage']],
     ['queryLanguage: SQL', ['DOC_BAD_VALUE 7:72 spec.states.A.queryLanguage']],
-    ['sandbox: {driver: docker, mounts: []}', ['DOC_UNSUPPORTED 7:83 spec.states.A.sandbox.mounts']],
+    ['sandbox: {driver: docker, mounts: []}', []],
+    [
+      'sandbox: {driver: docker, mounts: [{source: /, target: /h}]}',
+      ['DOC_UNSUPPORTED 7:91 spec.states.A.sandbox.mounts'],
+    ],
     ['aproval: sync', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.aproval']],
     ['x-note: 1', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.x-note']],
     ['result: 1', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.result']],

@@ -7,7 +7,7 @@ import { isList } from '../../expression/value.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import type { Finding, Findings } from '../diagnostic.js';
 import { resolveFunction } from '../functions.js';
-import { approvalSpec, checkApproval, sandboxSpec } from '../gate.js';
+import { approvalSpec, checkApproval, checkSandbox, sandboxSpec } from '../gate.js';
 import { checkInputsSchema } from '../input.js';
 import { field, type Located, offsetOf, pathText, type Segments, toJson } from '../located.js';
 import type { Call, ChoiceNode, Plan, PlanNode, TaskNode, WaitNode } from '../plan.js';
@@ -59,7 +59,7 @@ export function compileStates(written: Located, options: StatesOptions, findings
   const id = native ? text(metadata['name']) : idOfFile(options.file);
   const timeoutSeconds = machine['timeoutSeconds'];
   return {
-    v: 1,
+    v: 2,
     dialect: 'states',
     id,
     name: id,
@@ -150,6 +150,7 @@ class StateCompiler {
     const target = this.call(state, at);
     const approval = approvalSpec(state['approval']);
     checkApproval(approval, [...at, 'approval'], this.findings);
+    checkSandbox(state['sandbox'], [...at, 'sandbox'], this.findings);
     const retry = retriersOf(state['retry'], [...at, 'retry'], this.findings);
     const catchers = catchersOf(state['catch'], [...at, 'catch'], this.findings);
     catchers.forEach((catcher, i) => {
@@ -165,6 +166,8 @@ class StateCompiler {
       when: null,
       input: { kind: 'path', inputPath: io.inputPath },
       output: { kind: 'path', resultPath: pathField(state['resultPath']), outputPath: io.outputPath },
+      loop: null,
+      collects: false,
       timeoutMs: typeof timeoutSeconds === 'number' ? timeoutSeconds * 1000 : null,
       retry,
       catch: catchers,
@@ -238,7 +241,7 @@ class StateCompiler {
         at,
       );
     }
-    return { call: { kind: 'function', functionId, agent: null }, sandbox };
+    return { call: { kind: 'function', functionId, agent: null, fallback: null }, sandbox };
   }
 
   private choice(

@@ -1,8 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../json.js';
 import { checkInput } from '../input.js';
 import { parseWorkflow, type ParseOptions, validate } from '../parse.js';
-import type { Plan, TaskNode } from '../plan.js';
+import type { Plan, PlanNode, TaskNode } from '../plan.js';
 
 function planOf(text: string, options?: ParseOptions): Plan {
   const { plan, diagnostics } = parseWorkflow(text, options);
@@ -63,7 +64,7 @@ steps:
     sandbox: { driver: wasm, limits: { memoryMiB: 64 } }
 `);
     expect(plan).toMatchObject({
-      v: 1,
+      v: 2,
       dialect: 'steps',
       id: 'review',
       name: 'review',
@@ -80,10 +81,12 @@ steps:
       name: 'Write Up',
       line: 8,
       column: 11,
-      call: { kind: 'function', functionId: 'agent::chat', agent: null },
+      call: { kind: 'function', functionId: 'agent::chat', agent: null, fallback: 'writer' },
       when: null,
       input: { kind: 'template', prompt: '{{input}}', config: null },
       output: { kind: 'variable', name: 'draft' },
+      loop: null,
+      collects: false,
       timeoutMs: 120000,
       retry: [],
       catch: [],
@@ -162,6 +165,8 @@ steps:
     ['hand::trigger', 'hand::run'],
     ['security::check_capability', 'security::check'],
     ['health::check', 'tool::health_check'],
+    ['http::request', 'tool::http_request'],
+    ['mcp::files::read.text', 'mcp::files::read.text'],
   ])('resolves the alias %s to %s', (alias, target) => {
     const plan = planOf(step().replace('agent::chat', alias));
     expect(task(plan, 'one').call).toMatchObject({ functionId: target });
@@ -176,7 +181,7 @@ steps:
     const docker = planOf(step('config: {argv: [ls]}').replace('agent::chat', 'security::docker_exec'));
     expect(task(docker, 'one')).toMatchObject({
       call: { functionId: 'tool::shell_exec' },
-      sandbox: { driver: 'docker', limits: {} },
+      sandbox: { driver: 'docker', image: null, limits: {} },
     });
     expect(found(step('config: {handId: b}').replace('agent::chat', 'hand::run::a'))).toEqual([
       'DOC_BAD_VALUE 4:17 steps[0].functionId',
@@ -235,8 +240,16 @@ steps:
     [['approval: true'], ['DOC_WRONG_TYPE 5:15 steps[0].approval']],
     [['sandbox: host'], ['DOC_BAD_VALUE 5:14 steps[0].sandbox']],
     [['sandbox: {limits: {}}'], ['DOC_MISSING_FIELD 5:5 steps[0].sandbox']],
-    [['sandbox: {driver: docker, image: alpine}'], ['DOC_UNSUPPORTED 5:31 steps[0].sandbox.image']],
-    [['sandbox: {driver: docker, mounts: []}'], ['DOC_UNSUPPORTED 5:31 steps[0].sandbox.mounts']],
+    [['sandbox: {driver: docker, image: tools}'], []],
+    [['sandbox: {driver: docker, image: "alpine:3"}'], ['DOC_BAD_VALUE 5:38 steps[0].sandbox.image']],
+    [['sandbox: {driver: docker, image: "a@sha256:12"}'], ['DOC_BAD_VALUE 5:38 steps[0].sandbox.image']],
+    [['sandbox: {driver: wasm, image: tools}'], ['DOC_BAD_VALUE 5:36 steps[0].sandbox.image']],
+    [['sandbox: {driver: docker, profile: strict, mounts: []}'], []],
+    [['sandbox: {driver: docker, profile: loose}'], ['DOC_BAD_VALUE 5:40 steps[0].sandbox.profile']],
+    [
+      ['sandbox: {driver: docker, mounts: [{source: /, target: /h}]}'],
+      ['DOC_UNSUPPORTED 5:39 steps[0].sandbox.mounts'],
+    ],
     [['sandbox: {driver: docker, network: host}'], ['DOC_UNSUPPORTED 5:40 steps[0].sandbox.network']],
     [['sandbox: {driver: docker, network: none}'], []],
     [['sandbox: {driver: docker, privileged: true}'], ['DOC_UNKNOWN_FIELD 5:31 steps[0].sandbox.privileged']],
@@ -245,28 +258,58 @@ steps:
       ['DOC_BAD_VALUE 5:49 steps[0].sandbox.limits.memoryMiB'],
     ],
     // modes
-    [['mode: fanout', 'items: [1]', 'concurrency: 2'], ['DOC_UNSUPPORTED 5:11 steps[0].mode']],
-    [['mode: loop', 'until: {path: ok, equals: true}'], ['DOC_UNSUPPORTED 5:11 steps[0].mode']],
+    [['mode: fanout', 'items: [1]', 'concurrency: 2', 'promptTemplate: "{{item}}"'], []],
+    [['mode: fanout', 'promptTemplate: "{{item}} {{index}}"', 'concurrency: 100'], []],
     [
-      ['mode: loop', 'until: {pth: ok}'],
-      ['DOC_UNSUPPORTED 5:11 steps[0].mode', 'DOC_UNKNOWN_FIELD 6:13 steps[0].until.pth'],
+      ['mode: fanout', 'concurrency: 0', 'items: [1]', 'config: {a: "{{item}}"}'],
+      ['DOC_BAD_VALUE 6:18 steps[0].concurrency'],
+    ],
+    [['mode: fanout', 'items: 7', 'config: {a: "{{item}}"}'], ['DOC_WRONG_TYPE 6:12 steps[0].items']],
+    [['mode: fanout', 'items: a == b', 'config: {a: "{{item}}"}'], ['DOC_EXPRESSION 6:12 steps[0].items']],
+    [
+      ['mode: fanout', 'items: "{{a}} {{b}}"', 'config: {a: "{{item}}"}'],
+      ['DOC_EXPRESSION 6:19 steps[0].items'],
     ],
     [
-      ['mode: loop', 'maxIterations: 0'],
-      ['DOC_UNSUPPORTED 5:11 steps[0].mode', 'DOC_BAD_VALUE 6:20 steps[0].maxIterations'],
+      ['mode: fanout', 'items: ["{{a b}}"]', 'config: {a: "{{item}}"}'],
+      ['DOC_TEMPLATE 6:14 steps[0].items[0]'],
     ],
+    [['mode: collect'], ['DOC_COLLECT_WITHOUT_FANOUT 5:11 steps[0].mode']],
+    [['mode: loop', 'until: {path: ok, equals: true}', 'onExhausted: fail', 'maxIterations: 1000'], []],
+    [['mode: loop', 'until: quality_score > 0.9'], []],
+    [['mode: loop', 'until: all tests pass'], []],
+    [['mode: loop', 'until: LGTM'], ['DOC_UNTIL_WORD 6:12 steps[0].until']],
+    [['mode: loop', 'until: ""'], ['DOC_BAD_VALUE 6:12 steps[0].until']],
+    [['mode: loop', 'until: 7'], ['DOC_WRONG_TYPE 6:12 steps[0].until']],
+    [['mode: loop', 'until: score = 1'], ['DOC_EXPRESSION 6:18 steps[0].until']],
+    [['mode: loop', 'until: {pth: ok}'], ['DOC_UNKNOWN_FIELD 6:13 steps[0].until.pth']],
+    [['mode: loop', 'until: {path: ok}'], ['DOC_MISSING_FIELD 6:12 steps[0].until']],
+    [['mode: loop', 'until: {path: "a ==", equals: 1}'], ['DOC_EXPRESSION 6:20 steps[0].until.path']],
+    [['mode: loop', 'until: {path: ok, word: 7}'], ['DOC_WRONG_TYPE 6:29 steps[0].until.word']],
+    [['mode: loop', 'until: {path: ok, word: " "}'], ['DOC_BAD_VALUE 6:29 steps[0].until.word']],
+    [['mode: loop', 'maxIterations: 0'], ['DOC_BAD_VALUE 6:20 steps[0].maxIterations']],
+    [['mode: loop', 'maxIterations: 1001'], ['DOC_BAD_VALUE 6:20 steps[0].maxIterations']],
     [['mode: conditional'], ['DOC_MISSING_FIELD 3:5 steps[0]']],
+    [['mode: conditional', 'condition: a == 1'], []],
     // warnings
     [['until: LGTM'], ['DOC_FIELD_IGNORED 5:5 steps[0].until']],
     [['items: [1]'], ['DOC_FIELD_IGNORED 5:5 steps[0].items']],
     [['maxRetries: 2'], ['DOC_FIELD_IGNORED 5:5 steps[0].maxRetries']],
     [['maxRetries: 0', 'errorMode: retry'], ['DOC_FIELD_IGNORED 6:5 steps[0].errorMode']],
+    [['mode: fanout', 'concurrency: 2'], ['DOC_FIELD_IGNORED 6:5 steps[0].concurrency']],
+    [['mode: fanout', 'items: [1]'], ['DOC_FIELD_IGNORED 6:5 steps[0].items']],
+    [['mode: loop', 'onExhausted: fail'], ['DOC_FIELD_IGNORED 6:5 steps[0].onExhausted']],
     [['condition: a == 1'], []],
     [['x-note: anything'], []],
     // expressions
     [['condition: "a = 1"'], ['DOC_EXPRESSION 5:19 steps[0].condition']],
     [["condition: \"'{{a}}' == 'x'\""], ['DOC_EXPRESSION 5:16 steps[0].condition']],
-    [['promptTemplate: "x {{#if a}}"'], ['DOC_TEMPLATE 5:22 steps[0].promptTemplate']],
+    [['promptTemplate: "x {{#if a}}"'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
+    [['promptTemplate: "{{__proto__.x}}"'], ['DOC_UNKNOWN_NAME 5:24 steps[0].promptTemplate']],
+    [['condition: constructor == 1'], ['DOC_UNKNOWN_NAME 5:16 steps[0].condition']],
+    [['promptTemplate: "{{item}}"'], ['DOC_UNKNOWN_NAME 5:24 steps[0].promptTemplate']],
+    [['promptTemplate: "{{One}}"'], ['DOC_UNKNOWN_NAME 5:24 steps[0].promptTemplate']],
+    [['promptTemplate: "{{ite}} {{inputt}}"'], ['DOC_UNKNOWN_NAME 5:32 steps[0].promptTemplate']],
     [['promptTemplate: ab {{> p}}'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
     [['promptTemplate: "{{#if a = 1}}{{/if}}"'], ['DOC_TEMPLATE 5:22 steps[0].promptTemplate']],
     [['config: {a: [b, "{{c d}}"]}'], ['DOC_TEMPLATE 5:22 steps[0].config.a[1]']],
@@ -280,7 +323,7 @@ stepz: 1
 steps:
   - name: A
     functionId: agent::chatt
-    mode: loop
+    mode: lop
   - name: a
     functionId: tool::wasm
     timeoutMs: -1
@@ -290,7 +333,7 @@ steps:
       'DOC_BAD_VALUE 1:5 id',
       'DOC_UNKNOWN_FIELD 2:1 stepz',
       'DOC_UNKNOWN_FUNCTION 5:17 steps[0].functionId',
-      'DOC_UNSUPPORTED 6:11 steps[0].mode',
+      'DOC_BAD_VALUE 6:11 steps[0].mode',
       'DOC_DUPLICATE_FIELD 7:11 steps[1].name',
       'DOC_REQUEST_INCOMPLETE 8:17 steps[1].functionId',
       'DOC_BAD_VALUE 9:16 steps[1].timeoutMs',
@@ -357,6 +400,236 @@ steps:
   });
 });
 
+/** A workflow of steps named A, B, … that call agent::chat, each with its further lines. */
+function steps(...each: readonly (readonly string[])[]): string {
+  const list = each.map((lines, i) =>
+    [
+      `  - name: ${String.fromCharCode(65 + i)}`,
+      '    functionId: agent::chat',
+      ...lines.map((line) => `    ${line}`),
+    ].join('\n'),
+  );
+  return ['id: w', 'steps:', ...list].join('\n');
+}
+
+describe('a fanout group', () => {
+  it('is one fork for steps that stand side by side, and the chain goes through it', () => {
+    const plan = planOf(
+      steps(
+        ['outputVar: list'],
+        ['mode: fanout', 'promptTemplate: "{{item}}"', 'concurrency: 7'],
+        ['mode: fanout', 'errorMode: skip'],
+        ['mode: collect'],
+        ['mode: fanout', 'items: input.docs', 'config: {doc: "{{item.text}}"}'],
+      ),
+    );
+    expect(Object.keys(plan.nodes)).toEqual(['a', 'group:b', 'b', 'c', 'd', 'group:e', 'e']);
+    expect(plan.start).toBe('a');
+    expect(task(plan, 'a').next).toBe('group:b');
+    expect(plan.nodes['group:b']).toEqual({
+      kind: 'fork',
+      form: 'group',
+      name: 'B + C',
+      line: 6,
+      column: 11,
+      lanes: [
+        { start: 'b', each: { items: { kind: 'implied' }, concurrency: 7 } },
+        { start: 'c', each: null },
+      ],
+      inputPath: null,
+      resultPath: null,
+      outputPath: null,
+      retry: [],
+      catch: [],
+      next: 'd',
+    });
+    expect([task(plan, 'b').next, task(plan, 'c').next, task(plan, 'e').next]).toEqual([null, null, null]);
+    expect(task(plan, 'c')).toMatchObject({ onFailure: 'skip', input: { prompt: '{{output}}' } });
+    expect(task(plan, 'd')).toMatchObject({
+      collects: true,
+      input: { prompt: '{{fanout}}' },
+      next: 'group:e',
+    });
+    expect(plan.nodes['group:e']).toMatchObject({
+      name: 'E',
+      lanes: [
+        { start: 'e', each: { items: { kind: 'template', template: '{{[input].[docs]}}' }, concurrency: 4 } },
+      ],
+      next: null,
+    });
+  });
+
+  it('may be the first, and asks for the input then', () => {
+    const plan = planOf(steps(['mode: fanout'], ['mode: fanout'], []));
+    expect(plan.start).toBe('group:a');
+    expect([task(plan, 'a'), task(plan, 'b')].map((one) => one.input)).toMatchObject([
+      { prompt: '{{input}}' },
+      { prompt: '{{input}}' },
+    ]);
+    expect(task(plan, 'c').input).toMatchObject({ prompt: '{{output}}' });
+  });
+
+  it.each<[string, object]>([
+    ['[1, "{{goal}}", {a: 2}]', { kind: 'list', list: [1, '{{goal}}', { a: 2 }] }],
+    ['[]', { kind: 'list', list: [] }],
+    ['"{{docs}}"', { kind: 'template', template: '{{docs}}' }],
+    ['"{{ Check It.list }}"', { kind: 'template', template: '{{ Check It.list }}' }],
+    ['Check It.list[0]', { kind: 'template', template: '{{[Check It].[list].[0]}}' }],
+    ["docs['a]b'].c", { kind: 'template', template: '{{[docs].[a\\]b].[c]}}' }],
+    ['"{{docs[0].list}}"', { kind: 'template', template: '{{[docs].[0].[list]}}' }],
+  ])('goes through items: %s', (items, expected) => {
+    const plan = planOf(
+      steps([], ['mode: fanout', `items: ${items}`, 'promptTemplate: "{{item}}"']).replace(
+        'name: A',
+        'name: Check It',
+      ),
+    );
+    expect(plan.nodes['group:b']).toMatchObject({ lanes: [{ each: { items: expected } }] });
+  });
+
+  it('is of items only when the request itself names the item', () => {
+    const each = (line: string) => {
+      const node = planOf(step('mode: fanout', line)).nodes['group:one'];
+      return node?.kind === 'fork' ? node.lanes[0]?.each : undefined;
+    };
+    for (const line of [
+      'promptTemplate: "{{item}}"',
+      'promptTemplate: "{{#if item.x > 1}}a{{/if}}"',
+      'promptTemplate: "{{#each l}}{{../item}}{{/each}}"',
+      'config: {a: [{b: "x {{json item.c}}"}]}',
+    ]) {
+      expect(each(line), line).not.toBeNull();
+    }
+    for (const line of [
+      'promptTemplate: "item {{input.item}}"',
+      'promptTemplate: "{{#each l}}{{item}}{{/each}}"',
+      'promptTemplate: "{{#each l as |item|}}{{item}}{{/each}}"',
+      'config: {item: 1}',
+    ]) {
+      expect(each(line), line).toBeNull();
+    }
+  });
+
+  it('may be collected later, and by more than one step', () => {
+    expect(found(steps(['mode: fanout'], [], ['mode: collect'], ['mode: collect']))).toEqual([]);
+    expect(found(steps(['mode: collect'], ['mode: fanout']))).toEqual([
+      'DOC_COLLECT_WITHOUT_FANOUT 5:11 steps[0].mode',
+    ]);
+  });
+});
+
+describe('a loop', () => {
+  it('keeps until, iterations and what follows when they are used up', () => {
+    const loop = (...lines: readonly string[]) => task(planOf(step('mode: loop', ...lines)), 'one').loop;
+    expect(loop()).toEqual({ maxIterations: 10, until: null, onExhausted: 'continue' });
+    expect(loop('maxIterations: 3', 'until: "LGTM"', 'onExhausted: fail')).toEqual({
+      maxIterations: 3,
+      until: { kind: 'phrase', phrase: 'LGTM' },
+      onExhausted: 'fail',
+    });
+    expect(loop('until: quality_score > 0.9')?.until).toEqual({
+      kind: 'expression',
+      expression: 'quality_score > 0.9',
+    });
+    expect(loop('until: {contains: lgtm}')?.until).toEqual({ kind: 'contains', text: 'lgtm' });
+    expect(loop('until: {path: a.b, lte: 2, x-why: y}')?.until).toEqual({
+      kind: 'test',
+      path: 'a.b',
+      operator: 'lte',
+      operand: 2,
+    });
+    // Without `until` every loop uses up its iterations, so that alone can be no failure.
+    expect(loop('onExhausted: fail')?.onExhausted).toBe('continue');
+  });
+});
+
+describe('the acting agent', () => {
+  const fallbacks = (agents: string, n: number) => {
+    const plan = planOf(
+      steps(...Array.from({ length: n }, () => ['mode: fanout'])).replace(
+        'steps:',
+        `agents: ${agents}\nsteps:`,
+      ),
+    );
+    return Object.values(plan.nodes).flatMap((node) =>
+      node.kind === 'task' && node.call.kind === 'function' ? [node.call.fallback] : [],
+    );
+  };
+  it.each<[string, number, readonly (string | null)[]]>([
+    ['[x, y, z]', 3, ['x', 'y', 'z']],
+    ['[x, y]', 3, ['x', 'x', 'x']],
+    ['[]', 2, [null, null]],
+  ])('of a step that names none: %s for %j steps', (agents, n, expected) => {
+    expect(fallbacks(agents, n)).toEqual(expected);
+  });
+});
+
+describe('a prompt', () => {
+  it('is only for functions that take one', () => {
+    const health = step('promptTemplate: "{{x}}"').replace('agent::chat', 'tool::health_check');
+    expect(found(health)).toEqual(['DOC_FIELD_IGNORED 5:5 steps[0].promptTemplate']);
+    expect(task(planOf(health), 'one').input).toMatchObject({ prompt: null });
+    const own = { functions: new Set(['claims::score']) };
+    const score = step().replace('agent::chat', 'claims::score');
+    expect(task(planOf(score, own), 'one').input).toMatchObject({ prompt: null });
+    const asked = step('promptTemplate: hi').replace('agent::chat', 'claims::score');
+    expect(found(asked, own)).toEqual([]);
+    expect(task(planOf(asked, own), 'one').input).toMatchObject({ prompt: 'hi' });
+  });
+});
+
+describe('names that have no value where they stand', () => {
+  it.each<[readonly (readonly string[])[], readonly string[]]>([
+    [[['promptTemplate: "{{later}}"'], ['outputVar: later']], ['5:24']],
+    [[['promptTemplate: "{{B.x}}"'], []], ['5:24']],
+    [[['outputVar: a1'], ['promptTemplate: "{{a1}} {{A}} {{output}}"']], []],
+    [[['mode: loop', 'outputVar: r', 'promptTemplate: "{{r}} {{A}} {{output}} {{feedback}}"']], []],
+    [[['outputVar: r', 'promptTemplate: "{{r}}"']], ['6:24']],
+    [
+      [
+        ['mode: fanout', 'outputVar: r'],
+        ['mode: fanout', 'promptTemplate: "{{r}}"'],
+      ],
+      ['10:24'],
+    ],
+    [[['mode: fanout', 'promptTemplate: "{{index}}"']], ['6:24']],
+    [[['promptTemplate: "{{fanout}}"']], ['5:24']],
+    [[['promptTemplate: "{{previous_step.status}} {{output}}"']], ['5:24', '5:49']],
+    [[['mode: fanout'], ['promptTemplate: "{{fanout}} {{__fanout}} {{previous_step.status}}"']], []],
+  ])('%j are told as warnings', (each, expected) => {
+    const { ok, diagnostics } = validate(steps(...each));
+    expect(ok).toBe(true);
+    expect(diagnostics.map((one) => `${one.line}:${one.column}`)).toEqual(expected);
+    expect(new Set(diagnostics.map((one) => one.code)).size).toBeLessThan(2);
+  });
+});
+
+describe('places inside a text', () => {
+  it.each<[readonly string[], string]>([
+    [['promptTemplate: >', '  Design the', '  feature', '', '  now {{#if x}} {{/unless}}'], '9:14'],
+    [['promptTemplate: |-', '  one', '    two {{> part}}'], '7:13'],
+    [['promptTemplate: one', '  two {{a b}}'], '6:11'],
+    [["promptTemplate: 'it''s {{a b}}'"], '5:28'],
+    [['promptTemplate: "a\\tb \\u00e9\\x41 {{a b}}"'], '5:38'],
+    [['promptTemplate: "folded', '', '  here \\', '  and {{a b}}"'], '8:11'],
+    [['condition: >-', '  a == 1', '  && b = 2'], '7:12'],
+    [['mode: loop', 'until: |', '  score =', '  1'], '7:13'],
+  ])('%j', (lines, place) => {
+    const { diagnostics } = validate(step(...lines));
+    expect(diagnostics.map((one) => `${one.line}:${one.column}`)).toEqual([place]);
+  });
+
+  it('are those of the anchor for an alias', () => {
+    const text = `id: w
+x-prompts:
+  - &p "ask {{a b}}"
+steps:
+  - { name: A, functionId: "agent::chat", promptTemplate: *p }
+`;
+    expect(found(text)).toEqual(['DOC_TEMPLATE 3:13 steps[0].promptTemplate']);
+  });
+});
+
 describe('declared inputs', () => {
   const inputs =
     'inputs: {type: object, required: [goal], properties: {goal: {type: string}}, additionalProperties: false}';
@@ -364,11 +637,20 @@ describe('declared inputs', () => {
   it('make unknown names errors at load', () => {
     const text = `${inputs}\n${step('promptTemplate: "{{goal}} {{gaol}} {{input.x}} {{feedback}} {{One}}"', 'condition: "{{gaol}} == 1"')}`;
     expect(found(text)).toEqual([
-      'DOC_UNKNOWN_NAME 6:21 steps[0].promptTemplate',
+      'DOC_UNKNOWN_NAME 6:33 steps[0].promptTemplate',
+      'DOC_UNKNOWN_NAME 6:54 steps[0].promptTemplate',
+      'DOC_UNKNOWN_NAME 6:67 steps[0].promptTemplate',
       'DOC_UNKNOWN_NAME 7:19 steps[0].condition',
     ]);
+    // What exists but has no value here is only a warning.
+    expect(validate(text).diagnostics.map((one) => one.severity)).toEqual([
+      'error',
+      'warning',
+      'warning',
+      'error',
+    ]);
     expect(found(`onMissing: keep\n${text}`)).toEqual([]);
-    expect(found(text.replace(inputs, 'inputs: {type: object}'))).toEqual([]);
+    expect(validate(text.replace(inputs, 'inputs: {type: object}')).ok).toBe(true);
   });
 
   it('are checked before a run, without showing what was given', () => {
@@ -409,6 +691,64 @@ describe('declared inputs', () => {
   });
 });
 
+describe('whatever stands in a document', () => {
+  const names = [
+    ...[
+      'name',
+      'functionId',
+      'mode',
+      'errorMode',
+      'promptTemplate',
+      'config',
+      'timeoutMs',
+      'maxRetries',
+      'retry',
+    ],
+    ...['outputVar', 'condition', 'maxIterations', 'until', 'onExhausted', 'items', 'concurrency', 'agent'],
+    ...['approval', 'sandbox', 'idempotent', 'x-y', 'other', '__proto__'],
+  ];
+  const words = [
+    'fanout',
+    'collect',
+    'loop',
+    'agent::chat',
+    'a b',
+    '{{item}}',
+    '{{#if',
+    'LGTM',
+    'x > 1',
+    'A',
+    '',
+  ];
+  const value = fc.oneof(fc.constantFrom(...words), fc.jsonValue({ maxDepth: 2 }));
+  const anyStep = fc
+    .array(fc.tuple(fc.constantFrom(...names), value), { maxLength: 8 })
+    .map(Object.fromEntries);
+
+  it('is told or compiled, never thrown; and there is a plan exactly when nothing is wrong', () => {
+    fc.assert(
+      fc.property(fc.array(anyStep, { maxLength: 4 }), fc.boolean(), (list, fragment) => {
+        const right = list.map((one: object, i) => ({ name: `S${i}`, functionId: 'agent::chat', ...one }));
+        const { plan, diagnostics } = parseWorkflow(JSON.stringify({ id: 'w', steps: right }, null, 1), {
+          fragment,
+        });
+        expect(plan === null).toBe(diagnostics.some((one) => one.severity === 'error'));
+        for (const one of diagnostics) expect(one.line).toBeGreaterThan(0);
+        if (plan === null) return;
+        const seen = new Set<string>();
+        for (let key: string | null = plan.start; key !== null;) {
+          const node: PlanNode | undefined = plan.nodes[key];
+          seen.add(key);
+          if (node?.kind === 'fork') for (const lane of node.lanes) seen.add(lane.start);
+          key = node?.kind === 'fork' || node?.kind === 'task' ? node.next : null;
+        }
+        expect([...seen].sort()).toEqual(Object.keys(plan.nodes).sort());
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('a fragment', () => {
   it('is a bare list of steps, with or without its key', () => {
     const steps = '- name: One\n  functionId: agent::chat';
@@ -424,6 +764,7 @@ describe('a fragment', () => {
     });
     expect(found('promptTemplat: x', { fragment: true })).toEqual(['DOC_UNKNOWN_FIELD 1:1 promptTemplat']);
     expect(found('timeoutMs: x', { fragment: true })).toEqual(['DOC_WRONG_TYPE 1:12 timeoutMs']);
-    expect(found('mode: loop', { fragment: true })).toEqual(['DOC_UNSUPPORTED 1:7 mode']);
+    expect(found('mode: loop\nuntil: LGTM', { fragment: true })).toEqual([]);
+    expect(found('mode: lop', { fragment: true })).toEqual(['DOC_BAD_VALUE 1:7 mode']);
   });
 });

@@ -1,28 +1,18 @@
-// Dialect 1 (agentos-dialect sections 1 to 3): a list of steps becomes a chain of task nodes. Known fields that this
-// version does not run are refused, never dropped: the gate or sandbox a document asks for is in the plan.
-import { FIXED_NAMES, BLOCKED_NAMES } from '../../expression/names.js';
-import { nearest } from '../../expression/nearest.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+// Dialect 1 (agentos-dialect sections 1 to 3): a list of steps becomes a chain of tasks and of forks for its fanout
+// groups. What the document asks for is in the plan, or there is no plan.
+import { BLOCKED_NAMES } from '../../expression/names.js';
+import type { JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
-import { PROMPTED, REQUIRED_CONFIG, resolveFunction } from '../functions.js';
-import { approvalSpec, checkApproval, sandboxSpec, unsupportedSandbox } from '../gate.js';
+import { unsupportedSandbox } from '../gate.js';
 import { checkInputsSchema, declaredInputs } from '../input.js';
-import { field, type Located, offsetOf, type Segments, textField, toJson } from '../located.js';
-import type { Plan, PlanNode, Retrier, TaskNode } from '../plan.js';
+import { field, type Located, textField } from '../located.js';
+import type { Plan, PlanNode } from '../plan.js';
 import { checkShape } from '../shape.js';
-import { checkExpressions, type NameSpace } from './expressions.js';
+import type { NameSpace } from './expressions.js';
+import { numberOf, objectOf, textOf, textsOf } from './fields.js';
+import { groupNodes, modeOf, unitKey, unitsOf } from './group.js';
 import { stepSlug, workflowNames, workflowSlug } from './names.js';
-
-/** Milliseconds one attempt may take when the step does not say. */
-export const DEFAULT_STEP_TIMEOUT_MS = 120_000;
-/** Retry of a step whose errorMode is retry and that says no more. */
-export const DEFAULT_RETRY = {
-  maxRetries: 3,
-  initialMs: 500,
-  factor: 2,
-  maxMs: 30_000,
-  jitter: 'full',
-} as const;
+import { type CompiledStep, compileStep } from './step.js';
 
 export interface StepsOptions {
   readonly source: string;
@@ -40,33 +30,21 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
   const list = field(root, 'steps')?.value;
   const steps = list?.kind === 'list' ? list.items : [];
   const keys = stepKeys(steps, findings);
-  const inputs = document['inputs'] ?? null;
-  const declared = declaredInputs(inputs);
-  const onMissing =
-    document['onMissing'] === 'empty' || document['onMissing'] === 'keep' ? document['onMissing'] : 'error';
-  const space: NameSpace = {
-    source: options.source,
-    names: workflowNames(
-      steps.map((step) => ({ name: textField(step, 'name'), outputVar: textField(step, 'outputVar') })),
-      (declared ?? []).filter((name) => !BLOCKED_NAMES.has(name)),
-    ),
-    closed: declared !== null && onMissing === 'error',
-  };
-  const nodes = steps.map((step, i) => compileStep(step, i, keys, options, space, findings));
+  const nodes = compileNodes(steps, keys, document, options, findings);
   const identity = identityOf(document, options.fragment, findings);
   if (findings.hasErrors() || identity === null) return null;
   return {
-    v: 1,
+    v: 2,
     dialect: 'steps',
     ...identity,
     description: textOf(document['description']) ?? '',
-    start: keys[0] ?? '',
-    nodes: Object.fromEntries(nodes.map((node, i): [string, PlanNode] => [keys[i] ?? '', node])),
-    inputs,
+    start: nodes[0]?.[0] ?? '',
+    nodes: Object.fromEntries(nodes),
+    inputs: document['inputs'] ?? null,
     ceilings: document['ceilings'] ?? null,
     timeoutMs: numberOf(document['timeoutMs']) ?? null,
     agents: textsOf(document['agents']),
-    onMissing,
+    onMissing: onMissingOf(document),
   };
 }
 
@@ -75,7 +53,60 @@ export function checkStepPart(root: Located, findings: Findings): void {
   checkShape(root, 'steps#/$defs/step', findings, [], (error, at) =>
     error.keyword === 'required' && at.length === 0 ? 'skip' : unsupportedSandbox(error, at),
   );
-  refuseMode(textField(root, 'mode'), [], findings);
+}
+
+/** In the order of the document; a group's fork stands before its steps. */
+function compileNodes(
+  steps: readonly Located[],
+  keys: readonly string[],
+  document: JsonObject,
+  options: StepsOptions,
+  findings: Findings,
+): readonly (readonly [string, PlanNode])[] {
+  const agents = textsOf(document['agents']);
+  const space = nameSpace(steps, document, options.source);
+  const units = unitsOf(steps);
+  let afterGroup = false;
+  return units.flatMap((unit, u) => {
+    const following = units[u + 1];
+    const next = following === undefined ? null : unitKey(following, steps, keys);
+    const mode = modeOf(steps[unit[0] ?? 0]);
+    const compiled = unit.flatMap((index) => {
+      const step = steps[index];
+      if (step === undefined) return [];
+      if (mode === 'collect' && !afterGroup) {
+        findings.add({
+          code: 'DOC_COLLECT_WITHOUT_FANOUT',
+          message: 'the step collects, and no fanout step stands before it',
+          hint: 'put a step of mode fanout before it, or use mode: sequential',
+          at: ['steps', index, 'mode'],
+        });
+      }
+      const place = { index, mode, together: unit[0] ?? index, afterGroup };
+      const fallback = (agents.length === steps.length ? agents[index] : agents[0]) ?? null;
+      const rest = { functions: options.functions, space, fallback, next: mode === 'fanout' ? null : next };
+      return [{ key: keys[index] ?? '', step: compileStep(step, place, rest, findings) }];
+    });
+    afterGroup ||= mode === 'fanout';
+    if (mode === 'fanout') return groupNodes(compiled, unitKey(unit, steps, keys), next);
+    return compiled.map(({ key, step }): [string, CompiledStep['task']] => [key, step.task]);
+  });
+}
+
+function nameSpace(steps: readonly Located[], document: JsonObject, source: string): NameSpace {
+  const declared = declaredInputs(document['inputs'] ?? null);
+  const inputs = (declared ?? []).filter((name) => !BLOCKED_NAMES.has(name));
+  const named = steps.map((step) => ({
+    name: textField(step, 'name'),
+    outputVar: textField(step, 'outputVar'),
+  }));
+  const missing = onMissingOf(document) !== 'error' ? 'allowed' : declared === null ? 'open' : 'closed';
+  return { source, names: workflowNames(named, inputs), missing };
+}
+
+function onMissingOf(document: JsonObject): Plan['onMissing'] {
+  const { onMissing } = document;
+  return onMissing === 'empty' || onMissing === 'keep' ? onMissing : 'error';
 }
 
 function identityOf(
@@ -135,189 +166,4 @@ function stepKeys(steps: readonly Located[], findings: Findings): readonly strin
     first.set(key, earlier ?? name);
     return key;
   });
-}
-
-function compileStep(
-  step: Located,
-  index: number,
-  keys: readonly string[],
-  options: StepsOptions,
-  space: NameSpace,
-  findings: Findings,
-): TaskNode {
-  const at = ['steps', index] as const;
-  const fields = objectOf(step);
-  const name = textOf(fields['name']) ?? '';
-  const mode = textOf(fields['mode']) ?? 'sequential';
-  const runs = refuseMode(mode, at, findings);
-  if (runs) warnIgnored(fields, mode, at, findings);
-  if (mode === 'conditional' && fields['condition'] === undefined) {
-    findings.add({
-      code: 'DOC_MISSING_FIELD',
-      message: `step ${JSON.stringify(name)} is conditional and has no "condition"`,
-      at,
-    });
-  }
-  checkOutputVar(textOf(fields['outputVar']), at, findings);
-  checkExpressions(step, at, space, findings);
-  const target = resolveTarget(fields, at, options.functions, findings);
-  const prompted = PROMPTED.has(target.functionId) ? (index === 0 ? '{{input}}' : '{{output}}') : null;
-  const approval = approvalSpec(fields['approval']);
-  checkApproval(approval, [...at, 'approval'], findings);
-  return {
-    kind: 'task',
-    name,
-    ...findings.place(offsetOf(step, ['name'])),
-    call: { kind: 'function', functionId: target.functionId, agent: textOf(fields['agent']) ?? null },
-    when: textOf(fields['condition']) ?? null,
-    input: {
-      kind: 'template',
-      prompt: textOf(fields['promptTemplate']) ?? prompted,
-      config: target.config,
-    },
-    output: { kind: 'variable', name: textOf(fields['outputVar']) ?? null },
-    timeoutMs: numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS,
-    retry: retriers(fields),
-    catch: [],
-    onFailure: fields['errorMode'] === 'skip' ? 'skip' : 'fail',
-    approval,
-    sandbox: sandboxSpec(fields['sandbox'] ?? target.sandbox ?? undefined),
-    idempotent: fields['idempotent'] === true,
-    next: keys[index + 1] ?? null,
-  };
-}
-
-/** false when this version does not run the mode. */
-function refuseMode(mode: string | undefined, at: Segments, findings: Findings): boolean {
-  if (mode !== 'fanout' && mode !== 'collect' && mode !== 'loop') return true;
-  findings.add({
-    code: 'DOC_UNSUPPORTED',
-    message: `mode ${mode}: this version runs sequential and conditional steps`,
-    hint: 'use mode: sequential or mode: conditional',
-    at: [...at, 'mode'],
-  });
-  return false;
-}
-
-const ONLY: readonly (readonly [string, string])[] = [
-  ['maxIterations', 'loop'],
-  ['until', 'loop'],
-  ['onExhausted', 'loop'],
-  ['items', 'fanout'],
-  ['concurrency', 'fanout'],
-];
-
-function warnIgnored(fields: JsonObject, mode: string, at: Segments, findings: Findings): void {
-  const ignored = (name: string, why: string) => {
-    findings.add({
-      code: 'DOC_FIELD_IGNORED',
-      severity: 'warning',
-      message: `"${name}" has no effect: ${why}`,
-      at: [...at, name],
-      onKey: true,
-    });
-  };
-  for (const [name, wanted] of ONLY) {
-    if (fields[name] !== undefined) ignored(name, `it belongs to mode ${wanted}, this step is ${mode}`);
-  }
-  const retries = fields['errorMode'] === 'retry';
-  for (const name of ['maxRetries', 'retry']) {
-    if (fields[name] !== undefined && !retries) ignored(name, 'errorMode is not retry');
-  }
-  if (retries && fields['maxRetries'] === 0) ignored('errorMode', 'maxRetries is 0');
-}
-
-function checkOutputVar(name: string | undefined, at: Segments, findings: Findings): void {
-  if (name === undefined || (!FIXED_NAMES.has(name) && !BLOCKED_NAMES.has(name))) return;
-  findings.add({
-    code: 'DOC_BAD_VALUE',
-    message: `outputVar ${JSON.stringify(name)} is a reserved name`,
-    hint: `choose another, such as ${name.replaceAll('_', '')}_result`,
-    at: [...at, 'outputVar'],
-  });
-}
-
-interface Target {
-  readonly functionId: string;
-  readonly config: Json | null;
-  readonly sandbox: string | null;
-}
-
-function resolveTarget(
-  fields: JsonObject,
-  at: Segments,
-  functions: ReadonlySet<string>,
-  findings: Findings,
-): Target {
-  const written = textOf(fields['functionId']) ?? '';
-  const { functionId, handId, sandbox } = resolveFunction(written);
-  const given = isObject(fields['config']) ? fields['config'] : null;
-  if (written !== '' && !functions.has(functionId)) {
-    findings.add({
-      code: 'DOC_UNKNOWN_FUNCTION',
-      message: `function ${JSON.stringify(written)} is not registered`,
-      hint: nearest(written, functions) ?? `registered: ${[...functions].sort().join(', ')}`,
-      at: [...at, 'functionId'],
-    });
-  }
-  const clash = (name: string, value: string) => {
-    findings.add({
-      code: 'DOC_BAD_VALUE',
-      message: `${written} means ${name} ${JSON.stringify(value)}, the step says otherwise`,
-      hint: `take ${name} out of the step, or call ${functionId}`,
-      at: [...at, 'functionId'],
-    });
-  };
-  if (handId !== null && given !== null && given['handId'] !== undefined && given['handId'] !== handId) {
-    clash('handId', handId);
-  }
-  const driver = isObject(fields['sandbox']) ? fields['sandbox']['driver'] : fields['sandbox'];
-  if (sandbox !== null && driver !== undefined && driver !== sandbox) clash('sandbox', sandbox);
-  const config = handId === null ? given : { ...given, handId };
-  const required = REQUIRED_CONFIG.get(functionId) ?? [];
-  if (required.length > 0 && !required.some((name) => config?.[name] !== undefined)) {
-    findings.add({
-      code: 'DOC_REQUEST_INCOMPLETE',
-      severity: 'warning',
-      message: `${functionId} needs ${required.map((name) => `config.${name}`).join(' or ')}; the step will fail`,
-      hint: `add config: {${required[0] ?? ''}: …}`,
-      at: [...at, 'functionId'],
-    });
-  }
-  return { functionId, config, sandbox };
-}
-
-function retriers(fields: JsonObject): readonly Retrier[] {
-  if (fields['errorMode'] !== 'retry') return [];
-  const retry = isObject(fields['retry']) ? fields['retry'] : {};
-  const maxAttempts = numberOf(fields['maxRetries']) ?? DEFAULT_RETRY.maxRetries;
-  if (maxAttempts === 0) return [];
-  return [
-    {
-      errorEquals: ['States.ALL'],
-      intervalMs: numberOf(retry['initialMs']) ?? DEFAULT_RETRY.initialMs,
-      maxAttempts,
-      backoffRate: numberOf(retry['factor']) ?? DEFAULT_RETRY.factor,
-      maxDelayMs: numberOf(retry['maxMs']) ?? DEFAULT_RETRY.maxMs,
-      jitter: retry['jitter'] === 'none' ? 'none' : DEFAULT_RETRY.jitter,
-    },
-  ];
-}
-
-// Readers that give undefined for a wrong type: the schema has reported it, and the other checks go on.
-function objectOf(node: Located): JsonObject {
-  const json = toJson(node);
-  return isObject(json) ? json : {};
-}
-
-function textOf(value: Json | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-function numberOf(value: Json | undefined): number | undefined {
-  return typeof value === 'number' ? value : undefined;
-}
-
-function textsOf(value: Json | undefined): readonly string[] {
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 }

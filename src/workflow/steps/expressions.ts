@@ -1,87 +1,193 @@
 // Templates and conditions of one step, checked at load: syntax, limits, helpers, and names where they can be known.
-import { parseCondition, type ConditionNode } from '../../expression/condition.js';
+// Every finding points at the place inside the text.
+import { type ConditionNode, parseCondition } from '../../expression/condition.js';
+import { BLOCKED_NAMES } from '../../expression/names.js';
 import { nearest } from '../../expression/nearest.js';
-import { checkTemplate } from '../../expression/template.js';
+import {
+  checkTemplate,
+  isOnePath,
+  type NamedVariable,
+  templateVariables,
+} from '../../expression/template.js';
+import { parseUntil, parseVariable, type Until } from '../../expression/until.js';
 import { WritError } from '../../errors.js';
 import type { Findings } from '../diagnostic.js';
-import { field, type Located, type Segments } from '../located.js';
+import { field, type Located, type Segments, toJson } from '../located.js';
 import { innerOffset } from '../text-place.js';
+import { neverSet, type StepPlace, type WorkflowNames } from './names.js';
 
 export interface NameSpace {
   /** The document's text, for exact places. */
   readonly source: string;
-  readonly names: ReadonlySet<string>;
-  /** No name outside of `names` can exist, so one is an error. */
-  readonly closed: boolean;
+  readonly names: WorkflowNames;
+  /**
+   * A name that nothing in the workflow gives. `closed`: it can't exist, because the inputs are declared. `open`: it
+   * may be part of the input. `allowed`: onMissing says that it is no error.
+   */
+  readonly missing: 'closed' | 'open' | 'allowed';
 }
 
-/** Checks `promptTemplate`, every text in `config`, and `condition` of a step. */
-export function checkExpressions(step: Located, at: Segments, space: NameSpace, findings: Findings): void {
-  const prompt = field(step, 'promptTemplate')?.value;
-  if (prompt !== undefined) checkTexts(prompt, [...at, 'promptTemplate'], space, findings);
-  const config = field(step, 'config')?.value;
-  if (config?.kind === 'map') checkTexts(config, [...at, 'config'], space, findings);
-  const condition = field(step, 'condition')?.value;
-  if (condition?.kind === 'scalar' && typeof condition.value === 'string') {
-    checkCondition(condition, condition.value, [...at, 'condition'], space, findings);
-  }
-}
+/** Checks the texts of one step. One instance per step. */
+export class StepExpressions {
+  constructor(
+    private readonly at: Segments,
+    private readonly place: StepPlace,
+    private readonly space: NameSpace,
+    private readonly findings: Findings,
+  ) {}
 
-function checkTexts(node: Located, at: Segments, space: NameSpace, findings: Findings): void {
-  if (findings.full) return;
-  if (node.kind === 'map') {
-    for (const { key, value } of node.entries) checkTexts(value, [...at, key], space, findings);
-  } else if (node.kind === 'list') {
-    for (const [i, item] of node.items.entries()) checkTexts(item, [...at, i], space, findings);
-  } else if (typeof node.value === 'string') {
-    for (const { offset, ...problem } of checkTemplate(node.value, space.names, space.closed)) {
-      const place = innerOffset(space.source, node, offset);
-      findings.add({ ...problem, at, ...(place === undefined ? {} : { offset: place }) });
+  /** `promptTemplate`, every text in `config` and in a list of `items`, and `condition`. */
+  check(step: Located): void {
+    for (const name of ['promptTemplate', 'config', 'items']) {
+      const value = field(step, name)?.value;
+      const isList = value?.kind === 'list';
+      if (value !== undefined && (name !== 'items' || isList)) this.texts(value, [...this.at, name]);
+    }
+    const condition = field(step, 'condition')?.value;
+    if (condition?.kind === 'scalar' && typeof condition.value === 'string') {
+      this.condition(condition, condition.value, [...this.at, 'condition']);
     }
   }
-}
 
-function checkCondition(
-  node: Located,
-  text: string,
-  at: Segments,
-  space: NameSpace,
-  findings: Findings,
-): void {
-  const placed = (inner: unknown) => {
-    const offset = innerOffset(space.source, node, typeof inner === 'number' ? inner : undefined);
+  /** null when it is malformed; then a finding says so. What the schema has said is not said again. */
+  until(node: Located): Until | null {
+    const at = [...this.at, 'until'];
+    try {
+      const until = parseUntil(toJson(node), this.space.names.all);
+      if (until.kind === 'phrase' && !/\s/.test(until.phrase)) {
+        this.findings.add({
+          code: 'DOC_UNTIL_WORD',
+          severity: 'warning',
+          message: `any output with the word ${JSON.stringify(until.phrase)} ends the loop, "not ${until.phrase} yet" too`,
+          hint: 'compare a field of the output: until: {path: approved, equals: true}',
+          at,
+        });
+      }
+      return until;
+    } catch (error) {
+      if (!(error instanceof WritError)) throw error;
+      if (error.code === 'DOC_WRONG_TYPE' || error.code === 'DOC_UNKNOWN_FIELD') return null;
+      const name = error.details?.['field'];
+      const inner = typeof name === 'string' ? field(node, name)?.value : node;
+      this.findings.add({
+        code: error.code,
+        message: error.message,
+        hint: error.hint,
+        at: typeof name === 'string' ? [...at, name] : at,
+        ...this.inside(inner, error.details?.['offset']),
+      });
+      return null;
+    }
+  }
+
+  /** `items` as a path: the template that gives its value; null when it is no path, and a finding says so. */
+  itemsTemplate(node: Located, text: string): string | null {
+    const at = [...this.at, 'items'];
+    const { all } = this.space.names;
+    const trimmed = text.trim();
+    try {
+      if (trimmed.startsWith('{{') && checkTemplate(trimmed, all) === null && isOnePath(trimmed, all)) {
+        this.variables(node, at, 'items', templateVariables(trimmed, all));
+        return trimmed;
+      }
+      const path = parseVariable(text, all);
+      this.variables(node, at, 'items', [{ name: path.head, offset: path.offset }]);
+      const parts = [path.head, ...path.segments].map(
+        (part) => `[${String(part).replace(/[\\\]]/g, '\\$&')}]`,
+      );
+      return `{{${parts.join('.')}}}`;
+    } catch (error) {
+      if (!(error instanceof WritError)) throw error;
+      this.findings.add({
+        code: error.code,
+        message: `items: ${error.message}`,
+        hint: 'items is a list, or one path such as input.documents',
+        at,
+        ...this.inside(node, error.details?.['offset']),
+      });
+      return null;
+    }
+  }
+
+  private texts(node: Located, at: Segments): void {
+    if (this.findings.full) return;
+    if (node.kind === 'map') {
+      for (const { key, value } of node.entries) this.texts(value, [...at, key]);
+    } else if (node.kind === 'list') {
+      for (const [i, item] of node.items.entries()) this.texts(item, [...at, i]);
+    } else if (typeof node.value === 'string') {
+      const { all } = this.space.names;
+      const problem = checkTemplate(node.value, all);
+      if (problem === null) {
+        this.variables(node, at, 'template', templateVariables(node.value, all));
+      } else {
+        const { offset, ...finding } = problem;
+        this.findings.add({ ...finding, at, ...this.inside(node, offset) });
+      }
+    }
+  }
+
+  private condition(node: Located, text: string, at: Segments): void {
+    try {
+      const condition = parseCondition(text, this.space.names.all);
+      const named = condition.paths.map(({ head, offset }) => ({ name: head, offset }));
+      this.variables(node, at, 'condition', named);
+      if (quotesBraces(condition.root)) {
+        this.findings.add({
+          code: 'DOC_EXPRESSION',
+          severity: 'warning',
+          message: 'text in quotes is compared as it stands, {{ }} in it is no variable',
+          hint: 'take the quotes away around {{ }}',
+          at,
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof WritError)) throw error;
+      this.findings.add({
+        code: error.code,
+        message: `condition: ${error.message}`,
+        hint: error.hint,
+        at,
+        ...this.inside(node, error.details?.['offset']),
+      });
+    }
+  }
+
+  private variables(node: Located, at: Segments, what: string, named: readonly NamedVariable[]): void {
+    const { names, missing } = this.space;
+    if (missing === 'allowed') return;
+    const told = new Set<string>();
+    for (const { name, offset } of named) {
+      if (told.has(name)) continue;
+      told.add(name);
+      const text = `${what} names ${JSON.stringify(name)}`;
+      const place = { at, ...this.inside(node, offset) };
+      const code = 'DOC_UNKNOWN_NAME';
+      if (BLOCKED_NAMES.has(name)) {
+        const hint = 'choose another name';
+        this.findings.add({ code, message: `${text}, which never has a value`, hint, ...place });
+      } else if (names.all.has(name)) {
+        const why = neverSet(name, this.place, names.givenBy);
+        if (why === null) continue;
+        const message = `${text}, which has no value here: ${why}`;
+        this.findings.add({ code, severity: 'warning', message, ...place });
+      } else if (missing === 'closed') {
+        const message = `${text}, which nothing in the workflow gives`;
+        const hint = nearest(name, names.all) ?? 'declare it in inputs, or set it with an outputVar';
+        this.findings.add({ code, message, hint, ...place });
+      } else {
+        // It may be part of the input; only one that is all but spelled like a name of the workflow is told.
+        const hint = name.length < 4 ? undefined : nearest(name, names.all, name.length < 8 ? 1 : 2);
+        if (hint === undefined) continue;
+        const message = `${text}, which only the input can give`;
+        this.findings.add({ code, severity: 'warning', message, hint, ...place });
+      }
+    }
+  }
+
+  private inside(node: Located | undefined, inner: unknown): { readonly offset?: number } {
+    const offset = innerOffset(this.space.source, node, typeof inner === 'number' ? inner : undefined);
     return offset === undefined ? {} : { offset };
-  };
-  try {
-    const condition = parseCondition(text, space.names);
-    for (const path of condition.paths) {
-      if (!space.closed || space.names.has(path.head) || findings.full) continue;
-      findings.add({
-        code: 'DOC_UNKNOWN_NAME',
-        message: `condition names ${JSON.stringify(path.head)}, which nothing in the workflow gives`,
-        hint: nearest(path.head, space.names) ?? 'declare it in inputs, or set it with an outputVar',
-        at,
-        ...placed(path.offset),
-      });
-    }
-    if (quotesBraces(condition.root)) {
-      findings.add({
-        code: 'DOC_EXPRESSION',
-        severity: 'warning',
-        message: 'text in quotes is compared as it stands, {{ }} in it is no variable',
-        hint: 'take the quotes away around {{ }}',
-        at,
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    findings.add({
-      code: error.code,
-      message: `condition: ${error.message}`,
-      hint: error.hint,
-      at,
-      ...placed(error.details?.['offset']),
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-// The names a dialect 1 workflow has: keys of its steps, and what templates and conditions may say.
+// The names a dialect 1 workflow has: keys of its steps, and what templates and conditions may say where.
 import { FIXED_NAMES } from '../../expression/names.js';
 
 /**
@@ -29,13 +29,60 @@ export interface StepNames {
   readonly outputVar: string | undefined;
 }
 
-/** Every name a template of the workflow may use. */
-export function workflowNames(steps: readonly StepNames[], inputs: readonly string[]): ReadonlySet<string> {
-  const names = new Set([...FIXED_NAMES, ...inputs]);
-  for (const { name, outputVar } of steps) {
-    if (name !== undefined) names.add(name).add(stepSlug(name));
-    if (outputVar !== undefined) names.add(outputVar);
+export interface WorkflowNames {
+  /** Every name a template of the workflow may use; does not change any more. */
+  readonly all: ReadonlySet<string>;
+  /** Position of the first step that gives a name, for the names that steps give. */
+  readonly givenBy: ReadonlyMap<string, number>;
+}
+
+export function workflowNames(steps: readonly StepNames[], inputs: readonly string[]): WorkflowNames {
+  const givenBy = new Map<string, number>();
+  steps.forEach(({ name, outputVar }, i) => {
+    const given = name === undefined ? [] : [name, stepSlug(name)];
+    for (const one of outputVar === undefined ? given : [...given, outputVar]) {
+      if (one !== '' && !givenBy.has(one)) givenBy.set(one, i);
+    }
+  });
+  return { all: new Set([...FIXED_NAMES, ...inputs, ...givenBy.keys()]), givenBy };
+}
+
+/** Where a step stands, as far as it decides which names have a value. */
+export interface StepPlace {
+  readonly index: number;
+  readonly mode: string;
+  /** Position of the first step that begins together with this one: its own, or the first of its fanout group. */
+  readonly together: number;
+  /** Runs once per item. */
+  readonly each: boolean;
+  /** A fanout group has ended before. */
+  readonly afterGroup: boolean;
+}
+
+/** Why a name of the workflow never has a value in this step; null when it may have one. */
+export function neverSet(name: string, place: StepPlace, givenBy: WorkflowNames['givenBy']): string | null {
+  switch (name) {
+    case 'item':
+    case 'index':
+      return place.each ? null : 'only a fanout over items has it';
+    case 'iteration':
+    case 'maxIterations':
+    case 'feedback':
+      return place.mode === 'loop' ? null : 'only a step of mode loop has it';
+    case 'fanout':
+    case '__fanout':
+      return place.afterGroup ? null : 'no fanout step stands before this one';
+    case 'previous_step':
+      return place.together > 0 ? null : 'no step stands before this one';
+    case 'output':
+      return place.together > 0 || place.mode === 'loop' ? null : 'no step stands before this one';
+    default:
+      break;
   }
-  names.delete('');
-  return names;
+  const giver = givenBy.get(name);
+  if (FIXED_NAMES.has(name) || giver === undefined || giver < place.together) return null;
+  if (giver === place.index) return place.mode === 'loop' ? null : 'it is what this step gives';
+  return giver < place.index || place.mode === 'fanout'
+    ? 'the step that gives it does not end before this one begins'
+    : 'the step that gives it comes later';
 }

@@ -86,6 +86,24 @@ export function meaning() {
     intended(approve),
     finished(6),
   ]);
+  good('a conversation of three turns under one approval', [
+    ...ran,
+    finished(4, { calls: 2 }),
+    intended({ stepPath: 'deploy/call[0]', idempotencyKey: 'c' }),
+    finished(6, { stepPath: 'deploy/call[0]' }),
+    intended({ ...approve, attempt: 2 }),
+    finished(8, { attempt: 2, calls: 1 }),
+    intended({ ...approve, attempt: 3 }),
+    finished(10, { attempt: 3 }),
+  ]);
+  good('a turn that was lost and run again', [
+    ...ran,
+    finished(4, { calls: 1 }),
+    intended({ ...approve, attempt: 2 }),
+    finished(6, { attempt: 2, status: 'indeterminate' }),
+    intended({ ...approve, attempt: 3 }),
+    finished(8, { attempt: 3 }),
+  ]);
   good('in a sandbox', [
     authz('allow'),
     intended(),
@@ -252,6 +270,34 @@ export function meaning() {
     [...ran, finished(4, { status: 'indeterminate' }), intended({ ...approve, stepPath: 'other' })],
     6,
   );
+  for (const [name, end, next] of [
+    ['that asked for nothing', {}, {}],
+    ['that asked for no calls', { calls: 0 }, {}],
+    ['whose calls are text', { calls: '1' }, {}],
+    ['whose calls are a fraction', { calls: 1.5 }, {}],
+    ['that failed', { calls: 1, status: 'failed' }, {}],
+    ['that is not the one before', { calls: 1 }, { attempt: 3 }],
+    ['under another key', { calls: 1 }, { idempotencyKey: 'k2' }],
+    ['without a key', { calls: 1 }, { idempotencyKey: null }],
+    ['of another step', { calls: 1 }, { stepPath: 'other' }],
+  ])
+    bad(
+      `a turn after one ${name}`,
+      [...ran, finished(4, end), intended({ ...approve, attempt: 2, ...next })],
+      6,
+    );
+  bad(
+    'two turns after one that asked for calls',
+    [
+      ...ran,
+      finished(4, { calls: 1 }),
+      intended({ ...approve, attempt: 2 }),
+      finished(6, { attempt: 2 }),
+      intended({ ...approve, attempt: 3 }),
+    ],
+    8,
+  );
+  bad('a loop that ends after the end of its run', [over, ['loop.ended', { stepPath: 'deploy' }, {}]], 1);
   bad('a sandbox without an intent', [sandbox('started')], 0);
   bad('a sandbox that ends without having begun', [intended(), sandbox('exited')], 1);
 

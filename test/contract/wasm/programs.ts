@@ -5,20 +5,20 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { isDigest } from '../../../src/json.js';
-import type { SandboxRequest } from '../../../src/runtime/ports.js';
+import type { AgentPackage } from '../../../src/runtime/ports.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/writ-probes/', import.meta.url));
 const FLAGS = ['--optimize', '--runtime', 'stub', '--exportStart', '_start', '--use', 'abort='];
 
-export function programOf(bytes: Uint8Array): SandboxRequest['module'] {
+export function programOf(bytes: Uint8Array): AgentPackage['module'] {
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   if (!isDigest(digest)) throw new Error('sha256 gave no digest');
   return { digest, bytes };
 }
 
 /** The probe of sandbox-attacks.md section W, verbs in its source. */
-export async function probe(): Promise<SandboxRequest['module']> {
+export async function probe(): Promise<AgentPackage['module']> {
   const source = await readFile(`${HERE}probe.as`, 'utf8');
   const key = createHash('sha256')
     .update(JSON.stringify([source, FLAGS, asc.version]))

@@ -11,8 +11,12 @@ export interface Collected {
   reached(count: number): Promise<void>;
 }
 
-/** Reads `stream` to its end; keeps as many bytes of each chunk as `keep(length)` says. */
-export function collect(stream: Socket, keep: (length: number) => number): Collected {
+/** Reads `stream` to its end; keeps as many bytes of each chunk as `keep(length)` says, and shows them to `watch`. */
+export function collect(
+  stream: Socket,
+  keep: (length: number) => number,
+  watch: (bytes: Uint8Array) => void = () => undefined,
+): Collected {
   const kept: Uint8Array[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let received = 0;
@@ -23,7 +27,10 @@ export function collect(stream: Socket, keep: (length: number) => number): Colle
   stream.on('data', (chunk: Buffer) => {
     received += chunk.length;
     const part = keep(chunk.length);
-    if (part > 0) kept.push(chunk.subarray(0, part));
+    if (part > 0) {
+      kept.push(chunk.subarray(0, part));
+      watch(chunk.subarray(0, part));
+    }
     wake();
   });
   stream.once('close', () => {

@@ -24,6 +24,8 @@ export interface ChildOrder {
   readonly outputBytes: number;
   /** Of the whole process; null = not watched. */
   readonly rssLimitBytes: number | null;
+  /** Of what is kept, as it comes. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
 }
 
 export type ChildEnd =
@@ -177,8 +179,9 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
       if (part < length) decide({ kind: 'output-limit', stream });
       return part;
     };
-  const stdout = collect(child.stdout, keep('stdout'));
-  const stderr = collect(child.stderr, keep('stderr'));
+  const { onOutput } = order;
+  const stdout = collect(child.stdout, keep('stdout'), (bytes) => onOutput?.('stdout', bytes));
+  const stderr = collect(child.stderr, keep('stderr'), (bytes) => onOutput?.('stderr', bytes));
 
   const deadline = setTimeout(() => decide({ kind: 'timeout' }), order.timeoutMs);
   let peakRssBytes: number | null = null;

@@ -17,7 +17,7 @@ import { inspectMachine, launchOf, MEMORY_CLASSES, type Machine } from './harden
 import { checkModule } from './module-check.js';
 import { openPool } from './pool.js';
 import type { Trap } from './protocol.js';
-import { checkRequest, DEFAULT_LIMITS } from './request-check.js';
+import { checkRequest, DEFAULT_LIMITS, type WasmModule } from './request-check.js';
 
 /** What the process needs beside the guest's memory; above both together it is killed. */
 const PROCESS_MIB = 160;
@@ -26,12 +26,14 @@ const POOLED_TIMEOUT_MS = 120_000;
 const POOLED_CLASS = MEMORY_CLASSES[0]?.pages ?? 1_024;
 
 export interface WasmDriverOptions {
+  /** Told what each run came to, not redacted: for an operator who tries a sandbox by hand. */
+  readonly onResult?: (result: SandboxResult) => void;
   /** Children kept ready, about 130 MiB each; default 1. 0 = boot when a step comes. */
   readonly poolSize?: number;
   /** Where PATH is read from to find `unshare` and `prlimit`; default the process's. Guests see none of it. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Modules the product ships. A new child runs each on empty input, so that a step finds it compiled. */
-  readonly shipped?: readonly SandboxRequest['module'][];
+  readonly shipped?: readonly Omit<WasmModule, 'kind'>[];
 }
 
 /** Opens the driver. Nothing is started before the first `preflight`, `prepare` or `run`. */
@@ -77,13 +79,13 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   };
 
   const check = (request: SandboxRequest): Omit<RequestFacts, 'rssLimitBytes'> & { pooled: boolean } => {
-    const memory = checkRequest(request);
+    const plan = checkRequest(request);
     const { limits } = request;
-    const pooled = memory.classPages === POOLED_CLASS && limits.timeoutMs <= POOLED_TIMEOUT_MS;
+    const pooled = plan.classPages === POOLED_CLASS && limits.timeoutMs <= POOLED_TIMEOUT_MS;
     return {
       limits,
-      module: checkModule(request.module, memory.pages),
-      classPages: memory.classPages,
+      module: checkModule(plan.module, plan.pages),
+      classPages: plan.classPages,
       cpuSeconds: cpuSecondsFor(pooled ? POOLED_TIMEOUT_MS : limits.timeoutMs),
       pooled,
     };
@@ -117,6 +119,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
         timeoutMs: limits.timeoutMs,
         outputBytes: limits.outputBytes,
         rssLimitBytes,
+        ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
       };
       return resultOf(await child.run(order, signal), evidence, {
         pooled: checked.pooled,
@@ -152,7 +155,9 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       const work = act(request, AbortSignal.any([signal, closing.signal]));
       running.add(work);
       try {
-        return await work;
+        const result = await work;
+        options.onResult?.(result);
+        return result;
       } finally {
         running.delete(work);
       }

@@ -1,7 +1,7 @@
 // What a request may ask of this driver. A limit outside the range is one it can't keep, so it is refused before
 // anything starts; nothing is lowered or raised silently.
 import { WritError } from '../../../errors.js';
-import type { Limits, SandboxRequest } from '../../../runtime/ports.js';
+import type { Limits, SandboxProgram, SandboxRequest } from '../../../runtime/ports.js';
 import { MEMORY_CLASSES } from './hardening.js';
 import { MAX_ORDER_LINE_BYTES } from './protocol.js';
 
@@ -21,14 +21,27 @@ const MAX_VARIABLES = 256;
 const MAX_TEXT_BYTES = 128 * 1024;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
 
-/** Pages of the memory limit, and of the engine's class that holds it. */
-export interface MemoryPlan {
+/** Bytes that are run, and their digest. */
+export type WasmModule = Extract<SandboxProgram, { readonly kind: 'module' }>;
+
+/** Pages of the memory limit, and of the engine's class that holds it; the program as this driver takes it. */
+export interface RequestPlan {
   readonly pages: number;
   readonly classPages: number;
+  readonly module: WasmModule;
 }
 
-/** Throws SANDBOX_UNSUPPORTED for a limit out of range, SANDBOX_SPEC_INVALID for arguments, variables or stdin. */
-export function checkRequest(request: SandboxRequest): MemoryPlan {
+/**
+ * Throws SANDBOX_UNSUPPORTED for a limit out of range or a thing this sandbox has not, SANDBOX_SPEC_INVALID for
+ * arguments, variables or stdin.
+ */
+export function checkRequest(request: SandboxRequest): RequestPlan {
+  const { program } = request;
+  if (program.kind !== 'module') throw unsupported('runs modules, not images', 'choose sandbox: docker');
+  for (const name of ['cwd', 'files', 'outputs', 'runtime'] as const) {
+    if (request[name] !== undefined)
+      throw unsupported(`has no ${name}`, 'leave it out, or run the step in another sandbox');
+  }
   for (const name of ['timeoutMs', 'memoryMiB', 'outputBytes'] as const) {
     const value = request.limits[name];
     if (!Number.isSafeInteger(value) || value < 1 || value > MAX_LIMITS[name]) {
@@ -39,10 +52,10 @@ export function checkRequest(request: SandboxRequest): MemoryPlan {
     }
   }
   for (const name of Object.keys(request.limits)) {
+    // A guest has one thread.
+    if (name === 'cpus' && request.limits.cpus === 1) continue;
     if (!Object.hasOwn(MAX_LIMITS, name)) {
-      throw new WritError('SANDBOX_UNSUPPORTED', `the wasm sandbox has no limit ${name}`, {
-        hint: 'remove the limit, or run the step in another sandbox',
-      });
+      throw unsupported(`has no limit ${name}`, 'remove the limit, or run the step in another sandbox');
     }
   }
 
@@ -62,12 +75,16 @@ export function checkRequest(request: SandboxRequest): MemoryPlan {
 
   const memoryClass = MEMORY_CLASSES.find((entry) => entry.memoryMiB >= request.limits.memoryMiB);
   if (memoryClass === undefined) throw new WritError('INTERNAL', 'no memory class holds an accepted limit');
-  return { pages: request.limits.memoryMiB * 16, classPages: memoryClass.pages };
+  return { pages: request.limits.memoryMiB * 16, classPages: memoryClass.pages, module: program };
 }
 
 // JSON escapes a byte to six at most: what passes the text limit fits the child's order line.
 if (MAX_TEXT_BYTES * 6 + 64 * 1024 > MAX_ORDER_LINE_BYTES) {
   throw new WritError('INTERNAL', 'order line is shorter than the arguments allowed');
+}
+
+function unsupported(what: string, hint: string): WritError {
+  return new WritError('SANDBOX_UNSUPPORTED', `the wasm sandbox ${what}`, { hint });
 }
 
 function invalid(why: string): WritError {

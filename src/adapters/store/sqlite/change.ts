@@ -2,16 +2,19 @@
 // indices. A compare-and-set that loses throws STORE_CONFLICT; the caller then undoes the whole change.
 import type { Database, Statement } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
-import type {
-  ApprovalRecord,
-  Change,
-  ChainTail,
-  Committed,
-  EntryDraft,
-  ExtendLog,
-  Payload,
-  RunRecord,
-  WorkflowRecord,
+import {
+  VERSION_JUMP,
+  type ApprovalRecord,
+  type Change,
+  type Charge,
+  type ChainTail,
+  type Committed,
+  type EntryDraft,
+  type ExtendLog,
+  type PartsChange,
+  type Payload,
+  type RunRecord,
+  type WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { asRow, bytes, integer } from './column.js';
 import { eraser } from './erase.js';
@@ -30,15 +33,24 @@ const SQL = {
     ON CONFLICT (id) DO NOTHING`,
   setRun: `UPDATE run SET policy_hash = @policyHash, status = @status, state = @state, waiting_for = @waitingFor,
     wake_at_ms = @wakeAtMs, agents = @agents, updated_at_ms = @updatedAtMs, exit_code = @exitCode,
-    version = version + 1 WHERE id = @id AND version = @version`,
+    version = version + @step WHERE id = @id AND version = @version`,
+  interrupt: `UPDATE run SET waiting_for = @waitingFor, version = version + @step
+    WHERE id = @run AND status NOT IN ('completed', 'failed', 'cancelled')`,
+  putPart: 'INSERT INTO run_part VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  removePart: 'DELETE FROM run_part WHERE run = ? AND key = ?',
+  removeParts: 'DELETE FROM run_part WHERE run = ?',
+  charge: `INSERT INTO meter (layer, name, scope, budget, used) VALUES (@layer, @name, @scope, @budget, MAX(0, @add))
+    ON CONFLICT DO UPDATE SET used = MIN(MAX(0, used + @add), ${Number.MAX_SAFE_INTEGER}) RETURNING used`,
+  removeMeters: 'DELETE FROM meter WHERE scope = ?',
   // An intent that was logged stays logged: a later record without its index doesn't take it away.
   putAttempt: `INSERT INTO attempt (run, step_path, attempt, status, function_id, principal, idempotency_key, input,
-    output, approval_id, error, started_at_ms, finished_at_ms, intent_idx)
+    output, approval_id, error, started_at_ms, finished_at_ms, intent_idx, iteration, item, turn, converged)
     VALUES (@run, @stepPath, @attempt, @status, @functionId, @principal, @idempotencyKey, @input, @output, @approvalId,
-    @error, @startedAtMs, @finishedAtMs, @intentIndex)
+    @error, @startedAtMs, @finishedAtMs, @intentIndex, @iteration, @item, @turn, @converged)
     ON CONFLICT (run, step_path, attempt) DO UPDATE SET status = excluded.status, function_id = excluded.function_id,
     principal = excluded.principal, idempotency_key = excluded.idempotency_key, input = excluded.input,
-    output = excluded.output, approval_id = excluded.approval_id, error = excluded.error,
+    output = excluded.output, approval_id = excluded.approval_id, error = excluded.error, turn = excluded.turn,
+    converged = excluded.converged,
     started_at_ms = excluded.started_at_ms, finished_at_ms = excluded.finished_at_ms,
     intent_idx = COALESCE(excluded.intent_idx, intent_idx)`,
   addApproval: `INSERT INTO approval VALUES (@id, @tenant, @run, @stepPath, @attempt, @subjectDigest, @subject, @mode,
@@ -70,7 +82,11 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
       const committed = append(sql, extendLog, change.entries, nowMs);
       const indexOf = (position: number): bigint => entryIndex(committed, position);
       for (const record of change.workflows ?? []) putWorkflow(sql, record);
-      for (const { op, record } of change.runs ?? []) putRun(sql, op, record);
+      for (const { op, record, jump } of change.runs ?? [])
+        putRun(sql, op, record, jump === true ? VERSION_JUMP : 1);
+      for (const charge of change.charges ?? []) putCharge(sql, charge);
+      for (const parts of change.parts ?? []) putParts(sql, parts);
+      for (const interrupt of change.interrupts ?? []) putInterrupt(sql, interrupt);
       for (const { record, intentEntry } of change.attempts ?? []) {
         const intent = intentEntry === undefined ? record.intentIndex : indexOf(intentEntry);
         sql('putAttempt').run(attemptRow(record, intent));
@@ -136,12 +152,33 @@ function putWorkflow(sql: Sql, record: WorkflowRecord): void {
   }
 }
 
-function putRun(sql: Sql, op: 'insert' | 'update', record: RunRecord): void {
+function putRun(sql: Sql, op: 'insert' | 'update', record: RunRecord, step: number): void {
   const { changes } =
     op === 'insert'
       ? sql('addRun').run({ ...runRow(record), plan: JSON.stringify(record.plan) })
-      : sql('setRun').run(runRow(record));
+      : sql('setRun').run({ ...runRow(record), step });
   if (changes !== 1) throw lost('run', op, record);
+}
+
+function putInterrupt(sql: Sql, { run, waitingFor }: NonNullable<Change['interrupts']>[number]): void {
+  const row = { run, waitingFor: JSON.stringify(waitingFor), step: VERSION_JUMP };
+  if (sql('interrupt').run(row).changes !== 1) throw conflict(`run ${run} has finished, or is not there`);
+}
+
+function putParts(sql: Sql, { run, put, removed, ended }: PartsChange): void {
+  if (ended) {
+    sql('removeParts').run(run);
+    sql('removeMeters').run(run);
+  }
+  for (const key of removed) sql('removePart').run(run, key);
+  for (const [key, value] of put) sql('putPart').run(run, key, JSON.stringify(value));
+}
+
+function putCharge(sql: Sql, { layer, name, scope, budget, add, atMost }: Charge): void {
+  const used = integer(asRow(sql('charge').get({ layer, name, scope, budget, add })), 'used');
+  if (atMost !== null && used > atMost) {
+    throw conflict(`the budget ${budget} of ceiling ${name} (${layer}) has no room for ${add}`);
+  }
 }
 
 function putApproval(sql: Sql, op: 'insert' | 'update', record: ApprovalRecord): void {

@@ -4,14 +4,14 @@
 // seconds. So the lock is free for YIELD_MS after each transaction when more work waits, and at least once in
 // BURST_MS when one caller commits in a tight loop; waiting for the lock polls without blocking this process.
 // After a failed write the state of the disk is unknown: the writer refuses everything from then on.
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import type { Database, Statement } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 import { isBusy, isRefusedRow, storeError } from './driver-error.js';
 
 /** At least 2 ms by the clock: a timer may fire up to 1 ms early. */
 const YIELD_MS = 3;
-const BURST_MS = 20;
+const BURST_MS = 30;
 const BUSY_POLL_MS = 1;
 /** One transaction takes what is queued, but holds the lock no longer than this for others of any size. */
 const GROUP_MAX = 128;
@@ -110,8 +110,9 @@ export class GroupWriter {
 
   /** Never rejects: every error goes to the jobs it belongs to. */
   async #drain(): Promise<void> {
-    // One turn later, so that commits made together share a transaction.
-    await Promise.resolve();
+    // One turn later: commits made together share a transaction, and a caller who commits in a tight loop leaves the
+    // process time for other work, such as the files of a publication.
+    await turn();
     while (this.#queue.length > 0) {
       await this.#yield();
       try {

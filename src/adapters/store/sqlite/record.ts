@@ -48,6 +48,7 @@ const ATTEMPT_STATUSES = [
   'waiting',
   'intended',
   'succeeded',
+  'asked',
   'failed',
   'refused',
   'timed-out',
@@ -120,6 +121,7 @@ export function attemptRow(record: AttemptRecord, intentIndex: bigint | null): R
     ...record,
     error: record.error === null ? null : JSON.stringify(record.error),
     intentIndex,
+    converged: record.converged === null ? null : Number(record.converged),
   };
 }
 
@@ -139,6 +141,10 @@ export function attemptRecord(row: Row): AttemptRecord {
     startedAtMs: integerOrNull(row, 'started_at_ms'),
     finishedAtMs: integerOrNull(row, 'finished_at_ms'),
     intentIndex: row['intent_idx'] === null ? null : bigint(row, 'intent_idx'),
+    iteration: integerOrNull(row, 'iteration'),
+    item: integerOrNull(row, 'item'),
+    turn: integerOrNull(row, 'turn'),
+    converged: row['converged'] === null ? null : integer(row, 'converged') !== 0,
   };
 }
 
@@ -219,6 +225,16 @@ export function logRow(row: Row): LogRow {
     seq: integer(row, 'run_seq'),
     type: text(row, 'type'),
   };
+}
+
+/** Values that a query put one behind the other; none when it found no row. */
+export function joinedValues(row: Row): Uint8Array[] {
+  const joined = bytesOrNull(row, 'joined');
+  if (joined === null) return [];
+  let at = 0;
+  return text(row, 'lengths')
+    .split(',')
+    .map((length) => joined.subarray(at, (at += Number(length))));
 }
 
 export function checkpointRow(row: Row): CheckpointRow {

@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -137,12 +137,40 @@ CREATE TABLE unscrubbed ( -- erased payloads whose bytes may still be in the fil
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** What version 3 adds to version 2. */
+const ADDED_IN_3 = `
+CREATE TABLE run_part ( -- what an active run is, in parts; gone when it has ended
+  run TEXT NOT NULL REFERENCES run(id),
+  key TEXT NOT NULL,
+  value TEXT NOT NULL, -- JSON
+  PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meter ( -- how much of a budget is used
+  layer TEXT NOT NULL,
+  name TEXT NOT NULL,
+  scope TEXT NOT NULL, -- a run, or a day
+  budget TEXT NOT NULL,
+  used INTEGER NOT NULL,
+  PRIMARY KEY (scope, layer, name, budget)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE attempt ADD COLUMN iteration INTEGER;
+ALTER TABLE attempt ADD COLUMN item INTEGER;
+ALTER TABLE attempt ADD COLUMN turn INTEGER;
+ALTER TABLE attempt ADD COLUMN converged INTEGER;
+`;
+
+/** By the version they lead to, from the one before. */
+const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
+  [2, ADDED_IN_2],
+  [3, ADDED_IN_3],
+];
+
 /**
- * Makes the tables of an empty file, and the new ones of a file of version 1. Two processes may do it at once: the
- * second finds them made.
+ * Makes the tables of an empty file, and what is new since of a file of an older version. Two processes may do it at
+ * once: the second finds them made.
  */
 export function createSchema(db: Database, file: string): void {
-  if (!isEmpty(db) && !isVersion1(db)) return;
+  if (!isEmpty(db) && !isOlder(db)) return;
   db.exec('BEGIN IMMEDIATE');
   try {
     if (isEmpty(db)) {
@@ -150,9 +178,10 @@ export function createSchema(db: Database, file: string): void {
       db.pragma(`application_id = ${APPLICATION_ID}`);
       db.pragma('user_version = 1');
     }
-    if (isVersion1(db)) {
-      db.exec(ADDED_IN_2);
-      db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    for (const [version, sql] of ADDITIONS) {
+      if (!isOurs(db) || versionOf(db) !== version - 1) continue;
+      db.exec(sql);
+      db.pragma(`user_version = ${version}`);
     }
     db.exec('COMMIT');
   } catch (error) {
@@ -181,13 +210,14 @@ export function checkSchema(db: Database, file: string): void {
 
 function hintFor(version: number): string {
   if (version > SCHEMA_VERSION) return 'use the newer writ that wrote it';
-  return version === 1
+  return version > 0
     ? 'open it once with a command that may write, such as writ doctor'
     : 'restore it from a backup';
 }
 
-function isVersion1(db: Database): boolean {
-  return isOurs(db) && versionOf(db) === 1;
+function isOlder(db: Database): boolean {
+  const version = versionOf(db);
+  return isOurs(db) && version > 0 && version < SCHEMA_VERSION;
 }
 
 function isOurs(db: Database): boolean {

@@ -1,0 +1,110 @@
+// The one container this driver makes. Everything a container may have beyond this is absent on purpose, and there is
+// no way to pass more: no mounts, no devices, no added capability, no network, no host namespace.
+import { createHash } from 'node:crypto';
+import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { SHM_MIB, WORK, type DockerLimits } from './request-check.js';
+
+/** nobody. */
+export const USER = '65534:65534';
+const [UID] = USER.split(':');
+const MIB = 1024 * 1024;
+const OPEN_FILES = 256;
+const MAX_INODES = 4_096;
+
+export interface ContainerSpec {
+  /** Resolved image id. */
+  readonly imageId: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly limits: DockerLimits;
+  readonly runtime: string;
+  /** The profile itself: the engine takes the text, not a path. */
+  readonly seccomp: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Known to the engine since 1.41, not to the library's types. */
+const OWN_CGROUP_NAMESPACE = { CgroupnsMode: 'private' };
+
+/** What is sent to the engine (sandboxes.md section 2). */
+export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
+  return {
+    Image: spec.imageId,
+    // The image says nothing about what runs, as whom, or what checks it.
+    Entrypoint: [],
+    Cmd: [...spec.argv],
+    User: USER,
+    WorkingDir: spec.cwd,
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...spec.labels },
+    Healthcheck: { Test: ['NONE'] },
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    NetworkDisabled: true,
+    HostConfig: hostConfig(spec),
+  };
+}
+
+/** SHA-256 of the host configuration as it is sent, the seccomp profile in it. */
+export function hostConfigSha256(spec: ContainerSpec): string {
+  return createHash('sha256')
+    .update(JSON.stringify(hostConfig(spec)))
+    .digest('hex');
+}
+
+function hostConfig({ limits, runtime, seccomp }: ContainerSpec): HostConfig {
+  const memory = limits.memoryMiB * MIB;
+  const fileBytes = limits.diskMiB * MIB;
+  return {
+    NetworkMode: 'none',
+    ReadonlyRootfs: true,
+    Privileged: false,
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges', `seccomp=${seccomp}`],
+    Memory: memory,
+    // Equal: no swap. Absent it would be twice the memory.
+    MemorySwap: memory,
+    MemorySwappiness: 0,
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    PidsLimit: limits.pids,
+    ShmSize: SHM_MIB * MIB,
+    // An init ends what the program leaves behind, and lets a deadline inside end the program.
+    Init: true,
+    IpcMode: 'private',
+    ...OWN_CGROUP_NAMESPACE,
+    OomScoreAdj: 500,
+    // Else the host's resolver would stand in /etc/resolv.conf.
+    Dns: ['127.0.0.1'],
+    Ulimits: [
+      { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
+      { Name: 'core', Soft: 0, Hard: 0 },
+      { Name: 'fsize', Soft: fileBytes, Hard: fileBytes },
+      ...(limits.cpuMs === null ? [] : [cpuUlimit(limits.cpuMs)]),
+    ],
+    Tmpfs: {
+      '/tmp': tmpfs(limits.tmpMiB, 'noexec', '1777'),
+      [WORK]: tmpfs(limits.diskMiB, 'exec', '0700'),
+    },
+    LogConfig: { Type: 'none', Config: {} },
+    RestartPolicy: { Name: 'no' },
+    // We look at how it ended, then remove it.
+    AutoRemove: false,
+    Runtime: runtime,
+  };
+}
+
+/** Of each process; all of them together are watched from outside. */
+function cpuUlimit(cpuMs: number): { Name: string; Soft: number; Hard: number } {
+  const seconds = Math.ceil(cpuMs / 1_000) + 1;
+  return { Name: 'cpu', Soft: seconds, Hard: seconds };
+}
+
+/** `exec` has to be said: the engine's own default is `noexec`. */
+function tmpfs(sizeMiB: number, exec: 'exec' | 'noexec', mode: string): string {
+  return `rw,${exec},nosuid,nodev,size=${sizeMiB}m,nr_inodes=${MAX_INODES},uid=${UID},gid=${UID},mode=${mode}`;
+}

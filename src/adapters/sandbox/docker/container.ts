@@ -1,0 +1,166 @@
+// A container from its creation to its removal. It is removed whatever happens in between, by the name it was given,
+// also when the engine never answered.
+import type Dockerode from 'dockerode';
+import type { ContainerInspectInfo, ContainerStats } from 'dockerode';
+import { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ask, askUnlessGone, EngineError } from './engine.js';
+import { createOptions, type ContainerSpec, USER } from './container-spec.js';
+import type { Program } from './supervise.js';
+
+const POLL_MS = 10;
+const MAX_POLL_MS = 200;
+/** While the engine answers, an end that has happened is seen by then. */
+const SETTLE_MS = 8_000;
+
+export interface Container {
+  readonly id: string;
+  /** What the image and our options make its main program. */
+  main(): Promise<Program>;
+  start(): Promise<void>;
+  /** Another program inside; it is started by being attached to. */
+  exec(argv: readonly string[], options: ExecOptions): Promise<Program>;
+  inspect(): Promise<ContainerInspectInfo>;
+  /** Kills and removes; resolves when it is gone. */
+  remove(): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** Throws EngineError; nothing is left then. */
+export async function createContainer(
+  engine: Dockerode,
+  name: string,
+  spec: ContainerSpec,
+): Promise<Container> {
+  const byName = engine.getContainer(name);
+  const remove = async (): Promise<void> => {
+    await askUnlessGone('remove', byName.remove({ force: true, v: true }));
+  };
+  try {
+    const { id } = await ask('create', engine.createContainer({ name, ...createOptions(spec) }));
+    return containerOf(engine.getContainer(id), remove);
+  } catch (error) {
+    // It may exist although nobody said so; where it can't be removed now, the reaper finds it by its label.
+    if (error instanceof EngineError && error.status === null) await remove().catch(() => undefined);
+    throw error;
+  }
+}
+
+function containerOf(container: Dockerode.Container, remove: () => Promise<void>): Container {
+  const inspect = (): Promise<ContainerInspectInfo> => ask('inspect', container.inspect());
+  const start = async (): Promise<void> => {
+    await ask('start', container.start());
+  };
+  const kill = async (): Promise<void> => {
+    await askUnlessGone('kill', container.kill({ signal: 'SIGKILL' }));
+  };
+  const cpuMs = async (): Promise<number | null> => {
+    const query = { stream: false as const, 'one-shot': true };
+    const stats = await askUnlessGone<ContainerStats>('stats', container.stats(query));
+    const used = stats?.cpu_stats.cpu_usage.total_usage;
+    return used === undefined ? null : used / 1e6;
+  };
+  return {
+    id: container.id,
+    start,
+    inspect,
+    remove,
+    async main() {
+      const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+      const stream = duplexOf(await ask('attach', container.attach(attached)));
+      const stopWaiting = new AbortController();
+      // Whichever comes first; the state is looked up then.
+      const hints = [closeOf(stream)];
+      return {
+        stream,
+        async start() {
+          // Asked before the start, never awaited before it: else a short program is over unseen.
+          const waited = container.wait({ condition: 'next-exit', abortSignal: stopWaiting.signal });
+          hints.push(waited.then(nothing, nothing));
+          try {
+            await start();
+          } catch (error) {
+            stopWaiting.abort();
+            throw error;
+          }
+        },
+        async exited() {
+          await Promise.race(hints);
+          try {
+            return await settled(async () => {
+              const { Running, Status, ExitCode } = (await inspect()).State;
+              return Running || Status === 'created' ? null : ExitCode;
+            });
+          } finally {
+            stopWaiting.abort();
+          }
+        },
+        kill,
+        cpuMs,
+      };
+    },
+    async exec(argv, { env, cwd }) {
+      const exec = await ask(
+        'exec',
+        container.exec({
+          Cmd: [...argv],
+          Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+          User: USER,
+          WorkingDir: cwd,
+          AttachStdin: true,
+          AttachStdout: true,
+          AttachStderr: true,
+          Tty: false,
+        }),
+      );
+      const stream = duplexOf(await ask('exec start', exec.start({ hijack: true, stdin: true })));
+      const closed = closeOf(stream);
+      return {
+        stream,
+        start: () => Promise.resolve(),
+        async exited() {
+          await closed;
+          return settled(async () => {
+            const { Running, ExitCode } = await ask('exec inspect', exec.inspect());
+            return Running ? null : (ExitCode ?? null);
+          });
+        },
+        kill, // there is no way to end one program of a container
+        cpuMs,
+      };
+    },
+  };
+}
+
+async function settled(look: () => Promise<number | null>): Promise<number> {
+  const giveUpAt = performance.now() + SETTLE_MS;
+  for (let waitMs = POLL_MS; ; waitMs = Math.min(waitMs * 2, MAX_POLL_MS)) {
+    const code = await look();
+    if (code !== null) return code;
+    if (performance.now() > giveUpAt) throw new EngineError('the container does not end', null, undefined);
+    await pause(waitMs);
+  }
+}
+
+function nothing(): void {
+  // told by the state
+}
+
+function closeOf(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    stream
+      .once('end', resolve)
+      .once('close', resolve)
+      .once('error', () => resolve());
+  });
+}
+
+/** A hijacked connection is a socket, whatever its declared type says. */
+function duplexOf(stream: NodeJS.ReadWriteStream): Duplex {
+  if (stream instanceof Duplex) return stream;
+  throw new EngineError('the engine gave no connection', null, undefined);
+}

@@ -1,0 +1,261 @@
+// The Docker sandbox: one container, one step. Order of a run: check the request, ask the engine what it keeps, verify
+// the image, create, attach, start, supervise, look, remove. What fails before the start is `unavailable`; nothing ever
+// runs anywhere else, and no container outlives its run.
+import type Dockerode from 'dockerode';
+import { randomBytes } from 'node:crypto';
+import { WritError } from '../../../errors.js';
+import type { JsonObject } from '../../../json.js';
+import type { Locks, SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
+import { hostConfigSha256, type ContainerSpec } from './container-spec.js';
+import { openEngine, unavailable } from './engine.js';
+import { findImage, type FoundImage } from './image.js';
+import {
+  inspectMachine,
+  KEPT_BY,
+  machineEvidence,
+  requirePromises,
+  requireRuntime,
+  type Machine,
+} from './machine.js';
+import { watchMemory, type MemoryEvents } from './memory-events.js';
+import { openRunner, RUNNER_LABEL, type Runner } from './reaper.js';
+import { checkRequest, DEFAULT_LIMITS, type DockerRequest } from './request-check.js';
+import { nothingRan, requireTools, runStep, type StepResult } from './step.js';
+
+export interface DockerDriverOptions {
+  /** Of the engine; default /var/run/docker.sock. */
+  readonly socketPath?: string;
+  /** The container runtime; default the engine's own. */
+  readonly runtime?: string;
+  /** The text of our seccomp profile; read at the first use. */
+  readonly seccomp: () => Promise<string>;
+  /** Where a runner shows that it lives. */
+  readonly locks: Locks;
+  /** What tells this installation from others on the same engine, e.g. its data directory. */
+  readonly installation: string;
+  /** Told what each run came to, not redacted: for an operator who tries a sandbox by hand. */
+  readonly onResult?: (result: SandboxResult) => void;
+}
+
+/** What is known once the engine has answered. */
+interface Opened {
+  readonly engine: Dockerode;
+  readonly machine: Machine;
+  readonly events: MemoryEvents;
+  readonly runner: Runner;
+}
+
+const DEFAULT_SOCKET = '/var/run/docker.sock';
+const REAP_EVERY_MS = 10_000;
+/** gVisor's own threads count as well: below it, shells fail to fork (measured). */
+const RUNSC_PIDS = 1_024;
+
+/** Opens the driver. Nothing is asked or loaded before the first `preflight`, `prepare` or `run`. */
+export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
+  const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  let runner: Runner | null = null;
+  let opening: Promise<Opened> | null = null;
+  let reaping: NodeJS.Timeout | null = null;
+
+  const open = async (): Promise<Opened> => {
+    const engine = await openEngine(options.socketPath ?? DEFAULT_SOCKET);
+    const seccomp = await options.seccomp();
+    const machine = await inspectMachine(engine, seccomp, options.runtime ?? null);
+    try {
+      const living = (runner ??= openRunner(options.locks, options.installation));
+      // What a killed runner left is gone before anything of this one starts.
+      await living.reap(engine);
+      reaping ??= setInterval(() => void living.reap(engine).catch(() => undefined), REAP_EVERY_MS).unref();
+      return {
+        engine,
+        machine,
+        runner: living,
+        events: await watchMemory(engine, `${RUNNER_LABEL}=${living.id}`),
+      };
+    } catch (error) {
+      throw unavailable(error);
+    }
+  };
+  /** A failure is looked at again next time, and so is an engine that has gone away since. */
+  const opened = async (): Promise<Opened> => {
+    if (closing.signal.aborted) throw new WritError('SANDBOX_UNAVAILABLE', 'the docker sandbox is closed');
+    opening ??= open();
+    try {
+      return await opening;
+    } catch (error) {
+      opening = null;
+      throw error;
+    }
+  };
+  const forget = async (): Promise<void> => {
+    const before = opening;
+    opening = null;
+    (await before?.catch(() => null))?.events.close();
+  };
+
+  /** The request as it would run; nothing is created. */
+  const check = async (request: SandboxRequest): Promise<{ request: DockerRequest } & Prepared> => {
+    const checked = checkRequest(request);
+    const known = await opened();
+    requirePromises(known.machine);
+    const runtime = checked.runtime ?? known.machine.runtime;
+    requireRuntime(known.machine, runtime);
+    if (checked.limits.cpus > known.machine.cores) {
+      throw new WritError(
+        'SANDBOX_UNSUPPORTED',
+        `the docker sandbox can't keep cpus ${checked.limits.cpus}`,
+        {
+          hint: `the engine's machine has ${known.machine.cores}`,
+        },
+      );
+    }
+    const image = await findImage(known.engine, checked.image);
+    requireTools(checked, (tool) => image.tools.has(tool));
+    const deadlineMs = Date.now() + checked.limits.timeoutMs + REAP_EVERY_MS;
+    const spec: ContainerSpec = {
+      imageId: image.id,
+      argv: checked.argv,
+      env: checked.env,
+      cwd: checked.cwd,
+      limits: checked.limits,
+      runtime,
+      seccomp: known.machine.seccomp,
+      labels: known.runner.labels(deadlineMs, checked.run),
+    };
+    return { request: checked, known, image, spec };
+  };
+
+  const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
+    if (signal.aborted) return finished(nothingRan('cancelled', 'cancelled before it started'), DRIVER);
+    let evidence = DRIVER;
+    try {
+      const prepared = await check(request);
+      evidence = requestEvidence(prepared.request, prepared);
+      const { known, image, spec } = prepared;
+      const step = await runStep(
+        {
+          engine: known.engine,
+          events: known.events,
+          name: `writ-${known.runner.id.slice(0, 12)}-${randomBytes(6).toString('hex')}`,
+          spec,
+          request: prepared.request,
+          onOutput: request.onOutput,
+          hasTool: (tool) => image.tools.has(tool),
+        },
+        signal,
+      );
+      if (step.limitHit === 'unknown') await forget();
+      return finished(step, evidence);
+    } catch (error) {
+      if (!(error instanceof WritError) || error.code === 'SANDBOX_UNAVAILABLE') await forget();
+      const known = unavailable(error);
+      if (!UNAVAILABLE.has(known.code)) throw known;
+      return finished(nothingRan('unavailable', known.message), evidence);
+    }
+  };
+
+  return {
+    kind: 'docker',
+    defaults: { ...DEFAULT_LIMITS, ...(options.runtime === 'runsc' ? { pids: RUNSC_PIDS } : {}) },
+    async preflight() {
+      try {
+        const { machine } = await opened();
+        const lacks = [...machine.lacks];
+        if (!machine.runtimes.includes(machine.runtime))
+          lacks.push(`runtime: the engine has no ${machine.runtime}`);
+        const evidence = { ...machineEvidence(machine), keptBy: KEPT_BY };
+        return { ok: lacks.length === 0, evidence, problems: lacks };
+      } catch (error) {
+        if (!(error instanceof WritError)) throw error;
+        const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+        return { ok: false, evidence: DRIVER, problems: [`${error.message}${hint}`] };
+      }
+    },
+    async prepare(request) {
+      try {
+        const prepared = await check(request);
+        return requestEvidence(prepared.request, prepared);
+      } catch (error) {
+        if (error instanceof WritError && error.code === 'SANDBOX_UNAVAILABLE') await forget();
+        throw error;
+      }
+    },
+    async run(request, signal) {
+      const work = act(request, AbortSignal.any([signal, closing.signal]));
+      running.add(work);
+      try {
+        const result = await work;
+        options.onResult?.(result);
+        return result;
+      } finally {
+        running.delete(work);
+      }
+    },
+    async close() {
+      closing.abort();
+      await Promise.allSettled(running);
+      if (reaping !== null) clearInterval(reaping);
+      await forget();
+      runner?.release();
+    },
+  };
+}
+
+interface Prepared {
+  readonly known: Opened;
+  readonly image: FoundImage;
+  readonly spec: ContainerSpec;
+}
+
+const DRIVER: JsonObject = { driver: 'docker' };
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  'SANDBOX_UNAVAILABLE',
+  'SANDBOX_IMAGE_MISSING',
+  'SANDBOX_RUNTIME_UNKNOWN',
+]);
+
+/** Complete before the act: what will run, under which limits, kept by what. */
+function requestEvidence(request: DockerRequest, { known, image, spec }: Prepared): JsonObject {
+  const { cpuMs, cpus, tmpMiB: _, ...limits } = request.limits;
+  return {
+    ...machineEvidence(known.machine),
+    runtime: spec.runtime,
+    imageId: image.id,
+    hostConfigSha256: hostConfigSha256(spec),
+    // Fractions as text: the log holds whole numbers.
+    limits: { ...limits, cpus: String(cpus), ...(cpuMs === null ? {} : { cpuMs }) },
+    keptBy: {
+      ...KEPT_BY,
+      timeoutMs: image.tools.has('timeout')
+        ? 'SIGKILL by the runner, a deadline inside behind it'
+        : 'SIGKILL by the runner',
+      ...(cpuMs === null
+        ? {}
+        : { cpuMs: 'asked of the engine every 250 ms, SIGKILL; RLIMIT_CPU of each process' }),
+      memoryMiB: 'control group, no swap; files in memory count',
+      cpus: 'CFS quota',
+      pids: 'control group',
+      diskMiB: `size of ${'/work'}, no other place is larger`,
+      outputBytes: 'counted as it comes, SIGKILL at the cap',
+    },
+  };
+}
+
+/** Completed with what is known after the end. */
+function finished(step: StepResult, evidence: JsonObject): SandboxResult {
+  const { status, exitCode, limitHit, usage, stdout, stderr, outputs } = step;
+  return {
+    ...step,
+    evidence: {
+      ...evidence,
+      status,
+      ...(exitCode === null ? {} : { exitCode }),
+      ...(limitHit === null ? {} : { limitHit }),
+      wallMs: Math.round(usage.wallMs),
+      stdoutBytes: stdout.bytes.length,
+      stderrBytes: stderr.bytes.length,
+      ...(outputs === undefined ? {} : { outputs: outputs.length }),
+    },
+  };
+}

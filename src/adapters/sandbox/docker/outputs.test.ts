@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { basesOf, matches, wantedFiles } from './outputs.js';
+import { MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from './request-check.js';
+import { tarOf } from './tar.js';
+
+const named = (...paths: string[]): Uint8Array =>
+  tarOf(paths.map((path) => ({ path, bytes: Buffer.from(path) })));
+const found = (archive: Uint8Array, ...patterns: string[]): string[] =>
+  wantedFiles(archive, patterns).map(({ path }) => path);
+
+describe('output patterns', () => {
+  it.each([
+    ['*', 'a', true],
+    ['*', 'a/b', false],
+    ['**', 'a/b/c', true],
+    ['out/**', 'out', true],
+    ['out/**', 'out/a/b', true],
+    ['out/**/*.json', 'out/x.json', true],
+    ['out/**/*.json', 'out/a/b/x.json', true],
+    ['out/**/*.json', 'out/a/b/x.txt', false],
+    ['a*c*e', 'abcde', true],
+    ['a*c*e', 'ae', false],
+    ['a*a', 'a', false],
+    ['*.tar.*', 'x.tar', false],
+    ['[ab]', 'a', false],
+  ])('%s and %s: %s', (pattern, path, expected) => {
+    expect(matches(pattern.split('/'), path.split('/'))).toBe(expected);
+  });
+
+  it('is quick about a pattern that could be tried over and over', () => {
+    const pattern = Array.from({ length: 60 }, () => '**').concat('x');
+    expect(
+      matches(
+        pattern,
+        Array.from({ length: MAX_DEPTH }, () => 'a'),
+      ),
+    ).toBe(false);
+    expect(matches(['a*'.repeat(100)], ['a'.repeat(200)])).toBe(true);
+    expect(matches([`${'a*'.repeat(100)}b`], ['a'.repeat(250)])).toBe(false);
+  });
+
+  it('asks for no more than the folders its patterns begin with', () => {
+    expect(basesOf(['out/**', 'out/a', 'x.json', '*.txt'])).toEqual(['./', './out', './out/a', './x.json']);
+  });
+});
+
+describe('wantedFiles', () => {
+  it('gives what a pattern names, sorted, and nothing else', () => {
+    expect(found(named('b', 'a', 'c/d'), 'b', 'a')).toEqual(['a', 'b']);
+  });
+
+  it.each(['../x', '/etc/passwd', 'a/../../b', 'a//b', 'a\u0001b'])('refuses the path %j', (path) => {
+    expect(() => found(named(path), '**')).toThrow(/not plain/);
+  });
+
+  it('lets exactly the limits through', () => {
+    const many = Array.from({ length: MAX_FILES }, (_, at) => `f${at}`);
+    expect(found(named(...many), '*').length).toBe(MAX_FILES);
+    expect(() => found(named(...many, 'more'), '*')).toThrow(/more than/);
+    const deep = Array.from({ length: MAX_DEPTH }, () => 'd').join('/');
+    expect(found(named(deep), '**')).toEqual([deep]);
+    expect(() => found(named(`${deep}/d`), '**')).toThrow(/deeper/);
+    const full = tarOf([{ path: 'f', bytes: Buffer.alloc(MAX_FILES_BYTES) }]);
+    expect(found(full, '*')).toEqual(['f']);
+    const over = tarOf([{ path: 'f', bytes: Buffer.alloc(MAX_FILES_BYTES + 1) }]);
+    expect(() => found(over, '*')).toThrow(/bytes/);
+  });
+});

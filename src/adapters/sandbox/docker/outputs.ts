@@ -1,0 +1,96 @@
+// Which files come back: those whose path matches a pattern. Only regular files with plain relative paths; anything
+// else in their place is refused, and nothing is followed.
+import { WritError } from '../../../errors.js';
+import type { SandboxFile } from '../../../runtime/ports.js';
+import { isRelative, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from './request-check.js';
+import { readTar } from './tar.js';
+
+/** What an archive of the wanted files has at most: contents, a header and padding each, and directories on the way. */
+export const MAX_ARCHIVE_BYTES = MAX_FILES_BYTES + 8 * 1024 * 1024;
+
+/** Where the files of each pattern lie: its segments up to the first wildcard, relative to the working directory. */
+export function basesOf(patterns: readonly string[]): string[] {
+  const bases = patterns.map((pattern) => {
+    const segments = pattern.split('/');
+    const wild = segments.findIndex((segment) => segment.includes('*'));
+    return `./${(wild < 0 ? segments : segments.slice(0, wild)).join('/')}`;
+  });
+  return [...new Set(bases)].sort();
+}
+
+/**
+ * The files of `archive` that a pattern names, sorted by path. Throws SANDBOX_OUTPUT_REFUSED for an entry of another
+ * kind that one names or leads through, SANDBOX_OUTPUT_LIMIT for more or deeper than fits.
+ */
+export function wantedFiles(archive: Uint8Array, patterns: readonly string[]): SandboxFile[] {
+  const wanted = new Map<string, SandboxFile>();
+  const split = patterns.map((pattern) => pattern.split('/'));
+  let bytes = 0;
+  for (const { path, kind, bytes: content } of readTar(archive)) {
+    const segments = path.split('/');
+    if (path === '' || kind === 'directory') continue;
+    if (kind === 'other') {
+      if (split.some((pattern) => matches(pattern, segments) || leadsTo(segments, pattern)))
+        throw refused('an output is a link or another special file');
+      continue;
+    }
+    if (!split.some((pattern) => matches(pattern, segments))) continue;
+    if (!isRelative(path)) throw refused('an output has a path that is not plain');
+    if (segments.length > MAX_DEPTH) throw limit(`an output lies deeper than ${MAX_DEPTH} folders`);
+    wanted.set(path, { path, bytes: content });
+    bytes += content.length;
+    if (wanted.size > MAX_FILES) throw limit(`there are more than ${MAX_FILES} outputs`);
+    if (bytes > MAX_FILES_BYTES) throw limit(`the outputs have more than ${MAX_FILES_BYTES} bytes`);
+  }
+  return [...wanted.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** `**` stands for any number of segments, `*` for any characters of one. */
+export function matches(pattern: readonly string[], path: readonly string[]): boolean {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return path.length === 0;
+  if (first === '**') {
+    // `**/**` means no more than `**`, and would be tried over and over.
+    if (rest[0] === '**') return matches(rest, path);
+    return path.some((_, at) => matches(rest, path.slice(at))) || matches(rest, []);
+  }
+  const [segment, ...below] = path;
+  return segment !== undefined && matchesSegment(first, segment) && matches(rest, below);
+}
+
+/** Linear in the text: each literal part is looked for after the one before. */
+function matchesSegment(pattern: string, segment: string): boolean {
+  const parts = pattern.split('*');
+  const [head = '', ...middle] = parts;
+  const tail = middle.pop();
+  if (tail === undefined) return segment === head;
+  if (segment.length < head.length + tail.length || !segment.startsWith(head) || !segment.endsWith(tail))
+    return false;
+  let at = head.length;
+  for (const part of middle) {
+    const found = segment.indexOf(part, at);
+    if (found < 0 || found + part.length > segment.length - tail.length) return false;
+    at = found + part.length;
+  }
+  return true;
+}
+
+/** Whether files that `pattern` names would lie below `path`. */
+function leadsTo(path: readonly string[], pattern: readonly string[]): boolean {
+  return (
+    path.length < pattern.length &&
+    path.every((segment, at) => pattern[at] === '**' || matchesSegment(pattern[at] ?? '', segment))
+  );
+}
+
+function refused(why: string): WritError {
+  return new WritError('SANDBOX_OUTPUT_REFUSED', why, {
+    hint: 'have the program write regular files where outputs are wanted',
+  });
+}
+
+function limit(why: string): WritError {
+  return new WritError('SANDBOX_OUTPUT_LIMIT', why, {
+    hint: 'have the program write less, or ask for fewer',
+  });
+}

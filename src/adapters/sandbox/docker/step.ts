@@ -1,0 +1,263 @@
+// One step in one container: created, started, supervised, looked at, removed. Whatever happens, the container is gone
+// when this has resolved, or the engine does not answer any more.
+import type Dockerode from 'dockerode';
+import { WritError } from '../../../errors.js';
+import type { SandboxResult } from '../../../runtime/ports.js';
+import { createContainer, type Container } from './container.js';
+import type { ContainerSpec } from './container-spec.js';
+import { isNoProgram, unavailable } from './engine.js';
+import type { MemoryEvents } from './memory-events.js';
+import { basesOf, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
+import { WORK, type DockerRequest } from './request-check.js';
+import { supervise, type ProgramEnd, type Supervised } from './supervise.js';
+import { tarOf } from './tar.js';
+
+/** How long the engine's word about memory is waited for, where an exit code could hide it. */
+const OOM_WAIT_MS = 200;
+/** For putting files in and taking them out. */
+const TRANSFER_MS = 10_000;
+const MAX_TRANSFER_WORDS = 4_096;
+const NOT_FOUND = 127;
+const SIGKILLED = 137;
+/** Exit codes by which an init says that a signal ended the program, of signals that nobody sends on purpose. */
+const SIGNALS: Readonly<Record<number, string>> = {
+  132: 'SIGILL',
+  134: 'SIGABRT',
+  135: 'SIGBUS',
+  136: 'SIGFPE',
+  137: 'SIGKILL',
+  139: 'SIGSEGV',
+  159: 'SIGSYS',
+};
+
+export type StepResult = Omit<SandboxResult, 'evidence'>;
+
+export interface StepParts {
+  readonly engine: Dockerode;
+  readonly events: MemoryEvents;
+  /** The name the container gets. */
+  readonly name: string;
+  readonly spec: ContainerSpec;
+  readonly request: DockerRequest;
+  readonly onOutput: ((stream: 'stdout' | 'stderr', bytes: Uint8Array) => void) | undefined;
+  readonly hasTool: (name: string) => boolean;
+}
+
+/** Throws WritError (unavailable) when nothing ran. */
+export async function runStep(parts: StepParts, signal: AbortSignal): Promise<StepResult> {
+  const { request } = parts;
+  const moves = needsFiles(request);
+  const argv = moves ? holding(request) : withDeadline(parts);
+  let container: Container;
+  try {
+    container = await createContainer(parts.engine, parts.name, {
+      ...parts.spec,
+      argv,
+      // What only waits has no use for the step's variables; a PATH among them would choose our tar.
+      env: moves ? {} : request.env,
+      cwd: WORK,
+    });
+  } catch (error) {
+    throw unavailable(error);
+  }
+  try {
+    if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
+    return moves ? await runWithFiles(parts, container, signal) : await runMain(parts, container, signal);
+  } finally {
+    await container.remove();
+  }
+}
+
+/** The program is the container's own. */
+async function runMain(parts: StepParts, container: Container, signal: AbortSignal): Promise<StepResult> {
+  let supervised: Supervised;
+  try {
+    supervised = await supervise(await container.main(), supervision(parts), signal);
+  } catch (error) {
+    if (isNoProgram(error)) return noProgram();
+    throw unavailable(error);
+  }
+  return told(supervised, await ranOutOfMemory(parts, container, supervised.end));
+}
+
+/** The container waits; files go in, the program runs beside it, files come out. */
+async function runWithFiles(
+  parts: StepParts,
+  container: Container,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const { request } = parts;
+  let supervised: Supervised;
+  try {
+    await container.start();
+    if (request.files.length > 0 || request.cwd !== WORK) await putFiles(container, request, signal);
+    if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
+    const program = await container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
+    supervised = await supervise(program, supervision(parts), signal);
+  } catch (error) {
+    if (isNoProgram(error)) return noProgram();
+    if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
+    throw unavailable(error);
+  }
+  const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end));
+  if (result.status !== 'exited' || request.outputs.length === 0) return result;
+  return { ...result, ...(await takeFiles(container, request.outputs, signal)) };
+}
+
+function supervision({ request, onOutput }: StepParts): Parameters<typeof supervise>[1] {
+  const { stdin, limits } = request;
+  const { timeoutMs, cpuMs, outputBytes } = limits;
+  return { stdin, timeoutMs, cpuMs, outputBytes, onOutput };
+}
+
+/** A deadline inside, for the case that the runner is gone; the runner's own comes first. */
+function withDeadline({ request, hasTool }: StepParts): readonly string[] {
+  if (!hasTool('timeout')) return request.argv;
+  return ['timeout', '-s', 'KILL', String(deadlineSeconds(request)), ...request.argv];
+}
+
+function holding(request: DockerRequest): readonly string[] {
+  return ['sleep', String(deadlineSeconds(request) + (2 * TRANSFER_MS) / 1_000)];
+}
+
+function deadlineSeconds({ limits }: DockerRequest): number {
+  return Math.ceil(limits.timeoutMs / 1_000) + 2;
+}
+
+/** Something has to be in its folder before the program starts, or is wanted from there after it. */
+function needsFiles({ files, outputs, cwd }: DockerRequest): boolean {
+  return files.length > 0 || outputs.length > 0 || cwd !== WORK;
+}
+
+/** Missing tools are found out before anything is created. */
+export function requireTools(request: DockerRequest, hasTool: (name: string) => boolean): void {
+  if (!needsFiles(request) || (hasTool('tar') && hasTool('sleep'))) return;
+  throw new WritError('SANDBOX_UNSUPPORTED', 'the image does not say that it has tar and sleep', {
+    hint: 'files need them: label the image writ.tools="sleep tar timeout", or pass data by stdin',
+  });
+}
+
+async function putFiles(
+  container: Container,
+  { files, cwd }: DockerRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const tar = await container.exec(['tar', '-x', '-o', '-f', '-', '-C', WORK], { env: {}, cwd: WORK });
+  const { end } = await supervise(
+    tar,
+    transfer(tarOf(files, cwd === WORK ? null : cwd.slice(WORK.length + 1)), MAX_TRANSFER_WORDS),
+    signal,
+  );
+  if (end.kind === 'exit' && end.code === 0) return;
+  if (signal.aborted) return; // told by whoever would start the program
+  throw new WritError('SANDBOX_UNAVAILABLE', 'the files could not be put into the container', {
+    hint: 'give the step more diskMiB, or fewer files',
+  });
+}
+
+async function takeFiles(
+  container: Container,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<Pick<StepResult, 'outputs'> | Omit<StepResult, 'stdout' | 'stderr' | 'usage' | 'exitCode'>> {
+  try {
+    const argv = ['tar', '-c', '-f', '-', '-C', WORK, ...basesOf(patterns)];
+    const tar = await container.exec(argv, { env: {}, cwd: WORK });
+    const { end, stdout } = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
+    if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
+    if (end.kind === 'output-limit' || end.kind === 'timeout')
+      throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
+    // A pattern may have no file: tar says so by its exit code, and the rest is there.
+    return { outputs: wantedFiles(stdout.bytes, patterns) };
+  } catch (error) {
+    if (!(error instanceof WritError)) throw unavailable(error);
+    const refused = error.code === 'SANDBOX_OUTPUT_REFUSED';
+    if (!refused && error.code !== 'SANDBOX_OUTPUT_LIMIT') throw error;
+    return {
+      status: refused ? 'output-refused' : 'output-limit',
+      limitHit: refused ? null : 'outputs',
+      reason: error.message,
+    };
+  }
+}
+
+function transfer(stdin: Uint8Array, outputBytes: number): Parameters<typeof supervise>[1] {
+  return { stdin, timeoutMs: TRANSFER_MS, cpuMs: null, outputBytes, onOutput: undefined };
+}
+
+/** Looked at whatever the exit code says: a parent may end well after its child was killed. */
+async function ranOutOfMemory(
+  { events }: StepParts,
+  container: Container,
+  end: ProgramEnd,
+): Promise<boolean | 'unknown'> {
+  if (end.kind !== 'exit' && end.kind !== 'lost') return false;
+  try {
+    const { OOMKilled } = (await container.inspect()).State;
+    if (OOMKilled) return true;
+  } catch {
+    return 'unknown'; // and the end is lost as well
+  }
+  return events.ranOut(container.id, end.kind === 'exit' && end.code === SIGKILLED ? OOM_WAIT_MS : 0);
+}
+
+function told({ end, stdout, stderr, wallMs }: Supervised, memory: boolean | 'unknown'): StepResult {
+  return { stdout, stderr, usage: { wallMs }, ...endOf(end, memory) };
+}
+
+/** Precedence: what we killed it for, then memory, then a death by a signal, then its own end. */
+function endOf(
+  end: ProgramEnd,
+  memory: boolean | 'unknown',
+): Pick<StepResult, 'status' | 'exitCode' | 'limitHit' | 'reason'> {
+  const exitCode = end.kind === 'exit' ? end.code : null;
+  switch (end.kind) {
+    case 'cancelled':
+      return { status: 'cancelled', exitCode, limitHit: null, reason: 'cancelled' };
+    case 'timeout': {
+      const what = end.limit === 'cpuMs' ? 'CPU time' : 'time';
+      return { status: 'timeout', exitCode, limitHit: end.limit, reason: `killed at its ${what} limit` };
+    }
+    case 'output-limit': {
+      const reason = `${end.stream} reached the output limit`;
+      return { status: 'output-limit', exitCode, limitHit: 'outputBytes', reason };
+    }
+    case 'lost': {
+      const reason = 'the engine went away while the program ran; how it ended is not known';
+      return { status: 'crashed', exitCode, limitHit: 'unknown', reason };
+    }
+    case 'exit':
+      break;
+  }
+  if (memory === true) {
+    return {
+      status: 'oom',
+      exitCode,
+      limitHit: 'memoryMiB',
+      reason: 'a process was killed at the memory limit',
+    };
+  }
+  const signal = SIGNALS[end.code];
+  if (signal === undefined) return { status: 'exited', exitCode, limitHit: null, reason: null };
+  const limitHit = end.code === SIGKILLED && memory === 'unknown' ? 'unknown' : null;
+  return { status: 'crashed', exitCode, limitHit, reason: `the program was ended by ${signal}` };
+}
+
+/** As a shell would tell it. */
+function noProgram(): StepResult {
+  const stderr = new TextEncoder().encode('the image has no such program\n');
+  return {
+    status: 'exited',
+    exitCode: NOT_FOUND,
+    stdout: { bytes: new Uint8Array(0), truncated: false },
+    stderr: { bytes: stderr, truncated: false },
+    usage: { wallMs: 0 },
+    limitHit: null,
+    reason: null,
+  };
+}
+
+export function nothingRan(status: 'cancelled' | 'unavailable', reason: string): StepResult {
+  const none = { bytes: new Uint8Array(0), truncated: false };
+  return { status, exitCode: null, stdout: none, stderr: none, usage: { wallMs: 0 }, limitHit: null, reason };
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../json.js';
+import { ProgressLines } from './progress.js';
+
+const T0 = Date.UTC(2026, 2, 1, 9, 30);
+
+function entry(type: string, data: Record<string, Json>, atMs = 0) {
+  return { type, run: 'run_1', timeMs: T0 + atMs, data };
+}
+
+const intended = (stepPath: string) =>
+  entry('step.intended', { stepPath, attempt: 1, function: 'tool::wasm' });
+const finished = (stepPath: string, atMs = 0, status = 'succeeded') =>
+  entry(
+    'step.finished',
+    { stepPath, attempt: 1, status, code: status === 'failed' ? 'STEP_FAILED' : null, durationMs: 5 },
+    atMs,
+  );
+
+describe('progress lines', () => {
+  it('are one per entry of a step', () => {
+    const lines = new ProgressLines();
+    expect(lines.linesFor(intended('spec'))).toEqual(['09:30:00  step spec: started, tool::wasm']);
+    expect(lines.linesFor(finished('spec'))).toEqual(['09:30:00  step spec: succeeded in 5 ms']);
+    expect(lines.rest()).toEqual([]);
+  });
+
+  it('count the items of a map: 10,000 of them are a handful of lines', () => {
+    const lines = new ProgressLines();
+    const said: string[] = [];
+    for (let item = 0; item < 10_000; item += 1) {
+      said.push(...lines.linesFor(intended(`score[${item}]`)));
+      said.push(...lines.linesFor(finished(`score[${item}]`, item)));
+    }
+    expect(said).toEqual([
+      '09:30:02  step score: 2001 items done',
+      '09:30:04  step score: 4001 items done',
+      '09:30:06  step score: 6001 items done',
+      '09:30:08  step score: 8001 items done',
+    ]);
+    const next = entry('step.intended', { stepPath: 'merge', attempt: 1, function: 'tool::wasm' }, 10_000);
+    expect(lines.linesFor(next)).toEqual([
+      '09:30:10  step score: 10000 items done',
+      '09:30:10  step merge: started, tool::wasm',
+    ]);
+    expect(lines.rest()).toEqual([]);
+  });
+
+  it('tell single items that fail, up to a bound', () => {
+    const lines = new ProgressLines();
+    const said = Array.from({ length: 100 }, (_, item) =>
+      lines.linesFor(finished(`score[${item}]`, 0, 'failed')),
+    ).flat();
+    expect(said).toHaveLength(21);
+    expect(said[0]).toBe('09:30:00  step score[0]: failed STEP_FAILED in 5 ms');
+    expect(said[20]).toBe('step score: further lines about single items are left out');
+    expect(lines.rest()).toEqual(['09:30:00  step score: 0 items done, 100 failed']);
+  });
+
+  it('do not take the calls of a conversation for items', () => {
+    const lines = new ProgressLines();
+    expect(lines.linesFor(finished('chat/call[3]'))).toEqual([
+      '09:30:00  step chat/call[3]: succeeded in 5 ms',
+    ]);
+    expect(lines.linesFor(intended('score[3]/call[0]'))).toEqual([]);
+  });
+});

@@ -1,0 +1,271 @@
+// `writ sandbox exec`: one program in a sandbox, to try a profile, an image or limits by hand. Governed like any step:
+// it is a run of a workflow made of the flags, with its rights, ceilings, approval and entries. What is printed beyond
+// the step's own output is not stored anywhere.
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { WritError } from '../errors.js';
+import type { Json, JsonObject } from '../json.js';
+import type { SandboxResult } from '../runtime/ports.js';
+import type { RunView, WorkflowSource, Writ } from '../runtime/writ.js';
+import { untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
+import { noteFailure } from './failure.js';
+import { printable } from './output.js';
+import { renderPending } from './render-run.js';
+
+const WORKFLOW_ID = 'writ-sandbox-exec';
+/** Of stdin and of each staged file; the run's input holds them. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+const NOT_ENDED_WELL = 1;
+
+/** Limits by flag, as a step's `sandbox.limits` names them. */
+export const LIMIT_FLAGS = {
+  timeoutMs: '--timeout-ms',
+  cpuMs: '--cpu-ms',
+  memoryMiB: '--memory-mib',
+  cpus: '--cpus',
+  pids: '--pids',
+  outputBytes: '--output-bytes',
+  diskMiB: '--disk-mib',
+} as const;
+
+export interface ExecFlags {
+  readonly driver: 'docker' | 'wasm';
+  /** Docker: a name of docker.yaml or a digest. WASM: a module's name. */
+  readonly image?: string;
+  readonly module?: string;
+  readonly runtime?: string;
+  readonly cwd?: string;
+  /** A file, or `-` for this process's stdin. */
+  readonly stdin?: string;
+  readonly outDir?: string;
+  readonly env: readonly string[];
+  /** `HOST=NAME`. */
+  readonly file: readonly string[];
+  /** Patterns. */
+  readonly out: readonly string[];
+  readonly limits: { readonly [name in keyof typeof LIMIT_FLAGS]?: string };
+}
+
+/** Exit 0 when the program ended with 0; else 1, or the exit code of what refused it. */
+export async function execInSandbox(
+  context: Context,
+  argv: readonly string[],
+  flags: ExecFlags,
+): Promise<number> {
+  const source = workflowOf(flags);
+  const input = await inputOf(context, argv, flags);
+  let result: SandboxResult | null = null;
+  const sandbox = {
+    ...(flags.runtime === undefined ? {} : { runtime: flags.runtime }),
+    onResult: (one: SandboxResult) => {
+      result = one;
+    },
+  };
+  return withPublishedWrit(context, { drives: flags.driver === 'wasm', sandbox }, async (writ) => {
+    const run = await writ.start({ workflow: source, input }, await whoActs(context, writ));
+    context.output.note(`run ${printable(run)}`);
+    const interrupted = await untilSignal(async (signal) => {
+      await writ.drive(run, { stopAt: 'waiting', signal });
+    });
+    const view = await writ.status(run);
+    if (result === null) return interrupted ?? (await tellNothingRan(context, writ, view));
+    if (flags.outDir !== undefined) await writeOutputs(flags.outDir, result);
+    show(context, view, result);
+    return interrupted ?? exitOf(result, view);
+  });
+}
+
+/** One task, as a document would say it. */
+function workflowOf({ driver, limits }: ExecFlags): WorkflowSource {
+  const numbers: Record<string, number> = {};
+  for (const [name, text] of Object.entries(limits)) {
+    // Exact: a number that only begins like one is no limit.
+    if (!/^[0-9]{1,12}(?:\.[0-9]{1,3})?$/.test(text)) {
+      throw new WritError(
+        'USAGE',
+        `${LIMIT_FLAGS[name as keyof typeof LIMIT_FLAGS]} ${printable(text)} is no number`,
+      );
+    }
+    numbers[name] = Number(text);
+  }
+  const document: Json = {
+    apiVersion: 'agentrc.workflow/v0.1',
+    kind: 'AgentWorkflow',
+    metadata: { name: WORKFLOW_ID },
+    spec: {
+      startAt: 'Exec',
+      states: {
+        Exec: {
+          type: 'Task',
+          resource: driver === 'docker' ? 'tool::shell_exec' : 'tool::wasm',
+          sandbox: { driver, limits: numbers },
+          end: true,
+        },
+      },
+    },
+  };
+  return { text: `${JSON.stringify(document, null, 2)}\n`, file: null };
+}
+
+async function inputOf(context: Context, argv: readonly string[], flags: ExecFlags): Promise<Json> {
+  const env: Record<string, string> = {};
+  for (const pair of flags.env) {
+    const [name, value] = split(pair, '--env');
+    env[name] = value;
+  }
+  const stdin = await stdinOf(context, flags.stdin);
+  if (flags.driver === 'wasm') {
+    const { module } = flags;
+    if (module === undefined) throw usage('--driver wasm needs --module, a name');
+    if (flags.file.length > 0 || flags.out.length > 0) {
+      throw new WritError('SANDBOX_UNSUPPORTED', 'the wasm sandbox takes no files', { hint: 'use --stdin' });
+    }
+    if (flags.image !== undefined || flags.runtime !== undefined || flags.cwd !== undefined)
+      throw usage('--image, --runtime and --cwd are for --driver docker');
+    return { module, input: new TextDecoder('utf-8', { fatal: true }).decode(stdin), args: argv, env };
+  }
+  if (flags.module !== undefined) throw usage('--module is for --driver wasm');
+  if (argv.length === 0) throw usage('name the program after --');
+  const files: Record<string, Json> = {};
+  for (const pair of flags.file) {
+    const [host, name] = pair.includes('=') ? split(pair, '--file') : [pair, basename(pair)];
+    files[name] = contentOf(await staged(host));
+  }
+  return {
+    argv,
+    ...(Object.keys(env).length === 0 ? {} : { env }),
+    ...(stdin.length === 0 ? {} : { stdin: contentOf(stdin) }),
+    ...(Object.keys(files).length === 0 ? {} : { files }),
+    ...(flags.out.length === 0 ? {} : { outputs: flags.out }),
+    ...(flags.image === undefined ? {} : { image: flags.image }),
+    ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
+  };
+}
+
+function split(pair: string, flag: string): [string, string] {
+  const at = pair.indexOf('=');
+  if (at < 1) throw usage(`${flag} ${printable(pair)} has no =`);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+async function stdinOf(context: Context, from: string | undefined): Promise<Uint8Array> {
+  if (from === undefined) return new Uint8Array(0);
+  if (from !== '-') return staged(from);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of context.stdin as AsyncIterable<Buffer | string>) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > MAX_FILE_BYTES) throw usage(`stdin has more than ${MAX_FILE_BYTES} bytes`);
+    chunks.push(bytes);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** A regular file of the machine; a link is not followed. */
+async function staged(path: string): Promise<Uint8Array> {
+  const info = await lstat(path).catch(() => null);
+  if (info?.isFile() !== true) throw usage(`${printable(path)} is no regular file`);
+  if (info.size > MAX_FILE_BYTES) throw usage(`${printable(path)} has more than ${MAX_FILE_BYTES} bytes`);
+  return new Uint8Array(await readFile(path));
+}
+
+function contentOf(bytes: Uint8Array): Json {
+  const text = textOf(bytes);
+  return text ?? { base64: Buffer.from(bytes).toString('base64') };
+}
+
+/** Null for bytes that no text is written as. */
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null; // shown as base64 then
+  }
+}
+
+/** The driver has refused unsafe paths; a name that is taken is not overwritten. */
+async function writeOutputs(folder: string, { outputs = [] }: SandboxResult): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const { path, bytes } of outputs) {
+    const file = join(folder, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, bytes, { flag: 'wx', mode: 0o600 });
+  }
+}
+
+function show(context: Context, view: RunView, result: SandboxResult): void {
+  const { output } = context;
+  if (output.json) {
+    output.value(resultJson(view, result));
+    return;
+  }
+  const { stdout, stderr, status, exitCode, reason, outputs = [] } = result;
+  for (const { bytes } of [stdout, stderr]) {
+    const lines = new TextDecoder().decode(bytes).split('\n');
+    if (lines.at(-1) === '') lines.pop();
+    for (const line of lines) {
+      if (bytes === stdout.bytes) output.line(printable(line));
+      else output.note(printable(line));
+    }
+  }
+  for (const { path, bytes } of outputs) output.note(`output ${printable(path)}: ${bytes.length} bytes`);
+  const ended = status === 'exited' ? `exit code ${String(exitCode)}` : `${status}: ${reason ?? ''}`;
+  output.note(`${ended}, ${Math.round(result.usage.wallMs)} ms`);
+}
+
+/** sandboxes.md section 1. */
+function resultJson(view: RunView, result: SandboxResult): JsonObject {
+  const { status, exitCode, stdout, stderr, outputs = [], usage: used, limitHit, reason, evidence } = result;
+  const stream = ({ bytes, truncated }: SandboxResult['stdout']): JsonObject => ({
+    ...textOrBase64(bytes),
+    bytes: bytes.length,
+    sha256: sha256(bytes),
+    truncated,
+  });
+  return {
+    run: view.id,
+    status,
+    exitCode,
+    stdout: stream(stdout),
+    stderr: stream(stderr),
+    outputs: outputs.map(({ path, bytes }) => ({ path, size: bytes.length, sha256: sha256(bytes) })),
+    usage: { wallMs: Math.round(used.wallMs) },
+    limitHit,
+    reason,
+    evidence,
+  };
+}
+
+function textOrBase64(bytes: Uint8Array): JsonObject {
+  const text = textOf(bytes);
+  return text === null ? { base64: Buffer.from(bytes).toString('base64') } : { text };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function exitOf({ status, exitCode }: SandboxResult, view: RunView): number {
+  if (status === 'unavailable') return view.exitCode;
+  return status === 'exited' && exitCode === 0 ? 0 : NOT_ENDED_WELL;
+}
+
+/** Denied, refused, unavailable, or waiting for a person: as any run tells it. */
+async function tellNothingRan(context: Context, writ: Writ, view: RunView): Promise<number> {
+  const { output } = context;
+  const waiting = view.waitingFor;
+  if (output.json)
+    output.value({ run: view.id, status: view.status, waitingFor: waiting as Json, error: view.error });
+  else if (waiting?.kind === 'approval') {
+    output.line(renderPending(context, (await writ.approval(waiting.approvalId)).record, context.nowMs()));
+  } else if (view.error !== null) {
+    noteFailure(output, new WritError('RUN_FAILED', `${view.error.code}: ${view.error.message}`));
+  }
+  return view.exitCode;
+}
+
+function usage(message: string): WritError {
+  return new WritError('USAGE', message, { hint: 'writ sandbox exec --help' });
+}

@@ -1,0 +1,283 @@
+// One run under way: what has to be done now, and what follows from what has happened. Deterministic: time, random and
+// results come in with events. Stored as a small head and parts, of which `takeChanges` gives those that changed.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { Plan } from '../workflow/plan.js';
+import type { EngineEvent, Task } from './command.js';
+import { Interpreter, newFrame, runFailure } from './interpret.js';
+import { stepError } from './node-data.js';
+import type { Changes, Frame, Parts, RunHead } from './state.js';
+import { stepPathOf } from './step-path.js';
+import { RunTree } from './tree.js';
+
+export interface StartOptions {
+  readonly runId: string;
+  readonly initiator: string;
+  readonly input: Json;
+  readonly nowMs: number;
+  /** Default 1,000,000 (states-dialect section 14; AWS stops at 25,000 history events). */
+  readonly maxTransitions?: number;
+}
+
+const MAX_TRANSITIONS = 1_000_000;
+
+const NO_CALLS = stepError(
+  new WritError('STEP_OUTPUT_INVALID', 'the function asked for calls and named none'),
+);
+
+export class Execution {
+  readonly #plan: Plan;
+  readonly #tree: RunTree;
+  readonly #interpreter: Interpreter;
+
+  private constructor(plan: Plan, tree: RunTree) {
+    this.#plan = plan;
+    this.#tree = tree;
+    this.#interpreter = new Interpreter(plan, tree);
+  }
+
+  /** A fresh run, advanced to its first tasks. */
+  static start(plan: Plan, options: StartOptions): Execution {
+    const { runId, initiator, input, nowMs } = options;
+    const head: RunHead = {
+      v: 2,
+      run: { id: runId, initiator, startedAtMs: nowMs },
+      status: 'running',
+      transitions: 0,
+      maxTransitions: options.maxTransitions ?? MAX_TRANSITIONS,
+      deadlineMs: plan.timeoutMs === null ? null : nowMs + plan.timeoutMs,
+      pausedAtMs: null,
+      failing: null,
+      output: null,
+      error: null,
+    };
+    const tree = new RunTree(head, (frame) => stepPathOf(plan, frame));
+    tree.input = input;
+    tree.put({ ...newFrame('', null, plan.start, nowMs), data: plan.dialect === 'states' ? input : null });
+    const execution = new Execution(plan, tree);
+    execution.apply({ kind: 'tick', nowMs });
+    return execution;
+  }
+
+  /** The run as it was stored; nothing moves by opening it. */
+  static open(plan: Plan, head: RunHead, parts: Parts): Execution {
+    return new Execution(
+      plan,
+      RunTree.from(head, parts, (frame) => stepPathOf(plan, frame)),
+    );
+  }
+
+  get head(): RunHead {
+    return this.#tree.head;
+  }
+
+  /** Every task that a cursor stands at, but for those in a retry delay. */
+  tasks(): Task[] {
+    const phases = ['ready', 'approval', 'running', 'lost', 'calls', 'stopping'] as const;
+    return phases.flatMap((phase) => this.#tree.all(phase)).flatMap((frame) => this.#taskOf(frame));
+  }
+
+  task(stepPath: string): Task | null {
+    const frame = this.#tree.atTask(stepPath);
+    return frame === undefined ? null : (this.#taskOf(frame)[0] ?? null);
+  }
+
+  /** May start now, at most `limit` of them. None while an approval is waited for that is not `async`, or when the run is failing. */
+  ready(limit = Infinity): Task[] {
+    return this.#mayBegin ? this.#tree.some('ready', limit).flatMap((frame) => this.#taskOf(frame)) : [];
+  }
+
+  /** As `ready`, of this one; a task whose own approval is at hand may start too. */
+  mayStart({ phase, isStopping }: Task): boolean {
+    if (isStopping || this.#tree.head.status !== 'running') return false;
+    return phase === 'approval' || (phase === 'ready' && this.#mayBegin);
+  }
+
+  /** Those whose outcome was lost. */
+  lost(): Task[] {
+    return this.#tree.all('lost').flatMap((frame) => this.#taskOf(frame));
+  }
+
+  /** Nothing runs, may start or is worked on: only people and timers hold the run up. */
+  get isHeldUp(): boolean {
+    const tree = this.#tree;
+    const going = tree.count('running') + tree.count('stopping') + tree.count('runnable');
+    return tree.head.status === 'running' && going === 0 && (tree.count('ready') === 0 || !this.#mayBegin);
+  }
+
+  /** The timer that is due first, and where; null when none runs. */
+  firstTimer(): { readonly stepPath: string; readonly untilMs: number } | null {
+    let first: Frame | null = null;
+    for (const frame of this.#tree.all('timer')) {
+      if (first === null || (frame.wakeAtMs ?? 0) < (first.wakeAtMs ?? 0)) first = frame;
+    }
+    if (first?.wakeAtMs == null) return null;
+    return { stepPath: stepPathOf(this.#plan, first), untilMs: first.wakeAtMs };
+  }
+
+  get #mayBegin(): boolean {
+    const { head, hasSyncApproval } = this.#tree;
+    return head.status === 'running' && head.failing === null && !hasSyncApproval;
+  }
+
+  /** When `tick` has something to do: the earliest timer, or the end of the run's own time. Null = none. */
+  nextTimerMs(): number | null {
+    const { head } = this.#tree;
+    if (head.status !== 'running') return null;
+    const timers = this.#tree.all('timer').flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
+    if (head.deadlineMs !== null && head.pausedAtMs === null && head.failing === null)
+      timers.push(head.deadlineMs);
+    return timers.length === 0 ? null : timers.reduce((first, one) => Math.min(first, one));
+  }
+
+  /** Long work is done in slices; true: `tick` goes on with it. */
+  get hasWork(): boolean {
+    const { head } = this.#tree;
+    return head.status === 'running' && head.failing === null && this.#tree.count('runnable') > 0;
+  }
+
+  /** What has changed since the last call. */
+  takeChanges(): Changes {
+    return this.#tree.takeChanges();
+  }
+
+  /** An event that the run does not wait for changes nothing. */
+  apply(event: EngineEvent): void {
+    const tree = this.#tree;
+    if (tree.head.status !== 'running') return;
+    this.#interpreter.begin(event.nowMs);
+    if (event.kind === 'tick') this.#tick(event.nowMs);
+    else this.#happened(event);
+    this.#interpreter.settle();
+    this.#endFailing();
+    this.#countPause(event.nowMs);
+  }
+
+  #tick(nowMs: number): void {
+    if (this.#isOverdue(nowMs)) this.#timeOut();
+    for (const frame of this.#tree.all('timer')) {
+      if (frame.wakeAtMs !== null && frame.wakeAtMs <= nowMs) this.#interpreter.wake(frame);
+    }
+  }
+
+  #happened(event: Exclude<EngineEvent, { kind: 'tick' }>): void {
+    const tree = this.#tree;
+    const at = (): Frame | undefined => {
+      const frame = tree.atTask(event.stepPath);
+      // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait.
+      return frame?.task?.attempt === event.attempt && frame.wakeAtMs === null ? frame : undefined;
+    };
+    if (at() === undefined) return;
+    if (event.kind !== 'paused') this.#unpause(event.nowMs);
+    const isEnd = event.kind === 'succeeded' || event.kind === 'failed' || event.kind === 'asked';
+    if (isEnd && this.#isOverdue(event.nowMs)) this.#timeOut();
+    const frame = at();
+    const node = frame === undefined ? null : this.#interpreter.nodeOf(frame);
+    if (frame?.task == null || node === null) return;
+    const { task } = frame;
+    if (frame.isStopping) {
+      if (isEnd || event.kind === 'stopped' || event.kind === 'lost') this.#interpreter.stopped(frame);
+      return;
+    }
+    switch (event.kind) {
+      case 'succeeded':
+        this.#interpreter.succeed(frame, node, event.output);
+        return;
+      case 'asked':
+        if (event.calls.length > 0) this.#interpreter.ask(frame, task, event.calls, event.transcript);
+        else this.#interpreter.failed(frame, node, NO_CALLS, 0);
+        return;
+      case 'failed':
+        // A person has decided that a lost attempt failed: it is not tried again by itself.
+        if (task.phase === 'lost') this.#interpreter.gaveUp(frame, node, event.error);
+        else this.#interpreter.failed(frame, node, event.error, event.draw);
+        return;
+      case 'rerun':
+        this.#interpreter.rerun(frame, task);
+        return;
+      case 'paused':
+        tree.put({ ...frame, task: { ...task, phase: 'approval', approval: event.approval } });
+        return;
+      case 'started':
+        tree.put({ ...frame, task: { ...task, phase: 'running', approval: null } });
+        return;
+      case 'lost':
+        tree.put({ ...frame, task: { ...task, phase: 'lost' } });
+        return;
+      case 'stopped':
+        // Whoever opens the run again finds a running task whose outcome is lost.
+        return;
+    }
+  }
+
+  #isOverdue(nowMs: number): boolean {
+    const { deadlineMs, pausedAtMs } = this.#tree.head;
+    return deadlineMs !== null && pausedAtMs === null && nowMs >= deadlineMs;
+  }
+
+  #timeOut(): void {
+    this.#interpreter.failRun(runFailure('RUN_TIMEOUT', 'the run exceeded its own time limit'));
+  }
+
+  /** A failing run has failed once nothing runs any more. */
+  #endFailing(): void {
+    const tree = this.#tree;
+    const { failing } = tree.head;
+    if (failing === null || tree.count('running') + tree.count('stopping') > 0) return;
+    tree.head = { ...tree.head, status: 'failed', failing: null, output: null, error: failing };
+  }
+
+  /** Time in which nothing but people holds the run up does not count against its own limit. */
+  #countPause(nowMs: number): void {
+    const tree = this.#tree;
+    const { head } = tree;
+    const people = tree.count('approval') + tree.count('lost');
+    const going =
+      tree.count('running') + tree.count('stopping') + tree.count('runnable') + tree.count('timer');
+    const isPaused =
+      head.status === 'running' &&
+      people > 0 &&
+      going === 0 &&
+      (tree.count('ready') === 0 || tree.hasSyncApproval);
+    if (!isPaused) this.#unpause(nowMs);
+    else if (head.pausedAtMs === null) tree.head = { ...head, pausedAtMs: nowMs };
+  }
+
+  #unpause(nowMs: number): void {
+    const { head } = this.#tree;
+    const { pausedAtMs, deadlineMs } = head;
+    if (pausedAtMs === null) return;
+    const moved = deadlineMs === null ? null : deadlineMs + Math.max(0, nowMs - pausedAtMs);
+    this.#tree.head = { ...head, pausedAtMs: null, deadlineMs: moved };
+  }
+
+  #taskOf(frame: Frame): Task[] {
+    const node = this.#interpreter.nodeOf(frame);
+    const { task } = frame;
+    if (task === null || node === null || frame.wakeAtMs !== null) return [];
+    const { attempt, input, idempotencyKey, phase, approval, conversation } = task;
+    return [
+      {
+        stepPath: stepPathOf(this.#plan, frame),
+        node,
+        attempt,
+        input,
+        idempotencyKey,
+        phase,
+        approval,
+        conversation,
+        iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
+        item: frame.call === null ? this.#itemOf(frame) : null,
+        isStopping: frame.isStopping,
+      },
+    ];
+  }
+
+  /** Of the innermost map that the cursor is in. */
+  #itemOf(frame: Frame): number | null {
+    let here: Frame | undefined = frame;
+    while (here !== undefined && here.item === null && here.parent !== null)
+      here = this.#tree.frame(here.parent);
+    return here?.item ?? null;
+  }
+}

@@ -1,0 +1,82 @@
+// How a task is named in approvals, attempts and the log: the step, and where it is when it is there more than once.
+import type { Plan, TaskNode } from '../workflow/plan.js';
+import type { Frame } from './state.js';
+
+/** Unique among all tasks of a run, whenever they run; the attempt's number is counted under it. */
+export function stepPathOf(plan: Plan, frame: Frame): string {
+  if (frame.call !== null) return frame.id;
+  if (plan.dialect === 'steps') return frame.id === '' ? frame.node : frame.id;
+  return frame.id === '' ? inPath(frame.node) : `${frame.id}/${inPath(frame.node)}`;
+}
+
+/** Id of a child: of lane `lane` whose first node is `start`, or of item `item` of it. */
+export function childId(
+  plan: Plan,
+  parent: Frame,
+  entry: number,
+  child: { readonly lane: number; readonly item: number | null; readonly start: string },
+): string {
+  const { lane, item, start } = child;
+  // A fanout group is entered once, and its steps are known by their own names.
+  if (plan.dialect === 'steps') return item === null ? start : `${start}[${item}]`;
+  const again = entry === 1 ? '' : `#${entry}`;
+  return `${parent.id === '' ? '' : `${parent.id}/`}${inPath(parent.node)}${again}[${item ?? lane}]`;
+}
+
+/** Id, and step path, of the call number `n` (over all turns) that a conversation asks for. */
+export function callId(plan: Plan, parent: Frame, n: number): string {
+  return `${stepPathOf(plan, parent)}/call[${n}]`;
+}
+
+const CALL = /\/call\[\d+\]$/;
+
+/** The node's name, as the document spells it, of a step path of this plan; the path itself when it names none. */
+export function stepName(plan: Plan, stepPath: string): string {
+  const call = CALL.exec(stepPath);
+  if (call !== null) return `${stepName(plan, stepPath.slice(0, call.index))} ${call[0].slice(1)}`;
+  return stepNode(plan, stepPath)?.name ?? stepPath;
+}
+
+/** The task that a step path of this plan stands for; null for a call of a conversation, and when it names none. */
+export function stepNode(plan: Plan, stepPath: string): TaskNode | null {
+  if (CALL.test(stepPath)) return null;
+  const last = stepPath.slice(stepPath.lastIndexOf('/') + 1);
+  const key = plan.dialect === 'steps' ? last.replace(/\[\d+\]$/, '') : fromPath(last);
+  const node = Object.hasOwn(plan.nodes, key) ? plan.nodes[key] : undefined;
+  return node?.kind === 'task' ? node : null;
+}
+
+/** The node of a call: it acts as the step that asks, and has no more time, approval or retries than policy gives it. */
+export function callNode(asking: TaskNode, functionId: string): TaskNode {
+  const { name, line, column, call } = asking;
+  const { agent, fallback } = call.kind === 'function' ? call : { agent: null, fallback: null };
+  return {
+    kind: 'task',
+    name: `${name}: ${functionId}`,
+    line,
+    column,
+    call: { kind: 'function', functionId, agent, fallback },
+    when: null,
+    input: { kind: 'path', inputPath: '$' },
+    output: { kind: 'variable', name: null },
+    loop: null,
+    collects: false,
+    timeoutMs: null,
+    retry: [],
+    catch: [],
+    onFailure: 'fail',
+    approval: null,
+    sandbox: null,
+    idempotent: false,
+    next: null,
+  };
+}
+
+/** State names are any text; these characters have a meaning in a path. */
+function inPath(name: string): string {
+  return name.replace(/[%/[\]#]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function fromPath(name: string): string {
+  return name.replace(/%(25|2F|5B|5D|23)/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+}

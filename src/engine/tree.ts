@@ -1,0 +1,296 @@
+// A run's cursors and what they have given, in memory: frames by id, children by parent, and what of it has changed
+// since it was last written. Keeps books and decides nothing.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { Changes, ChildResult, Frame, Note, Parts, RunHead, StepOutcome } from './state.js';
+
+/** How far one lane of a fork is; made again from its children when a run is opened. */
+export interface Lane {
+  /** Items of a map; null for a lane that runs once. */
+  readonly items: readonly Json[] | null;
+  /** Children begun; they begin in index order. */
+  begun: number;
+  ended: number;
+}
+
+/** What a cursor does next, or waits for. */
+export type Standing =
+  'runnable' | 'ready' | 'approval' | 'running' | 'lost' | 'calls' | 'timer' | 'fork' | 'stopping';
+
+export class RunTree {
+  head: RunHead;
+  #input: Json = null;
+  readonly #frames = new Map<string, Frame>();
+  readonly #children = new Map<string, Set<string>>();
+  readonly #standing = new Map<Standing, Set<string>>();
+  #syncApprovals = 0;
+  readonly #outcomes = new Map<string, Map<string, StepOutcome>>();
+  readonly #lanes = new Map<string, readonly Lane[]>();
+  /** By id of the fork's frame, then of the child. */
+  readonly #results = new Map<string, Map<string, ChildResult>>();
+  /** By key, how the part reads now: undefined when it is gone. */
+  readonly #dirty = new Map<string, () => unknown>();
+  /** Keys that are stored, or are about to be. */
+  readonly #stored = new Set<string>();
+  #notes: Note[] = [];
+
+  readonly #tasks = new Map<string, string>();
+  readonly #pathOf: (frame: Frame) => string;
+
+  constructor(head: RunHead, pathOf: (frame: Frame) => string) {
+    this.head = head;
+    this.#pathOf = pathOf;
+  }
+
+  /** The run as it was stored. Parts were written by this software into our own store: only the keys are looked at. */
+  static from(head: RunHead, parts: Parts, pathOf: (frame: Frame) => string): RunTree {
+    const tree = new RunTree(head, pathOf);
+    for (const [key, value] of parts) tree.#load(key, value);
+    for (const results of tree.#results.values()) {
+      for (const result of results.values()) tree.#count(result);
+    }
+    for (const { parent, call, lane, item } of tree.#frames.values()) {
+      const own = parent === null || call !== null ? undefined : tree.lanes(parent)[lane];
+      if (own !== undefined) own.begun = Math.max(own.begun, (item ?? 0) + 1);
+    }
+    return tree;
+  }
+
+  get input(): Json {
+    return this.#input;
+  }
+
+  set input(input: Json) {
+    this.#input = input;
+    this.#mark('input', () => this.#input);
+  }
+
+  frame(id: string): Frame | undefined {
+    return this.#frames.get(id);
+  }
+
+  /** The cursor that stands at this task. */
+  atTask(stepPath: string): Frame | undefined {
+    const id = this.#tasks.get(stepPath);
+    return id === undefined ? undefined : this.#frames.get(id);
+  }
+
+  put(frame: Frame): void {
+    this.#leave(frame.id);
+    this.#enter(frame);
+    this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+  }
+
+  /** The cursor has ended, and with it what its fork had given. It has no children left. */
+  remove(frame: Frame): void {
+    this.#leave(frame.id);
+    this.#frames.delete(frame.id);
+    if (frame.parent !== null) this.#children.get(frame.parent)?.delete(frame.id);
+    this.endLanes(frame.id);
+    this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+  }
+
+  /** Children that have not ended. */
+  children(id: string): Frame[] {
+    return this.#named(this.#children.get(id));
+  }
+
+  childCount(id: string): number {
+    return this.#children.get(id)?.size ?? 0;
+  }
+
+  /** Those that stand so, in the order they came to it. */
+  all(standing: Standing): Frame[] {
+    return this.#named(this.#standing.get(standing));
+  }
+
+  /** The first of them, at most `limit`. */
+  some(standing: Standing, limit: number): Frame[] {
+    const ids = this.#standing.get(standing);
+    if (ids === undefined || ids.size <= limit) return this.#named(ids);
+    const found = new Set<string>();
+    for (const id of ids) {
+      if (found.size >= limit) break;
+      found.add(id);
+    }
+    return this.#named(found);
+  }
+
+  first(standing: Standing): Frame | undefined {
+    const { value } = (this.#standing.get(standing) ?? new Set<string>()).values().next();
+    return value === undefined ? undefined : this.#frames.get(value);
+  }
+
+  count(standing: Standing): number {
+    return this.#standing.get(standing)?.size ?? 0;
+  }
+
+  /** An approval is waited for that holds up everything else. */
+  get hasSyncApproval(): boolean {
+    return this.#syncApprovals > 0;
+  }
+
+  /** Dialect 1: by step key, what has become of the steps of this cursor. */
+  outcomes(id: string): ReadonlyMap<string, StepOutcome> {
+    return this.#outcomes.get(id) ?? new Map();
+  }
+
+  setOutcome(id: string, node: string, outcome: StepOutcome): void {
+    const own = this.#outcomes.get(id) ?? new Map<string, StepOutcome>();
+    this.#outcomes.set(id, own.set(node, outcome));
+    this.#mark(`outcome/${id}#${node}`, () => own.get(node));
+  }
+
+  /** Lanes of the fork that the cursor stands in; empty when it stands in none. */
+  lanes(id: string): readonly Lane[] {
+    return this.#lanes.get(id) ?? [];
+  }
+
+  beginLanes(id: string, items: readonly (readonly Json[] | null)[]): readonly Lane[] {
+    this.#mark(`items/${id}`, () => this.#lanes.get(id)?.map((lane) => lane.items));
+    return this.#setLanes(id, items);
+  }
+
+  /** The child has ended well. */
+  childEnded(child: Frame, result: ChildResult): void {
+    this.remove(child);
+    this.#setResult(child.id, result);
+    this.#count(result);
+    this.#mark(`result/${child.id}`, () => this.#results.get(result.parent)?.get(child.id));
+  }
+
+  /** By lane, in item order; all children have ended. */
+  results(id: string): ChildResult[][] {
+    const byLane = this.lanes(id).map((): ChildResult[] => []);
+    for (const result of this.#results.get(id)?.values() ?? []) {
+      const lane = byLane[result.lane];
+      if (lane !== undefined) lane[result.item ?? 0] = result;
+    }
+    return byLane;
+  }
+
+  endLanes(id: string): void {
+    if (!this.#lanes.delete(id)) return;
+    const gone = (): undefined => undefined;
+    this.#mark(`items/${id}`, gone);
+    for (const child of this.#results.get(id)?.keys() ?? []) this.#mark(`result/${child}`, gone);
+    this.#results.delete(id);
+  }
+
+  note(note: Note): void {
+    this.#notes.push(note);
+  }
+
+  /** What has changed since the last call. */
+  takeChanges(): Changes {
+    const put = new Map<string, Json>();
+    const removed: string[] = [];
+    const ended = this.head.status !== 'running';
+    for (const [key, read] of ended ? [] : this.#dirty) {
+      // Frames and the rest are plain JSON by type.
+      const value = read() as Json | undefined;
+      if (value !== undefined) {
+        put.set(key, value);
+        this.#stored.add(key);
+      } else if (this.#stored.delete(key)) removed.push(key);
+    }
+    this.#dirty.clear();
+    const notes = this.#notes;
+    this.#notes = [];
+    return { head: this.head, put, removed, ended, notes };
+  }
+
+  #named(ids: ReadonlySet<string> | undefined): Frame[] {
+    const frames: Frame[] = [];
+    for (const id of ids ?? []) {
+      const frame = this.#frames.get(id);
+      if (frame !== undefined) frames.push(frame);
+    }
+    return frames;
+  }
+
+  #enter(frame: Frame): void {
+    this.#frames.set(frame.id, frame);
+    const { parent } = frame;
+    if (parent !== null) this.#children.set(parent, (this.#children.get(parent) ?? new Set()).add(frame.id));
+    const standing = standingOf(frame);
+    this.#standing.set(standing, (this.#standing.get(standing) ?? new Set()).add(frame.id));
+    if (isSync(frame, standing)) this.#syncApprovals += 1;
+    if (frame.task !== null) this.#tasks.set(this.#pathOf(frame), frame.id);
+  }
+
+  #leave(id: string): void {
+    const before = this.#frames.get(id);
+    if (before === undefined) return;
+    const standing = standingOf(before);
+    this.#standing.get(standing)?.delete(id);
+    if (isSync(before, standing)) this.#syncApprovals -= 1;
+    if (before.task !== null) this.#tasks.delete(this.#pathOf(before));
+  }
+
+  #setLanes(id: string, items: readonly (readonly Json[] | null)[]): readonly Lane[] {
+    const lanes = items.map((list) => ({ items: list, begun: 0, ended: 0 }));
+    this.#lanes.set(id, lanes);
+    return lanes;
+  }
+
+  #setResult(child: string, result: ChildResult): void {
+    const own = this.#results.get(result.parent) ?? new Map<string, ChildResult>();
+    this.#results.set(result.parent, own.set(child, result));
+  }
+
+  #count({ parent, lane, item }: ChildResult): void {
+    const own = this.lanes(parent)[lane];
+    if (own === undefined) throw new WritError('STORE_IO', 'a stored result belongs to no fork of its run');
+    own.ended += 1;
+    own.begun = Math.max(own.begun, (item ?? 0) + 1);
+  }
+
+  #load(key: string, value: Json): void {
+    this.#stored.add(key);
+    const at = key.indexOf('/');
+    const rest = key.slice(at + 1);
+    switch (at < 0 ? key : key.slice(0, at)) {
+      case 'input':
+        this.#input = value;
+        return;
+      case 'frame':
+        this.#enter(value as unknown as Frame);
+        return;
+      case 'items':
+        this.#setLanes(rest, value as unknown as (readonly Json[] | null)[]);
+        return;
+      case 'result':
+        this.#setResult(rest, value as unknown as ChildResult);
+        return;
+      case 'outcome': {
+        const [id, node] = cutOutcome(rest);
+        const own = this.#outcomes.get(id) ?? new Map<string, StepOutcome>();
+        this.#outcomes.set(id, own.set(node, value as unknown as StepOutcome));
+      }
+    }
+  }
+
+  #mark(key: string, read: () => unknown): void {
+    this.#dirty.set(key, read);
+  }
+}
+
+function standingOf(frame: Frame): Standing {
+  const { task, fork } = frame;
+  if (task?.phase === 'running') return frame.isStopping ? 'stopping' : 'running';
+  if (frame.isStopping) return 'fork';
+  if (frame.wakeAtMs !== null) return 'timer';
+  if (task !== null) return task.phase;
+  return fork === null ? 'runnable' : 'fork';
+}
+
+function isSync({ task }: Frame, standing: Standing): boolean {
+  return standing === 'approval' && task?.approval?.isAsync === false;
+}
+
+/** `outcome/<id>#<node>`: a step key holds no `#`, a frame's id may. */
+function cutOutcome(rest: string): readonly [string, string] {
+  const at = rest.lastIndexOf('#');
+  return [rest.slice(0, at), rest.slice(at + 1)];
+}

@@ -1,0 +1,451 @@
+// A run in this process while its lock is held: the record as the newest commit leaves it, its execution, and what this
+// process carries out of it. The store stays the only truth: several commits may be on their way at once, each with
+// the version that the one before will have written, and when one is refused nothing happens before the run has been
+// read again.
+import { isExpired } from '../approval/ballot.js';
+import type { EngineEvent, Task } from '../engine/command.js';
+import { Execution } from '../engine/execution.js';
+import type { Note } from '../engine/state.js';
+import { WritError } from '../errors.js';
+import type { Plan } from '../workflow/plan.js';
+import type { EntryContext } from './entries.js';
+import { isCancelRequested, isRefusedEntry } from './journal.js';
+import type { Guard } from './judge.js';
+import {
+  VERSION_JUMP,
+  type Change,
+  type Charge,
+  type Committed,
+  type EntryDraft,
+  type RunRecord,
+} from './ports.js';
+import { activeHead, isFinished, planOf } from './run-state.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
+import { settle, type Settlement, type Wait } from './settlement.js';
+
+/** How often, at most, it is looked at what other processes have done while steps run here. */
+const LOOK_MS = 50;
+/** Moves in one change of the store. */
+const MAX_TOGETHER = 64;
+
+/** What happens to the run, and what is written with it. */
+export interface Move {
+  readonly events: readonly EngineEvent[];
+  readonly change?: Pick<Change, 'entries' | 'payloads' | 'attempts' | 'approvals' | 'charges'>;
+  /** In place of what follows from the execution: the run is cancelled. */
+  readonly settlement?: Settlement;
+}
+
+export interface CommitOptions {
+  /** Who is named in the entries that the run itself adds; default: the initiator, through the runner. */
+  readonly actor?: EntryContext['actor'];
+  readonly nowMs?: number;
+}
+
+type Member = Move & Omit<CommitOptions, 'nowMs'> & { readonly nowMs: number };
+
+/** Moves that become durable together, or not at all. */
+class Batch {
+  readonly members: Member[] = [];
+  /** Of each member, and then of the run itself: which entries are its own, from and to. */
+  readonly places: (readonly [number, number])[] = [];
+  readonly written: Promise<Committed>;
+  done: (committed: Committed) => void = () => undefined;
+  fail: (error: unknown) => void = () => undefined;
+
+  constructor() {
+    this.written = new Promise((resolve, reject) => {
+      this.done = resolve;
+      this.fail = reject;
+    });
+  }
+}
+
+export class LiveRun {
+  readonly id: string;
+  readonly plan: Plan;
+  /** What this process carries out now, from the look at the task to its outcome. */
+  readonly executing = new Set<string>();
+  /** Approvals of this run that nothing waits for any more and that are still open. */
+  readonly dropped = new Set<string>();
+  /** Set once the run has been looked through for attempts that a crash has lost. */
+  isRecovered = false;
+
+  readonly #guard: Guard;
+  #run: RunRecord;
+  #execution: Execution | null = null;
+  #isStale = false;
+  #isFirst = true;
+  /** Batches that are open or on their way. */
+  #inFlight = 0;
+  #batch: Batch | null = null;
+  /** So many of the next are written one by one. */
+  #aloneLeft = 0;
+  #landed: (() => void) | null = null;
+  #reloading: Promise<void> | null = null;
+  /** Tasks that wait for people, by step path. */
+  readonly #waits = new Map<string, Wait>();
+  /** Requests whose commit is still on its way: nobody looks for them in the store. */
+  readonly #unstored = new Set<string>();
+  readonly #due = new Set<string>();
+  #counter = -1;
+  #lookedAtMs = -Infinity;
+
+  private constructor(guard: Guard, run: RunRecord) {
+    this.#guard = guard;
+    this.#run = run;
+    this.id = run.id;
+    this.plan = planOf(run);
+  }
+
+  /** The caller holds the run's lock. Throws NOT_FOUND. */
+  static async open(guard: Guard, runId: string): Promise<LiveRun> {
+    const live = new LiveRun(guard, await load(guard, runId));
+    await live.#read();
+    return live;
+  }
+
+  /** As the newest commit leaves it; durable once `idle` has resolved. */
+  get run(): RunRecord {
+    return this.#run;
+  }
+
+  get isFinished(): boolean {
+    return isFinished(this.#run);
+  }
+
+  /** Throws INTERNAL for a run that has finished. */
+  get execution(): Execution {
+    if (this.#execution === null)
+      throw new WritError('INTERNAL', `run ${this.id} has finished and goes on nevertheless`);
+    return this.#execution;
+  }
+
+  /** Resolves when nothing is on its way to the store and the run is what the store says. */
+  async idle(): Promise<void> {
+    while (this.#inFlight > 0 || this.#isStale) {
+      if (this.#isStale) await this.#reload();
+      else await this.#landing();
+    }
+  }
+
+  /** Reads the run again when a commit of it was refused. */
+  async fresh(): Promise<void> {
+    while (this.#isStale) await this.#reload();
+  }
+
+  /**
+   * One commit. `move` is asked on the run as it is then and decides whether there is still something to write; null =
+   * nothing was. Its events are applied before anybody else gets a turn, and it is written together with those that
+   * come at the same moment. When the store or the log refuses it (STORE_CONFLICT, AUDIT_ENTRY_INVALID), nothing was
+   * written.
+   */
+  async commit(move: () => Move | null, options: CommitOptions = {}): Promise<Committed | null> {
+    while (this.#isStale) await this.#reload();
+    if (this.isFinished) return null;
+    const asked = move();
+    if (asked === null) return null;
+    const isAlone = asked.settlement !== undefined || options.actor !== undefined || this.#aloneLeft > 0;
+    if (this.#aloneLeft > 0) this.#aloneLeft -= 1;
+    if (isAlone) this.#send();
+    this.#apply(asked.events);
+    const batch = (this.#batch ??= this.#openBatch());
+    const place = batch.members.length;
+    const nowMs = options.nowMs ?? this.#guard.clock.nowMs();
+    batch.members.push({ ...asked, nowMs, ...(options.actor === undefined ? {} : { actor: options.actor }) });
+    if (isAlone || batch.members.length === MAX_TOGETHER) this.#send();
+    const { entries } = await batch.written;
+    const [first, end] = batch.places[place] ?? [0, 0];
+    return { entries: entries.slice(first, end) };
+  }
+
+  /** As `commit`, until it is written: what has happened is recorded whatever others do to the run meanwhile. */
+  async commitOutcome(move: () => Move | null, options: CommitOptions = {}): Promise<Committed | null> {
+    for (;;) {
+      try {
+        return await this.commit(move, options);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /** Steps whose approval was decided, has expired, or was asked for under another policy. */
+  get due(): ReadonlySet<string> {
+    return this.#due;
+  }
+
+  /** The step's approval is being looked at. */
+  taken(stepPath: string): void {
+    this.#due.delete(stepPath);
+  }
+
+  /** By step path. */
+  get waits(): ReadonlyMap<string, Wait> {
+    return this.#waits;
+  }
+
+  /** When the first approval expires; null = none is waited for. */
+  firstExpiryMs(): number | null {
+    let first: number | null = null;
+    for (const { expiresAtMs, stepPath } of this.#waits.values()) {
+      if (this.#due.has(stepPath) || this.executing.has(stepPath)) continue;
+      if (first === null || expiresAtMs < first) first = expiresAtMs;
+    }
+    return first;
+  }
+
+  /** A lost attempt that only a person may run again. */
+  lostTask(): Task | null {
+    return this.#execution?.lost().find((task) => !task.node.idempotent) ?? null;
+  }
+
+  /** Sees what other processes have done to the run: a request to cancel it, votes. Cheap while nothing has changed. */
+  async look(): Promise<void> {
+    const { store, clock } = this.#guard;
+    const nowMs = clock.nowMs();
+    const expiryMs = this.firstExpiryMs();
+    const isExpiring = expiryMs !== null && expiryMs <= nowMs;
+    const counter = store.changeCounter();
+    if (counter === this.#counter && !isExpiring) return;
+    if (this.executing.size > 0 && nowMs < this.#lookedAtMs + LOOK_MS && !isExpiring) return;
+    this.#counter = counter;
+    this.#lookedAtMs = nowMs;
+    const stored = await store.run(this.id);
+    // Whoever else changes the run raises its version above all that this process has on its way.
+    if (stored !== null && stored.version > this.#run.version) this.#isStale = true;
+    await this.fresh();
+    if (!this.isFinished && this.#waits.size > 0) await this.#lookAtApprovals();
+  }
+
+  async #lookAtApprovals(): Promise<void> {
+    const { store, policy } = this.#guard;
+    const waits = [...this.#waits.values()].filter(({ approvalId }) => !this.#unstored.has(approvalId));
+    const timeMs = await logTimeMs(this.#guard);
+    const pending = new Map(
+      (await store.approvals({ run: this.id, states: ['pending'] })).map((one) => [one.id, one]),
+    );
+    for (const wait of waits) {
+      const { stepPath, approvalId } = wait;
+      if (this.#waits.get(stepPath) !== wait || this.executing.has(stepPath)) continue;
+      const record = pending.get(approvalId);
+      const isOpen =
+        record !== undefined && !isExpired(record, timeMs) && record.policyHash === policy().policyHash;
+      if (!isOpen) this.#due.add(stepPath);
+    }
+  }
+
+  /** What can't go on has happened in memory only: the run is read again. */
+  #apply(events: readonly EngineEvent[]): void {
+    try {
+      for (const event of events) {
+        this.execution.apply(event);
+        if (event.kind === 'paused') this.#unstored.add(event.approval.approvalId);
+        if (event.kind !== 'tick') this.#noteTask(event.stepPath);
+      }
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+  }
+
+  #openBatch(): Batch {
+    this.#inFlight += 1;
+    const batch = new Batch();
+    // Some turns of the microtask queue, in which steps that were woken by one commit come to their next.
+    void Promise.resolve()
+      .then(() => undefined)
+      .then(() => undefined)
+      .then(() => {
+        if (this.#batch === batch) this.#send();
+      });
+    return batch;
+  }
+
+  /** The open batch becomes one change of the store; what comes from now on is another. */
+  #send(): void {
+    const batch = this.#batch;
+    if (batch === null) return;
+    this.#batch = null;
+    const landed = (): void => {
+      for (const { events } of batch.members) {
+        for (const event of events)
+          if (event.kind === 'paused') this.#unstored.delete(event.approval.approvalId);
+      }
+      this.#inFlight -= 1;
+      this.#landed?.();
+    };
+    const failed = (error: unknown): void => {
+      this.#isStale = true;
+      landed();
+      batch.fail(this.#blame(batch, error));
+    };
+    let change: Change;
+    try {
+      change = this.#combine(batch);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    this.#guard.journal.commit(change).then((committed) => {
+      landed();
+      batch.done(committed);
+    }, failed);
+  }
+
+  /** Of several together nobody knows which one was refused: each is tried again by itself. */
+  #blame({ members }: Batch, error: unknown): unknown {
+    const isOver = error instanceof WritError && error.kind === 'fatal' && !isRefusedEntry(error);
+    if (members.length < 2 || isOver) return error;
+    this.#aloneLeft = 2 * members.length;
+    return new WritError('STORE_CONFLICT', `one of ${members.length} changes of run ${this.id} was refused`, {
+      hint: 'read it again and decide anew',
+      cause: error,
+    });
+  }
+
+  #combine({ members, places }: Batch): Change {
+    const { execution } = this;
+    const last = members.at(-1);
+    const changes = execution.takeChanges();
+    this.#noteDropped(changes.notes);
+    const { random, redact, clock } = this.#guard;
+    const nowMs = last?.nowMs ?? clock.nowMs();
+    const entry = entryContext(this.#guard, this.#run, last?.actor);
+    const lost = this.lostTask();
+    const situation = {
+      lost: lost === null ? null : { stepPath: lost.stepPath, attempt: lost.attempt },
+      waits: this.#waits,
+      endsLater: this.dropped.size > 0,
+    };
+    const next =
+      last?.settlement ?? settle(execution, changes, this.#run, situation, { entry, nowMs, random, redact });
+    const entries: EntryDraft[] = [];
+    const payloads: NonNullable<Change['payloads']>[number][] = [];
+    const attempts: NonNullable<Change['attempts']>[number][] = [];
+    const approvals: NonNullable<Change['approvals']>[number][] = [];
+    const charges: Charge[] = [];
+    const add = (change: Partial<Omit<Change, 'runs' | 'parts'>>): void => {
+      const first = entries.length;
+      entries.push(...(change.entries ?? []));
+      for (const { payload, entry } of change.payloads ?? [])
+        payloads.push({ payload, entry: entry + first });
+      for (const { record, intentEntry } of change.attempts ?? []) {
+        attempts.push(intentEntry === undefined ? { record } : { record, intentEntry: intentEntry + first });
+      }
+      approvals.push(...(change.approvals ?? []));
+      charges.push(...(change.charges ?? []));
+      places.push([first, entries.length]);
+    };
+    for (const { change } of members) add(change ?? {});
+    add({ entries: next.entries, payloads: next.payloads, attempts: next.attempts });
+    const jump = this.#isFirst;
+    const { run } = next;
+    const change: Change = {
+      runs: [{ op: 'update', record: run, jump }],
+      parts: [next.parts],
+      attempts: withLoopEnds(attempts, changes.notes),
+      approvals,
+      entries,
+      payloads,
+      charges,
+    };
+    this.#run = { ...run, version: this.#run.version + (jump ? VERSION_JUMP : 1) };
+    this.#isFirst = false;
+    return change;
+  }
+
+  #noteDropped(notes: readonly Note[]): void {
+    const dropped = notes.flatMap((note) => (note.kind === 'approval-dropped' ? [note.approvalId] : []));
+    if (dropped.length === 0) return;
+    for (const id of dropped) this.dropped.add(id);
+    for (const { stepPath } of this.#waits.values()) this.#noteTask(stepPath);
+  }
+
+  /** Keeps in mind who waits for people. */
+  #noteTask(stepPath: string): void {
+    const task = this.execution.head.status === 'running' ? this.execution.task(stepPath) : null;
+    if (task?.approval == null) {
+      this.#waits.delete(stepPath);
+      this.#due.delete(stepPath);
+      return;
+    }
+    const { approvalId, expiresAtMs } = task.approval;
+    this.#waits.set(stepPath, { approvalId, stepPath, expiresAtMs });
+  }
+
+  #landing(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#landed;
+      this.#landed = () => {
+        before?.();
+        this.#landed = null;
+        resolve();
+      };
+    });
+  }
+
+  /** Once nothing is on its way any more: what was submitted after the refused commit is refused too. */
+  #reload(): Promise<void> {
+    this.#reloading ??= this.#reloadOnce().finally(() => {
+      this.#reloading = null;
+    });
+    return this.#reloading;
+  }
+
+  async #reloadOnce(): Promise<void> {
+    while (this.#inFlight > 0) await this.#landing();
+    this.#guard.journal.assertGoing();
+    this.#run = await load(this.#guard, this.id);
+    await this.#read();
+    this.#isStale = false;
+  }
+
+  async #read(): Promise<void> {
+    this.#waits.clear();
+    this.#due.clear();
+    this.dropped.clear();
+    this.#counter = -1;
+    if (this.isFinished) {
+      this.#execution = null;
+      return;
+    }
+    const { store } = this.#guard;
+    this.#execution = Execution.open(this.plan, activeHead(this.#run), await store.parts(this.id));
+    if (this.#execution.head.status === 'running') {
+      for (const task of this.#execution.tasks()) if (task.approval !== null) this.#noteTask(task.stepPath);
+    }
+    const waitedFor = new Set([...this.#waits.values()].map((wait) => wait.approvalId));
+    for (const { id } of await store.approvals({ run: this.id, states: ['pending', 'approved'] })) {
+      if (!waitedFor.has(id)) this.dropped.add(id);
+    }
+  }
+}
+
+/** Nothing was written, because somebody else was faster: look again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof WritError && error.code === 'STORE_CONFLICT';
+}
+
+/** Whether the run that a commit left is one that asked for its own end. */
+export function isToBeCancelled(live: LiveRun): boolean {
+  return !live.isFinished && isCancelRequested(live.run);
+}
+
+/** The attempt that ended a loop says how it ended. */
+function withLoopEnds(
+  attempts: NonNullable<Change['attempts']>,
+  notes: readonly Note[],
+): NonNullable<Change['attempts']> {
+  return notes.reduce(
+    (rows, note) =>
+      note.kind === 'loop-ended'
+        ? rows.map((one) =>
+            one.record.stepPath === note.stepPath
+              ? { ...one, record: { ...one.record, converged: note.converged } }
+              : one,
+          )
+        : rows,
+    attempts,
+  );
+}

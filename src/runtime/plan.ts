@@ -1,0 +1,255 @@
+// What would run, and what would hold it up: every step of a workflow asked the questions that the guard will ask, with
+// what is known before anything has run. A plan is a question: nothing starts, and nothing is written or logged.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { LIMIT_NAMES, type CeilingLayer } from '../policy/ceiling.js';
+import type { Decision } from '../policy/decide.js';
+import type { Plan, TaskNode } from '../workflow/plan.js';
+import { actingAgent, resolveCallable, type Callable } from './callable.js';
+import { sandboxKind } from './check.js';
+import { Foresight, type KnownRequest } from './foresight.js';
+import { askPolicy, defaultLimits, effectiveLimits, NOWHERE, reachOf, type Guard } from './judge.js';
+import { askedLimits, innerLimits, layersOf } from './layers.js';
+import { outline, referenceOf, type OutlineStep } from './outline.js';
+import type { FunctionReach, WorkflowRecord } from './ports.js';
+import type { PlanVerdict, PlannedLimit, PlannedCall, PlannedStep, RunPlan } from './run-plan.js';
+
+export interface PlanQuestion {
+  readonly record: WorkflowRecord;
+  readonly isRegistered: boolean;
+  readonly plan: Plan;
+  readonly input: Json | undefined;
+  readonly agents: Readonly<Record<string, string>>;
+  readonly initiator: string;
+}
+
+export async function planRun(guard: Guard, question: PlanQuestion): Promise<RunPlan> {
+  const { record, plan, input, initiator } = question;
+  const foresight = new Foresight(plan, input);
+  const steps: PlannedStep[] = [];
+  for (const step of outline(plan)) {
+    const node = plan.nodes[step.key];
+    const task = node?.kind === 'task' ? node : null;
+    const isFirst = step.key === plan.start || step.group === plan.start;
+    const each = eachOf(plan, step);
+    steps.push({
+      ...step,
+      order: steps.length + 1,
+      itemCount: each === null ? null : foresight.items(each, isFirst),
+      conditionHolds: task === null ? true : foresight.condition(task),
+      call: task === null ? null : await planCall(guard, question, step.key, task, foresight),
+    });
+  }
+  const start = askStart(guard, record.id, initiator);
+  const verdict = worst([start.problem === null ? 'allow' : 'deny', ...steps.map(verdictOf)]);
+  const failing = steps.find((step) => verdictOf(step) === 'error')?.call?.problem;
+  return {
+    workflow: {
+      id: record.id,
+      hash: record.hash,
+      version: record.version,
+      isRegistered: question.isRegistered,
+      name: record.name,
+      timeoutMs: plan.timeoutMs,
+    },
+    initiator,
+    tenant: guard.tenant,
+    policyHash: guard.policy().policyHash,
+    inputIsKnown: input !== undefined,
+    start,
+    verdict,
+    exitCode: verdict === 'deny' ? DENIED : failing == null ? 0 : new WritError(failing.code, '').exitCode,
+    steps,
+  };
+}
+
+/** Process exit code of a denial (ARCHITECTURE 6). */
+const DENIED = 3;
+const ORDER: readonly PlanVerdict[] = ['allow', 'needs_approval', 'error', 'deny'];
+
+function worst(verdicts: readonly PlanVerdict[]): PlanVerdict {
+  return verdicts.reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a));
+}
+
+function verdictOf({ call }: PlannedStep): PlanVerdict {
+  return call?.verdict ?? 'allow';
+}
+
+function askStart(guard: Guard, workflowId: string, initiator: string): RunPlan['start'] {
+  const { allowed, ruleId, effect, rolePath, code, message, hint } = checkAccess(guard.policy(), {
+    subject: initiator,
+    domain: guard.tenant,
+    action: 'workflow.run',
+    resource: workflowId,
+  });
+  const problem = allowed ? null : { code: code ?? 'POLICY_ERROR', message, hint };
+  return { subject: initiator, ruleId, effect, rolePath, problem };
+}
+
+function eachOf(plan: Plan, { key, group }: OutlineStep): Parameters<Foresight['items']>[0] | null {
+  const fork = group === null ? undefined : plan.nodes[group];
+  return fork?.kind === 'fork' ? (fork.lanes.find(({ start }) => start === key)?.each ?? null) : null;
+}
+
+type CallFacts = Pick<Callable, 'resource' | 'action' | 'agent' | 'agentDigest' | 'package' | 'approval'>;
+
+/** The callable as it is found now, and what is wrong with it where something is. */
+interface Found {
+  readonly facts: CallFacts;
+  readonly callable: Callable | null;
+  readonly problem: WritError | null;
+}
+
+async function planCall(
+  guard: Guard,
+  { plan, agents, initiator }: PlanQuestion,
+  key: string,
+  node: TaskNode,
+  foresight: Foresight,
+): Promise<PlannedCall> {
+  const request = foresight.request(key, node);
+  const found = await find(guard, plan, agents, node, request);
+  const { facts, callable } = found;
+  const { reach, problem: unreachable } = await foreseenReach(callable, request);
+  const kind = sandboxKind(node);
+  const sandbox = callable?.kind === 'sandbox' ? callable.driver.kind : callable === null ? kind : null;
+  const decision = askPolicy(guard, {
+    plan,
+    node,
+    initiator,
+    callable: facts,
+    sandbox,
+    reach: reach ?? NOWHERE,
+  });
+  const fault = request.problem ?? found.problem ?? unreachable;
+  const { approval, audit } = decision.effective;
+  return {
+    ...judgement(decision, fault),
+    principal: facts.agent,
+    action: facts.action,
+    rules: decision.rbac,
+    ceilings: decision.ceiling,
+    limits: limitsOf(guard, plan, node, sandbox, facts, decision),
+    approval: approval === null ? null : { ...approval, demandedBy: decision.demandedBy },
+    sandbox:
+      sandbox === null
+        ? null
+        : {
+            driver: sandbox,
+            program: callable?.kind === 'sandbox' ? callable.request.program.digest : null,
+          },
+    reach,
+    audit,
+    needs: request.needs,
+  };
+}
+
+/** A denial comes before any other fault: it is what the guard says first, and what it never lets pass. */
+function judgement(decision: Decision, fault: WritError | null): Pick<PlannedCall, 'verdict' | 'problem'> {
+  if (decision.verdict === 'deny') {
+    const { code, message, hint } = decision;
+    return { verdict: 'deny', problem: { code: code ?? 'POLICY_ERROR', message, hint } };
+  }
+  if (fault === null) return { verdict: decision.verdict, problem: null };
+  const { code, message, hint = null, kind } = fault;
+  return { verdict: kind === 'refusal' ? 'deny' : 'error', problem: { code, message, hint } };
+}
+
+async function find(
+  guard: Guard,
+  plan: Plan,
+  agents: Readonly<Record<string, string>>,
+  node: TaskNode,
+  { value, needs }: KnownRequest,
+): Promise<Found> {
+  try {
+    const callable = await resolveCallable(guard.callables, plan, { agents }, node, value);
+    return { facts: callable, callable, problem: null };
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code === 'INTERNAL') throw error;
+    // A request that is not whole yet says nothing about the one that will be.
+    const isEarly = error.code === 'FUNCTION_REQUEST_INVALID' && needs.length > 0;
+    return { facts: factsOf(plan, agents, node), callable: null, problem: isEarly ? null : error };
+  }
+}
+
+/** What policy can be asked about although the callable itself was not found. */
+function factsOf(plan: Plan, agents: Readonly<Record<string, string>>, node: TaskNode): CallFacts {
+  const { call, approval } = node;
+  return {
+    resource: referenceOf(call),
+    action: call.kind === 'agent' ? 'agent.invoke' : 'function.invoke',
+    agent: agentOf(plan, agents, node),
+    agentDigest: call.kind === 'agent' ? call.digest : null,
+    package: null,
+    approval,
+  };
+}
+
+function agentOf(plan: Plan, agents: Readonly<Record<string, string>>, node: TaskNode): string | null {
+  try {
+    return actingAgent(plan, { agents }, node);
+  } catch (error) {
+    // Nobody acts; that is the problem which is told.
+    if (error instanceof WritError) return null;
+    throw error;
+  }
+}
+
+async function foreseenReach(
+  callable: Callable | null,
+  { value, needs }: KnownRequest,
+): Promise<{ readonly reach: FunctionReach | null; readonly problem: WritError | null }> {
+  if (callable === null) return { reach: null, problem: null };
+  try {
+    if (needs.length === 0) return { reach: await reachOf(callable, value), problem: null };
+    if (callable.kind !== 'function') return { reach: NOWHERE, problem: null };
+    const { provider, functionId, agent } = callable;
+    return { reach: (await provider.reach?.(functionId, value, agent)) ?? NOWHERE, problem: null };
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code === 'INTERNAL') throw error;
+    const isEarly = error.code === 'FUNCTION_REQUEST_INVALID' && needs.length > 0;
+    return { reach: null, problem: isEarly ? null : error };
+  }
+}
+
+function limitsOf(
+  guard: Guard,
+  plan: Plan,
+  node: TaskNode,
+  sandbox: 'wasm' | 'docker' | null,
+  facts: CallFacts,
+  decision: Decision,
+): readonly PlannedLimit[] {
+  const asked = askedLimits(node);
+  const driver = sandbox === null ? null : (guard.callables.drivers[sandbox] ?? null);
+  const defaults = defaultLimits(driver);
+  const values = effectiveLimits(defaults, asked, decision.effective.limits, null);
+  const layers = [
+    ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),
+    ...layersOf(plan, node, facts.package),
+  ];
+  const own = LIMIT_NAMES.flatMap((name): PlannedLimit[] => {
+    const value = values[name];
+    // Nothing outside a sandbox has memory of its own.
+    if (value === undefined || (sandbox === null && name === 'memoryMiB')) return [];
+    const isAsked = asked[name] === value;
+    const from = isAsked ? 'step' : defaults[name] === value ? 'default' : lowestOf(layers, name, value);
+    return [{ name, value, from }];
+  });
+  if (sandbox === null) return own;
+  const inner = Object.entries(innerLimits(node)).map(([name, value]) => ({ name, value, from: 'step' }));
+  return [...own, ...inner];
+}
+
+function lowestOf(
+  layers: readonly CeilingLayer[],
+  name: (typeof LIMIT_NAMES)[number],
+  value: number,
+): string {
+  const found = layers.find(
+    ({ spec }) => spec?.limits[name] === value || spec?.clampedLimits[name] === value,
+  );
+  return found === undefined ? 'default' : `ceiling ${found.name} (${found.layer})`;
+}

@@ -1,0 +1,149 @@
+// `tool::shell_exec`: what a step asks to run, read from its request. The request is data of the run: no message names
+// a part of it but its fields.
+import { WritError } from '../errors.js';
+import { isDigest, isObject, type Json, type JsonObject } from '../json.js';
+import type { ImageNames, SandboxFile, SandboxRequest } from './ports.js';
+
+export const SHELL_EXEC = 'tool::shell_exec';
+
+/** What of stdout and stderr a step's output holds (agentos-dialect section 10). */
+export const SHELL_STDOUT_BYTES = 100 * 1024;
+export const SHELL_STDERR_BYTES = 50 * 1024;
+/** Of files brought back, together: what a step's output may hold of them. */
+export const SHELL_FILES_BYTES = 1024 * 1024;
+
+const FIELDS: ReadonlySet<string> = new Set([
+  'argv',
+  'command',
+  'cwd',
+  'env',
+  'stdin',
+  'image',
+  'files',
+  'outputs',
+]);
+const DEFAULT_IMAGE = 'default';
+
+/**
+ * `{argv | command, cwd?, env?, stdin?, image?, files?, outputs?}` as a sandbox takes it; `command` is `sh -c`. `files`
+ * maps relative paths to contents, `outputs` lists patterns of files to bring back; a content, and stdin, is text or
+ * `{base64}`. Throws FUNCTION_REQUEST_INVALID, SANDBOX_IMAGE_MISSING.
+ */
+export function shellRequest(
+  step: string,
+  input: Json,
+  sandboxImage: string | null,
+  images: ImageNames,
+): Omit<SandboxRequest, 'limits'> {
+  const invalid = (problem: string): WritError =>
+    new WritError('FUNCTION_REQUEST_INVALID', `${SHELL_EXEC} of "${step}" ${problem}`, {
+      hint: 'config: { argv: [program, argument, …] } or { command: <text for sh -c> }; cwd, env, stdin, image, files',
+    });
+  const request: JsonObject = isObject(input) ? input : {};
+  if (Object.keys(request).some((key) => !FIELDS.has(key))) throw invalid('has a field it does not know');
+  const {
+    argv,
+    command,
+    cwd,
+    env = {},
+    stdin = '',
+    image = sandboxImage ?? DEFAULT_IMAGE,
+    files = {},
+    outputs = [],
+  } = request;
+  if (cwd !== undefined && typeof cwd !== 'string') throw invalid('has a cwd that is no text');
+  const stdinBytes = bytesOf(stdin);
+  if (stdinBytes === null) throw invalid('has a stdin that is neither text nor {base64: …}');
+  if (!isList(outputs) || !isTexts(outputs)) throw invalid('has outputs that are no list of patterns');
+  if (typeof image !== 'string') throw invalid('has an image that is no text');
+  if (!isObject(env) || !isTexts(Object.values(env)))
+    throw invalid('has an env that does not map names to texts');
+  if (!isObject(files)) throw invalid('has files that are no map of paths to contents');
+  const named = namedFiles(files);
+  if (named === null) throw invalid('has a file that is neither text nor {base64: …}');
+  return {
+    argv: argvOf(argv, command, invalid),
+    env: env as Readonly<Record<string, string>>,
+    stdin: stdinBytes,
+    program: imageOf(image, images, invalid),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(named.length === 0 ? {} : { files: named }),
+    ...(outputs.length === 0 ? {} : { outputs }),
+  };
+}
+
+function argvOf(
+  argv: Json | undefined,
+  command: Json | undefined,
+  invalid: (problem: string) => WritError,
+): readonly string[] {
+  if ((argv === undefined) === (command === undefined)) throw invalid('needs one of argv and command');
+  if (command !== undefined) {
+    if (typeof command !== 'string' || command === '') throw invalid('has a command that is no text');
+    return ['sh', '-c', command];
+  }
+  if (!isList(argv) || argv.length === 0 || !isTexts(argv))
+    throw invalid('has an argv that is no list of texts');
+  return argv;
+}
+
+/** A name of docker.yaml, or an image by digest: its id, or `repository@sha256:…`. Never a tag. */
+function imageOf(
+  image: string,
+  images: ImageNames,
+  invalid: (problem: string) => WritError,
+): SandboxRequest['program'] {
+  const named = images.image(image);
+  if (named !== null) return named;
+  const at = image.lastIndexOf('@');
+  const digest = at < 0 ? image : image.slice(at + 1);
+  if (isDigest(digest)) return { kind: 'image', digest, repository: at < 0 ? null : image.slice(0, at) };
+  const names = images.names();
+  if (image === DEFAULT_IMAGE || names.length === 0) {
+    throw new WritError('SANDBOX_IMAGE_MISSING', 'docker.yaml names no default image', {
+      hint: 'build one: node sandbox/images/build.mjs --docker-yaml docker.yaml, beside the policies folder',
+    });
+  }
+  throw invalid(`names an image that docker.yaml has not; it has: ${names.join(', ')}`);
+}
+
+function namedFiles(files: JsonObject): SandboxFile[] | null {
+  const found: SandboxFile[] = [];
+  for (const [path, content] of Object.entries(files)) {
+    const bytes = bytesOf(content);
+    if (bytes === null) return null;
+    found.push({ path, bytes });
+  }
+  return found;
+}
+
+function bytesOf(content: Json): Uint8Array | null {
+  if (typeof content === 'string') return new TextEncoder().encode(content);
+  const base64 = isObject(content) && Object.keys(content).length === 1 ? content['base64'] : undefined;
+  if (typeof base64 !== 'string' || !BASE64.test(base64)) return null;
+  return new Uint8Array(Buffer.from(base64, 'base64'));
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function isTexts(values: readonly Json[]): values is readonly string[] {
+  return values.every((value) => typeof value === 'string');
+}
+
+/** Contents by path, as `files` takes them; null when they have more bytes than a step's output holds. */
+export function shellFiles(outputs: readonly SandboxFile[]): JsonObject | null {
+  if (outputs.reduce((sum, file) => sum + file.bytes.length, 0) > SHELL_FILES_BYTES) return null;
+  return Object.fromEntries(outputs.map(({ path, bytes }) => [path, contentOf(bytes)]));
+}
+
+function contentOf(bytes: Uint8Array): Json {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return { base64: Buffer.from(bytes).toString('base64') }; // no text
+  }
+}

@@ -1,0 +1,184 @@
+// AgentOS's files become ours: what they say is kept, what can't be kept is named, and the result is a valid file.
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { isDigest } from '../../json.js';
+import { readAgentFile, readHandFile } from './read.js';
+import { importToml } from './toml-import.js';
+
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+const digest = isDigest(DIGEST) ? DIGEST : null;
+if (digest === null) throw new TypeError('no digest');
+
+/** The fields and their order as AgentOS writes them: the prompt stands behind [agent.resources], and so inside it. */
+const AGENT = `[agent]
+name = "clerk"
+description = "Answers letters"
+module = "builtin:chat"
+
+[agent.model]
+provider = "acme"
+model = "acme-large"
+max_tokens = 4096
+
+[agent.capabilities]
+functions = ["fn::web_fetch", "memory::*", "*"]
+memory_scopes = ["self.*", "shared.*"]
+network_hosts = ["*"]
+
+[agent.resources]
+max_tokens_per_hour = 500000
+
+system_prompt = """
+Be kind.
+Be short: "yes" or 'no'.
+"""
+
+tags = ["letters"]
+
+[persona]
+division = "support"
+
+[persona.workflow]
+phases = ["Read", "Write"]
+`;
+
+const HAND = `[hand]
+id = "desk"
+name = "Front Desk"
+description = "Sorts what comes in"
+enabled = true
+schedule = "0 8 * * 1-5"
+
+[hand.functions]
+allowed = ["fn::web_search", "memory::store"]
+
+[[hand.settings]]
+key = "depth"
+type = "select"
+default = "thorough"
+options = ["quick", "thorough"]
+
+[[hand.settings]]
+key = "limit"
+type = "number"
+default = "25"
+options = ["10", "25"]
+
+[[hand.settings]]
+key = "follow_up"
+type = "boolean"
+default = "true"
+options = ["true", "false"]
+
+[[hand.settings]]
+key = "topic"
+type = "text"
+default = "claims"
+options = []
+
+[hand.agent]
+max_iterations = 80
+temperature = 0.3
+system_prompt = """
+Sort it.
+"""
+
+[[hand.dashboard.metrics]]
+label = "Sorted"
+key = "sorted"
+`;
+
+describe('an imported agent.toml', () => {
+  it('is an agent file of ours', () => {
+    const { kind, name, yaml } = importToml(AGENT);
+    expect([kind, name]).toEqual(['agent', 'clerk']);
+    const { value, diagnostics } = readAgentFile(yaml, name, digest);
+    expect(diagnostics).toEqual([]);
+    expect(value).toMatchObject({
+      description: 'Answers letters',
+      provider: 'acme',
+      model: 'acme-large',
+      systemPrompt: 'Be kind.\nBe short: "yes" or \'no\'.\n',
+      tools: ['tool::web_fetch', 'memory::*'],
+      maxOutputTokens: 4096,
+    });
+  });
+
+  it('leaves nothing out without a word, and never allows everything', () => {
+    expect(importToml(AGENT).warnings).toEqual([
+      'agent.model.provider: add "acme" to models.yaml, with its OpenAI-compatible baseUrl',
+      'the function "*" is not imported: name the functions one by one, or a namespace as ns::*',
+      'persona.division is not imported',
+      'persona.workflow.phases is not imported',
+      'agent.capabilities.memory_scopes is not imported: nothing is remembered between calls here',
+      'agent.capabilities.network_hosts is not imported: say it in a ceiling: network',
+      'agent.resources.max_tokens_per_hour is not imported: say it in a ceiling: budgets',
+      'agent.resources.tags is not imported',
+    ]);
+  });
+
+  it('keeps a prompt that stands where it seems to stand, and names fields of a wrong type', () => {
+    const { yaml, warnings } = importToml('[agent]\nname = "a"\nsystem_prompt = "Hi."\ndescription = 7\n');
+    expect(parse(yaml)).toEqual({ name: 'a', systemPrompt: 'Hi.', tools: [] });
+    expect(warnings).toEqual(['agent.description is not imported']);
+  });
+});
+
+describe('an imported HAND.toml', () => {
+  it('is a hand file of ours, its settings the input with their defaults', () => {
+    const { kind, name, yaml } = importToml(HAND);
+    expect([kind, name]).toEqual(['hand', 'desk']);
+    const { value, diagnostics } = readHandFile(yaml, name, digest);
+    expect(diagnostics).toEqual([]);
+    expect(value).toMatchObject({
+      name: 'Front Desk',
+      enabled: true,
+      systemPrompt: 'Sort it.\n',
+      allowed: ['tool::web_search', 'memory::store'],
+      maxTurns: 80,
+      temperature: 0.3,
+      input: {
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          depth: { enum: ['quick', 'thorough'], default: 'thorough' },
+          limit: { type: 'number', enum: [10, 25], default: 25 },
+          follow_up: { type: 'boolean', default: true },
+          topic: { type: 'string', default: 'claims' },
+        },
+      },
+    });
+  });
+
+  it('leaves nothing out without a word', () => {
+    expect(importToml(HAND).warnings).toEqual([
+      'hand.schedule is not imported: start it by your scheduler: writ run FILE with a step that calls hand::run',
+      'hand.dashboard.metrics is not imported',
+    ]);
+  });
+
+  it('has 100 turns at most', () => {
+    const { yaml, warnings } = importToml('[hand]\nid = "a"\n[hand.agent]\nmax_iterations = 500\n');
+    expect(parse(yaml)).toMatchObject({ maxTurns: 100 });
+    expect(warnings).toEqual(['hand.agent.max_iterations is 500, imported as 100, which is the most']);
+  });
+});
+
+describe('what is no such file', () => {
+  it.each([
+    ['broken TOML', '[agent]\nname = "a', 'DOC_SYNTAX', /^line 2, column \d+: /],
+    ['another table', '[package]\nname = "a"', 'DOC_INVALID', /neither an agent.toml nor a HAND.toml/],
+    ['a name that is a path', '[agent]\nname = "../../etc/passwd"', 'DOC_INVALID', /agent.name is no name/],
+    ['no name', '[hand]\n', 'DOC_INVALID', /hand.id is no name/],
+    ['a name of the prototype', '[agent]\n__proto__ = 1', 'DOC_INVALID', /agent.name is no name/],
+    ['deep tables', `[agent]\nname = ${'['.repeat(5000)}${']'.repeat(5000)}`, 'DOC_SYNTAX', /line 2/],
+    ['too much', `#${'x'.repeat(1024 * 1024)}`, 'DOC_TOO_LARGE', /longer than/],
+  ])('is refused: %s', (_, text, code, message) => {
+    expect(() => importToml(text)).toThrow(message);
+    try {
+      importToml(text);
+    } catch (error) {
+      expect(error).toMatchObject({ code });
+    }
+  });
+});

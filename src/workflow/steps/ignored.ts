@@ -1,0 +1,58 @@
+// Fields that have no effect as the step stands: told, so that nobody relies on them.
+import type { JsonObject } from '../../json.js';
+import type { Findings } from '../diagnostic.js';
+import type { Segments } from '../located.js';
+
+const ONLY: readonly (readonly [string, string])[] = [
+  ['maxIterations', 'loop'],
+  ['until', 'loop'],
+  ['onExhausted', 'loop'],
+  ['items', 'fanout'],
+  ['concurrency', 'fanout'],
+];
+
+export interface StepShape {
+  readonly mode: string;
+  readonly functionId: string;
+  /** Its request has no place for a prompt. */
+  readonly noPrompt: boolean;
+  /** Runs once per item. */
+  readonly each: boolean;
+  /** Its request differs from item to item. */
+  readonly namesItem: boolean;
+}
+
+export function warnIgnored(fields: JsonObject, shape: StepShape, at: Segments, findings: Findings): void {
+  const { mode } = shape;
+  const ignored = (name: string, why: string) => {
+    findings.add({
+      code: 'DOC_FIELD_IGNORED',
+      severity: 'warning',
+      message: `"${name}" has no effect: ${why}`,
+      at: [...at, name],
+      onKey: true,
+    });
+  };
+  for (const [name, wanted] of ONLY) {
+    if (fields[name] !== undefined && mode !== wanted) {
+      ignored(name, `it belongs to mode ${wanted}, this step is ${mode}`);
+    }
+  }
+  if (mode === 'fanout' && fields['concurrency'] !== undefined && !shape.each) {
+    ignored('concurrency', 'the step has no items and names no {{item}}, so it is one call');
+  }
+  if (mode === 'fanout' && fields['items'] !== undefined && !shape.namesItem) {
+    ignored('items', 'nothing in the request names {{item}}, so every call is the same');
+  }
+  if (mode === 'loop' && fields['onExhausted'] !== undefined && fields['until'] === undefined) {
+    ignored('onExhausted', 'without "until" the loop always runs to maxIterations');
+  }
+  if (fields['promptTemplate'] !== undefined && shape.noPrompt) {
+    ignored('promptTemplate', `${shape.functionId} takes no prompt, its request is "config"`);
+  }
+  const retries = fields['errorMode'] === 'retry';
+  for (const name of ['maxRetries', 'retry']) {
+    if (fields[name] !== undefined && !retries) ignored(name, 'errorMode is not retry');
+  }
+  if (retries && fields['maxRetries'] === 0) ignored('errorMode', 'maxRetries is 0');
+}

@@ -1,0 +1,159 @@
+// One step of dialect 1 as a task (agentos-dialect sections 1 to 4): every field is in the plan, defaults filled in.
+import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
+import { templateVariables } from '../../expression/template.js';
+import { isObject, type Json, type JsonObject } from '../../json.js';
+import type { Findings } from '../diagnostic.js';
+import { PROMPTED, takesNoPrompt } from '../functions.js';
+import { approvalSpec, checkApproval, checkSandbox, sandboxSpec } from '../gate.js';
+import { field, type Located, offsetOf, type Segments } from '../located.js';
+import type { Each, Loop, Retrier, TaskNode } from '../plan.js';
+import { type NameSpace, StepExpressions } from './expressions.js';
+import { numberOf, objectOf, textOf } from './fields.js';
+import { warnIgnored } from './ignored.js';
+import type { StepPlace } from './names.js';
+import { resolveTarget } from './target.js';
+
+/** Milliseconds one attempt may take when the step does not say. */
+export const DEFAULT_STEP_TIMEOUT_MS = 120_000;
+/** Retry of a step whose errorMode is retry and that says no more. */
+export const DEFAULT_RETRY = {
+  maxRetries: 3,
+  initialMs: 500,
+  factor: 2,
+  maxMs: 30_000,
+  jitter: 'full',
+} as const;
+export const DEFAULT_MAX_ITERATIONS = 10;
+/** Items of a fanout step at once. */
+export const DEFAULT_CONCURRENCY = 4;
+
+export interface StepOptions {
+  readonly functions: ReadonlySet<string>;
+  readonly space: NameSpace;
+  /** The workflow's agent for this step; null when it lists none. */
+  readonly fallback: string | null;
+  readonly next: string | null;
+}
+
+export interface CompiledStep {
+  readonly task: TaskNode;
+  /** Only for mode fanout; null = one call. */
+  readonly each: Each | null;
+}
+
+export function compileStep(
+  step: Located,
+  where: Omit<StepPlace, 'each'>,
+  options: StepOptions,
+  findings: Findings,
+): CompiledStep {
+  const at = ['steps', where.index] as const;
+  const fields = objectOf(step);
+  const { mode } = where;
+  const namesItem = requestNames(fields, 'item', options.space);
+  const each = mode === 'fanout' && (fields['items'] !== undefined || namesItem);
+  const target = resolveTarget(fields, at, options.functions, findings);
+  const noPrompt = target.known && takesNoPrompt(target.functionId);
+  warnIgnored(fields, { mode, functionId: target.functionId, noPrompt, each, namesItem }, at, findings);
+  checkOutputVar(textOf(fields['outputVar']), at, findings);
+  const expressions = new StepExpressions(at, { ...where, each }, options.space, findings);
+  expressions.check(step);
+  const approval = approvalSpec(fields['approval']);
+  checkApproval(approval, [...at, 'approval'], findings);
+  const sandbox = sandboxSpec(fields['sandbox'] ?? target.sandbox ?? undefined);
+  checkSandbox(fields['sandbox'], [...at, 'sandbox'], findings);
+  return {
+    task: {
+      kind: 'task',
+      name: textOf(fields['name']) ?? '',
+      ...findings.place(offsetOf(step, ['name'])),
+      call: {
+        kind: 'function',
+        functionId: target.functionId,
+        agent: textOf(fields['agent']) ?? null,
+        fallback: options.fallback,
+      },
+      when: textOf(fields['condition']) ?? null,
+      input: { kind: 'template', prompt: promptOf(fields, target.functionId, where), config: target.config },
+      output: { kind: 'variable', name: textOf(fields['outputVar']) ?? null },
+      loop: mode === 'loop' ? loopOf(step, fields, expressions) : null,
+      collects: mode === 'collect',
+      timeoutMs: numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS,
+      retry: retriers(fields),
+      catch: [],
+      onFailure: fields['errorMode'] === 'skip' ? 'skip' : 'fail',
+      approval,
+      sandbox,
+      idempotent: fields['idempotent'] === true,
+      next: options.next,
+    },
+    each: each ? eachOf(step, fields, expressions) : null,
+  };
+}
+
+/** Does the step's own request, prompt or config, name the variable? */
+function requestNames(fields: JsonObject, name: string, { names }: NameSpace): boolean {
+  return [...texts(fields['promptTemplate'] ?? null), ...texts(fields['config'] ?? null)].some((text) =>
+    templateVariables(text, names.all).some((variable) => variable.name === name),
+  );
+}
+
+function* texts(value: Json): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (typeof value === 'object' && value !== null)
+    for (const one of Object.values(value)) yield* texts(one);
+}
+
+function promptOf(fields: JsonObject, functionId: string, where: Omit<StepPlace, 'each'>): string | null {
+  if (takesNoPrompt(functionId)) return null;
+  const given = textOf(fields['promptTemplate']);
+  if (given !== undefined || !PROMPTED.has(functionId)) return given ?? null;
+  if (where.mode === 'collect') return '{{fanout}}';
+  return where.together === 0 ? '{{input}}' : '{{output}}';
+}
+
+function loopOf(step: Located, fields: JsonObject, expressions: StepExpressions): Loop {
+  const node = field(step, 'until')?.value;
+  return {
+    maxIterations: numberOf(fields['maxIterations']) ?? DEFAULT_MAX_ITERATIONS,
+    until: node === undefined ? null : expressions.until(node),
+    onExhausted: node !== undefined && fields['onExhausted'] === 'fail' ? 'fail' : 'continue',
+  };
+}
+
+function eachOf(step: Located, fields: JsonObject, expressions: StepExpressions): Each {
+  const concurrency = numberOf(fields['concurrency']) ?? DEFAULT_CONCURRENCY;
+  const node = field(step, 'items')?.value;
+  const items = fields['items'];
+  if (Array.isArray(items)) return { items: { kind: 'list', list: items }, concurrency };
+  const template =
+    node !== undefined && typeof items === 'string' ? expressions.itemsTemplate(node, items) : null;
+  return { items: template === null ? { kind: 'implied' } : { kind: 'template', template }, concurrency };
+}
+
+function checkOutputVar(name: string | undefined, at: Segments, findings: Findings): void {
+  if (name === undefined || (!FIXED_NAMES.has(name) && !BLOCKED_NAMES.has(name))) return;
+  findings.add({
+    code: 'DOC_BAD_VALUE',
+    message: `outputVar ${JSON.stringify(name)} is a reserved name`,
+    hint: `choose another, such as ${name.replaceAll('_', '')}_result`,
+    at: [...at, 'outputVar'],
+  });
+}
+
+function retriers(fields: JsonObject): readonly Retrier[] {
+  if (fields['errorMode'] !== 'retry') return [];
+  const retry = isObject(fields['retry']) ? fields['retry'] : {};
+  const maxAttempts = numberOf(fields['maxRetries']) ?? DEFAULT_RETRY.maxRetries;
+  if (maxAttempts === 0) return [];
+  return [
+    {
+      errorEquals: ['States.ALL'],
+      intervalMs: numberOf(retry['initialMs']) ?? DEFAULT_RETRY.initialMs,
+      maxAttempts,
+      backoffRate: numberOf(retry['factor']) ?? DEFAULT_RETRY.factor,
+      maxDelayMs: numberOf(retry['maxMs']) ?? DEFAULT_RETRY.maxMs,
+      jitter: retry['jitter'] === 'none' ? 'none' : DEFAULT_RETRY.jitter,
+    },
+  ];
+}

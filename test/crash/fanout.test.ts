@@ -1,0 +1,163 @@
+// kill -9 in the middle of a map of 200 items, over and over: nothing that has an outcome runs again, nothing that is
+// not idempotent runs twice, what is idempotent runs again under its own key, and the log verifies afterwards.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
+import { systemClock } from '../../src/adapters/clock.js';
+import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
+import { createPersonKey, initWrit, verifyData } from '../../src/open.js';
+import { extendLog } from '../../src/runtime/log.js';
+import { openJson } from '../../src/runtime/payload.js';
+import { finishedState } from '../../src/runtime/run-state.js';
+
+const KILLS = 6;
+const ITEMS = 200;
+const root = path.resolve(import.meta.dirname, '..', '..');
+const worker = path.join(import.meta.dirname, 'fanout-worker.mjs');
+let home = '';
+
+beforeEach(async () => {
+  home = mkdtempSync(path.join(tmpdir(), 'writ-fanout-'));
+  const at = (...names: string[]): string => path.join(home, 'policies', ...names);
+  cpSync(path.join(root, 'policies'), at(), { recursive: true });
+  const edit = (file: string, change: (document: ReturnType<typeof parseDocument>) => void): void => {
+    const document = parseDocument(readFileSync(file, 'utf8'));
+    change(document);
+    writeFileSync(file, document.toString());
+  };
+  edit(at('approvers.yaml'), (document) => {
+    const { people } = document.toJS() as { people: { id: string }[] };
+    const index = people.findIndex(({ id }) => id === 'user:alice');
+    const { publicKey } = createPersonKey(path.join(home, 'alice.key'), 'alice');
+    document.setIn(['people', index, 'keys'], [publicKey]);
+  });
+  // The function of this test runs in the worker itself, which the shipped ceiling allows to none.
+  edit(at('ceilings', 'org.yaml'), (document) => {
+    document.deleteIn(['spec', 'sandbox']);
+  });
+  const rule = (id: string, subject: string, action: string, resource: string): string =>
+    `  - { id: ${id}, effect: allow, subject: "${subject}", domain: default, action: ${action}, resource: "${resource}", reason: "crash test" }\n`;
+  writeFileSync(
+    at('rbac', 'crash.yaml'),
+    'apiVersion: writ/v1\nkind: Rules\nrules:\n' +
+      rule('CRASH-1', 'role:adjuster', 'function.invoke', 'tool::test_*') +
+      rule('CRASH-2', 'role:claims-agent', 'function.invoke', 'tool::test_*') +
+      rule('CRASH-3', 'role:adjuster', 'workflow.run', 'test-*') +
+      rule('CRASH-4', 'role:adjuster', 'run.resume', 'test-*'),
+  );
+  await initWrit({
+    data: path.join(home, 'data'),
+    origin: null,
+    tenant: 'default',
+    trustFile: path.join(home, 'trust.json'),
+  });
+});
+
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** One life; killed once it has had so many effects, or left to its end. Its last word. */
+function live(workflow: string, effects: number | null): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [worker, home, workflow], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    let errors = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (effects !== null && said.split('effect\n').length > effects) child.kill('SIGKILL');
+    });
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (errors === '' && (code === 0 || signal === 'SIGKILL'))
+        resolve(said.trim().split('\n').at(-1) ?? '');
+      else reject(new Error(`the worker ended with ${code ?? signal}: ${errors}`));
+    });
+  });
+}
+
+/** How often each idempotency key had its effect, by item. */
+function effectsByItem(): Map<number, string[]> {
+  const byItem = new Map<number, string[]>();
+  for (const line of readFileSync(path.join(home, 'effects.txt'), 'utf8').trim().split('\n')) {
+    const [key = '', item] = line.split(' ');
+    byItem.set(Number(item), [...(byItem.get(Number(item)) ?? []), key]);
+  }
+  return byItem;
+}
+
+async function outcome() {
+  const data = path.join(home, 'data');
+  const trust = path.join(home, 'trust.json');
+  const file = path.join(data, 'writ.db');
+  const report = await verifyData({
+    dir: path.join(data, 'audit'),
+    vkeys: [],
+    old: [],
+    trust,
+    run: null,
+    payloads: true,
+  });
+  const store = await openSqliteStore({ file, extendLog, clock: systemClock, readOnly: true });
+  try {
+    const [run] = await store.runs();
+    if (run === undefined) throw new Error('no run');
+    const output = finishedState(run)?.output ?? null;
+    return {
+      report,
+      run,
+      attempts: await store.attempts(run.id),
+      parts: (await store.parts(run.id)).size,
+      output: output === null ? null : (openJson(await store.payload(output)) as (number | null)[]),
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+describe(`a map of ${ITEMS} items whose process is killed ${KILLS} times`, () => {
+  it(
+    'that is not idempotent: each item has its effect at most once, and every success has one',
+    { timeout: 240_000 },
+    async () => {
+      for (let kill = 0; kill < KILLS; kill++) await live('test-once', 7 + kill * 4);
+      expect(await live('test-once', null)).toBe('status completed');
+      const { report, run, attempts, output, parts } = await outcome();
+      expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
+      expect([run.status, parts, output?.length]).toEqual(['completed', 0, ITEMS]);
+      const effects = effectsByItem();
+      expect([...effects.values()].filter((keys) => keys.length > 1)).toEqual([]);
+      output?.forEach((value, item) => {
+        if (value === null) return;
+        expect(value).toBe(item);
+        expect(effects.has(item), `item ${item}`).toBe(true);
+      });
+      // Only what was on its way at a kill is lost, and every item was attempted.
+      const lost = attempts.filter((attempt) => attempt.status === 'indeterminate');
+      expect(output?.filter((value) => value === null).length).toBe(lost.length);
+      expect(lost.length).toBeLessThanOrEqual(KILLS * 16);
+      expect(new Set(attempts.map((attempt) => attempt.item)).size).toBeGreaterThanOrEqual(ITEMS);
+    },
+  );
+
+  it(
+    'that is idempotent: each item succeeds, all its effects under one key',
+    { timeout: 240_000 },
+    async () => {
+      for (let kill = 0; kill < KILLS; kill++) await live('test-again', 5 + kill * 5);
+      expect(await live('test-again', null)).toBe('status completed');
+      const { report, attempts, output } = await outcome();
+      expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
+      expect(output).toEqual(Array.from({ length: ITEMS }, (_, i) => i));
+      const effects = effectsByItem();
+      expect(effects.size).toBe(ITEMS);
+      for (const [item, keys] of effects) expect(new Set(keys).size, `item ${item}`).toBe(1);
+      const again = [...effects.values()].filter((keys) => keys.length > 1).length;
+      expect(again).toBeLessThanOrEqual(attempts.filter((one) => one.status === 'indeterminate').length);
+    },
+  );
+});

@@ -1,0 +1,108 @@
+// Following a run on a real terminal of 80 by 24: what is seen, what Ctrl+C does, and that the terminal is as it was.
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BOB, FLOW, HIGH, LOW, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
+import { environmentOf } from '../cli/writ.js';
+import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+
+const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
+const CTRL_C = '\u0003';
+const COLOUR = /\u001b\[3\dm/u;
+const HIDE_CURSOR = '\u001b[?25l';
+const SHOW_CURSOR = '\u001b[?25h';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+describe.skipIf(terminalMaker === null)(`a run on a terminal of 80 by 24${why}`, () => {
+  let used: Desk;
+  let waiting: Waiting;
+  let desk: Desk;
+  beforeAll(async () => {
+    used = await newDesk();
+    waiting = await startWaiting(used);
+  });
+  afterAll(() => used.remove());
+  beforeEach(() => {
+    desk = used.copy();
+    return () => desk.remove();
+  });
+
+  const open = (words: readonly string[], env: Record<string, string> = {}): TerminalSession =>
+    onTerminal(words, {
+      cwd: desk.folder,
+      env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'alice.key', ...env },
+    });
+  const watch = (env?: Record<string, string>): TerminalSession =>
+    open(['workflow', 'watch', waiting.run], env);
+  const expectClean = (terminal: TerminalSession): void => {
+    const drawn = terminal.drawn();
+    expect(drawn.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(drawn.lastIndexOf(HIDE_CURSOR));
+    for (const line of plain(drawn).split(/\r?\n/u)) expect(line.length).toBeLessThanOrEqual(80);
+  };
+
+  it('shows steps and who is waited for, and ends when another process has gone on with it', async () => {
+    const terminal = watch();
+    await terminal.shows('waits for approval of HumanReview: 1 x role:reviewer, 0 given, expires in');
+    await terminal.shows('Ctrl+C leaves; the run goes on without it');
+    const seen = plain(terminal.drawn());
+    expect(seen).toMatch(/completed +Triage +\d/u);
+    expect(seen).toMatch(/waiting +HumanReview/u);
+    expect(seen).toMatch(/pending +AutoApprove/u);
+    const vote = ['approvals', 'approve', waiting.approval, '--digest', waiting.digest];
+    expect(await desk.run(vote, BOB)).toMatchObject({ code: 0 });
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    expect(plain(terminal.drawn())).toMatch(/status {5}completed/u);
+    expect(plain(terminal.drawn())).toMatch(/HumanReview +completed .*consumed by user:bob/u);
+    expectClean(terminal);
+  });
+
+  it('is left by Ctrl+C with exit 130, and goes on as it was', async () => {
+    const terminal = watch();
+    await terminal.shows('Ctrl+C leaves');
+    terminal.type('what is typed is not shown');
+    terminal.type(CTRL_C);
+    expect(await terminal.ended).toEqual({ code: 130, restored: true });
+    expect(plain(terminal.drawn())).not.toContain('what is typed');
+    expect(plain(terminal.drawn())).toContain(`left; follow it again: writ workflow watch ${waiting.run}`);
+    expectClean(terminal);
+    const { value } = await desk.json(['workflow', 'status', waiting.run]);
+    expect(value).toMatchObject({ status: 'waiting' });
+  });
+
+  it('has no colour under NO_COLOR, and is told in lines where the terminal can not redraw', async () => {
+    const coloured = watch();
+    await coloured.shows('Ctrl+C leaves');
+    expect(coloured.drawn()).toMatch(COLOUR);
+    coloured.type(CTRL_C);
+    await coloured.ended;
+
+    const terminal = watch({ NO_COLOR: '1' });
+    await terminal.shows('Ctrl+C leaves');
+    terminal.type(CTRL_C);
+    expect(await terminal.ended).toMatchObject({ code: 130 });
+    expect(terminal.drawn()).not.toMatch(COLOUR);
+
+    const dumb = watch({ TERM: 'dumb' });
+    await dumb.shows('"type":"approval.requested"');
+    dumb.type(CTRL_C);
+    expect(await dumb.ended).toMatchObject({ code: 130 });
+  });
+
+  it('is drawn while `run` drives it, and told whole when it is over', async () => {
+    const terminal = open(['run', FLOW, '--input', LOW]);
+    await terminal.shows('Ctrl+C stops it here; it can be resumed');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    const seen = plain(terminal.drawn());
+    expect(seen).toMatch(/^run_[a-z2-7]{26}\r?$/mu);
+    expect(seen).toMatch(/AutoApprove +completed/u);
+    expect(seen).toMatch(/status {5}completed/u);
+    expectClean(terminal);
+  });
+
+  it('gives the terminal to the prompt where its approver sits at it', async () => {
+    const terminal = open(['run', FLOW, '--input', HIGH, '--approver-key', 'bob.key']);
+    await terminal.shows('undecided; you are user:bob');
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    expect(plain(terminal.drawn())).toContain('waits for  approval ');
+  });
+});

@@ -164,8 +164,12 @@ export class Execution {
     const tree = this.#tree;
     const at = (): Frame | undefined => {
       const frame = tree.atTask(event.stepPath);
-      // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait.
-      return frame?.task?.attempt === event.attempt && frame.wakeAtMs === null ? frame : undefined;
+      // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait. And
+      // an attempt that has asked for calls has ended: what comes next is up to them.
+      const { task = null, wakeAtMs = null } = frame ?? {};
+      return task?.attempt === event.attempt && wakeAtMs === null && task.phase !== 'calls'
+        ? frame
+        : undefined;
     };
     if (at() === undefined) return;
     if (event.kind !== 'paused') this.#unpause(event.nowMs);

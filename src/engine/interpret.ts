@@ -78,14 +78,18 @@ export class Interpreter {
     transcript: Json,
   ): void {
     this.#work = 0;
-    const { turns, callsBegun } = task.conversation ?? { turns: 0, callsBegun: 0 };
+    const turns = task.conversation?.turns ?? 0;
+    // Counted over all that the step ever asks for: another iteration does not use a number again.
+    const counter = `${frame.call === null ? frame.node : ''}/call`;
+    const callsBegun = begun(frame, counter);
     const conversation = {
       turns: turns + 1,
       callsBegun: callsBegun + calls.length,
       transcript,
       answers: calls.map(() => null),
     };
-    this.#tree.put({ ...frame, task: { ...task, phase: 'calls', conversation } });
+    const attempts = { ...frame.attempts, [counter]: conversation.callsBegun };
+    this.#tree.put({ ...frame, attempts, task: { ...task, phase: 'calls', conversation } });
     calls.forEach((call, position) => {
       const id = callId(this.#plan, frame, callsBegun + position);
       const child = { ...newFrame(id, frame, frame.node, this.#nowMs), item: position, call };

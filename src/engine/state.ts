@@ -55,7 +55,7 @@ export interface Frame {
   readonly data: Json;
   /** Dialect 1: value of `item`. Dialect 2: `$$.Map.Item.Value`. */
   readonly value: Json;
-  /** Entries and attempts begun so far, by node key: attempt numbers are never used twice. */
+  /** Entries and attempts begun so far, by node key, and calls by `<key>/call`: no number is used twice. */
   readonly attempts: Readonly<Record<string, number>>;
   /** Dialect 1: key of the step that ended last, and what the last group gave. */
   readonly previous: string | null;
@@ -103,7 +103,7 @@ export interface TaskApproval {
 export interface ConversationState {
   /** Turns that have ended. */
   readonly turns: number;
-  /** Calls begun over all turns: the next one's number. */
+  /** Calls that the step has begun, over all turns and iterations: the next one's number. */
   readonly callsBegun: number;
   readonly transcript: Json;
   /** What this turn asked for, in order; null = not answered yet. */

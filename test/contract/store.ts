@@ -355,6 +355,9 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect((await store.entriesOfRun('a')).map((row) => row.index)).toEqual([1n, 4n, 6n]);
         expect((await store.entriesOfRun('')).map((row) => row.index)).toEqual([0n, 5n]);
         expect(await store.entriesOfRun('c')).toEqual([]);
+        const part = await store.entriesOfRun('a', { from: 1, limit: 1 });
+        expect(part.map(({ seq, index }) => [seq, index])).toEqual([[1, 4n]]);
+        expect(await store.entriesOfRun('a', { from: 3, limit: 10 })).toEqual([]);
         expect((await store.ownEntries('log.opened', 9)).map((row) => row.index)).toEqual([0n]);
         expect(await store.ownEntries('log.opened', 0)).toEqual([]);
         expect(await store.ownEntries('key.rotated', 9)).toEqual([]);

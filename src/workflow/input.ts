@@ -3,6 +3,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { isObject, type Json } from '../json.js';
+import { DATA_KEYWORDS, NAME_KEYWORDS, REFUSED_KEYWORDS } from '../schema-keywords.js';
 import type { Finding, Findings } from './diagnostic.js';
 import { type Located, pathText, type Segments, toJson } from './located.js';
 import type { Plan } from './plan.js';
@@ -94,18 +95,6 @@ function compile(schema: Json): ValidateFunction {
   return ajv.compile(schema);
 }
 
-// Regular expressions that may run for ever, references that may unfold without end, comparing every pair of items,
-// and an answer that comes later and so counts as yes.
-const REFUSED_KEYWORDS: ReadonlySet<string> = new Set([
-  'pattern',
-  'patternProperties',
-  '$ref',
-  '$dynamicRef',
-  '$recursiveRef',
-  'uniqueItems',
-  '$async',
-]);
-
 // `pattern` below `properties` is a field's name, anywhere else it is the keyword.
 function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Finding> {
   if (node.kind === 'list') {
@@ -126,14 +115,6 @@ function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Fin
     }
   }
 }
-
-const NAME_KEYWORDS: ReadonlySet<string> = new Set([
-  'properties',
-  '$defs',
-  'definitions',
-  'dependentSchemas',
-]);
-const DATA_KEYWORDS: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
 
 function unescape(part: string): string {
   return part.replaceAll('~1', '/').replaceAll('~0', '~');

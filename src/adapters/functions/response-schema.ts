@@ -4,29 +4,11 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { WritError } from '../../errors.js';
 import { isObject, type Json } from '../../json.js';
+import { DATA_KEYWORDS, NAME_KEYWORDS, REFUSED_KEYWORDS } from '../../schema-keywords.js';
 
 /** Longest schema, in characters of its JSON. */
 const MAX_SCHEMA_LENGTH = 64 * 1024;
 const MAX_DEPTH = 32;
-
-// Regular expressions that may run for ever, references that may unfold without end, comparing every pair of items,
-// and an answer that comes later and so counts as yes.
-const REFUSED: ReadonlySet<string> = new Set([
-  'pattern',
-  'patternProperties',
-  '$ref',
-  '$dynamicRef',
-  '$recursiveRef',
-  'uniqueItems',
-  '$async',
-]);
-const NAME_KEYWORDS: ReadonlySet<string> = new Set([
-  'properties',
-  '$defs',
-  'definitions',
-  'dependentSchemas',
-]);
-const DATA_KEYWORDS: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
 
 /** What is wrong with a value, named by place and rule, never by value; null when it fits. */
 export type SchemaCheck = (value: Json) => string | null;
@@ -75,7 +57,7 @@ function refusedKeyword(node: Json, names: boolean, depth: number): string | nul
   }
   if (!isObject(node)) return null;
   for (const [key, value] of Object.entries(node)) {
-    if (!names && REFUSED.has(key)) return `uses "${key}", which is not run here`;
+    if (!names && REFUSED_KEYWORDS.has(key)) return `uses "${key}", which is not run here`;
     if (!names && DATA_KEYWORDS.has(key)) continue;
     const found = refusedKeyword(value, !names && NAME_KEYWORDS.has(key), depth + 1);
     if (found !== null) return found;

@@ -1,5 +1,5 @@
-// Builds what runs inside the WASM sandbox: compiles the agents to sandbox/wasm/modules, writes the sha256 manifest,
-// and packs the example's OCI image layout. Same sources and compiler, same bytes: nothing here reads a clock, an
+// Builds what runs inside the WASM sandbox: compiles agents and tools to sandbox/wasm/modules, writes the sha256 manifest,
+// and packs the example's OCI image layout. What is made of C is built apart (build-javascript.mjs) and only compared. Same sources and compiler, same bytes: nothing here reads a clock, an
 // environment or a path of the machine. `--check` builds in memory and compares with what is committed.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,6 +25,9 @@ const AGENTS = ['claims-triage', 'human-review-assistant', 'approval-agent'].map
   name,
   repository: `ghcr.io/bank/${name}`,
 }));
+
+/** Run by name, and by any step that names them; in no package. */
+const TOOLS = ['json', 'csv', 'text'];
 
 /** What a package asks for at most (policy-and-ceilings section 6); the org's ceilings narrow it further. */
 const CEILING = {
@@ -90,6 +93,25 @@ async function build() {
     const descriptor = blob(MANIFEST_TYPE, JSON.stringify(manifest));
     manifests.push({ ...descriptor, artifactType: CONFIG_TYPE, annotations });
   }
+
+  for (const name of TOOLS) {
+    const bytes = await compile(name);
+    put(join(WASM, 'modules', `${name}.wasm`), bytes);
+    modules.push({
+      name,
+      sha256: sha256(bytes),
+      source: `src/${name}.ts`,
+      toolchain: `assemblyscript ${asc.version} ${FLAGS.join(' ')}`,
+    });
+  }
+  const javascript = JSON.parse(readFileSync(join(WASM, 'javascript.json'), 'utf8'));
+  const built = read(join(WASM, 'modules/javascript.wasm'));
+  if (built === null || sha256(built) !== javascript.sha256)
+    throw new Error(
+      'javascript.wasm is not what javascript.json says: run node sandbox/build-javascript.mjs',
+    );
+  put(join(WASM, 'modules/javascript.wasm'), built);
+  modules.push(javascript);
 
   put(join(WASM, 'manifest.json'), `${JSON.stringify({ modules }, null, 2)}\n`);
   put(join(PACKAGES, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));

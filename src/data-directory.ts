@@ -22,6 +22,10 @@ export interface DataPaths {
   readonly witnesses: string;
   /** What detached runs have told, a file each: progress and failures, no data. */
   readonly logs: string;
+  /** What `writ serve` remembers of channels and callback tokens. */
+  readonly serve: string;
+  /** What distributed Maps read and write, by digest and by name. */
+  readonly artifacts: string;
 }
 
 export function pathsOf(data: string): DataPaths {
@@ -35,6 +39,8 @@ export function pathsOf(data: string): DataPaths {
     secrets: join(data, 'secrets'),
     witnesses: join(data, 'witnesses.policy'),
     logs: join(data, 'logs'),
+    serve: join(data, 'serve.db'),
+    artifacts: join(data, 'artifacts'),
   };
 }
 
@@ -47,6 +53,8 @@ export interface DataConfig {
   readonly timestamp?: { readonly url: string };
   /** How long payloads stay; `override` says why it is shorter than the minimum. Absent = DEFAULT_RETENTION. */
   readonly retention?: { readonly days: number; readonly override: string | null };
+  /** How many of these keys must have signed the policies; absent = none, and a lock is checked all the same. */
+  readonly policySigners?: { readonly quorum: number; readonly signers: readonly string[] };
 }
 
 /** The shortest that needs no reason. */
@@ -68,7 +76,13 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
   if (isObject(config) && config['v'] === 1) {
     const { origin, tenant } = config;
     if (typeof origin === 'string' && typeof tenant === 'string') {
-      return { origin, tenant, ...anchorOf(config, file), ...retentionOf(config, file) };
+      return {
+        origin,
+        tenant,
+        ...anchorOf(config, file),
+        ...retentionOf(config, file),
+        ...signersOf(config, file),
+      };
     }
   }
   throw new WritError('STORE_UNAVAILABLE', `${file} is not a config file this version can read`);
@@ -124,6 +138,23 @@ function retentionOf(config: JsonObject, file: string): Pick<DataConfig, 'retent
   const whole = typeof days === 'number' && Number.isSafeInteger(days) && days >= 1;
   if (whole && (override === null || typeof override === 'string')) return { retention: { days, override } };
   throw new WritError('STORE_UNAVAILABLE', `${file}: retention.days is no whole number of days`);
+}
+
+/** What can't be understood is refused: a demand for signatures must not be lost by a slip. */
+function signersOf(config: JsonObject, file: string): Pick<DataConfig, 'policySigners'> {
+  const { policySigners } = config;
+  if (policySigners === undefined) return {};
+  const { quorum, signers } = isObject(policySigners) ? policySigners : {};
+  const keys = Array.isArray(signers) ? (signers as readonly Json[]) : [];
+  const texts = keys.filter((key) => typeof key === 'string' && /^ed25519:[A-Za-z0-9+/]{43}=$/.test(key));
+  const isWhole = typeof quorum === 'number' && Number.isSafeInteger(quorum) && quorum >= 1;
+  if (isWhole && texts.length === keys.length && new Set(texts).size >= quorum) {
+    return { policySigners: { quorum, signers: texts.map(String) } };
+  }
+  throw new WritError(
+    'STORE_UNAVAILABLE',
+    `${file}: policySigners needs a quorum from 1 on and at least so many different keys`,
+  );
 }
 
 /** The config file's text with another retention and everything else as it was. */

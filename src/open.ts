@@ -9,6 +9,7 @@ import { systemResolve } from './adapters/functions/egress.js';
 import { openHealthFunctions } from './adapters/functions/health-check.js';
 import { openHttpFunctions, readHttpConfig } from './adapters/functions/http.js';
 import { openMcpFunctions, passedVariables, readMcpConfig } from './adapters/functions/mcp.js';
+import { openCedar } from './adapters/cedar.js';
 import { systemClock } from './adapters/clock.js';
 import { openLocalDispatcher } from './adapters/dispatch/local.js';
 import { platformSha256 } from './adapters/hash.js';
@@ -23,7 +24,9 @@ import { systemRandom } from './adapters/random.js';
 import { withEnvironmentSecrets } from './adapters/secrets/environment-secrets.js';
 import { openSecretDirectory, type SecretDirectory } from './adapters/secrets/secret-directory.js';
 import { openDockerDriver } from './adapters/sandbox/docker/driver.js';
+import { openQueryEvaluator } from './adapters/query/index.js';
 import { openWasmDriver } from './adapters/sandbox/wasm/driver.js';
+import { openArtifacts } from './adapters/store/artifacts.js';
 import { replaceFile } from './adapters/store/durable-file.js';
 import { openEmptyDirectory, openNewFile } from './adapters/store/export-files.js';
 import { openLocks } from './adapters/store/locks.js';
@@ -38,6 +41,7 @@ import { readDockerFile, unreadableImages, type DockerFile } from './docker-file
 import { WritError } from './errors.js';
 import type { Digest, Json } from './json.js';
 import { buildSnapshot } from './policy/snapshot.js';
+import { requireSigned } from './policy-signers.js';
 import { DEFAULT_ANCHOR_EVERY_MS } from './runtime/anchor.js';
 import { openApplication } from './runtime/application.js';
 import { registeredFunctions, type Callables } from './runtime/callable.js';
@@ -78,6 +82,8 @@ export {
   type VerifyProofOptions,
 } from './verify-file.js';
 
+/** Containers kept started, once steps of their kind have run. */
+const DOCKER_POOL = 2;
 /** The shipped `sandbox/wasm` folder: beside `src` and `dist` alike. */
 const SHIPPED_MODULES = fileURLToPath(new URL('../sandbox/wasm', import.meta.url));
 const SECCOMP_PROFILE = fileURLToPath(new URL('../sandbox/seccomp.json', import.meta.url));
@@ -157,7 +163,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   // A secret that can't be read stops everything here, before anything could be stored with its value.
   secrets.current();
   const poolSize = options.wasmPool ?? 1;
-  const modules = openModuleManifest(SHIPPED_MODULES);
+  const modules = openModuleManifest(SHIPPED_MODULES, [paths.packages]);
   const { sandbox } = options;
   const observer =
     sandbox === undefined
@@ -177,11 +183,28 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     locks: openLocks(paths.locks),
     data: options.data,
     runtime: sandbox?.runtime ?? null,
+    // A trial by hand runs one step: what would wait for a second one is not started.
+    never: [resolve(options.data), resolve(options.policies)],
+    poolSize: sandbox === undefined && poolSize > 0 ? DOCKER_POOL : 0,
     ...observer,
   });
   let store: Store | null = null;
   try {
     const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
+    if (config.policySigners !== undefined) requireSigned(policy, config.policySigners, options.policies);
+    // Read anew, with what this machine demanded when it was opened; other work goes on in between.
+    const loadPolicies = async () => {
+      const read = await readPolicyDirectory(options.policies);
+      const pause = () =>
+        new Promise<void>((resume) => {
+          setImmediate(resume);
+        });
+      const snapshot = await buildSnapshot({
+        ...{ files: read, canonicalize: canonicalJson, root: options.policies, pause },
+      });
+      if (config.policySigners !== undefined) requireSigned(snapshot, config.policySigners, options.policies);
+      return { snapshot, files: read };
+    };
     const keys = openLogKeys(paths.logKey);
     const { signer } = keys;
     const opened = await openStore(paths.database, options.clock);
@@ -234,13 +257,17 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       trust,
       verifySignature,
       policy,
+      loadPolicies,
       callables: {
         packages: openOciLayout([paths.packages]),
+        packagePolicies: openCedar(),
         modules,
         drivers: { wasm: driver, docker },
         images: dockerFile instanceof WritError ? unreadableImages(dockerFile) : dockerFile.images,
         providers: [agents, openHttpFunctions(http), health, mcp, ...(options.functions ?? [])],
       },
+      queries: openQueryEvaluator(),
+      artifacts: openArtifacts(paths.artifacts),
       copyFiles: handedOutFiles,
       retention: {
         read: async () => (await readConfig(paths.config))?.retention ?? DEFAULT_RETENTION,
@@ -290,19 +317,24 @@ function dockerDriver(
     readonly locks: Locks;
     readonly data: string;
     readonly runtime: string | null;
+    readonly poolSize: number;
+    /** What no container is shown. */
+    readonly never: readonly string[];
     readonly onResult?: (result: SandboxResult) => void;
   },
 ): SandboxDriver {
   const { socket, runtime: configured } = file instanceof WritError ? { socket: null, runtime: null } : file;
   const socketPath = socket ?? socketOf(parts.env['DOCKER_HOST']);
   const runtime = parts.runtime ?? configured;
-  const { locks, onResult } = parts;
+  const { locks, poolSize, onResult } = parts;
   return openDockerDriver({
     ...(socketPath === null ? {} : { socketPath }),
     ...(runtime === null ? {} : { runtime }),
     ...(onResult === undefined ? {} : { onResult }),
     seccomp: () => (file instanceof WritError ? Promise.reject(file) : readFile(SECCOMP_PROFILE, 'utf8')),
     locks,
+    poolSize,
+    never: parts.never,
     installation: resolve(parts.data),
   });
 }

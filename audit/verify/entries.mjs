@@ -69,7 +69,13 @@ const NEEDED = {
   'step.intended': 'stepPath attempt approvalId? idempotencyKey?',
   'step.finished': 'stepPath attempt intent status',
 };
-const CHECKS = { attempt: Number.isSafeInteger, expiresAt: isTime, quorum: peopleOf };
+const CHECKS = {
+  attempt: Number.isSafeInteger,
+  expiresAt: isTime,
+  quorum: peopleOf,
+  delegation: (value = null) => value === null || isString(value),
+  breakGlass: (value = null) => value === null || value === true,
+};
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
@@ -114,18 +120,21 @@ export function runRules(add) {
     if (isAboutStep) decide(data.verdict);
     if (type === 'approval.requested') {
       if (asked.size === asked.add(approvalId).size) return broken('requested twice in this log');
-      const fresh = { by: new Set(), state: 'pending', key: null, isLost: false, nextTurn: null };
+      const fresh = { by: new Set(), given: 0, state: 'pending', key: null, isLost: false, nextTurn: null };
       run.approvals.set(approvalId, { ...data, ...fresh });
     } else if (type === 'approval.decided') {
-      const isUnsigned = data.signature === null && data.assurance === 'os';
-      if (!isUnsigned && lacks('signature at keyId')) return;
+      const isUnsigned = data.signature === null && ['os', 'oidc', 'token'].includes(data.assurance);
+      if (!isUnsigned && lacks('signature at keyId delegation breakGlass')) return;
       if (!isUnsigned && !isSigned(data, approval.expiresAt, commit.reason ?? null))
         broken('a signature does not hold');
       if (isOver) return broken(`the approval is ${approval.state}`);
       if (!['approve', 'deny', 'revoke'].includes(decision))
         return lacks('decision one of approve, deny, revoke');
       if (decision !== 'approve') approval.state = decision;
-      const isEnough = approval.by.add(data.approver).size >= peopleOf(approval.quorum);
+      const voices = [data.approver, data.delegation].filter(isString);
+      if (decision === 'approve' && !voices.some((one) => approval.by.has(one))) approval.given += 1;
+      for (const one of decision === 'approve' ? voices : []) approval.by.add(one);
+      const isEnough = approval.given >= peopleOf(approval.quorum);
       const claimed = decision === 'approve' && (data.state ?? (isEnough ? 'approved' : 'pending'));
       if (claimed === 'approved' && !isEnough) return broken('too few approvers');
       if (claimed === 'approved') approval.state = 'approved';
@@ -200,12 +209,22 @@ const isSignature = (key, text, signature) => {
   return Boolean(publicKey && bytes) && verifySignature(publicKey, Buffer.from(text), bytes);
 };
 function isSigned(
-  { approvalId, subjectDigest, decision, approver, at, keyId, signature },
+  {
+    approvalId,
+    subjectDigest,
+    decision,
+    approver,
+    at,
+    keyId,
+    signature,
+    delegation = null,
+    breakGlass = null,
+  },
   expiresAt,
   reasonCommitment,
 ) {
   const about = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment };
-  const text = `writ.decision.v1\0${canonicalize({ ...about, delegation: null, breakGlass: null })}`;
+  const text = `writ.decision.v1\0${canonicalize({ ...about, delegation, breakGlass })}`;
   return isHex(subjectDigest) && keyId.startsWith('ed25519:') && isSignature(keyId.slice(8), text, signature);
 }
 /** Rule 7 of the log itself: opened once, and again only as the second half of a rotation that both keys signed. */

@@ -135,7 +135,8 @@ function row(name, run, wallMs) {
   const triage = run.results.find((step) => step.stepPath === 'Triage');
   const gate = run.results.map((step) => step.approval).find((one) => one !== null);
   const people = gate?.decidedBy.join(', ') ?? '';
-  const ran = run.results.filter((step) => step.status === 'completed' || step.status === 'failed');
+  // A step that bob denied has failed too, and never ran.
+  const ran = run.results.filter((step) => step.durationMs !== null && step.status !== 'skipped');
   return {
     run: run.id,
     claim: name,

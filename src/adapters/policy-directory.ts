@@ -13,7 +13,7 @@ const MAX_DEPTH = 4;
 
 /**
  * Relative path with `/` -> text, sorted by path. Throws POLICY_INVALID when the directory is missing or
- * unreadable, a bound is exceeded, a file is not regular, a link leads outside, or bytes are not UTF-8.
+ * unreadable or writable by everybody, a bound is exceeded, a file is not regular, a link leads outside, or bytes are not UTF-8.
  */
 export async function readPolicyDirectory(directory: string): Promise<ReadonlyMap<string, string>> {
   const root = await guarded(directory, 'policy directory', () => realpath(directory));
@@ -31,6 +31,8 @@ export async function readPolicyDirectory(directory: string): Promise<ReadonlyMa
 /** Relative paths of all files and links below `folder`; stops as soon as there are too many. */
 async function list(root: string, folder: string, depth: number): Promise<string[]> {
   const at = join(root, folder);
+  const { mode } = await guarded(at, 'policy directory', () => stat(at));
+  refuseOpen(folder === '' ? root : folder, mode);
   const entries = await guarded(at, 'policy directory', () => readdir(at, { withFileTypes: true }));
   const paths: string[] = [];
   for (const entry of entries) {
@@ -60,6 +62,7 @@ async function read(root: string, path: string): Promise<string> {
   try {
     const info = await handle.stat();
     if (!info.isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
+    refuseOpen(path, info.mode);
     // One byte more than allowed is enough to see that a file is too large, also while it grows.
     const buffer = new Uint8Array(Math.min(info.size, MAX_POLICY_FILE_BYTES) + 1);
     let length = 0;
@@ -76,6 +79,12 @@ async function read(root: string, path: string): Promise<string> {
   } finally {
     await handle.close();
   }
+}
+
+/** Whoever may write here decides everything. Not asked where modes say nothing. */
+function refuseOpen(path: string, mode: number): void {
+  if (process.platform === 'win32' || (mode & 0o002) === 0) return;
+  throw invalid(`${path}: everybody on this machine may write it`, `take that away: chmod -R o-w`);
 }
 
 /** Turns a file system error into POLICY_INVALID; `what` could not be read, and why. */

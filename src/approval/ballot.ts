@@ -1,5 +1,6 @@
 // The state machine of one request: pending -> approved | denied | expired | withdrawn; approved -> consumed |
-// expired | revoked | withdrawn. Terminal states never change. Any deny by an eligible person ends it.
+// expired | revoked | withdrawn. Terminal states never change. Any deny by an eligible person ends it. Two people of whom
+// one votes for the other are one voice, and nobody's voice counts twice.
 import { WritError } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
 import { quorumMet, type Factor, type HoldsRole } from './quorum.js';
@@ -17,19 +18,34 @@ export interface Ballot {
   readonly reasonRequired: boolean;
   readonly requester: string;
   readonly initiator: string;
+  /** People who changed the input; absent = nobody. They count as requesters. */
+  readonly editors?: readonly string[];
   readonly expiresAtMs: number;
-  readonly votes: readonly { readonly approver: string; readonly decision: 'approve' | 'deny' | 'revoke' }[];
+  readonly votes: readonly CastVote[];
+}
+
+/** A vote that was counted. */
+export interface CastVote {
+  readonly approver: string;
+  readonly decision: 'approve' | 'deny' | 'revoke';
+  /** For whom; absent = for themselves. */
+  readonly delegation?: string;
 }
 
 export interface Voter {
   /** Canonical identity, never a display name. */
   readonly id: string;
-  /** RBAC allows `approval.decide` on the function, asked at the moment of the vote. */
+  /**
+   * RBAC allows `approval.decide` on the function to whom the vote is for (`approval.breakglass` in an emergency), asked
+   * at the moment of the vote.
+   */
   readonly mayDecide: boolean;
+  /** Who delegated the vote to them, by a delegation that holds now; absent = they vote for themselves. */
+  readonly delegation?: string;
 }
 
 export interface BallotVote {
-  readonly decision: 'approve' | 'deny';
+  readonly decision: 'approve' | 'deny' | 'revoke';
   /** What the voter saw; required for approve. */
   readonly digest: SubjectDigest | null;
   readonly reasonGiven: boolean;
@@ -48,33 +64,28 @@ export function castVote(
   if (!voter.id.startsWith('user:')) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} is no person; only people decide ${id}`);
   }
-  if (!voter.mayDecide || !ballot.quorum.some((factor) => holds(voter.id, factor.role))) {
+  const seat = voter.delegation ?? voter.id;
+  const mine = ballot.votes.filter((one) => isOneVoice(one, voter));
+  if (vote.decision === 'revoke') return revoke(ballot, voter, vote, mine, nowMs);
+  if (!voter.mayDecide || !ballot.quorum.some((factor) => holds(seat, factor.role))) {
     const needed = ballot.quorum.map((factor) => factor.role).join(', ');
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} may not decide ${id}; it needs ${needed}`, {
       hint: 'ask a person who holds the role, or have policies/ changed under review',
     });
   }
-  if (ballot.separationOfDuties && (voter.id === ballot.initiator || voter.id === ballot.requester)) {
-    throw new WritError(
-      'APPROVAL_SEPARATION_OF_DUTIES',
-      `${voter.id} started this run and may not decide ${id}`,
-      {
-        hint: 'another person has to decide',
-      },
-    );
-  }
-  if (vote.digest !== null && vote.digest !== ballot.subjectDigest) {
-    throw new WritError('APPROVAL_DIGEST_MISMATCH', `the digest given is not the digest of ${id}`, {
-      hint: `look at the request again: writ approvals show ${id}`,
+  const barred = [ballot.initiator, ballot.requester, ...(ballot.editors ?? [])];
+  const who = ballot.separationOfDuties ? [voter.id, seat].find((one) => barred.includes(one)) : undefined;
+  if (who !== undefined) {
+    const did = ballot.editors?.includes(who) === true ? 'changed the input' : 'started this run';
+    throw new WritError('APPROVAL_SEPARATION_OF_DUTIES', `${who} ${did} and may not decide ${id}`, {
+      hint: 'another person has to decide',
     });
   }
-  const earlier = ballot.votes.filter((one) => one.approver === voter.id).at(-1);
-  if (earlier?.decision === vote.decision) return null;
-  if (ballot.state === 'expired' || (isOpen(ballot.state) && nowMs >= ballot.expiresAtMs)) {
-    throw new WritError('APPROVAL_EXPIRED', `${id} has expired`);
-  }
-  if (ballot.state === 'consumed')
-    throw new WritError('APPROVAL_CONSUMED', `${id} was already used by its step`);
+  requireDigest(ballot, vote);
+  const earlier = mine.at(-1);
+  const isSame = earlier?.approver === voter.id && earlier.delegation === voter.delegation;
+  if (isSame && earlier.decision === vote.decision) return null;
+  requireUnused(ballot, nowMs);
   // A second thought counts only in the safe direction, and only while nothing is decided.
   if (earlier !== undefined && !(ballot.state === 'pending' && vote.decision === 'deny')) {
     throw new WritError('APPROVAL_ALREADY_VOTED', `${voter.id} has already voted on ${id}`, {
@@ -85,12 +96,73 @@ export function castVote(
   if (vote.decision === 'approve' && vote.digest === null) {
     throw new WritError('USAGE', `approving ${id} needs the full digest of what was looked at`);
   }
-  if (ballot.reasonRequired && !vote.reasonGiven) {
-    throw new WritError('APPROVAL_REASON_REQUIRED', `${id} needs a reason`, { hint: 'add --reason TEXT' });
-  }
+  requireReason(ballot, vote);
   if (vote.decision === 'deny') return 'denied';
-  const approvers = ballot.votes.filter((one) => one.decision === 'approve').map((one) => one.approver);
-  return quorumMet(ballot.quorum, [...approvers, voter.id], holds) ? 'approved' : 'pending';
+  return quorumMet(ballot.quorum, [...seatsOf(ballot.votes), seat], holds) ? 'approved' : 'pending';
+}
+
+/** Whom the approvals among `votes` count for: the one who delegated the vote, else the voter. */
+export function seatsOf(votes: readonly CastVote[]): readonly string[] {
+  return votes
+    .filter((one) => one.decision === 'approve')
+    .map(({ approver, delegation }) => delegation ?? approver);
+}
+
+/** Takes an approval back before its step has started: by who voted, or by who may decide. Roles and duties don't matter. */
+function revoke(
+  ballot: Ballot,
+  voter: Voter,
+  vote: BallotVote,
+  mine: readonly CastVote[],
+  nowMs: number,
+): BallotState | null {
+  const { id, state } = ballot;
+  if (!voter.mayDecide && mine.length === 0) {
+    throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} has not voted on ${id} and may not decide it`, {
+      hint: 'ask a person who may decide it, or cancel the run: writ workflow cancel',
+    });
+  }
+  requireDigest(ballot, vote);
+  if (mine.at(-1)?.decision === 'revoke') return null;
+  requireUnused(ballot, nowMs);
+  if (state === 'pending') {
+    throw new WritError('USAGE', `${id} is not approved yet: there is nothing to revoke`, {
+      hint: `deny it instead: writ approvals deny ${id}`,
+    });
+  }
+  if (state !== 'approved') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${state}`);
+  requireReason(ballot, vote);
+  return 'revoked';
+}
+
+/** Whether `cast` and a vote of `voter` would be the voice of one person. */
+function isOneVoice(cast: CastVote, voter: Voter): boolean {
+  const voices = [voter.id, voter.delegation];
+  return (
+    voices.includes(cast.approver) || (cast.delegation !== undefined && voices.includes(cast.delegation))
+  );
+}
+
+function requireDigest(ballot: Ballot, { digest }: BallotVote): void {
+  if (digest === null || digest === ballot.subjectDigest) return;
+  throw new WritError('APPROVAL_DIGEST_MISMATCH', `the digest given is not the digest of ${ballot.id}`, {
+    hint: `look at the request again: writ approvals show ${ballot.id}`,
+  });
+}
+
+function requireUnused({ id, state, expiresAtMs }: Ballot, nowMs: number): void {
+  if (state === 'expired' || (isOpen(state) && nowMs >= expiresAtMs)) {
+    throw new WritError('APPROVAL_EXPIRED', `${id} has expired`);
+  }
+  if (state !== 'consumed') return;
+  throw new WritError('APPROVAL_CONSUMED', `${id} was already used by its step`, {
+    hint: 'what has started is stopped by cancelling its run: writ workflow cancel',
+  });
+}
+
+function requireReason({ id, reasonRequired }: Ballot, { reasonGiven }: BallotVote): void {
+  if (!reasonRequired || reasonGiven) return;
+  throw new WritError('APPROVAL_REASON_REQUIRED', `${id} needs a reason`, { hint: 'add --reason TEXT' });
 }
 
 /** At the border `now >= expiresAt` is expired. */

@@ -17,6 +17,8 @@ const decision = {
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 const claim: ClaimedDecision = {
   ...decision,
+  delegation: null,
+  breakGlass: null,
   keyId: `ed25519:${base64(ed25519.getPublicKey(secret))}`,
   signature: base64(ed25519.sign(decisionBytes(decision), secret)),
 };
@@ -27,6 +29,8 @@ describe('a claimed decision', () => {
   });
 
   it.each<[string, Partial<ClaimedDecision>]>([
+    ['a delegator who was not signed for', { delegation: 'user:ann' }],
+    ['an emergency that was not signed for', { breakGlass: true }],
     ['another approval', { approvalId: 'apr_2' }],
     ['another digest', { subjectDigest: 'e'.repeat(64) }],
     ['a digest in capitals', { subjectDigest: 'D'.repeat(64) }],

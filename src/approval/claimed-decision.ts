@@ -11,6 +11,8 @@ export interface ClaimedDecision {
   readonly at: string;
   readonly expiresAt: string;
   readonly reasonCommitment: string | null;
+  readonly delegation: string | null;
+  readonly breakGlass: true | null;
   /** As in approvers.yaml: `ed25519:<base64>`. */
   readonly keyId: string;
   /** Base64. */
@@ -21,12 +23,13 @@ export interface ClaimedDecision {
 export function verifyClaimedDecision({ keyId, signature, ...claim }: ClaimedDecision): boolean {
   const key = /^ed25519:([A-Za-z0-9+/]{43}=)$/.exec(keyId)?.[1];
   const { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } = claim;
+  const { delegation, breakGlass } = claim;
   const [publicKey, signed] = [decode(key ?? ''), decode(signature)];
   if (publicKey === null || signed === null || !isHex64(subjectDigest)) return false;
   if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') return false;
   if (reasonCommitment !== null && !isHex64(reasonCommitment)) return false;
   const exact = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } as const;
-  return verifyDecision(exact, signed, publicKey);
+  return verifyDecision({ ...exact, delegation, breakGlass }, signed, publicKey);
 }
 
 const BASE64 = /^[A-Za-z0-9+/]{1,128}={0,2}$/;

@@ -33,7 +33,7 @@ describe('a signed decision', () => {
   });
 
   it('carries nothing that is not one of its keys', () => {
-    const more = { ...DECISION, breakGlass: { by: 'eve' }, note: 'x' };
+    const more = { ...DECISION, note: 'x' };
     expect(decisionBytes(more)).toEqual(decisionBytes(DECISION));
   });
 
@@ -52,6 +52,8 @@ describe('a signed decision', () => {
     ['approver', { approver: 'user:eve' }],
     ['at', { at: '2026-01-01T00:00:00.001Z' }],
     ['expiresAt', { expiresAt: '2027-01-01T01:00:00.000Z' }],
+    ['delegation', { delegation: 'user:ann' }],
+    ['breakGlass', { breakGlass: true }],
     ['reasonCommitment', { reasonCommitment: 'e'.repeat(64) as Commitment }],
   ])('does not verify after a change of %s', (_, change) => {
     expect(verifyDecision({ ...DECISION, ...change }, signature, bobKey)).toBe(false);

@@ -15,6 +15,10 @@ export interface Decision {
   readonly at: string;
   readonly expiresAt: string;
   readonly reasonCommitment: Commitment | null;
+  /** Who delegated the vote to the approver; absent = nobody. */
+  readonly delegation?: string | null;
+  /** Cast under the emergency role; absent = not. */
+  readonly breakGlass?: true | null;
 }
 
 const DOMAIN = utf8ToBytes('writ.decision.v1\0');
@@ -30,8 +34,8 @@ export function decisionBytes(decision: Decision): Uint8Array {
     at,
     expiresAt,
     reasonCommitment,
-    delegation: null,
-    breakGlass: null,
+    delegation: decision.delegation ?? null,
+    breakGlass: decision.breakGlass ?? null,
   };
   return concatBytes(DOMAIN, utf8ToBytes(canonicalJson(exact)));
 }

@@ -1,4 +1,4 @@
-// `writ approvals list | show | approve | deny`. A vote names one request and, to approve, the full digest the person
+// `writ approvals list | show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest the person
 // saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
 import { WritError } from '../errors.js';
 import { isHex64, type SubjectDigest } from '../json.js';
@@ -7,22 +7,35 @@ import type { ApprovalView, RunView, Writ } from '../runtime/writ.js';
 import { askForDecision } from './approver.js';
 import { showErased } from './erase.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
+import { commandLine } from './command-line.js';
 import { asWritError, noteFailure, withPlace } from './failure.js';
 import { printable, shortReference } from './output.js';
 import { expiryText, renderDecisions } from './render-run.js';
 import { showProgress } from './show-progress.js';
 import { runJson } from './run-json.js';
 
-export async function listApprovals(context: Context, flags: { readonly all?: boolean }): Promise<number> {
+export interface ListFlags {
+  readonly all?: boolean;
+  /** Emergency votes that nobody has looked at yet. */
+  readonly reviews?: boolean;
+  readonly stats?: boolean;
+}
+
+export async function listApprovals(context: Context, flags: ListFlags): Promise<number> {
   const { output } = context;
+  if (flags.stats === true) return showStatistics(context);
   return withWrit(context, async (writ) => {
-    const records = await writ.approvals(flags.all === true ? {} : { states: ['pending'] });
+    const found = await writ.approvals(
+      flags.all === true || flags.reviews === true ? {} : { states: ['pending'] },
+    );
+    const records = flags.reviews === true ? found.filter((one) => one.review?.closedBy === null) : found;
     if (output.json) {
       output.value({ approvals: records });
       return 0;
     }
     if (records.length === 0) {
-      output.note(flags.all === true ? 'there is no approval request' : 'no approval request is pending');
+      const nothing = flags.all === true ? 'there is no approval request' : 'no approval request is pending';
+      output.note(flags.reviews === true ? 'no emergency decision waits for its review' : nothing);
       return 0;
     }
     const { renderTable } = await import('./table.js');
@@ -38,7 +51,51 @@ export async function listApprovals(context: Context, flags: { readonly all?: bo
   });
 }
 
-export async function showApproval(context: Context, id: string): Promise<number> {
+/** Requests per run, how long a decision takes, and how many approvals come faster than anybody reads. */
+async function showStatistics(context: Context): Promise<number> {
+  const { output } = context;
+  return withWrit(context, async (writ) => {
+    const stats = await writ.approvalStatistics();
+    if (output.json) {
+      output.value({ statistics: stats });
+      return 0;
+    }
+    const { shareApprovedWithin2s: share, medianDecisionMs: median } = stats;
+    output.line(`requests               ${stats.requests} in ${stats.runs} runs`);
+    output.line(`requests per run       ${stats.requestsPerRun.toFixed(2)}`);
+    output.line(`votes                  ${stats.votes}, ${stats.approvals} of them approve`);
+    output.line(`median decision time   ${median === null ? '-' : `${(median / 1000).toFixed(1)} s`}`);
+    const hasty = share === null ? '-' : `${stats.approvedWithin2s}, ${(share * 100).toFixed(0)} %`;
+    output.line(`approved within 2 s    ${hasty}`);
+    output.line(`emergency votes        ${stats.breakGlass}, ${stats.openReviews} not reviewed`);
+    return 0;
+  });
+}
+
+/** One request; or several of one step, with the digest that approves them together. */
+export async function showApprovals(context: Context, ids: readonly string[]): Promise<number> {
+  const { output } = context;
+  const [only] = ids;
+  if (only !== undefined && ids.length === 1) return showApproval(context, only);
+  return withWrit(context, async (writ) => {
+    const { batchView } = await import('./batch-view.js');
+    const views = await Promise.all(ids.map((id) => writ.approval(id)));
+    const { view } = batchView(views);
+    if (output.json) {
+      output.value({ approvals: views.map(approvalJson), batchDigest: view.record.subjectDigest });
+      return 0;
+    }
+    for (const one of views) await showLines(context, writ, one);
+    output.line();
+    output.line(`together   ${view.record.subjectDigest}`);
+    output.line(
+      `approve    ${commandLine(context, 'approvals', 'approve', ...ids, '--digest', view.record.subjectDigest)}`,
+    );
+    return 0;
+  });
+}
+
+async function showApproval(context: Context, id: string): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
     const view = await writ.approval(id);
@@ -46,11 +103,7 @@ export async function showApproval(context: Context, id: string): Promise<number
       output.value(approvalJson(view));
       return 0;
     }
-    const { approvalLines } = await import('../tui/approval-view.js');
-    output.line(`approval ${printable(view.record.id)}: ${view.record.state}`);
-    const { wrapRows } = await import('../tui/rows.js');
-    const columns = context.stdout.isTTY ? context.stdout.columns : 80;
-    for (const row of wrapRows(approvalLines(view), columns)) output.line(row);
+    await showLines(context, writ, view);
     if (view.record.state === 'pending') {
       output.line();
       output.line(renderDecisions(context, view.record));
@@ -59,11 +112,33 @@ export async function showApproval(context: Context, id: string): Promise<number
   });
 }
 
+async function showLines(context: Context, writ: Writ, view: ApprovalView): Promise<void> {
+  const { output } = context;
+  const { approvalLines } = await import('../tui/approval-view.js');
+  const { wrapRows } = await import('../tui/rows.js');
+  output.line(`approval ${printable(view.record.id)}: ${view.record.state}`);
+  const columns = context.stdout.isTTY ? context.stdout.columns : 80;
+  const lines = approvalLines(view, await writ.previousSubject(view.record));
+  for (const row of wrapRows(lines, columns)) output.line(row);
+}
+
 export interface DecideFlags {
   readonly digest?: string;
   readonly reason?: string;
   /** `--no-continue` makes it false. */
   readonly continue: boolean;
+  /** `--for user:alice`: on whose behalf. */
+  readonly for?: string;
+  /** Under the emergency role. */
+  readonly breakGlass?: boolean;
+}
+
+/** How the vote is cast, of the flags. */
+function howOf(flags: DecideFlags): { readonly delegation?: string; readonly breakGlass?: true } {
+  return {
+    ...(flags.for === undefined ? {} : { delegation: flags.for }),
+    ...(flags.breakGlass === true ? { breakGlass: true } : {}),
+  };
 }
 
 export async function approve(context: Context, id: string, flags: DecideFlags): Promise<number> {
@@ -80,7 +155,7 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
       return recorded(
         context,
         writ,
-        await writ.decide(id, { decision: 'approve', digest, reason }, approver),
+        await writ.decide(id, { decision: 'approve', digest, reason, ...howOf(flags) }, approver),
         flags,
       );
     }
@@ -97,8 +172,105 @@ export async function deny(context: Context, id: string, flags: DecideFlags): Pr
   const reason = flags.reason ?? null;
   return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
-    const record = await writ.decide(id, { decision: 'deny', digest, reason }, approver);
+    const record = await writ.decide(id, { decision: 'deny', digest, reason, ...howOf(flags) }, approver);
     return recorded(context, writ, record, flags);
+  });
+}
+
+/** Several requests of one step, under the digest that names all of them; each gets its own vote. */
+export async function approveBatch(
+  context: Context,
+  ids: readonly string[],
+  flags: DecideFlags,
+): Promise<number> {
+  const { output } = context;
+  const digest = flags.digest === undefined ? null : readDigest(flags.digest);
+  if (digest === null) {
+    throw new WritError(
+      'USAGE',
+      'several requests are approved with --digest and the digest of all of them',
+      {
+        hint: `writ approvals show ${ids.join(' ')} shows them and their digest`,
+      },
+    );
+  }
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
+    const approver = await whoActs(context, writ);
+    const { batchView } = await import('./batch-view.js');
+    const { view, records } = batchView(await Promise.all(ids.map((id) => writ.approval(id))));
+    if (view.record.subjectDigest !== digest) {
+      throw new WritError(
+        'APPROVAL_DIGEST_MISMATCH',
+        'the digest given is not that of these requests together',
+        {
+          hint: `look at them again: writ approvals show ${ids.join(' ')}`,
+        },
+      );
+    }
+    const decided: ApprovalRecord[] = [];
+    for (const { id, subjectDigest } of records) {
+      const vote = { decision: 'approve', digest: subjectDigest, reason: flags.reason ?? null } as const;
+      decided.push(await writ.decide(id, { ...vote, ...howOf(flags) }, approver));
+    }
+    for (const record of decided) output.line(recordedText(record));
+    const [first] = decided;
+    const interrupted = flags.continue && first !== undefined ? await goOn(context, writ, first) : null;
+    if (output.json) output.value({ approvals: decided });
+    return interrupted ?? 0;
+  });
+}
+
+/** Takes an approval back that its step has not used yet. */
+export async function revoke(
+  context: Context,
+  id: string,
+  flags: { readonly reason?: string; readonly continue: boolean },
+): Promise<number> {
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
+    const approver = await whoActs(context, writ);
+    const vote = { decision: 'revoke', digest: null, reason: flags.reason ?? null } as const;
+    return recorded(context, writ, await writ.decide(id, vote, approver), flags);
+  });
+}
+
+/** Changes the input that a request asks for; another request, of another digest, takes its place. */
+export async function editRequest(
+  context: Context,
+  id: string,
+  flags: { readonly digest?: string; readonly input?: string; readonly continue: boolean },
+): Promise<number> {
+  const { output } = context;
+  const digest = flags.digest === undefined ? null : readDigest(flags.digest);
+  if (digest === null || flags.input === undefined) {
+    throw new WritError('USAGE', 'edit needs --digest of what you saw and --input with what it is to be', {
+      hint: `writ approvals show ${id} shows the action and its digest`,
+    });
+  }
+  const { readRunInput } = await import('./run-input.js');
+  const input = await readRunInput(flags.input, context.stdin);
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
+    const editor = await whoActs(context, writ);
+    const record = await writ.editApproval(id, { digest, input }, editor);
+    output.line(`approval ${printable(id)} is withdrawn; ${printable(record.id)} asks for the changed input`);
+    output.line(`digest ${record.subjectDigest}`);
+    const interrupted = flags.continue ? await goOn(context, writ, record) : null;
+    if (output.json) output.value({ approval: record, supersedes: id });
+    return interrupted ?? 0;
+  });
+}
+
+/** Closes the review that an emergency vote has opened. */
+export async function review(
+  context: Context,
+  id: string,
+  flags: { readonly reason?: string },
+): Promise<number> {
+  const { output } = context;
+  return withPublishedWrit(context, { drives: false }, async (writ) => {
+    const record = await writ.reviewApproval(id, flags.reason ?? '', await whoActs(context, writ));
+    output.line(`approval ${printable(id)} is reviewed by ${printable(record.review?.closedBy ?? '')}`);
+    if (output.json) output.value({ approval: record });
+    return 0;
   });
 }
 
@@ -107,7 +279,7 @@ async function recorded(
   context: Context,
   writ: Writ,
   record: ApprovalRecord,
-  flags: DecideFlags,
+  flags: { readonly continue: boolean },
 ): Promise<number> {
   const { output } = context;
   output.line(recordedText(record));
@@ -120,7 +292,7 @@ async function recorded(
 }
 
 /** `approval apr_… approved; vote 1 by user:alice recorded` */
-function recordedText(record: ApprovalRecord): string {
+export function recordedText(record: ApprovalRecord): string {
   const vote = record.votes.at(-1);
   const by = vote === undefined ? '' : `; ${vote.decision} by ${printable(vote.approver)} is recorded`;
   const given = record.votes.filter((one) => one.decision === 'approve').length;
@@ -134,7 +306,7 @@ function runText(run: RunView): string {
 }
 
 /** Advances the run here. Another process that does it already is fine; any other failure is told, not returned. */
-async function goOn(context: Context, writ: Writ, record: ApprovalRecord): Promise<number | null> {
+export async function goOn(context: Context, writ: Writ, record: ApprovalRecord): Promise<number | null> {
   const { output } = context;
   const stop = showProgress(context, writ, record.run);
   try {

@@ -81,10 +81,15 @@ const MAX_LINE = 110;
 
 /** Data worth a line, by type and in this order; other types show all of theirs that are plain. */
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
-  'authz.decided': ['verdict', 'action', 'resource', 'subject', 'agent', 'ruleId', 'rules', 'code'],
+  'authz.decided': ['verdict', 'action', 'resource', 'subject', 'agent', 'ruleId', 'rules', 'grant', 'code'],
   'ceiling.composed': ['layers', 'ceilingHash'],
-  'approval.requested': ['approvalId', 'mode', 'quorum', 'expiresAt', 'subjectDigest'],
-  'approval.decided': ['decision', 'approver', 'assurance', 'state', 'approvalId', 'subjectDigest', 'keyId'],
+  'approval.requested': [
+    ...['approvalId', 'mode', 'quorum', 'expiresAt', 'editors', 'supersedes', 'subjectDigest'],
+  ],
+  'approval.decided': [
+    ...['decision', 'approver', 'delegation', 'breakGlass', 'assurance', 'state'],
+    ...['approvalId', 'subjectDigest', 'keyId'],
+  ],
   'step.intended': ['function', 'agentDigest', 'sandbox', 'approvalId', 'idempotencyKey'],
   'step.finished': ['status', 'code', 'durationMs', 'intent'],
   'sandbox.started': ['driver', 'imageDigest', 'network'],

@@ -93,3 +93,14 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     throw error;
   }
 }
+
+/** A bearer token for `writ serve`, made with the key; it ends after five minutes. */
+export async function showToken(context: Context, file: string, audience: string): Promise<number> {
+  const { output } = context;
+  const { loadPersonKey } = await import('../open.js');
+  const { ownToken } = await import('../server/own-token.js');
+  const token = ownToken(loadPersonKey(file), audience, context.nowMs());
+  if (output.json) output.value({ token });
+  else output.line(token);
+  return 0;
+}

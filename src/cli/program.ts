@@ -4,6 +4,7 @@ import { WritError } from '../errors.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_DATA, DEFAULT_POLICIES, type Context } from './context.js';
 import { createOutput, type Environment } from './output.js';
+import type { QuestionFlags } from './policy-question.js';
 
 /** The edges of the process. */
 export interface Terminal {
@@ -19,6 +20,8 @@ export interface Program {
   /** Exit code of the command that ran; 0 before. */
   exitCode(): number;
 }
+
+const DEFAULT_LISTEN = '127.0.0.1:8080';
 
 type Flags = Record<string, unknown>;
 type Action = (context: Context, args: readonly string[], flags: Flags) => Promise<number>;
@@ -56,10 +59,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
     description: string,
     example: string,
     action: Action,
-    { hidden }: { readonly hidden: boolean } = { hidden: false },
+    { hidden = false, isDefault = false } = {},
   ): Command => {
     const command = parent
-      .command(usage, { hidden })
+      .command(usage, { hidden, isDefault })
       .description(description)
       .addHelpText('after', `\nExample:\n  $ ${example}`);
     command.action(async () => {
@@ -100,20 +103,19 @@ export function createProgram(terminal: Terminal, version: string): Program {
     async (context, files) => (await import('./validate.js')).validateFiles(context, files),
   ).argument('<file...>', 'workflow files, YAML or JSON');
 
+  addPlanCommand(program, leaf, 'writ plan workflow.yaml --input @input.json');
+
   leaf(
     program,
-    'plan',
-    'show what would run, what decides each step and what needs approval; runs and writes nothing',
-    'writ plan workflow.yaml --input @input.json',
-    async (context, [workflow = ''], flags) =>
-      (await import('./plan.js')).planWorkflow(context, workflow, {
-        ...textsIn(flags, 'input'),
-        agent: agentsOf(flags['agent']),
-      }),
+    'simulate',
+    'run a workflow on a virtual clock with mocked functions: nothing is called, written or waited for',
+    'writ simulate workflow.yaml --input @input.json --mocks mocks.json',
+    async (context, [file = ''], flags) =>
+      (await import('./simulate.js')).simulateFile(context, file, textsIn(flags, 'input', 'mocks')),
   )
-    .argument('<workflow>', 'id of a registered workflow, or a file (with / or .yaml, .yml, .json)')
+    .argument('<file>', 'workflow file, YAML or JSON')
     .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
-    .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent);
+    .option('--mocks <file>', 'what states answer: {"State": [{"return": …} | {"throw": {…}}] | "echo"}');
 
   const workflow = group(
     'workflow',
@@ -123,7 +125,7 @@ export function createProgram(terminal: Terminal, version: string): Program {
   addWorkflowCommands(workflow, leaf);
   addRunCommand(program, leaf, 'writ run workflow.yaml --input \'{"claim": {"id": "C-1"}}\'');
 
-  addApprovalCommands(group('approvals', 'see and decide approval requests', 'writ approvals list'), leaf);
+  addApprovalCommands(group('approvals', 'see and decide approval requests', 'writ approvals'), leaf);
   const audit = group('audit', 'read, prove, hand out, verify and erase', 'writ audit verify');
   addAuditCommands(audit, leaf);
   addWitnessCommands(
@@ -132,6 +134,14 @@ export function createProgram(terminal: Terminal, version: string): Program {
       .helpCommand(false)
       .description('be a witness of a log, or see what the witnesses of this one have cosigned')
       .addHelpText('after', '\nExample:\n  $ writ audit witness status'),
+    leaf,
+  );
+  addPolicyCommands(
+    group(
+      'policy',
+      'ask, explain, test and lock policies',
+      'writ policy check user:alice workflow.run claims-review',
+    ),
     leaf,
   );
   addSandboxCommands(
@@ -148,6 +158,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
     group('agent', 'agents and hands as files', 'writ agent import agents/coder/agent.toml --out .'),
     leaf,
   );
+  addArtifactCommands(
+    group('artifact', 'files that distributed Maps read and write', 'writ artifact list'),
+    leaf,
+  );
   leaf(
     group('mcp', 'MCP servers whose tools steps may call', 'writ mcp pin ledger'),
     'pin',
@@ -162,6 +176,30 @@ export function createProgram(terminal: Terminal, version: string): Program {
     .argument('<server>', 'its name in mcp.yaml; a server with a command is started')
     .option('--tool <name>', 'only this tool; may be given again', collectText)
     .option('--write', 'pin what is shown, in mcp.yaml');
+  leaf(
+    program,
+    'serve',
+    'approvals over HTTP and by webhook; runs that were decided go on here',
+    'writ serve --listen 127.0.0.1:8080',
+    async (context, _, flags) => {
+      const { listDeliveries, serve } = await import('./serve.js');
+      if (flags['deliveries'] === true) return listDeliveries(context);
+      return serve(context, {
+        listen: textOf(flags['listen']) ?? DEFAULT_LISTEN,
+        allowLoopback: flags['allowLoopbackWebhooks'] === true,
+      });
+    },
+  )
+    .option('--deliveries', 'show the newest webhooks that were sent, or are due; serve nothing')
+    .option(
+      '--listen <host:port>',
+      'address; behind a proxy that ends TLS, or of this machine',
+      DEFAULT_LISTEN,
+    )
+    .option(
+      '--allow-loopback-webhooks',
+      'webhooks and key sets may be on this host, without TLS: for a trial',
+    );
   leaf(program, 'doctor', 'check what this machine can do', 'writ doctor', async (context) =>
     (await import('./doctor.js')).doctor(context),
   );
@@ -178,8 +216,8 @@ type Leaf = (
   description: string,
   example: string,
   action: Action,
-  /** Not for people. */
-  how?: { readonly hidden: boolean },
+  /** Not for people; what the group does without a verb. */
+  how?: { readonly hidden?: boolean; readonly isDefault?: boolean },
 ) => Command;
 
 function addWorkflowCommands(parent: Command, leaf: Leaf): void {
@@ -223,12 +261,30 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
   );
   leaf(
     parent,
+    'graph',
+    'draw a workflow, or a run with its outcomes, as Mermaid text or SVG',
+    'writ workflow graph workflow.yaml --format svg > workflow.svg',
+    async (context, [workflow = ''], flags) =>
+      (await import('./graph.js')).drawGraph(
+        context,
+        workflow,
+        flags['format'] === 'svg' ? 'svg' : 'mermaid',
+      ),
+  )
+    .argument(
+      '<workflow>',
+      'a file (with / or .yaml, .yml, .json), a run, or the id of a registered workflow',
+    )
+    .addOption(new Option('--format <form>', 'form').choices(['mermaid', 'svg']).default('mermaid'));
+  leaf(
+    parent,
     'templates',
     'list the workflows that ship with writ, or print one as YAML',
     'writ workflow templates feature-build > feature-build.yaml',
     async (context, [name]) => (await import('./templates.js')).showTemplates(context, name),
   ).argument('[name]', 'template to print');
   addRunCommand(parent, leaf, 'writ workflow run claims-review --input @claim.json');
+  addPlanCommand(parent, leaf, 'writ workflow plan claims-review --input @claim.json');
   const status = leaf(
     parent,
     'status',
@@ -310,6 +366,23 @@ function addWorkflowCommands(parent: Command, leaf: Leaf): void {
   ).argument('<run>', 'run id');
 }
 
+function addPlanCommand(parent: Command, leaf: Leaf, example: string): void {
+  leaf(
+    parent,
+    'plan',
+    'show what would run, what decides each step and what needs approval; runs and writes nothing',
+    example,
+    async (context, [workflow = ''], flags) =>
+      (await import('./plan.js')).planWorkflow(context, workflow, {
+        ...textsIn(flags, 'input'),
+        agent: agentsOf(flags['agent']),
+      }),
+  )
+    .argument('<workflow>', 'id of a registered workflow, or a file (with / or .yaml, .yml, .json)')
+    .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
+    .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent);
+}
+
 function addRunCommand(parent: Command, leaf: Leaf, example: string): void {
   leaf(
     parent,
@@ -335,10 +408,31 @@ function addRunCommand(parent: Command, leaf: Leaf, example: string): void {
 }
 
 function addApprovalCommands(parent: Command, leaf: Leaf): void {
+  leaf(
+    parent,
+    'inbox',
+    'work off what waits for a decision at this terminal; what the group does without a verb',
+    'writ approvals',
+    async (context, [verb]) => {
+      if (verb !== undefined) throw await unknownVerb(parent, verb);
+      return (await import('./inbox.js')).openInbox(context);
+    },
+    { isDefault: true },
+  )
+    // What is no verb comes here too.
+    .argument('[verb...]', 'none')
+    .usage('[options]');
   withFormat(
     leaf(parent, 'list', 'list pending approval requests', 'writ approvals list', async (context, _, flags) =>
-      (await import('./approvals.js')).listApprovals(context, { all: flags['all'] === true }),
-    ).option('--all', 'decided and expired ones too'),
+      (await import('./approvals.js')).listApprovals(context, {
+        all: flags['all'] === true,
+        reviews: flags['reviews'] === true,
+        stats: flags['stats'] === true,
+      }),
+    )
+      .option('--all', 'decided and expired ones too')
+      .option('--reviews', 'emergency decisions that nobody has reviewed')
+      .option('--stats', 'requests per run, decision time, share approved within 2 s'),
   );
   withFormat(
     leaf(
@@ -346,17 +440,21 @@ function addApprovalCommands(parent: Command, leaf: Leaf): void {
       'show',
       'show exactly what would run, and its digest',
       'writ approvals show ID',
-      async (context, [id = '']) => (await import('./approvals.js')).showApproval(context, id),
-    ).argument('<id>', 'approval id'),
+      async (context, ids) => (await import('./approvals.js')).showApprovals(context, ids),
+    ).argument('<id...>', 'approval id; several of one step show the digest that approves them together'),
   );
   const approve = leaf(
     parent,
     'approve',
     'approve one request, then go on with its run',
     'writ approvals approve ID --digest HEX64 --key alice.key',
-    async (context, [id = ''], flags) =>
-      (await import('./approvals.js')).approve(context, id, decideFlags(flags)),
-  );
+    async (context, ids, flags) => {
+      const [id = ''] = ids;
+      const approvals = await import('./approvals.js');
+      if (ids.length > 1) return approvals.approveBatch(context, ids, decideFlags(flags));
+      return approvals.approve(context, id, decideFlags(flags));
+    },
+  ).argument('<id...>', 'approval id; several of one step are approved together, each with its own vote');
   const deny = leaf(
     parent,
     'deny',
@@ -364,10 +462,47 @@ function addApprovalCommands(parent: Command, leaf: Leaf): void {
     "writ approvals deny ID --reason 'amount is wrong'",
     async (context, [id = ''], flags) =>
       (await import('./approvals.js')).deny(context, id, decideFlags(flags)),
-  );
+  ).argument('<id>', 'approval id');
+  leaf(
+    parent,
+    'revoke',
+    'take back an approval that its step has not used yet',
+    "writ approvals revoke ID --reason 'the amount is disputed'",
+    async (context, [id = ''], flags) =>
+      (await import('./approvals.js')).revoke(context, id, decideFlags(flags)),
+  )
+    .argument('<id>', 'approval id')
+    .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
+    .option('--no-continue', 'record the decision only, do not advance the run here');
+  leaf(
+    parent,
+    'edit',
+    'change the input of a pending request; another person approves the new one',
+    'writ approvals edit ID --digest HEX64 --input \'{"amount": 900}\'',
+    async (context, [id = ''], flags) =>
+      (await import('./approvals.js')).editRequest(context, id, {
+        ...textsIn(flags, 'digest', 'input'),
+        continue: flags['continue'] !== false,
+      }),
+  )
+    .argument('<id>', 'approval id')
+    .option('--digest <hex64>', 'subject digest of what you saw, in full')
+    .option('--input <json>', 'what the input is to be: JSON, @FILE or @- for stdin')
+    .option('--no-continue', 'record the change only, do not advance the run here');
+  leaf(
+    parent,
+    'review',
+    'say what became of an emergency decision, and close its review',
+    "writ approvals review ID --reason 'the outage was real'",
+    async (context, [id = ''], flags) =>
+      (await import('./approvals.js')).review(context, id, textsIn(flags, 'reason')),
+  )
+    .argument('<id>', 'approval id')
+    .option('--reason <text>', 'what you found; kept as a payload, only its commitment is logged');
   for (const command of [approve, deny]) {
     command
-      .argument('<id>', 'approval id')
+      .option('--for <person>', 'vote for somebody who has delegated it to you, such as user:alice')
+      .option('--break-glass', 'vote under the emergency role; needs a reason and opens a review')
       .option('--digest <hex64>', 'subject digest of what you saw, in full')
       .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
       .option('--no-continue', 'record the decision only, do not advance the run here');
@@ -610,6 +745,104 @@ function addWitnessCommands(parent: Command, leaf: Leaf): void {
   );
 }
 
+function addPolicyCommands(parent: Command, leaf: Leaf): void {
+  const check = leaf(
+    parent,
+    'check',
+    'may SUBJECT do ACTION on RESOURCE? RBAC and every ceiling of the directory; exit 3 = no',
+    'writ policy check user:alice agent.invoke ghcr.io/bank/claims-triage@sha256:… --agent claims-triage',
+    async (context, words, flags) =>
+      (await import('./policy.js')).checkPolicy(context, words, questionFlags(flags)),
+  )
+    .argument('<subject>', 'user:NAME, agent:NAME or service:NAME')
+    .argument('<action>', 'such as workflow.run or function.invoke')
+    .argument('<resource>', 'workflow id, function id, package, …');
+  const explain = leaf(
+    parent,
+    'explain',
+    'which rule, layer and field decides a request, or has decided in a run or a step of it',
+    'writ policy explain user:bob workflow.run claims-review',
+    async (context, words, flags) =>
+      (await import('./policy.js')).explainPolicy(context, words, questionFlags(flags)),
+  ).argument('<what...>', 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]');
+  for (const command of [check, explain]) {
+    command
+      .option('--domain <name>', "tenant (default: the data directory's)", onlyOnce)
+      .option('--agent <name>', 'the agent or service that acts for the subject', onlyOnce)
+      .option('--sandbox <kind>', 'wasm, docker or none (default: one that the ceilings allow)', onlyOnce)
+      .option('--network <host:port>', 'it reaches; may be given again', collectText)
+      .option('--credential <name>', 'it uses; may be given again', collectText)
+      .option('--label <name>', 'its data carries; may be given again (default: not known)', collectText)
+      .option('--timeout-ms <n>', 'it asks for', onlyOnce)
+      .option('--memory-mib <n>', 'it asks for', onlyOnce)
+      .option('--at <time>', 'when, e.g. 2026-01-31T00:00:00Z (default: now)', onlyOnce);
+  }
+  leaf(
+    parent,
+    'lint',
+    'what is allowed in the policies and likely a mistake; exit 1 for what can never work',
+    'writ policy lint --strict',
+    async (context, _, flags) =>
+      (await import('./policy-tests.js')).lintHere(context, { strict: flags['strict'] === true }),
+  ).option('--strict', 'exit 1 for warnings too');
+  leaf(
+    parent,
+    'test',
+    'ask the cases of tests/*.yaml; exit 1 where a verdict is another one',
+    'writ policy test --coverage',
+    async (context, _, flags) =>
+      (await import('./policy-tests.js')).testPolicies(context, {
+        coverage: flags['coverage'] === true,
+        minCoverage: numberOf(flags['minCoverage']) ?? null,
+      }),
+  )
+    .option('--coverage', 'list the rules that decide no case')
+    .option('--min-coverage <percent>', 'exit 1 when fewer rules decide a case', wholeNumber(0, 100));
+  leaf(
+    parent,
+    'diff',
+    'which decisions change from one policy directory to another',
+    'writ policy diff policies policies.new',
+    async (context, words, flags) =>
+      (await import('./policy-tests.js')).diffPolicies(context, words, {
+        exitCode: flags['exitCode'] === true,
+      }),
+  )
+    .argument('<before>', 'policy directory')
+    .argument('<after>', 'policy directory')
+    .option('--exit-code', 'exit 1 when anything differs');
+  leaf(
+    parent,
+    'lock',
+    'write policies.lock: from now on files that differ from it are refused',
+    'writ policy lock --sign --key alice.key',
+    async (context, _, flags) =>
+      (await import('./policy-lock.js')).lockPolicies(context, { sign: flags['sign'] === true }),
+  ).option('--sign', 'sign it with --key');
+  leaf(
+    parent,
+    'verify',
+    'check the files against policies.lock, and who signed it',
+    'writ policy verify --require-signed-policy 2 --signer ed25519:…',
+    async (context, _, flags) =>
+      (await import('./policy-lock.js')).verifyPolicies(context, {
+        signer: textsOf(flags['signer']),
+        requireSignedPolicy: numberOf(flags['requireSignedPolicy']) ?? null,
+      }),
+  )
+    .option('--signer <key>', 'a public key that may sign; may be given again', collectText)
+    .option('--require-signed-policy <n>', 'so many of them must have signed', wholeNumber(0, 100));
+}
+
+function questionFlags(flags: Flags): QuestionFlags {
+  return {
+    ...textsIn(flags, 'domain', 'agent', 'sandbox', 'timeoutMs', 'memoryMib', 'at'),
+    network: textsOf(flags['network']),
+    credential: textsOf(flags['credential']),
+    label: textsOf(flags['label']),
+  };
+}
+
 function addKeyCommands(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
@@ -630,6 +863,16 @@ function addKeyCommands(parent: Command, leaf: Leaf): void {
     'writ keys show alice.key',
     async (context, [file = '']) => (await import('./keys.js')).showKey(context, file),
   ).argument('<file>', 'key file');
+  leaf(
+    parent,
+    'token',
+    'a bearer token for writ serve, made with your key; it ends after 5 minutes',
+    'writ keys token alice.key --audience https://writ.example.com',
+    async (context, [file = ''], flags) =>
+      (await import('./keys.js')).showToken(context, file, textOf(flags['audience']) ?? ''),
+  )
+    .argument('<file>', 'key file')
+    .requiredOption('--audience <name>', 'what writ serve says at its start');
   leaf(parent, 'list', 'list your keys', 'writ keys list', async (context) =>
     (await import('./keys.js')).listKeys(context),
   );
@@ -645,7 +888,10 @@ function addSandboxCommands(parent: Command, leaf: Leaf): void {
       const { memoryMib: memoryMiB, diskMib: diskMiB } = textsIn(flags, 'memoryMib', 'diskMib');
       return (await import('./sandbox.js')).execInSandbox(context, argv, {
         driver: flags['driver'] === 'wasm' ? 'wasm' : 'docker',
-        ...textsIn(flags, 'image', 'module', 'runtime', 'cwd', 'stdin', 'outDir'),
+        ...textsIn(flags, 'image', 'module', 'profile', 'runtime', 'cwd', 'stdin', 'outDir'),
+        deterministic: flags['deterministic'] === true,
+        egress: textsOf(flags['egress']),
+        mount: textsOf(flags['mount']),
         env: textsOf(flags['env']),
         file: textsOf(flags['file']),
         out: textsOf(flags['out']),
@@ -664,25 +910,37 @@ function addSandboxCommands(parent: Command, leaf: Leaf): void {
       "docker: a name of docker.yaml, or sha256:… (default: docker.yaml's default)",
       onlyOnce,
     )
-    .option('--module <name>', 'wasm: a shipped module', onlyOnce)
+    .option(
+      '--module <module>',
+      'wasm: a shipped module, sha256:… of a kept one, or a FILE.wasm to keep',
+      onlyOnce,
+    )
+    .option('--profile <name>', 'strict, the only one', onlyOnce)
     .option('--runtime <name>', 'docker: the container runtime it must be', onlyOnce)
     .option('--cwd <dir>', 'docker: /work or below', onlyOnce)
     .option('--timeout-ms <n>', 'wall time', onlyOnce)
     .option('--memory-mib <n>', 'memory, files in it included', onlyOnce)
     .option('--output-bytes <n>', 'stdout and stderr together', onlyOnce);
   for (const [flag, what] of [
-    ['--cpu-ms', 'CPU time of all processes'],
-    ['--cpus', 'cores'],
-    ['--pids', 'processes and threads'],
-    ['--disk-mib', 'files in /work'],
+    ['--cpu-ms', 'CPU time of all processes and threads'],
+    ['--cpus', 'docker: cores'],
+    ['--pids', 'docker: processes and threads'],
+    ['--disk-mib', 'files in /work (wasm: /workspace)'],
   ]) {
-    exec.option(`${flag ?? ''} <n>`, `docker: ${what ?? ''}`, onlyOnce);
+    exec.option(`${flag ?? ''} <n>`, what ?? '', onlyOnce);
   }
   exec
     .option('--env <name=value>', 'a variable; may be given again', collectText)
-    .option('--file <host=name>', 'docker: put a file into /work; may be given again', collectText)
-    .option('--out <pattern>', 'docker: bring files of /work back; may be given again', collectText)
+    .option('--file <host=name>', 'put a file into /work (wasm: /workspace); may be given again', collectText)
+    .option('--out <pattern>', 'bring files back from there; may be given again', collectText)
     .option('--out-dir <dir>', 'write what --out brought back to this folder', onlyOnce)
+    .option(
+      '--mount <source:target>',
+      'docker: a folder that a ceiling lists, at /mnt/…; :rw to write',
+      collectText,
+    )
+    .option('--egress <host:port>', 'refused: no sandbox has a way out', collectText)
+    .option('--deterministic', 'wasm: a clock that stands still, and random bytes from the attempt alone')
     .option('--stdin <file>', 'a file, or - for stdin', onlyOnce);
 }
 
@@ -704,6 +962,36 @@ function addSecretCommands(parent: Command, leaf: Leaf): void {
     'writ secrets remove claims-db',
     async (context, [name = '']) => (await import('./secrets.js')).removeSecret(context, name),
   ).argument('<name>', 'the handle');
+}
+
+function addArtifactCommands(parent: Command, leaf: Leaf): void {
+  leaf(
+    parent,
+    'put',
+    'store a file; prints its digest',
+    'writ artifact put claims.csv --name claims/2026/open.csv',
+    async (context, [file = ''], flags) =>
+      (await import('./artifact.js')).putArtifact(context, file, textsIn(flags, 'name')),
+  )
+    .argument('<file>', 'any file up to 64 MiB; - for stdin')
+    .option('--name <bucket/key>', 'the name by which workflows read it; it then refers to this file');
+  leaf(
+    parent,
+    'list',
+    'list the names that you may read',
+    'writ artifact list claims/2026/',
+    async (context, [prefix = '']) => (await import('./artifact.js')).listArtifacts(context, prefix),
+  ).argument('[prefix]', 'only names that begin so: a bucket, a / and the beginning of a key');
+  leaf(
+    parent,
+    'get',
+    'write the bytes of an artifact to a pipe or a new file',
+    'writ artifact get claims/2026/open.csv --out open.csv',
+    async (context, [which = ''], flags) =>
+      (await import('./artifact.js')).getArtifact(context, which, textsIn(flags, 'out')),
+  )
+    .argument('<artifact>', 'its name, or sha256: and 64 hex digits')
+    .option('--out <file>', 'a new file');
 }
 
 function addAgentCommands(parent: Command, leaf: Leaf): void {
@@ -763,11 +1051,30 @@ function approverKeyOption(): Option {
   );
 }
 
-function decideFlags(flags: Flags): { digest?: string; reason?: string; continue: boolean } {
+/** As commander says it of a group that does nothing without a verb. */
+async function unknownVerb(group: Command, word: string): Promise<WritError> {
+  const { closest, distance } = await import('fastest-levenshtein');
+  const near = closest(
+    word,
+    group.commands.map((one) => one.name()),
+  );
+  const hint = distance(word, near) <= 3 ? `did you mean ${near}?` : 'add --help to see what is possible';
+  return new WritError('USAGE', `unknown command '${word}'`, { hint });
+}
+
+function decideFlags(flags: Flags): {
+  digest?: string;
+  reason?: string;
+  for?: string;
+  breakGlass: boolean;
+  continue: boolean;
+} {
   const [digest, reason] = [textOf(flags['digest']), textOf(flags['reason'])];
   return {
     ...(digest === undefined ? {} : { digest }),
     ...(reason === undefined ? {} : { reason }),
+    ...textsIn(flags, 'for'),
+    breakGlass: flags['breakGlass'] === true,
     continue: flags['continue'] !== false,
   };
 }

@@ -25,6 +25,31 @@ describe('progress lines', () => {
     expect(lines.rest()).toEqual([]);
   });
 
+  it('name the rule that denies, and none that allowed somebody else', () => {
+    const denied = (...rules: Json[]) =>
+      entry('authz.decided', {
+        stepPath: 'pay',
+        verdict: 'deny',
+        code: 'POLICY_NO_MATCH',
+        ruleId: 'R-1',
+        rules,
+      });
+    const allows = { subject: 'user:alice', ruleId: 'R-1', effect: 'allow', rolePath: [] };
+    const none = { subject: 'agent:desk', ruleId: null, effect: 'none', rolePath: [] };
+    const denies = { subject: 'agent:desk', ruleId: 'R-2', effect: 'deny', rolePath: [] };
+    const said = (...rules: Json[]) => new ProgressLines().linesFor(denied(...rules));
+    expect(said(allows, none)).toEqual(['09:30:00  step pay: denied by policy, POLICY_NO_MATCH']);
+    expect(said(allows, denies)).toEqual(['09:30:00  step pay: denied by policy, POLICY_NO_MATCH (R-2)']);
+    expect(said()).toEqual(['09:30:00  step pay: denied by policy, POLICY_NO_MATCH']);
+  });
+
+  it('say of a loop how often it went round', () => {
+    const ended = (iterations: number, converged: boolean) =>
+      new ProgressLines().linesFor(entry('loop.ended', { stepPath: 'review', iterations, converged }));
+    expect(ended(1, true)).toEqual(['09:30:00  step review: 1 iteration']);
+    expect(ended(3, false)).toEqual(['09:30:00  step review: 3 iterations, until was never true']);
+  });
+
   it('count the items of a map: 10,000 of them are a handful of lines', () => {
     const lines = new ProgressLines();
     const said: string[] = [];

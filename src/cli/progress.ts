@@ -1,6 +1,6 @@
 // One line for each committed log entry that a person watching a run wants to see. Entries carry public facts only,
 // and a line is printed after the commit, so what is shown has happened.
-import type { Json } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import type { EntryNotice } from '../runtime/writ.js';
 import { printable, shortReference } from './output.js';
 import { clockText, durationText } from './time-text.js';
@@ -93,7 +93,7 @@ function describe({ type, data }: EntryNotice): string | null {
       return 'run started';
     case 'authz.decided':
       return data['verdict'] === 'deny'
-        ? `${step}: ${refusalOf(data['code'])}, ${name(data['code'])}${withRule(data['ruleId'])}`
+        ? `${step}: ${refusalOf(data['code'])}, ${name(data['code'])}${withRule(data)}`
         : null;
     case 'ceiling.composed':
       return null;
@@ -116,7 +116,7 @@ function describe({ type, data }: EntryNotice): string | null {
     case 'step.retried':
       return `${step}: attempt ${name(data['attempt'])} follows${delayText(data['delayMs'])}`;
     case 'loop.ended':
-      return `${step}: ${name(data['iterations'])} iterations${data['converged'] === true ? '' : ', until was never true'}`;
+      return `${step}: ${iterationsText(data['iterations'])}${data['converged'] === true ? '' : ', until was never true'}`;
     case 'run.finished':
       return `run ${name(data['status'])}${reasonText(data['reason'])}`;
     default:
@@ -138,8 +138,18 @@ function refusalOf(code: Json | undefined): string {
   return typeof code === 'string' && code.startsWith('POLICY_') ? 'denied by policy' : 'refused';
 }
 
-function withRule(ruleId: Json | undefined): string {
+/** The rule that denies. One that allows, for the initiator where the agent has no right, is no reason. */
+function withRule({ rules }: JsonObject): string {
+  const denying = Array.isArray(rules)
+    ? rules.filter((rule: Json): rule is JsonObject => isObject(rule) && rule['effect'] === 'deny')
+    : [];
+  const ruleId = denying[0]?.['ruleId'];
   return typeof ruleId === 'string' ? ` (${printable(ruleId)})` : '';
+}
+
+/** `1 iteration`, `3 iterations` */
+export function iterationsText(iterations: Json | undefined): string {
+  return iterations === 1 ? '1 iteration' : `${name(iterations)} iterations`;
 }
 
 function attemptText(attempt: Json | undefined): string {

@@ -6,6 +6,7 @@ import type { RunView, StepView, Waiting } from '../runtime/writ.js';
 import { commandLine } from './command-line.js';
 import type { Context } from './context.js';
 import { printable, shortReference, type Colors } from './output.js';
+import { iterationsText } from './progress.js';
 import { renderTable, type StyledCell } from './table.js';
 import { durationText, timeText } from './time-text.js';
 
@@ -137,7 +138,7 @@ function progressOf({ items, iterations, converged }: StepView): string {
     return ` (${items.done} of ${items.total}${failed})`;
   }
   if (iterations === undefined) return '';
-  return ` (${iterations} iterations${converged === false ? ', until was never true' : ''})`;
+  return ` (${iterationsText(iterations)}${converged === false ? ', until was never true' : ''})`;
 }
 
 function approvalText({ approval }: StepView): string {

@@ -6,6 +6,7 @@ import type { ApprovalRecord } from '../runtime/ports.js';
 import { stepStatus, type StepStatus } from '../runtime/step-status.js';
 import type { RunView, StepView } from '../runtime/writ.js';
 import { printable, type Colors } from './output.js';
+import { iterationsText } from './progress.js';
 import { expiryText, statusWord } from './render-run.js';
 import { durationText } from './time-text.js';
 
@@ -143,7 +144,7 @@ function detailOf({ step, view, status }: Row, { nowMs }: Place): string {
     parts.push(
       status === 'running' && most !== undefined
         ? `iteration ${iterations} of ${most}`
-        : `${iterations} iterations`,
+        : iterationsText(iterations),
     );
     if (converged === false) parts.push('until was never true');
   } else if (attempts > 1) {

@@ -228,9 +228,9 @@ async function askAbout(
   const waiting = (await writ.status(runId)).waitingFor;
   if (waiting?.kind !== 'approval') return 'left';
   const { record } = await writ.approval(waiting.approvalId);
-  const barred = record.separationOfDuties && [record.initiator, record.requester].includes(approver.id);
-  const voted = record.votes.some((vote) => vote.approver === approver.id);
-  return barred || voted ? 'left' : askDuringRun(context, writ, record.id, approver, signal);
+  const { noticeOf } = await import('../tui/queue-row.js');
+  if (noticeOf(record, approver.id) !== null) return 'left';
+  return askDuringRun(context, writ, record.id, approver, signal);
 }
 
 function noteInterrupted(context: Context, view: RunView): void {

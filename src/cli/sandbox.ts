@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { keepModule } from '../adapters/packages/module-manifest.js';
+import { pathsOf, readConfig } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import type { SandboxResult } from '../runtime/ports.js';
@@ -16,6 +18,8 @@ import { renderPending } from './render-run.js';
 const WORKFLOW_ID = 'writ-sandbox-exec';
 /** Of stdin and of each staged file; the run's input holds them. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** Of a module's own file. */
+const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 const NOT_ENDED_WELL = 1;
 
 /** Limits by flag, as a step's `sandbox.limits` names them. */
@@ -31,9 +35,12 @@ export const LIMIT_FLAGS = {
 
 export interface ExecFlags {
   readonly driver: 'docker' | 'wasm';
-  /** Docker: a name of docker.yaml or a digest. WASM: a module's name. */
+  /** Docker: a name of docker.yaml or a digest. */
   readonly image?: string;
+  /** WASM: a shipped module's name, `sha256:…` of one that is kept, or a file, which is kept from then on. */
   readonly module?: string;
+  /** There is one: `strict`. */
+  readonly profile?: string;
   readonly runtime?: string;
   readonly cwd?: string;
   /** A file, or `-` for this process's stdin. */
@@ -44,6 +51,12 @@ export interface ExecFlags {
   readonly file: readonly string[];
   /** Patterns. */
   readonly out: readonly string[];
+  /** `SOURCE:TARGET[:ro|rw]`, of folders that a ceiling lists. */
+  readonly mount: readonly string[];
+  /** `HOST:PORT`; refused, since no driver can keep a step to them. */
+  readonly egress: readonly string[];
+  /** WASM: fixed clock and random bytes. */
+  readonly deterministic: boolean;
   readonly limits: { readonly [name in keyof typeof LIMIT_FLAGS]?: string };
 }
 
@@ -53,6 +66,12 @@ export async function execInSandbox(
   argv: readonly string[],
   flags: ExecFlags,
 ): Promise<number> {
+  requireStrict(flags);
+  if (flags.egress.length > 0) {
+    throw new WritError('SANDBOX_UNSUPPORTED', 'no sandbox has a way out to the network', {
+      hint: 'fetch with tool::http in a step of its own, which ceilings judge by host, and pass the data on',
+    });
+  }
   const source = workflowOf(flags);
   const input = await inputOf(context, argv, flags);
   let result: SandboxResult | null = null;
@@ -76,8 +95,15 @@ export async function execInSandbox(
   });
 }
 
+function requireStrict({ profile = 'strict' }: ExecFlags): void {
+  if (profile === 'strict') return;
+  throw new WritError('SANDBOX_UNSUPPORTED', `there is no sandbox profile ${printable(profile)}`, {
+    hint: 'every sandbox is held by the profile strict; a container runtime is chosen by --runtime',
+  });
+}
+
 /** One task, as a document would say it. */
-function workflowOf({ driver, limits }: ExecFlags): WorkflowSource {
+function workflowOf({ driver, limits, mount }: ExecFlags): WorkflowSource {
   const numbers: Record<string, number> = {};
   for (const [name, text] of Object.entries(limits)) {
     // Exact: a number that only begins like one is no limit.
@@ -99,13 +125,20 @@ function workflowOf({ driver, limits }: ExecFlags): WorkflowSource {
         Exec: {
           type: 'Task',
           resource: driver === 'docker' ? 'tool::shell_exec' : 'tool::wasm',
-          sandbox: { driver, limits: numbers },
+          sandbox: { driver, limits: numbers, ...(mount.length === 0 ? {} : { mounts: mount.map(mountOf) }) },
           end: true,
         },
       },
     },
   };
   return { text: `${JSON.stringify(document, null, 2)}\n`, file: null };
+}
+
+function mountOf(text: string): JsonObject {
+  const [source = '', target = '', mode = 'ro', ...more] = text.split(':');
+  if (source === '' || target === '' || more.length > 0 || (mode !== 'ro' && mode !== 'rw'))
+    throw usage(`--mount ${printable(text)} is not SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw`);
+  return { source, target, mode };
 }
 
 async function inputOf(context: Context, argv: readonly string[], flags: ExecFlags): Promise<Json> {
@@ -115,32 +148,59 @@ async function inputOf(context: Context, argv: readonly string[], flags: ExecFla
     env[name] = value;
   }
   const stdin = await stdinOf(context, flags.stdin);
-  if (flags.driver === 'wasm') {
-    const { module } = flags;
-    if (module === undefined) throw usage('--driver wasm needs --module, a name');
-    if (flags.file.length > 0 || flags.out.length > 0) {
-      throw new WritError('SANDBOX_UNSUPPORTED', 'the wasm sandbox takes no files', { hint: 'use --stdin' });
-    }
-    if (flags.image !== undefined || flags.runtime !== undefined || flags.cwd !== undefined)
-      throw usage('--image, --runtime and --cwd are for --driver docker');
-    return { module, input: new TextDecoder('utf-8', { fatal: true }).decode(stdin), args: argv, env };
-  }
-  if (flags.module !== undefined) throw usage('--module is for --driver wasm');
-  if (argv.length === 0) throw usage('name the program after --');
-  const files: Record<string, Json> = {};
-  for (const pair of flags.file) {
-    const [host, name] = pair.includes('=') ? split(pair, '--file') : [pair, basename(pair)];
-    files[name] = contentOf(await staged(host));
-  }
-  return {
-    argv,
+  const files = await filesOf(flags.file);
+  const data = {
     ...(Object.keys(env).length === 0 ? {} : { env }),
-    ...(stdin.length === 0 ? {} : { stdin: contentOf(stdin) }),
     ...(Object.keys(files).length === 0 ? {} : { files }),
     ...(flags.out.length === 0 ? {} : { outputs: flags.out }),
+  };
+  if (flags.driver === 'wasm') {
+    if (flags.module === undefined) throw usage('--driver wasm needs --module, a name, sha256:… or a file');
+    if (flags.image !== undefined || flags.runtime !== undefined || flags.cwd !== undefined)
+      throw usage('--image, --runtime and --cwd are for --driver docker');
+    const module = await moduleOf(context, flags.module);
+    const fixed = flags.deterministic ? { deterministic: true } : {};
+    return { module, args: argv, stdin: contentOf(stdin), ...data, ...fixed };
+  }
+  if (flags.module !== undefined) throw usage('--module is for --driver wasm');
+  if (flags.deterministic) {
+    throw new WritError('SANDBOX_UNSUPPORTED', 'a container has no fixed clock or random bytes', {
+      hint: 'choose --driver wasm for a deterministic run',
+    });
+  }
+  if (argv.length === 0) throw usage('name the program after --');
+  return {
+    argv,
+    ...data,
+    ...(stdin.length === 0 ? {} : { stdin: contentOf(stdin) }),
     ...(flags.image === undefined ? {} : { image: flags.image }),
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
   };
+}
+
+async function filesOf(pairs: readonly string[]): Promise<Record<string, Json>> {
+  const files: [string, Json][] = [];
+  let size = 0;
+  for (const pair of pairs) {
+    const [host, name] = pair.includes('=') ? split(pair, '--file') : [pair, basename(pair)];
+    const bytes = await staged(host);
+    size += bytes.length;
+    if (size > MAX_FILE_BYTES) throw usage(`the files have more than ${MAX_FILE_BYTES} bytes together`);
+    files.push([name, contentOf(bytes)]);
+  }
+  return Object.fromEntries(files);
+}
+
+/** A file is kept in the data directory and run by its digest, as every module is. */
+async function moduleOf(context: Context, module: string): Promise<string> {
+  if (!module.endsWith('.wasm') && !module.includes('/')) return module;
+  const bytes = await staged(module, MAX_MODULE_BYTES);
+  const { config, packages } = pathsOf(context.data);
+  // Without one nothing is kept, and opening it tells so.
+  if ((await readConfig(config)) === null) return module;
+  const digest = await keepModule(packages, bytes);
+  context.output.note(`module ${printable(module)} is ${digest}`);
+  return digest;
 }
 
 function split(pair: string, flag: string): [string, string] {
@@ -164,10 +224,10 @@ async function stdinOf(context: Context, from: string | undefined): Promise<Uint
 }
 
 /** A regular file of the machine; a link is not followed. */
-async function staged(path: string): Promise<Uint8Array> {
+async function staged(path: string, most = MAX_FILE_BYTES): Promise<Uint8Array> {
   const info = await lstat(path).catch(() => null);
   if (info?.isFile() !== true) throw usage(`${printable(path)} is no regular file`);
-  if (info.size > MAX_FILE_BYTES) throw usage(`${printable(path)} has more than ${MAX_FILE_BYTES} bytes`);
+  if (info.size > most) throw usage(`${printable(path)} has more than ${most} bytes`);
   return new Uint8Array(await readFile(path));
 }
 
@@ -231,7 +291,10 @@ function resultJson(view: RunView, result: SandboxResult): JsonObject {
     stdout: stream(stdout),
     stderr: stream(stderr),
     outputs: outputs.map(({ path, bytes }) => ({ path, size: bytes.length, sha256: sha256(bytes) })),
-    usage: { wallMs: Math.round(used.wallMs) },
+    usage: {
+      wallMs: Math.round(used.wallMs),
+      ...(used.cpuMs === undefined ? {} : { cpuMs: Math.round(used.cpuMs) }),
+    },
     limitHit,
     reason,
     evidence,
@@ -252,16 +315,31 @@ function exitOf({ status, exitCode }: SandboxResult, view: RunView): number {
   return status === 'exited' && exitCode === 0 ? 0 : NOT_ENDED_WELL;
 }
 
+/** Of the sandbox that is not there; the run's record holds code and message only. */
+const WHAT_TO_DO: Readonly<Record<string, string>> = {
+  SANDBOX_UNAVAILABLE: 'start Docker, or choose --driver wasm; `writ doctor` shows what is missing',
+  SANDBOX_IMAGE_MISSING:
+    'load it (docker load), or build one: node sandbox/images/build.mjs; nothing is pulled',
+  SANDBOX_RUNTIME_UNKNOWN: "register it in the engine's daemon.json; no other runtime takes its place",
+};
+
 /** Denied, refused, unavailable, or waiting for a person: as any run tells it. */
 async function tellNothingRan(context: Context, writ: Writ, view: RunView): Promise<number> {
   const { output } = context;
   const waiting = view.waitingFor;
+  const todo = view.error === null ? undefined : WHAT_TO_DO[view.error.code];
   if (output.json)
-    output.value({ run: view.id, status: view.status, waitingFor: waiting as Json, error: view.error });
+    output.value({
+      run: view.id,
+      status: todo === undefined ? view.status : 'unavailable',
+      waitingFor: waiting as Json,
+      error: view.error === null || todo === undefined ? view.error : { ...view.error, hint: todo },
+    });
   else if (waiting?.kind === 'approval') {
     output.line(renderPending(context, (await writ.approval(waiting.approvalId)).record, context.nowMs()));
   } else if (view.error !== null) {
-    noteFailure(output, new WritError('RUN_FAILED', `${view.error.code}: ${view.error.message}`));
+    const hint = todo === undefined ? {} : { hint: todo };
+    noteFailure(output, new WritError('RUN_FAILED', `${view.error.code}: ${view.error.message}`, hint));
   }
   return view.exitCode;
 }

@@ -3,6 +3,7 @@
 // state.
 import { WritError } from '../errors.js';
 import { untilSignal, withWrit, type Context } from './context.js';
+import { listenAddress } from './listen-address.js';
 import { printable } from './output.js';
 
 export interface ServeFlags {
@@ -24,7 +25,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
       },
     );
   }
-  const address = addressOf(flags.listen);
+  const address = listenAddress(flags.listen);
   const { systemClock } = await import('../adapters/clock.js');
   const { loadWitnessKey } = await import('../adapters/keys/witness-key.js');
   const { openWitnessState } = await import('../adapters/store/witness-state.js');
@@ -152,15 +153,4 @@ function printVkey({ output }: Context, vkey: string): number {
   if (output.json) output.value({ vkey });
   else output.line(printable(vkey));
   return 0;
-}
-
-/** `127.0.0.1:8080`, `[::1]:0`. */
-function addressOf(text: string): { host: string; port: number } {
-  const [, six, four, digits] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(text) ?? [];
-  const host = six ?? four;
-  const port = Number(digits);
-  if (host === undefined || port > 65_535) {
-    throw new WritError('USAGE', '--listen takes HOST:PORT', { hint: 'for example --listen 127.0.0.1:8090' });
-  }
-  return { host, port };
 }

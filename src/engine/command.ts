@@ -2,6 +2,7 @@
 // crash gives the same answer.
 import type { Json } from '../json.js';
 import type { TaskNode } from '../workflow/plan.js';
+import type { Answer } from './query.js';
 import type { ConversationState, CurrentTask, StepError, TaskApproval } from './state.js';
 
 /** A task that a cursor stands at. */
@@ -16,6 +17,9 @@ export interface Task {
   readonly phase: CurrentTask['phase'];
   readonly approval: TaskApproval | null;
   readonly conversation: ConversationState | null;
+  /** One attempt, and the longest time between two signs of life; null = none of its own. */
+  readonly timeoutMs: number | null;
+  readonly heartbeatMs: number | null;
   /** From 0; null outside a loop, and outside a map. Both are part of what is approved. */
   readonly iteration: number | null;
   readonly item: number | null;
@@ -67,9 +71,19 @@ export type EngineEvent =
       readonly stepPath: string;
       readonly attempt: number;
       readonly approval: TaskApproval;
+      /** A person has changed what it would be given; absent = nobody has. */
+      readonly input?: Json;
       readonly nowMs: number;
     }
   /** Its intent is about to become durable. */
   | { readonly kind: 'started'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
+  /** The answer to a request; to one that is not waited for it changes nothing. */
+  | {
+      readonly kind: 'answered';
+      readonly id: string;
+      readonly at: number;
+      readonly answer: Answer;
+      readonly nowMs: number;
+    }
   /** Timers, time limits and slices of long work: whatever is due at `nowMs` goes on. */
   | { readonly kind: 'tick'; readonly nowMs: number };

@@ -1,29 +1,47 @@
-// The States Language context object (`$$`): identity and time of the run and its state, never secrets.
+// The States Language context object (`$$`, `$states.context`): identity and time of the run and its state, never secrets.
 import type { Json, JsonObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import type { Frame } from './state.js';
+import { stepPathOf } from './step-path.js';
 import type { RunTree } from './tree.js';
 
+/** Sections that the run was started with stand instead of ours. */
 export function contextOf(plan: Plan, tree: RunTree, frame: Frame): JsonObject {
-  const { run } = tree.head;
-  const retryCount = frame.task?.retries.reduce((sum, used) => sum + used, 0) ?? 0;
+  const { run, context } = tree.head;
+  if (context?.isWhole === true) return context.given;
+  const node = plan.nodes[frame.node];
+  const retries = frame.task?.retries ?? frame.fork?.retries ?? [];
   const item = itemOf(tree, frame);
+  const token = node?.kind === 'task' ? tokenOf(plan, tree, frame) : null;
   return {
     Execution: {
       Id: run.id,
       Input: tree.input,
       Name: run.id,
       StartTime: new Date(run.startedAtMs).toISOString(),
+      RedriveCount: 0,
     },
     StateMachine: { Id: plan.id, Name: plan.name },
     State: {
       EnteredTime: new Date(frame.enteredAtMs).toISOString(),
-      Name: plan.nodes[frame.node]?.name ?? '',
-      RetryCount: retryCount,
+      Name: node?.name ?? '',
+      RetryCount: retries.reduce((sum, used) => sum + used, 0),
     },
     ...(item === null ? {} : { Map: { Item: item } }),
-    Run: { Id: run.id, Initiator: run.initiator },
+    ...(token === null ? {} : { Task: { Token: token } }),
+    ...(plan.context === 'aws' ? {} : { Run: { Id: run.id, Initiator: run.initiator } }),
+    ...context?.given,
   };
+}
+
+/**
+ * Stands for the token of the attempt that comes next, of a task that waits for one: the runner puts the real token in
+ * its place at the last moment, so that no stored input holds it.
+ */
+export function tokenOf(plan: Plan, tree: RunTree, frame: Frame): string | null {
+  const node = plan.nodes[frame.node];
+  if (node?.kind !== 'task' || node.call.kind !== 'function' || node.call.waits !== 'token') return null;
+  return `writ-task-token:${tree.head.run.id}/${stepPathOf(plan, frame)}`;
 }
 
 /** The item of the innermost map that the cursor is in. */
@@ -31,7 +49,10 @@ function itemOf(tree: RunTree, frame: Frame): JsonObject | null {
   let here: Frame | undefined = frame;
   while (here !== undefined && here.parent !== null) {
     const value: Json = here.value;
-    if (here.item !== null && here.call === null) return { Index: here.item, Value: value };
+    if (here.item !== null && here.call === null) {
+      const { item, itemKey } = here;
+      return { Index: item, ...(itemKey === null ? {} : { Key: itemKey }), Value: value };
+    }
     here = tree.frame(here.parent);
   }
   return null;

@@ -23,7 +23,7 @@ describe('a task (dialect 2)', () => {
     ['gets {} when inputPath is null', null, {}],
     ['can read the context', '$$.Execution.Id', 'run_1'],
   ])('%s', (_, inputPath, expected) => {
-    const run = runOf(statesPlan({ A: task({ input: { kind: 'path', inputPath } }) }), INPUT);
+    const run = runOf(statesPlan({ A: task({ inputPath }) }), INPUT);
     expect(run.task().input).toEqual(expected);
   });
 
@@ -45,7 +45,7 @@ describe('a task (dialect 2)', () => {
     ['outputPath can read the context', '$', '$', '$$.Run.Initiator', 'user:ann'],
     ['inputPath null leaves the raw input for resultPath', null, '$.r', '$', { ...INPUT, r: { sum: 3 } }],
   ])('%s', (_, inputPath, resultPath, outputPath, expected) => {
-    const A = task({ input: { kind: 'path', inputPath }, output: { kind: 'path', resultPath, outputPath } });
+    const A = task({ inputPath, resultPath, outputPath });
     const run = runOf(statesPlan({ A }), INPUT).ok({ sum: 3 });
     expect(run.finish()).toEqual({ status: 'completed', output: expected, error: null });
   });
@@ -56,7 +56,7 @@ describe('a task (dialect 2)', () => {
   });
 
   it('fails with States.ResultPathMatchFailure when the input is no object', () => {
-    const A = task({ output: { kind: 'path', resultPath: '$.r', outputPath: '$' } });
+    const A = task({ resultPath: '$.r', outputPath: '$' });
     const run = runOf(statesPlan({ A }), 'text').ok(1);
     expect(run.finish().error).toMatchObject({
       name: 'States.ResultPathMatchFailure',
@@ -66,7 +66,8 @@ describe('a task (dialect 2)', () => {
 
   it('catches its own ResultPathMatchFailure, and does not call the function again', () => {
     const A = task({
-      output: { kind: 'path', resultPath: '$.r', outputPath: '$' },
+      resultPath: '$.r',
+      outputPath: '$',
       catch: [catcher('B', { errorEquals: ['States.ResultPathMatchFailure'] })],
     });
     const run = runOf(statesPlan({ A, B: task() }), 'text').ok(1);
@@ -75,11 +76,8 @@ describe('a task (dialect 2)', () => {
   });
 
   it.each([
-    ['inputPath', task({ input: { kind: 'path', inputPath: '$.none' }, catch: [catcher('B')] })],
-    [
-      'outputPath',
-      task({ output: { kind: 'path', resultPath: '$', outputPath: '$.none' }, catch: [catcher('B')] }),
-    ],
+    ['inputPath', task({ inputPath: '$.none', catch: [catcher('B')] })],
+    ['outputPath', task({ resultPath: '$', outputPath: '$.none', catch: [catcher('B')] })],
   ])('a missing value at %s is States.Runtime, which nothing catches', (_, A) => {
     const run = runOf(statesPlan({ A, B: succeed() }), INPUT);
     if (run.tasks().length > 0) run.ok({});
@@ -87,7 +85,7 @@ describe('a task (dialect 2)', () => {
   });
 
   it('does not begin an attempt when its input can not be made', () => {
-    const run = runOf(statesPlan({ A: task({ input: { kind: 'path', inputPath: '$.none' } }) }), INPUT);
+    const run = runOf(statesPlan({ A: task({ inputPath: '$.none' }) }), INPUT);
     // The state is entered, and nothing else.
     expect(run.state().transitions).toBe(1);
   });
@@ -103,8 +101,9 @@ describe('a catcher (dialect 2)', () => {
     ['drops the error output when resultPath is null', null, INPUT],
   ])('%s', (_, resultPath, expected) => {
     const A = task({
-      input: { kind: 'path', inputPath: '$.claim' },
-      output: { kind: 'path', resultPath: '$.r', outputPath: null },
+      inputPath: '$.claim',
+      resultPath: '$.r',
+      outputPath: null,
       catch: [catcher('B', { resultPath })],
     });
     const run = runOf(statesPlan({ A, B: succeed() }), INPUT).bad(error);
@@ -206,7 +205,8 @@ describe('Choice', () => {
   });
 
   it('judges what inputPath selects and hands on what outputPath selects of it', () => {
-    const inner = choice({ ...C, inputPath: '$.in', outputPath: '$.n' });
+    const { choices, default: otherwise } = C;
+    const inner = choice({ choices, default: otherwise, inputPath: '$.in', outputPath: '$.n' });
     const run = runOf(statesPlan({ C: inner, ...ends }), { in: { n: 11 } });
     expect(run.task()).toMatchObject({ stepPath: 'Big', input: 11 });
   });
@@ -246,10 +246,16 @@ describe('the ends of a run', () => {
 
 describe('the context object', () => {
   it('says run, state and time, and nothing else', () => {
-    const A = task({ input: { kind: 'path', inputPath: '$$' } });
+    const A = task({ inputPath: '$$' });
     const run = runOf(statesPlan({ P: pass({ next: 'A' }), A }), INPUT, 1_600_000_000_123);
     expect(run.task().input).toEqual({
-      Execution: { Id: 'run_1', Input: INPUT, Name: 'run_1', StartTime: '2020-09-13T12:26:40.123Z' },
+      Execution: {
+        Id: 'run_1',
+        Input: INPUT,
+        Name: 'run_1',
+        StartTime: '2020-09-13T12:26:40.123Z',
+        RedriveCount: 0,
+      },
       StateMachine: { Id: 'claims', Name: 'Claims' },
       State: { EnteredTime: '2020-09-13T12:26:40.123Z', Name: 'A', RetryCount: 0 },
       Run: { Id: 'run_1', Initiator: 'user:ann' },
@@ -258,7 +264,7 @@ describe('the context object', () => {
 
   it('keeps the original input whatever the states do', () => {
     const P = pass({ result: 'gone', next: 'A' });
-    const A = task({ input: { kind: 'path', inputPath: '$$.Execution.Input' } });
+    const A = task({ inputPath: '$$.Execution.Input' });
     expect(runOf(statesPlan({ P, A }), INPUT).task().input).toEqual(INPUT);
   });
 });

@@ -14,6 +14,20 @@ export function withinLimits(value: Json): Json {
   return value;
 }
 
+const UTF8 = new TextEncoder();
+
+/** `value` of this state, when its JSON has at most `maxBytes` of UTF-8; null = no bound. Throws STEP_DATA_LIMIT. */
+export function withinBytes(state: string, value: Json, maxBytes: number | null): Json {
+  // A character has at most three bytes, and six where it is escaped.
+  if (maxBytes === null || measure(value) * 6 <= maxBytes) return value;
+  if (UTF8.encode(JSON.stringify(value)).length <= maxBytes) return value;
+  throw new WritError(
+    'STEP_DATA_LIMIT',
+    `The state/task '${state}' returned a result with a size exceeding the maximum number of bytes service limit.`,
+    { hint: 'keep large data outside the run and pass a reference' },
+  );
+}
+
 const measured = new WeakMap<object, number>();
 
 /** Characters of the value's JSON, at least; throws STEP_DATA_LIMIT beyond the limits. A value is never changed, so it is measured once. */

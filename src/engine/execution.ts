@@ -1,11 +1,15 @@
 // One run under way: what has to be done now, and what follows from what has happened. Deterministic: time, random and
 // results come in with events. Stored as a small head and parts, of which `takeChanges` gives those that changed.
 import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
+import type { Json, JsonObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EngineEvent, Task } from './command.js';
-import { Interpreter, newFrame, runFailure } from './interpret.js';
-import { stepError } from './node-data.js';
+import { newFrame } from './frame.js';
+import { Interpreter } from './interpret.js';
+import { runFailure, stepError, toldName } from './fault.js';
+import type { Request } from './query.js';
+import { requestOf } from './request.js';
+import type { Trace } from './stage.js';
 import type { Changes, Frame, Parts, RunHead } from './state.js';
 import { stepPathOf } from './step-path.js';
 import { RunTree } from './tree.js';
@@ -17,6 +21,14 @@ export interface StartOptions {
   readonly nowMs: number;
   /** Default 1,000,000 (states-dialect section 14; AWS stops at 25,000 history events). */
   readonly maxTransitions?: number;
+  /** 32 bytes in hex nobody can foresee: UUIDs, random numbers and jitter inside the run come from them. */
+  readonly seed: string;
+  /** Laid over the context object; `isWhole`: instead of it. */
+  readonly context?: { readonly given: JsonObject; readonly isWhole: boolean };
+  /** Variables that are set from the beginning. */
+  readonly variables?: JsonObject;
+  /** Is told what a state makes of its data, by the stage names of TestState. */
+  readonly trace?: Trace;
 }
 
 const MAX_TRANSITIONS = 1_000_000;
@@ -30,17 +42,17 @@ export class Execution {
   readonly #tree: RunTree;
   readonly #interpreter: Interpreter;
 
-  private constructor(plan: Plan, tree: RunTree) {
+  private constructor(plan: Plan, tree: RunTree, trace: Trace | null = null) {
     this.#plan = plan;
     this.#tree = tree;
-    this.#interpreter = new Interpreter(plan, tree);
+    this.#interpreter = new Interpreter(plan, tree, trace);
   }
 
   /** A fresh run, advanced to its first tasks. */
   static start(plan: Plan, options: StartOptions): Execution {
     const { runId, initiator, input, nowMs } = options;
     const head: RunHead = {
-      v: 2,
+      v: 3,
       run: { id: runId, initiator, startedAtMs: nowMs },
       status: 'running',
       transitions: 0,
@@ -48,13 +60,20 @@ export class Execution {
       deadlineMs: plan.timeoutMs === null ? null : nowMs + plan.timeoutMs,
       pausedAtMs: null,
       failing: null,
+      seed: options.seed,
+      drawn: 0,
+      asked: 0,
+      events: plan.dialect === 'states' ? 1 : 0, // ExecutionStarted
+      context: options.context ?? null,
       output: null,
       error: null,
     };
     const tree = new RunTree(head, (frame) => stepPathOf(plan, frame));
     tree.input = input;
-    tree.put({ ...newFrame('', null, plan.start, nowMs), data: plan.dialect === 'states' ? input : null });
-    const execution = new Execution(plan, tree);
+    const data = plan.dialect === 'states' ? input : null;
+    const first = newFrame('', null, plan.start, nowMs);
+    tree.put({ ...first, data, variables: options.variables ?? first.variables });
+    const execution = new Execution(plan, tree, options.trace);
     execution.apply({ kind: 'tick', nowMs });
     return execution;
   }
@@ -93,6 +112,11 @@ export class Execution {
     return phase === 'approval' || (phase === 'ready' && this.#mayBegin);
   }
 
+  /** What is to be evaluated, read or written outside before cursors can go on. */
+  requests(nowMs: number): Request[] {
+    return this.#tree.all('ask').flatMap((frame) => requestOf(this.#plan, this.#tree, frame, nowMs));
+  }
+
   /** Those whose outcome was lost. */
   lost(): Task[] {
     return this.#tree.all('lost').flatMap((frame) => this.#taskOf(frame));
@@ -101,7 +125,7 @@ export class Execution {
   /** Nothing runs, may start or is worked on: only people and timers hold the run up. */
   get isHeldUp(): boolean {
     const tree = this.#tree;
-    const going = tree.count('running') + tree.count('stopping') + tree.count('runnable');
+    const going = tree.count('running') + tree.count('stopping') + tree.count('runnable') + tree.count('ask');
     return tree.head.status === 'running' && going === 0 && (tree.count('ready') === 0 || !this.#mayBegin);
   }
 
@@ -147,6 +171,7 @@ export class Execution {
     if (tree.head.status !== 'running') return;
     this.#interpreter.begin(event.nowMs);
     if (event.kind === 'tick') this.#tick(event.nowMs);
+    else if (event.kind === 'answered') this.#answered(event);
     else this.#happened(event);
     this.#interpreter.settle();
     this.#endFailing();
@@ -160,16 +185,22 @@ export class Execution {
     }
   }
 
-  #happened(event: Exclude<EngineEvent, { kind: 'tick' }>): void {
+  #answered({ id, at, answer, nowMs }: Extract<EngineEvent, { kind: 'answered' }>): void {
+    if (this.#isOverdue(nowMs)) this.#timeOut();
+    const frame = this.#tree.frame(id);
+    if (frame?.ask?.at !== at || frame.isStopping) return;
+    this.#interpreter.answered(frame, frame.ask, answer);
+  }
+
+  #happened(event: Exclude<EngineEvent, { kind: 'tick' | 'answered' }>): void {
     const tree = this.#tree;
     const at = (): Frame | undefined => {
       const frame = tree.atTask(event.stepPath);
       // While a timer runs the next attempt is prepared but has not begun: nothing but the timer can end the wait. And
       // an attempt that has asked for calls has ended: what comes next is up to them.
-      const { task = null, wakeAtMs = null } = frame ?? {};
-      return task?.attempt === event.attempt && wakeAtMs === null && task.phase !== 'calls'
-        ? frame
-        : undefined;
+      const { task = null, wakeAtMs = null, ask = null } = frame ?? {};
+      const isWaiting = wakeAtMs !== null || ask !== null;
+      return task?.attempt === event.attempt && !isWaiting && task.phase !== 'calls' ? frame : undefined;
     };
     if (at() === undefined) return;
     if (event.kind !== 'paused') this.#unpause(event.nowMs);
@@ -188,7 +219,7 @@ export class Execution {
         this.#interpreter.succeed(frame, node, event.output);
         return;
       case 'asked':
-        if (event.calls.length > 0) this.#interpreter.ask(frame, task, event.calls, event.transcript);
+        if (event.calls.length > 0) this.#interpreter.calls.ask(frame, task, event.calls, event.transcript);
         else this.#interpreter.failed(frame, node, NO_CALLS, 0);
         return;
       case 'failed':
@@ -199,9 +230,11 @@ export class Execution {
       case 'rerun':
         this.#interpreter.rerun(frame, task);
         return;
-      case 'paused':
-        tree.put({ ...frame, task: { ...task, phase: 'approval', approval: event.approval } });
+      case 'paused': {
+        const { approval, input = task.input } = event;
+        tree.put({ ...frame, task: { ...task, phase: 'approval', approval, input } });
         return;
+      }
       case 'started':
         tree.put({ ...frame, task: { ...task, phase: 'running', approval: null } });
         return;
@@ -228,7 +261,8 @@ export class Execution {
     const tree = this.#tree;
     const { failing } = tree.head;
     if (failing === null || tree.count('running') + tree.count('stopping') > 0) return;
-    tree.head = { ...tree.head, status: 'failed', failing: null, output: null, error: failing };
+    const error = { ...failing, name: toldName(failing) };
+    tree.head = { ...tree.head, status: 'failed', failing: null, output: null, error };
   }
 
   /** Time in which nothing but people holds the run up does not count against its own limit. */
@@ -236,8 +270,8 @@ export class Execution {
     const tree = this.#tree;
     const { head } = tree;
     const people = tree.count('approval') + tree.count('lost');
-    const going =
-      tree.count('running') + tree.count('stopping') + tree.count('runnable') + tree.count('timer');
+    const busy = ['running', 'stopping', 'runnable', 'ask', 'timer'] as const;
+    const going = busy.reduce((sum, standing) => sum + tree.count(standing), 0);
     const isPaused =
       head.status === 'running' &&
       people > 0 &&
@@ -258,8 +292,8 @@ export class Execution {
   #taskOf(frame: Frame): Task[] {
     const node = this.#interpreter.nodeOf(frame);
     const { task } = frame;
-    if (task === null || node === null || frame.wakeAtMs !== null) return [];
-    const { attempt, input, idempotencyKey, phase, approval, conversation } = task;
+    if (task === null || node === null || frame.wakeAtMs !== null || frame.ask !== null) return [];
+    const { attempt, input, idempotencyKey, phase, approval, conversation, timeoutMs, heartbeatMs } = task;
     return [
       {
         stepPath: stepPathOf(this.#plan, frame),
@@ -270,6 +304,8 @@ export class Execution {
         phase,
         approval,
         conversation,
+        timeoutMs,
+        heartbeatMs,
         iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
         item: frame.call === null ? this.#itemOf(frame) : null,
         isStopping: frame.isStopping,

@@ -169,7 +169,7 @@ describe('Map', () => {
   });
 
   it('names the item in the task, in what is approved, and in the context', () => {
-    const A = task({ input: { kind: 'path', inputPath: '$$.Map.Item' } });
+    const A = task({ inputPath: '$$.Map.Item' });
     const run = runOf(statesPlan({ M: map('A', 1), A }), { items: ['x', 'y'] });
     expect(run.task()).toMatchObject({ item: 0, iteration: null, input: { Index: 0, Value: 'x' } });
     expect(run.ok({}).task()).toMatchObject({ item: 1, input: { Index: 1, Value: 'y' } });

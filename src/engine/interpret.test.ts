@@ -152,7 +152,7 @@ describe('a loop without a task', () => {
   });
 
   it('of waits in the past is bounded too', () => {
-    const past = wait({ timestamp: '2000-01-01T00:00:00Z' }, { next: 'W' });
+    const past = wait({ timestamp: { text: '2000-01-01T00:00:00Z' } }, { next: 'W' });
     const run = runOf(statesPlan({ W: past }), {}, Date.UTC(2026, 0, 1));
     expect(run.finish()).toMatchObject({ status: 'failed', error: { code: 'RUN_FAILED' } });
   });

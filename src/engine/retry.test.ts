@@ -67,7 +67,8 @@ describe('a failed attempt', () => {
   it('runs again after its delay with the same input and key and the next attempt number', () => {
     const A = task({
       retry: [retrier({ intervalMs: 2000 })],
-      output: { kind: 'path', resultPath: '$.r', outputPath: '$' },
+      resultPath: '$.r',
+      outputPath: '$',
     });
     const run = runOf(statesPlan({ A }), { a: 1 });
     const first = run.task();
@@ -143,7 +144,8 @@ describe('a failed attempt', () => {
   it('says in the context how often the entry was retried', () => {
     const A = task({
       retry: [retrier({ intervalMs: 1 })],
-      output: { kind: 'path', resultPath: '$', outputPath: '$$.State.RetryCount' },
+      resultPath: '$',
+      outputPath: '$$.State.RetryCount',
     });
     const run = runOf(statesPlan({ A })).bad(FAILED, 0).tick(1).bad(FAILED, 1).tick(9).ok('done', 9);
     expect(run.finish().output).toBe(2);

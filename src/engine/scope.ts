@@ -13,6 +13,11 @@ export function valueOf(node: TaskNode, output: Json): Json {
   return isObject(output) && typeof output['content'] === 'string' ? output['content'] : output;
 }
 
+/** Dialect 1 `outputVar`. */
+function outputVarOf({ flow }: TaskNode): string | null {
+  return flow.language === 'template' ? flow.outputVar : null;
+}
+
 function previousStep(outcome: StepOutcome): Json {
   const own = isObject(outcome.output) ? outcome.output : {};
   return { status: outcome.status, error: outcome.error, durationMs: outcome.durationMs, ...own };
@@ -34,7 +39,8 @@ function namesOf(plan: Plan): PlanNames {
   for (const [key, node] of Object.entries(plan.nodes)) {
     if (node.kind !== 'task') continue;
     own.add(key).add(node.name);
-    if (node.output.kind === 'variable' && node.output.name !== null) own.add(node.output.name);
+    const variable = outputVarOf(node);
+    if (variable !== null) own.add(variable);
   }
   const schema = plan.inputs;
   const declared = schema === null || !isObject(schema) ? undefined : schema['properties'];
@@ -81,9 +87,8 @@ export function scopeOf(plan: Plan, tree: RunTree, frame: Frame): Scope {
     const node = plan.nodes[key];
     if (node?.kind !== 'task' || status !== 'success') continue;
     values.set(key, output).set(node.name, output);
-    if (node.output.kind === 'variable' && node.output.name !== null) {
-      variables.set(node.output.name, valueOf(node, output));
-    }
+    const variable = outputVarOf(node);
+    if (variable !== null) variables.set(variable, valueOf(node, output));
   }
   for (const [name, value] of variables) values.set(name, value);
   // Nothing else may pass for a fixed name, also where this step has no value for it.
@@ -114,8 +119,8 @@ function placeOf(plan: Plan, tree: RunTree, frame: Frame, values: Map<string, Js
   if (iteration === 0) return;
   values.set('output', output).set('feedback', feedback);
   // The step's own names are what the iteration before has given: `Previous feedback: {{review_result}}`.
-  const own = node.output.kind === 'variable' && node.output.name !== null ? [node.output.name] : [];
-  for (const name of [frame.node, node.name, ...own]) {
+  const variable = outputVarOf(node);
+  for (const name of [frame.node, node.name, ...(variable === null ? [] : [variable])]) {
     if (!FIXED_NAMES.has(name)) values.set(name, output);
   }
 }

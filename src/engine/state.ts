@@ -1,6 +1,6 @@
 // What a run is between two moments: plain JSON in parts, so that a step of a large run writes little. The parts hold
 // data only while the run is active; when it has finished the runtime keeps outcome and commitments, not these.
-import type { Json } from '../json.js';
+import type { Json, JsonObject } from '../json.js';
 
 /** A failure or refusal as the workflow sees it; `message` is the cause text. */
 export interface StepError {
@@ -22,7 +22,7 @@ export interface StepOutcome {
 
 /** The run as a whole. Small: it is written with every change. */
 export interface RunHead {
-  readonly v: 2;
+  readonly v: 3;
   readonly run: { readonly id: string; readonly initiator: string; readonly startedAtMs: number };
   readonly status: 'running' | 'completed' | 'failed';
   readonly transitions: number;
@@ -34,6 +34,14 @@ export interface RunHead {
   readonly pausedAtMs: number | null;
   /** Why it fails, once running attempts have ended. */
   readonly failing: StepError | null;
+  /** What everything random in the run comes from, in hex; how often something was drawn, and asked for outside. */
+  readonly seed: string;
+  readonly drawn: number;
+  readonly asked: number;
+  /** AWS event ids given so far (states-dialect section 13). */
+  readonly events: number;
+  /** What the run was started with for its context object; `isWhole`: nothing else is in it. */
+  readonly context: { readonly given: JsonObject; readonly isWhole: boolean } | null;
   /** Of a run that has ended. */
   readonly output: Json;
   readonly error: StepError | null;
@@ -53,8 +61,18 @@ export interface Frame {
   readonly enteredAtMs: number;
   /** Dialect 2: the state input document. Dialect 1: the previous step's output. */
   readonly data: Json;
-  /** Dialect 1: value of `item`. Dialect 2: `$$.Map.Item.Value`. */
+  /** Dialect 1: value of `item`. Dialect 2: `$$.Map.Item.Value`, and `.Key` of an object's item. */
   readonly value: Json;
+  readonly itemKey: string | null;
+  /** Dialect 2: its own; those of the cursors around it are seen when `seesOuter`. */
+  readonly variables: JsonObject;
+  readonly seesOuter: boolean;
+  /** AWS event id of the entry into its state; 0 where events are not counted. */
+  readonly enteredEvent: number;
+  /** It waits for an answer from outside: an expression, items, or a place for results. */
+  readonly ask: Ask | null;
+  /** A lane whose item has not gone through the selector yet. */
+  readonly selects: boolean;
   /** Entries and attempts begun so far, by node key, and calls by `<key>/call`: no number is used twice. */
   readonly attempts: Readonly<Record<string, number>>;
   /** Dialect 1: key of the step that ended last, and what the last group gave. */
@@ -69,6 +87,25 @@ export interface Frame {
   readonly wakeAtMs: number | null;
   /** The fork it is in has failed: nothing starts here any more, and what runs is being stopped. */
   readonly isStopping: boolean;
+}
+
+/**
+ * `enter`: before anything. `choose`: condition number `index`. `select`: batched items one by one. `item`: a lane's own
+ * item. `leave`: with the result, `index` = the Choice rule that was true. `catch`: by catcher `index`.
+ */
+export interface Stage {
+  readonly name: 'enter' | 'choose' | 'select' | 'item' | 'leave' | 'catch';
+  readonly index: number | null;
+  /** `leave`: the result, of a state that has one. `catch`: `{Error, Cause}`. `select`: items, and what was selected. */
+  readonly held?: Json;
+}
+
+/** `node`: the key of the state that is entered, with the stage `input` only. */
+/** What it asked for, and at which stage of its state. */
+export interface Ask extends Stage {
+  readonly kind: 'query' | 'read' | 'write';
+  /** Its number in the run: an answer to another one changes nothing. */
+  readonly at: number;
 }
 
 /** The task a cursor stands at. */
@@ -90,6 +127,9 @@ export interface CurrentTask {
   readonly approval: TaskApproval | null;
   /** Null unless the function converses and has asked for calls. */
   readonly conversation: ConversationState | null;
+  /** One attempt, and the longest time between two signs of life; null = none of its own. */
+  readonly timeoutMs: number | null;
+  readonly heartbeatMs: number | null;
 }
 
 export interface TaskApproval {
@@ -135,6 +175,20 @@ export interface ForkState {
   readonly input: Json;
   /** Why it fails, once children that run have ended. */
   readonly failing: StepError | null;
+  /** Of a Map. `batchInput` and `writing` are the fields of that name, worked out at entry. */
+  readonly map: MapState | null;
+}
+
+export interface MapState {
+  /** Items at once; 0 = as many as the runner runs. */
+  readonly concurrency: number;
+  /** Null = none may fail. */
+  readonly toleratedCount: number | null;
+  readonly toleratedPercentage: number | null;
+  readonly failed: number;
+  /** Keys of the items when they came from an object. */
+  readonly keys: readonly string[] | null;
+  readonly writing: Json;
 }
 
 /** What a child has given; kept until its fork is joined. */
@@ -145,7 +199,7 @@ export interface ChildResult {
   readonly item: number | null;
   readonly output: Json;
   readonly isSkipped: boolean;
-  /** Dialect 1 `errorMode: skip`: why there is no output. */
+  /** Dialect 1 `errorMode: skip`, and a failed item that a distributed Map tolerates: why there is no output. */
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
@@ -184,6 +238,12 @@ export type Note =
       readonly stepPath: string;
       readonly reason: 'condition' | 'error';
       readonly detail: Json;
+    }
+  /** It failed before its first attempt. */
+  | {
+      readonly kind: 'unstarted';
+      readonly stepPath: string;
+      readonly error: { readonly name: string; readonly code: string };
     }
   | {
       readonly kind: 'loop-ended';

@@ -2,6 +2,7 @@
 // since it was last written. Keeps books and decides nothing.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { drawBytes } from './draws.js';
 import type { Changes, ChildResult, Frame, Note, Parts, RunHead, StepOutcome } from './state.js';
 
 /** How far one lane of a fork is; made again from its children when a run is opened. */
@@ -15,7 +16,7 @@ export interface Lane {
 
 /** What a cursor does next, or waits for. */
 export type Standing =
-  'runnable' | 'ready' | 'approval' | 'running' | 'lost' | 'calls' | 'timer' | 'fork' | 'stopping';
+  'runnable' | 'ask' | 'ready' | 'approval' | 'running' | 'lost' | 'calls' | 'timer' | 'fork' | 'stopping';
 
 export class RunTree {
   head: RunHead;
@@ -63,6 +64,12 @@ export class RunTree {
   set input(input: Json) {
     this.#input = input;
     this.#mark('input', () => this.#input);
+  }
+
+  /** 32 bytes, other ones each time. */
+  random(): Uint8Array {
+    this.head = { ...this.head, drawn: this.head.drawn + 1 };
+    return drawBytes(this.head.seed, `draw ${this.head.drawn}`);
   }
 
   frame(id: string): Frame | undefined {
@@ -277,9 +284,10 @@ export class RunTree {
 }
 
 function standingOf(frame: Frame): Standing {
-  const { task, fork } = frame;
+  const { task, fork, ask } = frame;
   if (task?.phase === 'running') return frame.isStopping ? 'stopping' : 'running';
   if (frame.isStopping) return 'fork';
+  if (ask !== null) return 'ask';
   if (frame.wakeAtMs !== null) return 'timer';
   if (task !== null) return task.phase;
   return fork === null ? 'runnable' : 'fork';

@@ -23,13 +23,13 @@ describe('Wait', () => {
   it.each<[string, WaitNode['until'], Json, number]>([
     ['seconds', { seconds: 60 }, {}, NOW + 60_000],
     ['one second', { seconds: 1 }, {}, NOW + 1000],
-    ['secondsPath', { secondsPath: '$.s' }, { s: 5 }, NOW + 5000],
-    ['timestamp with Z', { timestamp: '2026-01-01T01:00:00Z' }, {}, NOW + 3_600_000],
-    ['timestamp with offset', { timestamp: '2026-01-01T01:00:00+01:00' }, {}, NOW],
-    ['timestampPath', { timestampPath: '$.t' }, { t: '2026-01-01T00:00:01.5Z' }, NOW + 1500],
+    ['secondsPath', { seconds: { path: '$.s' } }, { s: 5 }, NOW + 5000],
+    ['timestamp with Z', { timestamp: { text: '2026-01-01T01:00:00Z' } }, {}, NOW + 3_600_000],
+    ['timestamp with offset', { timestamp: { text: '2026-01-01T01:00:00+01:00' } }, {}, NOW],
+    ['timestampPath', { timestamp: { path: '$.t' } }, { t: '2026-01-01T00:00:01.5Z' }, NOW + 1500],
     [
       'a fraction below a millisecond, rounded up',
-      { timestamp: '2026-01-01T00:00:00.000000001Z' },
+      { timestamp: { text: '2026-01-01T00:00:00.000000001Z' } },
       {},
       NOW + 1,
     ],
@@ -42,8 +42,8 @@ describe('Wait', () => {
 
   it.each<[string, WaitNode['until'], Json]>([
     ['0 seconds', { seconds: 0 }, {}],
-    ['a timestamp in the past', { timestamp: '2020-01-01T00:00:00Z' }, {}],
-    ['a timestamp of now', { timestamp: '2026-01-01T00:00:00Z' }, {}],
+    ['a timestamp in the past', { timestamp: { text: '2020-01-01T00:00:00Z' } }, {}],
+    ['a timestamp of now', { timestamp: { text: '2026-01-01T00:00:00Z' } }, {}],
   ])('does not wait for %s', (_, until, input) => {
     expect(waiting(until, input).task().stepPath).toBe('A');
   });
@@ -75,24 +75,29 @@ describe('Wait', () => {
 
   it.each<[string, WaitNode['until'], Json]>([
     ['seconds above 2^31-1', { seconds: LONGEST + 1 }, {}],
-    ['secondsPath above 2^31-1', { secondsPath: '$.s' }, { s: LONGEST + 1 }],
-    ['a timestamp more than 2^31-1 s ahead', { timestampPath: '$.t' }, { t: '2094-12-10T06:56:23.000Z' }],
+    ['secondsPath above 2^31-1', { seconds: { path: '$.s' } }, { s: LONGEST + 1 }],
+    [
+      'a timestamp more than 2^31-1 s ahead',
+      { timestamp: { path: '$.t' } },
+      { t: '2094-12-10T06:56:23.000Z' },
+    ],
   ])('fails as too long: %s', (_, until, input) => {
     expect(waiting(until, input).finish().error).toMatchObject({
       name: 'States.Runtime',
-      message: 'Wait state delay is too long.',
+      message:
+        "An error occurred while executing the state 'W' (entered at the event id #2). Wait state delay is too long.",
     });
   });
 
   it.each<[string, WaitNode['until'], Json]>([
-    ['a negative number of seconds', { secondsPath: '$.s' }, { s: -1 }],
-    ['half a second', { secondsPath: '$.s' }, { s: 0.5 }],
-    ['seconds as text', { secondsPath: '$.s' }, { s: '60' }],
-    ['a missing path', { secondsPath: '$.none' }, { s: 1 }],
-    ['a timestamp without offset', { timestampPath: '$.t' }, { t: '2026-01-01T00:00:00' }],
-    ['a timestamp with a small t', { timestampPath: '$.t' }, { t: '2026-01-01t00:00:00Z' }],
-    ['a day that does not exist', { timestampPath: '$.t' }, { t: '2026-02-30T00:00:00Z' }],
-    ['a timestamp that is a number', { timestampPath: '$.t' }, { t: 1_700_000_000 }],
+    ['a negative number of seconds', { seconds: { path: '$.s' } }, { s: -1 }],
+    ['half a second', { seconds: { path: '$.s' } }, { s: 0.5 }],
+    ['seconds as text', { seconds: { path: '$.s' } }, { s: '60' }],
+    ['a missing path', { seconds: { path: '$.none' } }, { s: 1 }],
+    ['a timestamp without offset', { timestamp: { path: '$.t' } }, { t: '2026-01-01T00:00:00' }],
+    ['a timestamp with a small t', { timestamp: { path: '$.t' } }, { t: '2026-01-01t00:00:00Z' }],
+    ['a day that does not exist', { timestamp: { path: '$.t' } }, { t: '2026-02-30T00:00:00Z' }],
+    ['a timestamp that is a number', { timestamp: { path: '$.t' } }, { t: 1_700_000_000 }],
   ])('fails with States.Runtime on %s', (_, until, input) => {
     expect(waiting(until, input).finish()).toMatchObject({
       status: 'failed',
@@ -101,7 +106,7 @@ describe('Wait', () => {
   });
 
   it('selects with inputPath, then outputPath, when it is over', () => {
-    const W = wait({ secondsPath: '$.s' }, { inputPath: '$.in', outputPath: '$.keep', next: 'S' });
+    const W = wait({ seconds: { path: '$.s' } }, { inputPath: '$.in', outputPath: '$.keep', next: 'S' });
     const run = runOf(statesPlan({ W, S: succeed() }), { in: { s: 1, keep: 'me' } }, NOW);
     expect(run.tick(NOW + 1000).finish().output).toBe('me');
   });

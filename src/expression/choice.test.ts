@@ -1,7 +1,17 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import { CHOICE_OPERATORS, evaluateChoice } from './choice.js';
+import { CHOICE_OPERATORS, type ChoiceRule, evaluateChoice as evaluate } from './choice.js';
+
+function evaluateChoice(rule: ChoiceRule, input: Json, context: Json): boolean {
+  return evaluate(rule, {
+    input,
+    context: () => context,
+    variable: (name) => (name === 'limit' ? 5 : undefined),
+    random: () => new Uint8Array(32),
+  });
+}
 
 function is(
   operator: string,
@@ -109,6 +119,62 @@ describe('a Choice rule', () => {
     expect(evaluateChoice({ and: [present, high] }, { v: 'high' }, {})).toBe(true);
     expect(evaluateChoice({ or: [{ not: present }, high] }, {}, {})).toBe(true);
     expect(evaluateChoice({ not: { or: [high] } }, { v: 'low' }, {})).toBe(true);
+  });
+
+  it('reads variables on either side', () => {
+    expect(is('numericEqualsPath', 5, '$limit')).toBe(true);
+    expect(evaluateChoice({ variable: '$limit', operator: 'numericLessThan', operand: 6 }, {}, {})).toBe(
+      true,
+    );
+    expect(evaluateChoice({ variable: '$unset', operator: 'isPresent', operand: false }, {}, {})).toBe(true);
+  });
+
+  it('words a missing value as the service does', () => {
+    const missing = { variable: '$.nope', operator: 'stringEquals', operand: 'x' };
+    expect(() => evaluateChoice(missing, {}, {})).toThrow(
+      "Invalid path '$.nope': The choice state's condition path references an invalid value.",
+    );
+  });
+
+  it('is false for an operator that does not exist', () => {
+    expect(is('toString', 'x', 'x')).toBe(false);
+  });
+
+  it('any rule over any data is true, false or States.Runtime', () => {
+    const path = fc.constantFrom('$', '$.a', '$.a.b', '$.a[0]', '$$.C', '$limit', '$unset', '$..a');
+    const { rule } = fc.letrec<{ rule: ChoiceRule }>((tie) => ({
+      rule: fc.oneof(
+        { maxDepth: 4 },
+        fc
+          .tuple(
+            path,
+            fc.constantFrom(...CHOICE_OPERATORS),
+            fc.oneof(path, fc.jsonValue() as fc.Arbitrary<Json>),
+          )
+          .map(([variable, [operator, kind], operand]) => ({
+            variable,
+            operator,
+            operand: kind === 'path' ? '$.a' : operand,
+          })),
+        fc.array(tie('rule'), { minLength: 1, maxLength: 3 }).map((and) => ({ and })),
+        fc.array(tie('rule'), { minLength: 1, maxLength: 3 }).map((or) => ({ or })),
+        tie('rule').map((not) => ({ not })),
+      ),
+    }));
+    fc.assert(
+      fc.property(rule, fc.jsonValue(), (one, data) => {
+        try {
+          expect(evaluateChoice(one, { a: data as Json }, { C: data as Json })).toBeTypeOf('boolean');
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'STEP_PATH_UNRESOLVED' });
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('a pattern full of stars takes no exponential time', () => {
+    expect(is('stringMatches', 'a'.repeat(20_000), `${'*a'.repeat(2_000)}*b`)).toBe(false);
   });
 
   it('knows 39 operators', () => {

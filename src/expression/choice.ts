@@ -1,7 +1,9 @@
 // Choice rules of dialect 2 (states-dialect section 6). A wrong type on either side is false, never an error; a
 // value that is not there is an error, except under isPresent.
 import type { Json } from '../json.js';
-import { parsePath, readPath, tryReadPath } from './path.js';
+import { parsePath, type Path, tryReadPath } from './path.js';
+import { unresolvedAs } from './path-fault.js';
+import type { Sources } from './sources.js';
 import { timestampNs } from './timestamp.js';
 
 /** `operator` in lowerCamelCase as ASL names it (`stringEquals`, `numericGreaterThanPath`, `isPresent`). */
@@ -39,74 +41,94 @@ function* operators(): Generator<[string, OperandKind]> {
 }
 
 /**
- * Is the rule true? `input` is the state's input after inputPath, `context` what `$$` names. Throws
- * STEP_PATH_UNRESOLVED (`States.Runtime`) when a variable or an operand path is not there.
+ * Is the rule true? `sources.input` is the state's input after inputPath. Throws STEP_PATH_UNRESOLVED (`States.Runtime`),
+ * in the words of the States Language service, when a variable or an operand path is not there.
  */
-export function evaluateChoice(rule: ChoiceRule, input: Json, context: Json): boolean {
-  if ('and' in rule) return rule.and.every((inner) => evaluateChoice(inner, input, context));
-  if ('or' in rule) return rule.or.some((inner) => evaluateChoice(inner, input, context));
-  if ('not' in rule) return !evaluateChoice(rule.not, input, context);
+export function evaluateChoice(rule: ChoiceRule, sources: Sources): boolean {
+  if ('and' in rule) return rule.and.every((inner) => evaluateChoice(inner, sources));
+  if ('or' in rule) return rule.or.some((inner) => evaluateChoice(inner, sources));
+  if ('not' in rule) return !evaluateChoice(rule.not, sources);
+  const { operator, operand } = rule;
   const variable = parsePath(rule.variable);
-  if (rule.operator === 'isPresent') {
-    return tryReadPath(variable, input, context).found === rule.operand;
-  }
-  const value = readPath(variable, input, context);
-  const type = typeTest(rule.operator, value);
-  if (type !== null) return type === rule.operand;
-  if (rule.operator.endsWith('Path') && typeof rule.operand === 'string') {
-    const operand = readPath(parsePath(rule.operand), input, context);
-    return compares(rule.operator.slice(0, -'Path'.length), value, operand);
-  }
-  return compares(rule.operator, value, rule.operand);
-}
-
-function typeTest(operator: string, value: Json): boolean | null {
-  switch (operator) {
-    case 'isNull':
-      return value === null;
-    case 'isNumeric':
-      return typeof value === 'number';
-    case 'isString':
-      return typeof value === 'string';
-    case 'isBoolean':
-      return typeof value === 'boolean';
-    case 'isTimestamp':
-      return typeof value === 'string' && timestampNs(value) !== null;
-    default:
-      return null;
-  }
-}
-
-function compares(operator: string, value: Json, operand: Json): boolean {
-  if (operator === 'booleanEquals') return typeof value === 'boolean' && value === operand;
+  if (operator === 'isPresent') return tryReadPath(variable, sources).found === operand;
+  const value = present(variable, sources);
+  const isType = TYPE_TESTS.get(operator);
+  if (isType !== undefined) return isType(value) === operand;
   if (operator === 'stringMatches') {
     return typeof value === 'string' && typeof operand === 'string' && matches(operand, value);
   }
-  const sign = signOf(operator, value, operand);
-  if (sign === null) return false;
-  switch (operator.replace(/^(string|numeric|timestamp)/, '')) {
-    case 'Equals':
-      return sign === 0;
-    case 'LessThan':
-      return sign < 0;
-    case 'GreaterThan':
-      return sign > 0;
-    case 'LessThanEquals':
-      return sign <= 0;
-    case 'GreaterThanEquals':
-      return sign >= 0;
-    default:
-      return false;
+  const comparison = COMPARISONS.get(operator);
+  if (comparison === undefined) return false; // no document with another operator gets past the schema
+  const { compare, holds, byPath } = comparison;
+  const other = byPath && typeof operand === 'string' ? present(parsePath(operand), sources) : operand;
+  const sign = compare(value, other);
+  return sign !== null && holds(sign);
+}
+
+function present(path: Path, sources: Sources): Json {
+  const found = tryReadPath(path, sources);
+  if (found.found) return found.value;
+  throw unresolvedAs(
+    path,
+    `Invalid path '${path.source}': The choice state's condition path references an invalid value.`,
+  );
+}
+
+const TYPE_TESTS: ReadonlyMap<string, (value: Json) => boolean> = new Map([
+  ['isNull', (value) => value === null],
+  ['isNumeric', (value) => typeof value === 'number'],
+  ['isString', (value) => typeof value === 'string'],
+  ['isBoolean', (value) => typeof value === 'boolean'],
+  ['isTimestamp', (value) => typeof value === 'string' && timestampNs(value) !== null],
+]);
+
+interface Comparison {
+  /** -1, 0, 1; null when a side has the wrong type. */
+  readonly compare: (a: Json, b: Json) => number | null;
+  readonly holds: (sign: number) => boolean;
+  readonly byPath: boolean;
+}
+
+const COMPARISONS: ReadonlyMap<string, Comparison> = new Map(comparisons());
+
+function* comparisons(): Generator<[string, Comparison]> {
+  const orders: readonly [string, (sign: number) => boolean][] = [
+    ['Equals', (sign) => sign === 0],
+    ['LessThan', (sign) => sign < 0],
+    ['GreaterThan', (sign) => sign > 0],
+    ['LessThanEquals', (sign) => sign <= 0],
+    ['GreaterThanEquals', (sign) => sign >= 0],
+  ];
+  const families: readonly [string, Comparison['compare'], typeof orders][] = [
+    ['string', stringSign, orders],
+    ['numeric', numericSign, orders],
+    ['timestamp', timestampSign, orders],
+    ['boolean', booleanSign, orders.slice(0, 1)],
+  ];
+  for (const [family, compare, its] of families) {
+    for (const [order, holds] of its) {
+      yield [family + order, { compare, holds, byPath: false }];
+      yield [`${family}${order}Path`, { compare, holds, byPath: true }];
+    }
   }
 }
 
-// Strings by UTF-16 code unit, as AWS compares them; null when a side has the wrong type.
-function signOf(operator: string, a: Json, b: Json): number | null {
-  if (operator.startsWith('numeric')) {
-    return typeof a === 'number' && typeof b === 'number' ? Math.sign(a - b) : null;
-  }
+// By UTF-16 code unit, as the service compares them.
+function stringSign(a: Json, b: Json): number | null {
   if (typeof a !== 'string' || typeof b !== 'string') return null;
-  if (operator.startsWith('string')) return a === b ? 0 : a < b ? -1 : 1;
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function numericSign(a: Json, b: Json): number | null {
+  return typeof a === 'number' && typeof b === 'number' ? Math.sign(a - b) : null;
+}
+
+function booleanSign(a: Json, b: Json): number | null {
+  return typeof a === 'boolean' && typeof b === 'boolean' ? Number(a) - Number(b) : null;
+}
+
+function timestampSign(a: Json, b: Json): number | null {
+  if (typeof a !== 'string' || typeof b !== 'string') return null;
   const left = timestampNs(a);
   const right = timestampNs(b);
   if (left === null || right === null) return null;

@@ -5,7 +5,7 @@ import type { Json } from '../json.js';
 import { longestName } from './longest-name.js';
 import { BLOCKED_NAMES } from './names.js';
 import type { Scope } from './scope.js';
-import { descend, equal, order, truthy } from './value.js';
+import { descend, equal, opener, order, truthy } from './value.js';
 
 /** Longest condition, in UTF-16 units. */
 export const CONDITION_MAX_LENGTH = 2000;
@@ -71,7 +71,8 @@ export function parseTemplateCondition(source: string, names: ReadonlySet<string
 
 /** A path that does not resolve makes the whole condition false, also under `!`. Never throws. */
 export function evaluateCondition(condition: Condition, scope: Scope): ConditionResult {
-  return evaluateWith(condition, (path) => lookUp(path, scope));
+  const open = opener();
+  return evaluateWith(condition, (path) => lookUp(path, scope, open));
 }
 
 /** As evaluateCondition, with the caller's lookup; undefined = does not resolve. */
@@ -97,10 +98,14 @@ export function evaluateWith(
   return { value: truthy(outcome.value), reason, values, unresolved };
 }
 
-/** Evaluates with the caller's lookup; `mismatch` when an order comparison met two types that have no order. */
+/**
+ * Evaluates with the caller's lookup; `mismatch` when an order comparison met two types that have no order. `look` as in
+ * `equal`.
+ */
 export function evaluateNode(
   node: ConditionNode,
   lookup: (path: ConditionPath) => Json,
+  look?: (members: number) => void,
 ): { readonly value: Json; readonly mismatch: boolean } {
   switch (node.kind) {
     case 'literal':
@@ -108,32 +113,37 @@ export function evaluateNode(
     case 'path':
       return { value: lookup(node.path), mismatch: false };
     case 'not': {
-      const operand = evaluateNode(node.operand, lookup);
+      const operand = evaluateNode(node.operand, lookup, look);
       return { value: !truthy(operand.value), mismatch: operand.mismatch };
     }
     case 'and':
     case 'or': {
       let mismatch = false;
       for (const operand of node.operands) {
-        const result = evaluateNode(operand, lookup);
+        const result = evaluateNode(operand, lookup, look);
         mismatch ||= result.mismatch;
         if (truthy(result.value) === (node.kind === 'or')) return { value: node.kind === 'or', mismatch };
       }
       return { value: node.kind === 'and', mismatch };
     }
     case 'compare': {
-      const left = evaluateNode(node.left, lookup);
-      const right = evaluateNode(node.right, lookup);
-      const own = compare(node.operator, left.value, right.value);
+      const left = evaluateNode(node.left, lookup, look);
+      const right = evaluateNode(node.right, lookup, look);
+      const own = compare(node.operator, left.value, right.value, look);
       return { value: own ?? false, mismatch: own === null || left.mismatch || right.mismatch };
     }
   }
 }
 
 /** null when the two types have no order; `==` and `!=` always answer. */
-export function compare(operator: CompareOperator, left: Json, right: Json): boolean | null {
-  if (operator === '==') return equal(left, right);
-  if (operator === '!=') return !equal(left, right);
+export function compare(
+  operator: CompareOperator,
+  left: Json,
+  right: Json,
+  look?: (members: number) => void,
+): boolean | null {
+  if (operator === '==') return equal(left, right, 0, look);
+  if (operator === '!=') return !equal(left, right, 0, look);
   const sign = order(left, right);
   if (sign === null) return null;
   switch (operator) {
@@ -149,10 +159,10 @@ export function compare(operator: CompareOperator, left: Json, right: Json): boo
 }
 
 /** What `path` leads to in the scope; undefined when it does not resolve. */
-export function lookUp(path: ConditionPath, scope: Scope): Json | undefined {
+export function lookUp(path: ConditionPath, scope: Scope, open?: (value: Json) => Json): Json | undefined {
   if (BLOCKED_NAMES.has(path.head)) return undefined;
   const value = scope.values.get(path.head);
-  return value === undefined ? undefined : descend(value, path.segments);
+  return value === undefined ? undefined : descend(value, path.segments, open);
 }
 
 const NAME = /[\p{L}_][\p{L}\p{N}_-]*/uy;

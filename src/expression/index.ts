@@ -10,7 +10,18 @@ export {
 } from './condition.js';
 export { BLOCKED_NAMES, FIXED_NAMES } from './names.js';
 export { nearest } from './nearest.js';
-export { parsePath, parseReferencePath, type Path, readPath, tryReadPath, writePath } from './path.js';
+export { callIntrinsic, type IntrinsicCall, isIntrinsic, parseIntrinsic, readText } from './intrinsic.js';
+export {
+  isDefinite,
+  parsePath,
+  parseReferencePath,
+  type Path,
+  readPath,
+  tryReadPath,
+  writePath,
+} from './path.js';
+export { fillPayload, type PayloadFault, payloadFaults } from './payload-template.js';
+export type { Sources } from './sources.js';
 export type { Scope } from './scope.js';
 export {
   checkTemplate,

@@ -3,34 +3,35 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { compare } from './condition.js';
 import type { Helper } from './template-tree.js';
-import { equal, member, truthy } from './value.js';
+import type { TemplateWork } from './template-work.js';
+import { equal, member } from './value.js';
 
 /** A value that is not there comes in as null. Order helpers are false for types that have no order. */
-export function callHelper(helper: Helper, values: readonly Json[]): Json {
+export function callHelper(helper: Helper, values: readonly Json[], work: TemplateWork): Json {
   const [a = null, b = null] = values;
   switch (helper) {
     case 'lookup':
-      return typeof b === 'string' || typeof b === 'number' ? (member(a, b) ?? null) : null;
+      return typeof b === 'string' || typeof b === 'number' ? (member(a, b, work.open) ?? null) : null;
     case 'json':
-      return asJson(a, 2);
+      return work.read(asJson(a, 2));
     case 'eq':
-      return equal(a, b);
+      return equal(work.read(a), work.read(b), 0, work.spend);
     case 'ne':
-      return !equal(a, b);
+      return !equal(work.read(a), work.read(b), 0, work.spend);
     case 'gt':
-      return compare('>', a, b) ?? false;
+      return compare('>', work.read(a), work.read(b)) ?? false;
     case 'gte':
-      return compare('>=', a, b) ?? false;
+      return compare('>=', work.read(a), work.read(b)) ?? false;
     case 'lt':
-      return compare('<', a, b) ?? false;
+      return compare('<', work.read(a), work.read(b)) ?? false;
     case 'lte':
-      return compare('<=', a, b) ?? false;
+      return compare('<=', work.read(a), work.read(b)) ?? false;
     case 'and':
-      return values.every(truthy);
+      return values.every((value) => work.isTrue(value));
     case 'or':
-      return values.some(truthy);
+      return values.some((value) => work.isTrue(value));
     case 'not':
-      return !truthy(a);
+      return !work.isTrue(a);
     case 'default':
       return a === null || a === '' ? b : a;
   }

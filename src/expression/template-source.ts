@@ -113,10 +113,17 @@ function* tags(source: string): Generator<Tag> {
     const lead = /^[~&\s]*/.exec(inside)?.[0].length ?? 0;
     yield {
       start,
-      body: inside.slice(lead).replace(/[~\s]+$/, ''),
+      body: withoutTail(inside.slice(lead)),
       bodyAt: start + open + lead,
     };
   }
+}
+
+// Counted from the end: a pattern that ends in `$` tries every blank of a tag anew, and a document may hold many.
+function withoutTail(text: string): string {
+  let end = text.length;
+  while (end > 0 && /[~\s]/.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 // A text with `}}` in it ends the tag early; Handlebars, which reads the tag again, has the last word.
@@ -128,11 +135,16 @@ function tagEnd(source: string, start: number, dashes: string | undefined): numb
   return found === null ? -1 : found.index + found[0].length - 2;
 }
 
-/** Is there a comparison or logical operator outside of text? */
+/** Is there a comparison or logical operator outside of text? Each character is looked at once, also of text without an end. */
 function hasOperator(head: string): boolean {
-  const outside = head.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\]/g, '');
+  const outside = head.replace(QUOTED, (found: string, ...ends: (string | undefined)[]) =>
+    ends.slice(0, 3).includes('') ? found : '',
+  );
   return /[=!<>]=|[<>]|&&|\|\||!/.test(outside);
 }
+
+/** Text, and names in brackets. The group of its kind is empty where the end is missing. */
+const QUOTED = /"(?:\\.|[^"\\])*("?)|'(?:\\.|[^'\\])*('?)|\[[^\]]*(\]?)/g;
 
 function conditionAt(head: string, names: ReadonlySet<string>, at: number): Condition {
   try {

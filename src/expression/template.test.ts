@@ -351,6 +351,28 @@ describe('a template', () => {
   });
 });
 
+describe('a tag as long as a template may be', () => {
+  const fill = (head: string, piece: string, tail: string): string =>
+    head + piece.repeat(Math.floor((TEMPLATE_MAX_BYTES - head.length - tail.length) / piece.length)) + tail;
+
+  // Quadratic patterns took a minute for these, and a document holds many templates: what fails then is the time limit
+  // of the test.
+  it('is read once, whatever blanks, open quotes and brackets it holds', () => {
+    expect(codes(fill('{{#if', ' ', 'x}}y{{/if}}'))).toEqual([]);
+    expect(codes(fill('{{json', ' ~', 'x}}'))).toEqual(['DOC_TEMPLATE']);
+    expect(codes(fill('{{json', '~', 'x}}'))).toEqual(['DOC_TEMPLATE']);
+    expect(codes(fill('{{#if ', '[', '}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
+    expect(codes(fill('{{#if "', '\\"', 'x}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
+    expect(codes(fill("{{#if '", "\\'", 'x}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
+  });
+
+  it('still says what it lacks', () => {
+    expect(failure(() => render('{{#if "a == 1}}y{{/if}}')).message).toContain('closing quote');
+    expect(codes('{{#if [a == 1}}y{{/if}}')).toEqual(['DOC_EXPRESSION']);
+    expect(codes('{{#if [a == 1]}}y{{/if}}')).toEqual([]);
+  });
+});
+
 describe('renderValue', () => {
   it('keeps the type of a value named alone and renders every other text', () => {
     const config = { a: '{{o}}', b: ['{{n}}', 'n={{n}}', true, null], c: { d: '{{t}}' } };

@@ -14,7 +14,8 @@ import {
   type TemplateNode,
   type TemplatePath,
 } from './template-tree.js';
-import { descend, isList, structured, truthy } from './value.js';
+import { TemplateWork } from './template-work.js';
+import { descend, isList } from './value.js';
 
 /** Longest rendered text, in UTF-8 bytes. */
 export const RENDERED_MAX_BYTES = 1024 * 1024;
@@ -78,7 +79,7 @@ function onlyPath(
  * above a limit.
  */
 export function renderTemplate(source: string, scope: Scope): string {
-  return new Rendering(scope, source).text(parseTemplate(source, scope.known));
+  return new Rendering(scope, source, new TemplateWork()).text(parseTemplate(source, scope.known));
 }
 
 /**
@@ -86,16 +87,20 @@ export function renderTemplate(source: string, scope: Scope): string {
  * the value itself with its type, and null when the name is known but has no value yet. Throws as renderTemplate.
  */
 export function renderValue(value: Json, scope: Scope): Json {
+  return renderWith(value, scope, new TemplateWork());
+}
+
+function renderWith(value: Json, scope: Scope, work: TemplateWork): Json {
   if (typeof value === 'string') {
     const tree = parseTemplate(value, scope.known);
     const only = onlyPath(tree);
-    const rendering = new Rendering(scope, value);
+    const rendering = new Rendering(scope, value, work);
     return only === null ? rendering.text(tree) : rendering.typed(only.path, only.source);
   }
   if (typeof value !== 'object' || value === null) return value;
-  if (isList(value)) return value.map((item) => renderValue(item, scope));
+  if (isList(value)) return value.map((item) => renderWith(item, scope, work));
   // fromEntries defines own properties, so a key `__proto__` stays a key.
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderValue(item, scope)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderWith(item, scope, work)]));
 }
 
 // What surrounds a place in the template: the current item of an `each` or `with`, and the frame around it.
@@ -119,6 +124,7 @@ class Rendering {
   constructor(
     private readonly scope: Scope,
     private readonly template: string,
+    private readonly work: TemplateWork,
   ) {}
 
   text(tree: readonly TemplateNode[]): string {
@@ -134,6 +140,7 @@ class Rendering {
 
   private render(tree: readonly TemplateNode[], frame: Frame | null): void {
     for (const node of tree) {
+      this.work.spend();
       switch (node.kind) {
         case 'text':
           this.write(node.text);
@@ -145,13 +152,13 @@ class Rendering {
           break;
         }
         case 'if': {
-          const test = truthy(this.evaluate(node.test, frame, 'argument') ?? null);
+          const test = this.work.isTrue(this.evaluate(node.test, frame, 'argument') ?? null);
           this.render(test !== node.negate ? node.then : node.otherwise, frame);
           break;
         }
         case 'with': {
           const value = this.evaluate(node.over, frame, 'argument') ?? null;
-          if (!truthy(value)) this.render(node.otherwise, frame);
+          if (!this.work.isTrue(value)) this.render(node.otherwise, frame);
           else this.render(node.then, inner(frame, value, {}, node.names, [value]));
           break;
         }
@@ -163,7 +170,7 @@ class Rendering {
   }
 
   private each(node: Extract<TemplateNode, { kind: 'each' | 'with' }>, frame: Frame | null): void {
-    const over = structured(this.evaluate(node.over, frame, 'argument') ?? null);
+    const over = this.work.open(this.evaluate(node.over, frame, 'argument') ?? null);
     const items: readonly (readonly [string | number, Json])[] = isList(over)
       ? over.map((item, i) => [i, item] as const)
       : typeof over === 'object' && over !== null
@@ -188,14 +195,14 @@ class Rendering {
       case 'path':
         return this.lookup(node.path, frame, use);
       case 'condition':
-        return evaluateNode(node.condition.root, (path) => this.variable(path, frame)).value;
+        return evaluateNode(node.condition.root, (path) => this.variable(path, frame), this.work.spend).value;
       case 'call': {
         const values = node.arguments.map(
           (argument, i) =>
             this.evaluate(argument, frame, node.helper === 'default' && i === 0 ? 'optional' : 'argument') ??
             null,
         );
-        return callHelper(node.helper, values);
+        return callHelper(node.helper, values, this.work);
       }
     }
   }
@@ -205,22 +212,25 @@ class Rendering {
     const head = path.head === 'this' && frame !== null ? [] : [data ? path.head.slice(1) : path.head];
     const parts = [...head, ...path.segments.map(String)];
     const { text, offset } = path;
-    return this.lookup({ text, data, up: 0, parts, offset }, frame, 'argument') ?? null;
+    return this.work.read(this.lookup({ text, data, up: 0, parts, offset }, frame, 'argument') ?? null);
   }
 
   private lookup(path: TemplatePath, frame: Frame | null, use: Use): Json | undefined {
     let at = frame;
     for (let up = path.up; up > 0 && at !== null; up--) at = at.parent;
     const [head = '', ...rest] = path.parts;
+    this.work.spend();
     if (path.data) return at?.data[head];
+    const inside = (value: Json, parts: readonly string[]): Json | undefined =>
+      descend(value, parts, this.work.open);
     if (path.up === 0) {
       const named = nearestNamed(frame, head);
-      if (named !== undefined) return this.found(path, descend(named, rest), use);
+      if (named !== undefined) return this.found(path, inside(named, rest), use);
     }
-    if (at !== null) return this.found(path, descend(at.value, path.parts), use);
+    if (at !== null) return this.found(path, inside(at.value, path.parts), use);
     const value = BLOCKED_NAMES.has(head) ? undefined : this.scope.values.get(head);
     if (value !== undefined) {
-      return this.found(path, value === null ? null : descend(value, rest), use);
+      return this.found(path, value === null ? null : inside(value, rest), use);
     }
     if (this.scope.known.has(head)) return undefined;
     return this.unresolved(path, use === 'argument' ? 'print' : use);

@@ -5,7 +5,7 @@ import { isObject, type Json, type JsonObject } from '../json.js';
 import { compare, type ConditionPath, evaluateWith, lookUp, parseCondition } from './condition.js';
 import { nearest } from './nearest.js';
 import type { Scope } from './scope.js';
-import { descend, equal } from './value.js';
+import { descend, equal, opener } from './value.js';
 import { holdsWords } from './whole-words.js';
 
 /** When a loop ends. Source text, checked at load. */
@@ -163,7 +163,8 @@ export function untilHolds(until: Until, output: Json, scope: Scope): UntilResul
     }
     case 'expression': {
       const condition = parseCondition(until.expression, scope.known);
-      const result = evaluateWith(condition, (path) => resolve(path, output, scope));
+      const open = opener();
+      const result = evaluateWith(condition, (path) => resolve(path, output, scope, open));
       const what = quoted(until.expression.trim());
       if (result.value) return told(true, `${what} is true`);
       if (result.reason === 'path_unresolved') {
@@ -204,14 +205,19 @@ function compares(value: Json, operator: UntilOperator, operand: Json): boolean 
 }
 
 // In the output, in the JSON its `content` holds, in `output` as a name for this very output, then in the scope.
-function resolve(path: ConditionPath, output: Json, scope: Scope): Json | undefined {
+function resolve(
+  path: ConditionPath,
+  output: Json,
+  scope: Scope,
+  open?: (value: Json) => Json,
+): Json | undefined {
   const whole = [path.head, ...path.segments];
-  const own = descend(output, whole);
+  const own = descend(output, whole, open);
   if (own !== undefined) return own;
   const content = contentOf(output);
-  const inside = content === null ? undefined : descend(content, whole);
+  const inside = content === null ? undefined : descend(content, whole, open);
   if (inside !== undefined) return inside;
-  return path.head === 'output' ? descend(output, path.segments) : lookUp(path, scope);
+  return path.head === 'output' ? descend(output, path.segments, open) : lookUp(path, scope, open);
 }
 
 /** What a phrase is looked for in: a string, the `content` of an object, else JSON (agentos-dialect section 4). */

@@ -12,8 +12,12 @@ const DEPTH_LIMIT = 200;
  * The member `key` of a value, or undefined when there is none. Lists answer to indices and `length`, objects to
  * their own keys, and a string that holds a JSON object or list to what it holds (agentos-dialect section 5).
  */
-export function member(value: Json, key: string | number): Json | undefined {
-  const holder = structured(value);
+export function member(
+  value: Json,
+  key: string | number,
+  open: (value: Json) => Json = structured,
+): Json | undefined {
+  const holder = open(value);
   if (isList(holder)) {
     if (key === 'length') return holder.length;
     if (typeof key === 'string' && !/^(0|[1-9]\d{0,9})$/.test(key)) return undefined;
@@ -26,11 +30,15 @@ export function member(value: Json, key: string | number): Json | undefined {
 }
 
 /** Follows `segments` from `value`; undefined as soon as one is not there. */
-export function descend(value: Json, segments: readonly (string | number)[]): Json | undefined {
+export function descend(
+  value: Json,
+  segments: readonly (string | number)[],
+  open: (value: Json) => Json = structured,
+): Json | undefined {
   let current: Json | undefined = value;
   for (const segment of segments) {
     if (current === undefined) return undefined;
-    current = member(current, segment);
+    current = member(current, segment, open);
   }
   return current;
 }
@@ -45,9 +53,28 @@ export function structured(value: Json): Json {
   }
 }
 
+/** `structured` for whoever asks many times of the same values: a text is read once. What it gives is shared: nobody changes it. */
+export function opener(): (value: Json) => Json {
+  const opened = new Map<string, Json>();
+  return (value) => {
+    if (typeof value !== 'string') return value;
+    const known = opened.get(value);
+    if (known !== undefined) return known;
+    const holder = structured(value);
+    opened.set(value, holder);
+    return holder;
+  };
+}
+
 /** `Array.isArray` that keeps the element type of read-only JSON lists. */
 export function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value);
+}
+
+/** Sets an own member; `__proto__` becomes an ordinary key, which a plain assignment would not make of it. */
+export function put(target: Record<string, Json>, key: string, value: Json): void {
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Truth of a lone value: `true`, a number but 0, and text, lists and objects that are not empty. */
@@ -59,24 +86,41 @@ export function truthy(value: Json): boolean {
   return isList(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
-/** Same type and equal, deep for lists and objects; key order does not matter. `1` and `'1'` differ. */
-export function equal(a: Json, b: Json, depth = 0): boolean {
+/**
+ * Same type and equal, deep for lists and objects; key order does not matter. `1` and `'1'` differ. `look` is told how many
+ * members are about to be compared, and may throw to end it.
+ */
+export function equal(a: Json, b: Json, depth = 0, look?: (members: number) => void): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (depth >= DEPTH_LIMIT) return false;
   if (isList(a) || isList(b)) {
-    return (
-      isList(a) &&
-      isList(b) &&
-      a.length === b.length &&
-      a.every((item, i) => equal(item, b[i] ?? null, depth + 1))
-    );
+    if (!isList(a) || !isList(b) || a.length !== b.length) return false;
+    look?.(a.length);
+    return a.every((item, i) => equal(item, b[i] ?? null, depth + 1, look));
   }
   const keys = Object.keys(a);
+  look?.(keys.length);
   return (
     keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && equal(a[key] ?? null, b[key] ?? null, depth + 1))
+    keys.every((key) => Object.hasOwn(b, key) && equal(a[key] ?? null, b[key] ?? null, depth + 1, look))
   );
+}
+
+/** Does the JSON text of `value` have at most about `most` characters? Looks no further than that, at any depth. */
+export function fits(value: Json, most: number): boolean {
+  let left = most;
+  const waiting: Json[] = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    left -= typeof next === 'string' ? next.length + 3 : 4;
+    if (left < 0) return false;
+    if (next === null || typeof next !== 'object') continue;
+    for (const [key, item] of Object.entries<Json>(next)) {
+      left -= key.length + 4;
+      waiting.push(item);
+    }
+  }
+  return left >= 0;
 }
 
 /** Negative, 0 or positive for two numbers or two strings (by code point); null for anything else. */

@@ -84,6 +84,10 @@ export async function openEmbedded(
     const { guard: _guard, ...surface } = opened as Writ & { readonly guard?: unknown };
     const writ: EmbeddedWrit = {
       ...surface,
+      // It changes with a reload.
+      get policyHash() {
+        return opened.policyHash;
+      },
       trigger: openTrigger(() => Promise.resolve(parts)),
       function: (id, definition, handler) => opened.register(ownFunction(id, definition, handler)),
       register(provider) {

@@ -40,6 +40,12 @@ const PATH: ResourceForm = {
   value: /^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/u,
   prefix: /^(?:$|(?:\/(?!\.{1,2}\/)[^/]+)*\/?[^/]*$)/u,
 };
+// A key may hold blanks, so a pattern for one may too; a bucket and a / alone stand for the list of what is in it.
+const ARTIFACT: ResourceForm = {
+  what: 'an artifact <bucket>/<key> without . or .. segments, or sha256:<64 hex>',
+  value: /^sha256:[0-9a-f]{64}$|^(?!.*\/\.{1,2}(?:\/|$))[A-Za-z0-9][A-Za-z0-9._-]{0,62}\/[^\\]*$/u,
+  prefix: /^(?:sha256(?::[0-9a-f]*)?|[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:\/[^\\]*)?)?$/u,
+};
 
 const FORMS = {
   'workflow.run': WORKFLOW,
@@ -57,6 +63,8 @@ const FORMS = {
   'memory.read': NAME,
   'memory.write': NAME,
   'secret.use': NAME,
+  'artifact.read': ARTIFACT,
+  'artifact.write': ARTIFACT,
   'approval.decide': DECIDABLE,
   'approval.breakglass': DECIDABLE,
   'audit.read': NAME,
@@ -89,4 +97,12 @@ export function unmatchable(action: Action | '*', pattern: string): string | nul
   const form: ResourceForm = FORMS[action];
   const possible = hasWildcard(pattern) ? form.prefix.test(literalPrefix(pattern)) : form.value.test(pattern);
   return possible ? null : `can never match: "${pattern}" is not ${form.what}, as ${action} needs`;
+}
+
+/**
+ * Whether a step does it, so that its sandbox, data, cost and approval are judged. The others are what people and the
+ * runner do around a run: they have none of these, and RBAC alone decides.
+ */
+export function isStepAct(action: Action): boolean {
+  return !/^(?:workflow|run|artifact|approval|audit|policy)\./.test(action);
 }

@@ -1,6 +1,7 @@
 // Which approval an act needs: the join of what the step asks for and of every ceiling rule that matches.
 // A duty is raised, never lowered: each demand is met by the result, and adding a demand only tightens it.
-import type { ApprovalRule, Ceiling } from './ceiling.js';
+import { amountText } from './budget.js';
+import type { ApprovalRule, Ceiling, Escalation } from './ceiling.js';
 import { least, strictestMode } from './ceiling.js';
 import { compareText } from './diagnostic.js';
 import type { Facts } from './facts.js';
@@ -34,12 +35,16 @@ export interface ApprovalDemand {
   readonly separationOfDuties: boolean;
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
+  /** Who else may fill its places later; absent = nobody. */
+  readonly escalation?: readonly Escalation[];
 }
 
 /** `role` is one role, or alternatives joined by `|` (see `fillsRole`); all factors are needed. */
 export interface QuorumFactor {
   readonly role: string;
   readonly n: number;
+  /** Absent = none. */
+  readonly escalation?: readonly Escalation[];
 }
 
 export interface EffectiveApproval {
@@ -71,6 +76,7 @@ export function demandsOf(ceiling: Ceiling, label: string, facts: Facts): readon
     separationOfDuties: rule.separationOfDuties,
     expiresSeconds: rule.expiresSeconds,
     reasonRequired: rule.reasonRequired,
+    ...(rule.escalation === undefined ? {} : { escalation: rule.escalation }),
   }));
   const minimum = ceiling.approval.minimum;
   if (minimum !== 'none') demands.push(plainDemand(`${label}: minimum ${minimum}`, minimum));
@@ -111,18 +117,23 @@ export function joinDemands(demands: readonly ApprovalDemand[]): EffectiveApprov
  * many people in all, whoever they are: those the named factors don't bring are added as `role:any`.
  */
 function joinQuorum(demands: readonly ApprovalDemand[]): readonly QuorumFactor[] {
-  const named = new Map<string, number>();
+  const named = new Map<string, QuorumFactor>();
   let people = 1;
-  for (const { approverRoles, quorum } of demands) {
+  for (const { approverRoles, quorum, escalation } of demands) {
     const alternatives = [...new Set(approverRoles)].toSorted(compareText);
     if (alternatives.length === 0 || alternatives.includes(ANY)) {
       people = Math.max(people, quorum);
     } else {
       const role = alternatives.join('|');
-      named.set(role, Math.max(named.get(role) ?? 1, quorum));
+      const before = named.get(role);
+      // A demand that lets nobody else in later is not weakened by one that does.
+      const isShared =
+        before === undefined || JSON.stringify(before.escalation) === JSON.stringify(escalation);
+      const n = Math.max(before?.n ?? 1, quorum);
+      named.set(role, { role, n, ...(isShared && escalation !== undefined ? { escalation } : {}) });
     }
   }
-  const factors = [...named].map(([role, n]) => ({ role, n }));
+  const factors = [...named.values()];
   const missing = people - factors.reduce((sum, { n }) => sum + n, 0);
   if (missing > 0) factors.push({ role: ANY, n: missing });
   return factors.toSorted((a, b) => compareText(a.role, b.role));
@@ -156,12 +167,23 @@ function matches(match: ApprovalRule['match'], facts: Facts): boolean {
     (match.labels === undefined ||
       facts.labels === null ||
       match.labels.some((label) => facts.labels?.includes(label))) &&
-    (match.sandbox === undefined || (facts.sandbox !== null && match.sandbox.includes(facts.sandbox)))
+    (match.sandbox === undefined || (facts.sandbox !== null && match.sandbox.includes(facts.sandbox))) &&
+    costsMore(facts, match.costMicroUsdAbove)
   );
 }
 
+/** A cost that nobody knows is above every bound. */
+function costsMore({ estimate }: Facts, above: number | undefined): boolean {
+  if (above === undefined) return true;
+  const cost = estimate?.costMicroUsd ?? null;
+  return cost === null || !(cost <= above);
+}
+
 function describe(rule: ApprovalRule): string {
-  const keys = Object.entries(rule.match).map(([key, values]) => `${key} ${values.join(' or ')}`);
+  const { costMicroUsdAbove, ...lists } = rule.match;
+  const keys = Object.entries(lists).map(([key, values]) => `${key} ${values.join(' or ')}`);
+  if (costMicroUsdAbove !== undefined)
+    keys.push(`cost above ${amountText('costMicroUsd', costMicroUsdAbove)} USD`);
   const roles = rule.approverRoles.length === 0 ? '' : ` by ${rule.approverRoles.join(' or ')}`;
   return `${keys.length === 0 ? 'every step' : keys.join(' and ')} needs ${rule.minimum} approval${roles}`;
 }

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import { checkCeilingSpec, composeCeilings, NO_CEILING, parseCeilingSpec } from './ceiling.js';
+import {
+  checkCeilingSpec,
+  CLASSIFICATIONS,
+  composeCeilings,
+  NO_CEILING,
+  parseCeilingSpec,
+} from './ceiling.js';
 import type { Ceiling } from './ceiling.js';
 import type { CeilingRequest, ObtainedApproval } from './facts.js';
 import { effectiveLimits, emptyFields, permits } from './permits.js';
@@ -32,6 +38,7 @@ const rule = fc.record({
     sandbox: maybe(subset('wasm', 'docker')),
     network: maybe(subset('api.x:443', '*.x:*')),
     credentials: maybe(subset('db', '*')),
+    costUsdAbove: maybe(fc.constantFrom('0', '0.000001')),
   }),
   minimum: fc.constantFrom('async', 'sync', 'two-person'),
   approverRoles: maybe(roles()),
@@ -48,6 +55,7 @@ const spec = fc.record({
       allow: maybe(subset('reg/*', 'reg/a')),
       deny: maybe(subset('reg/b*')),
       requireDigest: maybe(fc.boolean()),
+      requireSigners: maybe(subset('cosign:one', 'cosign:two')),
     }),
   ),
   delegation: maybe(
@@ -84,7 +92,12 @@ const spec = fc.record({
   ),
   clampAll: fc.boolean(),
   budget: maybe(fc.record({ ...amounts, perDay: maybe(fc.record(amounts)) })),
-  data: maybe(fc.record({ labelsAllowed: maybe(subset('pii', 'phi', 'public')) })),
+  data: maybe(
+    fc.record({
+      labelsAllowed: maybe(subset('pii', 'phi', 'public')),
+      maxClassification: maybe(fc.constantFrom(...CLASSIFICATIONS)),
+    }),
+  ),
   audit: maybe(fc.record({ required: fc.constantFrom('none', 'local', 'anchored') })),
   validity: maybe(
     fc.record({
@@ -180,6 +193,8 @@ const request: fc.Arbitrary<CeilingRequest> = fc
       { requiredKeys: [] },
     ),
     labels: fc.option(fc.subarray(['pii', 'phi', 'public'])),
+    classification: maybe(fc.constantFrom(...CLASSIFICATIONS)),
+    agentSigners: fc.subarray(['cosign:one', 'cosign:two', 'cosign:other']),
     approval,
     estimate: fc.constantFrom(
       { tokens: 0, costMicroUsd: 0 },
@@ -189,14 +204,23 @@ const request: fc.Arbitrary<CeilingRequest> = fc
     ),
     used: fc.record({ run: used, day: used }),
   })
-  .map(({ nowMs, target: { action, resource, ...call }, approval: obtained, used, ...facts }) => ({
-    nowMs,
-    action,
-    resource,
-    facts: { ...call, ...facts },
-    approval: obtained,
-    used,
-  }));
+  .map(
+    ({
+      nowMs,
+      target: { action, resource, ...call },
+      approval: obtained,
+      used,
+      classification,
+      ...facts
+    }) => ({
+      nowMs,
+      action,
+      resource,
+      facts: { ...call, ...facts, ...(classification === undefined ? {} : { classification }) },
+      approval: obtained,
+      used,
+    }),
+  );
 
 const runs = { numRuns: RUNS };
 
@@ -259,6 +283,8 @@ describe('laws of the meet', { timeout: 120_000 }, () => {
       stillFits({ network: r.facts.network.slice(1) });
       stillFits({ credentials: [], mounts: [] });
       stillFits({ estimate: { tokens: 0, costMicroUsd: 0 } });
+      stillFits({ classification: 'public' });
+      stillFits({ agentSigners: ['cosign:one', 'cosign:two', 'cosign:other'] });
       expect(permits(a, { ...r, used: {} }).ok).toBe(true);
       expect(permits(a, { ...r, approval: more }).ok).toBe(true);
     };
@@ -372,6 +398,39 @@ describe('permits at the borders', () => {
     expect(fit({ data: { labelsAllowed: ['pii'] } }, { labels: [] }).ok).toBe(true);
   });
 
+  it('a classification fits up to the highest that is allowed, and an unknown one never', () => {
+    const internal: Json = { data: { maxClassification: 'internal' } };
+    expect(fit(internal, { classification: 'internal' }).ok).toBe(true);
+    expect(fit(internal, { classification: 'confidential' }).violations).toMatchObject([
+      { field: 'data.maxClassification', code: 'CEILING_DATA', limit: 'internal', requested: 'confidential' },
+    ]);
+    expect(fit(internal).ok).toBe(false);
+    expect(fit({ data: { maxClassification: 'restricted' } }).ok).toBe(false);
+  });
+
+  it('a package needs every signer, and one whose signatures nobody verified has none', () => {
+    const signed: Json = { agents: { requireSigners: ['cosign:one', 'cosign:two'] } };
+    const call = { agentName: 'reg/a', agentDigest: DIGEST };
+    expect(fit(signed, { ...call, agentSigners: ['cosign:two', 'cosign:one'] }).ok).toBe(true);
+    expect(fit(signed, { ...call, agentSigners: ['cosign:one'] }).violations).toMatchObject([
+      { field: 'agents.requireSigners', code: 'CEILING_AGENTS', limit: 'cosign:two' },
+    ]);
+    expect(fit(signed, call).violations).toHaveLength(2);
+    expect(fit(signed).ok).toBe(true);
+  });
+
+  it('an approval may depend on the cost: above the bound, or not known', () => {
+    const costly: Json = { approval: { rules: [{ match: { costUsdAbove: '0.50' }, minimum: 'sync' }] } };
+    const at = (costMicroUsd: number | null) => fit(costly, { estimate: { tokens: 0, costMicroUsd } }).ok;
+    expect([at(0), at(500_000), at(500_001), at(null), fit(costly).ok]).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('validity includes its start and excludes its end', () => {
     const at = (nowMs: number) =>
       permits(parse({ validity: { notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-02-01T00:00:00Z' } }), {
@@ -404,14 +463,15 @@ describe('parseCeilingSpec', () => {
 
   it('lists every problem', () => {
     const result = checkCeilingSpec({
-      data: { maxClassification: 'public' },
+      limits: { depth: 2 },
       rates: [],
-      sandbox: { require: [] },
+      sandbox: { require: ['unicorns', 'nonRoot'], profile: { docker: 'loose', wasm: 'strict' } },
     });
     expect(result.ok ? [] : result.problems.map(({ pointer }) => pointer)).toEqual([
       '/rates',
-      '/sandbox/require',
-      '/data/maxClassification',
+      '/sandbox/profile/docker',
+      '/sandbox/require/0',
+      '/limits/depth',
     ]);
   });
 });

@@ -3,12 +3,13 @@
 // `allow` stays a conjunction of OR-groups: glob intersections are never computed, so the meet is exact.
 // Ceilings never grant; a layer can only narrow.
 import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import { meetBudgets, microUsd, NO_BUDGET, readBudget } from './budget.js';
 import type { BudgetCeiling } from './budget.js';
 import { compareText } from './diagnostic.js';
 import { frozen } from './frozen.js';
 import { patternProblem } from './glob.js';
+import { promiseProblem, SANDBOX_PROFILE } from './sandbox-promise.js';
 import { checkShape } from './shape.js';
 import type { ApprovalMode, ApprovalRuleSpec, CeilingSpec, NameSpec, ShapeProblem } from './shape.js';
 
@@ -19,6 +20,9 @@ export type LayerName = (typeof LAYERS)[number];
 /** `local` holds always; `anchored`: witnesses cosign what was logged about a run before its next step runs. */
 export type AuditRequirement = 'local' | 'anchored';
 export type SandboxKind = 'wasm' | 'docker';
+/** From the least to the most secret. */
+export const CLASSIFICATIONS = ['public', 'internal', 'confidential', 'restricted'] as const;
+export type Classification = (typeof CLASSIFICATIONS)[number];
 export type NetworkMode = 'none' | 'allowlist' | 'open';
 export type CredentialMode = 'none' | 'broker' | 'inherit';
 export type MountMode = 'ro' | 'rw';
@@ -39,7 +43,10 @@ export type MountGrant = { readonly path: string; readonly mode: MountMode };
 
 /** What must be approved, and how. Applies when every key of `match` holds (policy-and-ceilings section 7). */
 export type ApprovalRule = {
-  readonly match: Omit<ApprovalRuleSpec['match'], 'costUsdAbove'>;
+  readonly match: Omit<ApprovalRuleSpec['match'], 'costUsdAbove'> & {
+    /** Millionths of a dollar; a call whose cost is not known is above it. */
+    readonly costMicroUsdAbove?: number;
+  };
   readonly minimum: Exclude<ApprovalMode, 'none'>;
   /** Alternatives; empty = not said. */
   readonly approverRoles: readonly string[];
@@ -47,6 +54,16 @@ export type ApprovalRule = {
   readonly separationOfDuties: boolean;
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
+  /** Absent = none. */
+  readonly escalation?: readonly Escalation[];
+};
+
+/** So long after a request was made, people with `addRoles` may fill the rule's places too. Never fewer places. */
+export type Escalation = {
+  readonly afterSeconds: number;
+  /** Whom channels tell. */
+  readonly notifyRoles: readonly string[];
+  readonly addRoles: readonly string[];
 };
 
 export type Ceiling = {
@@ -55,14 +72,22 @@ export type Ceiling = {
   readonly skills: NameCeiling;
   readonly mcp: NameCeiling;
   readonly memory: NameCeiling;
-  readonly agents: NameCeiling & { readonly requireDigest: boolean };
+  readonly agents: NameCeiling & {
+    readonly requireDigest: boolean;
+    /** Who must have signed the package, every one of them; absent = nobody. */
+    readonly requireSigners?: readonly string[];
+  };
   readonly delegation: NameCeiling & { readonly maxDepth: number | null; readonly maxAgents: number | null };
   readonly network: NameCeiling & { readonly mode: NetworkMode };
   /** Every group needs a subtree that holds the path with at least that mode. */
   readonly mounts: readonly (readonly MountGrant[])[];
   readonly credentials: NameCeiling & { readonly mode: CredentialMode };
   /** null = any kind. wasm and docker are not comparable: the meet is the intersection. */
-  readonly sandbox: { readonly allowed: readonly SandboxKind[] | null };
+  readonly sandbox: {
+    readonly allowed: readonly SandboxKind[] | null;
+    /** What the driver has to keep (sandbox-promise.ts); absent = nothing is required. */
+    readonly require?: readonly string[];
+  };
   readonly approval: { readonly minimum: ApprovalMode; readonly rules: readonly ApprovalRule[] };
   /** Above is refused. */
   readonly limits: LimitSet;
@@ -70,7 +95,11 @@ export type Ceiling = {
   readonly clampedLimits: LimitSet;
   /** What may be used; every layer's own meters are charged (budget.ts). */
   readonly budget: BudgetCeiling;
-  readonly data: { readonly labelsAllowed: readonly string[] | null };
+  readonly data: {
+    readonly labelsAllowed: readonly string[] | null;
+    /** Absent = any. */
+    readonly maxClassification?: Classification;
+  };
   readonly audit: { readonly required: AuditRequirement };
   readonly validity: { readonly notBeforeMs: number | null; readonly notAfterMs: number | null };
 };
@@ -173,22 +202,23 @@ function unenforced(spec: CeilingSpec): ShapeProblem[] {
       hint: 'remove the field',
     });
   if (spec.rates !== undefined) refuse('/rates', 'no rate is measured');
-  if (spec.agents?.requireSigners !== undefined)
-    refuse('/agents/requireSigners', 'package signatures are not verified');
-  if (spec.sandbox?.profile !== undefined) refuse('/sandbox/profile', 'drivers have one fixed profile');
-  if (spec.sandbox?.require !== undefined) refuse('/sandbox/require', 'drivers have one fixed profile');
-  if (spec.data?.maxClassification !== undefined) {
-    refuse('/data/maxClassification', 'inputs carry no classification');
+  for (const [kind, profile] of Object.entries(profilesOf(spec.sandbox?.profile))) {
+    if (profile !== SANDBOX_PROFILE)
+      refuse(`/sandbox/profile/${kind}`, `every sandbox has the profile ${SANDBOX_PROFILE}`);
+  }
+  for (const [index, name] of (spec.sandbox?.require ?? []).entries()) {
+    const problem = promiseProblem(name);
+    if (problem !== null) refuse(`/sandbox/require/${index}`, problem);
   }
   for (const name of Object.keys(spec.limits ?? {})) {
     if (!isLimitName(name)) refuse(`/limits/${name}`, `limits that are: ${LIMIT_NAMES.join(', ')}`);
   }
-  for (const [index, rule] of (spec.approval?.rules ?? []).entries()) {
-    if (rule.match.costUsdAbove !== undefined) {
-      refuse(`/approval/rules/${index}/match/costUsdAbove`, 'no approval depends on a cost');
-    }
-  }
   return found;
+}
+
+/** The shape has been checked: kinds to names. */
+function profilesOf(profile: Json | undefined): JsonObject {
+  return isObject(profile) ? profile : {};
 }
 
 function contradictions(spec: CeilingSpec): ShapeProblem[] {
@@ -206,6 +236,9 @@ function contradictions(spec: CeilingSpec): ShapeProblem[] {
   for (const [pointer, usd] of [
     ['/budget/usd', spec.budget?.usd],
     ['/budget/perDay/usd', spec.budget?.perDay?.usd],
+    ...(spec.approval?.rules ?? []).map(({ match }, rule) => {
+      return [`/approval/rules/${rule}/match/costUsdAbove`, match.costUsdAbove] as const;
+    }),
   ] as const) {
     if (usd !== undefined && !Number.isSafeInteger(microUsd(usd)))
       refuse(pointer, `${usd} is too much to count`);
@@ -253,7 +286,11 @@ function normalize(spec: CeilingSpec): Ceiling {
     skills: names(spec.skills),
     mcp: names(spec.mcp),
     memory: names(spec.memory),
-    agents: { ...names(spec.agents), requireDigest: spec.agents?.requireDigest ?? false },
+    agents: {
+      ...names(spec.agents),
+      requireDigest: spec.agents?.requireDigest ?? false,
+      ...signers(spec.agents?.requireSigners ?? []),
+    },
     delegation: {
       ...names(spec.delegation),
       maxDepth: spec.delegation?.maxDepth ?? null,
@@ -263,7 +300,10 @@ function normalize(spec: CeilingSpec): Ceiling {
     mounts:
       spec.mounts === undefined ? [] : [unique(spec.mounts.allow.map(({ path, mode }) => ({ path, mode })))],
     credentials: { ...names(spec.credentials), mode: spec.credentials?.mode ?? 'inherit' },
-    sandbox: { allowed: spec.sandbox?.allowed === undefined ? null : sorted(spec.sandbox.allowed) },
+    sandbox: {
+      allowed: spec.sandbox?.allowed === undefined ? null : sorted(spec.sandbox.allowed),
+      ...required(spec.sandbox?.require ?? []),
+    },
     approval: {
       minimum: spec.approval?.minimum ?? 'none',
       rules: unique((spec.approval?.rules ?? []).map(normalizeRule)),
@@ -271,7 +311,10 @@ function normalize(spec: CeilingSpec): Ceiling {
     limits: limitSet(limits.filter(([name]) => !clamped(name))),
     clampedLimits: limitSet(limits.filter(([name]) => clamped(name))),
     budget: readBudget(spec.budget),
-    data: { labelsAllowed: spec.data?.labelsAllowed === undefined ? null : sorted(spec.data.labelsAllowed) },
+    data: {
+      labelsAllowed: spec.data?.labelsAllowed === undefined ? null : sorted(spec.data.labelsAllowed),
+      ...classified(CLASSIFICATIONS.find((one) => one === spec.data?.maxClassification)),
+    },
     // `none` asks for less than every run gets.
     audit: { required: spec.audit?.required === 'anchored' ? 'anchored' : 'local' },
     validity: {
@@ -282,7 +325,7 @@ function normalize(spec: CeilingSpec): Ceiling {
 }
 
 function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
-  const { functions, agents, labels, sandbox, credentials, network } = rule.match;
+  const { functions, agents, labels, sandbox, credentials, network, costUsdAbove } = rule.match;
   const twoPerson = rule.minimum === 'two-person';
   return {
     match: {
@@ -292,6 +335,7 @@ function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
       ...(sandbox === undefined ? {} : { sandbox: sorted(sandbox) }),
       ...(credentials === undefined ? {} : { credentials: sorted(credentials) }),
       ...(network === undefined ? {} : { network: sorted(network) }),
+      ...(costUsdAbove === undefined ? {} : { costMicroUsdAbove: microUsd(costUsdAbove) }),
     },
     minimum: rule.minimum,
     approverRoles: sorted(rule.approverRoles ?? []),
@@ -300,7 +344,27 @@ function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
     separationOfDuties: twoPerson || rule.separationOfDuties !== false,
     expiresSeconds: rule.expiresSeconds ?? null,
     reasonRequired: rule.reasonRequired ?? false,
+    ...(rule.escalation === undefined || rule.escalation.length === 0
+      ? {}
+      : { escalation: rule.escalation.map(normalizeEscalation).toSorted(bySeconds) }),
   };
+}
+
+function normalizeEscalation({
+  afterSeconds,
+  notifyRoles,
+  addRoles,
+}: NonNullable<ApprovalRuleSpec['escalation']>[number]): Escalation {
+  return { afterSeconds, notifyRoles: sorted(notifyRoles ?? []), addRoles: sorted(addRoles ?? []) };
+}
+
+function bySeconds(a: Escalation, b: Escalation): number {
+  return a.afterSeconds - b.afterSeconds;
+}
+
+/** Absent where nothing is required: such a ceiling is the same as before there was the word. */
+function required(promises: readonly string[]): { readonly require?: readonly string[] } {
+  return promises.length === 0 ? {} : { require: sorted(promises) };
 }
 
 function names(spec: NameSpec | undefined): NameCeiling {
@@ -327,6 +391,7 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
     agents: {
       ...meetNames(a.agents, b.agents),
       requireDigest: a.agents.requireDigest || b.agents.requireDigest,
+      ...signers([...(a.agents.requireSigners ?? []), ...(b.agents.requireSigners ?? [])]),
     },
     delegation: {
       ...meetNames(a.delegation, b.delegation),
@@ -342,7 +407,10 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
       ...meetNames(a.credentials, b.credentials),
       mode: lower(CREDENTIAL_MODES, a.credentials.mode, b.credentials.mode),
     },
-    sandbox: { allowed: intersection(a.sandbox.allowed, b.sandbox.allowed) },
+    sandbox: {
+      allowed: intersection(a.sandbox.allowed, b.sandbox.allowed),
+      ...required([...(a.sandbox.require ?? []), ...(b.sandbox.require ?? [])]),
+    },
     approval: {
       minimum: strictestMode(a.approval.minimum, b.approval.minimum),
       rules: unique([...a.approval.rules, ...b.approval.rules]),
@@ -350,13 +418,32 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
     limits: meetLimits(a.limits, b.limits),
     clampedLimits: meetLimits(a.clampedLimits, b.clampedLimits),
     budget: meetBudgets(a.budget, b.budget),
-    data: { labelsAllowed: intersection(a.data.labelsAllowed, b.data.labelsAllowed) },
+    data: {
+      labelsAllowed: intersection(a.data.labelsAllowed, b.data.labelsAllowed),
+      ...classified(lowerClass(a.data.maxClassification, b.data.maxClassification)),
+    },
     audit: { required: a.audit.required === 'anchored' ? 'anchored' : b.audit.required },
     validity: {
       notBeforeMs: greatest(a.validity.notBeforeMs, b.validity.notBeforeMs),
       notAfterMs: least(a.validity.notAfterMs, b.validity.notAfterMs),
     },
   });
+}
+
+/** Absent where nobody is required: such a ceiling is the same as before there was the word. */
+function signers(names: readonly string[]): { readonly requireSigners?: readonly string[] } {
+  return names.length === 0 ? {} : { requireSigners: sorted(names) };
+}
+
+function classified(most: Classification | undefined): { readonly maxClassification?: Classification } {
+  return most === undefined ? {} : { maxClassification: most };
+}
+
+function lowerClass(
+  a: Classification | undefined,
+  b: Classification | undefined,
+): Classification | undefined {
+  return a === undefined ? b : b === undefined ? a : lower(CLASSIFICATIONS, a, b);
 }
 
 function meetNames(a: NameCeiling, b: NameCeiling): NameCeiling {
@@ -409,7 +496,7 @@ function isLimitName(name: string): name is LimitName {
 }
 
 /** Milliseconds of a time that exists (the schema has checked its form), or null (such as February 30). */
-function momentMs(text: string): number | null {
+export function momentMs(text: string): number | null {
   const ms = Date.parse(text);
   return Number.isFinite(ms) && new Date(ms).toISOString() === text.replace('Z', '.000Z') ? ms : null;
 }

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
+import { isAction, isStepAct } from './action.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
 import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
@@ -13,6 +14,8 @@ import { APPROVAL_MODES, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
 import { requestProblem } from './facts.js';
+import { grantFor } from './grant.js';
+import type { Grant } from './grant.js';
 import { boundViolations, effectiveLimits } from './permits.js';
 import type { Violation } from './permits.js';
 import { eligibleApprovers, isReachable } from './quorum.js';
@@ -77,9 +80,15 @@ export interface Decision {
     readonly narrowed: readonly string[];
     /** What has to be true of the log before the act. */
     readonly audit: AuditRequirement;
+    /** Whether a layer lists the mounts that are asked for: what no layer lists is nobody's to give. Absent = none is asked. */
+    readonly mounts?: 'listed' | 'unlisted';
+    /** What the sandbox has to keep; absent = nothing is required. */
+    readonly require?: readonly string[];
   };
   /** Which layer and rule, or the step, asked for the approval, for people. */
   readonly demandedBy: readonly string[];
+  /** The standing approval (grant.ts) that took the place of a person's; absent = none did. */
+  readonly grant?: string;
   /** Budgets the act is to be charged to, of every layer; empty where it is denied. See `underMeters`. */
   readonly budgets: readonly LayerBudget[];
   readonly policyHash: Hex;
@@ -109,6 +118,11 @@ export function decide(snapshot: PolicySnapshot, request: DecisionRequest): Deci
   }
 }
 
+/** What is said to a question that can't be understood. Never throws. */
+export function refuseQuestion(snapshot: PolicySnapshot, problem: string): Decision {
+  return denied(snapshot, 'POLICY_REQUEST_INVALID', problem, 'ask with known fields and well-formed names');
+}
+
 function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
   const { domain, action, resource, facts } = request;
   const subjects = request.agent === null ? [request.initiator] : [request.initiator, request.agent];
@@ -123,7 +137,9 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
   const { limits, narrowed } = effectiveLimits(composed, facts.limits);
 
   const demands = allDemands(layers, request);
-  const approval = joinDemands(demands);
+  const needed = joinDemands(demands);
+  const grant = needed === null ? null : grantOf(snapshot, request, needed);
+  const approval = grant === null ? needed : null;
   const unreachable = approval !== null && !reachable(snapshot, request, approval, subjects);
 
   const refusal =
@@ -139,7 +155,10 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
     message:
       refusal?.message ??
       (approval === null
-        ? answers.map(({ answer }) => answer.message).join('; ')
+        ? [
+            ...answers.map(({ answer }) => answer.message),
+            ...(grant === null ? [] : [`grant ${grant.id} stands for the approval`]),
+          ].join('; ')
         : `needs ${approval.mode} approval: ${demandedBy.join('; ')}`),
     hint: refusal?.hint ?? null,
     rbac: answers.map(({ subject, answer: { ruleId, effect, rolePath } }) => ({
@@ -149,9 +168,17 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
       rolePath,
     })),
     ceiling: judged.flatMap(({ records }) => records),
-    effective: { approval, limits, narrowed, audit: composed.audit.required },
+    effective: {
+      ...{ approval, limits, narrowed, audit: composed.audit.required },
+      ...(facts.mounts.length === 0
+        ? {}
+        : ({ mounts: composed.mounts.length > 0 ? 'listed' : 'unlisted' } as const)),
+      ...(composed.sandbox.require === undefined ? {} : { require: composed.sandbox.require }),
+    },
     demandedBy,
-    budgets: refusal === null && hasBudget(composed.budget) ? budgetsOf(layers, facts) : [],
+    ...(grant === null ? {} : { grant: grant.id }),
+    budgets:
+      refusal === null && isCharged(action) && hasBudget(composed.budget) ? budgetsOf(layers, facts) : [],
     policyHash: snapshot.policyHash,
     ceilingHash,
     modelHash: snapshot.modelHash,
@@ -189,6 +216,11 @@ export function labelOf(layer: Pick<CeilingLayer, 'layer' | 'name'>): string {
   return `ceiling ${layer.name} (${layer.layer})`;
 }
 
+/** Only what steps do is charged. */
+function isCharged(action: string): boolean {
+  return isAction(action) && isStepAct(action);
+}
+
 function budgetsOf(layers: readonly CeilingLayer[], facts: Facts): readonly LayerBudget[] {
   return layers.flatMap(({ layer, name, spec }) =>
     (spec === null ? [] : budgetUses(spec.budget, facts.estimate)).map((use) => {
@@ -203,12 +235,25 @@ function budgetsOf(layers: readonly CeilingLayer[], facts: Facts): readonly Laye
 
 function allDemands(layers: readonly CeilingLayer[], request: DecisionRequest): readonly ApprovalDemand[] {
   const step = demandOfStep(request.approval);
+  // Whoever may start or stop a run, decide or read needs nobody's approval for it: only what steps do does.
+  if (isAction(request.action) && !isStepAct(request.action)) return step === null ? [] : [step];
   return [
     ...layers.flatMap((layer) =>
       layer.spec === null ? [] : demandsOf(layer.spec, labelOf(layer), request.facts),
     ),
     ...(step === null ? [] : [step]),
   ];
+}
+
+function grantOf(
+  snapshot: PolicySnapshot,
+  { domain, facts, initiator, nowMs }: DecisionRequest,
+  needed: EffectiveApproval,
+): Grant | null {
+  if (snapshot.grants.length === 0) return null;
+  const roles = snapshot.rolesOf(initiator, domain);
+  const { functionId } = facts;
+  return grantFor(snapshot.grants, { functionId, initiator, roles, domain, nowMs, needed });
 }
 
 function reachable(

@@ -5,6 +5,8 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yam
 import type { Node, Scalar } from 'yaml';
 import type { Json } from '../json.js';
 import type { Place, Problems } from './diagnostic.js';
+import { readPlain } from './plain-yaml.js';
+import type { Mark, PlainDocument } from './plain-yaml.js';
 import { isVisible, MAX_TEXT_LENGTH } from './text.js';
 
 /** Longest file, in characters; the directory reader bounds bytes as well. */
@@ -28,12 +30,76 @@ export function readDocument(file: string, text: string, problems: Problems): So
     problems.add(file, START, `file has ${text.length} characters, at most ${MAX_FILE_LENGTH} are allowed`);
     return null;
   }
+  const plain = readPlain(text);
+  return plain === null ? readWithParser(file, text, problems) : plainSource(file, text, plain);
+}
+
+/** As `readDocument`, by the YAML parser whatever the text is. */
+export function readWithParser(file: string, text: string, problems: Problems): SourceDocument | null {
   try {
     return new Reader(file, text, problems).read();
   } catch (error) {
     // Only the parser's own limits come here, such as nesting deeper than its stack.
     problems.add(file, START, `can't be read as YAML: ${error instanceof Error ? error.message : 'unknown'}`);
     return null;
+  }
+}
+
+function plainSource(file: string, text: string, { value, mark }: PlainDocument): SourceDocument {
+  const lines = new LineCounting(text);
+  return {
+    file,
+    value,
+    place: (pointer) => lines.place(findMark(mark, pointer).value),
+    keyPlace: (pointer) => {
+      const { value: at, key } = findMark(mark, pointer);
+      return lines.place(key ?? at);
+    },
+  };
+}
+
+/** Offset of the value at the pointer, of its nearest ancestor when it is absent; of its key when it is not. */
+function findMark(root: Mark, pointer: string): { readonly value: number; readonly key: number | null } {
+  let mark = root;
+  let key: number | null = null;
+  for (const segment of pointer === '' ? [] : pointer.slice(1).split('/')) {
+    if (typeof mark === 'number') return { value: mark, key: null };
+    const name = segment.includes('~') ? segment.replaceAll('~1', '/').replaceAll('~0', '~') : segment;
+    const { of, parts } = mark;
+    const isList = Array.isArray(of);
+    const index: number = isList ? Number(name) : Object.keys(of).indexOf(name) * 2 + 1;
+    const child: Mark | undefined = parts[index];
+    if (child === undefined) return { value: mark.at, key: null };
+    const keyMark = isList ? undefined : parts[index - 1];
+    key = typeof keyMark === 'number' ? keyMark : null;
+    mark = child;
+  }
+  return { value: typeof mark === 'number' ? mark : mark.at, key };
+}
+
+/** Lines and columns. They are asked for from the top of a file to its end, and counted on from the last one. */
+class LineCounting {
+  #line = 1;
+  #start = 0;
+  #end: number;
+
+  constructor(readonly text: string) {
+    this.#end = this.#endFrom(0);
+  }
+
+  place(offset: number): Place {
+    if (offset < this.#start) [this.#line, this.#start, this.#end] = [1, 0, this.#endFrom(0)];
+    while (this.#end < offset) {
+      this.#line += 1;
+      this.#start = this.#end + 1;
+      this.#end = this.#endFrom(this.#start);
+    }
+    return { line: this.#line, column: offset - this.#start + 1 };
+  }
+
+  #endFrom(start: number): number {
+    const end = this.text.indexOf('\n', start);
+    return end < 0 ? Infinity : end;
   }
 }
 

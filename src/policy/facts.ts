@@ -3,8 +3,8 @@
 import type { Action } from './action.js';
 import { isAction, resourceProblem } from './action.js';
 import type { BudgetName, BudgetPeriod, Estimate } from './budget.js';
-import { LIMIT_NAMES } from './ceiling.js';
-import type { LimitSet, MountMode, SandboxKind } from './ceiling.js';
+import { CLASSIFICATIONS, LIMIT_NAMES } from './ceiling.js';
+import type { Classification, LimitSet, MountMode, SandboxKind } from './ceiling.js';
 import { isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
 
 export interface Facts {
@@ -27,6 +27,10 @@ export interface Facts {
   readonly limits: LimitSet;
   /** Labels of the input; null = not known, then every rule about labels holds against the request. */
   readonly labels: readonly string[] | null;
+  /** How secret the data is; absent = not known, and then no ceiling of it fits. */
+  readonly classification?: Classification;
+  /** Whose signatures of the called package hold; absent = nobody's. */
+  readonly agentSigners?: readonly string[];
   /** What the call will use at least of tokens and money; absent = not known, and then no budget of either fits. */
   readonly estimate?: Estimate;
 }
@@ -102,6 +106,12 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
   if (tool !== undefined) return `tool ${quoted(tool)} is no name`;
   const label = (facts.labels ?? []).find((value) => !isName(value));
   if (label !== undefined) return `label ${quoted(label)} is no name`;
+  const { classification, agentSigners = [] } = facts;
+  if (classification !== undefined && !CLASSIFICATIONS.includes(classification)) {
+    return `classification ${quoted(classification)} is unknown`;
+  }
+  const signer = agentSigners.find((value) => !isName(value));
+  if (signer !== undefined) return `signer ${quoted(signer)} is no name`;
   for (const [name, value] of Object.entries(facts.estimate ?? {})) {
     if (value !== null && !(Number.isSafeInteger(value) && value >= 0)) {
       return `estimate of ${name} ${quoted(value)} is not a whole number from 0`;

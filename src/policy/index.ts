@@ -8,7 +8,7 @@ export { BUDGET_NAMES, NO_COST } from './budget.js';
 export type { BudgetCeiling, BudgetName, BudgetPeriod, BudgetSet, BudgetUse, Estimate } from './budget.js';
 export { composeCeilings, NO_CEILING, parseCeilingSpec } from './ceiling.js';
 export type { Ceiling, CeilingLayer, LayerName, LimitName, LimitSet, SandboxKind } from './ceiling.js';
-export { decide } from './decide.js';
+export { decide, refuseQuestion } from './decide.js';
 export type {
   CeilingRecord,
   Decision,
@@ -18,14 +18,32 @@ export type {
   RbacRecord,
 } from './decide.js';
 export type { PolicyDiagnostic } from './diagnostic.js';
+export { delegationOf } from './delegation.js';
+export type { BreakGlass, Delegation } from './delegation.js';
 export { ENGINE } from './enforcer.js';
 export type { CeilingRequest, Facts, ObtainedApproval } from './facts.js';
+export { requestProblem } from './facts.js';
 export { fnMatch } from './glob.js';
+export { MAX_GRANT_DAYS } from './grant.js';
+export type { Grant } from './grant.js';
+export { lintPolicies } from './lint.js';
+export type { LintFinding } from './lint.js';
+export { LOCK_FILE, lockMessage, lockOf, readLock, signedBy } from './lock.js';
+export type { PolicyLock } from './lock.js';
+export { nearestRules } from './nearest.js';
+export type { NearRule } from './nearest.js';
+export { comparePolicies } from './comparison.js';
+export type { DecisionChange, PolicyComparison } from './comparison.js';
+export { tightened } from './pinned.js';
+export { readPolicyTests, runPolicyTests } from './policy-test.js';
+export type { CaseResult, PolicyCase, TestReport } from './policy-test.js';
 export { underMeters } from './metered.js';
 export { MODEL_HASH, MODEL_TEXT } from './model.js';
 export { boundViolations, effectiveLimits, emptyFields, permits } from './permits.js';
 export type { Violation } from './permits.js';
 export type { Assurance, Person } from './person.js';
+export { factsOf, readQuestion, readSpec } from './question.js';
+export type { PolicyQuestion } from './question.js';
 export { eligibleApprovers } from './quorum.js';
 export type { Rule } from './rule.js';
 export type { ApprovalMode } from './shape.js';

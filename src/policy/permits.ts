@@ -1,10 +1,11 @@
 // Does a request fit under a ceiling? One function per field, every violation named with the limit and what was
 // asked. A field that the request doesn't touch can't be violated; an unknown fact counts as the worst one.
 import type { ErrorCode } from '../errors.js';
+import { isStepAct } from './action.js';
 import type { Action } from './action.js';
 import { amountText, budgetField, budgetUses, isOver, requestText } from './budget.js';
 import type { BudgetUse } from './budget.js';
-import { APPROVAL_MODES, LIMIT_NAMES } from './ceiling.js';
+import { APPROVAL_MODES, CLASSIFICATIONS, LIMIT_NAMES } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
 import type { CeilingRequest } from './facts.js';
@@ -60,10 +61,13 @@ export function boundViolations(
   const mode = action === 'filesystem.write' ? 'rw' : action === 'filesystem.read' ? 'ro' : null;
   add(mountViolations(ceiling, mode === null ? facts.mounts : [...facts.mounts, { path: resource, mode }]));
   add(credentialViolations(ceiling, asked(facts.credentials, 'secret.use')));
-  add(sandboxViolations(ceiling, request));
   add(limitViolations(ceiling, facts.limits));
-  add(budgetViolations(ceiling, request));
-  add(labelViolations(ceiling, request));
+  if (isStepAct(action)) {
+    add(sandboxViolations(ceiling, request));
+    add(budgetViolations(ceiling, request));
+    add(labelViolations(ceiling, request));
+    add(classificationViolations(ceiling, request));
+  }
   add(validityViolations(ceiling, request.nowMs));
   return found;
 }
@@ -155,6 +159,12 @@ function agentViolations(
     const requested = forms.at(-1) ?? '';
     found.push({ field: 'agents.requireDigest', code: 'CEILING_AGENTS', limit: 'a digest', requested });
   }
+  const { agentSigners = [] } = facts;
+  for (const limit of ceiling.agents.requireSigners ?? []) {
+    if (agentSigners.includes(limit)) continue;
+    const requested = `${forms.at(-1) ?? ''} signed by ${agentSigners.join(', ') || 'nobody who was verified'}`;
+    found.push({ field: 'agents.requireSigners', code: 'CEILING_AGENTS', limit, requested });
+  }
   return found;
 }
 
@@ -227,7 +237,11 @@ function sandboxViolations(
   ceiling: Ceiling,
   { facts }: Omit<CeilingRequest, 'approval'>,
 ): readonly Violation[] {
-  const allowed = ceiling.sandbox.allowed;
+  const { allowed, require = [] } = ceiling.sandbox;
+  if (facts.sandbox === null && require.length > 0 && !isRunnersOwn(facts.functionId)) {
+    const limit = require.join(', ');
+    return [{ field: 'sandbox.require', code: 'CEILING_SANDBOX', limit, requested: 'no sandbox' }];
+  }
   if (allowed === null || (facts.sandbox !== null && allowed.includes(facts.sandbox))) return NONE;
   // What the runner does itself is no foreign code that a sandbox could hold.
   if (isRunnersOwn(facts.functionId)) return NONE;
@@ -293,6 +307,20 @@ function labelViolations(
   ];
 }
 
+function classificationViolations(
+  { data }: Ceiling,
+  { facts }: Omit<CeilingRequest, 'approval'>,
+): readonly Violation[] {
+  const { maxClassification: limit } = data;
+  if (limit === undefined) return NONE;
+  const { classification } = facts;
+  const isBelow =
+    classification !== undefined && CLASSIFICATIONS.indexOf(classification) <= CLASSIFICATIONS.indexOf(limit);
+  if (isBelow) return NONE;
+  const requested = classification ?? 'a classification that is not known';
+  return [{ field: 'data.maxClassification', code: 'CEILING_DATA', limit, requested }];
+}
+
 /** Inside from notBefore, included, to notAfter, excluded. */
 function validityViolations({ validity }: Ceiling, nowMs: number): readonly Violation[] {
   const { notBeforeMs, notAfterMs } = validity;
@@ -309,8 +337,9 @@ function validityViolations({ validity }: Ceiling, nowMs: number): readonly Viol
   return found;
 }
 
-function approvalViolations(ceiling: Ceiling, { facts, approval }: CeilingRequest): Violation[] {
+function approvalViolations(ceiling: Ceiling, { action, facts, approval }: CeilingRequest): Violation[] {
   const found: Violation[] = [];
+  if (!isStepAct(action)) return found;
   const refuse = (field: string, limit: string, requested: string) =>
     found.push({ field: `approval.${field}`, code: 'CEILING_APPROVAL', limit, requested });
   const mode = approval?.mode ?? 'none';

@@ -6,14 +6,19 @@ import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
 import type { ApproversDocument } from './shape.js';
 
-/** `key`: a vote needs the person's signature; `os`: the account that asks is enough. */
-export type Assurance = 'key' | 'os';
+/**
+ * What proves a vote of this person: `key` their signature, `os` the account that asks, `oidc` a token of their identity
+ * provider, `token` a callback link that was sent to them.
+ */
+export type Assurance = 'key' | 'os' | 'oidc' | 'token';
 
 export interface Person {
   readonly id: string;
   /** `ed25519:<base64 of 32 bytes>`. */
   readonly keys: readonly string[];
   readonly osUser: string | null;
+  /** As an identity provider names them; null = none does. */
+  readonly oidc: { readonly iss: string; readonly sub: string } | null;
   readonly assurance: readonly Assurance[];
 }
 
@@ -23,11 +28,6 @@ export function collectPeople(
   document: ApproversDocument,
   problems: Problems,
 ): readonly Person[] {
-  for (const field of ['delegations', 'breakGlass'] as const) {
-    if (document[field] === undefined) continue;
-    const message = `${field} is not supported by this version`;
-    problems.add(source.file, source.keyPlace(`/${field}`), message, 'remove the field');
-  }
   const seen = new Map<string, string>();
   const claim = (what: string, value: string, owner: string, pointer: string) => {
     const earlier = seen.get(`${what} ${value}`);
@@ -46,7 +46,23 @@ export function collectPeople(
       const hint = 'add osUser, or leave assurance out so that a signature is needed';
       problems.add(source.file, source.place(`${pointer}/assurance`), 'assurance os needs osUser', hint);
     }
-    return { id: row.id, keys: row.keys.toSorted(compareText), osUser: row.osUser ?? null, assurance };
+    const oidc = row.iss === undefined || row.sub === undefined ? null : { iss: row.iss, sub: row.sub };
+    // Both are quoted: no blank or line end of one passes for the other.
+    if (oidc !== null) claim('identity', JSON.stringify([oidc.iss, oidc.sub]), row.id, `${pointer}/sub`);
+    if (oidc === null && (row.iss ?? row.sub) !== undefined) {
+      problems.add(source.file, source.place(pointer), 'iss and sub name a person together', 'write both');
+    }
+    if (assurance.includes('oidc') && oidc === null) {
+      const hint = 'add iss and sub, or leave oidc out of assurance';
+      problems.add(
+        source.file,
+        source.place(`${pointer}/assurance`),
+        'assurance oidc needs iss and sub',
+        hint,
+      );
+    }
+    const keys = row.keys.toSorted(compareText);
+    return { id: row.id, keys, osUser: row.osUser ?? null, oidc, assurance };
   });
   return people.toSorted((a, b) => compareText(a.id, b.id));
 }

@@ -30,6 +30,8 @@ export interface RoleGraph {
   /** Principals named as members, sorted. */
   readonly members: readonly string[];
   isDefined(role: string, domain: string): boolean;
+  /** Roles that a file of the domain defines, sorted. */
+  rolesIn(domain: string): readonly string[];
   /** All roles of a subject in a domain, inherited ones too, without `role:any`. */
   rolesOf(subject: string, domain: string): ReadonlySet<string>;
   /** Shortest chain subject, role, …, `role`; null when there is none. */
@@ -111,6 +113,7 @@ export function collectRoles(
     edges: sorted,
     members: [...new Set(sorted.map((edge) => edge.member).filter((member) => !member.startsWith('role:')))],
     isDefined: (role, domain) => defined.get(domain)?.has(role) === true,
+    rolesIn: (domain) => [...(defined.get(domain) ?? [])].toSorted(compareText),
     rolesOf: (subject, domain) => new Set(cameFromOf(subject, domain).keys()),
     path: (subject, role, domain) => {
       const cameFrom = cameFromOf(subject, domain);

@@ -4,7 +4,6 @@ import type { Action } from './action.js';
 import { ACTIONS, isAction, unmatchable } from './action.js';
 import { compareText } from './diagnostic.js';
 import type { Place, Problems } from './diagnostic.js';
-import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
 import { patternProblem } from './glob.js';
 import type { RoleGraph } from './role.js';
@@ -34,8 +33,7 @@ export function collectRules(
   const byId = new Map<string, Rule>();
   for (const { source, document } of sources) {
     for (const [index, row] of document.rules.entries()) {
-      const pointer = `/rules${pointerSegment(index)}`;
-      const at = (field: string): Place => source.place(`${pointer}/${field}`);
+      const at = (field: string): Place => source.place(`/rules/${index}/${field}`);
       const earlier = byId.get(row.id);
       if (earlier !== undefined) {
         problems.add(
@@ -67,11 +65,16 @@ export function collectRules(
         problems.add(source.file, at('subject'), `unknown role "${row.subject}" in ${where}`, hint);
       }
       const { id, effect, subject, domain } = row;
-      const place = source.place(pointer);
       byId.set(id, {
-        ...{ id, effect, subject, domain, action, resource: row.resource, reason: row.reason ?? null },
+        id,
+        effect,
+        subject,
+        domain,
+        action,
+        resource: row.resource,
+        reason: row.reason ?? null,
         file: source.file,
-        line: place.line,
+        line: source.place(`/rules/${index}`).line,
       });
     }
   }

@@ -1,4 +1,4 @@
-// JSON Schemas of the four file kinds (policy-and-ceilings sections 2 and 6) and one check for all of them.
+// JSON Schemas of the five file kinds and of a question (policy-and-ceilings sections 2 and 6) and one check for all of them.
 // Unknown fields and values are problems, never ignored. The types below are what a checked document holds.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
@@ -37,10 +37,26 @@ export interface ApproversDocument {
     readonly id: string;
     readonly keys: readonly string[];
     readonly osUser?: string;
-    readonly assurance?: readonly ('key' | 'os')[];
+    readonly iss?: string;
+    readonly sub?: string;
+    readonly assurance?: readonly ('key' | 'os' | 'oidc' | 'token')[];
   }[];
-  readonly delegations?: Json;
-  readonly breakGlass?: Json;
+  readonly delegations?: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly scope: { readonly roles: readonly string[]; readonly domains: readonly string[] };
+    readonly notAfter: string;
+  }[];
+  readonly breakGlass?: { readonly role: string; readonly reviewWithinHours: number };
+  readonly grants?: readonly {
+    readonly id: string;
+    readonly functions: readonly string[];
+    readonly subjects: readonly string[];
+    readonly domains: readonly string[];
+    readonly notBefore: string;
+    readonly notAfter: string;
+    readonly reason: string;
+  }[];
 }
 
 export interface NameSpec {
@@ -66,6 +82,11 @@ export interface ApprovalRuleSpec {
   readonly separationOfDuties?: boolean;
   readonly expiresSeconds?: number;
   readonly reasonRequired?: boolean;
+  readonly escalation?: readonly {
+    readonly afterSeconds: number;
+    readonly notifyRoles?: readonly string[];
+    readonly addRoles?: readonly string[];
+  }[];
 }
 
 export interface BudgetSpec {
@@ -107,6 +128,48 @@ export interface CeilingSpec {
   readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
 }
 
+/** policies/tests/*.yaml: questions, and what is to be said to each. */
+export interface PolicyTestDocument {
+  readonly cases: readonly {
+    readonly name: string;
+    readonly request: QuestionDocument & {
+      readonly layers?: readonly { readonly layer: string; readonly name: string; readonly spec: Json }[];
+    };
+    readonly expect: 'allow' | 'deny' | 'needs_approval';
+    /** A rule's id, or `layer-name:field` of a ceiling. */
+    readonly by?: string;
+  }[];
+}
+
+/** A question without its layers, as question.ts reads it. */
+export interface QuestionDocument {
+  readonly initiator: string;
+  readonly agent?: string;
+  readonly domain: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly at?: string;
+  readonly nowMs?: number;
+  readonly sandbox?: 'wasm' | 'docker';
+  readonly network?: readonly string[];
+  readonly mounts?: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[];
+  readonly credentials?: readonly string[];
+  readonly tools?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly labels?: readonly string[];
+  readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted';
+  readonly agentSigners?: readonly string[];
+  readonly estimate?: { readonly tokens?: number; readonly usd?: string };
+  readonly approval?: {
+    readonly mode: ApprovalMode;
+    readonly approverRoles?: readonly string[];
+    readonly quorum?: number;
+    readonly expiresSeconds?: number;
+    readonly reasonRequired?: boolean;
+    readonly separationOfDuties?: boolean;
+  };
+}
+
 export interface CeilingDocument {
   readonly metadata: { readonly name: string; readonly layer: 'org' | 'environment' | 'tenant' };
   readonly spec: CeilingSpec;
@@ -118,6 +181,8 @@ interface Shapes {
   readonly Approvers: ApproversDocument;
   readonly Ceiling: CeilingDocument;
   readonly CeilingSpec: CeilingSpec;
+  readonly Question: QuestionDocument;
+  readonly PolicyTest: PolicyTestDocument;
 }
 
 // --- schemas: `description` is what a value must be, used in messages -----------------------------------------
@@ -137,6 +202,7 @@ const oneOf = (...values: readonly string[]) => ({ enum: values });
 const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 const name = text(NAME_PATTERN, 'a name of letters, digits, dot, dash and underscore');
 const principal = text('^(?:user|agent|service):[^\\s*?]{1,256}$', 'user:NAME, agent:NAME or service:NAME');
+const user = text('^user:[^\\s*?]{1,256}$', 'user:NAME');
 const role = text('^role:[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', 'role:NAME');
 const subject = text(
   `${principal.pattern}|${role.pattern}`,
@@ -185,7 +251,7 @@ const ceilingSpec = object({
   sandbox: object({
     allowed: list(sandboxKind),
     profile: { type: 'object', propertyNames: sandboxKind, additionalProperties: name },
-    require: list(name),
+    require: list(text('^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$', 'a name such as nonRoot or runtime:runsc')),
   }),
   approval: object({
     minimum: oneOf('none', 'async', 'sync', 'two-person'),
@@ -209,6 +275,17 @@ const ceilingSpec = object({
           separationOfDuties: { type: 'boolean' },
           expiresSeconds: integer(1, 30 * 86_400),
           reasonRequired: { type: 'boolean' },
+          escalation: list(
+            object(
+              {
+                afterSeconds: integer(1, 30 * 86_400),
+                notifyRoles: { ...list(role, 20), minItems: 1 },
+                addRoles: { ...list(role, 20), minItems: 1 },
+              },
+              ['afterSeconds'],
+            ),
+            10,
+          ),
         },
         ['match', 'minimum'],
       ),
@@ -254,7 +331,42 @@ const ceilingSpec = object({
   validity: object({ notBefore: moment, notAfter: moment }),
 });
 
-const SCHEMAS: Record<keyof Shapes, object> = {
+// Names stay as loose as a caller may write them: `decide` judges them, and denies what is none.
+const anyText = { type: 'string', maxLength: 4096 };
+const question = {
+  initiator: anyText,
+  agent: anyText,
+  domain: anyText,
+  action: anyText,
+  resource: anyText,
+  at: moment,
+  nowMs: integer(0, Number.MAX_SAFE_INTEGER),
+  sandbox: sandboxKind,
+  network: list(anyText, 1000),
+  mounts: list(object({ path: anyText, mode: oneOf('ro', 'rw') }, ['path', 'mode']), 1000),
+  credentials: list(anyText, 1000),
+  tools: list(anyText, 1000),
+  limits: { type: 'object', additionalProperties: { type: 'number' } },
+  labels: list(anyText, 1000),
+  classification: oneOf('public', 'internal', 'confidential', 'restricted'),
+  agentSigners: list(anyText, 100),
+  estimate: object({ tokens: budgets.tokens, usd: budgets.usd }),
+  approval: object(
+    {
+      mode: oneOf('none', 'async', 'sync', 'two-person'),
+      approverRoles: list(role, 20),
+      quorum: integer(1, 20),
+      expiresSeconds: integer(1, 30 * 86_400),
+      reasonRequired: { type: 'boolean' },
+      separationOfDuties: { type: 'boolean' },
+    },
+    ['mode'],
+  ),
+};
+const ASKED = ['initiator', 'domain', 'action', 'resource'] as const;
+
+/** For the test that checks them; nothing else needs them. */
+export const SCHEMAS: Record<keyof Shapes, object> = {
   Rules: object(
     {
       ...header('Rules'),
@@ -294,7 +406,7 @@ const SCHEMAS: Record<keyof Shapes, object> = {
         maxItems: 10_000,
         items: object(
           {
-            id: text('^user:[^\\s*?]{1,256}$', 'user:NAME'),
+            id: user,
             // 32 raw bytes: the last character before the padding carries two zero bits.
             keys: list(
               text(
@@ -304,13 +416,48 @@ const SCHEMAS: Record<keyof Shapes, object> = {
               100,
             ),
             osUser: text('^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$', 'the name of an operating system account'),
-            assurance: { ...list(oneOf('key', 'os')), minItems: 1 },
+            iss: { type: 'string', pattern: '^https://[!-~]{1,500}$', description: 'an https URL' },
+            sub: {
+              type: 'string',
+              pattern: '^[!-~]{1,255}$',
+              description: '1 to 255 visible ASCII characters',
+            },
+            assurance: { ...list(oneOf('key', 'os', 'oidc', 'token')), minItems: 1 },
           },
           ['id', 'keys'],
         ),
       },
-      delegations: {},
-      breakGlass: {},
+      delegations: list(
+        object(
+          {
+            from: user,
+            to: user,
+            scope: object(
+              { roles: { ...list(role, 100), minItems: 1 }, domains: { ...list(domain, 100), minItems: 1 } },
+              ['roles', 'domains'],
+            ),
+            notAfter: moment,
+          },
+          ['from', 'to', 'scope', 'notAfter'],
+        ),
+        1000,
+      ),
+      breakGlass: object({ role, reviewWithinHours: integer(1, 720) }, ['role', 'reviewWithinHours']),
+      grants: list(
+        object(
+          {
+            id: name,
+            functions: { ...list(pattern, 100), minItems: 1 },
+            subjects: { ...list({ anyOf: [principal, role] }, 100), minItems: 1 },
+            domains: { ...list(domain, 100), minItems: 1 },
+            notBefore: moment,
+            notAfter: moment,
+            reason: { type: 'string', minLength: 1, maxLength: 2000 },
+          },
+          ['id', 'functions', 'subjects', 'domains', 'notBefore', 'notAfter', 'reason'],
+        ),
+        1000,
+      ),
     },
     ['apiVersion', 'kind', 'people'],
   ),
@@ -323,11 +470,48 @@ const SCHEMAS: Record<keyof Shapes, object> = {
     ['apiVersion', 'kind', 'metadata', 'spec'],
   ),
   CeilingSpec: ceilingSpec,
+  Question: object(question, ASKED),
+  PolicyTest: object(
+    {
+      ...header('PolicyTest'),
+      cases: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 10_000,
+        items: object(
+          {
+            name: { type: 'string', minLength: 1, maxLength: 200 },
+            request: object(
+              {
+                ...question,
+                layers: list(
+                  object(
+                    { layer: oneOf('workflow', 'agent', 'parent', 'step'), name: anyText, spec: ceilingSpec },
+                    ['layer', 'name', 'spec'],
+                  ),
+                  10,
+                ),
+              },
+              ASKED,
+            ),
+            expect: oneOf('allow', 'deny', 'needs_approval'),
+            by: { type: 'string', minLength: 1, maxLength: 200 },
+          },
+          ['name', 'request', 'expect'],
+        ),
+      },
+    },
+    ['apiVersion', 'kind', 'cases'],
+  ),
 };
 
 // --- check ----------------------------------------------------------------------------------------------------
 
-const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: true, ownProperties: true });
+// The schemas above are ours: a test compiles them with every check of ajv, so that loading need not.
+const ajv = new Ajv2020({
+  ...{ allErrors: true, verbose: true, ownProperties: true },
+  ...{ strict: false, validateSchema: false, addUsedSchema: false },
+});
 const compiled = new Map<string, ValidateFunction>();
 
 /** The typed document, or every problem of its shape. */

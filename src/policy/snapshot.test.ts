@@ -125,7 +125,7 @@ describe('strict YAML', () => {
     await expectRefused({ 'rbac/deny.yml': RULES }, 'rbac/deny.yml:1:1: unknown file');
     await expectRefused({ 'rules/deny.yaml': RULES }, 'unknown file');
     await expectRefused({ 'rbac/a/deny.yaml': RULES }, 'unknown file');
-    await expectRefused({ 'policies.lock': '{}' }, 'not checked by this version');
+    await expectRefused({ 'policies.lock': '{}' }, 'policies.lock:1:1: the lock is not of version 1');
     await expect(load({ 'README.md': '# hi', 'tests/a.yaml': 'x: 1' })).resolves.toBeDefined();
   });
 
@@ -461,12 +461,28 @@ describe('approvers', () => {
       id: 'user:bob',
       keys: [key],
       osUser: 'bob',
+      oidc: null,
       assurance: ['key', 'os'],
     });
     expect(snapshot.personByKey('ed25519:x')).toBeNull();
     expect(snapshot.personByOsUser('root')).toBeNull();
     expect([...snapshot.rolesOf('user:bob', 'bank')].toSorted()).toEqual(['role:any', 'role:reviewer']);
     expect([...snapshot.rolesOf('user:stranger', 'bank')]).toEqual([]);
+  });
+
+  it('are found by issuer and subject, both exactly, where the file names them', async () => {
+    const identity = 'iss: "https://id.example.com", sub: "u-1"';
+    const snapshot = await load(people(`id: "user:bob", keys: ["${key}"], ${identity}, assurance: [oidc]`));
+    expect(snapshot.personByOidc('https://id.example.com', 'u-1')?.id).toBe('user:bob');
+    for (const [iss, sub] of [
+      ['https://id.example.com/', 'u-1'],
+      ['https://id.example.com', 'U-1'],
+      ['https://other.example.com', 'u-1'],
+      ['https://id.example.com', ''],
+    ] as const) {
+      expect(snapshot.personByOidc(iss, sub)).toBeNull();
+    }
+    expect((await load()).personByOidc('', '')).toBeNull();
   });
 
   it('need a signature unless the file says otherwise', async () => {
@@ -495,13 +511,51 @@ describe('approvers', () => {
     ],
     ['roles', ['id: "user:a", keys: [], roles: ["role:x"]'], 'unknown field "roles"'],
     ['assurance os without an account', ['id: "user:a", keys: [], assurance: [os]'], 'needs osUser'],
+    [
+      'assurance oidc without an identity',
+      ['id: "user:a", keys: [], assurance: [oidc]'],
+      'needs iss and sub',
+    ],
+    ['an issuer without a subject', ['id: "user:a", keys: [], iss: "https://id.example.com"'], 'together'],
+    ['an issuer that is no https URL', ['id: "user:a", keys: [], iss: "http://id", sub: x'], 'an https URL'],
+    [
+      'an identity of two people',
+      ['a', 'b'].map((name) => `id: "user:${name}", keys: [], iss: "https://id.example.com", sub: x`),
+      'already belongs',
+    ],
   ])('refuse %s', async (_, rows, words) => {
     await expectRefused(people(...rows), words);
   });
 
-  it('refuse delegations and break-glass, which this version does not have', async () => {
-    await expectRefused({ 'approvers.yaml': `${PEOPLE}delegations: []\n` }, 'delegations is not supported');
-    await expectRefused({ 'approvers.yaml': `${PEOPLE}breakGlass: {}\n` }, 'breakGlass is not supported');
+  it.each<[string, string, string]>([
+    [
+      'a delegation of somebody who is not among them',
+      'delegations: [{ from: "user:nobody", to: "user:bob", scope: { roles: ["role:x"], domains: [d] }, notAfter: "2040-01-01T00:00:00Z" }]',
+      'none of the people',
+    ],
+    [
+      'a delegation without an end',
+      'delegations: [{ from: "user:bob", to: "user:carol", scope: { roles: ["role:x"], domains: [d] } }]',
+      'notAfter',
+    ],
+    ['an emergency role without a review', 'breakGlass: { role: "role:x" }', 'reviewWithinHours'],
+    [
+      'a grant for every function',
+      'grants: [{ id: G1, functions: ["*"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z", reason: x }]',
+      'a grant names functions',
+    ],
+    [
+      'a grant that holds for longer than a month',
+      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-02-01T00:00:00Z", reason: x }]',
+      'up to 30 days',
+    ],
+    [
+      'a grant that nobody gives a reason for',
+      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z" }]',
+      'reason',
+    ],
+  ])('refuse %s', async (_, line, words) => {
+    await expectRefused({ 'approvers.yaml': `${PEOPLE}${line}\n` }, words);
   });
 });
 
@@ -509,15 +563,15 @@ describe('ceilings', () => {
   it.each([
     ['budget: { usd: 20.00 }', 'must be of type string'],
     ['rates: [{ match: "tool::*", count: 1, perSeconds: 1 }]', 'no rate'],
-    ['agents: { requireSigners: ["cosign:x"] }', 'signatures are not verified'],
-    ['sandbox: { profile: { docker: strict } }', 'not enforced by this version'],
-    ['sandbox: { require: [nonRoot] }', 'not enforced by this version'],
-    ['data: { maxClassification: internal }', 'not enforced by this version'],
+    ['sandbox: { profile: { docker: loose } }', 'every sandbox has the profile strict'],
+    ['sandbox: { require: [aMoat] }', 'what a sandbox keeps is called'],
+    ['data: { maxClassification: secret }', 'must be exactly one of public, internal'],
     ['limits: { retries: 5 }', 'not enforced by this version'],
     ['limits: { depth: 1 }', 'not enforced by this version'],
+    ['approval: { rules: [{ match: { costUsdAbove: 1 }, minimum: sync }] }', 'must be of type string'],
     [
-      'approval: { rules: [{ match: { costUsdAbove: "1" }, minimum: sync }] }',
-      'not enforced by this version',
+      'approval: { rules: [{ match: { costUsdAbove: "999999999999" }, minimum: sync }] }',
+      'is too much to count',
     ],
     ['approval: { rules: [{ match: {}, minimum: none }] }', 'async, sync, two-person'],
     [

@@ -4,19 +4,25 @@
 import type { Hex, Json } from '../json.js';
 import { checkCeilingSpec, LAYERS } from './ceiling.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
+import { collectDelegations } from './delegation.js';
+import type { BreakGlass, Delegation } from './delegation.js';
 import { compareText, Problems } from './diagnostic.js';
 import { pointerSegment, readDocument } from './document.js';
 import type { SourceDocument } from './document.js';
 import { createJudge } from './enforcer.js';
 import type { Judge } from './enforcer.js';
 import { frozen } from './frozen.js';
+import { collectGrants } from './grant.js';
+import type { Grant } from './grant.js';
 import { layerStacks } from './layer-stack.js';
 import type { LayerStacks } from './layer-stack.js';
+import { checkLockedFiles, LOCK_FILE } from './lock.js';
+import type { PolicyLock } from './lock.js';
 import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
 import { collectPeople } from './person.js';
 import type { Person } from './person.js';
 import { ANY_ROLE, collectRoles } from './role.js';
-import type { RoleGraph } from './role.js';
+import type { RoleEdge, RoleGraph } from './role.js';
 import { collectRules } from './rule.js';
 import type { Rule } from './rule.js';
 import { checkShape } from './shape.js';
@@ -34,14 +40,28 @@ export interface PolicySnapshot {
   /** SHA-256 of the canonical form of rows, edges, ceilings, people and modelHash; formatting doesn't change it. */
   readonly policyHash: Hex;
   readonly modelHash: Hex;
+  /** policies.lock, which these files fit; null = there is none. Its signatures are for the caller to verify. */
+  readonly lock: PolicyLock | null;
   /** Sorted by id. */
   readonly rules: readonly Rule[];
   ruleById(id: string): Rule | null;
   readonly domains: ReadonlySet<string>;
+  /** Roles that are defined in a domain, sorted; without `role:any`. */
+  rolesIn(domain: string): readonly string[];
+  /** Who holds what, sorted; without `role:any`. */
+  readonly roleEdges: readonly RoleEdge[];
+  /** Everybody a file names, sorted. */
+  readonly principals: readonly string[];
   /** Sorted by layer, then name. A tenant layer holds for the domain of its name only. */
   readonly ceilings: readonly LoadedCeiling[];
   /** Sorted by id. */
   readonly people: readonly Person[];
+  /** Who may vote for whom. */
+  readonly delegations: readonly Delegation[];
+  /** Who may approve in an emergency; null = nobody. */
+  readonly breakGlass: BreakGlass | null;
+  /** Standing approvals. Sorted by id. */
+  readonly grants: readonly Grant[];
   /** Roles of a subject in a domain, inherited ones too; `role:any` for every principal a file names. */
   rolesOf(subject: string, domain: string): ReadonlySet<string>;
   /** Shortest chain from subject to a rule's subject; null when there is none. */
@@ -49,6 +69,8 @@ export interface PolicySnapshot {
   /** `publicKey` as in approvers.yaml: `ed25519:<base64>`. */
   personByKey(publicKey: string): Person | null;
   personByOsUser(name: string): Person | null;
+  /** By issuer and subject, both exactly. */
+  personByOidc(iss: string, sub: string): Person | null;
   /** Hash of a ceiling, or of a composed one, in its normal form. */
   ceilingHash(ceiling: Ceiling): Hex;
   /** The layers of this directory for a domain, and the meet of any layers. */
@@ -64,6 +86,8 @@ export interface PolicySource {
   readonly canonicalize: (value: Json) => string;
   /** Directory named in messages; default `policies`. */
   readonly root?: string;
+  /** Awaited between files and steps, so that a process which goes on meanwhile is never held up for long. */
+  readonly pause?: () => Promise<void>;
 }
 
 const MAX_FILES = 200;
@@ -74,17 +98,30 @@ export async function buildSnapshot({
   files,
   canonicalize,
   root = 'policies',
+  pause,
 }: PolicySource): Promise<PolicySnapshot> {
   const problems = new Problems();
-  const sources = readSources(files, problems);
+  const lock = checkLockedFiles(files, problems);
+  const sources = await readSources(files, problems, pause);
   // What follows compares files with one another; with one unreadable it would only report consequences.
   problems.throwIfAny(root);
   const roles = collectRoles(sources.roles, problems);
+  await pause?.();
   const rules = collectRules(sources.rules, roles, problems);
+  await pause?.();
   const people =
     sources.approvers === null
       ? []
       : collectPeople(sources.approvers.source, sources.approvers.document, problems);
+  const delegations =
+    sources.approvers === null
+      ? []
+      : collectDelegations(sources.approvers.source, sources.approvers.document, people, problems);
+  const grants =
+    sources.approvers === null
+      ? []
+      : collectGrants(sources.approvers.source, sources.approvers.document, problems);
+  const breakGlass = sources.approvers?.document.breakGlass ?? null;
   const hashOf = (ceiling: Ceiling) => sha256Hex(canonicalize(ceiling));
   const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
   problems.throwIfAny(root);
@@ -102,29 +139,49 @@ export async function buildSnapshot({
   const byId = new Map(rules.map((rule) => [rule.id, rule]));
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
+  await pause?.();
+  const policyHash = sha256Hex(
+    canonicalize({
+      modelHash: MODEL_HASH,
+      rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
+        subject,
+        domain,
+        resource,
+        action,
+        effect,
+        id,
+      ]),
+      roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
+      ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
+      approvers: people.map(({ id, keys, osUser, oidc, assurance }) => ({
+        ...{ id, keys, osUser, assurance },
+        ...(oidc === null ? {} : { oidc }),
+      })),
+      ...(delegations.length === 0 ? {} : { delegations: delegations.map((one) => ({ ...one })) }),
+      ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
+      ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
+    }),
+  );
+  if (lock !== null && lock.policyHash !== policyHash) {
+    const hint = 'look at what has changed, then lock again: writ policy lock';
+    problems.add(LOCK_FILE, FILE_START, 'the lock names another policy hash than these files have', hint);
+    problems.throwIfAny(root);
+  }
   return Object.freeze<PolicySnapshot>({
-    policyHash: sha256Hex(
-      canonicalize({
-        modelHash: MODEL_HASH,
-        rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
-          subject,
-          domain,
-          resource,
-          action,
-          effect,
-          id,
-        ]),
-        roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
-        ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
-        approvers: people.map(({ id, keys, osUser, assurance }) => ({ id, keys, osUser, assurance })),
-      }),
-    ),
+    policyHash,
+    lock: frozen(lock),
     modelHash: MODEL_HASH,
     rules: frozen(rules),
     ruleById: (id) => byId.get(id) ?? null,
     domains: roles.domains,
+    rolesIn: (domain) => roles.rolesIn(domain),
+    roleEdges: frozen(roles.edges),
+    principals: Object.freeze([...principals].toSorted(compareText)),
     ceilings,
     people: frozen(people),
+    delegations: frozen(delegations),
+    breakGlass: frozen(breakGlass),
+    grants: frozen(grants),
     rolesOf: (subject, domain) => {
       const held = new Set(roles.rolesOf(subject, domain));
       return principals.has(subject) ? held.add(ANY_ROLE) : held;
@@ -135,6 +192,7 @@ export async function buildSnapshot({
     },
     personByKey: (publicKey) => byKey.get(publicKey) ?? null,
     personByOsUser: (name) => byOsUser.get(name) ?? null,
+    personByOidc: (iss, sub) => people.find(({ oidc }) => oidc?.iss === iss && oidc.sub === sub) ?? null,
     ceilingHash: (ceiling) => layers.hash(ceiling),
     layers,
     judge,
@@ -155,7 +213,11 @@ interface Sources {
   approvers: Read<ApproversDocument> | null;
 }
 
-function readSources(files: ReadonlyMap<string, string>, problems: Problems): Sources {
+async function readSources(
+  files: ReadonlyMap<string, string>,
+  problems: Problems,
+  pause: PolicySource['pause'],
+): Promise<Sources> {
   const sources: Sources = { rules: [], roles: [], ceilings: [], approvers: null };
   if (files.size > MAX_FILES) {
     problems.add('', FILE_START, `${files.size} files, at most ${MAX_FILES} are read`);
@@ -163,6 +225,7 @@ function readSources(files: ReadonlyMap<string, string>, problems: Problems): So
   }
   if (!files.has('model.conf')) problems.add('model.conf', FILE_START, 'file is missing');
   for (const [file, text] of [...files].toSorted(([a], [b]) => compareText(a, b))) {
+    await pause?.();
     const folder = /^(rbac|roles|ceilings)\/[^/]+\.yaml$/.exec(file)?.[1];
     if (file === 'model.conf') {
       checkModel(text, problems);
@@ -180,10 +243,9 @@ function readSources(files: ReadonlyMap<string, string>, problems: Problems): So
       if (read !== null) sources.roles.push(read);
     } else if (file === 'approvers.yaml') {
       sources.approvers = readShaped('Approvers', file, text, problems);
-    } else if (file === 'policies.lock') {
-      problems.add(file, FILE_START, 'policies.lock is not checked by this version', 'remove the file');
-    } else if (!/^[^/]+\.md$|^tests\//.test(file)) {
-      const hint = 'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml and approvers.yaml';
+    } else if (file !== LOCK_FILE && !/^[^/]+\.md$|^tests\/[^/]+\.yaml$/.test(file)) {
+      const hint =
+        'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml, approvers.yaml and tests/*.yaml';
       problems.add(file, FILE_START, 'unknown file in the policy directory', hint);
     }
   }
@@ -295,6 +357,15 @@ function checkApprovers(
       problems.add(source.file, at, `unknown role "${wanted[unknown]}"`, 'define it in roles/*.yaml');
       continue;
     }
+    if (rule.escalation !== undefined && wanted.length === 0) {
+      const at = source.place(`${pointer}/escalation`);
+      problems.add(
+        source.file,
+        at,
+        'escalation adds to approverRoles, and this rule names none',
+        'name them',
+      );
+    }
     reach(pointer, wanted, Math.max(rule.quorum ?? 1, rule.minimum === 'two-person' ? 2 : 1));
   }
 }
@@ -303,6 +374,7 @@ interface ApprovalRuleShape {
   readonly minimum: string;
   readonly approverRoles?: readonly string[];
   readonly quorum?: number;
+  readonly escalation?: readonly object[];
 }
 
 function holds(roles: RoleGraph, person: Person, domain: string, wanted: readonly string[]): boolean {

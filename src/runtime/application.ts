@@ -7,12 +7,17 @@ import type { PolicySnapshot } from '../policy/snapshot.js';
 import { NO_ANCHORS, type Anchoring } from './anchor.js';
 import { Cadence } from './cadence.js';
 import type { Callables } from './callable.js';
+import { artifactRoom } from './artifact-room.js';
 import { requireAuditRight, requireEntryRight, WHOLE_LOG } from './audit-access.js';
 import { auditEntry, auditRun } from './audit-view.js';
 import { requestCancel } from './cancel.js';
+import { mayReadApproval } from './approval-access.js';
+import { openOutbox } from './approval-outbox.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
 import { decideApproval } from './decide-approval.js';
+import { approvalStatistics } from './approval-statistics.js';
 import { doctor } from './doctor.js';
+import { editApproval } from './edit-approval.js';
 import { eraseFunction } from './erasure-function.js';
 import { ERASE_WORKFLOW } from './erasure-workflow.js';
 import { makeEvidence } from './evidence.js';
@@ -22,6 +27,7 @@ import { Journal } from './journal.js';
 import type { Guard } from './judge.js';
 import { finishHeld, keyChanges, rotateLogKey } from './key-rotation.js';
 import type {
+  Artifacts,
   Clock,
   CopyFiles,
   Dispatcher,
@@ -30,6 +36,7 @@ import type {
   LogDirectory,
   LogKeys,
   PackageStore,
+  QueryEvaluator,
   ProgressNotice,
   Random,
   RunRecord,
@@ -37,7 +44,7 @@ import type {
   Store,
   TrustStore,
 } from './ports.js';
-import { personOfKey, personOfUser } from './identity.js';
+import { personOfKey, personOfOidc, personOfSignature, personOfToken, personOfUser } from './identity.js';
 import { outline } from './outline.js';
 import { planRun } from './plan.js';
 import { indexOfLeaf, proveEntry } from './proof.js';
@@ -47,9 +54,14 @@ import { runEntries } from './run-entries.js';
 import { isFinished, planOf } from './run-state.js';
 import { entryContext, load } from './run-context.js';
 import { openRedactor } from './redaction.js';
+import { previousSubject } from './previous-subject.js';
+import { reviewApproval } from './review-approval.js';
 import { rememberedModules, rememberedPackages } from './remembered.js';
 import { openRunAnchors } from './run-anchors.js';
 import { openRunner, type Runner } from './runner.js';
+import { LivePolicy, type LoadedPolicies } from './live-policy.js';
+import { logContext } from './entries.js';
+import { recordPolicy } from './policy-record.js';
 import { requireStandsAt } from './resume-from.js';
 import { changeRetention, readRetention, type RetentionSetting } from './retention.js';
 import { authorize, checkRequest, interruptedRun, startRun, type RunStart } from './start.js';
@@ -76,7 +88,11 @@ export interface ApplicationParts {
   /** Default: the audit room's own, which is slower. */
   readonly verifySignature?: VerifySignature;
   readonly policy: PolicySnapshot;
+  /** The policy files as they are now, with all that this machine demands of them; throws what is wrong with them. */
+  readonly loadPolicies: () => Promise<LoadedPolicies>;
   readonly callables: Callables;
+  readonly queries: QueryEvaluator;
+  readonly artifacts: Artifacts;
   /** Files handed out, which an erasure has to find. */
   readonly copyFiles: CopyFiles;
   readonly retention: RetentionSetting;
@@ -91,7 +107,8 @@ export interface ApplicationParts {
 }
 
 export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
-  const { store, locks, clock, random, tenant, directory, trust, policy } = parts;
+  const { store, locks, clock, random, tenant, directory, trust } = parts;
+  const live = new LivePolicy(parts.policy);
   const { signer } = parts.keys;
   const redact = openRedactor(parts.secrets);
   const journal = new Journal(store, redact);
@@ -107,8 +124,11 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     random,
     redact,
     tenant,
-    policy: () => policy,
+    policy: () => live.current(),
+    policyOfRun: (startedUnder) => live.forRun(startedUnder),
     callables,
+    queries: parts.queries,
+    artifacts: parts.artifacts,
     requireAnchor: (runId, signal) => anchors.require(runId, signal),
     progress: () => (watchers.size === 0 ? null : tellWatchers),
   };
@@ -239,11 +259,25 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     guard,
     origin: originOf(signer.vkey),
     tenant,
-    policyHash: policy.policyHash,
+    get policyHash() {
+      return live.current().policyHash;
+    },
     vkey: () => signer.vkey,
 
-    principalOfKey: (publicKey, sign) => personOfKey(policy, publicKey, sign, random),
-    principalOfUser: (osUser) => personOfUser(policy, osUser),
+    principalOfKey: (publicKey, sign) => personOfKey(live.current(), publicKey, sign, random),
+    principalOfUser: (osUser) => personOfUser(live.current(), osUser),
+    principalOfOidc: (iss, sub) => personOfOidc(live.current(), iss, sub),
+    principalOfToken: (id) => personOfToken(live.current(), id),
+    principalOfSignature: (publicKey, signature) => personOfSignature(live.current(), publicKey, signature),
+
+    reloadPolicies: () =>
+      live.reload({
+        load: parts.loadPolicies,
+        record: async ({ snapshot, files }) => {
+          if (await recordPolicy(store, logContext(tenant), snapshot, files)) await publishNow();
+        },
+        nowMs: () => clock.nowMs(),
+      }),
 
     async validate(source) {
       const { diagnostics } = await check(source);
@@ -334,11 +368,27 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     results: (runId, options) => runView(guard, runId, { ...options, withData: true }),
 
     outline: async (runId) => outline(planOf(await load(guard, runId))),
+    compiled: async (runId) => planOf(await load(guard, runId)),
     entries: (runId, part) => runEntries(store, runId, part),
     isAdvanced: isHeld,
 
     approvals: (filter) => store.approvals(filter),
     approval: (id) => approvalView(guard, id),
+    mayRead: (record, principal) => mayReadApproval(live.current(), record, principal),
+    receipt: (source, id) => store.receipt(source, id),
+    outbox: openOutbox(store),
+    async editApproval(id, edit, editor) {
+      const record = await editApproval(guard, id, edit, editor);
+      await cadence.settle();
+      return record;
+    },
+    async reviewApproval(id, reason, reviewer) {
+      const record = await reviewApproval(guard, id, reason, reviewer);
+      await cadence.settle();
+      return record;
+    },
+    previousSubject: (record) => previousSubject(store, record),
+    approvalStatistics: () => approvalStatistics(store),
     async decide(id, vote, approver) {
       const record = await decideApproval(guard, id, vote, approver);
       await cadence.settle();
@@ -391,6 +441,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       const erasure = { guard, retention, scrubbing, prepare: prepareErasure, keep, begin };
       return startErasure(erasure, request, initiator);
     },
+    artifacts: artifactRoom(guard),
     retention: () => readRetention(guard, parts.retention),
     changeRetention: (change, principal) => changeRetention(guard, parts.retention, change, principal),
     async handedOut(run, principal) {
@@ -416,6 +467,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       } finally {
         for (const provider of functions.providers) await provider.close?.();
         for (const driver of Object.values(callables.drivers)) await driver.close();
+        await parts.queries.close();
         await store.close();
       }
     },

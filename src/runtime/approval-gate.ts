@@ -139,8 +139,17 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
 }
 
-/** A new request; an older one of this attempt is withdrawn in the same commit. */
-function request(guard: Guard, judged: Judged, nowMs: number, superseded: ApprovalRecord | null): Gate {
+/**
+ * A new request; an older one of this attempt is withdrawn in the same commit. Who has changed the input counts among
+ * those who ask, for as long as it is that input.
+ */
+export function request(
+  guard: Guard,
+  judged: Judged,
+  nowMs: number,
+  superseded: ApprovalRecord | null,
+  edit: { readonly editor: string } | null = null,
+): WaitingGate | RefusedGate {
   const { attempt, callable, context, decision, subject, earlier } = judged;
   const needed = decision.effective.approval;
   if (needed === null)
@@ -156,6 +165,7 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
   const inputPayload =
     earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
+  const editors = [...new Set([...(superseded?.editors ?? []), ...(edit === null ? [] : [edit.editor])])];
   const record: ApprovalRecord = {
     id: newId('apr', guard.random),
     tenant: guard.tenant,
@@ -178,6 +188,7 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
     state: 'pending',
     votes: [],
     version: 0,
+    ...(editors.length === 0 ? {} : { editors }),
   };
   const requested = draft(
     context,
@@ -190,11 +201,13 @@ function request(guard: Guard, judged: Judged, nowMs: number, superseded: Approv
       expiresAt: timeText(record.expiresAtMs),
       stepPath: attempt.stepPath,
       attempt: attempt.attempt,
+      ...(editors.length === 0 ? {} : { editors }),
+      ...(superseded === null ? {} : { supersedes: superseded.id }),
     },
     { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
   );
-  const ended =
-    superseded === null ? null : endApproval(context, superseded, 'withdrawn', 'what would run has changed');
+  const cause = edit === null ? 'what would run has changed' : `${edit.editor} has changed the input`;
+  const ended = superseded === null ? null : endApproval(context, superseded, 'withdrawn', cause);
   const entries = ended === null ? [requested] : [ended.entry, requested];
   const entry = entries.length - 1;
   const payloads = [{ payload: subjectPayload, entry }];

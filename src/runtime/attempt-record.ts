@@ -1,7 +1,9 @@
 // The stored row of an attempt: what `status` and `results` show of it, data only by commitment.
 import { errorName, isErrorCode } from '../errors.js';
 import type { Attempt } from './attempt.js';
+import { principalOf } from './callable.js';
 import type { Judged } from './judge.js';
+import { referenceOf } from './outline.js';
 import type { AttemptRecord } from './ports.js';
 
 /** What an attempt's row says at least; the guard fills in what has become true. */
@@ -10,14 +12,12 @@ export function attemptRecord(
   facts: Partial<AttemptRecord> & { status: AttemptRecord['status'] },
 ): AttemptRecord {
   const { node, run } = attempt;
-  const functionId =
-    node.call.kind === 'agent' ? `${node.call.name}@${node.call.digest}` : node.call.functionId;
   return {
     run: run.id,
     stepPath: attempt.stepPath,
     attempt: attempt.attempt,
-    functionId,
-    principal: run.initiator,
+    functionId: referenceOf(node.call),
+    principal: principalOf(attempt.plan, run, node),
     idempotencyKey: attempt.idempotencyKey,
     input: null,
     output: null,

@@ -32,6 +32,8 @@ export interface Attempt {
   readonly timeLeftMs: number | null;
   /** It waits for people: its row is stored. False = nothing is stored of this attempt yet. */
   readonly isWaiting: boolean;
+  /** The request that the run knows of; its row may name a later one, made by who changed the input. */
+  readonly approvalId: string | null;
 }
 
 /** What became of an attempt, as the run has to hear it. */
@@ -42,7 +44,12 @@ export type Outcome =
   /** A turn that ended with calls. */
   | { readonly kind: 'asked'; readonly turn: Pick<Extract<Turn, { kind: 'calls' }>, 'calls' | 'transcript'> }
   | { readonly kind: 'failed'; readonly error: StepError }
-  | { readonly kind: 'waiting'; readonly approval: TaskApproval }
+  | {
+      readonly kind: 'waiting';
+      readonly approval: TaskApproval;
+      /** What a person has changed the input to; absent = nobody has. */
+      readonly input?: Json;
+    }
   | { readonly kind: 'cancelled' };
 
 /** What is written with an outcome. Positions count in `entries`. */

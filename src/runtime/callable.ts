@@ -1,7 +1,7 @@
 // What a task calls, looked up but not called: an agent package by digest, a shipped WASM module by name, or a
 // registered function. Nothing here runs; runtime/guard.ts does.
 import { WritError } from '../errors.js';
-import { isObject, type Digest, type Json, type JsonObject } from '../json.js';
+import type { Digest, Json } from '../json.js';
 import { isRunnersOwn } from '../policy/facts.js';
 import type { ApprovalSpec, Plan, TaskNode } from '../workflow/plan.js';
 import type {
@@ -9,15 +9,19 @@ import type {
   FunctionProvider,
   ImageNames,
   ModuleStore,
+  PackagePolicies,
   PackageStore,
   RunRecord,
   SandboxDriver,
   SandboxRequest,
 } from './ports.js';
-import { SHELL_EXEC, shellRequest } from './shell-call.js';
+import { SHELL_EXEC, shellModule, shellRequest, type ProgramCall } from './shell-call.js';
+import { wasmCall } from './wasm-call.js';
 
 export interface Callables {
   readonly packages: PackageStore;
+  /** Evaluates the policy text of packages; absent: one that has text is refused. */
+  readonly packagePolicies?: PackagePolicies;
   readonly modules: ModuleStore;
   readonly drivers: Readonly<Partial<Record<'wasm' | 'docker', SandboxDriver>>>;
   /** Images by name; absent = none is named. */
@@ -46,7 +50,9 @@ export interface SandboxedCallable extends CallableFacts {
   readonly kind: 'sandbox';
   readonly driver: SandboxDriver;
   /** All of it but the limits, which policy decides. */
-  readonly request: Omit<SandboxRequest, 'limits'>;
+  readonly request: Omit<SandboxRequest, 'limits' | 'deterministic'>;
+  /** The program sees the attempt's own clock and random bytes, the same each time it runs. */
+  readonly deterministic?: true;
   /**
    * `agent`: stdout is the JSON result. `tool`: the result is {stdout, stderr, exitCode, durationMs}. `shell`: that and
    * `truncated`, at most SHELL_STDOUT_BYTES and SHELL_STDERR_BYTES of it.
@@ -92,7 +98,7 @@ export async function resolveCallable(
     approval: node.approval,
   } as const;
   if (functionId === 'tool::wasm') return { ...facts, ...(await resolveModule(callables, node, input)) };
-  if (functionId === SHELL_EXEC) return { ...facts, ...resolveShell(callables, node, input) };
+  if (functionId === SHELL_EXEC) return { ...facts, ...(await resolveShell(callables, node, input)) };
   const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
     one.functionIds.includes(functionId),
   );
@@ -147,78 +153,51 @@ async function resolveAgent(
   };
 }
 
-async function resolveModule(
+async function resolveModule(callables: Callables, node: TaskNode, input: Json): Promise<SandboxedParts> {
+  return moduleParts(callables, node, wasmCall(node.name, input), 'tool');
+}
+
+type SandboxedParts = Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'deterministic' | 'result'>;
+
+async function moduleParts(
   callables: Callables,
   node: TaskNode,
-  input: Json,
-): Promise<Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'result'>> {
-  const request = wasmRequest(node, input);
-  const module = await callables.modules.module(request.module);
+  { name, deterministic, ...call }: ProgramCall,
+  result: SandboxedCallable['result'],
+): Promise<SandboxedParts> {
+  const { mounts } = node.sandbox ?? {};
+  // Its driver refuses them: they are asked for, and not to be forgotten on the way.
+  const request = mounts === undefined ? call : { ...call, mounts };
+  const driver = driverOf(callables, node, 'wasm');
+  const module = await callables.modules.module(name);
   if (module === null) {
     const names = (await callables.modules.names()).join(', ');
     throw new WritError(
       'FUNCTION_REQUEST_INVALID',
-      `"${node.name}" asks tool::wasm for a module that is not shipped`,
+      `"${node.name}" asks for a WASM module that is neither shipped nor kept here`,
       {
-        hint: `shipped modules: ${names}`,
+        hint: `shipped modules: ${names}; one of your own is named by its sha256 once it is kept: writ sandbox exec --module FILE.wasm`,
       },
     );
   }
-  // A string is passed as it is, anything else as JSON.
-  const text = typeof request.input === 'string' ? request.input : JSON.stringify(request.input);
   return {
     kind: 'sandbox',
-    driver: driverOf(callables, node, 'wasm'),
-    request: {
-      program: { kind: 'module', ...module },
-      argv: [request.module, ...request.args],
-      env: request.env,
-      stdin: new TextEncoder().encode(text),
-    },
-    result: 'tool',
+    driver,
+    request: { ...request, program: { kind: 'module', ...module } },
+    ...(deterministic ? { deterministic } : {}),
+    result,
   };
 }
 
-interface WasmRequest {
-  readonly module: string;
-  readonly input: Json;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
-
-function wasmRequest(node: TaskNode, input: Json): WasmRequest {
-  const request: JsonObject = isObject(input) ? input : {};
-  // The input is data of the run: no message names a part of it.
-  const { module, input: stdin = null, args = [], env = {}, ...unknown } = request;
-  const isTexts = (values: readonly Json[]): values is readonly string[] =>
-    values.every((value) => typeof value === 'string');
-  const problem =
-    Object.keys(unknown).length > 0
-      ? 'has a field besides module, input, args and env'
-      : typeof module !== 'string'
-        ? 'needs config.module, a name'
-        : !Array.isArray(args) || !isTexts(args)
-          ? 'has args that are no list of texts'
-          : !isObject(env) || !isTexts(Object.values(env))
-            ? 'has an env that does not map names to texts'
-            : null;
-  if (problem !== null || typeof module !== 'string') {
-    throw new WritError('FUNCTION_REQUEST_INVALID', `tool::wasm of "${node.name}" ${problem ?? ''}`, {
-      hint: 'config: { module: <name>, input: <value for stdin>, args: [text, …], env: {NAME: text} }',
-    });
-  }
-  return { module, input: stdin, args: args as readonly string[], env: env as WasmRequest['env'] };
-}
-
-/** A command, always in a container: WASM has no shell, and the host is never used. */
-function resolveShell(
-  callables: Callables,
-  node: TaskNode,
-  input: Json,
-): Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'result'> {
+/** A command: a program of an image, or where the step says so, a WASM module. The host is never used. */
+async function resolveShell(callables: Callables, node: TaskNode, input: Json): Promise<SandboxedParts> {
+  if (node.sandbox?.driver === 'wasm')
+    return moduleParts(callables, node, shellModule(node.name, input), 'shell');
   const driver = driverOf(callables, node, 'docker');
   const request = shellRequest(node.name, input, node.sandbox?.image ?? null, callables.images ?? NO_IMAGES);
-  return { kind: 'sandbox', driver, request, result: 'shell' };
+  const { mounts } = node.sandbox ?? {};
+  const seen = mounts === undefined ? request : { ...request, mounts };
+  return { kind: 'sandbox', driver, request: seen, result: 'shell' };
 }
 
 const NO_IMAGES: ImageNames = { names: () => [], image: () => null };
@@ -252,4 +231,19 @@ export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: Ta
     });
   }
   return `agent:${Object.hasOwn(run.agents, role) ? (run.agents[role] ?? role) : role}`;
+}
+
+/** Who a step acts as, for people to see: its agent, else whoever started the run. Nothing is decided by it. */
+export function principalOf(
+  plan: Plan,
+  run: Pick<RunRecord, 'agents' | 'initiator'>,
+  node: TaskNode,
+): string {
+  try {
+    return actingAgent(plan, run, node) ?? run.initiator;
+  } catch (error) {
+    // Nobody acts: the step is refused for that.
+    if (error instanceof WritError) return run.initiator;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 // Everything about a workflow that can be checked without running it: the document, its functions, its packages by
 // digest, the modules it names, and whether each step fits under every ceiling.
 import { WritError } from '../errors.js';
-import { isObject, type Digest, type Json } from '../json.js';
+import { isDigest, isObject, type Digest, type Json } from '../json.js';
 import { NO_COST } from '../policy/budget.js';
 import { checkCeilingSpec, type CeilingLayer } from '../policy/ceiling.js';
 import { boundViolations } from '../policy/permits.js';
@@ -9,7 +9,7 @@ import { parseWorkflow } from '../workflow/parse.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './judge.js';
-import { askedLimits, layersOf } from './layers.js';
+import { askedLimits, mountFacts, layersOf } from './layers.js';
 import type { AgentPackage } from './ports.js';
 import { SHELL_EXEC } from './shell-call.js';
 import type { Diagnostic, WorkflowSource } from './writ.js';
@@ -41,6 +41,7 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     const agent = node.call.kind === 'agent' ? await resolve(guard, node, node.call.digest, found) : null;
     if (agent !== null) agents.add(agent.digest);
     await checkModule(guard, node, found);
+    checkKept(node, found);
     checkFit(guard, plan, node, agent, found);
   }
   return { plan, text, document, diagnostics: found, agents: [...agents] };
@@ -99,19 +100,44 @@ async function resolve(
   }
 }
 
+/** What can be simulated and is not carried out yet is refused before anything runs, never left out. */
+function checkKept(node: TaskNode, found: Diagnostic[]): void {
+  const { call, credentials } = node;
+  const waits = call.kind === 'function' ? call.waits : undefined;
+  const what =
+    waits === 'token'
+      ? 'resources with .waitForTaskToken'
+      : waits === 'job'
+        ? 'resources with .sync'
+        : waits === 'person'
+          ? 'human tasks'
+          : credentials === undefined
+            ? null
+            : 'credentials of a Task';
+  if (what === null) return;
+  const hint = waits === undefined ? 'an agent package names its credentials itself' : 'it can be simulated';
+  found.push(at(node, 'DOC_UNSUPPORTED', `this version does not run ${what} yet`, hint));
+}
+
 /** A module named in the document itself; one that comes from data is looked up when the step runs. */
 async function checkModule(guard: Guard, node: TaskNode, found: Diagnostic[]): Promise<void> {
-  const { call, input } = node;
-  if (call.kind !== 'function' || call.functionId !== 'tool::wasm' || input.kind !== 'template') return;
-  const module = isObject(input.config ?? undefined)
-    ? (input.config as { module?: Json })['module']
-    : undefined;
-  if (typeof module !== 'string' || module.includes('{{')) return;
+  const { call, flow } = node;
+  if (call.kind !== 'function' || call.functionId !== 'tool::wasm') return;
+  const request = requestOf(flow);
+  const module = isObject(request) ? request['module'] : undefined;
+  if (typeof module !== 'string' || /\{\{|^\{%/.test(module)) return;
   const names = await guard.callables.modules.names();
-  if (names.includes(module)) return;
+  // One by its digest is found, or not, where the step runs.
+  if (names.includes(module) || isDigest(module)) return;
   found.push(
     at(node, 'DOC_UNKNOWN_FUNCTION', `tool::wasm has no module "${module}"`, `shipped: ${names.join(', ')}`),
   );
+}
+
+/** The request as the document writes it; undefined when it is the input of the step. */
+function requestOf(flow: TaskNode['flow']): Json | undefined {
+  if (flow.language === 'template') return flow.config ?? undefined;
+  return flow.language === 'jsonpath' ? flow.parameters : flow.arguments;
 }
 
 /** A step that asks for more than a ceiling allows is refused here, before anybody waits for it. */
@@ -142,7 +168,7 @@ function checkFit(
         agentDigest: agent?.digest ?? null,
         sandbox: sandboxKind(node),
         network: [],
-        mounts: [],
+        mounts: mountFacts(node),
         credentials: [],
         limits: askedLimits(node),
         labels: null,

@@ -3,28 +3,27 @@
 import { castVote } from '../approval/ballot.js';
 import { decisionBytes } from '../approval/decision.js';
 import { WritError } from '../errors.js';
-import type { SubjectDigest } from '../json.js';
+import type { Commitment, JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
-import { fillsRole } from '../policy/approval-duty.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
-import { sealJson } from './payload.js';
-import type { ApprovalRecord, ApprovalState, Vote } from './ports.js';
+import { sealJson, type Sealing } from './payload.js';
+import type { ApprovalRecord, ApprovalReview, ApprovalState, Receipt, Vote } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { decisionOf, isProven } from './vote-proof.js';
 import { approvalView } from './views.js';
-import type { Principal } from './writ.js';
-
-export interface VoteRequest {
-  readonly decision: 'approve' | 'deny';
-  readonly digest: SubjectDigest | null;
-  readonly reason: string | null;
-}
+import { holdsRoles } from './voice.js';
+import type { Principal, VoteRequest } from './writ.js';
 
 const MAX_REASON = 2_000;
+/** How far the clock of somebody who signs elsewhere may be off, and how old their signature may be. */
+const SIGNED_WITHIN_MS = 300_000;
 
-/** The record after the vote, durable. The same vote again is a replay and changes nothing. */
+/**
+ * The record after the vote, durable. The same vote again is a replay and changes nothing. Throws STORE_CONFLICT when
+ * the message of `receipt` was received before: what it came to is in the store.
+ */
 export async function decideApproval(
   guard: Guard,
   id: string,
@@ -38,6 +37,7 @@ export async function decideApproval(
     const approval = await guard.store.approval(id);
     if (approval === null)
       throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
+    await requireNotReceived(guard, vote);
     try {
       // Nobody signs for a subject that is no longer what its digest says.
       await approvalView(guard, id);
@@ -59,34 +59,61 @@ async function decideOnce(
   const snapshot = guard.policy();
   const run = await load(guard, approval.run);
   const context = entryContext(guard, run, { id: approver.id, via: 'approvals' });
+  const { decision, digest, delegation, breakGlass } = request;
+  const action = breakGlass === true ? 'approval.breakglass' : 'approval.decide';
   const access = checkAccess(snapshot, {
-    subject: approver.id,
+    subject: delegation ?? approver.id,
     domain: approval.tenant,
-    action: 'approval.decide',
+    action,
     resource: approval.functionId,
   });
-  const voter = { id: approver.id, mayDecide: access.allowed };
-  const ballotVote = {
-    decision: request.decision,
-    digest: request.digest,
-    reasonGiven: request.reason !== null,
-  };
-  const holds = (person: string, role: string): boolean => {
-    return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
-  };
+  const lent = delegation === undefined ? {} : { delegation };
+  const whose = { ...lent, ...(breakGlass === undefined ? {} : { breakGlass }) };
+  const voter = { id: approver.id, mayDecide: access.allowed, ...lent };
+  const ballotVote = { decision, digest, reasonGiven: request.reason !== null };
+  const own = { approver: approver.id, atMs: nowMs, ...whose };
+  const holds = holdsRoles(snapshot, approval, [...approval.votes, own]);
   const reason =
-    request.reason === null ? null : sealJson(approval.run, 'reason', { text: request.reason }, guard);
+    request.reason === null
+      ? null
+      : sealJson(approval.run, 'reason', { text: request.reason }, saltedBy(request, guard));
+  if (request.signed !== undefined && Math.abs(nowMs - request.signed.atMs) > SIGNED_WITHIN_MS) {
+    throw new WritError(
+      'APPROVAL_SIGNATURE_INVALID',
+      'the decision was not signed within the last 5 minutes',
+      {
+        hint: 'sign it again, with the time it is now',
+      },
+    );
+  }
+  const atMs = request.signed?.atMs ?? nowMs;
+  const commitment = reason?.commitment ?? null;
+  // Whoever knows a public key can name it: until the signature holds, nothing is written about its owner.
+  const cast = { decision, atMs, reason: commitment, ...whose };
+  if (request.signed !== undefined) sign(snapshot, approval, cast, approver);
   let state: ApprovalState | null;
   let vote: Vote;
   try {
+    requireEmergency(approval, request);
     state = castVote(approval, voter, ballotVote, nowMs, holds);
-    if (state === null) return approval;
-    vote = sign(snapshot, approval, request.decision, approver, nowMs, reason?.commitment ?? null);
+    if (state === null) {
+      const received = receiptOf(request, approval, approver);
+      if (received.receipts !== undefined) await guard.journal.commit({ ...received, entries: [] });
+      return approval;
+    }
+    vote = sign(snapshot, approval, cast, approver);
+    if (request.signed !== undefined && commitment !== null) await requireFresh(guard, commitment);
   } catch (error) {
-    await recordRefusedVote(guard, context, approval, approver, access.ruleId, error, nowMs);
+    const refused = { approver, action, ruleId: access.ruleId, error, nowMs };
+    await recordRefusedVote(guard, context, approval, refused);
     throw error;
   }
-  const record: ApprovalRecord = { ...approval, state, votes: [...approval.votes, vote] };
+  const record: ApprovalRecord = {
+    ...approval,
+    ...(breakGlass === true ? { review: openReview(snapshot, approval, nowMs) } : {}),
+    state,
+    votes: [...approval.votes, vote],
+  };
   const entry = draft(
     context,
     'approval.decided',
@@ -94,11 +121,12 @@ async function decideOnce(
       approvalId: approval.id,
       subjectDigest: approval.subjectDigest,
       approver: approver.id,
-      decision: request.decision,
+      decision,
+      ...whose,
       keyId: vote.keyId,
       signature: vote.signature,
       assurance: vote.assurance,
-      at: timeText(nowMs),
+      at: timeText(vote.atMs),
       expiresAt: timeText(approval.expiresAtMs),
       state,
     },
@@ -108,8 +136,74 @@ async function decideOnce(
     entries: [{ ...entry, beforeMs: approval.expiresAtMs }],
     approvals: [{ op: 'update', record }],
     payloads: reason === null ? [] : [{ payload: reason, entry: 0 }],
+    ...receiptOf(request, record, approver),
   });
   return { ...record, version: record.version + 1 };
+}
+
+/** What is told of a recorded vote, and again when the same message comes a second time. */
+function voteAnswer(record: ApprovalRecord, request: VoteRequest, approver: Principal): JsonObject {
+  const { id, run, state, subjectDigest } = record;
+  return { id, run, subjectDigest, decision: request.decision, approver: approver.id, state };
+}
+
+/** How long a message is remembered at least: longer than any sender tries again. */
+const REMEMBERED_MS = 24 * 3_600_000;
+
+function receiptOf(
+  request: VoteRequest,
+  record: ApprovalRecord,
+  approver: Principal,
+): { readonly receipts?: readonly Receipt[] } {
+  const messages = messagesOf(request);
+  if (messages.length === 0) return {};
+  const answer = voteAnswer(record, request, approver);
+  const untilMs = Math.max(record.expiresAtMs, record.createdAtMs) + REMEMBERED_MS;
+  return { receipts: messages.map((one) => ({ ...one, answer, untilMs })) };
+}
+
+function messagesOf({ receipt, also }: VoteRequest): readonly NonNullable<VoteRequest['receipt']>[] {
+  return [receipt, also].filter((one) => one !== undefined);
+}
+
+async function requireNotReceived(guard: Guard, request: VoteRequest): Promise<void> {
+  for (const { source, id } of messagesOf(request)) {
+    if ((await guard.store.receipt(source, id)) === null) continue;
+    throw new WritError('STORE_CONFLICT', `a message of ${source} with this id was received before`);
+  }
+}
+
+/** A reason that was signed elsewhere has the salt of its signer. */
+function saltedBy({ signed }: VoteRequest, guard: Guard): Sealing {
+  const salt = signed?.reasonSalt ?? null;
+  return salt === null ? guard : { redact: guard.redact, random: { bytes: () => salt } };
+}
+
+/** A salt from outside that was used before would be a conflict with itself for ever. */
+async function requireFresh(guard: Guard, commitment: Commitment): Promise<void> {
+  if ((await guard.store.payload(commitment)) === null) return;
+  throw new WritError('USAGE', 'the salt of this reason was used before', {
+    hint: 'sign again with 32 new random bytes',
+  });
+}
+
+function requireEmergency({ id }: ApprovalRecord, request: VoteRequest): void {
+  if (request.breakGlass !== true) return;
+  if (request.decision === 'revoke' || request.delegation !== undefined) {
+    throw new WritError('USAGE', "an emergency role approves or denies, in nobody else's name", {
+      hint: 'leave out --break-glass',
+    });
+  }
+  if (request.reason !== null) return;
+  throw new WritError('APPROVAL_REASON_REQUIRED', `an emergency vote on ${id} needs a reason`, {
+    hint: 'add --reason TEXT: it is what the review looks at',
+  });
+}
+
+/** The first emergency vote opens it; a second one changes nothing. */
+function openReview(snapshot: PolicySnapshot, approval: ApprovalRecord, nowMs: number): ApprovalReview {
+  const hours = snapshot.breakGlass?.reviewWithinHours ?? 0;
+  return approval.review ?? { dueAtMs: nowMs + hours * 3_600_000, closedBy: null, closedAtMs: null };
 }
 
 /** A vote that was not allowed leaves an entry too; a request found expired is ended on the spot. */
@@ -117,11 +211,15 @@ async function recordRefusedVote(
   guard: Guard,
   context: EntryContext,
   approval: ApprovalRecord,
-  approver: Principal,
-  ruleId: string | null,
-  error: unknown,
-  nowMs: number,
+  refused: {
+    readonly approver: Principal;
+    readonly action: string;
+    readonly ruleId: string | null;
+    readonly error: unknown;
+    readonly nowMs: number;
+  },
 ): Promise<void> {
+  const { approver, action, ruleId, error, nowMs } = refused;
   if (!(error instanceof WritError) || error.kind !== 'refusal') return;
   const entry = draft(context, 'authz.decided', {
     stepPath: approval.stepPath,
@@ -129,7 +227,7 @@ async function recordRefusedVote(
     subject: approver.id,
     agent: null,
     domain: approval.tenant,
-    action: 'approval.decide',
+    action,
     resource: approval.functionId,
     verdict: 'deny',
     ruleId,
@@ -149,19 +247,15 @@ async function recordRefusedVote(
 function sign(
   snapshot: PolicySnapshot,
   approval: ApprovalRecord,
-  decision: 'approve' | 'deny',
+  cast: Pick<Vote, 'decision' | 'reason' | 'atMs' | 'delegation' | 'breakGlass'>,
   approver: Principal,
-  nowMs: number,
-  reason: Vote['reason'],
 ): Vote {
   const unsigned: Omit<Vote, 'signature'> = {
     seq: approval.votes.length,
     approver: approver.id,
     keyId: approver.publicKey,
     assurance: approver.assurance,
-    decision,
-    reason,
-    atMs: nowMs,
+    ...cast,
   };
   const signature = approver.sign?.(decisionBytes(decisionOf(approval, unsigned))) ?? null;
   const vote = {

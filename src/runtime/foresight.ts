@@ -8,7 +8,7 @@ import type { Scope } from '../expression/scope.js';
 import { renderTemplate, renderValue, templateVariables } from '../expression/template.js';
 import { isList, structured } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';
-import type { Each, Plan, TaskNode } from '../workflow/plan.js';
+import type { Each, Flow, Plan, TaskNode } from '../workflow/plan.js';
 
 /** What a step will ask of its function. */
 export interface KnownRequest {
@@ -33,8 +33,8 @@ export class Foresight {
   }
 
   request(key: string, node: TaskNode): KnownRequest {
-    const { input: binding, loop } = node;
-    if (binding.kind === 'path') return this.#stateInput(key, binding.inputPath);
+    const { flow: binding, loop } = node;
+    if (binding.language !== 'template') return this.#stateInput(key, binding);
     const scope =
       loop === null
         ? this.#scope
@@ -88,6 +88,8 @@ export class Foresight {
       case 'list':
         return items.list.length;
       case 'path':
+      case 'value':
+      case 'reader':
         return null;
       case 'template':
         if (this.#missing(items.template, this.#scope).length > 0) return null;
@@ -111,13 +113,18 @@ export class Foresight {
   }
 
   /** Dialect 2: the first state is given the run's input, every other one what the state before it left. */
-  #stateInput(key: string, path: string | null): KnownRequest {
+  #stateInput(key: string, flow: Flow): KnownRequest {
+    const isRead = flow.language === 'jsonpath' && flow.parameters === undefined;
+    if (!isRead) return { value: null, needs: ['state input'], problem: null };
+    const path = flow.inputPath;
     if (path === null) return { value: {}, needs: [], problem: null };
     const isFirst = key === this.#plan.start && !path.includes('$$');
     if (!isFirst) return { value: null, needs: ['state input'], problem: null };
     if (this.#input === undefined) return { value: null, needs: ['input'], problem: null };
     try {
-      return { value: readPath(parsePath(path), this.#input, {}), needs: [], problem: null };
+      const input = this.#input;
+      const nothing = { context: () => ({}), variable: () => undefined, random: () => new Uint8Array(32) };
+      return { value: readPath(parsePath(path), { input, ...nothing }), needs: [], problem: null };
     } catch (error) {
       return { value: null, needs: [], problem: asProblem(error) };
     }

@@ -15,8 +15,17 @@ import type { ConversationState } from '../engine/state.js';
 import type { Attempt, Settle } from './attempt.js';
 import type { ProvidedCallable } from './callable.js';
 import { settleCharges } from './charges.js';
+import { editedRequest, type EditedRequest } from './edited-request.js';
 import { draft, sandboxExited, stepFinished, stepIntended, type EntryContext } from './entries.js';
-import { decisionEntries, judge, limitsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
+import {
+  decisionEntries,
+  judge,
+  limitsJson,
+  mountsJson,
+  recordedAttempt,
+  type Guard,
+  type Judged,
+} from './judge.js';
 import { isRefusedEntry } from './journal.js';
 import {
   failed,
@@ -56,6 +65,11 @@ export async function govern(
   signal: AbortSignal,
 ): Promise<void> {
   const context = contextOf(guard, attempt);
+  const edited = await editedRequest(guard, attempt);
+  if (edited !== null) {
+    await adopt(edited, settle);
+    return;
+  }
   let judged: Judged;
   let intent: Intent | null;
   try {
@@ -65,7 +79,7 @@ export async function govern(
     return refuseToStart(guard, attempt, context, error, settle);
   }
   if (intent === null) return;
-  const { acted, sandbox } = await act(guard, judged, signal);
+  const { acted, sandbox } = await act(guard, judged, intent.startedAtMs, signal);
   const done = { acted: withoutSecrets(acted, guard.redact), sandbox };
   try {
     await conclude(guard, judged, intent, done, settle);
@@ -201,6 +215,14 @@ async function wait(judged: Judged, gate: WaitingGate, settle: Settle): Promise<
   await settle(outcome, { entries: [...before, ...gate.entries], payloads, record, approvals: gate.writes });
 }
 
+/** The run hears of the request that took the place of the one it knew; the next look at the step judges that one. */
+async function adopt({ approval, row, input }: EditedRequest, settle: Settle): Promise<void> {
+  const { id: approvalId, expiresAtMs, mode } = approval;
+  const known = { approvalId, expiresAtMs, isAsync: mode === 'async' };
+  const nothing = { entries: [], payloads: [], approvals: [] };
+  await settle({ kind: 'waiting', approval: known, input }, { ...nothing, record: row });
+}
+
 interface Intent {
   readonly leafHash: Uint8Array;
   readonly record: AttemptRecord;
@@ -256,7 +278,7 @@ async function intend(
         driver: callable.driver.kind,
         imageDigest: callable.request.program.digest,
         limits: limitsJson(limits),
-        mounts: [],
+        mounts: mountsJson(request.mounts ?? []),
         network: [],
         evidence: evidence ?? {},
       }),
@@ -288,9 +310,13 @@ async function intend(
 }
 
 /** The act itself, under its own deadline; never rejects for what the program does. */
-async function act(guard: Guard, judged: Judged, signal: AbortSignal): Promise<Act> {
-  const { callable, request, attempt } = judged;
-  if (callable.kind === 'sandbox' && request !== null) {
+async function act(guard: Guard, judged: Judged, intendedAtMs: number, signal: AbortSignal): Promise<Act> {
+  const { callable, attempt } = judged;
+  if (callable.kind === 'sandbox' && judged.request !== null) {
+    const { deterministic: fixed } = judged.request;
+    // A fixed clock shows the time that the intent names.
+    const at = fixed === undefined ? {} : { deterministic: { ...fixed, nowMs: intendedAtMs } };
+    const request = { ...judged.request, ...at };
     // Before anything is read of it, or cut: half a secret is not found any more.
     const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
     return { acted: readSandboxResult(result, callable.result, signal.aborted), sandbox: result };

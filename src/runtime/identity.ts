@@ -42,3 +42,46 @@ export function personOfUser(policy: PolicySnapshot, osUser: string): Principal 
   }
   return { id: person.id, assurance: 'os', publicKey: null, sign: null };
 }
+
+/** Whom a verified token of an identity provider names, by issuer and subject; never by a name or an e-mail address. */
+export function personOfOidc(policy: PolicySnapshot, iss: string, sub: string): Principal {
+  const person = policy.personByOidc(iss, sub);
+  if (person === null) {
+    throw new WritError(
+      'POLICY_IDENTITY_UNKNOWN',
+      'no person in approvers.yaml has the issuer and subject of this token',
+      {
+        hint: "enrol them: add iss and sub to the person's row in policies/approvers.yaml",
+      },
+    );
+  }
+  return { id: person.id, assurance: 'oidc', publicKey: null, sign: null };
+}
+
+/** Whom a callback token was made for, which the caller has verified. */
+export function personOfToken(policy: PolicySnapshot, id: string): Principal {
+  const person = policy.people.find((one) => one.id === id);
+  if (person === undefined) {
+    throw new WritError('POLICY_IDENTITY_UNKNOWN', `${id} is not in approvers.yaml any more`);
+  }
+  return { id: person.id, assurance: 'token', publicKey: null, sign: null };
+}
+
+/** The holder of `publicKey`, who shows it by `signature` over the very decision: the vote is checked with it. */
+export function personOfSignature(
+  policy: PolicySnapshot,
+  publicKey: string,
+  signature: Uint8Array,
+): Principal {
+  const person = policy.personByKey(publicKey);
+  if (person === null) {
+    throw new WritError(
+      'POLICY_IDENTITY_UNKNOWN',
+      'no person in approvers.yaml holds the key of this signature',
+      {
+        hint: "enrol the key: add it to the person's keys in policies/approvers.yaml",
+      },
+    );
+  }
+  return { id: person.id, assurance: 'key', publicKey, sign: () => signature };
+}

@@ -1,22 +1,25 @@
 // What policy says of an attempt: the callable is looked up, the initiator, the agent and every ceiling layer are
 // asked, the sandbox request is prepared. Nothing starts here.
 import type { Subject } from '../approval/subject.js';
+import { sha256 } from '../audit/sha256.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
-import type { Json, JsonObject } from '../json.js';
+import type { Hex, Json, JsonObject } from '../json.js';
 import { NO_COST, type Estimate } from '../policy/budget.js';
 import { decide, type Decision } from '../policy/decide.js';
 import { underMeters } from '../policy/metered.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { Attempt } from './attempt.js';
-import { resolveCallable, type Callable, type Callables } from './callable.js';
+import { resolveCallable, type Callable, type Callables, type SandboxedCallable } from './callable.js';
 import { metersOf, reserve } from './charges.js';
 import { asJson, draft, type EntryContext } from './entries.js';
 import type { Journal } from './journal.js';
-import { askedLimits, innerLimits, layersOf } from './layers.js';
+import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
+import { narrowedByPackage } from './package-policy.js';
 import { openJson } from './payload.js';
 import type {
+  Artifacts,
   AttemptRecord,
   Charge,
   Clock,
@@ -24,9 +27,12 @@ import type {
   FunctionReach,
   Limits,
   ProgressNotice,
+  QueryEvaluator,
   Random,
+  RunRecord,
   SandboxDriver,
   SandboxLimits,
+  SandboxMount,
   SandboxRequest,
   Store,
 } from './ports.js';
@@ -46,12 +52,18 @@ export interface Guard {
   readonly via: string;
   /** The snapshot in force now; asked once per attempt. */
   readonly policy: () => PolicySnapshot;
+  /** What the steps of a run are decided by that was started under these policies: never more than they allowed. */
+  readonly policyOfRun: (startedUnder: Hex) => PolicySnapshot;
   readonly callables: Callables;
   /**
    * Resolves when witnesses have cosigned all that was logged so far, of this run in any case; else throws
    * AUDIT_WITNESS_UNAVAILABLE and the step must not begin.
    */
   readonly requireAnchor: (runId: string, signal: AbortSignal) => Promise<void>;
+  /** JSONata, evaluated in a process of its own. */
+  readonly queries: Pick<QueryEvaluator, 'evaluate'>;
+  /** What distributed Maps read and write. */
+  readonly artifacts: Artifacts;
   /** Tells whoever watches; null = nobody does. */
   readonly progress: () => ((notice: ProgressNotice) => void) | null;
 }
@@ -81,18 +93,38 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
   const asked = askedLimits(node);
   const sandbox = callable.kind === 'sandbox' ? callable.driver.kind : null;
   const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach };
-  const { decision, charges } = await underBudgets(guard, run.id, askPolicy(guard, asking));
+  const { packagePolicies = null } = guard.callables;
+  const answer = askPolicy(ofRun(guard, run), asking);
+  const narrowed = await narrowedByPackage(packagePolicies, answer, callable.package, reach);
+  const { decision, charges } = await underBudgets(guard, run.id, narrowed);
+  requireListed(decision, node);
   const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null);
   const effective = effectiveLimits(defaults, asked, decision.effective.limits, attempt.timeLeftMs);
   const limits = callable.kind === 'sandbox' ? { ...effective, ...innerLimits(node) } : effective;
   const request: SandboxRequest | null =
-    callable.kind === 'sandbox' ? { ...callable.request, limits, run: run.id } : null;
+    callable.kind === 'sandbox'
+      ? {
+          ...callable.request,
+          ...fixedFor(guard, attempt, callable),
+          ...requiredBy(decision),
+          limits,
+          run: run.id,
+        }
+      : null;
   const evidence =
     callable.kind === 'sandbox' && request !== null && decision.verdict !== 'deny'
       ? await callable.driver.prepare(request)
       : null;
   const subject = subjectOf(guard, attempt, callable, reach, decision, limits);
   return { attempt, context, callable, decision, limits, subject, request, evidence, earlier, charges };
+}
+
+/** The questions about a run's steps go to what it may do at most. */
+export function ofRun(
+  guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant'>,
+  { policyHash }: Pick<RunRecord, 'policyHash'>,
+): Pick<Guard, 'policy' | 'clock' | 'tenant'> {
+  return { policy: () => guard.policyOfRun(policyHash), clock: guard.clock, tenant: guard.tenant };
 }
 
 /** A call as policy is asked about it. */
@@ -124,7 +156,7 @@ export function askPolicy(
       agentDigest: callable.agentDigest,
       sandbox,
       network: reach.network,
-      mounts: [],
+      mounts: mountFacts(node),
       credentials: reach.credentials,
       tools: reach.tools,
       limits: askedLimits(node),
@@ -190,6 +222,38 @@ export async function reachOf(callable: Callable, input: Json): Promise<Function
   }
 }
 
+/** Throws CEILING_MOUNTS: a layer that says nothing of mounts forbids none, and one has to have said yes. */
+function requireListed({ verdict, effective }: Decision, node: TaskNode): void {
+  if (effective.mounts !== 'unlisted' || verdict === 'deny') return;
+  throw new WritError(
+    'CEILING_MOUNTS',
+    `"${node.name}" mounts folders of the host, and no ceiling lists any`,
+    {
+      hint: 'list them in policies/ceilings: mounts: { allow: [{ path: /data/claims, mode: ro }] }',
+    },
+  );
+}
+
+/** As the log and an approval name them. */
+export function mountsJson(mounts: readonly SandboxMount[]): JsonObject[] {
+  return mounts.map(({ source, target, mode }) => ({ source, target, mode }));
+}
+
+function requiredBy({ effective }: Decision): Pick<SandboxRequest, 'require'> {
+  return effective.require === undefined ? {} : { require: effective.require };
+}
+
+/** Clock and random bytes of a program that is to see the same each time this attempt is run. */
+function fixedFor(
+  { clock }: Guard,
+  { idempotencyKey }: Attempt,
+  { deterministic }: SandboxedCallable,
+): Pick<SandboxRequest, 'deterministic'> {
+  if (deterministic !== true) return {};
+  const seed = Buffer.from(sha256(new TextEncoder().encode(idempotencyKey))).toString('hex');
+  return { deterministic: { seed, nowMs: clock.nowMs() } };
+}
+
 /** What holds where nobody says more; null = outside a sandbox. */
 export function defaultLimits(driver: Pick<SandboxDriver, 'defaults'> | null): SandboxLimits {
   return driver === null ? FUNCTION_DEFAULTS : driver.defaults;
@@ -232,7 +296,7 @@ function subjectOf(
           driver: callable.driver.kind,
           profile: 'strict',
           image: callable.request.program.digest,
-          mounts: [],
+          mounts: mountsJson(callable.request.mounts ?? []),
           network: [],
         }
       : outsideOf(reach);
@@ -284,6 +348,7 @@ export function decisionEntries(judged: Judged): EntryDraft[] {
       ruleId: decision.rbac[0]?.ruleId ?? null,
       rules,
       code: decision.code,
+      ...(decision.grant === undefined ? {} : { grant: decision.grant }),
     }),
     draft(context, 'ceiling.composed', {
       stepPath,

@@ -71,6 +71,11 @@ export function askedLimits(node: TaskNode): Partial<SandboxLimits> {
   };
 }
 
+/** Folders of the host that a step asks for, as policy judges them. */
+export function mountFacts(node: TaskNode): { readonly path: string; readonly mode: 'ro' | 'rw' }[] {
+  return (node.sandbox?.mounts ?? []).map(({ source, mode }) => ({ path: source, mode }));
+}
+
 /** Limits the document asks for inside those: CPU time within time and cores, files within memory. */
 export function innerLimits(node: TaskNode): Pick<SandboxLimits, 'cpuMs' | 'diskMiB'> {
   const { cpuMs, diskMiB } = node.sandbox?.limits ?? {};

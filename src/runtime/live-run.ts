@@ -241,7 +241,7 @@ export class LiveRun {
       for (const event of events) {
         this.execution.apply(event);
         if (event.kind === 'paused') this.#unstored.add(event.approval.approvalId);
-        if (event.kind !== 'tick') this.#noteTask(event.stepPath);
+        if (event.kind !== 'tick' && event.kind !== 'answered') this.#noteTask(event.stepPath);
       }
     } catch (error) {
       this.#isStale = true;
@@ -416,8 +416,11 @@ export class LiveRun {
       for (const task of this.#execution.tasks()) if (task.approval !== null) this.#noteTask(task.stepPath);
     }
     const waitedFor = new Set([...this.#waits.values()].map((wait) => wait.approvalId));
-    for (const { id } of await store.approvals({ run: this.id, states: ['pending', 'approved'] })) {
-      if (!waitedFor.has(id)) this.dropped.add(id);
+    for (const one of await store.approvals({ run: this.id, states: ['pending', 'approved'] })) {
+      // Made by who changed the input: the step has yet to hear of it.
+      const isSuccessor =
+        one.editors !== undefined && this.#execution.task(one.stepPath)?.attempt === one.attempt;
+      if (!waitedFor.has(one.id) && !isSuccessor) this.dropped.add(one.id);
     }
   }
 }

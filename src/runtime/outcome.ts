@@ -239,8 +239,15 @@ function readOutput(result: SandboxResult, shape: SandboxedCallable['result']): 
   }
   if (shape === 'tool') {
     const stderr = new TextDecoder().decode(result.stderr.bytes);
-    const { exitCode } = result;
-    return { ok: true, output: { stdout, stderr, exitCode, durationMs: Math.round(result.usage.wallMs) } };
+    const { exitCode, outputs } = result;
+    const files = outputs === undefined ? null : shellFiles(outputs);
+    if (outputs !== undefined && files === null)
+      return failed('SANDBOX_OUTPUT_LIMIT', `the files have more than ${SHELL_FILES_BYTES} bytes`);
+    const durationMs = Math.round(result.usage.wallMs);
+    return {
+      ok: true,
+      output: { stdout, stderr, exitCode, durationMs, ...(files === null ? {} : { files }) },
+    };
   }
   let output: Json;
   try {

@@ -60,7 +60,10 @@ function stepOf(plan: Plan, node: PlanNode, { key, group, each }: Place): Outlin
     mode: task === null ? null : plan.dialect === 'states' ? 'task' : modeOf(task, group),
     calls: task === null ? null : referenceOf(task.call),
     group,
-    map: each === null ? null : { items: each.items, concurrency: each.concurrency },
+    map:
+      each === null
+        ? null
+        : { items: each.items, concurrency: typeof each.concurrency === 'number' ? each.concurrency : 0 },
     loop: task?.loop ?? null,
     condition: task?.when ?? null,
   };

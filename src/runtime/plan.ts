@@ -10,6 +10,7 @@ import { actingAgent, resolveCallable, type Callable } from './callable.js';
 import { sandboxKind } from './check.js';
 import { Foresight, type KnownRequest } from './foresight.js';
 import { askPolicy, defaultLimits, effectiveLimits, NOWHERE, reachOf, type Guard } from './judge.js';
+import { narrowedByPackage } from './package-policy.js';
 import { askedLimits, innerLimits, layersOf } from './layers.js';
 import { outline, referenceOf, type OutlineStep } from './outline.js';
 import type { FunctionReach, WorkflowRecord } from './ports.js';
@@ -114,7 +115,7 @@ async function planCall(
   const { reach, problem: unreachable } = await foreseenReach(callable, request);
   const kind = sandboxKind(node);
   const sandbox = callable?.kind === 'sandbox' ? callable.driver.kind : callable === null ? kind : null;
-  const decision = askPolicy(guard, {
+  const answer = askPolicy(guard, {
     plan,
     node,
     initiator,
@@ -122,6 +123,13 @@ async function planCall(
     sandbox,
     reach: reach ?? NOWHERE,
   });
+  const { packagePolicies = null } = guard.callables;
+  const decision = await narrowedByPackage(
+    packagePolicies,
+    answer,
+    callable?.package ?? null,
+    reach ?? NOWHERE,
+  );
   const fault = request.problem ?? found.problem ?? unreachable;
   const { approval, audit } = decision.effective;
   return {
@@ -143,6 +151,20 @@ async function planCall(
     audit,
     needs: request.needs,
   };
+}
+
+/** Why a step would fail for another reason than policy, as far as that is known before anything has run; null = nothing is. */
+export async function foreseenProblem(
+  guard: Guard,
+  plan: Plan,
+  agents: Readonly<Record<string, string>>,
+  key: string,
+  node: TaskNode,
+  foresight: Foresight,
+): Promise<WritError | null> {
+  const request = foresight.request(key, node);
+  const { callable, problem } = await find(guard, plan, agents, node, request);
+  return request.problem ?? problem ?? (await foreseenReach(callable, request)).problem;
 }
 
 /** A denial comes before any other fault: it is what the guard says first, and what it never lets pass. */

@@ -1,5 +1,6 @@
 // What the runtime needs from the outside world, and what every adapter promises. Ports carry the contracts;
 // test/contract holds one suite per port that each adapter passes.
+import type { Query, QueryAnswer } from '../engine/query.js';
 import type { Commitment, Digest, Hex, Json, JsonObject, SubjectDigest } from '../json.js';
 import type { ApprovalMode } from '../workflow/plan.js';
 
@@ -189,6 +190,7 @@ export interface AttemptRecord {
   readonly principal: string;
   readonly idempotencyKey: string;
   readonly input: Commitment | null;
+  /** Of the row that says that a step was skipped: why. */
   readonly output: Commitment | null;
   readonly approvalId: string | null;
   /** Error code and a message without payloads; null when there is none. */
@@ -240,12 +242,32 @@ export interface Vote {
   readonly seq: number;
   readonly approver: string;
   readonly keyId: string | null;
-  readonly assurance: 'os' | 'key';
+  readonly assurance: 'os' | 'key' | 'oidc' | 'token';
   readonly decision: 'approve' | 'deny' | 'revoke';
   readonly reason: Commitment | null;
   readonly atMs: number;
-  /** Base64 Ed25519 over the decision (approval/decision.ts); null only under assurance `os`. */
+  /** Base64 Ed25519 over the decision (approval/decision.ts); null under every assurance but `key`. */
   readonly signature: string | null;
+  /** Who delegated it to `approver` (approvers.yaml); absent = they vote for themselves. */
+  readonly delegation?: string;
+  /** Cast under the emergency role; absent = not. */
+  readonly breakGlass?: true;
+}
+
+/** From so long after the request was made on, people with `addRoles` may fill the factor's places too. */
+export interface Escalation {
+  readonly afterSeconds: number;
+  /** Whom channels tell. */
+  readonly notifyRoles: readonly string[];
+  readonly addRoles: readonly string[];
+}
+
+/** What an emergency vote leaves to be looked at afterwards. */
+export interface ApprovalReview {
+  readonly dueAtMs: number;
+  /** Null = nobody has. */
+  readonly closedBy: string | null;
+  readonly closedAtMs: number | null;
 }
 
 export interface ApprovalRecord {
@@ -259,7 +281,12 @@ export interface ApprovalRecord {
   readonly subject: Commitment;
   readonly mode: ApprovalMode;
   /** All factors are needed; one person fills one factor only. */
-  readonly quorum: readonly { readonly role: string; readonly n: number }[];
+  readonly quorum: readonly {
+    readonly role: string;
+    readonly n: number;
+    /** Absent = none. */
+    readonly escalation?: readonly Escalation[];
+  }[];
   readonly separationOfDuties: boolean;
   readonly reasonRequired: boolean;
   readonly requester: string;
@@ -273,6 +300,10 @@ export interface ApprovalRecord {
   readonly state: ApprovalState;
   readonly votes: readonly Vote[];
   readonly version: number;
+  /** People who changed the input before it was asked for like this; they count as requesters. Absent = nobody. */
+  readonly editors?: readonly string[];
+  /** Absent = no emergency vote was cast. */
+  readonly review?: ApprovalReview;
 }
 
 /**
@@ -311,7 +342,22 @@ export interface Change {
   readonly erasures?: readonly { readonly commitment: Commitment; readonly entry: number }[];
   /** Compared and made in the transaction: whoever charges at the same time, no meter goes above its `atMost`. */
   readonly charges?: readonly Charge[];
+  /** STORE_CONFLICT when (source, id) was received before, for as long as the store keeps it. */
+  readonly receipts?: readonly Receipt[];
   readonly entries: readonly EntryDraft[];
+}
+
+/** A message from outside that may count once: a webhook, a request with an Idempotency-Key, a callback token. */
+export interface Receipt {
+  /** Who sent it, of what kind: ids of different sources never meet. */
+  readonly source: string;
+  readonly id: string;
+  /** SHA-256 of what was sent, so that another message under the same id is told from the same again. */
+  readonly digest: Hex;
+  /** What was answered. */
+  readonly answer: Json;
+  /** It may be forgotten from then on. */
+  readonly untilMs: number;
 }
 
 export interface Committed {
@@ -381,6 +427,7 @@ export interface Store {
     readonly states?: readonly ApprovalState[];
   }): Promise<readonly ApprovalRecord[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
+  receipt(source: string, id: string): Promise<Receipt | null>;
 
   /** Durable when it resolves; called before the file is written. The same path again replaces its record. */
   recordCopy(copy: HandedOutCopy): Promise<void>;
@@ -696,7 +743,14 @@ export interface SandboxFile {
   readonly bytes: Uint8Array;
 }
 
-/** There is no network, no mount and no variable of the runner in any sandbox: a request has no place for them. */
+/** A folder or file of the host, as a program sees it at `target`. Both absolute and normalised. */
+export interface SandboxMount {
+  readonly source: string;
+  readonly target: string;
+  readonly mode: 'ro' | 'rw';
+}
+
+/** There is no network and no variable of the runner in any sandbox: a request has no place for them. */
 export interface SandboxRequest {
   /** argv[0] is the program of an image; a WASM guest sees it as its name. No shell unless argv names one. */
   readonly argv: readonly string[];
@@ -707,12 +761,22 @@ export interface SandboxRequest {
   readonly limits: SandboxLimits;
   /** Absolute, the driver's working directory (the default) or below. */
   readonly cwd?: string;
-  /** Put into the working directory before the program starts. */
+  /** Put into the working directory (Docker) or /workspace (WASM) before the program starts. */
   readonly files?: readonly SandboxFile[];
-  /** Patterns of files, relative to the working directory, that are wanted back. `*` and `**` are wildcards. */
+  /** Of the host, as ceilings have allowed them; a driver refuses what can't be shown safely, or all of them. */
+  readonly mounts?: readonly SandboxMount[];
+  /** Patterns of files, relative to where `files` are put, that are wanted back. `*` and `**` are wildcards. */
   readonly outputs?: readonly string[];
   /** The container runtime it must be; absent = the driver's own. */
   readonly runtime?: string;
+  /** What a ceiling wants kept (policy's sandbox-promise.ts); a driver that can't keep one refuses. */
+  readonly require?: readonly string[];
+  /** Clock and random bytes that the program sees in place of the real ones; a driver that can't refuses. */
+  readonly deterministic?: {
+    /** 64 hex digits. */
+    readonly seed: string;
+    readonly nowMs: number;
+  };
   /** The run it belongs to: the label by which an operator finds what is running. */
   readonly run?: string;
   /** Called with output as it comes, at most `outputBytes` together, not redacted: for people who watch, never stored. */
@@ -784,6 +848,33 @@ export interface AgentPackage {
   readonly argv: readonly string[];
   /** `spec` of the package's ceiling layer; never absent. */
   readonly ceiling: Json;
+  /** Policy text (Cedar) that narrows what the package may do; absent = it has none. */
+  readonly policy?: string;
+}
+
+/** What a package would do, as its policy text is asked about it. */
+export interface PackageAct {
+  readonly action: 'network.egress' | 'tool.invoke' | 'secret.use';
+  readonly resource: string;
+}
+
+/** `error`: the text could not be judged; `act` null = not even read. */
+export interface PackageRefusal {
+  readonly kind: 'denied' | 'error';
+  readonly act: PackageAct | null;
+  readonly reason: string;
+}
+
+/** Evaluates the policy text of packages, each as a set of its own, so that no permit of another one adds to it. */
+export interface PackagePolicies {
+  /**
+   * Null when the text permits every act; else the first that it does not. Any error in the text, in one of its policies
+   * or in the engine is a refusal; never rejects.
+   */
+  refusal(
+    text: string,
+    question: { readonly agent: string; readonly acts: readonly PackageAct[] },
+  ): Promise<PackageRefusal | null>;
 }
 
 /** Content-addressed: a package is found by digest only and verified on every read (INTEGRITY_*). */
@@ -791,9 +882,11 @@ export interface PackageStore {
   resolve(digest: Digest): Promise<AgentPackage | null>;
 }
 
-/** Modules shipped in `sandbox/wasm`, by name through the sha256 manifest; INTEGRITY_DIGEST on other bytes. */
+/** WASM modules: those shipped in `sandbox/wasm` by name, through the sha256 manifest, and any that is kept by its digest. */
 export interface ModuleStore {
+  /** Shipped ones only. */
   names(): Promise<readonly string[]>;
+  /** By name or `sha256:…`; INTEGRITY_DIGEST on other bytes. */
   module(name: string): Promise<{ readonly digest: Digest; readonly bytes: Uint8Array } | null>;
 }
 
@@ -818,6 +911,86 @@ export interface CopyFiles {
   look(path: string, texts: readonly string[]): Promise<'absent' | 'holds' | 'clean' | 'unreadable'>;
   /** False when it can't be removed. */
   remove(path: string): Promise<boolean>;
+}
+
+// --- artifacts ---------------------------------------------------------------------------------------------
+
+/** Most bytes that one artifact holds: the most data that a run holds. */
+export const MAX_ARTIFACT_BYTES = 64 * 1024 * 1024;
+
+/** Bytes that never change, under the digest of what they are. */
+export interface Artifact {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+/** A name refers to the artifact that was put under it last. */
+export interface ArtifactName {
+  /** `<bucket>/<key>`. */
+  readonly name: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ListedArtifact extends ArtifactName {
+  /** When something was put under the name last. */
+  readonly storedAtMs: number;
+}
+
+/**
+ * Files that runs read items from and write results to, content-addressed. It knows nothing of policy. Errors: USAGE for
+ * a name that `artifactNameProblem` refuses and for more than MAX_ARTIFACT_BYTES, INTEGRITY_DIGEST, and the fatal STORE_*.
+ */
+export interface Artifacts {
+  digestOf(bytes: Uint8Array): Digest;
+  /**
+   * Durable when it resolves, bytes before name: a crash at any point leaves the name as it was or as it shall be, and
+   * never a name of bytes that are not there. The same again changes nothing.
+   */
+  put(bytes: Uint8Array, name: string | null): Promise<Digest>;
+  /** What the name refers to; null = there is none. INTEGRITY_DIGEST when the reference is of another name, or broken. */
+  find(name: string): Promise<ArtifactName | null>;
+  /** Hashed on every read; null = there is none. INTEGRITY_DIGEST when the bytes are others. */
+  read(digest: Digest): Promise<Uint8Array | null>;
+  /** Names that begin so, in code unit order, at most `limit`. The prefix names a bucket and a `/` at least, or is empty. */
+  list(prefix: string, limit: number): Promise<readonly ListedArtifact[]>;
+}
+
+const ARTIFACT_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+// Control and format characters, line and paragraph separators, lone surrogates: nothing that a person can't see.
+const ARTIFACT_UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const MAX_ARTIFACT_KEY_BYTES = 1024;
+
+/** Why `name` is no `<bucket>/<key>`, or null. It is attacker-controlled. */
+export function artifactNameProblem(name: string): string | null {
+  const at = name.indexOf('/');
+  const key = name.slice(at + 1);
+  if (at < 0 || !ARTIFACT_BUCKET.test(name.slice(0, at))) {
+    return 'it does not begin with a bucket of 1 to 63 letters, digits, dots, hyphens, underscores, and a /';
+  }
+  // A character has a byte at least: what is far too long is not encoded to find that out.
+  const bytes = key.length > MAX_ARTIFACT_KEY_BYTES ? key.length : new TextEncoder().encode(key).length;
+  if (bytes > MAX_ARTIFACT_KEY_BYTES) return `its key has more than ${MAX_ARTIFACT_KEY_BYTES} bytes`;
+  if (ARTIFACT_UNSEEN.test(key)) return 'its key holds characters that can not be seen';
+  if (key.includes('\\')) return 'its key holds a backslash';
+  const isPath = key.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+  return isPath ? null : 'its key has an empty segment, or . or ..';
+}
+
+// --- JSONata -----------------------------------------------------------------------------------------------
+
+export type { Query, QueryAnswer };
+
+/**
+ * Evaluates the expressions of a query away from the runner: in a process with bounds on memory and time that is killed
+ * when it exceeds them. Same query, same answer: time and random come with it. An expression's fault is an answer; it
+ * rejects with SANDBOX_UNAVAILABLE only, when nothing could be evaluated here.
+ */
+export interface QueryEvaluator {
+  evaluate(query: Query): Promise<QueryAnswer>;
+  /** Ends what runs; resolves when no process is left. What is still asked for is answered with a failure or rejected. */
+  close(): Promise<void>;
 }
 
 // --- dispatch ----------------------------------------------------------------------------------------------

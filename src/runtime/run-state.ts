@@ -10,7 +10,7 @@ import type { Plan } from '../workflow/plan.js';
 import type { RunRecord } from './ports.js';
 
 export interface ActiveState {
-  readonly v: 2;
+  readonly v: 3;
   readonly engine: RunHead;
 }
 
@@ -22,7 +22,7 @@ export interface FinishedState {
 
 /** The head of an active run. Written by this software into our own store: only the version is checked. */
 export function activeHead(run: RunRecord): RunHead {
-  if (!isObject(run.state) || run.state['v'] !== 2 || !isObject(run.state['engine'])) {
+  if (!isObject(run.state) || run.state['v'] !== 3 || !isObject(run.state['engine'])) {
     throw new WritError('STORE_IO', `run ${run.id} has no engine state this version can read`, {
       hint: 'open it with the version of writ that wrote it',
     });

@@ -7,6 +7,7 @@ import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './judge.js';
+import { answerRequests } from './requests.js';
 import { isConflict, isToBeCancelled, LiveRun, type Move } from './live-run.js';
 import type { Next, RunSteps } from './ports.js';
 import { decideLost, recoverLost } from './recovery.js';
@@ -76,6 +77,8 @@ async function advance(guard: Guard, live: LiveRun): Promise<Next> {
     } else if (live.execution.head.status !== 'running') {
       // Nothing of it runs any more: its last word was left unsaid for an approval that had to be withdrawn before.
       await live.commitOutcome(() => ({ events: [] }));
+    } else if (await answerRequests(guard, live)) {
+      continue;
     } else if (isDue(live, guard.clock.nowMs())) {
       const nowMs = guard.clock.nowMs();
       await live.commitOutcome(() => ({ events: [{ kind: 'tick', nowMs }] }), { nowMs });
@@ -136,7 +139,8 @@ async function execute(guard: Guard, live: LiveRun, stepPath: string, signal: Ab
   }
 }
 
-function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
+/** The attempt that `task` is at, as it would go through the guard now. */
+export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
   const { run, plan } = live;
   const { stepPath, node, attempt, iteration, item, conversation, idempotencyKey } = task;
   const { deadlineMs, pausedAtMs } = live.execution.head;
@@ -146,7 +150,8 @@ function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     run,
     plan,
     workflow: { id: run.workflowId, hash: run.workflowHash },
-    node,
+    // A limit that was worked out at entry takes the place of the document's.
+    node: task.timeoutMs === node.timeoutMs ? node : { ...node, timeoutMs: task.timeoutMs },
     stepPath,
     attempt,
     iteration,
@@ -157,6 +162,7 @@ function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     idempotencyKey,
     timeLeftMs: deadlineMs === null ? null : Math.max(1, deadlineMs - (pausedAtMs ?? judgedAtMs)),
     isWaiting: task.phase === 'approval',
+    approvalId: task.approval?.approvalId ?? null,
   };
 }
 
@@ -207,7 +213,12 @@ function eventOf(
     case 'failed':
       return { kind: 'failed', error: outcome.error, draw: drawUnit(guard.random), ...about };
     case 'waiting':
-      return { kind: 'paused', approval: outcome.approval, ...about };
+      return {
+        kind: 'paused',
+        approval: outcome.approval,
+        ...(outcome.input === undefined ? {} : { input: outcome.input }),
+        ...about,
+      };
     case 'cancelled':
       // Stopped with its fork it ends there; stopped with its process, nobody knows what it has done.
       return { kind: 'lost', ...about };

@@ -9,7 +9,7 @@ import { isPrincipal } from '../policy/text.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { actingAgent } from './callable.js';
 import { sandboxKind } from './check.js';
-import { askPolicy, NOWHERE, type Guard } from './judge.js';
+import { askPolicy, ofRun, NOWHERE, type Guard } from './judge.js';
 import { referenceOf } from './outline.js';
 import type { FunctionProvider, RunRecord } from './ports.js';
 import { load } from './run-context.js';
@@ -161,7 +161,7 @@ async function decideStep(
     sandbox: sandboxKind(node),
     reach: NOWHERE,
   };
-  return { resource, decision: askPolicy(guard, question) };
+  return { resource, decision: askPolicy(ofRun(guard, run), question) };
 }
 
 function refusal(code: ErrorCode, message: string, hint: string | null = null): WritError {

@@ -6,11 +6,13 @@ import type { Changes, Note, StepError } from '../engine/state.js';
 import { stepNode } from '../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../errors.js';
 import type { Commitment, Json } from '../json.js';
+import { principalOf } from './callable.js';
 import { draft, type EntryContext } from './entries.js';
 import { sealJson } from './payload.js';
 import type { AttemptRecord, EntryDraft, PartsChange, Payload, Random, RunRecord } from './ports.js';
 import type { Redactor } from './redaction.js';
 import { isCancelRequested } from './journal.js';
+import { referenceOf } from './outline.js';
 import { planOf, stored, type FinishedState } from './run-state.js';
 
 /** Process exit code of a run that waits for an approval (ARCHITECTURE 6). */
@@ -73,7 +75,7 @@ export function settle(
   const record: RunRecord = {
     ...run,
     ...standing(execution, run, situation),
-    state: context.redact.json(stored({ v: 2, engine: head })),
+    state: context.redact.json(stored({ v: 3, engine: head })),
     updatedAtMs: context.nowMs,
   };
   return { run: record, parts: { run: run.id, put, removed, ended: false }, ...noted };
@@ -135,7 +137,15 @@ function noteEntries(
         payloads.push({ payload, entry: entries.length });
         const commit = { detail: payload.commitment };
         entries.push(draft(context.entry, 'step.skipped', { stepPath, reason }, commit));
-        attempts.push({ record: skipRow(run, stepPath, context.nowMs) });
+        attempts.push({
+          record: noRunRow(run, stepPath, context.nowMs, { status: 'skipped', output: payload.commitment }),
+        });
+        break;
+      }
+      case 'unstarted': {
+        // Its text stands in the error of the run, sealed.
+        const error = { ...note.error, message: 'it failed before its first attempt' };
+        attempts.push({ record: noRunRow(run, note.stepPath, context.nowMs, { status: 'failed', error }) });
         break;
       }
       case 'loop-ended': {
@@ -156,17 +166,21 @@ function noteEntries(
   return { entries, payloads, attempts };
 }
 
-/** Attempt 0: there is none of that number, and none has to have been. */
-function skipRow(run: RunRecord, stepPath: string, nowMs: number): AttemptRecord {
-  const call = stepNode(planOf(run), stepPath)?.call;
-  const functionId = call?.kind === 'agent' ? `${call.name}@${call.digest}` : (call?.functionId ?? '');
+/** Attempt 0: there is none of that number, and none has to have been. The output of one that was skipped is why. */
+function noRunRow(
+  run: RunRecord,
+  stepPath: string,
+  nowMs: number,
+  fields: Pick<AttemptRecord, 'status'> & Partial<Pick<AttemptRecord, 'output' | 'error'>>,
+): AttemptRecord {
+  const plan = planOf(run);
+  const node = stepNode(plan, stepPath);
   return {
     run: run.id,
     stepPath,
     attempt: 0,
-    status: 'skipped',
-    functionId,
-    principal: run.initiator,
+    functionId: node === null ? '' : referenceOf(node.call),
+    principal: node === null ? run.initiator : principalOf(plan, run, node),
     idempotencyKey: '',
     input: null,
     output: null,
@@ -179,6 +193,7 @@ function skipRow(run: RunRecord, stepPath: string, nowMs: number): AttemptRecord
     item: null,
     turn: null,
     converged: null,
+    ...fields,
   };
 }
 

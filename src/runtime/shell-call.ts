@@ -24,6 +24,12 @@ const FIELDS: ReadonlySet<string> = new Set([
 ]);
 const DEFAULT_IMAGE = 'default';
 
+/** What a step asks a WASM module to do. `name` is a shipped module's, or `sha256:…`. */
+export type ProgramCall = Pick<SandboxRequest, 'argv' | 'env' | 'stdin' | 'files' | 'outputs'> & {
+  readonly name: string;
+  readonly deterministic?: true;
+};
+
 /**
  * `{argv | command, cwd?, env?, stdin?, image?, files?, outputs?}` as a sandbox takes it; `command` is `sh -c`. `files`
  * maps relative paths to contents, `outputs` lists patterns of files to bring back; a content, and stdin, is text or
@@ -35,48 +41,70 @@ export function shellRequest(
   sandboxImage: string | null,
   images: ImageNames,
 ): Omit<SandboxRequest, 'limits'> {
-  const invalid = (problem: string): WritError =>
+  const invalid = invalidIn(step);
+  const request: JsonObject = isObject(input) ? input : {};
+  if (Object.keys(request).some((key) => !FIELDS.has(key))) throw invalid('has a field it does not know');
+  const { argv, command, cwd, image = sandboxImage ?? DEFAULT_IMAGE } = request;
+  if (cwd !== undefined && typeof cwd !== 'string') throw invalid('has a cwd that is no text');
+  if (typeof image !== 'string') throw invalid('has an image that is no text');
+  return {
+    argv: argvOf(argv, command, invalid),
+    ...dataOf(request, invalid),
+    program: imageOf(image, images, invalid),
+    ...(cwd === undefined ? {} : { cwd }),
+  };
+}
+
+/**
+ * The same for a WASM module, which argv[0] names. Throws FUNCTION_REQUEST_INVALID, SANDBOX_UNSUPPORTED for what only a
+ * container has.
+ */
+export function shellModule(step: string, input: Json): ProgramCall {
+  const invalid = invalidIn(step);
+  const request: JsonObject = isObject(input) ? input : {};
+  if (Object.keys(request).some((key) => !FIELDS.has(key))) throw invalid('has a field it does not know');
+  for (const name of ['command', 'cwd', 'image'] as const) {
+    if (request[name] === undefined) continue;
+    throw new WritError('SANDBOX_UNSUPPORTED', `${SHELL_EXEC} of "${step}" has ${name}, and runs in WASM`, {
+      hint: 'WASM has no shell and no image: config: { argv: [module, argument, …] }, or sandbox: docker',
+    });
+  }
+  const argv = argvOf(request['argv'], undefined, invalid);
+  const [name = ''] = argv;
+  return { name, argv, ...dataOf(request, invalid) };
+}
+
+type Invalid = (problem: string) => WritError;
+
+function invalidIn(step: string): Invalid {
+  return (problem) =>
     new WritError('FUNCTION_REQUEST_INVALID', `${SHELL_EXEC} of "${step}" ${problem}`, {
       hint: 'config: { argv: [program, argument, …] } or { command: <text for sh -c> }; cwd, env, stdin, image, files',
     });
-  const request: JsonObject = isObject(input) ? input : {};
-  if (Object.keys(request).some((key) => !FIELDS.has(key))) throw invalid('has a field it does not know');
-  const {
-    argv,
-    command,
-    cwd,
-    env = {},
-    stdin = '',
-    image = sandboxImage ?? DEFAULT_IMAGE,
-    files = {},
-    outputs = [],
-  } = request;
-  if (cwd !== undefined && typeof cwd !== 'string') throw invalid('has a cwd that is no text');
+}
+
+/** `env`, `stdin`, `files` and `outputs` of a request, the same for every program. */
+export function dataOf(
+  { env = {}, stdin = '', files = {}, outputs = [] }: JsonObject,
+  invalid: Invalid,
+): Pick<SandboxRequest, 'env' | 'stdin' | 'files' | 'outputs'> {
   const stdinBytes = bytesOf(stdin);
   if (stdinBytes === null) throw invalid('has a stdin that is neither text nor {base64: …}');
   if (!isList(outputs) || !isTexts(outputs)) throw invalid('has outputs that are no list of patterns');
-  if (typeof image !== 'string') throw invalid('has an image that is no text');
   if (!isObject(env) || !isTexts(Object.values(env)))
     throw invalid('has an env that does not map names to texts');
   if (!isObject(files)) throw invalid('has files that are no map of paths to contents');
   const named = namedFiles(files);
   if (named === null) throw invalid('has a file that is neither text nor {base64: …}');
   return {
-    argv: argvOf(argv, command, invalid),
     env: env as Readonly<Record<string, string>>,
     stdin: stdinBytes,
-    program: imageOf(image, images, invalid),
-    ...(cwd === undefined ? {} : { cwd }),
     ...(named.length === 0 ? {} : { files: named }),
     ...(outputs.length === 0 ? {} : { outputs }),
   };
 }
 
-function argvOf(
-  argv: Json | undefined,
-  command: Json | undefined,
-  invalid: (problem: string) => WritError,
-): readonly string[] {
+function argvOf(argv: Json | undefined, command: Json | undefined, invalid: Invalid): readonly string[] {
   if ((argv === undefined) === (command === undefined)) throw invalid('needs one of argv and command');
   if (command !== undefined) {
     if (typeof command !== 'string' || command === '') throw invalid('has a command that is no text');
@@ -88,11 +116,7 @@ function argvOf(
 }
 
 /** A name of docker.yaml, or an image by digest: its id, or `repository@sha256:…`. Never a tag. */
-function imageOf(
-  image: string,
-  images: ImageNames,
-  invalid: (problem: string) => WritError,
-): SandboxRequest['program'] {
+function imageOf(image: string, images: ImageNames, invalid: Invalid): SandboxRequest['program'] {
   const named = images.image(image);
   if (named !== null) return named;
   const at = image.lastIndexOf('@');

@@ -4,7 +4,7 @@ import { parseEntry } from '../audit/entry.js';
 import { canonicalJson } from '../canonical-json.js';
 import { Execution } from '../engine/execution.js';
 import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
+import type { Json, JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
@@ -16,6 +16,7 @@ import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';
 import { isFinished, stored } from './run-state.js';
 import { settle } from './settlement.js';
+import { refuseUnavailable } from './unavailable.js';
 import type { Principal } from './writ.js';
 
 export interface RunStart {
@@ -30,7 +31,7 @@ export interface RunStart {
   readonly keep: () => Promise<void>;
 }
 
-/** The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_* and leaves its entry in the log's own chain. */
+/** The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_* and leaves its entry in the log's own chain; FUNCTION_UNAVAILABLE: nothing is registered or run. */
 export async function startRun(
   guard: Guard,
   request: RunStart,
@@ -46,11 +47,13 @@ export async function startRun(
     actor: { id: initiator.id, via: guard.via },
   };
   if (request.isAllowed !== true) await authorize(guard, log, initiator, 'workflow.run', workflow.id);
+  await refuseUnavailable(guard, plan, input, agents);
   await request.keep();
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
   const context = { ...log, run: id };
-  const execution = Execution.start(plan, { runId: id, initiator: initiator.id, input, nowMs });
+  const seed = Buffer.from(guard.random.bytes(32)).toString('hex');
+  const execution = Execution.start(plan, { runId: id, initiator: initiator.id, input, nowMs, seed });
   const payload = sealJson(id, 'input', input, guard);
   const fresh: RunRecord = {
     id,
@@ -135,13 +138,14 @@ function checkRunInput(plan: Plan, input: Json): void {
   }
 }
 
-/** Asks policy one question outside a step; allow and deny both leave `authz.decided`. Throws on deny. */
+/** Asks policy one question outside a step; allow and deny both leave `authz.decided`, with what it is `about`. Throws on deny. */
 export async function authorize(
   guard: Guard,
   context: EntryContext,
   principal: Principal,
   action: string,
   resource: string,
+  about: JsonObject = {},
 ): Promise<void> {
   const answer = checkAccess(guard.policy(), {
     subject: principal.id,
@@ -160,6 +164,7 @@ export async function authorize(
     verdict: answer.allowed ? 'allow' : 'deny',
     ruleId: answer.ruleId,
     code: answer.code,
+    ...about,
   });
   await guard.journal.commit({ entries: [entry] });
   if (answer.allowed) return;

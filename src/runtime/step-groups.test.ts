@@ -55,6 +55,13 @@ describe('groupSteps', () => {
     ]);
   });
 
+  it('tells calls in the order in which they were asked for, also those that were refused', () => {
+    const rows = ['ask', 'ask/call[10]', 'ask/call[1]', 'ask/call[0]'].map((path) => attempt(path));
+    expect(keys(STEPS, ...rows)).toEqual([
+      ['ask', [['ask', ['ask/call[0]', 'ask/call[1]', 'ask/call[10]']]]],
+    ]);
+  });
+
   it('puts calls below what asked for them, at any depth', () => {
     const rows = ['m[1]', 'm[1]/call[0]', 'm[1]/call[0]/call[3]'].map((path) => attempt(path, { item: 1 }));
     const [group] = groupSteps(STEPS, rows);

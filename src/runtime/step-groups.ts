@@ -41,6 +41,8 @@ export function groupSteps(plan: Plan, attempts: readonly AttemptRecord[]): read
     group.members.push(member);
     groups.set(key, group);
   }
+  // A call that was refused never started: the store tells it after those that did.
+  for (const member of members.values()) member.calls = inItemOrder(member.calls);
   return Array.from(groups, ([key, group]) => ({
     key,
     isMap: group.isMap,
@@ -91,7 +93,7 @@ function isItem(plan: Plan, stepPath: string): boolean {
   return plan.dialect === 'steps' && /\[\d+\]$/.test(stepPath);
 }
 
-function inItemOrder(members: readonly StepMember[]): readonly StepMember[] {
+function inItemOrder(members: StepMember[]): StepMember[] {
   if (members.length < 2) return members;
   const places = new Map(members.map((one) => [one, placesOf(lastOf(one).stepPath)]));
   return members.toSorted((a, b) => comparePlaces(places.get(a) ?? [], places.get(b) ?? []));

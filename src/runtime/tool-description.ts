@@ -16,12 +16,13 @@ const SANDBOXED: ReadonlyMap<string, ToolDescription> = new Map([
   [
     'tool::wasm',
     {
-      description: 'Runs a shipped WASM program in a sandbox; `module` is its name, `input` what it reads.',
+      description:
+        'Runs a WASM program in a sandbox; `module` is its name, `args` its arguments, `input` what it reads.',
       inputSchema: {
         type: 'object',
         additionalProperties: false,
         required: ['module'],
-        properties: { module: text, input: {} },
+        properties: { module: text, args: { type: 'array', items: text }, input: {} },
       },
     },
   ],

@@ -125,7 +125,7 @@ async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
   const startedAtMs = starts.length === 0 ? null : starts.reduce((a, b) => Math.min(a, b));
   const isOver = ends.length === lasts.length && done + failed.length === total;
   const [first] = failed;
-  const errors = first === undefined ? null : lastOf(first).error;
+  const errors = first === undefined ? null : await errorOfMember(view.guard, first);
   return {
     stepPath: group.key,
     name,
@@ -177,7 +177,7 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
       approval === undefined
         ? null
         : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
-    error: last.error,
+    error: await errorOfMember(guard, member),
     outputCommitment: status === 'asked' || isSkipped ? null : output,
     output: null,
     ...(withData && status !== 'asked' && !isSkipped ? await dataOf(guard, output) : {}),
@@ -187,6 +187,20 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
     ...(calls.length === 0 ? {} : { nested: calls }),
     ...(more === 0 ? {} : { more }),
   };
+}
+
+/** What went wrong. Of a step that was skipped for it the log's own text is shown: the attempt's row names only the code. */
+async function errorOfMember(guard: Guard, member: StepMember): Promise<StepView['error']> {
+  const { error } = lastOf(member);
+  const why = member.attempts.find((one) => one.status === 'skipped')?.output ?? null;
+  if (why === null || attemptsOf(member) === 0) return error;
+  const payload = await guard.store.payload(why);
+  const detail = openJson(payload);
+  const code = isObject(detail) ? detail['code'] : undefined;
+  const told = isObject(detail) ? detail['message'] : undefined;
+  if (typeof code !== 'string' || typeof told !== 'string')
+    return error === null ? null : { ...error, message: erasedText(payload) };
+  return { code, name: isErrorCode(code) ? errorName(code) : (error?.name ?? ''), message: told };
 }
 
 function waitingOf(run: RunRecord): Waiting | null {
@@ -233,7 +247,17 @@ export async function approvalView(guard: Guard, id: string): Promise<ApprovalVi
   }
   const subject = openJson(payload);
   const display = payload?.bytes == null ? [erasedText(payload)] : displaySubject(subject);
-  return { record, subject, display };
+  return { record, subject, display, why: whyOf(guard, record) };
+}
+
+/** A ceiling is named with its file while the policy is the one that asked. */
+function whyOf(guard: Guard, { demandedBy, policyHash }: ApprovalRecord): readonly string[] {
+  const policy = guard.policy();
+  if (policy.policyHash !== policyHash) return demandedBy;
+  return demandedBy.map((text) => {
+    const ceiling = policy.ceilings.find(({ name, layer }) => text.startsWith(`ceiling ${name} (${layer})`));
+    return ceiling === undefined ? text : `${text} [${ceiling.file}]`;
+  });
 }
 
 /** What stands where data was: gone by an entry of the log, or gone with none. */

@@ -1,11 +1,12 @@
 // What proves a vote: a signature that holds under a key enrolled for this very person, or their account on this
 // machine where approvers.yaml says that it is enough. A name, a row or a state that merely says so proves nothing.
 import { verifyDecision, type Decision } from '../approval/decision.js';
+import { seatsOf } from '../approval/ballot.js';
 import { quorumMet } from '../approval/quorum.js';
-import { fillsRole } from '../policy/approval-duty.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { timeText } from './entries.js';
 import type { ApprovalRecord, Vote } from './ports.js';
+import { holdsRoles } from './voice.js';
 
 /** What the voter signs; `vote` without its signature. */
 export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature'>): Decision {
@@ -17,16 +18,18 @@ export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature
     at: timeText(vote.atMs),
     expiresAt: timeText(approval.expiresAtMs),
     reasonCommitment: vote.reason,
+    delegation: vote.delegation ?? null,
+    breakGlass: vote.breakGlass ?? null,
   };
 }
 
 export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vote: Vote): boolean {
   const { approver, assurance, keyId, signature } = vote;
-  if (assurance === 'os') {
-    // Two people are two signatures: one account on one machine could be both.
+  if (assurance !== 'key') {
+    // Two people are two signatures: one account on one machine, or one relay, could be both.
     if (approval.mode === 'two-person') return false;
     const person = snapshot.people.find((one) => one.id === approver);
-    return keyId === null && signature === null && person?.assurance.includes('os') === true;
+    return keyId === null && signature === null && person?.assurance.includes(assurance) === true;
   }
   if (keyId === null || signature === null || snapshot.personByKey(keyId)?.id !== approver) return false;
   const publicKey = Buffer.from(keyId.slice('ed25519:'.length), 'base64');
@@ -38,8 +41,5 @@ export function isGranted(snapshot: PolicySnapshot, approval: ApprovalRecord): b
   const proven = approval.votes.filter((vote) => {
     return vote.decision === 'approve' && isProven(snapshot, approval, vote);
   });
-  const people = proven.map((vote) => vote.approver);
-  return quorumMet(approval.quorum, people, (person, role) => {
-    return fillsRole(snapshot.rolesOf(person, approval.tenant), role);
-  });
+  return quorumMet(approval.quorum, seatsOf(proven), holdsRoles(snapshot, approval, proven));
 }

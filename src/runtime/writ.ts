@@ -1,18 +1,26 @@
 // What the command line, the TUI, the server and the library call. One interface, so that every surface goes
 // through the same guard and sees the same views.
 import type { VerifyReport } from '../audit/verify/report.js';
-import type { Commitment, Hex, Json, SubjectDigest } from '../json.js';
+import type { Commitment, Digest, Hex, Json, SubjectDigest } from '../json.js';
+import type { PolicyReload } from './live-policy.js';
+import type { Plan } from '../workflow/plan.js';
 import type { AnchorReport } from './anchor.js';
+import type { ApprovalOutbox } from './approval-outbox.js';
+import type { ApprovalStatistics } from './approval-statistics.js';
 import type { AuditEntry, AuditRun } from './audit-view.js';
 import type { OutlineStep } from './outline.js';
+import type { PreviousSubject } from './previous-subject.js';
 import type { RunPlan } from './run-plan.js';
 import type {
   ApprovalRecord,
   ApprovalState,
+  Artifact,
   AttemptStatus,
   FunctionProvider,
   HandedOutCopy,
+  ListedArtifact,
   Page,
+  Receipt,
   ProgressNotice,
   RunRecord,
   RunStatus,
@@ -22,14 +30,60 @@ import type { EntryProof } from './proof.js';
 import type { ScrubReport } from './scrub.js';
 import type { WitnessStatus } from './witness-status.js';
 
-/** Who acts. Proven by a private key whose public half is in approvers.yaml, or by the operating system's user. */
+/**
+ * Who acts. Proven by a private key whose public half is in approvers.yaml, by the operating system's user, or over
+ * HTTP by a token of an identity provider or a callback token.
+ */
 export interface Principal {
   /** `user:alice` */
   readonly id: string;
-  readonly assurance: 'key' | 'os';
-  /** `ed25519:<base64>`; null under assurance `os`. */
+  readonly assurance: 'key' | 'os' | 'oidc' | 'token';
+  /** `ed25519:<base64>`; null under every assurance but `key`. */
   readonly publicKey: string | null;
   readonly sign: ((message: Uint8Array) => Uint8Array) | null;
+}
+
+/** The artifact store as people see it. All throw STORE_*, INTEGRITY_DIGEST and USAGE for what is no name. */
+export interface ArtifactRoom {
+  /**
+   * Durable when it resolves, without the values of known secrets. Asks for `artifact.write` on the name, without one on
+   * the digest. Throws POLICY_*.
+   */
+  put(bytes: Uint8Array, name: string | null, principal: Principal): Promise<StoredArtifact>;
+  /** By name or `sha256:…`. Asks for `artifact.read` on it. Throws POLICY_*, NOT_FOUND. */
+  get(which: string, principal: Principal): Promise<Artifact>;
+  /**
+   * Names that begin so and that `principal` may read, in order; '' = all. What may not be read is as if it were not
+   * there, and looking leaves nothing in the log.
+   */
+  list(prefix: string, principal: Principal): Promise<readonly ListedArtifact[]>;
+}
+
+export interface StoredArtifact {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Values of secrets were replaced by their handles: the digest is not that of the bytes that were given. */
+  readonly isRedacted: boolean;
+}
+
+/** One vote. */
+export interface VoteRequest {
+  /** `revoke` takes back an approval that its step has not used yet. */
+  readonly decision: 'approve' | 'deny' | 'revoke';
+  /** What the voter saw; required for approve. */
+  readonly digest: SubjectDigest | null;
+  readonly reason: string | null;
+  /** For whom, by a delegation of approvers.yaml; absent = for themselves. */
+  readonly delegation?: string;
+  /** Under the emergency role: needs a reason and opens a review. Absent = not. */
+  readonly breakGlass?: true;
+  /** The person signed elsewhere, over this time and a reason with this salt; absent = signed here and now. */
+  readonly signed?: { readonly atMs: number; readonly reasonSalt: Uint8Array | null };
+  /** The message that brings the vote counts once: kept in the transaction of the decision. */
+  readonly receipt?: { readonly source: string; readonly id: string; readonly digest: Hex };
+  /** Something else that is used up by it, in the same transaction: the callback token that a message brings. */
+  readonly also?: { readonly source: string; readonly id: string; readonly digest: Hex };
 }
 
 export interface Diagnostic {
@@ -154,6 +208,8 @@ export interface ApprovalView {
   readonly record: ApprovalRecord;
   /** Null when the payload was erased; `display` says so then. */
   readonly subject: Json;
+  /** Why it needs an approval: `record.demandedBy`, each with the file that says so. Absent = not known any more. */
+  readonly why?: readonly string[];
   /** Deterministic text of the exact action, control and bidi characters made visible; one line per element. */
   readonly display: readonly string[];
 }
@@ -282,7 +338,14 @@ export interface DoctorCheck {
 export interface Writ {
   readonly origin: string;
   readonly tenant: string;
+  /** Of the policies in force now. */
   readonly policyHash: Hex;
+  /**
+   * Puts the policy files as they are now in force, once `policy.loaded` is in the log and their own tests pass. With
+   * anything wrong the last good ones stay, and the answer says why. Steps of a run that began under others are decided
+   * under both: a reload can only tighten them. Rejects with STORE_*, AUDIT_* only.
+   */
+  reloadPolicies(): Promise<PolicyReload>;
   /** The log's vkey now: another process may change its key. */
   vkey(): string;
 
@@ -290,6 +353,12 @@ export interface Writ {
   principalOfKey(publicKey: string, sign: (message: Uint8Array) => Uint8Array): Principal;
   /** The person enrolled as this operating-system user, where approvers.yaml accepts that. Throws POLICY_IDENTITY_UNKNOWN. */
   principalOfUser(osUser: string): Principal;
+  /** Whom a token names that was verified: issuer, audience, signature. Throws POLICY_IDENTITY_UNKNOWN. */
+  principalOfOidc(iss: string, sub: string): Principal;
+  /** The person a callback token was made for, which the caller has verified. Throws POLICY_IDENTITY_UNKNOWN. */
+  principalOfToken(id: string): Principal;
+  /** Who is enrolled with this key; `decide` checks that `signature` is theirs. Throws POLICY_IDENTITY_UNKNOWN. */
+  principalOfSignature(publicKey: string, signature: Uint8Array): Principal;
 
   /** Everything that can be checked without running: document, functions, agents, the workflow's own ceilings. */
   validate(
@@ -362,6 +431,8 @@ export interface Writ {
 
   /** The steps of the plan that the run goes by, in their order. NOT_FOUND for an unknown id. */
   outline(runId: string): Promise<readonly OutlineStep[]>;
+  /** The plan that the run goes by. NOT_FOUND for an unknown id. */
+  compiled(runId: string): Promise<Plan>;
   /**
    * What the log says of a run, as `onEntry` tells it: from its entry number `from` on (default 0), at most `limit`
    * (default 1,000). Empty when there is nothing yet.
@@ -378,16 +449,33 @@ export interface Writ {
     readonly states?: readonly ApprovalState[];
   }): Promise<readonly ApprovalRecord[]>;
   approval(id: string): Promise<ApprovalView>;
+  /** Whether a caller from outside may see the request: who asked, who may decide it, and who may read its run's log. */
+  mayRead(record: ApprovalRecord, principal: Pick<Principal, 'id'>): boolean;
+  /** What a message that counted came to; null = it has not. */
+  receipt(source: string, id: string): Promise<Receipt | null>;
+  /** What channels are told of. */
+  readonly outbox: ApprovalOutbox;
   /** `digest` must be the full subject digest the person saw. Throws APPROVAL_*; resolves once durable. */
   decide(
     id: string,
-    vote: {
-      readonly decision: 'approve' | 'deny';
-      readonly digest: SubjectDigest | null; // required for approve
-      readonly reason: string | null;
-    },
+    vote: VoteRequest, // `digest` is required for approve
     approver: Principal,
   ): Promise<ApprovalRecord>;
+  /**
+   * Changes the input of a pending request: it is withdrawn, and another one takes its place, which is what resolves.
+   * The editor counts as one who asks. Throws APPROVAL_*, POLICY_*, CEILING_* (then the request stands), USAGE.
+   */
+  editApproval(
+    id: string,
+    edit: { readonly digest: SubjectDigest; readonly input: Json },
+    editor: Principal,
+  ): Promise<ApprovalRecord>;
+  /** Closes the review that an emergency vote has opened. Throws APPROVAL_*, USAGE. */
+  reviewApproval(id: string, reason: string, reviewer: Principal): Promise<ApprovalRecord>;
+  /** What was asked for right before, of the same step: to be compared. Null = nothing, or it was erased. */
+  previousSubject(record: ApprovalRecord): Promise<PreviousSubject | null>;
+  /** How people cope with what they are asked: fatigue shows here. */
+  approvalStatistics(): Promise<ApprovalStatistics>;
 
   /**
    * The log's entries of a run, in order, from the bytes it holds. Asks for the right `audit.read` on the run. Throws
@@ -425,6 +513,8 @@ export interface Writ {
     request: { readonly what: EraseScope; readonly basis: string },
     principal: Principal,
   ): Promise<Erasure>;
+  /** Files that distributed Maps read and write. */
+  readonly artifacts: ArtifactRoom;
   /** How long payloads stay before they count as expired. */
   retention(): Promise<RetentionView>;
   /** Logged, then made. Asks for `policy.edit` on `retention`. Throws POLICY_*, USAGE below the minimum without a reason. */

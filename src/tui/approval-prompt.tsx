@@ -6,13 +6,13 @@
 // - a request that changes while it is open disarms; a decided or expired one can only be left;
 // - with a screen reader: linear text once, no countdown, no redraw without a key.
 // What the keys do is prompt-state.ts; the vote itself is checked again where it is recorded.
-import { Box, Static, Text, useStdin, useStdout } from 'ink';
+import { Box, Static, Text, useStdout } from 'ink';
 import { useEffect, useReducer, useRef, useState, type ReactNode } from 'react';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
+import type { PreviousSubject } from '../runtime/previous-subject.js';
 import type { ApprovalView } from '../runtime/writ.js';
 import { approvalLines, closedText } from './approval-view.js';
-import { createKeyDecoder } from './keys.js';
 import {
   isArmed,
   isSeen,
@@ -23,6 +23,8 @@ import {
   type PromptState,
 } from './prompt-state.js';
 import { wrapRows } from './rows.js';
+import { differenceText } from './time-left.js';
+import { useKeys, type PromptClock } from './use-keys.js';
 
 /** How often the request is read again and the countdown moves. */
 export const REFRESH_MS = 1_000;
@@ -31,15 +33,14 @@ const FOOTER_ROWS = 5;
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 
-/** Time as values, so that a test can hold it. */
-export interface PromptClock {
-  nowMs(): number;
-  /** Calls `tick` every `ms` until the returned function is called. */
-  every(ms: number, tick: () => void): () => void;
-}
+export type { PromptClock } from './use-keys.js';
 
 export interface ApprovalPromptProps {
   readonly view: ApprovalView;
+  /** What is compared with it; null = nothing was asked for before. */
+  readonly previous?: PreviousSubject | null;
+  /** False: `e` says that it can't be changed here. */
+  readonly canEdit?: boolean;
   /** Who decides here, shown before they do. */
   readonly approver: string;
   /** A reason given beforehand; null = asked for when the request requires one. */
@@ -57,7 +58,7 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
   const { view, clock, screenReader, onAnswer } = props;
   const { columns, height } = useSize();
   const [record, setRecord] = useState(view.record);
-  const lines = approvalLines({ ...view, record });
+  const lines = approvalLines({ ...view, record }, props.previous ?? null);
   const rows = screenReader ? lines : wrapRows(lines, columns);
   const shown = screenReader ? rows.length : height;
   const [state, dispatch] = useReducer(reducePrompt, null, () =>
@@ -69,6 +70,7 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
       rows: rows.length,
       height: shown,
       nowMs: clock.nowMs(),
+      canEdit: props.canEdit ?? false,
     }),
   );
   const [nowMs, setNowMs] = useState(() => clock.nowMs());
@@ -218,7 +220,7 @@ function fieldText(state: PromptState, armed: boolean, by: string): string {
 function keysText(state: PromptState): string {
   switch (state.stage) {
     case 'view':
-      return 'j/k move   PgUp/PgDn page   a approve   d deny   ? help   q leave undecided';
+      return 'j/k move  PgUp/PgDn page  a approve  d deny  e edit  w why  ? help  q leave';
     case 'reason':
     case 'confirm':
     case 'deny':
@@ -229,10 +231,7 @@ function keysText(state: PromptState): string {
 }
 
 function countdownText(leftMs: number): string {
-  if (leftMs <= 0) return 'expired';
-  const seconds = Math.ceil(leftMs / 1000);
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return `expires in ${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}`;
+  return leftMs <= 0 ? 'expired' : `expires in ${differenceText(leftMs)}`;
 }
 
 /** Ink clears the whole terminal when a frame is as high as it, so one row stays free. */
@@ -253,27 +252,6 @@ function useSize(): { readonly columns: number; readonly height: number } {
     };
   });
   return size;
-}
-
-/** Chunks as the terminal delivered them: Ink's own useInput hides where one ends, and so hides a paste. */
-function useKeys(
-  onKey: (key: ReturnType<ReturnType<typeof createKeyDecoder>['push']>[number]) => void,
-): void {
-  const { stdin, setRawMode } = useStdin();
-  const handler = useRef(onKey);
-  handler.current = onKey;
-  useEffect(() => {
-    const decoder = createKeyDecoder();
-    const onData = (chunk: unknown): void => {
-      for (const key of decoder.push(String(chunk))) handler.current(key);
-    };
-    setRawMode(true);
-    stdin.on('data', onData);
-    return () => {
-      stdin.off('data', onData);
-      setRawMode(false);
-    };
-  }, [stdin, setRawMode]);
 }
 
 /** Ticks, and reads the request again; a request that can't be read again is treated as closed. */

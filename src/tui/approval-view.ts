@@ -1,27 +1,49 @@
 // The lines an approver reads: who asks for what and why, then the exact action. Everything is in the scrolled part,
 // so that nothing a document names can push the action off the screen unseen.
+import { differenceLines } from '../approval/difference.js';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
+import type { PreviousSubject } from '../runtime/previous-subject.js';
 import type { ApprovalView } from '../runtime/writ.js';
 
-/** One line per element, hidden characters written out. The digest is among them, in full. */
-export function approvalLines(view: ApprovalView): readonly string[] {
+/**
+ * One line per element, hidden characters written out. The digest is among them, in full, and what is different from
+ * the request before.
+ */
+export function approvalLines(
+  view: ApprovalView,
+  previous: PreviousSubject | null = null,
+): readonly string[] {
   const { record, display } = view;
   return [
     `function: ${revealHidden(record.functionId)}`,
     `step: ${revealHidden(record.stepPath)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
     `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
-    ...record.demandedBy.map((reason) => `why: ${revealHidden(reason)}`),
+    ...(record.editors ?? []).map((editor) => `input changed by: ${revealHidden(editor)}`),
+    ...(view.why ?? record.demandedBy).map((reason) => `why: ${revealHidden(reason)}`),
     `needs: ${neededText(record)}`,
     ...record.votes.map(
-      (vote) => `earlier vote: ${vote.decision} by ${revealHidden(vote.approver)} (${vote.assurance})`,
+      (vote) =>
+        `earlier vote: ${vote.decision} by ${revealHidden(vote.approver)}${howCast(vote)} (${vote.assurance})`,
     ),
     `expires: ${new Date(record.expiresAtMs).toISOString()}`,
     `digest: ${record.subjectDigest}`,
+    ...(previous === null ? [] : changeLines(view, previous)),
     '',
     display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
     ...display,
   ];
+}
+
+function changeLines({ subject }: ApprovalView, { record, subject: before }: PreviousSubject): string[] {
+  const { stepPath, attempt, state } = record;
+  const head = `changed since the request before (${revealHidden(stepPath)}, attempt ${attempt}, ${state}):`;
+  return ['', head, ...differenceLines(before, subject)];
+}
+
+function howCast({ delegation, breakGlass }: ApprovalRecord['votes'][number]): string {
+  const lent = delegation === undefined ? '' : ` for ${revealHidden(delegation)}`;
+  return breakGlass === true ? `${lent} in an emergency` : lent;
 }
 
 function neededText(record: ApprovalRecord): string {

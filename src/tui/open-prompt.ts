@@ -1,74 +1,52 @@
-// Puts the approval prompt on a real terminal and takes it off again, whatever happens: raw mode, paste and focus
-// reports are off when this has returned or the process ends.
-import { render } from 'ink';
+// The screens of the approval inbox on a terminal: one request, and the list of all.
 import { createElement } from 'react';
+import type { PreviousSubject } from '../runtime/previous-subject.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView } from '../runtime/writ.js';
-import { ApprovalPrompt, type PromptClock } from './approval-prompt.js';
-import { REPORT_PASTE_AND_FOCUS, STOP_REPORTS } from './keys.js';
+import { ApprovalPrompt } from './approval-prompt.js';
+import { ApprovalQueue } from './approval-queue.js';
 import type { Answer } from './prompt-state.js';
+import type { QueueAnswer } from './queue-state.js';
+import { showScreen, terminalClock, type Terminal } from './screen.js';
 
-export interface PromptOptions {
+export interface PromptOptions extends Terminal {
   readonly view: ApprovalView;
+  readonly previous: PreviousSubject | null;
+  readonly canEdit: boolean;
   readonly approver: string;
   readonly reason: string | null;
   readonly refresh: () => Promise<ApprovalRecord>;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
   readonly color: boolean;
-  readonly screenReader: boolean;
-  nowMs(): number;
-  /** Takes the prompt away; the answer is then `interrupted`. */
-  readonly signal: AbortSignal;
 }
 
-/** Resolves with what the person did; without an answer it is `none`. Both streams must be a terminal. */
-export async function promptForApproval(options: PromptOptions): Promise<Answer> {
-  const { stdin, stdout, signal } = options;
-  let answer: Answer = { decision: 'none', why: 'interrupted' };
-  const restore = (): void => {
-    stdout.write(STOP_REPORTS);
-  };
-  process.once('exit', restore);
-  stdout.write(REPORT_PASTE_AND_FOCUS);
-  const prompt = render(
-    createElement(ApprovalPrompt, {
-      view: options.view,
-      approver: options.approver,
-      reason: options.reason,
-      clock: terminalClock(() => options.nowMs()),
-      refresh: options.refresh,
-      color: options.color,
-      screenReader: options.screenReader,
-      onAnswer: (given: Answer) => {
-        answer = given;
-        prompt.unmount();
-      },
-    }),
-    { stdin, stdout, exitOnCtrlC: false, patchConsole: false, isScreenReaderEnabled: options.screenReader },
+/** Resolves with what the person did; without an answer it is `none`. */
+export function promptForApproval(options: PromptOptions): Promise<Answer> {
+  const { view, previous, canEdit, approver, reason, refresh, color, screenReader } = options;
+  const clock = terminalClock(() => options.nowMs());
+  const shown = { view, previous, canEdit, approver, reason, refresh, color, screenReader, clock };
+  return showScreen<Answer>(options, (onAnswer) => createElement(ApprovalPrompt, { ...shown, onAnswer }), {
+    decision: 'none',
+    why: 'interrupted',
+  });
+}
+
+export interface QueueOptions extends Terminal {
+  readonly records: readonly ApprovalRecord[];
+  readonly approver: string;
+  readonly refresh: () => Promise<readonly ApprovalRecord[] | null>;
+  readonly message: string | null;
+  readonly selected: string | null;
+  readonly color: boolean;
+}
+
+/** Resolves with what to open, or that the person leaves. */
+export function showQueue(options: QueueOptions): Promise<QueueAnswer> {
+  const { records, approver, refresh, message, selected, color, screenReader } = options;
+  const clock = terminalClock(() => options.nowMs());
+  const shown = { records, approver, refresh, message, selected, color, screenReader, clock };
+  return showScreen<QueueAnswer>(
+    options,
+    (onAnswer) => createElement(ApprovalQueue, { ...shown, onAnswer }),
+    { kind: 'interrupted' },
   );
-  const take = (): void => {
-    prompt.unmount();
-  };
-  signal.addEventListener('abort', take);
-  try {
-    await prompt.waitUntilExit();
-  } finally {
-    signal.removeEventListener('abort', take);
-    process.off('exit', restore);
-    restore();
-  }
-  return answer;
-}
-
-function terminalClock(nowMs: () => number): PromptClock {
-  return {
-    nowMs,
-    every(ms, tick) {
-      const timer = setInterval(tick, ms);
-      return () => {
-        clearInterval(timer);
-      };
-    },
-  };
 }

@@ -14,7 +14,8 @@ export const MAX_REASON = 500;
 
 export type Answer =
   | { readonly decision: 'approve' | 'deny'; readonly reason: string | null }
-  | { readonly decision: 'none'; readonly why: 'left' | 'changed' | 'interrupted' };
+  /** `edit`: the input is to be changed; what was shown stays undecided. */
+  | { readonly decision: 'none'; readonly why: 'left' | 'changed' | 'interrupted' | 'edit' };
 
 export type Stage = 'view' | 'reason' | 'confirm' | 'deny' | 'closed';
 
@@ -24,6 +25,7 @@ export interface PromptState {
   readonly asked: 'approve' | 'deny';
   readonly digest: string;
   readonly reasonRequired: boolean;
+  readonly canEdit: boolean;
   readonly expiresAtMs: number;
   /** null = the terminal is not focused. */
   readonly armAtMs: number | null;
@@ -57,6 +59,8 @@ export function openPromptState(request: {
   readonly rows: number;
   readonly height: number;
   readonly nowMs: number;
+  /** Default: false. */
+  readonly canEdit?: boolean;
 }): PromptState {
   const { digest, reasonRequired, reason, expiresAtMs, rows, height, nowMs } = request;
   const state: PromptState = {
@@ -64,6 +68,7 @@ export function openPromptState(request: {
     asked: 'approve',
     digest,
     reasonRequired,
+    canEdit: request.canEdit ?? false,
     expiresAtMs,
     armAtMs: nowMs + ARMING_DELAY_MS,
     typed: '',
@@ -130,6 +135,12 @@ function onViewKey(state: PromptState, key: Key): PromptState {
   if (isText(key, 'q')) return leave(state);
   if (isText(key, '?')) return { ...state, help: !state.help };
   if (isText(key, 'd')) return ask(state, 'deny');
+  // Why it needs an approval stands at the top.
+  if (isText(key, 'w')) return scrollTo(state, 0);
+  if (isText(key, 'e')) {
+    if (state.canEdit) return answered(state, { decision: 'none', why: 'edit' });
+    return { ...state, message: "this can't be changed here; deny it, or leave it undecided" };
+  }
   if (isText(key, 'a')) {
     if (isSeen(state)) return ask(state, 'approve');
     return { ...state, message: `not yet: ${state.rows - state.seen} more lines to read first` };

@@ -4,7 +4,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import { isObject, type Json } from '../json.js';
 import type { Finding, Findings } from './diagnostic.js';
 import type { Segments } from './located.js';
-import type { ApprovalMode, ApprovalSpec, SandboxLimits, SandboxSpec } from './plan.js';
+import type { ApprovalMode, ApprovalSpec, SandboxLimits, SandboxMount, SandboxSpec } from './plan.js';
 
 /** `value` has passed the schema. AgentOS's tier name `auto` is read as `none`. */
 export function approvalSpec(value: Json | undefined): ApprovalSpec | null {
@@ -41,11 +41,23 @@ export function sandboxSpec(value: Json | undefined): SandboxSpec | null {
     if (typeof limit === 'number') limits[name] = limit;
   }
   const { image } = spec;
+  const mounts = mountsOf(spec['mounts']);
   return {
     driver: spec['driver'] === 'docker' ? 'docker' : 'wasm',
     image: typeof image === 'string' ? image : null,
     limits,
+    ...(mounts.length === 0 ? {} : { mounts }),
   };
+}
+
+function mountsOf(value: Json | undefined): readonly SandboxMount[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((one: Json) => {
+    if (!isObject(one)) return [];
+    const { source, target, mode } = one;
+    if (typeof source !== 'string' || typeof target !== 'string') return [];
+    return [{ source, target, mode: mode === 'rw' ? ('rw' as const) : ('ro' as const) }];
+  });
 }
 
 const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'cpuMs', 'pids', 'diskMiB', 'outputBytes'] as const;
@@ -62,17 +74,32 @@ export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | 
   };
 }
 
+const ABSOLUTE = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]{1,255}){1,100}$/;
+
 /** What no driver can keep, and contradictions the schema can't say. `at` is the sandbox field. */
 export function checkSandbox(value: Json | undefined, at: Segments, findings: Findings): void {
   if (!isObject(value)) return;
   const { driver, image, mounts } = value;
-  if (Array.isArray(mounts) && mounts.length > 0) {
-    findings.add({
-      code: 'DOC_UNSUPPORTED',
-      message: 'no sandbox sees folders of the host',
-      hint: 'give the step its data in config, and leave mounts out',
-      at: [...at, 'mounts'],
-    });
+  for (const [index, { source, target }] of mountsOf(mounts).entries()) {
+    const problem =
+      driver === 'wasm'
+        ? ([
+            'DOC_UNSUPPORTED',
+            'a WASM sandbox sees no folder of the host',
+            'give the step its data in config',
+          ] as const)
+        : !ABSOLUTE.test(source)
+          ? ([
+              'DOC_BAD_VALUE',
+              'a mount has a source that is no absolute path',
+              'write it without . and .. and a final slash',
+            ] as const)
+          : !ABSOLUTE.test(target) || !target.startsWith('/mnt/')
+            ? (['DOC_BAD_VALUE', 'a mount has a target that is not below /mnt', 'choose /mnt/data'] as const)
+            : null;
+    if (problem === null) continue;
+    const [code, message, hint] = problem;
+    findings.add({ code, message, hint, at: [...at, 'mounts', index] });
   }
   if (image !== undefined && driver === 'wasm') {
     findings.add({

@@ -51,21 +51,25 @@ export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
   }
 }
 
-/** Is `schema` a JSON Schema (2020-12) this version runs? Findings at its own lines. */
-export function checkInputsSchema(schema: Located, at: Segments, findings: Findings): void {
-  const refused = [...patternsIn(schema, at, false)];
+/** Is `schema` a JSON Schema (2020-12) this version runs? Findings at its own lines; `what` names it in them. */
+export function checkInputsSchema(schema: Located, at: Segments, findings: Findings, what = 'inputs'): void {
+  const refused = [...patternsIn(schema, at, what, false)];
   for (const finding of refused) findings.add(finding);
   if (refused.length > 0) return;
   const json = toJson(schema);
   if (JSON.stringify(json).length > MAX_SCHEMA_LENGTH) {
-    findings.add({ code: 'DOC_TOO_LARGE', message: `inputs schema is longer than ${MAX_SCHEMA_LENGTH}`, at });
+    findings.add({
+      code: 'DOC_TOO_LARGE',
+      message: `${what} schema is longer than ${MAX_SCHEMA_LENGTH}`,
+      at,
+    });
     return;
   }
   try {
     compile(json);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    findings.add({ code: 'DOC_INVALID', message: `inputs is no JSON Schema: ${message}`, at });
+    findings.add({ code: 'DOC_INVALID', message: `${what} is no JSON Schema: ${message}`, at });
   }
 }
 
@@ -96,22 +100,22 @@ function compile(schema: Json): ValidateFunction {
 }
 
 // `pattern` below `properties` is a field's name, anywhere else it is the keyword.
-function* patternsIn(node: Located, at: Segments, names: boolean): Generator<Finding> {
+function* patternsIn(node: Located, at: Segments, what: string, names: boolean): Generator<Finding> {
   if (node.kind === 'list') {
-    for (const [i, item] of node.items.entries()) yield* patternsIn(item, [...at, i], false);
+    for (const [i, item] of node.items.entries()) yield* patternsIn(item, [...at, i], what, false);
   }
   if (node.kind !== 'map') return;
   for (const { key, value } of node.entries) {
     if (!names && REFUSED_KEYWORDS.has(key)) {
       yield {
         code: 'DOC_UNSUPPORTED',
-        message: `this version does not run ${JSON.stringify(key)} in inputs yet`,
+        message: `this version does not run ${JSON.stringify(key)} in ${what} yet`,
         hint: 'write the schema out, with enum, const, format, minLength, maxLength and the like',
         at: [...at, key],
         onKey: true,
       };
     } else if (names || !DATA_KEYWORDS.has(key)) {
-      yield* patternsIn(value, [...at, key], !names && NAME_KEYWORDS.has(key));
+      yield* patternsIn(value, [...at, key], what, !names && NAME_KEYWORDS.has(key));
     }
   }
 }

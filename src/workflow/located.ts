@@ -45,6 +45,16 @@ export function field(node: Located | undefined, key: string): LocatedEntry | un
   return node?.kind === 'map' ? node.entries.find((entry) => entry.key === key) : undefined;
 }
 
+/** What `segments` lead to; undefined when they lead nowhere. */
+export function nodeAt(root: Located, segments: Segments): Located | undefined {
+  let node: Located | undefined = root;
+  for (const segment of segments) {
+    if (node?.kind === 'list' && typeof segment === 'number') node = node.items[segment];
+    else node = field(node, String(segment))?.value;
+  }
+  return node;
+}
+
 /** The text at `key`, when it is text. */
 export function textField(node: Located | undefined, key: string): string | undefined {
   const value = field(node, key)?.value;

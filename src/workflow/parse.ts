@@ -13,8 +13,15 @@ import { checkStepPart, compileSteps } from './steps/compile.js';
 export interface ParseOptions {
   /** Where the text came from; the id of a plain States Language document is made of it. */
   readonly file?: string;
-  /** Function ids that are registered; default KNOWN_FUNCTIONS. Another id is DOC_UNKNOWN_FUNCTION. */
-  readonly functions?: ReadonlySet<string>;
+  /**
+   * Function ids that are registered; another id is DOC_UNKNOWN_FUNCTION. `any` (dialect 2): every id is taken, as where
+   * calls are mocked. Default: KNOWN_FUNCTIONS, and in a plain States Language document what AWS's own services may be called.
+   */
+  readonly functions?: ReadonlySet<string> | 'any';
+  /** Dialect 2: an EXPRESS machine waits for no token and no job. Default STANDARD. */
+  readonly type?: 'STANDARD' | 'EXPRESS';
+  /** Dialect 2: false = JSONata is DOC_JSONATA_OFF. Default true. */
+  readonly jsonata?: boolean;
   /** Also accept a bare list of steps (id `fragment`) and a part of one step (fields and types only, no plan). */
   readonly fragment?: boolean;
 }
@@ -60,22 +67,17 @@ function compile(root: Located, source: string, options: ParseOptions, findings:
     findings.add({ code: 'DOC_WRONG_TYPE', message, hint: 'begin with id: and steps:', at: [] });
     return null;
   }
-  switch (formOf(root)) {
+  const form = formOf(root);
+  switch (form) {
     case 'steps':
       return compileSteps(root, { source, functions, fragment }, findings);
     case 'native':
-      return compileStates(root, { form: 'native', functions, file }, findings);
-    case 'asl':
-      return compileStates(root, { form: 'asl', functions, file }, findings);
     case 'compact':
-      findings.add({
-        code: 'DOC_UNSUPPORTED',
-        message: 'this version does not read the compact form yet',
-        hint: 'write apiVersion: agentrc.workflow/v0.1, kind: AgentWorkflow, metadata and spec',
-        at: ['version'],
-        onKey: true,
-      });
-      return null;
+    case 'asl': {
+      const { type = 'STANDARD', jsonata = true } = options;
+      const isRegistry = options.functions !== undefined && options.functions !== 'any';
+      return compileStates(root, { form, functions, isRegistry, jsonata, file, type }, findings);
+    }
     case null:
       if (fragment) checkStepPart(root, findings);
       else refuseForm(root, findings);

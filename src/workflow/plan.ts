@@ -2,12 +2,12 @@
 // so a run that waits for weeks goes on under the plan it started with.
 import type { ChoiceRule } from '../expression/choice.js';
 import type { Until } from '../expression/until.js';
-import type { Digest, Json } from '../json.js';
+import type { Digest, Json, JsonObject } from '../json.js';
 
 export type { ChoiceRule, Until };
 
 export interface Plan {
-  readonly v: 2;
+  readonly v: 3;
   readonly dialect: 'steps' | 'states';
   /** Dialect 1 `id`; dialect 2 `metadata.name`. */
   readonly id: string;
@@ -23,11 +23,53 @@ export interface Plan {
   readonly ceilings: Json | null;
   /** Whole run in ms, waiting for approval not counted. */
   readonly timeoutMs: number | null;
+  /** Largest input, output or result in bytes of UTF-8 (ASL: 262,144); null = only the engine's own bound. */
+  readonly maxDataBytes: number | null;
+  /** `aws`: the context object has nothing of ours in it (plain States Language). */
+  readonly context?: 'aws';
   /** Dialect 1 role names; empty in dialect 2. */
   readonly agents: readonly string[];
   /** Dialect 1: what an unknown template name does. */
   readonly onMissing: 'error' | 'empty' | 'keep';
 }
+
+/** How a state takes its data and what it leaves; the language decides the form (states-dialect section 3). */
+export type Flow = PathFlow | QueryFlow;
+
+/** Dialect 1: strings in `config` are templates, `outputVar` keeps the output. */
+export interface StepFlow {
+  readonly language: 'template';
+  readonly prompt: string | null;
+  readonly config: Json | null;
+  readonly outputVar: string | null;
+}
+
+/** Dialect 2, JSONPath: as in ASL, null = `{}` (inputPath, outputPath) or discarded (resultPath). */
+export interface PathFlow {
+  readonly language: 'jsonpath';
+  readonly inputPath: string | null;
+  /** Payload templates; undefined = absent. */
+  readonly parameters?: Json;
+  readonly resultSelector?: Json;
+  readonly resultPath: string | null;
+  readonly outputPath: string | null;
+  /** Variables: a payload template. */
+  readonly assign?: JsonObject;
+}
+
+/** Dialect 2, JSONata: strings `{% … %}` at any depth are expressions; undefined = absent. */
+export interface QueryFlow {
+  readonly language: 'jsonata';
+  readonly arguments?: Json;
+  readonly output?: Json;
+  readonly assign?: JsonObject;
+}
+
+/** A number that may be known only in the run; `query` is a `{% … %}` text. */
+export type Amount = number | { readonly path: string } | { readonly query: string };
+
+/** A text that may be known only in the run. `path` is a path or an intrinsic call. */
+export type Wording = { readonly text: string } | { readonly path: string } | { readonly query: string };
 
 export type PlanNode = TaskNode | ForkNode | ChoiceNode | PassNode | WaitNode | SucceedNode | FailNode;
 
@@ -44,14 +86,17 @@ export interface TaskNode extends NodeBase {
   readonly call: Call;
   /** Dialect 1 `condition`: false skips the step. Source text, checked at load. */
   readonly when: string | null;
-  readonly input: InputBinding;
-  readonly output: OutputBinding;
+  readonly flow: StepFlow | Flow;
   /** Dialect 1 mode `loop`; null = once. */
   readonly loop: Loop | null;
   /** Dialect 1 mode `collect`: the request also gets `fanoutResults` and `fanoutErrors`. */
   readonly collects: boolean;
-  /** One attempt, in ms; null = ceiling or driver default. */
+  /** One attempt, in ms; null = ceiling or driver default, or `limits`. */
   readonly timeoutMs: number | null;
+  /** Dialect 2: seconds that are known only in the run, and the longest time between two signs of life. */
+  readonly limits?: { readonly timeout?: Amount; readonly heartbeat?: Amount };
+  /** Dialect 2 `credentials`: a payload template or with expressions; names only, never values. */
+  readonly credentials?: Json;
   readonly retry: readonly Retrier[];
   readonly catch: readonly Catcher[];
   /** Dialect 1 `errorMode: skip`: a failure (never a refusal) skips the step. */
@@ -76,6 +121,12 @@ export type Call =
       readonly functionId: string;
       readonly agent: string | null;
       readonly fallback: string | null;
+      /**
+       * `token`: `.waitForTaskToken`, it goes on when the token comes back; `job`: `.sync`; `person`: somebody fills in
+       * `form`, and `functionId` is `human::form`. Absent: it goes on with the function's own answer.
+       */
+      readonly waits?: 'token' | 'job' | 'person';
+      readonly form?: { readonly schema: Json; readonly approval: ApprovalSpec };
     };
 
 /** Dialect 1 mode `loop`: the step again, until its output says so or the iterations are used up. */
@@ -97,10 +148,8 @@ export interface ForkNode extends NodeBase {
   readonly form: 'group' | 'parallel' | 'map';
   /** `group`: one per step, in step order. `parallel`: one per branch. `map`: exactly one, with `each`. */
   readonly lanes: readonly Lane[];
-  /** null as in ASL; ignored by `group`. */
-  readonly inputPath: string | null;
-  readonly resultPath: string | null;
-  readonly outputPath: string | null;
+  /** null = a group of dialect 1. */
+  readonly flow: Flow | null;
   readonly retry: readonly Retrier[];
   readonly catch: readonly Catcher[];
   /** null = the run, or the lane this node is in, ends here. */
@@ -116,28 +165,62 @@ export interface Lane {
 
 export interface Each {
   /**
-   * `path`: ASL itemsPath on the fork's input. `list`: a list in the document, strings in it are templates.
-   * `template`: a string that is one `{{path}}`. `implied`: dialect 1 without `items`: `output`, `input` or
-   * `input.items`, the first that is a list; else STEP_FANOUT_NO_ITEMS.
+   * `path`: ASL itemsPath. `value`: JSONata items, a list or an expression. `reader`: ASL itemReader. `list`: a list in
+   * the document, strings in it are templates. `template`: a string that is one `{{path}}`. `implied`: dialect 1
+   * without `items`: `output`, `input` or `input.items`, the first that is a list; else STEP_FANOUT_NO_ITEMS.
    */
   readonly items:
     | { readonly kind: 'path'; readonly path: string }
+    | { readonly kind: 'value'; readonly value: Json }
+    | { readonly kind: 'reader'; readonly reader: ItemReader }
     | { readonly kind: 'list'; readonly list: readonly Json[] }
     | { readonly kind: 'template'; readonly template: string }
     | { readonly kind: 'implied' };
   /** Items at once; 0 = as many as the runner runs. */
-  readonly concurrency: number;
+  readonly concurrency: Amount;
+  /** What a lane gets instead of the item: a payload template, or with expressions. */
+  readonly selector?: Json;
+  /** ASL DISTRIBUTED: the items are child runs without the variables around them. null = INLINE. */
+  readonly distributed?: Distributed | null;
 }
 
-/** `path`: ASL inputPath (null = `{}`). `template`: dialect 1; strings in `config` are templates. */
-export type InputBinding =
-  | { readonly kind: 'path'; readonly inputPath: string | null }
-  | { readonly kind: 'template'; readonly prompt: string | null; readonly config: Json | null };
+export interface Distributed {
+  readonly executionType: 'STANDARD' | 'EXPRESS';
+  readonly label: string | null;
+  readonly batcher: {
+    readonly maxItems: Amount | null;
+    readonly maxInputBytes: Amount | null;
+    readonly batchInput?: Json;
+  } | null;
+  readonly writer: ResultWriter | null;
+  /** Failed items up to these leave the state whole. Default 0. */
+  readonly toleratedCount: Amount | null;
+  readonly toleratedPercentage: Amount | null;
+}
 
-/** `path`: ASL resultPath and outputPath (null as in ASL). `variable`: dialect 1 outputVar. */
-export type OutputBinding =
-  | { readonly kind: 'path'; readonly resultPath: string | null; readonly outputPath: string | null }
-  | { readonly kind: 'variable'; readonly name: string | null };
+export interface ItemReader {
+  /** `artifact:read`, `file:read`, or an AWS ARN that means the artifact store. */
+  readonly resource: string;
+  /** `parameters` (payload template) or `arguments` (with expressions). */
+  readonly parameters?: Json;
+  readonly config: {
+    readonly inputType: 'JSON' | 'JSONL' | 'CSV' | 'MANIFEST' | 'PARQUET' | null;
+    readonly csvHeaderLocation: 'FIRST_ROW' | 'GIVEN' | null;
+    readonly csvHeaders: readonly string[] | null;
+    readonly csvDelimiter: 'COMMA' | 'PIPE' | 'SEMICOLON' | 'SPACE' | 'TAB';
+    readonly maxItems: Amount | null;
+    /** RFC 6901, into a JSON document. */
+    readonly itemsPointer: string | null;
+  };
+}
+
+export interface ResultWriter {
+  /** null = the results stay in the state's output, in the form of `transformation`. */
+  readonly resource: string | null;
+  readonly parameters?: Json;
+  readonly transformation: 'NONE' | 'COMPACT' | 'FLATTEN';
+  readonly outputType: 'JSON' | 'JSONL';
+}
 
 /** Delay before retry n (from 0) = min(maxDelayMs, intervalMs * backoffRate^n); FULL: uniform in [0, that]. */
 export interface Retrier {
@@ -152,7 +235,11 @@ export interface Retrier {
 
 export interface Catcher {
   readonly errorEquals: readonly string[];
+  /** JSONPath: where `{Error, Cause}` goes. Ignored in JSONata. */
   readonly resultPath: string | null;
+  /** JSONata: instead of `{Error, Cause}`; undefined = absent. */
+  readonly output?: Json;
+  readonly assign?: JsonObject;
   readonly next: string;
 }
 
@@ -172,6 +259,14 @@ export interface SandboxSpec {
   /** Docker: a name the operator gave an image, or `[repository@]sha256:…`; null = the operator's default. */
   readonly image: string | null;
   readonly limits: SandboxLimits;
+  /** Docker: folders of the host; absent = none. */
+  readonly mounts?: readonly SandboxMount[];
+}
+
+export interface SandboxMount {
+  readonly source: string;
+  readonly target: string;
+  readonly mode: 'ro' | 'rw';
 }
 
 export interface SandboxLimits {
@@ -186,42 +281,43 @@ export interface SandboxLimits {
 
 export interface ChoiceNode extends NodeBase {
   readonly kind: 'choice';
-  readonly inputPath: string | null;
-  readonly outputPath: string | null;
-  readonly choices: readonly { readonly rule: ChoiceRule; readonly next: string }[];
+  /** `assign` and `output` count when no rule is true. */
+  readonly flow: Flow;
+  readonly choices: readonly Alternative[];
   readonly default: string | null;
+}
+
+export interface Alternative {
+  /** `query`: a `{% … %}` text or a boolean. */
+  readonly rule: ChoiceRule | { readonly query: string | boolean };
+  readonly assign?: JsonObject;
+  readonly output?: Json;
+  readonly next: string;
 }
 
 export interface PassNode extends NodeBase {
   readonly kind: 'pass';
-  readonly inputPath: string | null;
+  readonly flow: Flow;
   /** undefined = the input passes through. */
   readonly result?: Json;
-  readonly resultPath: string | null;
-  readonly outputPath: string | null;
   readonly next: string | null;
 }
 
 export interface WaitNode extends NodeBase {
   readonly kind: 'wait';
-  readonly inputPath: string | null;
-  readonly outputPath: string | null;
-  readonly until:
-    | { readonly seconds: number }
-    | { readonly secondsPath: string }
-    | { readonly timestamp: string }
-    | { readonly timestampPath: string };
+  readonly flow: Flow;
+  readonly until: { readonly seconds: Amount } | { readonly timestamp: Wording };
   readonly next: string | null;
 }
 
 export interface SucceedNode extends NodeBase {
   readonly kind: 'succeed';
-  readonly inputPath: string | null;
-  readonly outputPath: string | null;
+  readonly flow: Flow;
 }
 
 export interface FailNode extends NodeBase {
   readonly kind: 'fail';
-  readonly error: string | null;
-  readonly cause: string | null;
+  /** Of `cause` and `error`: which language their `path` or `query` is in is plain from them. null = none. */
+  readonly error: Wording | null;
+  readonly cause: Wording | null;
 }

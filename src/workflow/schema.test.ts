@@ -27,27 +27,30 @@ describe('the published schemas', () => {
     expect(open).toEqual([]);
   });
 
-  it('say what every field of dialect 1 means', () => {
+  it.each([
+    ['steps', stepsSchema],
+    ['states', statesSchema],
+  ])('say what every field of %s means', (dialect, schema) => {
+    const defs: Readonly<Record<string, object>> = schema.$defs;
     const silent: string[] = [];
     const walk = (value: unknown, at: string): void => {
       if (typeof value !== 'object' || value === null || /\/(if|then|else)$/.test(at)) return;
       const { properties } = value as { properties?: Record<string, Record<string, unknown>> };
       for (const [name, field] of Object.entries(properties ?? {})) {
-        const named = (typeof field['$ref'] === 'string' ? field['$ref'] : '').replace('#/$defs/', '') as
-          'approval' | 'sandbox';
+        const named = (typeof field['$ref'] === 'string' ? field['$ref'] : '').replace('#/$defs/', '');
         const told =
-          field['description'] ?? (named in stepsSchema.$defs ? stepsSchema.$defs[named].description : '');
+          field['description'] ?? (defs[named] as { description?: unknown } | undefined)?.description;
         if (typeof told !== 'string' || !told.endsWith('.')) silent.push(`${at}.${name}`);
       }
       for (const [key, inner] of Object.entries(value)) walk(inner, `${at}/${key}`);
     };
-    walk(stepsSchema, 'steps');
+    walk(schema, dialect);
     expect(silent).toEqual([]);
   });
 
   it('know every Choice operator', () => {
     const known = Object.keys(statesSchema.$defs.rule.properties);
-    const keywords = ['comment', 'next', 'and', 'or', 'not', 'variable'];
+    const keywords = ['comment', 'next', 'and', 'or', 'not', 'variable', 'condition', 'assign', 'output'];
     expect(known.sort()).toEqual([...keywords, ...CHOICE_OPERATORS.keys()].sort());
   });
 

@@ -11,7 +11,14 @@ import statesSchema from './schema/states.json' with { type: 'json' };
 import stepsSchema from './schema/steps.json' with { type: 'json' };
 
 export type SchemaName =
-  'steps' | 'steps#/$defs/step' | 'states' | 'states#/$defs/machine' | 'agent' | 'hand' | 'models';
+  | 'steps'
+  | 'steps#/$defs/step'
+  | 'states'
+  | 'states#/$defs/machine'
+  | 'states#/$defs/compact'
+  | 'agent'
+  | 'hand'
+  | 'models';
 
 /** A dialect's own reading of an error: a finding, `skip`, or null for the usual one. */
 export type Translate = (error: ErrorObject, at: Segments) => Finding | 'skip' | null;
@@ -55,7 +62,7 @@ function validator(name: SchemaName): ValidateFunction {
   return found;
 }
 
-function usualFinding(error: ErrorObject, at: Segments): Finding {
+function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
   const schema = error.parentSchema as
     { description?: string; properties?: Record<string, unknown> } | undefined;
   switch (error.keyword) {
@@ -101,6 +108,26 @@ function usualFinding(error: ErrorObject, at: Segments): Finding {
         at,
       };
     }
+    case 'minItems':
+    case 'minLength':
+    case 'minProperties':
+    case 'maxItems':
+    case 'maxLength':
+    case 'maxProperties': {
+      const { limit } = error.params as { limit: number };
+      const isLess = error.keyword.startsWith('min');
+      return {
+        code: 'DOC_BAD_VALUE',
+        message: isEmpty(error.data)
+          ? `${place(at)} is empty`
+          : `${place(at)} has ${isLess ? 'fewer' : 'more'} than ${limit} ${PARTS[error.keyword.slice(3)] ?? 'parts'}`,
+        hint: hintOf(schema?.description),
+        at,
+      };
+    }
+    // The name itself has been found wanting already.
+    case 'propertyNames':
+      return 'skip';
     default:
       return {
         code: 'DOC_BAD_VALUE',
@@ -109,6 +136,16 @@ function usualFinding(error: ErrorObject, at: Segments): Finding {
         at,
       };
   }
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  Items: 'items',
+  Length: 'characters',
+  Properties: 'fields',
+};
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
 /** What the schema says of a field, as a hint is written. */

@@ -12,16 +12,22 @@ import { auditProof } from './audit-proof.mjs';
 import { coldStart } from './cold-start.mjs';
 import { decideBench } from './decide.mjs';
 import { evidenceBench } from './evidence.mjs';
+import { expressions } from './expressions.mjs';
 import { fanout } from './fanout.mjs';
 import { governedStep } from './governed-step.mjs';
 import { printTable } from './report.mjs';
+import { states } from './states.mjs';
+import { sandboxBench } from './sandbox.mjs';
 import { wasmAgent } from './wasm-agent.mjs';
 
 const FIGURES = {
   step: governedStep,
   decide: decideBench,
   fanout,
+  states,
+  expressions,
   wasm: wasmAgent,
+  sandbox: sandboxBench,
   cold: coldStart,
   append: auditAppend,
   approver: auditApprover,

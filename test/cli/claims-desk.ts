@@ -38,6 +38,8 @@ export interface Started {
   says(text: string): Promise<void>;
   /** As `says`, of stdout. */
   shows(text: string): Promise<void>;
+  /** What stdout holds so far. */
+  shown(): string;
   /** The first group of a pattern in what stderr holds so far. */
   said(pattern: RegExp): string;
   kill(signal: NodeJS.Signals): void;
@@ -107,6 +109,7 @@ function startAt(folder: string, words: readonly string[], options: RunOptions):
     pid: child.pid,
     says: stderr.holds,
     shows: stdout.holds,
+    shown: stdout.soFar,
     said: (pattern) => pattern.exec(stderr.soFar())?.[1] ?? '',
     kill: (signal) => void child.kill(signal),
     ended: child.then(({ exitCode, signal, stdout, stderr }) => ({ code: exitCode, signal, stdout, stderr })),

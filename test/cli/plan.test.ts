@@ -56,6 +56,8 @@ describe('writ plan', () => {
     ];
     expect(byFile).toMatchObject({ code: 0, stderr: '' });
     expect(byId.value).toEqual(byFile.value);
+    const amongWorkflows = await desk.json(['workflow', 'plan', 'claims-review-flow', '--input', HIGH]);
+    expect(amongWorkflows.value).toEqual(byFile.value);
     expect(byId.value).toMatchObject({
       verdict: 'needs_approval',
       exitCode: 0,

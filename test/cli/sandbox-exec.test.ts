@@ -1,5 +1,17 @@
 // `writ sandbox exec`: governed as a step, refused where a promise can't be kept, and with an engine, what came of it.
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { images, left, noEngine, skipped } from '../contract/docker/engine.js';
 import { newDesk, type Desk } from './claims-desk.js';
@@ -64,8 +76,19 @@ describe('writ sandbox exec', () => {
     expect(ran.stderr).toContain('no Docker engine answers');
     const { code, value } = await json(words, absent);
     expect(code).toBe(6);
-    expect(value).toMatchObject({ error: { code: 'SANDBOX_UNAVAILABLE' } });
+    expect(value).toMatchObject({
+      status: 'unavailable',
+      error: { code: 'SANDBOX_UNAVAILABLE', hint: expect.stringContaining('start Docker') as string },
+    });
   });
+
+  it.each([['--egress', 'api.example.test:443'], ['--profile', 'loose'], ['--deterministic']])(
+    'refuses what a container cannot keep: %s',
+    async (...words) => {
+      const { code, value } = await json([...DOCKER, ...words, '--', 'id'], absent);
+      expect([code, value]).toMatchObject([6, { error: { code: 'SANDBOX_UNSUPPORTED' } }]);
+    },
+  );
 
   it('runs nothing without an image', async () => {
     const { code, value } = await json([...DOCKER, '--', 'id'], absent);
@@ -100,6 +123,72 @@ describe('writ sandbox exec', () => {
       evidence: { driver: 'wasm', limits: { timeoutMs: 9000 } },
     });
     expect(code).toBe((value as { exitCode: number }).exitCode === 0 ? 0 : 1);
+  });
+
+  const WASM = ['sandbox', 'exec', '--driver', 'wasm', '--module'];
+
+  it('runs a script of the user in WASM, with files in and out', async () => {
+    writeFileSync(
+      desk.at('total.js'),
+      'writeFile("out.txt", stdin().split(",").reduce((a, b) => a + Number(b), 0).toFixed(2));',
+    );
+    const { code, value } = await json(
+      [
+        ...[
+          ...WASM,
+          'javascript',
+          '--file',
+          'total.js',
+          '--stdin',
+          '-',
+          '--out',
+          '*.txt',
+          '--out-dir',
+          'sum',
+        ],
+        ...['--', 'total.js'],
+      ],
+      { input: '1.005,2.5' },
+    );
+    expect([code, value]).toMatchObject([0, { status: 'exited', outputs: [{ path: 'out.txt', size: 4 }] }]);
+    expect(readFileSync(desk.at('sum', 'out.txt'), 'utf8')).toBe('3.50');
+  });
+
+  it('keeps a module of the user, runs it by its digest, and refuses one that is none', async () => {
+    const shipped = readFileSync(new URL('../../sandbox/wasm/modules/text.wasm', import.meta.url));
+    writeFileSync(desk.at('own.wasm'), shipped);
+    const first = await desk.run([...WASM, 'own.wasm', '--stdin', '-', '--', 'upper'], { input: 'a\n' });
+    expect(first).toMatchObject({ code: 0, stdout: 'A' });
+    const digest = `sha256:${createHash('sha256').update(shipped).digest('hex')}`;
+    expect(first.stderr).toContain(digest);
+    const again = await json([...WASM, digest, '--stdin', '-', '--', 'upper'], { input: 'b\n' });
+    expect([again.code, again.value]).toMatchObject([0, { evidence: { moduleSha256: digest } }]);
+    for (const [bytes, says] of [
+      [shipped.subarray(0, 5_000), /cut off/],
+      [Buffer.from('no module'), /does not begin/],
+    ] as const) {
+      writeFileSync(desk.at('bad.wasm'), bytes);
+      const bad = await json([...WASM, './bad.wasm']);
+      expect([bad.code, bad.value]).toMatchObject([1, { error: { code: 'SANDBOX_MODULE_INVALID' } }]);
+      expect(JSON.stringify(bad.value)).toMatch(says);
+    }
+    expect((await json([...WASM, `sha256:${'0'.repeat(64)}`])).code).toBe(1);
+  });
+
+  it('stops a deterministic clock at the time of the intent', async () => {
+    const words = [
+      ...WASM,
+      'javascript',
+      '--deterministic',
+      '--',
+      '-e',
+      'print(Date.now() === Date.now() + 0)',
+    ];
+    const { code, value } = await json(words);
+    expect([code, value]).toMatchObject([
+      0,
+      { stdout: { text: 'true\n' }, evidence: { deterministic: true } },
+    ]);
   });
 
   it('refuses a limit that WASM has not', async () => {
@@ -175,6 +264,75 @@ describe('writ sandbox exec', () => {
         6,
         { error: { code: 'SANDBOX_RUNTIME_UNKNOWN' } },
       ]);
+    });
+
+    it(
+      'mounts what a ceiling lists, read-only unless it says rw, and nothing else',
+      { timeout: 120_000 },
+      async () => {
+        const folder = realpathSync(mkdtempSync(join(tmpdir(), 'writ-mount-')));
+        chmodSync(folder, 0o755); // nobody reads it
+        writeFileSync(join(folder, 'f'), 'claim');
+        const mounting = (mount: string): Promise<{ code: unknown; value: unknown }> =>
+          json([...DOCKER, '--mount', mount, '--', 'sh', '-c', 'cat /mnt/x/f; echo y > /mnt/x/g || true']);
+        const unlisted = await mounting(`${folder}:/mnt/x`);
+        expect([unlisted.code, unlisted.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
+        const spec = {
+          mounts: {
+            allow: [
+              { path: folder, mode: 'ro' },
+              { path: desk.folder, mode: 'rw' },
+            ],
+          },
+        };
+        const metadata = { name: 'mounts', layer: 'org' };
+        const ceiling = desk.at('policies', 'ceilings', 'mounts.yaml');
+        writeFileSync(ceiling, JSON.stringify({ apiVersion: 'writ/v1', kind: 'Ceiling', metadata, spec }));
+        try {
+          const listed = await mounting(`${folder}:/mnt/x`);
+          expect([listed.code, listed.value]).toMatchObject([
+            0,
+            { stdout: { text: 'claim' }, evidence: { mounts: [`${folder} /mnt/x ro`] } },
+          ]);
+          expect(existsSync(join(folder, 'g'))).toBe(false);
+          const writing = await mounting(`${folder}:/mnt/x:rw`);
+          // Found before the run begins, as in any document that asks for more than a ceiling gives.
+          expect(writing.code).toBe(2);
+          expect(JSON.stringify(writing.value)).toContain('mounts.allow');
+          // What a ceiling lists by mistake is refused by the driver: the runner's own data and policies.
+          for (const own of ['.writ', 'policies', '.']) {
+            const refused = await mounting(`${realpathSync(desk.at(own))}:/mnt/x`);
+            expect([refused.code, refused.value]).toMatchObject([
+              6,
+              { error: { code: 'SANDBOX_UNSUPPORTED' } },
+            ]);
+          }
+        } finally {
+          rmSync(ceiling);
+        }
+        expect((await desk.run([...DOCKER, '--mount', folder, '--', 'true'])).code).toBe(2);
+      },
+    );
+
+    it('is refused by a ceiling that requires what is not here', async () => {
+      const ceiling = desk.at('policies', 'ceilings', 'strict.yaml');
+      const metadata = { name: 'strict', layer: 'org' };
+      const requiring = async (...require: string[]): Promise<{ code: unknown; value: unknown }> => {
+        const sandbox = { profile: { docker: 'strict' }, require };
+        writeFileSync(
+          ceiling,
+          JSON.stringify({ apiVersion: 'writ/v1', kind: 'Ceiling', metadata, spec: { sandbox } }),
+        );
+        return json([...DOCKER, '--', 'true']);
+      };
+      try {
+        expect((await requiring('readOnlyRoot', 'nonRoot', 'noNewPrivileges', 'seccomp')).code).toBe(0);
+        expect((await requiring('runtime:runc')).code).toBe(0);
+        const kata = await requiring('nonRoot', 'runtime:kata');
+        expect([kata.code, kata.value]).toMatchObject([6, { error: { code: 'SANDBOX_RUNTIME_UNKNOWN' } }]);
+      } finally {
+        rmSync(ceiling);
+      }
     });
 
     it('shows control characters of a program as text', async () => {

@@ -25,6 +25,9 @@ const COMMANDS = [
   'approvals show',
   'approvals approve',
   'approvals deny',
+  'approvals revoke',
+  'approvals edit',
+  'approvals review',
   'audit verify',
   'audit vkey',
   'keys create',
@@ -49,7 +52,7 @@ describe('help', () => {
     expect(stdout).toContain('--data <dir>');
   });
 
-  it.each([[[]], [['workflow']], [['approvals']], [['audit']], [['keys']]])(
+  it.each([[[]], [['workflow']], [['audit']], [['keys']]])(
     'goes to stderr with exit 2 when the command is missing: %j',
     async (words) => {
       const { code, stdout, stderr } = await run(words);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Digest } from '../../src/json.js';
 import type { SandboxDriver, SandboxLimits, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
 import {
@@ -19,26 +19,24 @@ import {
   SECCOMP,
   skipped,
 } from './docker/engine.js';
-import { sandboxContract, text } from './sandbox.js';
+import { sandboxContract, text, type SandboxSubject } from './sandbox.js';
 
 const ABSENT = `sha256:${'00'.repeat(32)}` as Digest;
 const SOCKET = '/var/run/docker.sock';
 
 describe.skipIf(noEngine !== null)(`docker${skipped}`, () => {
   const here = installation();
-  sandboxContract(
-    'docker',
-    () => here.open(),
-    async () => ({
-      program: imageProgram(images('python').python),
-      argv: probeArgv,
-      wrong: { program: imageProgram(ABSENT), code: 'SANDBOX_IMAGE_MISSING' },
-      evidenceOf: 'imageId',
-      ownVariables: ['PATH', 'HOME', 'HOSTNAME', 'LC_CTYPE'],
-      overshootMs: 1_500,
-      work: '/work',
-    }),
-  );
+  const subject = async (): Promise<SandboxSubject> => ({
+    program: imageProgram(images('python').python),
+    argv: probeArgv,
+    wrong: { program: imageProgram(ABSENT), code: 'SANDBOX_IMAGE_MISSING' },
+    evidenceOf: 'imageId',
+    ownVariables: ['PATH', 'HOME', 'HOSTNAME', 'LC_CTYPE'],
+    overshootMs: 1_500,
+    work: '/work',
+  });
+  sandboxContract('docker', () => here.open(), subject);
+  sandboxContract('docker with a pool', () => here.open({ poolSize: 2 }), subject);
   it('leaves no container behind', async () => {
     expect(await left(here.home)).toEqual([]);
   });
@@ -69,6 +67,66 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
   ): Promise<SandboxResult> => by.run(one, signal);
   const sh = (command: string, limits: Partial<SandboxLimits> = {}): Promise<SandboxResult> =>
     run(request(command, { limits: { ...driver.defaults, ...limits } }));
+
+  describe('pool', () => {
+    let pooled: SandboxDriver;
+    beforeAll(async () => {
+      pooled = here.open({ poolSize: 1 });
+      // The second step of a class leaves a container for the third.
+      for (let i = 0; i < 2; i++) await run(request('true'), pooled);
+    });
+    afterAll(() => pooled.close());
+
+    it('shows a step nothing of the one before, in another container', async () => {
+      const seen: string[] = [];
+      for (let i = 0; i < 3; i++) {
+        const result = await run(
+          request(
+            'hostname; ls -A /work /tmp; ps -o comm | grep -c ^sleep; echo x > /work/f; echo y > /tmp/f; (sleep 300 &)',
+          ),
+          pooled,
+        );
+        expect(result.evidence).toMatchObject({ pooled: true });
+        const [host = '', ...rest] = text(result.stdout).trim().split('\n');
+        seen.push(host);
+        // The one that keeps the container waiting.
+        expect(rest).toEqual(['/tmp:', '', '/work:', '1']);
+      }
+      expect(new Set(seen).size).toBe(3);
+    });
+
+    it('tells memory that has run out, though the exit code of a child or of nobody says so', async () => {
+      const limits = { ...driver.defaults, memoryMiB: 64 };
+      const one = (command: string): SandboxRequest => ({
+        ...request(command),
+        program: imageProgram(ids.python),
+        limits,
+      });
+      for (let i = 0; i < 2; i++) await run(one('true'), pooled);
+      const itself = await run(
+        { ...one(''), argv: ['python3', '-IS', '-c', 'x = bytearray(200 << 20)'] },
+        pooled,
+      );
+      expect(itself).toMatchObject({ status: 'oom', limitHit: 'memoryMiB', evidence: { pooled: true } });
+      const hidden = await run(one("python3 -IS -c 'x=bytearray(200<<20)'; true"), pooled);
+      expect(hidden).toMatchObject({ status: 'oom', exitCode: 0, evidence: { pooled: true } });
+    });
+
+    it('keeps no container of other settings ready, and gives none to a step of other settings', async () => {
+      const other = { ...driver.defaults, pids: 32 };
+      const result = await run(request('true', { limits: other }), pooled);
+      expect(result.evidence).toMatchObject({ pooled: false });
+    });
+
+    it('is empty after close', async () => {
+      const own = installation();
+      const closing = own.open({ poolSize: 2 });
+      for (let i = 0; i < 3; i++) await run(request('true'), closing);
+      await vi.waitFor(async () => expect((await left(own.home)).length).toBe(1));
+      await closing.close();
+      expect(await left(own.home)).toEqual([]);
+    });
+  });
 
   it('runs node and python with threads and child processes', async () => {
     const node = await run({

@@ -212,6 +212,7 @@ describe('the SQLite file', () => {
       );
       for (const name of ['iteration', 'item', 'turn', 'converged'])
         db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
+      db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -241,12 +242,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 4');
+      db.pragma('user_version = 5');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('schema version 4');
+        expect(error.message).toContain('this writ knows version 4');
         expect(error.hint).toContain('newer writ');
       }
     });

@@ -16,6 +16,7 @@ import {
   type EntryDraft,
   type LogRow,
   type Payload,
+  type Receipt,
   type RunRecord,
   type Store,
   type WorkflowRecord,
@@ -958,6 +959,51 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         await store.forgetCopy(one.path);
         await store.forgetCopy('/tmp/none');
         expect(await store.copies()).toEqual([{ ...two, madeAtMs: 3 }]);
+      });
+    });
+
+    describe('receipts', () => {
+      const receipt = (over: Partial<Receipt> = {}): Receipt => ({
+        source: 'webhook:relay',
+        id: 'msg_1',
+        digest: hex(1),
+        answer: { state: 'approved' },
+        untilMs: Number.MAX_SAFE_INTEGER,
+        ...over,
+      });
+
+      it('are kept with what they brought, and the same message again changes nothing', async () => {
+        expect(await store.receipt('webhook:relay', 'msg_1')).toBeNull();
+        await store.commit({ receipts: [receipt()], entries: [draft('r')] });
+        expect(await (await open()).receipt('webhook:relay', 'msg_1')).toEqual(receipt());
+        const again = store.commit({ receipts: [receipt({ digest: hex(2) })], entries: [draft('r')] });
+        await expect(again).rejects.toMatchObject({ code: 'STORE_CONFLICT' });
+        expect(await wholeLog(store)).toHaveLength(1);
+        expect((await store.receipt('webhook:relay', 'msg_1'))?.digest).toBe(hex(1));
+      });
+
+      it('of one source do not meet those of another', async () => {
+        await store.commit({ receipts: [receipt(), receipt({ source: 'http:user:alice' })], entries: [] });
+        await store.commit({ receipts: [receipt({ id: 'msg_2' })], entries: [] });
+        expect(await store.receipt('webhook:other', 'msg_1')).toBeNull();
+      });
+
+      it('are forgotten from the time they name on, and not before', async () => {
+        await store.commit({ receipts: [receipt({ untilMs: T0 - 1 })], entries: [] });
+        await store.commit({ receipts: [receipt({ untilMs: T0 + 3_600_000 })], entries: [] });
+        const again = store.commit({ receipts: [receipt()], entries: [] });
+        await expect(again).rejects.toMatchObject({ code: 'STORE_CONFLICT' });
+      });
+
+      it('that many processes write at once are written by one', async () => {
+        const others = await Promise.all(Array.from({ length: 4 }, () => open()));
+        const results = await Promise.allSettled(
+          Array.from({ length: 100 }, (_, i) =>
+            (others[i % 4] ?? store).commit({ receipts: [receipt()], entries: [draft('r')] }),
+          ),
+        );
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        expect(await wholeLog(store)).toHaveLength(1);
       });
     });
 

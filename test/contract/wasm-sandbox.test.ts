@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
 import type {
-  Limits,
   SandboxDriver,
+  SandboxLimits,
   SandboxProgram,
   SandboxRequest,
   SandboxResult,
@@ -28,7 +28,7 @@ async function subject(): Promise<SandboxSubject> {
     evidenceOf: 'moduleSha256',
     ownVariables: [],
     overshootMs: 300,
-    work: null,
+    work: '/workspace',
   };
 }
 
@@ -44,14 +44,14 @@ describe('wasm sandbox', () => {
   });
   afterAll(() => driver.close());
 
-  const request = (argv: readonly string[], limits: Partial<Limits> = {}): SandboxRequest => ({
+  const request = (argv: readonly string[], limits: Partial<SandboxLimits> = {}): SandboxRequest => ({
     argv: ['probe', ...argv],
     env: {},
     stdin: new Uint8Array(0),
     program: module,
     limits: { ...driver.defaults, ...limits },
   });
-  const run = (argv: readonly string[], limits: Partial<Limits> = {}): Promise<SandboxResult> =>
+  const run = (argv: readonly string[], limits: Partial<SandboxLimits> = {}): Promise<SandboxResult> =>
     driver.run(request(argv, limits), new AbortController().signal);
 
   it.each([
@@ -83,12 +83,61 @@ describe('wasm sandbox', () => {
   });
 
   it('bounds a file that grows for ever', async () => {
-    const result = await run(['fill'], { timeoutMs: 2_000 });
-    // The engine's own memory is the bound; at the bound it stops, hangs until the deadline, or refuses the write.
-    expect(['oom', 'crashed', 'timeout', 'exited']).toContain(result.status);
-    if (result.status === 'exited') expect(result.exitCode).toBe(5);
-    if (result.status === 'crashed') expect(result.reason).toContain('engine');
-    expect(Number(result.evidence['peakRssMiB'] ?? 0)).toBeLessThan(64 + 160);
+    const result = await run(['fill'], { diskMiB: 8 });
+    expect(result).toMatchObject({ status: 'output-limit', limitHit: 'diskMiB' });
+    expect(Number(result.evidence['peakRssMiB'] ?? 0)).toBeLessThan(64 + 32 + 160);
+    expect(await run(['fill', '7'], { diskMiB: 8 })).toMatchObject({ status: 'exited', exitCode: 0 });
+  });
+
+  it('bounds how many files there are', async () => {
+    const most = await run(['many', '5000']);
+    expect(most).toMatchObject({ status: 'output-limit', limitHit: 'diskMiB' });
+    const wanted = await driver.run(
+      { ...request(['many', '300']), outputs: ['**'] },
+      new AbortController().signal,
+    );
+    expect(wanted).toMatchObject({ status: 'output-limit', limitHit: 'outputs' });
+    expect(wanted.outputs).toBeUndefined();
+  });
+
+  it('follows no link that a guest has planted', async () => {
+    for (const target of ['/etc/passwd', '/workspace/own']) {
+      const planted = {
+        ...request(['link', target, '/workspace/l']),
+        files: [{ path: 'own', bytes: new Uint8Array(1) }],
+        outputs: ['*'],
+      };
+      const result = await driver.run(planted, new AbortController().signal);
+      expect(result).toMatchObject({ status: 'output-refused' });
+      expect(result.outputs).toBeUndefined();
+    }
+    const unwanted = { ...request(['link', '/etc/passwd', '/workspace/l']), outputs: ['x*'] };
+    const result = await driver.run(unwanted, new AbortController().signal);
+    // The control: the link was made, and opening it finds nothing.
+    expect(result).toMatchObject({ status: 'exited', exitCode: 2, outputs: [] });
+  });
+
+  it('kills a guest at its CPU time', async () => {
+    const result = await run(['spin'], { cpuMs: 300 });
+    expect(result).toMatchObject({ status: 'timeout', limitHit: 'cpuMs' });
+    expect(result.usage.cpuMs).toBeGreaterThan(300);
+  });
+
+  it('shows a deterministic guest the same clock and random bytes in every run, and another seed others', async () => {
+    const seen = async (seed: string): Promise<string> => {
+      const fixed = {
+        ...request(['clock']),
+        deterministic: { seed: seed.repeat(64), nowMs: 1_700_000_000_000 },
+      };
+      const result = await driver.run(fixed, new AbortController().signal);
+      expect(result.evidence).toMatchObject({ deterministic: true, pooled: false });
+      return text(result.stdout);
+    };
+    const [one, again, other] = [await seen('a'), await seen('a'), await seen('b')];
+    expect(one).toMatch(/^1700000000000000000 [0-9a-f]{32}$/);
+    expect(again).toBe(one);
+    expect(other).not.toBe(one);
+    expect(text((await run(['clock'])).stdout)).not.toContain('1700000000000');
   });
 
   it('shows nothing a run wrote to the next one', async () => {

@@ -43,6 +43,9 @@ export function onTerminal(
     `trap : INT; stty rows 24 cols 80; ${writ}; code=$?; echo; stty -a; exit $code`,
   );
   const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
+  // Everything a test waits for listens until the end.
+  child.setMaxListeners(0);
+  child.stdout.setMaxListeners(0);
   let drawn = '';
   let typedAt = 0;
   child.stdout.on('data', (chunk: Buffer) => (drawn += chunk.toString()));

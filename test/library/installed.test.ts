@@ -1,5 +1,5 @@
 // The package as others get it: its types under nodenext, the page's own program, a process that ends by itself.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,6 +46,14 @@ async function runs(project: Project, file: string, env: Readonly<Record<string,
     timeout: 25_000,
   });
 }
+
+describe('the package', () => {
+  it('holds nothing that only the build needs', () => {
+    const dist = join(installed.folder, 'node_modules', 'writ', 'dist');
+    expect(readdirSync(dist).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect(existsSync(join(dist, 'index.js'))).toBe(true);
+  });
+});
 
 describe('types', () => {
   it('resolve under nodenext, every entry of the package', () => {
@@ -200,7 +208,13 @@ const status: RunReport = await trigger('workflow::status', { runId });
 const { workflows, total } = await trigger('workflow::list', { limit: 10 });
 const first: string | undefined = workflows[0]?.id;
 const error: unknown = new WritError('USAGE', 'x');
-const names: readonly unknown[] = [parseWorkflow, policy, approval, audit, report, either, status, total, first, error];
+const snapshot: policy.PolicySnapshot = await policy.loadPolicies('policies');
+const decision: policy.Decision = policy.decide(snapshot, {
+  ...{ initiator: 'user:alice', domain: 'default', action: 'workflow.run', resource: 'claims-review' },
+});
+const ceiling: policy.Ceiling = policy.composeCeilings([{ layer: 'org', name: 'x', spec: { network: { mode: 'none' } } }]);
+const fits: boolean = policy.permits(ceiling, { action: 'function.invoke', resource: 'tool::wasm' }).ok;
+const names: readonly unknown[] = [parseWorkflow, policy, approval, audit, report, either, status, total, first, error, decision, fits];
 export { names };
 await writ.close({ stopAfterMs: 1_000 });
 `;

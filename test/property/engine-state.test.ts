@@ -49,16 +49,21 @@ const statesPlans = fc
       retrier({ errorEquals: ['Tool.TemporaryFailure'], maxAttempts: 1, intervalMs, jitter }),
       retrier({ maxAttempts: retries, intervalMs, jitter }),
     ];
-    const output = { kind: 'path', resultPath, outputPath: '$' } as const;
+
     const stop = { variable: '$.stop', operator: 'booleanEquals', operand: true } as const;
     const isThere = { variable: '$.stop', operator: 'isPresent', operand: true } as const;
     return statesPlan(
       {
-        A: task({ retry, output, catch: [catcher('W', { errorEquals: [caught], resultPath })], next: 'P' }),
+        A: task({
+          retry,
+          resultPath,
+          catch: [catcher('W', { errorEquals: [caught], resultPath })],
+          next: 'P',
+        }),
         P: pass({ result: null, resultPath: null, next: 'W' }),
         W: wait({ seconds }, { next: 'C' }),
         C: choice({ choices: [{ rule: { and: [isThere, stop] }, next: 'toString' }], default: 'A' }),
-        toString: task({ output }),
+        toString: task({ resultPath }),
       },
       { timeoutMs },
     );
@@ -192,7 +197,13 @@ interface Point {
 /** Every point of a run that stays in one process, and what is stored there. */
 function* walk({ plan, input, moves }: History): Generator<Point> {
   let nowMs = 1_700_000_000_000;
-  const execution = Execution.start(plan, { runId: 'run_1', initiator: 'user:ann', input, nowMs });
+  const execution = Execution.start(plan, {
+    runId: 'run_1',
+    initiator: 'user:ann',
+    input,
+    nowMs,
+    seed: '00'.repeat(32),
+  });
   const stored = new Stored(execution);
   yield { event: null, before: [], execution, stored };
   for (const [next, elapsedMs] of moves) {

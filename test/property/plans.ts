@@ -10,6 +10,7 @@ import type {
   ForkNode,
   Lane,
   PassNode,
+  PathFlow,
   Plan,
   PlanNode,
   Retrier,
@@ -22,17 +23,45 @@ import type { Frame, Note, StepError, StepOutcome } from '../../src/engine/state
 type Draft<Node extends PlanNode> = Omit<Node, 'name' | 'line' | 'column'>;
 type AnyDraft = PlanNode extends infer Node ? (Node extends PlanNode ? Draft<Node> : never) : never;
 
-const WHOLE = { inputPath: '$', outputPath: '$' } as const;
-const FORK = { ...WHOLE, resultPath: '$', retry: [], catch: [], next: null } as const;
+/** Data goes through as it is. */
+export const FLOW: PathFlow = { language: 'jsonpath', inputPath: '$', resultPath: '$', outputPath: '$' };
+const FORK = { flow: FLOW, retry: [], catch: [], next: null } as const;
 
 /** A States Language task that ends the run; data replaces the input. */
-export function task(fields: Partial<Draft<TaskNode>> = {}): Draft<TaskNode> {
+type Paths = Partial<
+  Pick<PathFlow, 'inputPath' | 'parameters' | 'resultSelector' | 'resultPath' | 'outputPath' | 'assign'>
+>;
+
+/** The fields, with those of a JSONPath state in its flow. */
+function flowing<Fields extends object>(
+  fields: Fields & Paths,
+): Omit<Fields, keyof Paths> & { flow: PathFlow } {
+  const {
+    inputPath = '$',
+    resultPath = '$',
+    outputPath = '$',
+    parameters,
+    resultSelector,
+    assign,
+    ...rest
+  } = fields;
+  const flow: PathFlow = {
+    language: 'jsonpath',
+    inputPath,
+    resultPath,
+    outputPath,
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(resultSelector === undefined ? {} : { resultSelector }),
+    ...(assign === undefined ? {} : { assign }),
+  };
+  return { flow, ...rest };
+}
+
+export function task(fields: Partial<Draft<TaskNode>> & Paths = {}): Draft<TaskNode> {
   return {
     kind: 'task',
     call: { kind: 'function', functionId: 'tool::wasm', agent: null, fallback: null },
     when: null,
-    input: { kind: 'path', inputPath: '$' },
-    output: { kind: 'path', resultPath: '$', outputPath: '$' },
     loop: null,
     collects: false,
     timeoutMs: null,
@@ -43,28 +72,32 @@ export function task(fields: Partial<Draft<TaskNode>> = {}): Draft<TaskNode> {
     sandbox: null,
     idempotent: false,
     next: null,
-    ...fields,
+    ...flowing(fields),
   };
 }
 
-export function pass(fields: Partial<Draft<PassNode>> = {}): Draft<PassNode> {
-  return { kind: 'pass', ...WHOLE, resultPath: '$', next: null, ...fields };
+export function pass(fields: Partial<Draft<PassNode>> & Paths = {}): Draft<PassNode> {
+  return { kind: 'pass', next: null, ...flowing(fields) };
 }
 
-export function choice(fields: Partial<Draft<ChoiceNode>> = {}): Draft<ChoiceNode> {
-  return { kind: 'choice', ...WHOLE, choices: [], default: null, ...fields };
+export function choice(fields: Partial<Draft<ChoiceNode>> & Paths = {}): Draft<ChoiceNode> {
+  return { kind: 'choice', choices: [], default: null, ...flowing(fields) };
 }
 
-export function wait(until: WaitNode['until'], fields: Partial<Draft<WaitNode>> = {}): Draft<WaitNode> {
-  return { kind: 'wait', ...WHOLE, until, next: null, ...fields };
+export function wait(
+  until: WaitNode['until'],
+  fields: Partial<Draft<WaitNode>> & Paths = {},
+): Draft<WaitNode> {
+  return { kind: 'wait', until, next: null, ...flowing(fields) };
 }
 
-export function succeed(fields: Partial<Draft<SucceedNode>> = {}): Draft<SucceedNode> {
-  return { kind: 'succeed', ...WHOLE, ...fields };
+export function succeed(fields: Partial<Draft<SucceedNode>> & Paths = {}): Draft<SucceedNode> {
+  return { kind: 'succeed', ...flowing(fields) };
 }
 
 export function failState(error: string | null, cause: string | null): Draft<FailNode> {
-  return { kind: 'fail', error, cause };
+  const worded = (text: string | null): FailNode['error'] => (text === null ? null : { text });
+  return { kind: 'fail', error: worded(error), cause: worded(cause) };
 }
 
 /** A Parallel: its lanes begin at these nodes. */
@@ -98,7 +131,7 @@ export function catcher(next: string, fields: Partial<Catcher> = {}): Catcher {
 /** Starts at the first node. */
 export function statesPlan(drafts: Readonly<Record<string, AnyDraft>>, fields: Partial<Plan> = {}): Plan {
   return {
-    v: 2,
+    v: 3,
     dialect: 'states',
     id: 'claims',
     name: 'Claims',
@@ -110,6 +143,7 @@ export function statesPlan(drafts: Readonly<Record<string, AnyDraft>>, fields: P
     inputs: null,
     ceilings: null,
     timeoutMs: null,
+    maxDataBytes: null,
     agents: [],
     onMissing: 'error',
     ...fields,
@@ -129,8 +163,12 @@ export function stepsPlan(steps: readonly StepDraft[], fields: Partial<Plan> = {
   const nodes = steps.map(({ name, prompt, config, outputVar, ...draft }, at): [string, PlanNode] => {
     const next = steps[at + 1];
     const node = task({
-      input: { kind: 'template', prompt: prompt ?? null, config: config ?? null },
-      output: { kind: 'variable', name: outputVar ?? null },
+      flow: {
+        language: 'template',
+        prompt: prompt ?? null,
+        config: config ?? null,
+        outputVar: outputVar ?? null,
+      },
       next: next === undefined ? null : key(next.name),
       ...draft,
     });
@@ -160,6 +198,7 @@ export function groupPlan(
     form: 'group',
     lanes: own.map(({ start, each }) => ({ start, each })),
     ...FORK,
+    flow: null,
     next: Object.keys(last)[0] ?? null,
     name: members.map(({ name }) => name).join(' + '),
     line: 1,
@@ -227,6 +266,7 @@ export function runOf(plan: Plan, input: Json = {}, nowMs = 0): Run {
     initiator: 'user:ann',
     input,
     nowMs,
+    seed: '00'.repeat(32),
     maxTransitions: 25_000,
   });
   const store = (): void => {
@@ -312,7 +352,7 @@ function of(stepPath: string | undefined): { readonly stepPath?: string } {
 
 /** An event for the task it names, else for the only one. Where there is none it is for nobody. */
 export function addressed(event: TestEvent, execution: Execution): EngineEvent {
-  if (event.kind === 'tick') return event;
+  if (event.kind === 'tick' || event.kind === 'answered') return event;
   const tasks = execution.tasks();
   const task = event.stepPath === undefined ? tasks[0] : execution.task(event.stepPath);
   const stepPath = task?.stepPath ?? event.stepPath ?? 'nobody';

@@ -170,3 +170,20 @@ describe('a loop over large data that meets no task', () => {
     expect(run).toMatchObject({ status: 'failed', error: { code: 'STEP_DATA_LIMIT' } });
   });
 });
+
+describe('a step that fails before its first attempt', () => {
+  it.each([
+    ['a name that its input does not have', 'config: { amount: "{{input.amount}}" }', 'step "s1": '],
+    ['a list that is not there', 'mode: fanout, items: "{{input.list}}"', 'step "s1": '],
+  ])('%s: is told in the results, and named in the error of the run', async (_, line, told) => {
+    const { team } = here;
+    const writ = await team.open();
+    const { status, error, steps: rows } = await team.run(writ, steps([`${ONE}, ${line}`]));
+    expect(status).toBe('failed');
+    expect(error?.message).toContain(told);
+    expect(rows).toMatchObject([
+      { stepPath: 's1', status: 'failed', attempts: 0, error: { code: error?.code } },
+    ]);
+    expect(team.functions.calls).toEqual([]);
+  });
+});

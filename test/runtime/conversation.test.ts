@@ -13,7 +13,7 @@ import type {
   FunctionRequest,
   Turn,
 } from '../../src/runtime/ports.js';
-import type { Writ } from '../../src/runtime/writ.js';
+import type { RunView, Writ } from '../../src/runtime/writ.js';
 import { eventually, faulty, field, hangUntilAbort, refusalOf, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
@@ -369,6 +369,34 @@ describe('what a function says of itself', () => {
     const run = await team.run(writ, steps([`${OWN}, approval: sync`]), { amount: 1 });
     expect(run).toMatchObject({ status: 'failed', exitCode: 6, error: { code: 'FUNCTION_UNAVAILABLE' } });
     expect(await team.types(run.id)).not.toContain('approval.requested');
+  });
+
+  it('what a later step lacks is said before the first one runs, unless that step may be left out', async () => {
+    const { team } = here;
+    const reach = (): Promise<FunctionReach> =>
+      Promise.reject(new WritError('FUNCTION_UNAVAILABLE', 'no key', { hint: 'set BANK_KEY' }));
+    const writ = await team.open({ functions: [team.functions, provider({ reach })] });
+    const first = 'functionId: "tool::test_one"';
+    const start = (later: string): Promise<RunView> => team.run(writ, steps([first, later]), { amount: 1 });
+    await expect(start(OWN)).rejects.toMatchObject({
+      code: 'FUNCTION_UNAVAILABLE',
+      message: 'step "s2" could not run: no key',
+      hint: 'set BANK_KEY',
+    });
+    await expect(start(`${OWN}, mode: loop, maxIterations: 2`)).rejects.toMatchObject({ exitCode: 6 });
+    expect(team.functions.calls).toEqual([]);
+    expect([await writ.runs(), await writ.workflows()]).toEqual([[], []]);
+
+    expect(await start(`${OWN}, errorMode: skip`)).toMatchObject({ status: 'completed' });
+    expect(await start(`${OWN}, condition: "input.amount > 1"`)).toMatchObject({ status: 'completed' });
+    const failed = await start(`${OWN}, condition: "input.amount == 1"`);
+    expect(failed).toMatchObject({ status: 'failed', exitCode: 6 });
+    // Also where nothing could be asked of policy, it is told who would have acted.
+    expect(failed.steps.map(({ principal }) => principal)).toEqual([
+      'agent:claims-triage',
+      'agent:claims-triage',
+    ]);
+    expect(team.functions.calls).toHaveLength(3);
   });
 
   it('what it says while it runs reaches who listens, and is stored nowhere', async () => {

@@ -143,6 +143,29 @@ describe('a map over items', () => {
       nested: [{ status: 'succeeded' }, { status: 'skipped', reason: 'error' }, {}, { status: 'skipped' }],
     });
   });
+
+  it('tells why it was skipped, though the log holds the code only', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', (call) => {
+      throw new Error(`no figure for ${itemOf(call)}`);
+    });
+    const run = await team.run(writ, steps([`${MAP}, errorMode: skip, items: input.list`]), { list: [4, 7] });
+    const why = (item: number) => ({ code: 'FUNCTION_FAILED', message: `no figure for ${item}` });
+    expect(step(run, 's1')).toMatchObject({ error: why(4), nested: [{ error: why(4) }, { error: why(7) }] });
+    expect(JSON.stringify(await team.entries(run.id))).not.toContain('no figure');
+    const alone = await team.run(
+      writ,
+      steps(['functionId: "tool::test_one", errorMode: skip, config: {n: 9}']),
+    );
+    expect(step(alone, 's1')).toMatchObject({
+      status: 'skipped',
+      reason: 'error',
+      output: null,
+      error: why(9),
+    });
+    expect(step(alone, 's1')?.outputCommitment).toBeNull();
+  });
 });
 
 describe('an item that fails the run', () => {

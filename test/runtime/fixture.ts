@@ -7,8 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { parseDocument, type Document } from 'yaml';
 import { openLocalDispatcher } from '../../src/adapters/dispatch/local.js';
 import { openLogKeys } from '../../src/adapters/keys/log-key.js';
+import { openQueryEvaluator } from '../../src/adapters/query/index.js';
 import { readPolicyDirectory } from '../../src/adapters/policy-directory.js';
 import { systemRandom } from '../../src/adapters/random.js';
+import { openArtifacts } from '../../src/adapters/store/artifacts.js';
 import { openEmptyDirectory, openNewFile } from '../../src/adapters/store/export-files.js';
 import { openLocks } from '../../src/adapters/store/locks.js';
 import { handedOutFiles } from '../../src/adapters/handed-out.js';
@@ -307,6 +309,10 @@ export class Team {
       directory: change.directory?.(tiles) ?? tiles,
       trust: openTrustStore(this.trustFile),
       policy,
+      loadPolicies: async () => {
+        const now = await readPolicyDirectory(policies);
+        return { snapshot: await buildSnapshot({ files: now, canonicalize: canonicalJson }), files: now };
+      },
       callables: {
         packages,
         modules: { names: async () => ['fake'], module: async () => AGENT.module },
@@ -318,6 +324,8 @@ export class Team {
         },
         providers: functions,
       },
+      queries: openQueryEvaluator({ children: 1 }),
+      artifacts: openArtifacts(path.join(this.data, 'artifacts')),
       copyFiles: handedOutFiles,
       retention: { read: async () => ({ days: 183, override: null }), write: async () => undefined },
       ...(change.anchors === undefined ? {} : { anchors: change.anchors }),

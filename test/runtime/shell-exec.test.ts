@@ -50,6 +50,14 @@ describe('tool::shell_exec', () => {
     expect(started).toMatchObject({ driver: 'docker', imageDigest: AGENT_DIGEST, network: [], mounts: [] });
   });
 
+  it('runs the WASM module that argv names where the step says so, and no container', async () => {
+    const view = await run('config: { argv: [claims-triage, x] }, sandbox: wasm');
+    expect(view.status).toBe('completed');
+    expect(docker.runs).toEqual([]);
+    const [started] = await here.team.facts(view.id, 'sandbox.started');
+    expect(started).toMatchObject({ driver: 'wasm' });
+  });
+
   it('takes a command as one literal text for sh', async () => {
     await run(`config: { command: "ls; rm -rf / #" }`);
     expect(docker.runs[0]?.argv).toEqual(['sh', '-c', 'ls; rm -rf / #']);
@@ -118,7 +126,11 @@ describe('tool::shell_exec', () => {
     };
 
     it('in WASM, which has no shell', () =>
-      refused('config: { argv: [a] }, sandbox: wasm', 'SANDBOX_UNSUPPORTED', 6));
+      refused('config: { command: a }, sandbox: wasm', 'SANDBOX_UNSUPPORTED', 6));
+
+    it.each(['image: default', 'cwd: /work'])('in WASM, which has no %s', (field) =>
+      refused(`config: { argv: [a], ${field} }, sandbox: wasm`, 'SANDBOX_UNSUPPORTED', 6),
+    );
 
     it('where there is no engine', async () => {
       const gone: SandboxDriver = {

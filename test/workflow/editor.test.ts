@@ -8,12 +8,14 @@ beforeAll(() => server.open());
 afterAll(() => server.close());
 
 // As an installed package names it.
-const SCHEMA = createRequire(import.meta.url).resolve('writ/schema/steps.json');
+const { resolve } = createRequire(import.meta.url);
+const SCHEMA = { steps: resolve('writ/schema/steps.json'), states: resolve('writ/schema/states.json') };
+let dialect: keyof typeof SCHEMA = 'steps';
 let count = 0;
 
 /** A document with `¦` where the cursor is. */
 async function opened(...lines: readonly string[]) {
-  const text = [`# yaml-language-server: $schema=${SCHEMA}`, ...lines].join('\n');
+  const text = [`# yaml-language-server: $schema=${SCHEMA[dialect]}`, ...lines].join('\n');
   const before = text.slice(0, Math.max(0, text.indexOf('¦'))).split('\n');
   const position: Position = { line: before.length - 1, character: before.at(-1)?.length ?? 0 };
   const uri = `file:///editor/${++count}.yaml`;
@@ -128,6 +130,102 @@ describe('an editor with the published schema', () => {
       '    mode: fanout',
       '    items: input.docs',
       '    concurrency: 8',
+    );
+    expect(problems).toEqual([]);
+  });
+});
+
+const MACHINE = [
+  'apiVersion: agentrc.workflow/v0.1',
+  'kind: AgentWorkflow',
+  'metadata: {name: m}',
+  'spec:',
+  '  startAt: A',
+  '  states:',
+  '    A:',
+];
+
+describe('an editor with the schema of state machines', () => {
+  beforeAll(() => {
+    dialect = 'states';
+  });
+
+  it('offers the types of states, and the fields of the one that is chosen', async () => {
+    expect([...(await completions(...MACHINE, '      type: ¦')).keys()]).toEqual(
+      expect.arrayContaining(['Task', 'Choice', 'Pass', 'Wait', 'Succeed', 'Fail', 'Parallel', 'Map']),
+    );
+    const found = await completions(...MACHINE, '      type: Map', '      ¦');
+    const fields = ['itemProcessor', 'itemsPath', 'items', 'itemReader', 'toleratedFailureCount', 'catch'];
+    expect([...found.keys()]).toEqual(expect.arrayContaining(fields));
+    for (const field of fields) expect(found.get(field), field).not.toBe('');
+    expect(found.has('branches')).toBe(false);
+  });
+
+  it('offers the fields of nested states, readers and rules', async () => {
+    const inner = [
+      '      type: Map',
+      '      itemProcessor:',
+      '        startAt: I',
+      '        states:',
+      '          I:',
+    ];
+    expect([
+      ...(await completions(...MACHINE, ...inner, '            type: Task', '            ¦')).keys(),
+    ]).toEqual(expect.arrayContaining(['agent', 'resource', 'human', 'heartbeatSeconds', 'credentials']));
+    const reader = ['      type: Map', '      itemReader:', '        readerConfig:', '          ¦'];
+    expect([...(await completions(...MACHINE, ...reader)).keys()]).toEqual(
+      expect.arrayContaining(['inputType', 'csvHeaders', 'maxItems', 'itemsPointer']),
+    );
+    const rule = ['      type: Choice', '      choices:', '        - ¦'];
+    expect([...(await completions(...MACHINE, ...rule)).keys()]).toEqual(
+      expect.arrayContaining(['variable', 'stringEquals', 'condition', 'and', 'next']),
+    );
+  });
+
+  it.each([
+    ['      heartbeat¦Seconds: 5', 'between two signs of life'],
+    ['      resultSel¦ector: {}', 'what is kept of the result'],
+    ['      retr¦y: []', 'tried again'],
+  ])('explains the field under the cursor: %s', async (line, words) => {
+    const { uri, position } = await opened(...MACHINE, '      type: Task', line);
+    expect(await server.hover(uri, position)).toContain(words);
+  });
+
+  it.each<[string, RegExp]>([
+    ['      heartbeatSecs: 5', /Property heartbeatSecs is not allowed/],
+    ['      timeoutSeconds: soon', /does not match the pattern|Incorrect type/],
+    ['      retry: [{maxAttempts: 1}]', /Missing property "errorEquals"/],
+    ['      human: {}', /Missing property "form"/],
+  ])('marks what is wrong: %s', async (line, message) => {
+    const { problems } = await opened(...MACHINE, '      type: Task', line);
+    expect(problems.map((one) => [one.message, one.range.start.line])).toEqual([
+      [expect.stringMatching(message), 9],
+    ]);
+  });
+
+  it('finds nothing wrong with the fields of either query language', async () => {
+    const { problems } = await opened(
+      ...MACHINE,
+      '      type: Task',
+      '      resource: tool::wasm',
+      '      timeoutSeconds: "{% $t %}"',
+      '      heartbeatSecondsPath: $.h',
+      '      credentials: {roleArn: r}',
+      '      arguments: {a: "{% 1 %}"}',
+      '      parameters: {a.$: $.a}',
+      '      assign: {v: 1}',
+      '      next: B',
+      '    B:',
+      '      type: Choice',
+      '      choices: [{condition: "{% true %}", next: C}, {not: {variable: $.a, isNull: true}, next: C}]',
+      '      default: C',
+      '    C:',
+      '      type: Map',
+      '      itemProcessor: {processorConfig: {mode: DISTRIBUTED}, startAt: I, states: {I: {type: Succeed}}}',
+      '      itemReader: {resource: "artifact:read", readerConfig: {inputType: CSV, csvHeaderLocation: FIRST_ROW}}',
+      '      maxConcurrency: 3',
+      '      toleratedFailurePercentage: 2.5',
+      '      end: true',
     );
     expect(problems).toEqual([]);
   });

@@ -138,13 +138,13 @@ describe.skipIf(noSeedPage !== '')(`the AgentOS page${noSeedPage}`, () => {
     const scope = { values, known: new Set(values.keys()), onMissing: 'empty' } as const;
     let rendered = 0;
     for (const task of seedWorkflows().flatMap((block) => tasks(planOf(block)))) {
-      if (task.input.kind !== 'template' || task.input.prompt === null) continue;
-      expect(renderTemplate(task.input.prompt, scope)).not.toContain('{{');
+      if (task.flow.language !== 'template' || task.flow.prompt === null) continue;
+      expect(renderTemplate(task.flow.prompt, scope)).not.toContain('{{');
       rendered++;
     }
     expect(rendered).toBe(22);
-    const refine = tasks(planOf(named('Generate and Refine')))[0]?.input;
-    const prompt = refine?.kind === 'template' ? (refine.prompt ?? '') : '';
+    const refine = tasks(planOf(named('Generate and Refine')))[0]?.flow;
+    const prompt = refine?.language === 'template' ? (refine.prompt ?? '') : '';
     expect(renderTemplate(prompt, scope)).toContain('Previous output: draft');
     expect(renderTemplate(prompt, { ...scope, values: new Map([['iteration', 0]]) })).toContain(
       'Create initial output for:',

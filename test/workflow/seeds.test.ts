@@ -2,11 +2,13 @@
 // folder beside the repository; nothing of them is copied here.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseWorkflow, validate } from '../../src/workflow/index.js';
+import { stringify } from 'yaml';
+import { parseWorkflow, type Plan, validate } from '../../src/workflow/index.js';
 
 const SHARED = new URL('../../../shared/', import.meta.url);
 const AGENTRC = new URL('seeds/agentrc-workflow-draft.txt', SHARED);
 const VALIDATION = new URL('corpus/asl/validation-dev.jsonl', SHARED);
+const EXECUTIONS = new URL('corpus/asl/executions-dev.jsonl', SHARED);
 
 const noSeed = (url: URL) => (existsSync(url) ? '' : ' [skipped: no shared/seeds beside the repository]');
 
@@ -83,33 +85,79 @@ describe('the agentrc workflow draft', () => {
   });
 });
 
+interface Row {
+  readonly id: string;
+  readonly authority: string;
+  readonly valid: boolean;
+  readonly type?: 'STANDARD' | 'EXPRESS';
+  readonly definition: unknown;
+  readonly text?: string;
+}
+
+function rowsOf<Type>(url: URL): readonly Type[] {
+  return readFileSync(url, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Type);
+}
+
 describe('recorded States Language definitions', () => {
   const skipped = existsSync(VALIDATION) ? '' : ' [skipped: no shared/corpus beside the repository]';
+  const rows = skipped === '' ? rowsOf<Row>(VALIDATION) : [];
 
-  it.skipIf(skipped !== '')(
-    `are accepted, or refused for what is not run yet and nothing else${skipped}`,
-    () => {
-      const rows = readFileSync(VALIDATION, 'utf8').trim().split('\n');
-      let accepted = 0;
-      for (const row of rows) {
-        const { id, valid, definition } = JSON.parse(row) as {
-          id: string;
-          valid: boolean;
-          definition: unknown;
-        };
-        const { ok, diagnostics } = validate(JSON.stringify(definition, null, 2));
-        if (!valid) {
-          expect(ok, id).toBe(false);
-          continue;
-        }
-        const errors = diagnostics.filter((one) => one.severity === 'error').map((one) => one.code);
-        expect(
-          errors.filter((code) => code !== 'DOC_UNSUPPORTED' && code !== 'DOC_UNKNOWN_FUNCTION'),
-          id,
-        ).toEqual([]);
-        if (ok) accepted++;
+  it.skipIf(skipped !== '')(`are accepted or refused as their authority does${skipped}`, () => {
+    const wrong = rows.filter((row) => {
+      const text =
+        row.text ?? (typeof row.definition === 'string' ? row.definition : JSON.stringify(row.definition));
+      return validate(text, { type: row.type ?? 'STANDARD' }).ok !== row.valid;
+    });
+    expect(wrong.map(({ authority, id }) => `${authority} ${id}`)).toEqual([]);
+    expect(rows.length).toBeGreaterThan(100);
+  });
+
+  it.skipIf(skipped !== '')(`compile, in JSON and in YAML${skipped}`, () => {
+    for (const { id, valid, type, definition } of rows) {
+      if (!valid || typeof definition !== 'object') continue;
+      const options = type === undefined ? {} : { type };
+      const { plan } = parseWorkflow(JSON.stringify(definition), options);
+      expect(plan, id).not.toBeNull();
+      const yaml = parseWorkflow(stringify(definition, { lineWidth: 0 }), options);
+      expect(withoutPlaces(yaml.plan), id).toEqual(withoutPlaces(plan));
+    }
+  });
+
+  it.skipIf(skipped !== '')(`point at the line of what is wrong${skipped}`, () => {
+    for (const { id, valid, type, definition, text } of rows) {
+      if (valid) continue;
+      const source = text ?? JSON.stringify(definition, null, 2);
+      const errors = validate(source, { type: type ?? 'STANDARD' }).diagnostics.filter(
+        (one) => one.severity === 'error',
+      );
+      const lines = source.split('\n');
+      for (const { line, column, path } of errors) {
+        // Only what is missing from the document itself has no line of its own.
+        if (path === '') continue;
+        expect(line, id).toBeGreaterThan(1);
+        expect(column, id).toBeLessThanOrEqual(lines[line - 1]?.length ?? 0);
       }
-      expect(accepted).toBeGreaterThan(0);
-    },
-  );
+    }
+  });
+
+  it.skipIf(!existsSync(EXECUTIONS))(`that AWS has run are accepted and compile${skipped}`, () => {
+    for (const { id, definition } of rowsOf<Row>(EXECUTIONS)) {
+      const { plan, diagnostics } = parseWorkflow(JSON.stringify(definition));
+      expect(
+        diagnostics.filter((one) => one.severity === 'error'),
+        id,
+      ).toEqual([]);
+      expect(plan, id).not.toBeNull();
+    }
+  });
 });
+
+// Line and column of a node, and nothing else, depend on how a document is written.
+function withoutPlaces(plan: Plan | null): unknown {
+  if (plan === null) return null;
+  const nodes = Object.entries(plan.nodes).map(([name, node]) => [name, { ...node, line: 0, column: 0 }]);
+  return { ...plan, nodes };
+}

@@ -17,6 +17,7 @@ export const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 const MAX_DEPTH = 32;
 const MAX_ARGUMENTS = 64;
 const MAX_TEXT = 4_096;
+const MAX_POLICY_TEXT = 64 * 1024;
 const AGENT_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const REPOSITORY = /^[a-z0-9][a-z0-9._:/-]{0,254}$/;
 
@@ -40,6 +41,8 @@ export interface AgentConfig {
   /** Digest of the layer that is run. */
   readonly entry: Digest;
   readonly ceiling: JsonObject;
+  /** Policy text; null = none. */
+  readonly policy: string | null;
 }
 
 /** Throws INTEGRITY_PACKAGE when it is no agent package with one WASM module. */
@@ -69,8 +72,8 @@ export function decodeManifest(bytes: Uint8Array): AgentManifest {
 /** Throws INTEGRITY_PACKAGE. `ceiling` is an object; what is in it is read by whoever composes ceilings. */
 export function decodeConfig(bytes: Uint8Array): AgentConfig {
   const config = decodeObject(bytes, 'config');
-  onlyFields(config, ['v', 'name', 'repository', 'argv', 'entry', 'ceiling'], 'config');
-  const { v, name, repository, argv, entry, ceiling } = config;
+  onlyFields(config, ['v', 'name', 'repository', 'argv', 'entry', 'ceiling', 'policy'], 'config');
+  const { v, name, repository, argv, entry, ceiling, policy = null } = config;
   if (v !== 1) throw bad('config', 'v is not 1');
   if (typeof name !== 'string' || !AGENT_NAME.test(name)) throw bad('config', 'name is no agent name');
   if (typeof repository !== 'string' || !REPOSITORY.test(repository)) {
@@ -87,7 +90,11 @@ export function decodeConfig(bytes: Uint8Array): AgentConfig {
   });
   if (typeof entry !== 'string' || !isDigest(entry)) throw bad('config', 'entry is no digest');
   if (!isObject(ceiling)) throw bad('config', 'it has no ceiling, which is never optional');
-  return { name, repository, argv: words, entry, ceiling };
+  // What it says is for whoever evaluates it; an empty text would permit nothing and look like none.
+  if (policy !== null && (typeof policy !== 'string' || policy === '' || policy.length > MAX_POLICY_TEXT)) {
+    throw bad('config', `its policy is no text of 1 to ${MAX_POLICY_TEXT} characters`);
+  }
+  return { name, repository, argv: words, entry, ceiling, policy };
 }
 
 /** A strict descriptor: type as expected, digest well-formed, size a count within `maxBytes`. */

@@ -96,6 +96,7 @@ function packageOf(digest: Digest, { config, blobs, moduleDigest }: Verified): A
     module: { digest: moduleDigest, bytes: blobs.module },
     argv: config.argv,
     ceiling: config.ceiling,
+    ...(config.policy === null ? {} : { policy: config.policy }),
   };
 }
 

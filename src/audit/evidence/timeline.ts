@@ -186,11 +186,13 @@ function sentence(type: string, data: JsonObject): string {
     case 'approval.requested':
       return `approval ${say('approvalId')} requested: ${say('mode')}, ${quorumText(data.quorum)}, until ${say('expiresAt')}`;
     case 'approval.decided':
-      return `${say('approver')}: ${say('decision')} ${say('approvalId')}${optional(', now ', data.state)}`;
+      return `${say('approver')}${optional(' for ', data.delegation)}: ${say('decision')} ${say('approvalId')}${data.breakGlass === true ? ' in an emergency' : ''}${optional(', now ', data.state)}`;
     case 'approval.expired':
       return `approval ${say('approvalId')} expired${optional(': ', data.cause)}`;
     case 'approval.withdrawn':
       return `approval ${say('approvalId')} withdrawn${optional(': ', data.cause)}`;
+    case 'approval.reviewed':
+      return `${say('reviewer')} has reviewed the emergency decision on ${say('approvalId')}`;
     case 'approval.consumed':
       return `approval ${say('approvalId')} used for this attempt`;
     case 'step.intended':

@@ -15,7 +15,10 @@ interface Approval {
   readonly expiresAtMs: number;
   /** Distinct approvers needed. */
   readonly needed: number;
+  /** People whose approval counts, and those for whom one of them voted. */
   readonly approvers: Set<string>;
+  /** Approvals that count: nobody's voice counts twice, their own or lent to somebody. */
+  given: number;
   state: 'pending' | 'approved' | 'denied' | 'revoked' | 'expired' | 'withdrawn' | 'consumed';
   /** Key of the intent that used it; null before, or when that step has none. */
   idempotencyKey: string | null;
@@ -58,6 +61,9 @@ export interface SignedDecision {
   readonly at: string;
   readonly expiresAt: string;
   readonly reasonCommitment: string | null;
+  /** Who delegated the vote; null = nobody. */
+  readonly delegation: string | null;
+  readonly breakGlass: true | null;
   /** As in approvers.yaml: `ed25519:<base64>`. */
   readonly keyId: string;
   /** Base64. */
@@ -66,6 +72,8 @@ export interface SignedDecision {
 
 /** In place of a verdict: the attempt's outcome is known, so it is over. */
 const CLOSED = 'closed';
+/** Assurances of votes that nobody signed. */
+const UNSIGNED: ReadonlySet<unknown> = new Set(['os', 'oidc', 'token']);
 
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
 const STEPS = /^(?:run|step|loop|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
@@ -178,6 +186,7 @@ export class Meaning {
       expiresAtMs,
       needed,
       approvers: new Set(),
+      given: 0,
       state: 'pending',
       idempotencyKey: null,
       lost: false,
@@ -197,12 +206,15 @@ export class Meaning {
     if (decision === 'deny' || decision === 'revoke') {
       approval.state = decision === 'deny' ? 'denied' : 'revoked';
     } else if (decision === 'approve') {
-      approval.approvers.add(approver);
-      const enough = approval.approvers.size >= approval.needed;
+      const delegation = facts.data.get('delegation');
+      const voices = typeof delegation === 'string' ? [approver, delegation] : [approver];
+      if (!voices.some((one) => approval.approvers.has(one))) approval.given += 1;
+      for (const one of voices) approval.approvers.add(ownText(one));
+      const enough = approval.given >= approval.needed;
       // The state may lag behind the count (a role is still missing), never run ahead of it.
       const claimed = facts.data.get('state') ?? (enough ? 'approved' : 'pending');
       if (claimed === 'approved' && !enough) {
-        facts.broken(`approved by ${approval.approvers.size} of ${approval.needed} approvers`);
+        facts.broken(`approved by ${approval.given} of ${approval.needed} approvers`);
       } else if (claimed === 'approved') {
         approval.state = 'approved';
       }
@@ -216,8 +228,9 @@ export class Meaning {
     vote: { readonly approver: string; readonly decision: string; readonly expiresAtMs: number },
     reasonCommitment: string | null,
   ): void {
-    // An unsigned vote says so: assurance `os`. Policy decides where that is enough.
-    if (facts.data.get('signature') === null && facts.data.get('assurance') === 'os') return;
+    // An unsigned vote says so by its assurance. Policy decides where that is enough.
+    const assurance = facts.data.get('assurance');
+    if (facts.data.get('signature') === null && UNSIGNED.has(assurance)) return;
     const signature = facts.text('signature');
     if (signature === null) return;
     this.signatures += 1;
@@ -231,7 +244,23 @@ export class Meaning {
     // Signed over the expiry that was asked for, not over one that a later entry claims.
     const expiresAt = formatTime(vote.expiresAtMs);
     if (expiresAt === null) return;
-    const about = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment };
+    const [delegation, breakGlass] = [
+      facts.data.get('delegation') ?? null,
+      facts.data.get('breakGlass') ?? null,
+    ];
+    if (delegation !== null && typeof delegation !== 'string') return facts.misshapen('delegation');
+    if (breakGlass !== null && breakGlass !== true) return facts.misshapen('breakGlass');
+    const whose = { delegation, breakGlass } as const;
+    const about = {
+      approvalId,
+      subjectDigest,
+      decision,
+      approver,
+      at,
+      expiresAt,
+      reasonCommitment,
+      ...whose,
+    };
     if (!this.verifyDecision({ ...about, keyId, signature })) {
       facts.broken(`the signature of ${approver} does not hold`);
     }

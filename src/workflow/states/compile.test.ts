@@ -93,8 +93,7 @@ spec:
       column: 5,
       call: { kind: 'agent', name: 'ghcr.example:5000/bank/triage', digest: DIGEST },
       when: null,
-      input: { kind: 'path', inputPath: '$.claim' },
-      output: { kind: 'path', resultPath: '$.triage', outputPath: '$' },
+      flow: { language: 'jsonpath', inputPath: '$.claim', resultPath: '$.triage', outputPath: '$' },
       loop: null,
       collects: false,
       timeoutMs: 120000,
@@ -152,11 +151,18 @@ spec:
     expect(plan.nodes['Note']).toMatchObject({
       kind: 'pass',
       result: { 'a.$': '$.kept' },
-      resultPath: '$.note',
+      flow: { language: 'jsonpath', inputPath: '$', resultPath: '$.note', outputPath: '$' },
     });
     expect(plan.nodes['Pause']).toMatchObject({ kind: 'wait', until: { seconds: 0 }, next: 'Done' });
-    expect(plan.nodes['Done']).toMatchObject({ kind: 'succeed', inputPath: '$', outputPath: '$.triage' });
-    expect(plan.nodes['Denied']).toMatchObject({ kind: 'fail', error: 'Claims.Denied' });
+    expect(plan.nodes['Done']).toMatchObject({
+      kind: 'succeed',
+      flow: { inputPath: '$', outputPath: '$.triage' },
+    });
+    expect(plan.nodes['Denied']).toMatchObject({
+      kind: 'fail',
+      error: { text: 'Claims.Denied' },
+      cause: { text: 'a person said no' },
+    });
   });
 
   it('reads keyword keys with either case of the first letter, and leaves user data alone', () => {
@@ -173,15 +179,14 @@ Spec:
     expect(Object.keys(plan.nodes)).toEqual(['start', 'Start', 'end']);
     expect(plan.nodes['start']).toMatchObject({
       result: { Next: 'x', next: 'y' },
-      inputPath: null,
-      resultPath: '$',
+      flow: { inputPath: null, resultPath: '$' },
     });
     expect(found(machine('A: { type: Succeed, Type: Succeed }'))).toEqual([
       'DOC_DUPLICATE_FIELD 7:25 spec.states.A.type',
     ]);
   });
 
-  it('reads plain States Language with what this version runs', () => {
+  it('reads plain States Language', () => {
     const text = JSON.stringify(
       {
         Comment: 'plain',
@@ -201,9 +206,7 @@ Spec:
       call: { kind: 'function', functionId: 'tool::wasm', agent: null },
     });
     expect(planOf(text).id).toBe('workflow');
-    expect(found(text.replace('tool::wasm', 'arn:aws:states:::lambda:invoke'))).toEqual([
-      'DOC_UNKNOWN_FUNCTION 8:19 states.Hash.resource',
-    ]);
+    expect(plan.maxDataBytes).toBe(262_144);
     expect(found(text.replace('"Comment": "x"', '"Aproval": "sync"'))).toEqual([
       'DOC_UNKNOWN_FIELD 10:7 states.Hash.aproval',
     ]);
@@ -223,12 +226,15 @@ Spec:
     [`agent: "x y@${DIGEST}"`, ['DOC_BAD_VALUE']],
     [`agent: "../x@${DIGEST}"`, ['DOC_BAD_VALUE']],
     ['resource: no::such', ['DOC_UNKNOWN_FUNCTION']],
-    ['resource: tool::wasm.waitForTaskToken', ['DOC_UNSUPPORTED']],
-    ['resource: "arn:aws:states:::states:startExecution.sync:2"', ['DOC_UNSUPPORTED']],
+    ['resource: "arn:aws:states:::states:startExecution.sync:2"', ['DOC_UNKNOWN_FUNCTION']],
+    ['resource: no::such.waitForTaskToken', ['DOC_UNKNOWN_FUNCTION']],
     ['resource: hand::run::x', ['DOC_UNSUPPORTED']],
     [`resource: tool::wasm, agent: x@${DIGEST}`, ['DOC_BAD_VALUE']],
     ['comment: nothing to call', ['DOC_MISSING_FIELD']],
-    ['human: {}', ['DOC_UNSUPPORTED']],
+    ['human: {}', ['DOC_MISSING_FIELD']],
+    ['human: {form: {type: object}}, resource: tool::wasm', ['DOC_BAD_VALUE']],
+    ['human: {form: {pattern: x}}', ['DOC_UNSUPPORTED']],
+    ['human: {form: {}, onExpire: allow}', ['DOC_BAD_VALUE']],
   ])('a Task with %s', (fields, expected) => {
     const text = machine(`A: { type: Task, end: true, ${fields} }`);
     expect(found(text).map((one) => one.split(' ')[0])).toEqual(expected);
@@ -237,30 +243,59 @@ Spec:
   });
 
   it.each<[string, readonly string[]]>([
-    ['parameters: {a: 1}', ['DOC_UNSUPPORTED 7:57 spec.states.A.parameters']],
-    ['resultSelector: {a: 1}', ['DOC_UNSUPPORTED 7:57 spec.states.A.resultSelector']],
-    ['assign: {a: 1}', ['DOC_UNSUPPORTED 7:57 spec.states.A.assign']],
-    ['credentials: {}', ['DOC_UNSUPPORTED 7:57 spec.states.A.credentials']],
-    ['heartbeatSeconds: 1', ['DOC_UNSUPPORTED 7:57 spec.states.A.heartbeatSeconds']],
-    ['timeoutSecondsPath: $.t', ['DOC_UNSUPPORTED 7:57 spec.states.A.timeoutSecondsPath']],
-    ['queryLanguage: JSONata', ['DOC_UNSUPPORTED 7:72 spec.states.A.queryLanguage']],
+    ['parameters: {a.$: nope}', ['DOC_EXPRESSION 7:75 spec.states.A.parameters["a.$"]']],
+    ['parameters: [{b: {a.$: 7}}]', ['DOC_EXPRESSION 7:80 spec.states.A.parameters[0].b["a.$"]']],
+    ['parameters: {a.$: $.a, a: 1}', ['DOC_DUPLICATE_FIELD 7:75 spec.states.A.parameters["a.$"]']],
+    [`parameters: {a.$: "States.MathAdd(1, '2')"}`, ['DOC_EXPRESSION 7:75 spec.states.A.parameters["a.$"]']],
+    [
+      `resultSelector: {a.$: "States.Format('{}', States.Nope())"}`,
+      ['DOC_EXPRESSION 7:79 spec.states.A.resultSelector["a.$"]'],
+    ],
+    [
+      `resultSelector: {a.$: 'States.StringToJson(''{"a":"\\"b"}'')'}`,
+      ['DOC_EXPRESSION 7:79 spec.states.A.resultSelector["a.$"]'],
+    ],
+    ['assign: {a b: 1}', ['DOC_BAD_VALUE 7:66 spec.states.A.assign["a b"]']],
+    ['assign: {a-b: 1}', ['DOC_BAD_VALUE 7:66 spec.states.A.assign.a-b']],
+    ['assign: {states: 1}', ['DOC_BAD_VALUE 7:66 spec.states.A.assign.states']],
+    [`assign: {${'v'.repeat(80)}: 1}`, []],
+    [`assign: {${'v'.repeat(81)}: 1}`, [`DOC_BAD_VALUE 7:66 spec.states.A.assign.${'v'.repeat(81)}`]],
+    ['assign: 1', ['DOC_WRONG_TYPE 7:65 spec.states.A.assign']],
+    ['credentials: {}', ['DOC_MISSING_FIELD 7:57 spec.states.A.credentials']],
+    ['credentials: {role: x}', ['DOC_MISSING_FIELD 7:57 spec.states.A.credentials']],
+    ['credentials: {RoleArn: x}', []],
+    ['credentials: {roleArn.$: $.role}', []],
+    ['credentials: {roleArn.$: role}', ['DOC_EXPRESSION 7:82 spec.states.A.credentials["roleArn.$"]']],
+    ['heartbeatSeconds: 9, timeoutSeconds: 10', []],
+    ['heartbeatSeconds: 10, timeoutSeconds: 10', ['DOC_BAD_VALUE 7:75 spec.states.A.heartbeatSeconds']],
+    ['heartbeatSeconds: 0', ['DOC_BAD_VALUE 7:75 spec.states.A.heartbeatSeconds']],
+    [
+      'heartbeatSeconds: 5, heartbeatSecondsPath: $.h',
+      ['DOC_BAD_VALUE 7:78 spec.states.A.heartbeatSecondsPath'],
+    ],
+    ['timeoutSeconds: 5, timeoutSecondsPath: $.t', ['DOC_BAD_VALUE 7:76 spec.states.A.timeoutSecondsPath']],
+    ['timeoutSecondsPath: "$.t[*]"', ['DOC_EXPRESSION 7:77 spec.states.A.timeoutSecondsPath']],
+    ['timeoutSeconds: "{% 5 %}"', ['DOC_WRONG_TYPE 7:73 spec.states.A.timeoutSeconds']],
+    ['arguments: {}', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.arguments']],
+    ['output: {}', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.output']],
     ['queryLanguage: SQL', ['DOC_BAD_VALUE 7:72 spec.states.A.queryLanguage']],
     ['sandbox: {driver: docker, mounts: []}', []],
     [
       'sandbox: {driver: docker, mounts: [{source: /, target: /h}]}',
-      ['DOC_UNSUPPORTED 7:91 spec.states.A.sandbox.mounts'],
+      ['DOC_BAD_VALUE 7:92 spec.states.A.sandbox.mounts[0]'],
     ],
     ['aproval: sync', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.aproval']],
     ['x-note: 1', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.x-note']],
     ['result: 1', ['DOC_UNKNOWN_FIELD 7:57 spec.states.A.result']],
     ['timeoutSeconds: 0', ['DOC_BAD_VALUE 7:73 spec.states.A.timeoutSeconds']],
     ['timeoutSeconds: "1"', ['DOC_WRONG_TYPE 7:73 spec.states.A.timeoutSeconds']],
-    ['next: A', ['DOC_BAD_VALUE 7:46 spec.states.A.end']],
+    ['next: A', ['DOC_BAD_VALUE 7:5 spec.states.A', 'DOC_BAD_VALUE 7:46 spec.states.A.end']],
     ['inputPath: claim', ['DOC_EXPRESSION 7:68 spec.states.A.inputPath']],
-    ['inputPath: "$.items[*]"', ['DOC_UNSUPPORTED 7:68 spec.states.A.inputPath']],
-    ['outputPath: $variable', ['DOC_UNSUPPORTED 7:69 spec.states.A.outputPath']],
+    ['inputPath: "$.items[*]"', []],
+    ['inputPath: "$.items[?(@.a == )]"', ['DOC_EXPRESSION 7:68 spec.states.A.inputPath']],
+    ['outputPath: $variable', []],
     ['resultPath: $$.x', ['DOC_EXPRESSION 7:69 spec.states.A.resultPath']],
-    ['resultPath: "$.a[0:2]"', ['DOC_UNSUPPORTED 7:69 spec.states.A.resultPath']],
+    ['resultPath: "$.a[0:2]"', ['DOC_EXPRESSION 7:69 spec.states.A.resultPath']],
     ['resultPath: 7', ['DOC_WRONG_TYPE 7:69 spec.states.A.resultPath']],
     ['retry: [{errorEquals: []}]', ['DOC_BAD_VALUE 7:79 spec.states.A.retry[0].errorEquals']],
     ['retry: [{intervalSeconds: 1}]', ['DOC_MISSING_FIELD 7:65 spec.states.A.retry[0]']],
@@ -280,30 +315,47 @@ Spec:
     ],
     [
       'catch: [{errorEquals: [States.Runtime], next: A}]',
-      ['DOC_FIELD_IGNORED 7:80 spec.states.A.catch[0].errorEquals[0]'],
+      ['DOC_BAD_VALUE 7:5 spec.states.A', 'DOC_FIELD_IGNORED 7:80 spec.states.A.catch[0].errorEquals[0]'],
     ],
     [
       'catch: [{errorEquals: [Integrity.Digest], next: A}]',
-      ['DOC_FIELD_IGNORED 7:80 spec.states.A.catch[0].errorEquals[0]'],
+      ['DOC_BAD_VALUE 7:5 spec.states.A', 'DOC_FIELD_IGNORED 7:80 spec.states.A.catch[0].errorEquals[0]'],
     ],
     ['catch: [{errorEquals: [X]}]', ['DOC_MISSING_FIELD 7:65 spec.states.A.catch[0]']],
     ['catch: [{errorEquals: [X], next: B}]', ['DOC_UNKNOWN_STATE 7:90 spec.states.A.catch[0].next']],
     [
-      'catch: [{errorEquals: [X], next: A, assign: {}}]',
-      ['DOC_UNSUPPORTED 7:93 spec.states.A.catch[0].assign'],
+      'catch: [{errorEquals: [X], next: A, assign: {a: 1}, output: 1}]',
+      ['DOC_BAD_VALUE 7:5 spec.states.A', 'DOC_UNKNOWN_FIELD 7:109 spec.states.A.catch[0].output'],
+    ],
+    [
+      'catch: [{errorEquals: [States.Nope], next: A, resultPath: "$.a[*]"}]',
+      [
+        'DOC_BAD_VALUE 7:5 spec.states.A',
+        'DOC_UNKNOWN_NAME 7:80 spec.states.A.catch[0].errorEquals[0]',
+        'DOC_EXPRESSION 7:115 spec.states.A.catch[0].resultPath',
+      ],
     ],
   ])('a Task field %s is told with its place', (fields, expected) => {
     expect(found(task(fields))).toEqual(expected);
   });
 
   it.each<[readonly string[], readonly string[]]>([
-    [['A: { type: Parallel, branches: [], end: true }'], ['DOC_UNSUPPORTED 7:16 spec.states.A.type']],
-    [['A: { type: Map, itemProcessor: {}, end: true }'], ['DOC_UNSUPPORTED 7:16 spec.states.A.type']],
+    [['A: { type: Parallel, branches: [], end: true }'], ['DOC_BAD_VALUE 7:36 spec.states.A.branches']],
+    [
+      ['A: { type: Map, itemProcessor: {}, end: true }'],
+      [
+        'DOC_MISSING_FIELD 7:21 spec.states.A.itemProcessor',
+        'DOC_MISSING_FIELD 7:21 spec.states.A.itemProcessor',
+      ],
+    ],
     [['A: { type: task, end: true }'], ['DOC_BAD_VALUE 7:16 spec.states.A.type']],
     [['A: { end: true }'], ['DOC_MISSING_FIELD 7:5 spec.states.A']],
     [['A: 1'], ['DOC_WRONG_TYPE 7:8 spec.states.A', 'DOC_NO_TERMINAL_STATE 6:3 spec.states'].reverse()],
     [['A: { type: Pass }'], ['DOC_NO_TERMINAL_STATE 6:3 spec.states', 'DOC_MISSING_FIELD 7:5 spec.states.A']],
-    [['A: { type: Pass, next: A }'], ['DOC_NO_TERMINAL_STATE 6:3 spec.states']],
+    [
+      ['A: { type: Pass, next: A }'],
+      ['DOC_NO_TERMINAL_STATE 6:3 spec.states', 'DOC_BAD_VALUE 7:5 spec.states.A'],
+    ],
     [
       ['A: { type: Pass, next: b }', 'B: { type: Succeed }'],
       ['DOC_UNKNOWN_STATE 7:28 spec.states.A.next', 'DOC_UNREACHABLE_STATE 8:5 spec.states.B'],
@@ -311,7 +363,13 @@ Spec:
     [['A: { type: Succeed }', 'B: { type: Succeed }'], ['DOC_UNREACHABLE_STATE 8:5 spec.states.B']],
     [['A: { type: Succeed, next: A }'], ['DOC_UNKNOWN_FIELD 7:25 spec.states.A.next']],
     [['A: { type: Pass, approval: sync, end: true }'], ['DOC_UNSUPPORTED 7:22 spec.states.A.approval']],
-    [['A: { type: Fail, errorPath: $.e }'], ['DOC_UNSUPPORTED 7:22 spec.states.A.errorPath']],
+    [['A: { type: Fail, errorPath: $.e }'], []],
+    [['A: { type: Fail, error: x, errorPath: $.e }'], ['DOC_BAD_VALUE 7:32 spec.states.A.errorPath']],
+    [['A: { type: Fail, cause: x, causePath: $.e }'], ['DOC_BAD_VALUE 7:32 spec.states.A.causePath']],
+    [['A: { type: Fail, causePath: "States.Nope()" }'], ['DOC_EXPRESSION 7:33 spec.states.A.causePath']],
+    [['A: { type: Fail, assign: {a: 1} }'], ['DOC_UNKNOWN_FIELD 7:22 spec.states.A.assign']],
+    [['A: { type: Fail, next: A }'], ['DOC_UNKNOWN_FIELD 7:22 spec.states.A.next']],
+    [['A: { type: Succeed, parameters: {} }'], ['DOC_UNKNOWN_FIELD 7:25 spec.states.A.parameters']],
     [['A: { type: Wait, end: true }'], ['DOC_BAD_VALUE 7:5 spec.states.A']],
     [['A: { type: Wait, seconds: 1, timestampPath: $.t, end: true }'], ['DOC_BAD_VALUE 7:5 spec.states.A']],
     [['A: { type: Wait, seconds: -1, end: true }'], ['DOC_BAD_VALUE 7:31 spec.states.A.seconds']],
@@ -361,7 +419,7 @@ Spec:
       'variable: $.a, stringEqualsPath: b, next: B',
       ['DOC_EXPRESSION 7:69 spec.states.A.choices[0].stringEqualsPath'],
     ],
-    ['variable: "$.a[*]", isNull: true, next: B', ['DOC_UNSUPPORTED 7:46 spec.states.A.choices[0].variable']],
+    ['variable: "$.a[*]", isNull: true, next: B', ['DOC_EXPRESSION 7:46 spec.states.A.choices[0].variable']],
     [
       'variable: $.a, stringEqual: x, next: B',
       [
@@ -369,13 +427,7 @@ Spec:
         'DOC_UNKNOWN_FIELD 7:51 spec.states.A.choices[0].stringEqual',
       ],
     ],
-    [
-      'condition: true, next: B',
-      [
-        'DOC_BAD_VALUE 7:35 spec.states.A.choices[0]',
-        'DOC_UNSUPPORTED 7:36 spec.states.A.choices[0].condition',
-      ],
-    ],
+    ['condition: true, next: B', ['DOC_UNKNOWN_FIELD 7:36 spec.states.A.choices[0].condition']],
     ['variable: $.a, isNull: true, next: C', ['DOC_UNKNOWN_STATE 7:71 spec.states.A.choices[0].next']],
   ])('a rule {%s} is told with its place', (rule, expected) => {
     const text = machine(`A: { type: Choice, choices: [ {${rule}} ], default: B }`, 'B: { type: Succeed }');
@@ -394,15 +446,7 @@ Spec:
     expect(parseWorkflow(text).plan?.nodes['A']).toMatchObject({ default: null });
   });
 
-  it('refuses JSONata as a whole and says nothing else about it', () => {
-    const state = 'A: { type: Wait, seconds: "{% 1 %}", output: "{% 2 %}", end: true }';
-    const text = machine(state).replace('startAt: A', 'startAt: A\n  queryLanguage: JSONata');
-    expect([...new Set(found(text).map((one) => one.split(' ')[0]))]).toEqual(['DOC_UNSUPPORTED']);
-    expect(found(text)[0]).toBe('DOC_UNSUPPORTED 6:18 spec.queryLanguage');
-  });
-
-  it('refuses the compact form, and what is not quite native', () => {
-    expect(found('version: agentrc.workflow/v0.1\nstates: {}')).toEqual(['DOC_UNSUPPORTED 1:1 version']);
+  it('refuses what is not quite native', () => {
     const text = machine('A: { type: Succeed }');
     expect(found(text.replace('v0.1', 'v9'))).toEqual(['DOC_BAD_VALUE 1:13 apiVersion']);
     expect(found(text.replace('AgentWorkflow', 'Workflow'))).toEqual(['DOC_BAD_VALUE 2:7 kind']);

@@ -1,90 +1,79 @@
-// `retry` and `catch` of a Task (states-dialect section 10). What can never match is told at load: a list that names
-// a refusal in `retry` is an error, because the author expects a denied step to run again.
+// `retry` and `catch` of a state (states-dialect section 10). What can never match is told at load: a list that names a
+// refusal in `retry` is an error, because the author expects a denied step to run again.
+import { nearest } from '../../expression/nearest.js';
 import { isList } from '../../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
-import type { Findings } from '../diagnostic.js';
 import { isFatalName, isRefusalName } from '../error-match.js';
-import type { Segments } from '../located.js';
 import type { Catcher, Retrier } from '../plan.js';
+import type { Fields } from './fields.js';
 
 /** ASL's defaults: seconds, retries after the first attempt, factor. */
 export const DEFAULT_RETRIER = { intervalSeconds: 1, maxAttempts: 3, backoffRate: 2 } as const;
 
-export function retriersOf(value: Json | undefined, at: Segments, findings: Findings): readonly Retrier[] {
-  return entriesOf(value).map((entry, i, all) => {
-    const errorEquals = namesOf(entry, 'retry', [...at, i], i === all.length - 1, findings);
-    const maxDelaySeconds = entry['maxDelaySeconds'];
+/** `States.` is the language's own: any other name that begins with it is never raised. */
+const STATES_NAMES: ReadonlySet<string> = new Set(
+  [
+    ...['ALL', 'TaskFailed', 'Timeout', 'HeartbeatTimeout', 'Permissions', 'ResultPathMatchFailure'],
+    ...['ParameterPathFailure', 'BranchFailed', 'NoChoiceMatched', 'IntrinsicFailure', 'Http.Socket'],
+    ...['ExceedToleratedFailureThreshold', 'ItemReaderFailed', 'ResultWriterFailed', 'DataLimitExceeded'],
+    ...['QueryEvaluationError', 'Runtime'],
+  ].map((name) => `States.${name}`),
+);
+
+export function retriersOf(state: Fields): readonly Retrier[] {
+  return state.each('retry').map((entry, i, all) => {
+    const maxDelaySeconds = entry.number('maxDelaySeconds');
     return {
-      errorEquals,
-      intervalMs: number(entry['intervalSeconds'], DEFAULT_RETRIER.intervalSeconds) * 1000,
-      maxAttempts: number(entry['maxAttempts'], DEFAULT_RETRIER.maxAttempts),
-      backoffRate: number(entry['backoffRate'], DEFAULT_RETRIER.backoffRate),
-      maxDelayMs: typeof maxDelaySeconds === 'number' ? maxDelaySeconds * 1000 : null,
-      jitter: entry['jitterStrategy'] === 'FULL' ? 'full' : 'none',
+      errorEquals: namesOf(entry, 'retry', i === all.length - 1),
+      intervalMs: (entry.number('intervalSeconds') ?? DEFAULT_RETRIER.intervalSeconds) * 1000,
+      maxAttempts: entry.number('maxAttempts') ?? DEFAULT_RETRIER.maxAttempts,
+      backoffRate: entry.number('backoffRate') ?? DEFAULT_RETRIER.backoffRate,
+      maxDelayMs: maxDelaySeconds === null ? null : maxDelaySeconds * 1000,
+      jitter: entry.text('jitterStrategy') === 'FULL' ? 'full' : 'none',
     };
   });
 }
 
-export function catchersOf(value: Json | undefined, at: Segments, findings: Findings): readonly Catcher[] {
-  return entriesOf(value).map((entry, i, all) => {
-    const errorEquals = namesOf(entry, 'catch', [...at, i], i === all.length - 1, findings);
-    const { resultPath, next } = entry;
+export function catchersOf(state: Fields): readonly Catcher[] {
+  return state.each('catch').map((entry, i, all) => {
+    entry.checkLanguage();
+    const errorEquals = namesOf(entry, 'catch', i === all.length - 1);
+    const resultPath = entry.path('resultPath', 'result');
+    const output = entry.language === 'jsonata' ? entry.payload('output') : undefined;
+    const assign = entry.variables('assign');
     return {
       errorEquals,
-      resultPath: resultPath === null ? null : typeof resultPath === 'string' ? resultPath : '$',
-      next: typeof next === 'string' ? next : '',
+      resultPath: resultPath === undefined ? '$' : resultPath,
+      ...(output === undefined ? {} : { output }),
+      ...(assign === undefined ? {} : { assign }),
+      next: entry.text('next') ?? '',
     };
   });
 }
 
-function namesOf(
-  entry: JsonObject,
-  use: 'retry' | 'catch',
-  at: Segments,
-  last: boolean,
-  findings: Findings,
-): readonly string[] {
-  const list = entry['errorEquals'];
+function namesOf(entry: Fields, use: 'retry' | 'catch', last: boolean): readonly string[] {
+  const list = entry.values['errorEquals'];
   const names =
     list !== undefined && isList(list) ? list.filter((name): name is string => typeof name === 'string') : [];
-  const place = [...at, 'errorEquals'];
   names.forEach((name, i) => {
-    const where = [...place, i];
+    const at = ['errorEquals', i];
     if (use === 'retry' && isRefusalName(name)) {
-      findings.add({
-        code: 'DOC_BAD_VALUE',
-        message: `${name} is a refusal and is never retried`,
-        hint: 'catch it by its name, or take it out of retry',
-        at: where,
-      });
+      const message = `${name} is a refusal and is never retried`;
+      entry.wrong(message, 'catch it by its name, or take it out of retry', at);
     } else if (name === 'States.Runtime' || isFatalName(name)) {
-      findings.add({
-        code: 'DOC_FIELD_IGNORED',
-        severity: 'warning',
-        message: `${name} is never matched by ${use}`,
-        hint: 'take it out of the list',
-        at: where,
-      });
+      const message = `${name} is never matched by ${use}`;
+      const severity = 'warning';
+      entry.add({ code: 'DOC_FIELD_IGNORED', severity, message, hint: 'take it out of the list', at });
+    } else if (name.startsWith('States.') && !STATES_NAMES.has(name)) {
+      const message = `there is no error ${JSON.stringify(name.slice(0, 100))}`;
+      const hint = nearest(name, STATES_NAMES) ?? 'names that begin with States. are the language’s own';
+      entry.add({ code: 'DOC_UNKNOWN_NAME', severity: 'warning', message, hint, at });
     }
   });
-  if (names.includes('States.ALL') && (names.length > 1 || !last)) {
-    findings.add({
-      code: 'DOC_BAD_VALUE',
-      message:
-        names.length > 1
-          ? 'States.ALL stands alone in its list'
-          : `States.ALL stands in the last entry of ${use}`,
-      hint: names.length > 1 ? 'give it an entry of its own' : 'move this entry to the end',
-      at: place,
-    });
+  if (names.includes('States.ALL') && names.length > 1) {
+    entry.wrong('States.ALL stands alone in its list', 'give it an entry of its own', ['errorEquals']);
+  } else if (names.includes('States.ALL') && !last) {
+    const message = `States.ALL stands in the last entry of ${use}`;
+    entry.wrong(message, 'move this entry to the end', ['errorEquals']);
   }
   return names;
-}
-
-function entriesOf(value: Json | undefined): readonly JsonObject[] {
-  return value !== undefined && isList(value) ? value.map((item) => (isObject(item) ? item : {})) : [];
-}
-
-function number(value: Json | undefined, otherwise: number): number {
-  return typeof value === 'number' ? value : otherwise;
 }

@@ -1,96 +1,99 @@
-// Choice rules of a document (states-dialect section 6): exactly one of and, or, not or a comparison; a comparison
-// has a variable and exactly one operator, whose operand has the operator's type.
+// Choice rules of a document (states-dialect section 6): in JSONPath exactly one of and, or, not or a comparison, and a
+// comparison has a variable and exactly one operator, whose operand has the operator's type; in JSONata a condition.
 import { CHOICE_OPERATORS, type ChoiceRule } from '../../expression/choice.js';
 import { timestampNs } from '../../expression/timestamp.js';
-import { isList } from '../../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
-import type { Findings } from '../diagnostic.js';
-import type { Segments } from '../located.js';
-import { checkPath } from './path.js';
+import type { Alternative } from '../plan.js';
+import type { Fields } from './fields.js';
 
 const KINDS = ['and', 'or', 'not', 'variable'] as const;
 
-/** The rule, or null when a finding says what is wrong with it. `top`: only such a rule has `next`. */
-export function ruleOf(
-  value: Json | undefined,
-  at: Segments,
-  top: boolean,
-  findings: Findings,
-): ChoiceRule | null {
-  if (!isObject(value)) return null; // the schema has said so
-  if (!top && value['next'] !== undefined) {
-    findings.add({
-      code: 'DOC_BAD_VALUE',
-      message: 'only a top-level rule has "next"',
-      hint: 'move next to the rule in choices',
-      at: [...at, 'next'],
-      onKey: true,
+/** The entries of `choices`; one that is wrong is left out, and a finding says why. */
+export function alternativesOf(state: Fields): readonly Alternative[] {
+  const found: Alternative[] = [];
+  for (const entry of state.each('choices')) {
+    const next = entry.text('next');
+    if (!entry.has('next')) {
+      const message = 'a top-level rule has no "next"';
+      entry.add({ code: 'DOC_MISSING_FIELD', message, hint: 'add next: <state>', at: [] });
+    }
+    const rule = entry.language === 'jsonata' ? conditionOf(entry) : ruleOf(entry, true);
+    entry.checkLanguage();
+    const assign = entry.variables('assign');
+    const output = entry.language === 'jsonata' ? entry.payload('output') : undefined;
+    if (rule === null || next === null) continue;
+    found.push({
+      rule,
+      ...(assign === undefined ? {} : { assign }),
+      ...(output === undefined ? {} : { output }),
+      next,
     });
   }
-  const kinds = KINDS.filter((kind) => value[kind] !== undefined);
-  const operators = [...CHOICE_OPERATORS.keys()].filter((name) => value[name] !== undefined);
+  return found;
+}
+
+function conditionOf(entry: Fields): { readonly query: string | boolean } | null {
+  const condition = entry.values['condition'];
+  for (const name of CHOICE_OPERATORS.keys()) {
+    if (entry.has(name)) entry.wrong(`"${name}" is for JSONPath`, 'write condition in JSONata', [name], true);
+  }
+  if (condition === undefined) {
+    const hint = 'such as condition: "{% $states.input.risk = \'high\' %}"';
+    return entry.add({ code: 'DOC_MISSING_FIELD', message: 'a rule has no "condition"', hint, at: [] });
+  }
+  if (typeof condition !== 'string' && typeof condition !== 'boolean') return null;
+  entry.payload('condition');
+  return { query: condition };
+}
+
+/** `top`: only such a rule has `next`, `assign` and `output`. */
+function ruleOf(entry: Fields, top: boolean): ChoiceRule | null {
+  for (const name of top ? [] : ['next', 'assign', 'output']) {
+    if (!entry.has(name)) continue;
+    entry.wrong(`only a top-level rule has "${name}"`, `move ${name} to the rule in choices`, [name], true);
+  }
+  const kinds = KINDS.filter((kind) => entry.has(kind));
+  const operators = [...CHOICE_OPERATORS.keys()].filter((name) => entry.has(name));
   const [kind] = kinds;
+  const [operator] = operators;
+  if (kind === undefined && entry.has('condition')) return null; // of the other language, which is told
   if (kind === undefined || kinds.length > 1) {
     const found = kind === undefined ? 'none of' : 'more than one of';
-    return wrong(`a rule has ${found} and, or, not, variable`, 'give it exactly one', at, findings);
+    return entry.wrong(`a rule has ${found} and, or, not, variable`, 'give it exactly one');
   }
   if (kind !== 'variable') {
-    const [operator] = operators;
-    if (operator !== undefined)
-      return wrong(`"${operator}" needs "variable"`, `take it out of "${kind}"`, at, findings);
-    return composed(value, kind, at, findings);
+    if (operator === undefined) return composed(entry, kind);
+    return entry.wrong(`"${operator}" needs "variable"`, `take it out of "${kind}"`);
   }
-  const [operator] = operators;
   if (operator === undefined || operators.length > 1) {
     const found =
       operator === undefined ? 'no operator' : `${operators.length} operators (${operators.join(', ')})`;
-    return wrong(`a comparison has ${found}`, 'give it exactly one, such as stringEquals', at, findings);
+    return entry.wrong(`a comparison has ${found}`, 'give it exactly one, such as stringEquals');
   }
-  return comparison(value, operator, at, findings);
+  return comparison(entry, operator);
 }
 
-function composed(
-  value: JsonObject,
-  kind: 'and' | 'or' | 'not',
-  at: Segments,
-  findings: Findings,
-): ChoiceRule | null {
+function composed(entry: Fields, kind: 'and' | 'or' | 'not'): ChoiceRule | null {
   if (kind === 'not') {
-    const inner = ruleOf(value['not'], [...at, 'not'], false, findings);
-    return inner === null ? null : { not: inner };
+    const inner = entry.inner('not');
+    const rule = inner === null ? null : ruleOf(inner, false);
+    return rule === null ? null : { not: rule };
   }
-  const list: Json = value[kind] ?? [];
-  if (!isList(list)) return null;
-  const rules = list.map((item, i) => ruleOf(item, [...at, kind, i], false, findings));
+  const rules = entry.each(kind).map((item) => ruleOf(item, false));
   const valid = rules.filter((rule) => rule !== null);
   if (valid.length < rules.length) return null;
   return kind === 'and' ? { and: valid } : { or: valid };
 }
 
-function comparison(
-  value: JsonObject,
-  operator: string,
-  at: Segments,
-  findings: Findings,
-): ChoiceRule | null {
-  const { variable } = value;
-  const operand = value[operator] ?? null;
-  if (typeof variable !== 'string') return null;
-  checkPath(variable, [...at, 'variable'], findings);
+function comparison(entry: Fields, operator: string): ChoiceRule | null {
+  const variable = entry.text('variable');
+  const operand = entry.values[operator] ?? null;
+  if (variable === null) return null;
+  entry.checkPath(variable, 'one', 'variable');
   const kind = CHOICE_OPERATORS.get(operator);
-  if (kind === 'path' && typeof operand === 'string') checkPath(operand, [...at, operator], findings);
+  if (kind === 'path' && typeof operand === 'string') entry.checkPath(operand, 'one', operator);
   if (kind === 'timestamp' && typeof operand === 'string' && timestampNs(operand) === null) {
-    findings.add({
-      code: 'DOC_BAD_VALUE',
-      message: `"${operator}" needs an RFC 3339 timestamp, not ${JSON.stringify(operand.slice(0, 60))}`,
-      hint: 'such as 2026-01-31T09:00:00Z',
-      at: [...at, operator],
-    });
+    const message = `"${operator}" needs an RFC 3339 timestamp, not ${JSON.stringify(operand.slice(0, 60))}`;
+    entry.wrong(message, 'such as 2026-01-31T09:00:00Z', [operator]);
   }
   return { variable, operator, operand };
-}
-
-function wrong(message: string, hint: string, at: Segments, findings: Findings): null {
-  findings.add({ code: 'DOC_BAD_VALUE', message, hint, at });
-  return null;
 }

@@ -64,7 +64,7 @@ steps:
     sandbox: { driver: wasm, limits: { memoryMiB: 64 } }
 `);
     expect(plan).toMatchObject({
-      v: 2,
+      v: 3,
       dialect: 'steps',
       id: 'review',
       name: 'review',
@@ -83,8 +83,7 @@ steps:
       column: 11,
       call: { kind: 'function', functionId: 'agent::chat', agent: null, fallback: 'writer' },
       when: null,
-      input: { kind: 'template', prompt: '{{input}}', config: null },
-      output: { kind: 'variable', name: 'draft' },
+      flow: { language: 'template', prompt: '{{input}}', config: null, outputVar: 'draft' },
       loop: null,
       collects: false,
       timeoutMs: 120000,
@@ -105,7 +104,7 @@ steps:
       idempotent: true,
     });
     expect(task(plan, 'store')).toMatchObject({
-      input: { kind: 'template', prompt: null, config: { module: 'hash', input: '{{draft}}' } },
+      flow: { prompt: null, config: { module: 'hash', input: '{{draft}}' } },
       sandbox: { driver: 'wasm', limits: { memoryMiB: 64 } },
       next: null,
     });
@@ -113,7 +112,7 @@ steps:
 
   it('asks for the output of the step before when a later prompt is left out', () => {
     const plan = planOf(`${step()}\n  - name: Two\n    functionId: agent::chat`);
-    expect(task(plan, 'two').input).toMatchObject({ prompt: '{{output}}' });
+    expect(task(plan, 'two').flow).toMatchObject({ prompt: '{{output}}' });
   });
 
   it('retries with full jitter by default, and as the step says', () => {
@@ -176,7 +175,7 @@ steps:
     const hand = planOf(step('config: {input: 1}').replace('agent::chat', 'hand::run::researcher'));
     expect(task(hand, 'one')).toMatchObject({
       call: { functionId: 'hand::run' },
-      input: { config: { input: 1, handId: 'researcher' } },
+      flow: { config: { input: 1, handId: 'researcher' } },
     });
     const docker = planOf(step('config: {argv: [ls]}').replace('agent::chat', 'security::docker_exec'));
     expect(task(docker, 'one')).toMatchObject({
@@ -248,7 +247,7 @@ steps:
     [['sandbox: {driver: docker, profile: loose}'], ['DOC_BAD_VALUE 5:40 steps[0].sandbox.profile']],
     [
       ['sandbox: {driver: docker, mounts: [{source: /, target: /h}]}'],
-      ['DOC_UNSUPPORTED 5:39 steps[0].sandbox.mounts'],
+      ['DOC_BAD_VALUE 5:40 steps[0].sandbox.mounts[0]'],
     ],
     [['sandbox: {driver: docker, network: host}'], ['DOC_UNSUPPORTED 5:40 steps[0].sandbox.network']],
     [['sandbox: {driver: docker, network: none}'], []],
@@ -359,6 +358,16 @@ steps:
     expect(hint('id: w\nstep:\n  - name: A')).toBe('did you mean "steps"?');
   });
 
+  it('says of a bound what it is, in words', () => {
+    const message = (text: string) => validate(text).diagnostics.map((one) => one.message);
+    expect(message('id: w\nsteps: []')).toEqual(['"steps" is empty']);
+    expect(message(step('mode: loop', `until: ${'x'.repeat(3000)}`))).toEqual([
+      '"until" has more than 2000 characters',
+      `any output with the word "${'x'.repeat(60)}…" ends the loop, "not ${'x'.repeat(60)}… yet" too`,
+    ]);
+    expect(message(step(`approval: {mode: sync, quorum: 0}`))).toEqual(['"quorum" must be >= 1, not 0']);
+  });
+
   it('knows only the functions it is given', () => {
     expect(found(step(), { functions: new Set(['tool::wasm']) })).toEqual([
       'DOC_UNKNOWN_FUNCTION 4:17 steps[0].functionId',
@@ -436,18 +445,16 @@ describe('a fanout group', () => {
         { start: 'b', each: { items: { kind: 'implied' }, concurrency: 7 } },
         { start: 'c', each: null },
       ],
-      inputPath: null,
-      resultPath: null,
-      outputPath: null,
+      flow: null,
       retry: [],
       catch: [],
       next: 'd',
     });
     expect([task(plan, 'b').next, task(plan, 'c').next, task(plan, 'e').next]).toEqual([null, null, null]);
-    expect(task(plan, 'c')).toMatchObject({ onFailure: 'skip', input: { prompt: '{{output}}' } });
+    expect(task(plan, 'c')).toMatchObject({ onFailure: 'skip', flow: { prompt: '{{output}}' } });
     expect(task(plan, 'd')).toMatchObject({
       collects: true,
-      input: { prompt: '{{fanout}}' },
+      flow: { prompt: '{{fanout}}' },
       next: 'group:e',
     });
     expect(plan.nodes['group:e']).toMatchObject({
@@ -462,11 +469,11 @@ describe('a fanout group', () => {
   it('may be the first, and asks for the input then', () => {
     const plan = planOf(steps(['mode: fanout'], ['mode: fanout'], []));
     expect(plan.start).toBe('group:a');
-    expect([task(plan, 'a'), task(plan, 'b')].map((one) => one.input)).toMatchObject([
+    expect([task(plan, 'a'), task(plan, 'b')].map((one) => one.flow)).toMatchObject([
       { prompt: '{{input}}' },
       { prompt: '{{input}}' },
     ]);
-    expect(task(plan, 'c').input).toMatchObject({ prompt: '{{output}}' });
+    expect(task(plan, 'c').flow).toMatchObject({ prompt: '{{output}}' });
   });
 
   it.each<[string, object]>([
@@ -568,13 +575,13 @@ describe('a prompt', () => {
   it('is only for functions that take one', () => {
     const health = step('promptTemplate: "{{x}}"').replace('agent::chat', 'tool::health_check');
     expect(found(health)).toEqual(['DOC_FIELD_IGNORED 5:5 steps[0].promptTemplate']);
-    expect(task(planOf(health), 'one').input).toMatchObject({ prompt: null });
+    expect(task(planOf(health), 'one').flow).toMatchObject({ prompt: null });
     const own = { functions: new Set(['claims::score']) };
     const score = step().replace('agent::chat', 'claims::score');
-    expect(task(planOf(score, own), 'one').input).toMatchObject({ prompt: null });
+    expect(task(planOf(score, own), 'one').flow).toMatchObject({ prompt: null });
     const asked = step('promptTemplate: hi').replace('agent::chat', 'claims::score');
     expect(found(asked, own)).toEqual([]);
-    expect(task(planOf(asked, own), 'one').input).toMatchObject({ prompt: 'hi' });
+    expect(task(planOf(asked, own), 'one').flow).toMatchObject({ prompt: 'hi' });
   });
 });
 

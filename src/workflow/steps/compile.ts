@@ -16,7 +16,8 @@ import { type CompiledStep, compileStep } from './step.js';
 
 export interface StepsOptions {
   readonly source: string;
-  readonly functions: ReadonlySet<string>;
+  /** `any`: every id is taken, as where calls are mocked. */
+  readonly functions: ReadonlySet<string> | 'any';
   /** A bare list of steps: the id is `fragment` when there is none. */
   readonly fragment: boolean;
 }
@@ -34,7 +35,7 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
   const identity = identityOf(document, options.fragment, findings);
   if (findings.hasErrors() || identity === null) return null;
   return {
-    v: 2,
+    v: 3,
     dialect: 'steps',
     ...identity,
     description: textOf(document['description']) ?? '',
@@ -43,6 +44,7 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
     inputs: document['inputs'] ?? null,
     ceilings: document['ceilings'] ?? null,
     timeoutMs: numberOf(document['timeoutMs']) ?? null,
+    maxDataBytes: null,
     agents: textsOf(document['agents']),
     onMissing: onMissingOf(document),
   };

@@ -16,6 +16,9 @@ import { field, type Located, type Segments, toJson } from '../located.js';
 import { innerOffset } from '../text-place.js';
 import { neverSet, type StepPlace, type WorkflowNames } from './names.js';
 
+/** Characters of a word of the document that a message repeats. */
+const MAX_SHOWN = 60;
+
 export interface NameSpace {
   /** The document's text, for exact places. */
   readonly source: string;
@@ -55,10 +58,12 @@ export class StepExpressions {
     try {
       const until = parseUntil(toJson(node), this.space.names.all);
       if (until.kind === 'phrase' && !/\s/.test(until.phrase)) {
+        const { phrase } = until;
+        const shown = phrase.length > MAX_SHOWN ? `${phrase.slice(0, MAX_SHOWN)}…`.toWellFormed() : phrase;
         this.findings.add({
           code: 'DOC_UNTIL_WORD',
           severity: 'warning',
-          message: `any output with the word ${JSON.stringify(until.phrase)} ends the loop, "not ${until.phrase} yet" too`,
+          message: `any output with the word ${JSON.stringify(shown)} ends the loop, "not ${shown} yet" too`,
           hint: 'compare a field of the output: until: {path: approved, equals: true}',
           at,
         });

@@ -28,7 +28,7 @@ export const DEFAULT_MAX_ITERATIONS = 10;
 export const DEFAULT_CONCURRENCY = 4;
 
 export interface StepOptions {
-  readonly functions: ReadonlySet<string>;
+  readonly functions: ReadonlySet<string> | 'any';
   readonly space: NameSpace;
   /** The workflow's agent for this step; null when it lists none. */
   readonly fallback: string | null;
@@ -74,8 +74,12 @@ export function compileStep(
         fallback: options.fallback,
       },
       when: textOf(fields['condition']) ?? null,
-      input: { kind: 'template', prompt: promptOf(fields, target.functionId, where), config: target.config },
-      output: { kind: 'variable', name: textOf(fields['outputVar']) ?? null },
+      flow: {
+        language: 'template',
+        prompt: promptOf(fields, target.functionId, where),
+        config: target.config,
+        outputVar: textOf(fields['outputVar']) ?? null,
+      },
       loop: mode === 'loop' ? loopOf(step, fields, expressions) : null,
       collects: mode === 'collect',
       timeoutMs: numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS,

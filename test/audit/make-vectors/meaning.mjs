@@ -1,6 +1,7 @@
 // Each clause of rule 7, kept and broken.
 import { BOB, LOG, at, base64 } from './log.mjs';
 import {
+  ABOUT,
   EXPIRES,
   approve,
   authz,
@@ -115,8 +116,39 @@ export function meaning() {
   good('a refused vote after the end', [over, authz('deny', { attempt: null })]);
   good('an intent without an outcome is a warning', [authz('allow'), intended()], 1);
   good('a signed vote', [requested(), vote()]);
+  const lent = { delegation: 'user:ann' };
+  const emergency = { breakGlass: true };
+  good('a vote for who has delegated it', [requested(), vote(lent, lent)]);
+  good('an emergency vote, and its review', [
+    requested(),
+    vote(emergency, emergency),
+    ['approval.reviewed', { ...ABOUT, reviewer: 'user:carol', late: false }],
+  ]);
+  good('two voices, of which one is lent', [
+    requested({ quorum: two }),
+    decided({ state: 'pending', ...lent }),
+    decided({ approver: 'user:carol' }),
+    consumed(),
+    intended(approve),
+    finished(4),
+  ]);
   good('a signed vote with a reason', [requested(), vote({}, {}, { reason: 'a'.repeat(64) })]);
 
+  bad('a delegation that was not signed', [requested(), vote({}, lent)], 1);
+  bad('a delegation that was signed and is not told', [requested(), vote(lent)], 1);
+  bad('an emergency that was not signed', [requested(), vote({}, emergency)], 1);
+  bad('a delegation that is no name', [requested(), vote(lent, { delegation: 1 })], 1, 'not-canonical');
+  bad(
+    'an emergency that is not told as true',
+    [requested(), vote({}, { breakGlass: false })],
+    1,
+    'not-canonical',
+  );
+  bad(
+    'two votes of one voice: one for the other, then the other',
+    [requested({ quorum: two }), decided({ state: 'pending', ...lent }), decided({ approver: 'user:ann' })],
+    2,
+  );
   bad('an outcome without an intent', [finished(0, { intent: 'a'.repeat(64) })], 0);
   bad('two outcomes of one intent', [intended(), finished(0), finished(0)], 2);
   bad('an outcome of another step', [intended(), finished(0, { stepPath: 'other' })], 1);

@@ -3,7 +3,7 @@ import { canonicalize } from '../../../audit/verify.mjs';
 import { BOB, Log, at, base64 } from './log.mjs';
 
 const STEP = { attempt: 1, stepPath: 'deploy' };
-const ABOUT = { approvalId: 'apr_1', subjectDigest: 'd'.repeat(64) };
+export const ABOUT = { approvalId: 'apr_1', subjectDigest: 'd'.repeat(64) };
 export const EXPIRES = at(60_000);
 export const authz = (verdict, over = {}) => [
   'authz.decided',

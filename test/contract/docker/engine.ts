@@ -47,7 +47,12 @@ export function imageProgram(digest: Digest): SandboxProgram {
 
 export interface TestDriver {
   /** Another runner of the same installation, with the same locks. */
-  readonly open: (change?: { readonly socketPath?: string; readonly runtime?: string }) => SandboxDriver;
+  readonly open: (change?: {
+    readonly socketPath?: string;
+    readonly runtime?: string;
+    readonly poolSize?: number;
+    readonly never?: readonly string[];
+  }) => SandboxDriver;
   /** Where locks are. */
   readonly home: string;
 }

@@ -9,6 +9,10 @@
 @external("wasi_snapshot_preview1", "environ_get") declare function environ_get(pointers: usize, buffer: usize): u32;
 @external("wasi_snapshot_preview1", "path_open") declare function path_open(fd: u32, flags: u32, path: usize, length: usize, oflags: u32, rights: u64, inheriting: u64, fdflags: u32, out: usize): u32;
 @external("wasi_snapshot_preview1", "poll_oneoff") declare function poll_oneoff(subscriptions: usize, events: usize, n: usize, out: usize): u32;
+@external("wasi_snapshot_preview1", "path_symlink") declare function path_symlink(target: usize, targetLength: usize, fd: u32, path: usize, length: usize): u32;
+@external("wasi_snapshot_preview1", "clock_time_get") declare function clock_time_get(id: u32, precision: u64, out: usize): u32;
+@external("wasi_snapshot_preview1", "random_get") declare function random_get(at: usize, length: usize): u32;
+@external("wasi_snapshot_preview1", "fd_close") declare function fd_close(fd: u32): u32;
 @external("wasi_snapshot_preview1", "sock_recv") declare function sock_recv(fd: u32, iov: usize, n: usize, flags: u32, size: usize, out: usize): u32;
 
 const BUFFER: usize = 65536;
@@ -39,6 +43,11 @@ function argument(i: u32): string {
 
 function recurse(n: i32): i32 {
   return n < 0 ? 0 : recurse(n + 1) + recurse(n + 2) + 1;
+}
+
+/** Absolute paths of a guest lie below the directory that it is given. */
+function relative(path: string): string {
+  return path.startsWith('/') ? path.substring(1) : path;
 }
 
 /** Opens a path below every preopened directory; 0 = opened. */
@@ -101,10 +110,11 @@ if (verb == 'args') {
   }
   proc_exit(0);
 } else if (verb == 'fill') {
-  if (openPath('big', true) != 0) proc_exit(4);
+  if (openPath('workspace/big', true) != 0) proc_exit(4);
   const fd = load<u32>(io, 8);
   let wrote: i32 = 0;
-  while (wrote < 2_000_000_000) {
+  const most = count > 2 ? <i32>parseInt(argument(2)) << 20 : 2_000_000_000;
+  while (wrote < most) {
     store<usize>(io, buffer);
     store<usize>(io, BUFFER, 4);
     if (fd_write(fd, io, 1, io + 8) != 0) proc_exit(5);
@@ -121,6 +131,43 @@ if (verb == 'args') {
 } else if (verb == 'rec') {
   counter = recurse(0);
   say(counter.toString());
+} else if (verb == 'copy') {
+  if (openPath(relative(argument(2)), false) != 0) proc_exit(2);
+  const from = load<u32>(io, 8);
+  if (openPath(relative(argument(3)), true) != 0) proc_exit(4);
+  const to = load<u32>(io, 8);
+  while (true) {
+    store<usize>(io, buffer);
+    store<usize>(io, BUFFER, 4);
+    if (fd_read(from, io, 1, io + 8) != 0) proc_exit(5);
+    const length = load<u32>(io, 8);
+    if (length == 0) break;
+    print(to, buffer, length);
+  }
+  proc_exit(0);
+} else if (verb == 'link') {
+  const target = String.UTF8.encode(argument(2));
+  const name = String.UTF8.encode(relative(argument(3)));
+  let last: u32 = 0xffff;
+  for (let fd: u32 = 3; fd < 8 && last != 0; fd++) {
+    last = path_symlink(changetype<usize>(target), target.byteLength, fd, changetype<usize>(name), name.byteLength);
+  }
+  if (last != 0) proc_exit(4);
+  proc_exit(openPath(relative(argument(3)), false) == 0 ? 0 : 2);
+} else if (verb == 'many') {
+  const files = <i32>parseInt(argument(2));
+  for (let i: i32 = 0; i < files; i++) {
+    if (openPath('workspace/f' + i.toString(), true) != 0) proc_exit(4);
+    fd_close(load<u32>(io, 8));
+  }
+  proc_exit(0);
+} else if (verb == 'clock') {
+  clock_time_get(0, 1, io);
+  random_get(buffer, 16);
+  let text = load<u64>(io).toString() + ' ';
+  for (let i = 0; i < 16; i++) text += load<u8>(buffer + i).toString(16).padStart(2, '0');
+  say(text);
+  proc_exit(0);
 } else if (verb == 'open') {
   proc_exit(openPath(argument(2), false) == 0 ? 0 : 2);
 } else if (verb == 'touch') {

@@ -1,7 +1,8 @@
 // The one container this driver makes. Everything a container may have beyond this is absent on purpose, and there is
-// no way to pass more: no mounts, no devices, no added capability, no network, no host namespace.
+// no way to pass more: no devices, no added capability, no network, no host namespace, no mounts but those of the step.
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import type { SandboxMount } from '../../../runtime/ports.js';
 import { SHM_MIB, WORK, type DockerLimits } from './request-check.js';
 
 /** nobody. */
@@ -18,6 +19,8 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly limits: DockerLimits;
+  /** Checked (mounts.ts). */
+  readonly mounts: readonly SandboxMount[];
   readonly runtime: string;
   /** The profile itself: the engine takes the text, not a path. */
   readonly seccomp: string;
@@ -57,7 +60,7 @@ export function hostConfigSha256(spec: ContainerSpec): string {
     .digest('hex');
 }
 
-function hostConfig({ limits, runtime, seccomp }: ContainerSpec): HostConfig {
+function hostConfig({ limits, mounts, runtime, seccomp }: ContainerSpec): HostConfig {
   const memory = limits.memoryMiB * MIB;
   const fileBytes = limits.diskMiB * MIB;
   return {
@@ -90,6 +93,7 @@ function hostConfig({ limits, runtime, seccomp }: ContainerSpec): HostConfig {
       '/tmp': tmpfs(limits.tmpMiB, 'noexec', '1777'),
       [WORK]: tmpfs(limits.diskMiB, 'exec', '0700'),
     },
+    ...(mounts.length === 0 ? {} : { Mounts: mounts.map(bindOf) }),
     LogConfig: { Type: 'none', Config: {} },
     RestartPolicy: { Name: 'no' },
     // We look at how it ended, then remove it.
@@ -97,6 +101,21 @@ function hostConfig({ limits, runtime, seccomp }: ContainerSpec): HostConfig {
     Runtime: runtime,
   };
 }
+
+/** What is mounted below the folder is not seen, and what is mounted there later on neither. */
+function bindOf({ source, target, mode }: SandboxMount): MountConfig[number] {
+  return {
+    Type: 'bind',
+    Source: source,
+    Target: target,
+    ReadOnly: mode === 'ro',
+    BindOptions: { ...NOT_RECURSIVE, Propagation: 'rprivate' },
+  };
+}
+
+type MountConfig = NonNullable<HostConfig['Mounts']>;
+/** Known to the engine since 1.40, not to the library's types. */
+const NOT_RECURSIVE = { NonRecursive: true };
 
 /** Of each process; all of them together are watched from outside. */
 function cpuUlimit(cpuMs: number): { Name: string; Soft: number; Hard: number } {

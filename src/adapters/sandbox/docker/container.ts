@@ -58,10 +58,10 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
   const kill = async (): Promise<void> => {
     await askUnlessGone('kill', container.kill({ signal: 'SIGKILL' }));
   };
+  const stats = (): Promise<ContainerStats | null> =>
+    askUnlessGone<ContainerStats>('stats', container.stats({ stream: false as const, 'one-shot': true }));
   const cpuMs = async (): Promise<number | null> => {
-    const query = { stream: false as const, 'one-shot': true };
-    const stats = await askUnlessGone<ContainerStats>('stats', container.stats(query));
-    const used = stats?.cpu_stats.cpu_usage.total_usage;
+    const used = (await stats())?.cpu_stats.cpu_usage.total_usage;
     return used === undefined ? null : used / 1e6;
   };
   return {

@@ -5,7 +5,13 @@ import type Dockerode from 'dockerode';
 import { randomBytes } from 'node:crypto';
 import { WritError } from '../../../errors.js';
 import type { JsonObject } from '../../../json.js';
-import type { Locks, SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
+import type {
+  Locks,
+  SandboxDriver,
+  SandboxMount,
+  SandboxRequest,
+  SandboxResult,
+} from '../../../runtime/ports.js';
 import { hostConfigSha256, type ContainerSpec } from './container-spec.js';
 import { openEngine, unavailable } from './engine.js';
 import { findImage, type FoundImage } from './image.js';
@@ -17,10 +23,12 @@ import {
   requireRuntime,
   type Machine,
 } from './machine.js';
+import { checkMounts } from './mounts.js';
 import { watchMemory, type MemoryEvents } from './memory-events.js';
+import { IDLE_MS, openContainerPool } from './pool.js';
 import { openRunner, RUNNER_LABEL, type Runner } from './reaper.js';
 import { checkRequest, DEFAULT_LIMITS, type DockerRequest } from './request-check.js';
-import { nothingRan, requireTools, runStep, type StepResult } from './step.js';
+import { nothingRan, requireTools, runStep, startWaiting, type StepResult } from './step.js';
 
 export interface DockerDriverOptions {
   /** Of the engine; default /var/run/docker.sock. */
@@ -33,6 +41,10 @@ export interface DockerDriverOptions {
   readonly locks: Locks;
   /** What tells this installation from others on the same engine, e.g. its data directory. */
   readonly installation: string;
+  /** Folders of the runner that no container is ever shown: its data, its policies. */
+  readonly never?: readonly string[];
+  /** Containers kept started for steps like the ones before; default 0. */
+  readonly poolSize?: number;
   /** Told what each run came to, not redacted: for an operator who tries a sandbox by hand. */
   readonly onResult?: (result: SandboxResult) => void;
 }
@@ -47,6 +59,10 @@ interface Opened {
 
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 const REAP_EVERY_MS = 10_000;
+/** Longest step that a waiting container serves: how long it lives without its runner is fixed when it starts. */
+const POOLED_TIMEOUT_MS = 120_000;
+/** Until it is taken, the step, putting files in and taking them out. */
+const POOLED_LIFE_MS = IDLE_MS + POOLED_TIMEOUT_MS + 30_000;
 /** gVisor's own threads count as well: below it, shells fail to fork (measured). */
 const RUNSC_PIDS = 1_024;
 
@@ -54,6 +70,14 @@ const RUNSC_PIDS = 1_024;
 export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
+  const pool = openContainerPool(options.poolSize ?? 0);
+  const removals = new Set<Promise<void>>();
+  const leaving = (removal: Promise<void>): void => {
+    const gone = removal
+      .catch(() => undefined) // the engine does not answer: the reaper finds it by its label
+      .finally(() => removals.delete(gone));
+    removals.add(gone);
+  };
   let runner: Runner | null = null;
   let opening: Promise<Opened> | null = null;
   let reaping: NodeJS.Timeout | null = null;
@@ -101,6 +125,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
     requirePromises(known.machine);
     const runtime = checked.runtime ?? known.machine.runtime;
     requireRuntime(known.machine, runtime);
+    requireFor(runtime, checked, request.require ?? []);
     if (checked.limits.cpus > known.machine.cores) {
       throw new WritError(
         'SANDBOX_UNSUPPORTED',
@@ -109,6 +134,10 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
           hint: `the engine's machine has ${known.machine.cores}`,
         },
       );
+    }
+    if (checked.mounts.length > 0) {
+      const engine = [known.machine.rootDirectory, options.socketPath ?? DEFAULT_SOCKET];
+      await checkMounts(checked.mounts, [...(options.never ?? []), ...engine]);
     }
     const image = await findImage(known.engine, checked.image);
     requireTools(checked, (tool) => image.tools.has(tool));
@@ -119,6 +148,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
       env: checked.env,
       cwd: checked.cwd,
       limits: checked.limits,
+      mounts: checked.mounts,
       runtime,
       seccomp: known.machine.seccomp,
       labels: known.runner.labels(deadlineMs, checked.run),
@@ -133,20 +163,36 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
       const prepared = await check(request);
       evidence = requestEvidence(prepared.request, prepared);
       const { known, image, spec } = prepared;
+      const name = (): string => `writ-${known.runner.id.slice(0, 12)}-${randomBytes(6).toString('hex')}`;
+      const pooled =
+        image.tools.has('sleep') &&
+        prepared.request.limits.timeoutMs <= POOLED_TIMEOUT_MS &&
+        spec.mounts.length === 0;
+      const key = `${image.id} ${hostConfigSha256(spec)}`;
+      const ready = pooled ? await pool.take(key) : null;
       const step = await runStep(
         {
           engine: known.engine,
           events: known.events,
-          name: `writ-${known.runner.id.slice(0, 12)}-${randomBytes(6).toString('hex')}`,
+          name: name(),
           spec,
           request: prepared.request,
           onOutput: request.onOutput,
           hasTool: (tool) => image.tools.has(tool),
+          ready,
+          leaving,
         },
         signal,
       );
       if (step.limitHit === 'unknown') await forget();
-      return finished(step, evidence);
+      else if (pooled) {
+        pool.used(key, () => {
+          // Of no run: what waits holds nothing of anybody's.
+          const labels = known.runner.labels(Date.now() + POOLED_LIFE_MS, null);
+          return startWaiting(known.engine, name(), { ...spec, labels }, POOLED_LIFE_MS / 1_000);
+        });
+      }
+      return finished(step, { ...evidence, pooled: ready !== null });
     } catch (error) {
       if (!(error instanceof WritError) || error.code === 'SANDBOX_UNAVAILABLE') await forget();
       const known = unavailable(error);
@@ -195,11 +241,27 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
     async close() {
       closing.abort();
       await Promise.allSettled(running);
+      await pool.close();
+      await Promise.all(removals);
       if (reaping !== null) clearInterval(reaping);
       await forget();
       runner?.release();
     },
   };
+}
+
+/** gVisor is its own kernel: our filter does not hold its guests, and its threads are processes as well. */
+function requireFor(runtime: string, { limits }: DockerRequest, require: readonly string[]): void {
+  if (!runtime.startsWith('runsc')) return;
+  if (require.includes('seccomp')) {
+    throw new WritError('SANDBOX_UNSUPPORTED', "runsc can't keep seccomp, which a ceiling requires", {
+      hint: 'require runtime:runsc or seccomp, not both',
+    });
+  }
+  if (limits.pids >= RUNSC_PIDS) return;
+  throw new WritError('SANDBOX_UNSUPPORTED', `runsc can't keep pids ${limits.pids}: its own threads count`, {
+    hint: `set pids to ${RUNSC_PIDS}, or runtime: runsc in docker.yaml, which makes it the default`,
+  });
 }
 
 interface Prepared {
@@ -221,12 +283,16 @@ function requestEvidence(request: DockerRequest, { known, image, spec }: Prepare
   return {
     ...machineEvidence(known.machine),
     runtime: spec.runtime,
+    ...(spec.mounts.length === 0 ? {} : { mounts: spec.mounts.map(mountText) }),
     imageId: image.id,
     hostConfigSha256: hostConfigSha256(spec),
     // Fractions as text: the log holds whole numbers.
     limits: { ...limits, cpus: String(cpus), ...(cpuMs === null ? {} : { cpuMs }) },
     keptBy: {
       ...KEPT_BY,
+      ...(spec.mounts.length === 0
+        ? {}
+        : { files: 'read-only root, /work and /tmp in memory, the mounts named, read-only unless rw' }),
       timeoutMs: image.tools.has('timeout')
         ? 'SIGKILL by the runner, a deadline inside behind it'
         : 'SIGKILL by the runner',
@@ -240,6 +306,10 @@ function requestEvidence(request: DockerRequest, { known, image, spec }: Prepare
       outputBytes: 'counted as it comes, SIGKILL at the cap',
     },
   };
+}
+
+function mountText({ source, target, mode }: SandboxMount): string {
+  return `${source} ${target} ${mode}`;
 }
 
 /** Completed with what is known after the end. */

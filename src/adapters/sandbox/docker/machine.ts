@@ -14,6 +14,8 @@ export interface Machine {
   readonly runtime: string;
   readonly runtimeVersion: string | null;
   readonly cores: number;
+  /** Of the engine, on its machine. */
+  readonly rootDirectory: string;
   readonly seccomp: string;
   readonly seccompSha256: string;
   /** One line for each promise that it can't keep; empty = all are kept. */
@@ -65,6 +67,7 @@ function machineOf(
     runtime: chosen,
     runtimeVersion: chosen === 'runc' ? runcVersion(version.get('Components')) : null,
     cores: typeof cores === 'number' ? cores : 1,
+    rootDirectory: text(info, 'DockerRootDir'),
     seccomp,
     seccompSha256: createHash('sha256').update(seccomp).digest('hex'),
     lacks: lacksOf(info, text(info, 'OSType'), text(info, 'Architecture')),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { basesOf, matches, wantedFiles } from './outputs.js';
-import { MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from './request-check.js';
+import { matches, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from '../files.js';
+import { basesOf, wantedFiles } from './outputs.js';
 import { tarOf } from './tar.js';
 
 const named = (...paths: string[]): Uint8Array =>

@@ -2,7 +2,7 @@
 // else in their place is refused, and nothing is followed.
 import { WritError } from '../../../errors.js';
 import type { SandboxFile } from '../../../runtime/ports.js';
-import { isRelative, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from './request-check.js';
+import { isRelative, leadsTo, matches, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from '../files.js';
 import { readTar } from './tar.js';
 
 /** What an archive of the wanted files has at most: contents, a header and padding each, and directories on the way. */
@@ -43,44 +43,6 @@ export function wantedFiles(archive: Uint8Array, patterns: readonly string[]): S
     if (bytes > MAX_FILES_BYTES) throw limit(`the outputs have more than ${MAX_FILES_BYTES} bytes`);
   }
   return [...wanted.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** `**` stands for any number of segments, `*` for any characters of one. */
-export function matches(pattern: readonly string[], path: readonly string[]): boolean {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return path.length === 0;
-  if (first === '**') {
-    // `**/**` means no more than `**`, and would be tried over and over.
-    if (rest[0] === '**') return matches(rest, path);
-    return path.some((_, at) => matches(rest, path.slice(at))) || matches(rest, []);
-  }
-  const [segment, ...below] = path;
-  return segment !== undefined && matchesSegment(first, segment) && matches(rest, below);
-}
-
-/** Linear in the text: each literal part is looked for after the one before. */
-function matchesSegment(pattern: string, segment: string): boolean {
-  const parts = pattern.split('*');
-  const [head = '', ...middle] = parts;
-  const tail = middle.pop();
-  if (tail === undefined) return segment === head;
-  if (segment.length < head.length + tail.length || !segment.startsWith(head) || !segment.endsWith(tail))
-    return false;
-  let at = head.length;
-  for (const part of middle) {
-    const found = segment.indexOf(part, at);
-    if (found < 0 || found + part.length > segment.length - tail.length) return false;
-    at = found + part.length;
-  }
-  return true;
-}
-
-/** Whether files that `pattern` names would lie below `path`. */
-function leadsTo(path: readonly string[], pattern: readonly string[]): boolean {
-  return (
-    path.length < pattern.length &&
-    path.every((segment, at) => pattern[at] === '**' || matchesSegment(pattern[at] ?? '', segment))
-  );
 }
 
 function refused(why: string): WritError {

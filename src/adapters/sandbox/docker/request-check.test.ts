@@ -77,6 +77,7 @@ describe('the container', () => {
     env: { A: 'b=c' },
     cwd: '/work',
     limits: checkRequest(limits({ cpus: 0.5, cpuMs: 1_500 })).limits,
+    mounts: [],
     runtime: 'runc',
     seccomp: '{}',
     labels: { 'writ.runner': 'x' },
@@ -139,5 +140,35 @@ describe('the container', () => {
     expect(hostConfigSha256(spec)).toMatch(/^[0-9a-f]{64}$/);
     expect(hostConfigSha256({ ...spec, seccomp: '{"a":1}' })).not.toBe(hostConfigSha256(spec));
     expect(hostConfigSha256({ ...spec, argv: ['false'] })).toBe(hostConfigSha256(spec));
+  });
+
+  it('binds what a step may see, not what is mounted below it', () => {
+    const mounts = [{ source: '/data', target: '/mnt/data', mode: 'ro' as const }];
+    expect(createOptions({ ...spec, mounts }).HostConfig?.Mounts).toEqual([
+      {
+        Type: 'bind',
+        Source: '/data',
+        Target: '/mnt/data',
+        ReadOnly: true,
+        BindOptions: { NonRecursive: true, Propagation: 'rprivate' },
+      },
+    ]);
+  });
+});
+
+describe('what a ceiling requires', () => {
+  const requiring = (...require: string[]) => checkRequest(request({ require })).runtime;
+
+  it('chooses the runtime that is required, and no other', () => {
+    expect(requiring('nonRoot', 'seccomp')).toBeNull();
+    expect(requiring('runtime:kata')).toBe('kata');
+    expect(() => requiring('runtime:kata', 'runtime:runsc')).toThrow(/two/);
+    expect(() => checkRequest(request({ require: ['runtime:kata'], runtime: 'runc' }))).toThrow(
+      /requires kata/,
+    );
+  });
+
+  it('refuses what it has never heard of', () => {
+    expect(() => requiring('aMoat')).toThrow(/aMoat/);
   });
 });

@@ -1,7 +1,14 @@
 // What a request may ask of this driver, decided before anything is created: limits in the range it can keep, a
 // program that is an image, texts and paths that can be passed on. Nothing is lowered or raised silently.
 import { WritError } from '../../../errors.js';
-import type { SandboxFile, SandboxLimits, SandboxProgram, SandboxRequest } from '../../../runtime/ports.js';
+import type {
+  SandboxFile,
+  SandboxLimits,
+  SandboxMount,
+  SandboxProgram,
+  SandboxRequest,
+} from '../../../runtime/ports.js';
+import { filesProblem, isRelative } from '../files.js';
 
 /** The working directory: the one place a guest may write to for longer than /tmp, and the root of its files. */
 export const WORK = '/work';
@@ -32,13 +39,7 @@ const MAX_STDIN_BYTES = 16 * 1024 * 1024;
 const MAX_ARGUMENTS = 256;
 const MAX_VARIABLES = 256;
 const MAX_TEXT_BYTES = 128 * 1024;
-const MAX_PATH_BYTES = 255;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
-
-/** Of files in and out alike (sandboxes.md section 6). */
-export const MAX_FILES = 256;
-export const MAX_FILES_BYTES = 16 * 1024 * 1024;
-export const MAX_DEPTH = 8;
 
 /** Of the guest, whatever the limits: memory that files in /tmp and /dev/shm may take. */
 export const SHM_MIB = 1;
@@ -53,6 +54,7 @@ export interface DockerRequest {
   readonly cwd: string;
   readonly files: readonly SandboxFile[];
   readonly outputs: readonly string[];
+  readonly mounts: readonly SandboxMount[];
   readonly limits: DockerLimits;
   /** null = the driver's own. */
   readonly runtime: string | null;
@@ -72,16 +74,22 @@ export type DockerLimits = Required<Omit<SandboxLimits, 'cpuMs'>> & {
 export function checkRequest(request: SandboxRequest): DockerRequest {
   const { program, argv, env, stdin, files = [], outputs = [], runtime = null, run = null } = request;
   if (program.kind !== 'image') throw unsupported('runs images, not modules', 'choose sandbox: wasm');
+  if (request.deterministic !== undefined)
+    throw unsupported('has no fixed clock or random bytes', 'choose sandbox: wasm for a deterministic step');
   if (program.repository !== null && !REPOSITORY.test(program.repository))
     throw invalid('the repository of its image is no name');
   checkTexts(argv, env);
   if (stdin.length > MAX_STDIN_BYTES)
     throw invalid(`stdin has ${stdin.length} bytes, ${MAX_STDIN_BYTES} fit`);
   if (runtime !== null && !RUNTIME.test(runtime)) throw invalid('its runtime is no name');
-  checkFiles(files);
-  if (outputs.length > MAX_FILES) throw invalid(`more than ${MAX_FILES} output patterns`);
-  for (const pattern of outputs)
-    if (!isRelative(pattern)) throw invalid('an output pattern is no relative path');
+  const required = requiredRuntime(request.require ?? []);
+  if (required !== null && runtime !== null && runtime !== required)
+    throw unsupported(
+      `is to use the runtime ${runtime}, a ceiling requires ${required}`,
+      'leave the runtime out',
+    );
+  const problem = filesProblem(files, outputs);
+  if (problem !== null) throw invalid(problem);
   return {
     argv,
     env,
@@ -90,12 +98,34 @@ export function checkRequest(request: SandboxRequest): DockerRequest {
     cwd: workingDirectory(request.cwd),
     files,
     outputs,
+    mounts: request.mounts ?? [],
     limits: limitsOf(request.limits),
-    runtime,
+    runtime: required ?? runtime,
     run,
   };
 }
 
+/** Everything else a ceiling can require is kept for every container. Null = any runtime will do. */
+function requiredRuntime(require: readonly string[]): string | null {
+  const wanted = require.filter((name) => name.startsWith(RUNTIME_PROMISE));
+  const [one = null, other] = wanted.map((name) => name.slice(RUNTIME_PROMISE.length));
+  if (other !== undefined)
+    throw unsupported('has one runtime, ceilings require two', 'have one of the ceilings changed');
+  const unknown = require.find((name) => !name.startsWith(RUNTIME_PROMISE) && !ALWAYS_KEPT.includes(name));
+  if (unknown !== undefined)
+    throw unsupported(`can't keep ${unknown}, which a ceiling requires`, 'change the ceiling');
+  return one;
+}
+
+const RUNTIME_PROMISE = 'runtime:';
+const ALWAYS_KEPT: readonly string[] = [
+  'dropCapabilities',
+  'noNetwork',
+  'noNewPrivileges',
+  'nonRoot',
+  'readOnlyRoot',
+  'seccomp',
+];
 const REPOSITORY = /^[a-z0-9][a-z0-9._/:-]{0,254}$/;
 const RUNTIME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -138,30 +168,6 @@ function checkTexts(argv: readonly string[], env: Readonly<Record<string, string
   const unnamed = variables.findIndex(([name]) => !VARIABLE_NAME.test(name));
   if (unnamed >= 0) throw invalid(`environment variable ${unnamed + 1} has a name that is no identifier`);
 }
-
-function checkFiles(files: readonly SandboxFile[]): void {
-  if (files.length > MAX_FILES) throw invalid(`more than ${MAX_FILES} files`);
-  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
-  if (bytes > MAX_FILES_BYTES) throw invalid(`its files have ${bytes} bytes, ${MAX_FILES_BYTES} fit`);
-  const seen = new Set<string>();
-  for (const { path } of files) {
-    if (!isRelative(path) || path.split('/').length > MAX_DEPTH)
-      throw invalid('a file has a path that is not relative and normalised');
-    if (seen.has(path)) throw invalid('two files have the same path');
-    seen.add(path);
-  }
-}
-
-/** `/`-separated, no empty, `.` or `..` segment, no control character, short enough for a tar. */
-export function isRelative(path: string): boolean {
-  return (
-    Buffer.byteLength(path) <= MAX_PATH_BYTES &&
-    !CONTROL.test(path) &&
-    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  );
-}
-
-const CONTROL = /[\u0000-\u001f\u007f]/;
 
 function workingDirectory(cwd: string = WORK): string {
   const below = cwd.startsWith(`${WORK}/`) ? cwd.slice(WORK.length + 1) : null;

@@ -1,5 +1,5 @@
 // One step in one container: created, started, supervised, looked at, removed. Whatever happens, the container is gone
-// when this has resolved, or the engine does not answer any more.
+// when this has resolved, or the engine does not answer any more; one from the pool is going then, see `leaving`.
 import type Dockerode from 'dockerode';
 import { WritError } from '../../../errors.js';
 import type { SandboxResult } from '../../../runtime/ports.js';
@@ -14,6 +14,11 @@ import { tarOf } from './tar.js';
 
 /** How long the engine's word about memory is waited for, where an exit code could hide it. */
 const OOM_WAIT_MS = 200;
+/**
+ * Of a program that was started beside a container's own, the container's state tells nothing. The event of a killed
+ * child comes before the program's own end is told (7 to 66 ms, measured on a busy machine); this is for its delivery.
+ */
+const OOM_WAIT_BESIDE_MS = 20;
 /** For putting files in and taking them out. */
 const TRANSFER_MS = 10_000;
 const MAX_TRANSFER_WORDS = 4_096;
@@ -41,6 +46,10 @@ export interface StepParts {
   readonly request: DockerRequest;
   readonly onOutput: ((stream: 'stdout' | 'stderr', bytes: Uint8Array) => void) | undefined;
   readonly hasTool: (name: string) => boolean;
+  /** One that waits for this step, already started; null = the step makes its own. */
+  readonly ready: Container | null;
+  /** Told of a removal that goes on: whoever closes the driver waits for it. */
+  readonly leaving: (removal: Promise<void>) => void;
 }
 
 /** Throws WritError (unavailable) when nothing ran. */
@@ -50,6 +59,7 @@ export async function runStep(parts: StepParts, signal: AbortSignal): Promise<St
   const argv = moves ? holding(request) : withDeadline(parts);
   let container: Container;
   try {
+    if (parts.ready !== null) return await inContainer(parts, parts.ready, true, signal);
     container = await createContainer(parts.engine, parts.name, {
       ...parts.spec,
       argv,
@@ -60,11 +70,44 @@ export async function runStep(parts: StepParts, signal: AbortSignal): Promise<St
   } catch (error) {
     throw unavailable(error);
   }
+  return inContainer(parts, container, moves, signal);
+}
+
+async function inContainer(
+  parts: StepParts,
+  container: Container,
+  beside: boolean,
+  signal: AbortSignal,
+): Promise<StepResult> {
   try {
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
-    return moves ? await runWithFiles(parts, container, signal) : await runMain(parts, container, signal);
+    return beside ? await runBeside(parts, container, signal) : await runMain(parts, container, signal);
   } finally {
+    // A step from the pool is a fast one: its result does not wait for the end of what it has left.
+    if (parts.ready === null) await container.remove();
+    else parts.leaving(container.remove());
+  }
+}
+
+/** A container that waits, started: for the pool. Throws EngineError or WritError; nothing is left then. */
+export async function startWaiting(
+  engine: Dockerode,
+  name: string,
+  spec: ContainerSpec,
+  seconds: number,
+): Promise<Container> {
+  const container = await createContainer(engine, name, {
+    ...spec,
+    argv: ['sleep', String(seconds)],
+    env: {},
+    cwd: WORK,
+  });
+  try {
+    await container.start();
+    return container;
+  } catch (error) {
     await container.remove();
+    throw error;
   }
 }
 
@@ -77,19 +120,15 @@ async function runMain(parts: StepParts, container: Container, signal: AbortSign
     if (isNoProgram(error)) return noProgram();
     throw unavailable(error);
   }
-  return told(supervised, await ranOutOfMemory(parts, container, supervised.end));
+  return told(supervised, await ranOutOfMemory(parts, container, supervised.end, false));
 }
 
-/** The container waits; files go in, the program runs beside it, files come out. */
-async function runWithFiles(
-  parts: StepParts,
-  container: Container,
-  signal: AbortSignal,
-): Promise<StepResult> {
+/** The container only waits; files go in, the program runs beside that, files come out. */
+async function runBeside(parts: StepParts, container: Container, signal: AbortSignal): Promise<StepResult> {
   const { request } = parts;
   let supervised: Supervised;
   try {
-    await container.start();
+    if (parts.ready === null) await container.start();
     if (request.files.length > 0 || request.cwd !== WORK) await putFiles(container, request, signal);
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     const program = await container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
@@ -99,7 +138,7 @@ async function runWithFiles(
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     throw unavailable(error);
   }
-  const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end));
+  const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end, true));
   if (result.status !== 'exited' || request.outputs.length === 0) return result;
   return { ...result, ...(await takeFiles(container, request.outputs, signal)) };
 }
@@ -190,6 +229,7 @@ async function ranOutOfMemory(
   { events }: StepParts,
   container: Container,
   end: ProgramEnd,
+  isBeside: boolean,
 ): Promise<boolean | 'unknown'> {
   if (end.kind !== 'exit' && end.kind !== 'lost') return false;
   try {
@@ -198,7 +238,8 @@ async function ranOutOfMemory(
   } catch {
     return 'unknown'; // and the end is lost as well
   }
-  return events.ranOut(container.id, end.kind === 'exit' && end.code === SIGKILLED ? OOM_WAIT_MS : 0);
+  const killed = end.kind === 'exit' && end.code === SIGKILLED;
+  return events.ranOut(container.id, killed ? OOM_WAIT_MS : isBeside ? OOM_WAIT_BESIDE_MS : 0);
 }
 
 function told({ end, stdout, stderr, wallMs }: Supervised, memory: boolean | 'unknown'): StepResult {

@@ -2,7 +2,17 @@
 // Everything read here is attacker-controlled.
 import { Socket } from 'node:net';
 import { WritError } from '../../../errors.js';
-import { MAX_REPORT_LINE_BYTES, TRAPS, type Order, type Report, type Trap, type WarmUp } from './protocol.js';
+import {
+  MAX_LISTED_FILES,
+  MAX_REPORT_LINE_BYTES,
+  TRAPS,
+  type Order,
+  type Report,
+  type Sized,
+  type Take,
+  type Trap,
+  type WarmUp,
+} from './protocol.js';
 
 /** Bytes of one stream, as far as they were kept. */
 export interface Collected {
@@ -82,7 +92,7 @@ export function readReports(stream: Socket): NextReport {
 }
 
 /** Writes one line and the bytes it announces. A broken pipe shows as the child's death. */
-export function send(pipe: Socket, line: Order | WarmUp, bodies: readonly Uint8Array[]): void {
+export function send(pipe: Socket, line: Order | Take | WarmUp, bodies: readonly Uint8Array[]): void {
   pipe.write(`${JSON.stringify(line)}\n`);
   for (const body of bodies) if (body.length > 0) pipe.write(body);
 }
@@ -121,7 +131,9 @@ function parseReport(line: string): Report | null {
       };
     case 'exit': {
       const code = count('code');
-      return hasCounts && code >= 0 ? { t: 'exit', code, out, err } : null;
+      return hasCounts && code >= 0
+        ? { t: 'exit', code, out, err, files: sizedFiles(fields.get('files')) }
+        : null;
     }
     case 'trap': {
       const trap: Trap = TRAPS.find((name) => name === fields.get('trap')) ?? 'other';
@@ -131,9 +143,26 @@ function parseReport(line: string): Report | null {
       const stream = fields.get('stream') === 'stderr' ? 'stderr' : 'stdout';
       return hasCounts ? { t: 'limit', stream, out, err } : null;
     }
+    case 'disk':
+      return hasCounts ? { t: 'disk', out, err } : null;
+    case 'taken':
+      return { t: 'taken', ok: fields.get('ok') === true };
     case 'load-failed':
       return { t: 'load-failed' };
     default:
       return null;
   }
+}
+
+/** null for anything that is no list of files. */
+function sizedFiles(value: unknown): readonly Sized[] | null {
+  if (!Array.isArray(value) || value.length > MAX_LISTED_FILES) return null;
+  const files: Sized[] = [];
+  for (const one of value as readonly unknown[]) {
+    const { path, size } = Object(one) as { path?: unknown; size?: unknown };
+    if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      return null;
+    files.push({ path, size });
+  }
+  return files;
 }

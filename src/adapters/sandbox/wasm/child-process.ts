@@ -4,9 +4,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WritError } from '../../../errors.js';
+import type { SandboxFile } from '../../../runtime/ports.js';
 import { collect, readReports, send, socketOf, type NextReport } from './child-pipes.js';
 import { GUEST_UID, type Launch } from './hardening.js';
-import type { Ready, Trap } from './protocol.js';
+import type { Ready, Sized, Trap } from './protocol.js';
 
 /** Longest boot, warm-up included; after that the driver is unavailable. */
 const BOOT_TIMEOUT_MS = 15_000;
@@ -14,6 +15,14 @@ const BOOT_TIMEOUT_MS = 15_000;
 const DRAIN_MS = 300;
 const WATCH_INTERVAL_MS = 50;
 const MAX_DIAGNOSTIC_BYTES = 16 * 1024;
+/** Of /proc/<pid>/stat; the same on every Linux that Node runs on. */
+const MS_PER_TICK = 10;
+
+/** Shipped modules that a child runs: before it is ready, and while it waits for an order. */
+export interface WarmUpModules {
+  readonly first: readonly Uint8Array[];
+  readonly later: readonly Uint8Array[];
+}
 
 export interface ChildOrder {
   readonly module: Uint8Array;
@@ -24,18 +33,27 @@ export interface ChildOrder {
   readonly outputBytes: number;
   /** Of the whole process; null = not watched. */
   readonly rssLimitBytes: number | null;
+  /** From the start of the run, all threads together; null = bounded by time alone. */
+  readonly cpuMs: number | null;
+  readonly files: readonly SandboxFile[];
+  readonly diskBytes: number;
+  /** Which of the files that a guest leaves are wanted; throws WritError where they may not be had. null = none. */
+  readonly select: ((listed: readonly Sized[] | null) => readonly Sized[]) | null;
   /** Of what is kept, as it comes. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
 }
 
 export type ChildEnd =
-  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'exit'; readonly code: number; readonly files: readonly SandboxFile[] }
   | { readonly kind: 'trap'; readonly trap: Trap }
   | { readonly kind: 'load-failed' }
-  | { readonly kind: 'timeout' }
+  | { readonly kind: 'timeout'; readonly limit: 'timeoutMs' | 'cpuMs' }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'oom' }
   | { readonly kind: 'output-limit'; readonly stream: 'stdout' | 'stderr' }
+  | { readonly kind: 'disk-limit' }
+  /** It ended, and left what can't be handed out. */
+  | { readonly kind: 'outputs'; readonly error: WritError }
   /** Ended by something we did not send. */
   | { readonly kind: 'died'; readonly signal: string | null; readonly outOfMemory: boolean };
 
@@ -46,6 +64,8 @@ export interface ChildResult {
   readonly wallMs: number;
   /** null when it ended before the first look, or is not watched. */
   readonly peakRssBytes: number | null;
+  /** As `peakRssBytes`. */
+  readonly cpuMs: number | null;
 }
 
 export interface WasmChild {
@@ -67,7 +87,7 @@ export interface WasmChild {
  */
 export async function bootChild(
   launch: Launch,
-  warmUp: readonly Uint8Array[],
+  warmUp: WarmUpModules,
   signal: AbortSignal,
 ): Promise<WasmChild> {
   const startedMs = performance.now();
@@ -87,14 +107,14 @@ export async function bootChild(
       resolve();
     });
   });
-  const [orders, diagnostics, reports, stdout, stderr] = [0, 2, 3, 4, 5].map((fd) => {
+  const [orders, diagnostics, reports, stdout, stderr, outputs] = [0, 2, 3, 4, 5, 6].map((fd) => {
     const pipe = socketOf(process_.stdio[fd]);
     pipe.on('error', () => undefined); // a dead child breaks its pipes; `gone` tells the story
     return pipe;
-  }) as [Socket, Socket, Socket, Socket, Socket];
+  }) as [Socket, Socket, Socket, Socket, Socket, Socket];
 
   // Idle, the child must not keep the runner alive; in a run or dying, it must, or nobody would see its end.
-  const holders = [process_, orders, diagnostics, reports, stdout, stderr];
+  const holders = [process_, orders, diagnostics, reports, stdout, stderr, outputs];
   const hold = (): void => holders.forEach((holder) => holder.ref());
   const kill = (): void => {
     if (isGone) return;
@@ -115,7 +135,9 @@ export async function bootChild(
   signal.addEventListener('abort', kill, { once: true });
   if (signal.aborted) kill();
   try {
-    send(orders, { t: 'warm', moduleBytes: warmUp.map((module) => module.length) }, warmUp);
+    const modules = [...warmUp.first, ...warmUp.later];
+    const moduleBytes = modules.map((module) => module.length);
+    send(orders, { t: 'warm', moduleBytes, first: warmUp.first.length }, modules);
     const first = await Promise.race([next(), gone.then(() => null)]);
     if (first?.t !== 'ready' || process_.pid === undefined) {
       kill();
@@ -127,7 +149,7 @@ export async function bootChild(
       });
     }
     holders.forEach((holder) => holder.unref());
-    const parts: Parts = { process: process_, orders, stdout, stderr, next, said, gone };
+    const parts: Parts = { process: process_, orders, stdout, stderr, outputs, next, said, gone };
     return {
       pid: process_.pid,
       ready: first,
@@ -151,6 +173,7 @@ interface Parts {
   readonly orders: Socket;
   readonly stdout: Socket;
   readonly stderr: Socket;
+  readonly outputs: Socket;
   readonly next: NextReport;
   readonly said: () => string;
   readonly gone: Promise<void>;
@@ -183,16 +206,21 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
   const stdout = collect(child.stdout, keep('stdout'), (bytes) => onOutput?.('stdout', bytes));
   const stderr = collect(child.stderr, keep('stderr'), (bytes) => onOutput?.('stderr', bytes));
 
-  const deadline = setTimeout(() => decide({ kind: 'timeout' }), order.timeoutMs);
+  const deadline = setTimeout(() => decide({ kind: 'timeout', limit: 'timeoutMs' }), order.timeoutMs);
   let peakRssBytes: number | null = null;
+  let cpuMs: number | null = null;
   const limit = order.rssLimitBytes;
-  const rss = limit === null ? null : rssReader(child.process.pid);
-  const watch = setInterval(() => {
-    const bytes = rss?.() ?? null;
-    if (bytes === null || limit === null) return;
-    peakRssBytes = Math.max(peakRssBytes ?? 0, bytes);
-    if (bytes > limit) decide({ kind: 'oom' });
-  }, WATCH_INTERVAL_MS);
+  const use = limit === null ? null : useReader(child.process.pid);
+  const before = use?.()?.cpuMs ?? 0;
+  const look = (): void => {
+    const now = use?.() ?? null;
+    if (now === null || limit === null) return;
+    peakRssBytes = Math.max(peakRssBytes ?? 0, now.rssBytes);
+    cpuMs = now.cpuMs - before;
+    if (now.rssBytes > limit) decide({ kind: 'oom' });
+    if (order.cpuMs !== null && cpuMs > order.cpuMs) decide({ kind: 'timeout', limit: 'cpuMs' });
+  };
+  const watch = setInterval(look, WATCH_INTERVAL_MS);
   const abort = (): void => decide({ kind: 'cancelled' });
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
@@ -204,20 +232,29 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
   let counts = { out: Infinity, err: Infinity };
   const follow = async (): Promise<void> => {
     const report = await child.next();
-    if (report === null || report.t === 'ready') return; // death or the deadline will say what it was
+    // Death or the deadline will say what it was.
+    if (report === null || report.t === 'ready' || report.t === 'taken') return;
     if (report.t === 'load-failed') return decide({ kind: 'load-failed' });
     counts = report;
     if (report.t === 'limit') return decide({ kind: 'output-limit', stream: report.stream });
+    if (report.t === 'disk') return decide({ kind: 'disk-limit' });
     await Promise.all([stdout.reached(report.out), stderr.reached(report.err)]);
-    decide(report.t === 'exit' ? { kind: 'exit', code: report.code } : { kind: 'trap', trap: report.trap });
+    look(); // what a short run has used
+    if (report.t === 'trap') return decide({ kind: 'trap', trap: report.trap });
+    const files = await takeFiles(child, order, report.files);
+    if (files instanceof WritError) decide({ kind: 'outputs', error: files });
+    else if (files !== null) decide({ kind: 'exit', code: report.code, files });
   };
   void follow();
 
-  const { args, env, outputBytes, timeoutMs } = order;
+  const { args, env, outputBytes, timeoutMs, diskBytes } = order;
   const lengths = { moduleBytes: order.module.length, stdinBytes: order.stdin.length };
-  send(child.orders, { t: 'run', ...lengths, args, env, outputBytes, timeoutMs }, [
+  const files = order.files.map(({ path, bytes }) => ({ path, size: bytes.length }));
+  const lists = order.select !== null;
+  send(child.orders, { t: 'run', ...lengths, files, diskBytes, lists, args, env, outputBytes, timeoutMs }, [
     order.module,
     order.stdin,
+    ...order.files.map(({ bytes }) => bytes),
   ]);
 
   const end = await ended;
@@ -229,7 +266,47 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
     await atMost(DRAIN_MS, Promise.all([stdout.reached(counts.out), stderr.reached(counts.err)]));
     await child.gone;
   }
-  return { end, stdout: stdout.bytes(), stderr: stderr.bytes(), wallMs, peakRssBytes };
+  return { end, stdout: stdout.bytes(), stderr: stderr.bytes(), wallMs, peakRssBytes, cpuMs };
+}
+
+/** The wanted files, read from the child; null when it can't say any more, which its death or the deadline explains. */
+async function takeFiles(
+  child: Parts,
+  { select }: ChildOrder,
+  listed: readonly Sized[] | null,
+): Promise<readonly SandboxFile[] | WritError | null> {
+  if (select === null) return [];
+  let wanted: readonly Sized[];
+  try {
+    wanted = select(listed);
+  } catch (error) {
+    if (error instanceof WritError) return error;
+    throw error;
+  }
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  // No more is kept than was announced, whatever the child sends.
+  let room = total;
+  const came = collect(child.outputs, (length) => {
+    const part = Math.min(length, room);
+    room -= part;
+    return part;
+  });
+  send(child.orders, { t: 'take', paths: wanted.map(({ path }) => path) }, []);
+  const report = await child.next();
+  if (report?.t !== 'taken') return null;
+  if (!report.ok) {
+    return new WritError('SANDBOX_OUTPUT_REFUSED', 'an output is a link or another special file', {
+      hint: 'have the program write regular files where outputs are wanted',
+    });
+  }
+  await came.reached(total);
+  const bytes = came.bytes();
+  if (bytes.length !== total) return null;
+  let at = 0;
+  return wanted.map(({ path, size }) => {
+    at += size;
+    return { path, bytes: bytes.slice(at - size, at) };
+  });
 }
 
 function start(launch: Launch): ChildProcess {
@@ -238,7 +315,7 @@ function start(launch: Launch): ChildProcess {
       cwd: '/',
       env: {},
       detached: true, // its own process group: one kill reaches every layer, a terminal's Ctrl-C none
-      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       ...(launch.uid === null ? {} : { uid: launch.uid, gid: GUEST_UID }),
     });
   } catch (cause) {
@@ -255,14 +332,20 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-/** Reads the resident size of the process that holds the guest: the child, or the one it forked. */
-function rssReader(pid: number | undefined): (() => number | null) | null {
+/** Reads what the process that holds the guest uses: the child, or the one it forked. */
+function useReader(
+  pid: number | undefined,
+): (() => { readonly rssBytes: number; readonly cpuMs: number } | null) | null {
   if (pid === undefined) return null;
   const forked = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ')[0] ?? '';
   const holder = /^[0-9]+$/.test(forked) ? forked : `${pid}`;
   return () => {
     const kib = /^VmRSS:\s+([0-9]+) kB$/m.exec(readProc(`/proc/${holder}/status`) ?? '')?.[1];
-    return kib === undefined ? null : Number(kib) * 1024;
+    // After the name, which may hold anything: the 12th and 13th field, ticks in user and in system mode.
+    const ticks = (readProc(`/proc/${holder}/stat`) ?? '').split(') ').at(-1)?.split(' ').slice(11, 13);
+    if (kib === undefined || ticks?.length !== 2) return null;
+    const [user = 0, system = 0] = ticks.map(Number);
+    return { rssBytes: Number(kib) * 1024, cpuMs: (user + system) * MS_PER_TICK };
   };
 }
 

@@ -5,10 +5,14 @@ import { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import {
+  MAX_LISTED_FILES,
+  MAX_LISTED_PATH_BYTES,
   MAX_ORDER_LINE_BYTES,
   type Order,
   type Ready,
   type Report,
+  type Sized,
+  type Take,
   type Trap,
   type WarmUp,
 } from './protocol.js';
@@ -19,17 +23,28 @@ interface Engine {
   readonly Wasmer: new (options: { cache: false; parallelism: number }) => {
     readonly packages: { load(bytes: Uint8Array): Promise<unknown> };
     readonly sandboxes: {
-      create(options: { packages: unknown[]; network: { mode: 'disabled' } }): Promise<{
-        command(
-          pkg: unknown,
-          args: readonly string[],
-          options: { env: Readonly<Record<string, string>> },
-        ): {
-          spawn(options: { stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }): Promise<Guest>;
-        };
-      }>;
+      create(options: {
+        packages: unknown[];
+        files: Readonly<Record<string, Uint8Array>>;
+        network: { mode: 'disabled' };
+      }): Promise<Box>;
     };
     ready(): Promise<unknown>;
+  };
+}
+
+interface Box {
+  command(
+    pkg: unknown,
+    args: readonly string[],
+    options: { env: Readonly<Record<string, string>> },
+  ): {
+    spawn(options: { stdin: 'pipe'; stdout: 'pipe'; stderr: 'pipe' }): Promise<Guest>;
+  };
+  /** Only what lies below /workspace. A link is told as a file, and can't be read. */
+  readonly fs: {
+    readDir(path: string): Promise<readonly { name: string; kind: 'file' | 'directory'; size: number }[]>;
+    readFile(path: string): Promise<Uint8Array>;
   };
 }
 
@@ -44,7 +59,16 @@ interface Guest {
 const OWN_DEADLINE_GRACE_MS = 2_000;
 /** Warm-up runs of each module: the second still costs the engine a worker. */
 const WARM_UP_RUNS = 2;
+/** Without an order for so long, there is time for warming up more. */
+const QUIET_MS = 250;
+const LARGE_BYTES = 100 * 1024;
 const CHUNK_BYTES = 64 * 1024;
+const WORKSPACE = '/workspace';
+/** How often the size of the guest's files is looked at while it runs. */
+const DISK_LOOK_MS = 25;
+/** Files and folders below /workspace that are counted, and how deep. */
+const MAX_ENTRIES = 4_096;
+const MAX_DEPTH = 32;
 
 const reports = new Socket({ fd: 3, readable: false, writable: true });
 
@@ -58,7 +82,8 @@ async function main(sdkUrl: string): Promise<void> {
     bytes: Uint8Array,
     args: readonly string[],
     env: Readonly<Record<string, string>>,
-  ): Promise<Guest | null> => {
+    files: Readonly<Record<string, Uint8Array>> = {},
+  ): Promise<{ readonly guest: Guest; readonly box: Box } | null> => {
     let pkg: unknown;
     try {
       pkg = await wasmer.packages.load(bytes);
@@ -66,14 +91,18 @@ async function main(sdkUrl: string): Promise<void> {
       // The engine's words about a guest's bytes stay here; the report says that the module didn't load.
       return null;
     }
-    const sandbox = await wasmer.sandboxes.create({ packages: [pkg], network: { mode: 'disabled' } });
-    return sandbox.command(pkg, args, { env }).spawn({ stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+    const box = await wasmer.sandboxes.create({ packages: [pkg], files, network: { mode: 'disabled' } });
+    const guest = await box
+      .command(pkg, args, { env })
+      .spawn({ stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+    return { guest, box };
   };
 
   const warm = async (bytes: Uint8Array): Promise<void> => {
     for (let run = 0; run < WARM_UP_RUNS; run += 1) {
-      const guest = await start(bytes, [], {});
-      if (guest === null) throw new Error('a warm-up module did not load');
+      const started = await start(bytes, [], {});
+      if (started === null) throw new Error('a warm-up module did not load');
+      const { guest } = started;
       const drained = Promise.all([drain(guest.stdout), drain(guest.stderr)]);
       await feed(guest, new Uint8Array(0));
       await guest.wait();
@@ -85,19 +114,37 @@ async function main(sdkUrl: string): Promise<void> {
   const shipped: Uint8Array[] = [];
   for (const length of warmUp.moduleBytes) shipped.push(await input.take(length));
   await warm(warmUpModule());
-  for (const module of shipped) await warm(module);
+  for (const module of shipped.slice(0, warmUp.first)) await warm(module);
   await report(ready());
+  // Whoever comes at once waits for one of them at most, and not for a large one.
+  for (const module of shipped.slice(warmUp.first)) {
+    if (!(await input.isQuiet(module.length > LARGE_BYTES ? QUIET_MS : 0))) break;
+    await warm(module);
+  }
 
   const order = (await input.line()) as unknown as Order;
   const module = await input.take(order.moduleBytes);
   const stdin = await input.take(order.stdinBytes);
+  const files: Record<string, Uint8Array> = {};
+  for (const { path, size } of order.files) files[`${WORKSPACE}/${path}`] = await input.take(size);
   setTimeout(end, order.timeoutMs + OWN_DEADLINE_GRACE_MS);
-  const guest = await start(module, order.args, order.env);
-  await (guest === null ? report({ t: 'load-failed' }) : run(guest, stdin, order.outputBytes));
+  const started = await start(module, order.args, order.env, files);
+  if (started === null) return report({ t: 'load-failed' });
+  if (!(await run(started.guest, started.box, stdin, order))) return;
+  const take = (await input.line()) as unknown as Take;
+  await report({ t: 'taken', ok: await handOut(started.box, take.paths) });
 }
 
-/** Forwards both streams as they come, stops for good at the cap, then says how the guest ended. */
-async function run(guest: Guest, stdin: Uint8Array, outputBytes: number): Promise<void> {
+/**
+ * Forwards both streams as they come, stops for good at a cap, then says how the guest ended. True when files are wanted
+ * of it now.
+ */
+async function run(
+  guest: Guest,
+  box: Box,
+  stdin: Uint8Array,
+  { outputBytes, diskBytes, lists }: Order,
+): Promise<boolean> {
   const sent = { stdout: 0, stderr: 0 };
   let over = false;
 
@@ -117,6 +164,23 @@ async function run(guest: Guest, stdin: Uint8Array, outputBytes: number): Promis
     }
   };
 
+  const stopAtDisk = async (): Promise<boolean> => {
+    const found = await filesBelow(box);
+    if (over || (found !== null && found.reduce((sum, { size }) => sum + size, 0) <= diskBytes)) return false;
+    over = true;
+    await report({ t: 'disk', out: sent.stdout, err: sent.stderr });
+    return true;
+  };
+  let looking = false;
+  const watch = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    stopAtDisk()
+      .catch(() => undefined) // the guest is ending; what it left is looked at then
+      .finally(() => {
+        looking = false;
+      });
+  }, DISK_LOOK_MS);
   const pumps = Promise.all([pump('stdout', guest.stdout, 4), pump('stderr', guest.stderr, 5)]);
   void feed(guest, stdin); // never rejects; a guest need not read its stdin before it ends
   let trap: Trap | null = null;
@@ -126,10 +190,52 @@ async function run(guest: Guest, stdin: Uint8Array, outputBytes: number): Promis
   } catch (error) {
     trap = trapOf(error);
   }
+  clearInterval(watch);
   await pumps;
-  if (over) return; // already reported
+  if (over || (trap === null && (await stopAtDisk()))) return false; // already reported
   const counts = { out: sent.stdout, err: sent.stderr };
-  await report(trap === null ? { t: 'exit', code, ...counts } : { t: 'trap', trap, ...counts });
+  const files = trap === null && lists ? listable(await filesBelow(box)) : [];
+  await report(trap === null ? { t: 'exit', code, files, ...counts } : { t: 'trap', trap, ...counts });
+  return trap === null && lists;
+}
+
+/** All files below /workspace; null when there are more or deeper ones than are counted. */
+async function filesBelow(box: Box): Promise<Sized[] | null> {
+  const files: Sized[] = [];
+  const folders = [''];
+  let entries = 0;
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const { name, kind, size } of await box.fs.readDir(`${WORKSPACE}${folder}`)) {
+      const path = `${folder}/${name}`;
+      if (kind === 'directory') folders.push(path);
+      else files.push({ path: path.slice(1), size });
+      entries += 1;
+      if (entries > MAX_ENTRIES || path.split('/').length > MAX_DEPTH) return null;
+    }
+  }
+  return files;
+}
+
+function listable(files: Sized[] | null): Sized[] | null {
+  const fits =
+    files !== null &&
+    files.length <= MAX_LISTED_FILES &&
+    files.every(({ path }) => Buffer.byteLength(path) <= MAX_LISTED_PATH_BYTES);
+  return fits ? files : null;
+}
+
+/** Sends each file over fd 6; false when one is no regular file. */
+async function handOut(box: Box, paths: readonly string[]): Promise<boolean> {
+  const sink = new Socket({ fd: 6, readable: false, writable: true });
+  try {
+    for (const path of paths) {
+      const bytes = await box.fs.readFile(`${WORKSPACE}/${path}`);
+      if (bytes.length > 0) await write(sink, bytes);
+    }
+    return true;
+  } catch {
+    return false; // a link, which the engine refuses to read
+  }
 }
 
 async function feed(guest: Guest, stdin: Uint8Array): Promise<void> {
@@ -231,6 +337,18 @@ class Input {
     this.chunks = [all.subarray(count)];
     this.length = all.length - count;
     return new Uint8Array(all.subarray(0, count));
+  }
+
+  /** Whether nothing has come `ms` from now. */
+  async isQuiet(ms: number): Promise<boolean> {
+    if (this.length > 0) return false;
+    let timer: NodeJS.Timeout | undefined;
+    const quiet = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([quiet, this.more()]);
+    clearTimeout(timer);
+    return this.length === 0;
   }
 
   private more(): Promise<void> {

@@ -4,7 +4,13 @@
 import { WritError } from '../../../errors.js';
 import type { JsonObject } from '../../../json.js';
 import type { SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
-import { bootChild, type ChildEnd, type ChildResult, type WasmChild } from './child-process.js';
+import {
+  bootChild,
+  type ChildEnd,
+  type ChildResult,
+  type WarmUpModules,
+  type WasmChild,
+} from './child-process.js';
 import {
   brokenPromise,
   endEvidence,
@@ -13,17 +19,23 @@ import {
   requestEvidence,
   type RequestFacts,
 } from './evidence.js';
-import { inspectMachine, launchOf, MEMORY_CLASSES, type Machine } from './hardening.js';
-import { checkModule } from './module-check.js';
+import { inspectMachine, launchOf, MEMORY_CLASSES, type Deterministic, type Machine } from './hardening.js';
+import { checkModule, type CheckedModule } from './module-check.js';
+import { wantedOutputs } from './outputs.js';
 import { openPool } from './pool.js';
-import type { Trap } from './protocol.js';
-import { checkRequest, DEFAULT_LIMITS, type WasmModule } from './request-check.js';
+import type { Sized, Trap } from './protocol.js';
+import { checkRequest, DEFAULT_LIMITS, type RunLimits, type WasmModule } from './request-check.js';
 
-/** What the process needs beside the guest's memory; above both together it is killed. */
+/** What the process needs beside the guest's memory and files; above all together it is killed. */
 const PROCESS_MIB = 160;
+/** Shipped modules up to this size are compiled in an instant. */
+const SMALL_BYTES = 100 * 1024;
+/** Modules remembered as used. */
+const MAX_USED = 1_000;
+const MIB = 1_048_576;
 /** Longest step a pooled child serves: its CPU backstop is fixed when it boots. */
 const POOLED_TIMEOUT_MS = 120_000;
-const POOLED_CLASS = MEMORY_CLASSES[0]?.pages ?? 1_024;
+const POOLED_CLASS = MEMORY_CLASSES[0]?.pages ?? 3_072;
 
 export interface WasmDriverOptions {
   /** Told what each run came to, not redacted: for an operator who tries a sandbox by hand. */
@@ -39,16 +51,36 @@ export interface WasmDriverOptions {
 /** Opens the driver. Nothing is started before the first `preflight`, `prepare` or `run`. */
 export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const { poolSize = 1, env = process.env, shipped = [] } = options;
-  const warmUp = shipped.map((module) => checkModule(module, POOLED_CLASS).bytes);
+  const checkedShipped = shipped.map((module) => checkModule(module, POOLED_CLASS));
+  const used = new Set<string>();
+  /** What has been run here is ready when a child is. Of what has not, large modules are left out: they take long. */
+  const warmUp = (): WarmUpModules => {
+    const isFirst = ({ digest, bytes }: CheckedModule): boolean =>
+      used.has(digest) && bytes.length <= SMALL_BYTES;
+    const isLater = ({ digest, bytes }: CheckedModule): boolean =>
+      used.has(digest) === bytes.length > SMALL_BYTES;
+    const bytesOf = ({ bytes }: CheckedModule): Uint8Array => bytes;
+    return {
+      first: checkedShipped.filter(isFirst).map(bytesOf),
+      later: checkedShipped.filter(isLater).map(bytesOf),
+    };
+  };
   const living = new Set<WasmChild>();
   const running = new Set<Promise<unknown>>();
   const closing = new AbortController();
   let inspected: Promise<Machine> | null = null;
   let confirmed: Promise<Machine> | null = null;
 
-  const boot = async (pages: number, timeoutMs: number, signal: AbortSignal): Promise<WasmChild> => {
+  const boot = async (
+    pages: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+    fixed: Deterministic | null = null,
+  ): Promise<WasmChild> => {
     const machine = await (inspected ??= inspectMachine(env));
-    const child = await bootChild(launchOf(machine, pages, cpuSecondsFor(timeoutMs)), warmUp, signal);
+    const launch = launchOf(machine, pages, cpuSecondsFor(timeoutMs), fixed);
+    // Of a fixed random source nothing may be used up before the guest begins.
+    const child = await bootChild(launch, fixed === null ? warmUp() : { first: [], later: [] }, signal);
     living.add(child);
     void child.gone.then(() => living.delete(child));
     const broken = brokenPromise(machine, child.ready);
@@ -80,28 +112,37 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
 
   const check = (request: SandboxRequest): Omit<RequestFacts, 'rssLimitBytes'> & { pooled: boolean } => {
     const plan = checkRequest(request);
-    const { limits } = request;
-    const pooled = plan.classPages === POOLED_CLASS && limits.timeoutMs <= POOLED_TIMEOUT_MS;
+    const { limits } = plan;
+    const fixed = request.deterministic ?? null;
+    const pooled =
+      plan.classPages === POOLED_CLASS && limits.timeoutMs <= POOLED_TIMEOUT_MS && fixed === null;
     return {
       limits,
       module: checkModule(plan.module, plan.pages),
       classPages: plan.classPages,
       cpuSeconds: cpuSecondsFor(pooled ? POOLED_TIMEOUT_MS : limits.timeoutMs),
+      isDeterministic: fixed !== null,
       pooled,
     };
   };
 
   const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
     const checked = check(request);
+    used.add(checked.module.digest);
+    for (const old of used) if (used.size > MAX_USED) used.delete(old);
+    const { outputs = [] } = request;
     let evidence: JsonObject = { driver: 'wasm' };
     try {
       const found = await orAborted(machine(), signal);
+      if (found !== null) requireKept(found, request);
       if (found === null) return nothingRan('cancelled', 'cancelled before it started', evidence);
       const { limits, module, classPages } = checked;
-      const rssLimitBytes = rssLimitOf(found, limits.memoryMiB);
+      const rssLimitBytes = rssLimitOf(found, limits);
       evidence = requestEvidence(found, { ...checked, rssLimitBytes });
 
-      const taken = checked.pooled ? pool.take() : boot(classPages, limits.timeoutMs, signal);
+      const taken = checked.pooled
+        ? pool.take()
+        : boot(classPages, limits.timeoutMs, signal, request.deterministic ?? null);
       const child = await orAborted(taken, signal);
       if (child === null) {
         if (checked.pooled)
@@ -119,11 +160,17 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
         timeoutMs: limits.timeoutMs,
         outputBytes: limits.outputBytes,
         rssLimitBytes,
+        cpuMs: limits.cpuMs,
+        files: request.files ?? [],
+        diskBytes: limits.diskMiB * MIB,
+        select:
+          outputs.length === 0 ? null : (listed: readonly Sized[] | null) => wantedOutputs(listed, outputs),
         ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
       };
       return resultOf(await child.run(order, signal), evidence, {
         pooled: checked.pooled,
         bootMs: child.bootMs,
+        wantsFiles: outputs.length > 0,
       });
     } catch (error) {
       if (!(error instanceof WritError) || error.code !== 'SANDBOX_UNAVAILABLE') throw error;
@@ -148,7 +195,8 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     async prepare(request) {
       const checked = check(request);
       const found = await machine();
-      const rssLimitBytes = rssLimitOf(found, checked.limits.memoryMiB);
+      requireKept(found, request);
+      const rssLimitBytes = rssLimitOf(found, checked.limits);
       return requestEvidence(found, { ...checked, rssLimitBytes });
     },
     async run(request, signal) {
@@ -177,8 +225,31 @@ function cpuSecondsFor(timeoutMs: number): number {
 }
 
 /** Of the whole process; null where it can't be read. */
-function rssLimitOf(machine: Machine, memoryMiB: number): number | null {
-  return machine.procfs ? (memoryMiB + PROCESS_MIB) * 1_048_576 : null;
+function rssLimitOf(machine: Machine, { memoryMiB, diskMiB }: RunLimits): number | null {
+  return machine.procfs ? (memoryMiB + diskMiB + PROCESS_MIB) * MIB : null;
+}
+
+/** A guest has no system calls, no process and no file but its own: there is nothing to have these with. */
+const GUEST_KEEPS: readonly string[] = ['dropCapabilities', 'noNetwork', 'noNewPrivileges', 'readOnlyRoot'];
+
+/** Throws SANDBOX_UNSUPPORTED for what this machine can't measure, or this sandbox doesn't keep. */
+function requireKept(machine: Machine, { limits, require = [] }: SandboxRequest): void {
+  for (const promise of require) {
+    const kept = GUEST_KEEPS.includes(promise) || (promise === 'nonRoot' && !machine.user.startsWith('0 '));
+    if (kept) continue;
+    throw new WritError(
+      'SANDBOX_UNSUPPORTED',
+      `the wasm sandbox can't keep ${promise}, which a ceiling requires`,
+      {
+        hint:
+          promise === 'nonRoot' ? machine.user : 'run the step in a container, or have the ceiling changed',
+      },
+    );
+  }
+  if (limits.cpuMs === undefined || machine.procfs) return;
+  throw new WritError('SANDBOX_UNSUPPORTED', "the wasm sandbox can't keep cpuMs on this machine", {
+    hint: 'CPU time is read from /proc, which is not here: leave the limit out',
+  });
 }
 
 /** null when `signal` aborts first. */
@@ -212,7 +283,7 @@ function nothingRan(
 function resultOf(
   run: ChildResult,
   evidence: JsonObject,
-  child: { readonly pooled: boolean; readonly bootMs: number },
+  child: { readonly pooled: boolean; readonly bootMs: number; readonly wantsFiles: boolean },
 ): SandboxResult {
   const { end } = run;
   const cut = end.kind === 'output-limit' ? end.stream : null;
@@ -221,7 +292,8 @@ function resultOf(
     exitCode: end.kind === 'exit' ? end.code : null,
     stdout: { bytes: run.stdout, truncated: cut === 'stdout' },
     stderr: { bytes: run.stderr, truncated: cut === 'stderr' },
-    usage: { wallMs: run.wallMs },
+    usage: { wallMs: run.wallMs, ...(run.cpuMs === null ? {} : { cpuMs: run.cpuMs }) },
+    ...(end.kind === 'exit' && child.wantsFiles ? { outputs: end.files } : {}),
   };
   return {
     ...result,
@@ -234,7 +306,11 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
     case 'exit':
       return { status: 'exited', limitHit: null, reason: null };
     case 'timeout':
-      return { status: 'timeout', limitHit: 'timeoutMs', reason: 'killed at its time limit' };
+      return {
+        status: 'timeout',
+        limitHit: end.limit,
+        reason: `killed at its ${end.limit === 'cpuMs' ? 'CPU time' : 'time'} limit`,
+      };
     case 'cancelled':
       return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
     case 'output-limit':
@@ -243,6 +319,16 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
         limitHit: 'outputBytes',
         reason: `${end.stream} reached the output limit`,
       };
+    case 'disk-limit':
+      return { status: 'output-limit', limitHit: 'diskMiB', reason: 'its files reached their limit' };
+    case 'outputs': {
+      const refused = end.error.code === 'SANDBOX_OUTPUT_REFUSED';
+      return {
+        status: refused ? 'output-refused' : 'output-limit',
+        limitHit: refused ? null : 'outputs',
+        reason: end.error.message,
+      };
+    }
     case 'oom':
       return { status: 'oom', limitHit: 'memoryMiB', reason: 'the process grew beyond its memory limit' };
     case 'trap':

@@ -1,10 +1,11 @@
 // What is written down about a sandbox: which layers of this machine keep which promise, and what a run used of
 // them. Strings, whole numbers and booleans only; no payload, no argument, no path of the machine.
 import type { JsonObject } from '../../../json.js';
-import type { Limits, SandboxResult } from '../../../runtime/ports.js';
+import type { SandboxResult } from '../../../runtime/ports.js';
 import type { Ready } from './protocol.js';
 import { GUEST_UID, OPEN_FILES, type Machine } from './hardening.js';
 import type { CheckedModule } from './module-check.js';
+import type { RunLimits } from './request-check.js';
 
 /** The machine's layers, by the promise each keeps. */
 export function machineEvidence(machine: Machine): JsonObject {
@@ -17,6 +18,7 @@ export function machineEvidence(machine: Machine): JsonObject {
     user: machine.user,
     network: 'none',
     mounts: 'none',
+    profile: 'strict',
     keptBy: keptBy(machine),
   };
 }
@@ -58,17 +60,19 @@ export function brokenPromise(machine: Machine, ready: Ready): string | null {
 }
 
 export interface RequestFacts {
-  readonly limits: Limits;
+  readonly limits: RunLimits;
   readonly module: CheckedModule;
   readonly classPages: number;
   /** null = no such layer on this machine. */
   readonly rssLimitBytes: number | null;
   readonly cpuSeconds: number;
+  readonly isDeterministic: boolean;
 }
 
 /** Complete before the act: what will run, under which limits, kept by what. */
 export function requestEvidence(machine: Machine, facts: RequestFacts): JsonObject {
   const base = machineEvidence(machine);
+  const { cpuMs, ...limits } = facts.limits;
   const watched =
     facts.rssLimitBytes === null
       ? 'process not watched: /proc is not readable'
@@ -77,12 +81,16 @@ export function requestEvidence(machine: Machine, facts: RequestFacts): JsonObje
     ...base,
     moduleSha256: facts.module.digest,
     moduleAsRunSha256: facts.module.rewrittenDigest,
-    limits: { ...facts.limits },
+    limits: { ...limits, ...(cpuMs === null ? {} : { cpuMs }) },
+    deterministic: facts.isDeterministic,
     keptBy: {
       ...keptBy(machine),
       timeoutMs: 'SIGKILL by the runner',
       memoryMiB: `module maximum ${facts.module.maximumPages} pages, engine maximum ${facts.classPages} pages, ${watched}`,
       outputBytes: 'counted in the process and by the runner, SIGKILL at the cap',
+      diskMiB:
+        "size of /workspace looked at every 25 ms, SIGKILL at the cap; the engine's memory is the bound for the rest",
+      ...(cpuMs === null ? {} : { cpuMs: 'read from /proc every 50 ms, SIGKILL' }),
       cpu:
         machine.prlimit === null
           ? 'wall time only: prlimit not found'
@@ -103,6 +111,8 @@ export function endEvidence(
     wallMs: Math.round(result.usage.wallMs),
     stdoutBytes: result.stdout.bytes.length,
     stderrBytes: result.stderr.bytes.length,
+    ...(result.outputs === undefined ? {} : { outputs: result.outputs.length }),
+    ...(result.usage.cpuMs === undefined ? {} : { cpuMs: Math.round(result.usage.cpuMs) }),
     ...(child === null ? {} : { pooled: child.pooled, bootMs: Math.round(child.bootMs) }),
     ...(child === null || child.peakRssBytes === null
       ? {}

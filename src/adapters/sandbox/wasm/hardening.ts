@@ -18,6 +18,8 @@ export interface Machine {
   readonly sdkVersion: string;
   readonly sdkDirectory: string;
   readonly childScript: string;
+  /** Loaded first where clock and random are to be fixed. */
+  readonly fixedScript: string;
   /** null = not installed or not permitted here. */
   readonly prlimit: string | null;
   readonly unshare: string | null;
@@ -36,11 +38,21 @@ export interface Launch {
   readonly uid: number | null;
 }
 
-/** Memory classes: the engine's own limit in pages, by the largest guest memory they serve. */
+/** What a guest sees in place of the clock and of random bytes. */
+export interface Deterministic {
+  /** 64 hex digits. */
+  readonly seed: string;
+  readonly nowMs: number;
+}
+
+/**
+ * Memory classes: the engine's own limit in pages, by the largest guest memory they serve. The engine keeps a guest's
+ * files in memory of its own and doubles it when it grows: below three times the files' limit it hangs (measured).
+ */
 export const MEMORY_CLASSES: readonly { readonly memoryMiB: number; readonly pages: number }[] = [
-  { memoryMiB: 64, pages: 1_024 },
-  { memoryMiB: 256, pages: 4_096 },
-  { memoryMiB: 1_024, pages: 16_384 },
+  { memoryMiB: 64, pages: 3_072 },
+  { memoryMiB: 256, pages: 6_144 },
+  { memoryMiB: 1_024, pages: 18_432 },
 ];
 
 /** Looks at the machine; runs `unshare … true` once. Throws SANDBOX_UNAVAILABLE when the engine or child is missing. */
@@ -56,6 +68,7 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
     ...sdk,
     sdkDirectory: sdk.directory,
     childScript,
+    fixedScript: join(dirname(childScript), 'deterministic.cjs'),
     prlimit: findTool('prlimit', env),
     unshare: unshare !== null && (await unshareWorks(unshare, lowerUser)) ? unshare : null,
     lowerUser,
@@ -69,7 +82,12 @@ export async function inspectMachine(env: Readonly<Record<string, string | undef
 }
 
 /** The command that starts one child of a memory class; `cpuSeconds` is a backstop, not the step's limit. */
-export function launchOf(machine: Machine, pages: number, cpuSeconds: number): Launch {
+export function launchOf(
+  machine: Machine,
+  pages: number,
+  cpuSeconds: number,
+  fixed: Deterministic | null,
+): Launch {
   // Node's own spelling changed when the permission model left its experimental state.
   const permission = process.allowedNodeEnvironmentFlags.has('--permission')
     ? '--permission'
@@ -83,6 +101,10 @@ export function launchOf(machine: Machine, pages: number, cpuSeconds: number): L
     `--allow-fs-read=${join(dirname(machine.childScript), '*')}`,
     `--wasm-max-mem-pages=${pages}`,
     '--max-old-space-size=128',
+    // The title is the one option that carries text to the engine's workers as well.
+    ...(fixed === null
+      ? []
+      : ['--require', machine.fixedScript, `--title=writ-fixed-${fixed.seed}-${fixed.nowMs}`]),
     machine.childScript,
     machine.sdkUrl,
   ];

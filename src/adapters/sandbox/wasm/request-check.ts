@@ -1,19 +1,28 @@
 // What a request may ask of this driver. A limit outside the range is one it can't keep, so it is refused before
 // anything starts; nothing is lowered or raised silently.
 import { WritError } from '../../../errors.js';
-import type { Limits, SandboxProgram, SandboxRequest } from '../../../runtime/ports.js';
+import type { SandboxLimits, SandboxProgram, SandboxRequest } from '../../../runtime/ports.js';
+import { filesProblem } from '../files.js';
 import { MEMORY_CLASSES } from './hardening.js';
 import { MAX_ORDER_LINE_BYTES } from './protocol.js';
 
 /** Applied once, after ceilings are composed (sandboxes.md section 6). */
-export const DEFAULT_LIMITS: Limits = { timeoutMs: 10_000, memoryMiB: 64, outputBytes: 1024 * 1024 };
+export const DEFAULT_LIMITS = {
+  timeoutMs: 10_000,
+  memoryMiB: 64,
+  outputBytes: 1024 * 1024,
+} as const satisfies SandboxLimits;
+/** Of /workspace, where nobody says. */
+const DEFAULT_DISK_MIB = 32;
 
-/** Hard maxima; the smallest value of each is 1. */
-const MAX_LIMITS: Limits = {
+/** Hard maxima; the smallest value of each is 1. Files lie in the engine's own memory, which is no larger for more. */
+const MAX_LIMITS = {
   timeoutMs: 15 * 60 * 1_000,
   memoryMiB: 1_024,
   outputBytes: 16 * 1024 * 1024,
-};
+  cpuMs: 15 * 60 * 1_000,
+  diskMiB: 32,
+} as const satisfies SandboxLimits;
 
 const MAX_STDIN_BYTES = 16 * 1024 * 1024;
 const MAX_ARGUMENTS = 256;
@@ -29,7 +38,13 @@ export interface RequestPlan {
   readonly pages: number;
   readonly classPages: number;
   readonly module: WasmModule;
+  /** With every limit set; `cpuMs` null = bounded by time alone. */
+  readonly limits: RunLimits;
 }
+
+export type RunLimits = Required<Omit<SandboxLimits, 'cpus' | 'pids' | 'cpuMs'>> & {
+  readonly cpuMs: number | null;
+};
 
 /**
  * Throws SANDBOX_UNSUPPORTED for a limit out of range or a thing this sandbox has not, SANDBOX_SPEC_INVALID for
@@ -38,13 +53,14 @@ export interface RequestPlan {
 export function checkRequest(request: SandboxRequest): RequestPlan {
   const { program } = request;
   if (program.kind !== 'module') throw unsupported('runs modules, not images', 'choose sandbox: docker');
-  for (const name of ['cwd', 'files', 'outputs', 'runtime'] as const) {
+  for (const name of ['cwd', 'runtime', 'mounts'] as const) {
     if (request[name] !== undefined)
       throw unsupported(`has no ${name}`, 'leave it out, or run the step in another sandbox');
   }
-  for (const name of ['timeoutMs', 'memoryMiB', 'outputBytes'] as const) {
+  for (const name of ['timeoutMs', 'memoryMiB', 'outputBytes', 'cpuMs', 'diskMiB'] as const) {
     const value = request.limits[name];
-    if (!Number.isSafeInteger(value) || value < 1 || value > MAX_LIMITS[name]) {
+    if (value === undefined && (name === 'cpuMs' || name === 'diskMiB')) continue;
+    if (value === undefined || !Number.isSafeInteger(value) || value < 1 || value > MAX_LIMITS[name]) {
       throw new WritError('SANDBOX_UNSUPPORTED', `the wasm sandbox can't keep ${name} ${String(value)}`, {
         hint: `choose a whole number from 1 to ${MAX_LIMITS[name]}`,
         details: { limit: name, maximum: MAX_LIMITS[name] },
@@ -69,13 +85,21 @@ export function checkRequest(request: SandboxRequest): RequestPlan {
     throw invalid(`arguments and variables have ${bytes} bytes, ${MAX_TEXT_BYTES} fit`);
   const unnamed = variables.findIndex(([name]) => !VARIABLE_NAME.test(name));
   if (unnamed >= 0) throw invalid(`environment variable ${unnamed + 1} has a name that is no identifier`);
+  const problem = filesProblem(request.files ?? [], request.outputs ?? []);
+  if (problem !== null) throw invalid(problem);
   if (request.stdin.length > MAX_STDIN_BYTES) {
     throw invalid(`stdin has ${request.stdin.length} bytes, ${MAX_STDIN_BYTES} fit`);
   }
 
   const memoryClass = MEMORY_CLASSES.find((entry) => entry.memoryMiB >= request.limits.memoryMiB);
   if (memoryClass === undefined) throw new WritError('INTERNAL', 'no memory class holds an accepted limit');
-  return { pages: request.limits.memoryMiB * 16, classPages: memoryClass.pages, module: program };
+  const { timeoutMs, memoryMiB, outputBytes, cpuMs = null, diskMiB = DEFAULT_DISK_MIB } = request.limits;
+  return {
+    pages: memoryMiB * 16,
+    classPages: memoryClass.pages,
+    module: program,
+    limits: { timeoutMs, memoryMiB, outputBytes, cpuMs, diskMiB },
+  };
 }
 
 // JSON escapes a byte to six at most: what passes the text limit fits the child's order line.

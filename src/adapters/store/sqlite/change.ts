@@ -13,6 +13,7 @@ import {
   type ExtendLog,
   type PartsChange,
   type Payload,
+  type Receipt,
   type RunRecord,
   type WorkflowRecord,
 } from '../../../runtime/ports.js';
@@ -55,10 +56,15 @@ const SQL = {
     intent_idx = COALESCE(excluded.intent_idx, intent_idx)`,
   addApproval: `INSERT INTO approval VALUES (@id, @tenant, @run, @stepPath, @attempt, @subjectDigest, @subject, @mode,
     @quorum, @separationOfDuties, @reasonRequired, @requester, @initiator, @functionId, @demandedBy, @policyHash,
-    @createdAtMs, @expiresAtMs, @state, @votes, @version) ON CONFLICT (id) DO NOTHING`,
+    @createdAtMs, @expiresAtMs, @state, @votes, @version, @more) ON CONFLICT (id) DO NOTHING`,
   // Only the decision moves. What was asked (digest, quorum, expiry) is never rewritten.
-  setApproval: `UPDATE approval SET state = @state, votes = @votes, version = version + 1
+  setApproval: `UPDATE approval SET state = @state, votes = @votes, more = @more, version = version + 1
     WHERE id = @id AND version = @version AND subject_digest = @subjectDigest`,
+  forgetReceipts: `DELETE FROM receipt WHERE (source, id) IN
+    (SELECT source, id FROM receipt WHERE until_ms <= @nowMs ORDER BY until_ms LIMIT 16)`,
+  forgetReceipt: 'DELETE FROM receipt WHERE source = @source AND id = @id AND until_ms <= @nowMs',
+  addReceipt: `INSERT INTO receipt VALUES (@source, @id, @digest, @answer, @untilMs)
+    ON CONFLICT (source, id) DO NOTHING`,
   addPayload: `INSERT INTO payload (commitment, label, salt, bytes, media_type, run, entry_idx)
     VALUES (@commitment, @label, @salt, @bytes, @mediaType, @run, @entryIndex) ON CONFLICT (commitment) DO NOTHING`,
 } as const;
@@ -94,6 +100,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
       for (const { op, record } of change.approvals ?? []) putApproval(sql, op, record);
       for (const { payload, entry } of change.payloads ?? []) putPayload(sql, payload, indexOf(entry));
       for (const { commitment, entry } of change.erasures ?? []) erase(commitment, indexOf(entry));
+      for (const receipt of change.receipts ?? []) putReceipt(sql, receipt, nowMs);
       return committed;
     },
   };
@@ -193,6 +200,16 @@ function putPayload(sql: Sql, payload: Payload, index: bigint): void {
     entryIndex: index,
   });
   if (changes !== 1) throw conflict(`a payload with commitment ${payload.commitment} exists already`);
+}
+
+/** What may be forgotten goes first, a bounded number at a time: a receipt that is over is none. */
+function putReceipt(sql: Sql, receipt: Receipt, nowMs: number): void {
+  sql('forgetReceipts').run({ nowMs });
+  sql('forgetReceipt').run({ nowMs, source: receipt.source, id: receipt.id });
+  const row = { ...receipt, answer: JSON.stringify(receipt.answer) };
+  if (sql('addReceipt').run(row).changes !== 1) {
+    throw conflict(`a message of ${receipt.source} with this id was received before`);
+  }
 }
 
 function lost(what: string, op: 'insert' | 'update', record: { id: string; version: number }): WritError {

@@ -2,13 +2,16 @@
 import type {
   AnchoredCheckpointRow,
   ApprovalRecord,
+  ApprovalReview,
   ApprovalState,
   AttemptRecord,
   AttemptStatus,
   CheckpointRow,
+  Escalation,
   HandedOutCopy,
   LogRow,
   LogState,
+  Receipt,
   RunRecord,
   RunStatus,
   StoredPayload,
@@ -157,6 +160,10 @@ export function approvalRow(record: ApprovalRecord): Row {
     reasonRequired: record.reasonRequired ? 1 : 0,
     demandedBy: JSON.stringify(record.demandedBy),
     votes: JSON.stringify(record.votes),
+    more: JSON.stringify({
+      editors: record.editors,
+      review: record.review,
+    }),
   };
 }
 
@@ -183,6 +190,32 @@ export function approvalRecord(row: Row): ApprovalRecord {
     state: oneOf(APPROVAL_STATES, row['state'], 'state'),
     votes: jsonArray(row, 'votes').map(vote),
     version: integer(row, 'version'),
+    ...approvalExtras(jsonObject(row, 'more')),
+  };
+}
+
+function approvalExtras({ editors, review }: JsonObject): Pick<ApprovalRecord, 'editors' | 'review'> {
+  return {
+    ...(editors === undefined ? {} : { editors: words(editors, 'more') }),
+    ...(review === undefined ? {} : { review: approvalReview(review) }),
+  };
+}
+
+function escalation(value: Json): Escalation {
+  if (!isObject(value)) throw damaged('quorum');
+  return {
+    afterSeconds: whole(value['afterSeconds'], 'quorum'),
+    notifyRoles: words(value['notifyRoles'], 'quorum'),
+    addRoles: words(value['addRoles'], 'quorum'),
+  };
+}
+
+function approvalReview(value: Json): ApprovalReview {
+  if (!isObject(value)) throw damaged('more');
+  return {
+    dueAtMs: whole(value['dueAtMs'], 'more'),
+    closedBy: wordOrNull(value['closedBy'], 'more'),
+    closedAtMs: value['closedAtMs'] === null ? null : whole(value['closedAtMs'], 'more'),
   };
 }
 
@@ -196,6 +229,16 @@ export function payloadRecord(row: Row): StoredPayload {
     run: text(row, 'run'),
     entryIndex: bigint(row, 'entry_idx'),
     erasedBy: row['erased_by'] === null ? null : bigint(row, 'erased_by'),
+  };
+}
+
+export function receiptRecord(row: Row): Receipt {
+  return {
+    source: text(row, 'source'),
+    id: text(row, 'id'),
+    digest: hex64(row, 'digest'),
+    answer: json(row, 'answer'),
+    untilMs: integer(row, 'until_ms'),
   };
 }
 
@@ -259,7 +302,12 @@ function attemptError(value: JsonObject): AttemptRecord['error'] {
 
 function factor(value: Json): ApprovalRecord['quorum'][number] {
   if (!isObject(value)) throw damaged('quorum');
-  return { role: word(value['role'], 'quorum'), n: whole(value['n'], 'quorum') };
+  const later = value['escalation'];
+  return {
+    role: word(value['role'], 'quorum'),
+    n: whole(value['n'], 'quorum'),
+    ...(later === undefined ? {} : { escalation: listOf(later, 'quorum').map(escalation) }),
+  };
 }
 
 function vote(value: Json): Vote {
@@ -268,12 +316,23 @@ function vote(value: Json): Vote {
     seq: whole(value['seq'], 'votes'),
     approver: word(value['approver'], 'votes'),
     keyId: wordOrNull(value['keyId'], 'votes'),
-    assurance: oneOf(['os', 'key'], value['assurance'], 'votes'),
+    assurance: oneOf(['os', 'key', 'oidc', 'token'], value['assurance'], 'votes'),
     decision: oneOf(['approve', 'deny', 'revoke'], value['decision'], 'votes'),
     reason: value['reason'] === null ? null : checkHex(value['reason'], 'votes'),
     atMs: whole(value['atMs'], 'votes'),
     signature: wordOrNull(value['signature'], 'votes'),
+    ...(value['delegation'] === undefined ? {} : { delegation: word(value['delegation'], 'votes') }),
+    ...(value['breakGlass'] === true ? { breakGlass: true } : {}),
   };
+}
+
+function listOf(value: Json | undefined, column: string): readonly Json[] {
+  if (!Array.isArray(value)) throw damaged(column);
+  return value as readonly Json[];
+}
+
+function words(value: Json | undefined, column: string): readonly string[] {
+  return listOf(value, column).map((one) => word(one, column));
 }
 
 function word(value: Json | undefined, column: string): string {

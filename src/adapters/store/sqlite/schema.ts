@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -159,10 +159,25 @@ ALTER TABLE attempt ADD COLUMN turn INTEGER;
 ALTER TABLE attempt ADD COLUMN converged INTEGER;
 `;
 
+/** What version 4 adds to version 3. */
+const ADDED_IN_4 = `
+ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, review
+CREATE TABLE receipt ( -- messages from outside that count once
+  source TEXT NOT NULL,
+  id TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  answer TEXT NOT NULL, -- JSON
+  until_ms INTEGER NOT NULL,
+  PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipt_until ON receipt (until_ms);
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
   [3, ADDED_IN_3],
+  [4, ADDED_IN_4],
 ];
 
 /**

@@ -18,6 +18,7 @@ import type {
   LogState,
   Meter,
   Page,
+  Receipt,
   RunRecord,
   Store,
   StoredPayload,
@@ -39,6 +40,7 @@ import {
   logRow,
   logState,
   payloadRecord,
+  receiptRecord,
   runRecord,
   workflowRecord,
 } from './record.js';
@@ -84,6 +86,7 @@ const SQL = {
   approvalsOfRun: `SELECT * FROM approval WHERE run = @run
     AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) ORDER BY created_at_ms, id`,
   payload: 'SELECT * FROM payload WHERE commitment = ?',
+  receipt: 'SELECT * FROM receipt WHERE source = ? AND id = ?',
   copies: 'SELECT * FROM handed_out ORDER BY made_at_ms, path',
   unscrubbed: 'SELECT lower(hex(commitment)) AS commitment FROM unscrubbed ORDER BY 1',
   log: 'SELECT * FROM log_state',
@@ -261,6 +264,10 @@ class SqliteStore implements Store {
 
   async payload(commitment: Commitment): Promise<StoredPayload | null> {
     return this.#one('payload', payloadRecord, Buffer.from(commitment, 'hex'));
+  }
+
+  async receipt(source: string, id: string): Promise<Receipt | null> {
+    return this.#one('receipt', receiptRecord, source, id);
   }
 
   async recordCopy(copy: HandedOutCopy): Promise<void> {

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_POLICY_TEXT, openCedar } from './cedar.js';
+import type { PackageAct } from '../runtime/ports.js';
+
+const cedar = openCedar();
+const read: PackageAct = { action: 'tool.invoke', resource: 'utcp:file_read' };
+const shell: PackageAct = { action: 'tool.invoke', resource: 'tool::shell' };
+const host: PackageAct = { action: 'network.egress', resource: 'api.example:443' };
+const secret: PackageAct = { action: 'secret.use', resource: 'claims-db' };
+const ask = (text: string, ...acts: readonly PackageAct[]) => cedar.refusal(text, { agent: 'triage', acts });
+
+const READ = `permit(principal, action == AgentRC::Action::"tool.invoke", resource == AgentRC::Tool::"file_read");`;
+
+describe('the policy text of a package', () => {
+  it('permits what it says, by bare names, and nothing else', async () => {
+    expect(await ask(READ, read)).toBeNull();
+    expect(await ask(READ)).toBeNull();
+    expect(await ask(READ, read, shell)).toEqual({
+      ...{ kind: 'denied', act: shell, reason: 'nothing in it permits that' },
+    });
+    const more = `permit(principal == AgentRC::Agent::"triage", action == AgentRC::Action::"NetworkEgress", resource)
+      when { context.ref like "*.example:443" };
+      permit(principal, action == AgentRC::Action::"secret.resolve", resource == AgentRC::Secret::"claims-db");`;
+    expect(await ask(more, host, secret)).toBeNull();
+    expect(await ask(more, { ...host, resource: 'api.example:444' })).toMatchObject({ kind: 'denied' });
+    expect(await ask(more, { ...secret, resource: 'other' })).toMatchObject({ kind: 'denied' });
+  });
+
+  it('forbids over every permit', async () => {
+    const text = `permit(principal, action, resource); forbid(principal, action, resource == AgentRC::Tool::"shell");`;
+    expect(await ask(text, read)).toBeNull();
+    expect(await ask(text, read, shell)).toMatchObject({ kind: 'denied', act: shell, reason: /forbids/u });
+  });
+
+  it('trap: a policy that fails is left out by Cedar, so any error is a no though the answer is allow', async () => {
+    const text = `permit(principal, action, resource); forbid(principal, action, resource) when { context.missing == 1 };`;
+    expect(await ask(text, read)).toMatchObject({
+      kind: 'error',
+      act: read,
+      reason: expect.stringContaining('fails'),
+    });
+  });
+
+  it('trap: text that does not parse denies everything, also where nothing is asked', async () => {
+    for (const text of [
+      'permit(principal, action, resource',
+      `forbid(principal, action, resource) when { context.path.startsWith("/etc") };`,
+      `permit(principal, action, resource in [AgentRC::Tool::"a", AgentRC::Tool::"b"]);`,
+      'END',
+    ]) {
+      expect(await ask(text)).toMatchObject({ kind: 'error', act: null });
+      expect(await ask(text, read)).toMatchObject({ kind: 'error', act: null });
+    }
+  });
+
+  it('trap: permits of two packages do not add up', async () => {
+    const all = 'permit(principal, action, resource);';
+    expect(await ask(all, shell)).toBeNull();
+    expect(await ask(READ, shell)).toMatchObject({ kind: 'denied' });
+    expect(await ask(all, shell)).toBeNull();
+  });
+
+  it('is bounded, and no name in a question is read as Cedar', async () => {
+    expect(await ask(' '.repeat(MAX_POLICY_TEXT + 1), read)).toMatchObject({ kind: 'error' });
+    const odd = { action: 'tool.invoke' as const, resource: `x"); permit(principal, action, resource); //` };
+    expect(await ask(READ, odd)).toMatchObject({ kind: 'denied' });
+  });
+
+  it('says no when the engine can not be loaded or breaks', async () => {
+    const missing = openCedar(() => Promise.reject(new Error('no engine')));
+    expect(await missing.refusal(READ, { agent: 'a', acts: [] })).toMatchObject({ kind: 'error' });
+    const engine = await import('@cedar-policy/cedar-wasm/nodejs');
+    const broken = openCedar(() =>
+      Promise.resolve({
+        ...engine,
+        statefulIsAuthorized: () => {
+          throw new Error('trap');
+        },
+      }),
+    );
+    expect(await broken.refusal(READ, { agent: 'a', acts: [read] })).toMatchObject({
+      kind: 'error',
+      reason: 'trap',
+    });
+  });
+});

@@ -1,0 +1,1 @@
+export { openQueryEvaluator, type QueryEvaluatorOptions } from './evaluator.js';

@@ -1,0 +1,74 @@
+// Files that go into a sandbox and come out of it, by name: the same rules for every driver. Names that come out are
+// attacker-controlled.
+import type { SandboxFile } from '../../runtime/ports.js';
+
+/** Of files in and out alike (sandboxes.md section 6). */
+export const MAX_FILES = 256;
+export const MAX_FILES_BYTES = 16 * 1024 * 1024;
+export const MAX_DEPTH = 8;
+const MAX_PATH_BYTES = 255;
+
+/** What is wrong with the files of a request or the patterns of wanted ones; null = nothing. */
+export function filesProblem(files: readonly SandboxFile[], outputs: readonly string[]): string | null {
+  if (files.length > MAX_FILES) return `more than ${MAX_FILES} files`;
+  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
+  if (bytes > MAX_FILES_BYTES) return `its files have ${bytes} bytes, ${MAX_FILES_BYTES} fit`;
+  const seen = new Set<string>();
+  for (const { path } of files) {
+    if (!isRelative(path) || path.split('/').length > MAX_DEPTH)
+      return 'a file has a path that is not relative and normalised';
+    if (seen.has(path)) return 'two files have the same path';
+    seen.add(path);
+  }
+  if (outputs.length > MAX_FILES) return `more than ${MAX_FILES} output patterns`;
+  return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';
+}
+
+/** `/`-separated, no empty, `.` or `..` segment, no control character, short enough for a tar. */
+export function isRelative(path: string): boolean {
+  return (
+    Buffer.byteLength(path) <= MAX_PATH_BYTES &&
+    !CONTROL.test(path) &&
+    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
+}
+
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** `**` stands for any number of segments, `*` for any characters of one. */
+export function matches(pattern: readonly string[], path: readonly string[]): boolean {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return path.length === 0;
+  if (first === '**') {
+    // `**/**` means no more than `**`, and would be tried over and over.
+    if (rest[0] === '**') return matches(rest, path);
+    return path.some((_, at) => matches(rest, path.slice(at))) || matches(rest, []);
+  }
+  const [segment, ...below] = path;
+  return segment !== undefined && matchesSegment(first, segment) && matches(rest, below);
+}
+
+/** Linear in the text: each literal part is looked for after the one before. */
+function matchesSegment(pattern: string, segment: string): boolean {
+  const parts = pattern.split('*');
+  const [head = '', ...middle] = parts;
+  const tail = middle.pop();
+  if (tail === undefined) return segment === head;
+  if (segment.length < head.length + tail.length || !segment.startsWith(head) || !segment.endsWith(tail))
+    return false;
+  let at = head.length;
+  for (const part of middle) {
+    const found = segment.indexOf(part, at);
+    if (found < 0 || found + part.length > segment.length - tail.length) return false;
+    at = found + part.length;
+  }
+  return true;
+}
+
+/** Whether files that `pattern` names would lie below `path`. */
+export function leadsTo(path: readonly string[], pattern: readonly string[]): boolean {
+  return (
+    path.length < pattern.length &&
+    path.every((segment, at) => pattern[at] === '**' || matchesSegment(pattern[at] ?? '', segment))
+  );
+}

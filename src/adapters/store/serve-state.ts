@@ -1,0 +1,266 @@
+// What `writ serve` remembers, in one SQLite file: how far each channel has been told, which deliveries are due, and
+// the hashes of callback tokens. The events themselves are in the log; losing this file tells channels twice and makes
+// links useless, nothing else. Every call is one transaction, durable when it returns.
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import { WritError } from '../../errors.js';
+import { openError, storeError } from './sqlite/driver-error.js';
+
+/** "WrtS" in ASCII. */
+const APPLICATION_ID = 0x57727453;
+const BUSY_TIMEOUT_MS = 5_000;
+
+const TABLES = `
+CREATE TABLE IF NOT EXISTS place ( -- how far a channel has been told, as an index of the log
+  channel TEXT PRIMARY KEY,
+  next INTEGER NOT NULL,
+  gone_url TEXT -- answered 410: nothing is sent to this URL any more
+) STRICT;
+CREATE TABLE IF NOT EXISTS delivery (
+  channel TEXT NOT NULL,
+  event INTEGER NOT NULL,    -- index of its entry
+  attempts INTEGER NOT NULL, -- begun
+  due_ms INTEGER,            -- NULL = over
+  until_ms INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  PRIMARY KEY (channel, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due_ms) WHERE due_ms IS NOT NULL;
+CREATE TABLE IF NOT EXISTS callback (
+  hash TEXT PRIMARY KEY, -- SHA-256 of the token; the token itself is nowhere
+  approval TEXT NOT NULL,
+  subject_digest TEXT NOT NULL,
+  decision TEXT NOT NULL,
+  approver TEXT NOT NULL,
+  until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS callback_until ON callback (until_ms);
+`;
+
+const SQL = {
+  place: 'SELECT next, gone_url FROM place WHERE channel = ?',
+  setPlace: `INSERT INTO place (channel, next) VALUES (@channel, @next)
+    ON CONFLICT (channel) DO UPDATE SET next = MAX(next, excluded.next)`,
+  gone: 'UPDATE place SET gone_url = @url WHERE channel = @channel',
+  add: `INSERT INTO delivery VALUES (@channel, @event, 0, @dueMs, @untilMs, '') ON CONFLICT DO NOTHING`,
+  due: `SELECT channel, event, attempts, until_ms FROM delivery
+    WHERE due_ms <= @nowMs AND channel IN (SELECT value FROM json_each(@channels)) ORDER BY due_ms LIMIT @limit`,
+  nextDue:
+    'SELECT MIN(due_ms) AS due FROM delivery WHERE channel IN (SELECT value FROM json_each(@channels))',
+  settle: `UPDATE delivery SET attempts = @attempts, due_ms = @dueMs, outcome = @outcome
+    WHERE channel = @channel AND event = @event`,
+  // Those that are over are kept for a look, for a time.
+  forget: 'DELETE FROM delivery WHERE due_ms IS NULL AND until_ms < @beforeMs',
+  all: 'SELECT channel, event, attempts, due_ms, outcome FROM delivery ORDER BY event DESC, channel LIMIT ?',
+  addCallback:
+    'INSERT INTO callback VALUES (@hash, @approval, @subjectDigest, @decision, @approver, @untilMs)',
+  callback: 'SELECT * FROM callback WHERE hash = ?',
+  forgetCallbacks: 'DELETE FROM callback WHERE until_ms <= ?',
+} as const;
+
+/** A callback token by its hash: what it decides, for whom, until when. */
+export interface CallbackToken {
+  /** SHA-256, 64 hex digits. */
+  readonly hash: string;
+  readonly approval: string;
+  readonly subjectDigest: string;
+  readonly decision: 'approve' | 'deny';
+  readonly approver: string;
+  readonly untilMs: number;
+}
+
+export interface Delivery {
+  readonly channel: string;
+  readonly event: bigint;
+  readonly attempts: number;
+  readonly untilMs: number;
+}
+
+export interface DeliveryRow {
+  readonly channel: string;
+  readonly event: string;
+  readonly attempts: number;
+  /** Null = over. */
+  readonly dueMs: number | null;
+  readonly outcome: string;
+}
+
+export interface ServeState {
+  /** Where the channel goes on in the log; null = it was never told anything. */
+  place(channel: string): { readonly next: bigint; readonly goneUrl: string | null } | null;
+  /** Events become due, and the channel's place goes on, or neither. An event that is there already stays as it is. */
+  enqueue(
+    channel: string,
+    next: bigint,
+    events: readonly { readonly event: bigint; readonly dueMs: number; readonly untilMs: number }[],
+  ): void;
+  due(channels: readonly string[], nowMs: number, limit: number): readonly Delivery[];
+  /** When the next is due; null = none. */
+  nextDueMs(channels: readonly string[]): number | null;
+  /** Null = over. */
+  settle(
+    delivery: Delivery,
+    change: { readonly attempts: number; readonly dueMs: number | null; readonly outcome: string },
+  ): void;
+  /** The channel's URL answered that it is gone for good. */
+  markGone(channel: string, url: string): void;
+  /** Newest events first. */
+  deliveries(limit: number): readonly DeliveryRow[];
+  addCallback(token: CallbackToken): void;
+  callback(hash: string): CallbackToken | null;
+  /** Forgets what nobody needs any more. */
+  tidy(nowMs: number): void;
+  close(): void;
+}
+
+/** How long a delivery that is over is kept for a look. */
+const KEPT_MS = 7 * 86_400_000;
+
+/** Opens `file`, made with mode 0600 when absent. Throws STORE_*. */
+export function openServeState(file: string): ServeState {
+  const path = resolve(file);
+  const db = open(path);
+  const statements = new Map<string, Database.Statement>();
+  const sql = (name: keyof typeof SQL): Database.Statement => {
+    const known = statements.get(name) ?? db.prepare(SQL[name]);
+    statements.set(name, known);
+    return known;
+  };
+  const guarded = <T>(what: 'read' | 'write to', act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      throw storeError(error, path, what);
+    }
+  };
+  return {
+    place: (channel) =>
+      guarded('read', () => {
+        const row = sql('place').get(channel) as { next: bigint; gone_url: string | null } | undefined;
+        return row === undefined ? null : { next: row.next, goneUrl: row.gone_url };
+      }),
+    enqueue(channel, next, events) {
+      const work = db.transaction(() => {
+        sql('setPlace').run({ channel, next });
+        for (const { event, dueMs, untilMs } of events) sql('add').run({ channel, event, dueMs, untilMs });
+      });
+      guarded('write to', () => {
+        work.immediate();
+      });
+    },
+    due: (channels, nowMs, limit) =>
+      guarded('read', () =>
+        sql('due')
+          .all({ channels: JSON.stringify(channels), nowMs, limit })
+          .map((row) => {
+            const { channel, event, attempts, until_ms } = row as Record<string, bigint> & {
+              channel: string;
+            };
+            return { channel, event: event ?? 0n, attempts: Number(attempts), untilMs: Number(until_ms) };
+          }),
+      ),
+    nextDueMs: (channels) =>
+      guarded('read', () => {
+        const { due } = sql('nextDue').get({ channels: JSON.stringify(channels) }) as { due: bigint | null };
+        return due === null ? null : Number(due);
+      }),
+    settle({ channel, event }, { attempts, dueMs, outcome }) {
+      guarded('write to', () => sql('settle').run({ channel, event, attempts, dueMs, outcome }));
+    },
+    markGone(channel, url) {
+      guarded('write to', () => sql('gone').run({ channel, url }));
+    },
+    deliveries: (limit) =>
+      guarded('read', () =>
+        sql('all')
+          .all(limit)
+          .map((row) => {
+            const one = row as {
+              channel: string;
+              event: bigint;
+              attempts: bigint;
+              due_ms: bigint | null;
+              outcome: string;
+            };
+            const { channel, event, attempts, due_ms, outcome } = one;
+            const dueMs = due_ms === null ? null : Number(due_ms);
+            return { channel, event: event.toString(), attempts: Number(attempts), dueMs, outcome };
+          }),
+      ),
+    addCallback(token) {
+      guarded('write to', () => sql('addCallback').run(token));
+    },
+    callback: (hash) =>
+      guarded('read', () => {
+        const row = sql('callback').get(hash) as CallbackRow | undefined;
+        if (row === undefined) return null;
+        const { approval, subject_digest, approver, until_ms } = row;
+        const decision = row.decision === 'approve' ? 'approve' : 'deny';
+        return {
+          hash,
+          approval,
+          subjectDigest: subject_digest,
+          decision,
+          approver,
+          untilMs: Number(until_ms),
+        };
+      }),
+    tidy(nowMs) {
+      guarded('write to', () => {
+        sql('forget').run({ beforeMs: nowMs - KEPT_MS });
+        sql('forgetCallbacks').run(nowMs);
+      });
+    },
+    close: () => {
+      db.close();
+    },
+  };
+}
+
+interface CallbackRow {
+  readonly approval: string;
+  readonly subject_digest: string;
+  readonly decision: string;
+  readonly approver: string;
+  readonly until_ms: bigint;
+}
+
+function open(path: string): Database.Database {
+  let db: Database.Database | null = null;
+  try {
+    makeFile(path);
+    db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    db.defaultSafeIntegers(true);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    const made = db;
+    made
+      .transaction(() => {
+        const id = Number(made.pragma('application_id', { simple: true }));
+        const empty = made.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+        if (id !== APPLICATION_ID && !empty) {
+          throw new WritError('STORE_UNAVAILABLE', `${path} is not the state of writ serve`, {
+            hint: 'move it away; a new one is made',
+          });
+        }
+        made.exec(TABLES);
+        made.pragma(`application_id = ${APPLICATION_ID}`);
+      })
+      .immediate();
+    return db;
+  } catch (error) {
+    db?.close();
+    throw openError(error, path);
+  }
+}
+
+/** Only ever opens a file it has just made: closing a descriptor of a shared one would drop this process's locks. */
+function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}

@@ -1,0 +1,98 @@
+// `writ simulate FILE`: a workflow on a virtual clock with mocked functions. Needs no data directory; calls nothing,
+// writes nothing, waits for nothing.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { AttemptSeen } from '../testing/attempt.js';
+import type { Mocks } from '../testing/mocks.js';
+import type { Simulated } from '../testing/simulate.js';
+import type { Context } from './context.js';
+import { printable, type Colors } from './output.js';
+import { readRunInput } from './run-input.js';
+import { explainingDiagnostics, readWorkflowSource } from './workflow-source.js';
+
+export interface SimulateFlags {
+  readonly input?: string;
+  /** A file, or JSON. */
+  readonly mocks?: string;
+}
+
+/** One state that was entered, and how its attempts ended. */
+interface Visit {
+  readonly name: string;
+  readonly attempts: AttemptSeen['outcome'][];
+}
+
+/** Exit 0 when the workflow succeeds; else 1, 3 (policy, ceiling) or 4 (approval) by the error's name. */
+export async function simulateFile(context: Context, file: string, flags: SimulateFlags): Promise<number> {
+  const { output } = context;
+  const source = await readWorkflowSource(file);
+  const input = await readRunInput(flags.input, context.stdin);
+  const mocks = await readMocks(flags.mocks, context);
+  const [{ simulatePlan }, { planOf }] = await Promise.all([
+    import('../testing/simulate.js'),
+    import('../testing/definition.js'),
+  ]);
+  const visits: Visit[] = [];
+  const result = await explainingDiagnostics(output, source, async () =>
+    // Checked where it is read.
+    simulatePlan(
+      planOf(source.text),
+      { input, mocks: mocks as Mocks },
+      {
+        entered: (name) => visits.push({ name, attempts: [] }),
+        attempted: ({ state, outcome }) =>
+          visits.findLast(({ name }) => name === state)?.attempts.push(outcome),
+      },
+    ),
+  );
+  if (output.json) output.value(result);
+  else output.line(renderSimulation(visits, result, output.colors));
+  return exitCodeOf(result);
+}
+
+async function readMocks(argument: string | undefined, { stdin }: Context): Promise<Json> {
+  if (argument === undefined) return {};
+  const isText = /^\s*\{/.test(argument) || argument.startsWith('@');
+  try {
+    return await readRunInput(isText ? argument : `@${argument}`, stdin);
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'INPUT_INVALID') throw error;
+    throw new WritError('INPUT_INVALID', error.message.replace(/^--input:/, '--mocks:'), {
+      hint: '--mocks takes a JSON file, or JSON: {"State": [{"return": …}]}',
+      cause: error,
+    });
+  }
+}
+
+function exitCodeOf({ status, error = '' }: Simulated): number {
+  if (status === 'SUCCEEDED') return 0;
+  if (/^(Policy|Ceiling)\./.test(error)) return 3;
+  return error.startsWith('Approval.') ? 4 : 1;
+}
+
+/** Longest part of a long run that is told: its beginning and its end. */
+const SHOWN = 500;
+
+export function renderSimulation(visits: readonly Visit[], result: Simulated, colors: Colors): string {
+  const digits = String(visits.length).length;
+  const names = Math.min(40, Math.max(...visits.map(({ name }) => printable(name).length), 0));
+  const lines = visits.map(({ name, attempts }, at) => {
+    const isLast = at === visits.length - 1 && result.status === 'FAILED' && attempts.length === 0;
+    const told = isLast ? colors.red('failed') : attempts.map((one) => outcomeText(one, colors)).join(', ');
+    return `${String(at + 1).padStart(digits)}  ${printable(name).padEnd(names)}  ${told}`.trimEnd();
+  });
+  const left = lines.length - SHOWN;
+  if (left > 0) lines.splice(SHOWN / 2, left, `${' '.repeat(digits)}  … ${left} more`);
+  const { status, error, cause, output } = result;
+  if (status === 'SUCCEEDED') lines.push('', colors.green(status), JSON.stringify(output, null, 2));
+  else {
+    lines.push('', `${colors.red(status)}${error === undefined ? '' : ` ${printable(error)}`}`);
+    if (cause !== undefined) lines.push(printable(cause));
+  }
+  return lines.join('\n');
+}
+
+function outcomeText(outcome: AttemptSeen['outcome'], colors: Colors): string {
+  if (outcome === 'returned') return colors.green(outcome);
+  return colors.red(outcome === 'timed out' ? outcome : `threw ${printable(outcome.threw)}`);
+}

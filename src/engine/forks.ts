@@ -1,0 +1,161 @@
+// Several cursors at once: lanes begin, end, are joined, and are stopped when one of them fails.
+import type { Json } from '../json.js';
+import type { ForkNode, PlanNode } from '../workflow/plan.js';
+import { fractionOf } from './draws.js';
+import { begun, newFrame } from './frame.js';
+import { eachOf } from './stage.js';
+import type { ChildResult, Frame, MapState, Stage, StepError } from './state.js';
+import { childId } from './step-path.js';
+import type { Walk } from './walk.js';
+
+/** Children of one lane at once where the document sets no bound. */
+const MAX_CONCURRENCY = 1000;
+const LEAVE: Stage = { name: 'leave', index: null };
+
+export class Forks {
+  readonly #walk: Walk;
+
+  constructor(walk: Walk) {
+    this.#walk = walk;
+  }
+
+  /** The lanes begin, for the first time or again after a failure. */
+  open(
+    node: ForkNode,
+    frame: Frame,
+    input: Json,
+    items: readonly (readonly Json[] | null)[],
+    map: MapState | null,
+  ): Frame | null {
+    const tree = this.#walk.tree;
+    const entry = begun(frame, frame.node) + 1;
+    const attempts = { ...frame.attempts, [frame.node]: entry };
+    const fork = { entry, retries: frame.fork?.retries ?? [], input, failing: null, map };
+    const forked = { ...frame, attempts, fork };
+    this.#walk.event(frame, eachOf(node)?.distributed == null ? 1 : 2); // …StateStarted, MapRunStarted
+    tree.put(forked);
+    tree.beginLanes(frame.id, items);
+    return this.#refill(forked, node);
+  }
+
+  /** Starts what the lanes have room for; joins them when all have ended. */
+  #refill(frame: Frame, node: ForkNode): Frame | null {
+    const { fork } = frame;
+    if (fork === null) return null;
+    const lanes = this.#walk.tree.lanes(frame.id);
+    let isOver = true;
+    lanes.forEach((lane, position) => {
+      const { start, each } = node.lanes[position] ?? { start: '', each: null };
+      const total = lane.items?.length ?? 1;
+      const bound = fork.map?.concurrency ?? (typeof each?.concurrency === 'number' ? each.concurrency : 0);
+      const room = each === null ? 1 : Math.min(bound || MAX_CONCURRENCY, MAX_CONCURRENCY);
+      const selects = each?.selector !== undefined && each.distributed?.batcher == null;
+      while (lane.begun < total && lane.begun - lane.ended < room) {
+        const item = lane.items === null ? null : lane.begun;
+        const value = item === null ? null : (lane.items?.[item] ?? null);
+        const id = childId(this.#walk.plan, frame, fork.entry, { lane: position, item, start });
+        lane.begun += 1;
+        this.#walk.tree.put({
+          ...newFrame(id, frame, start, this.#walk.nowMs),
+          lane: position,
+          item,
+          itemKey: item === null ? null : (fork.map?.keys?.[item] ?? null),
+          value,
+          data: item === null ? fork.input : value,
+          seesOuter: frame.seesOuter && each?.distributed == null,
+          selects,
+        });
+        if (item !== null && each?.distributed == null) this.#walk.event(frame); // MapIterationStarted
+      }
+      if (lane.ended < total) isOver = false;
+    });
+    return isOver ? this.#walk.attempted(node, frame, () => this.#join(frame, node)) : null;
+  }
+
+  #join(frame: Frame, node: ForkNode): Frame | null {
+    const tree = this.#walk.tree;
+    const each = eachOf(node);
+    if (each?.distributed?.writer != null) {
+      return this.#walk.data.inquire({ ...frame, fork: frame.fork }, 'write', LEAVE);
+    }
+    const results = tree.results(frame.id);
+    tree.endLanes(frame.id);
+    const joined = { ...frame, fork: null };
+    if (node.form === 'group')
+      return this.#walk.next(this.#walk.steps.joinGroup(joined, node, results), node.next);
+    const outputs = results.map((lane) =>
+      lane.filter(({ error }) => error === null).map(({ output }) => output),
+    );
+    const output = node.form === 'map' ? (outputs[0] ?? []) : outputs.map(([one]) => one ?? null);
+    this.#walk.event(frame, each?.distributed == null ? 1 : 2); // …StateSucceeded, MapRunSucceeded
+    this.#walk.trace?.('result', output);
+    return this.#walk.data.stage(node, joined, { ...LEAVE, held: this.#walk.data.fitting(node, output) });
+  }
+
+  written(node: ForkNode, frame: Frame, output: Json): Frame | null {
+    this.#walk.tree.endLanes(frame.id);
+    this.#walk.event(frame, 2); // MapRunSucceeded, MapStateSucceeded
+    return this.#walk.data.stage(node, { ...frame, fork: null }, { ...LEAVE, held: output });
+  }
+
+  childDone(child: Frame, output: Json, how: Pick<ChildResult, 'isSkipped' | 'error'>): void {
+    const tree = this.#walk.tree;
+    const parent = child.parent === null ? undefined : tree.frame(child.parent);
+    if (parent === undefined) return;
+    if (parent.isStopping || parent.fork?.failing != null) {
+      tree.remove(child);
+      this.childGone(child);
+      return;
+    }
+    const { lane, item } = child;
+    tree.childEnded(child, { parent: parent.id, lane, item, output, ...how });
+    if (item !== null && child.seesOuter) this.#walk.event(child); // MapIterationSucceeded
+    const node = this.#walk.plan.nodes[parent.node];
+    if (node?.kind === 'fork') this.#walk.go(this.#refill(parent, node));
+  }
+
+  failFork(parent: Frame, error: StepError): void {
+    const tree = this.#walk.tree;
+    if (parent.fork === null || parent.fork.failing !== null || parent.isStopping) return;
+    tree.put({ ...parent, fork: { ...parent.fork, failing: error } });
+    for (const child of tree.children(parent.id)) this.stop(child);
+  }
+
+  /** What runs in this cursor is being stopped; what does not ends now. */
+  stop(frame: Frame): void {
+    const tree = this.#walk.tree;
+    const { task } = frame;
+    if (task?.phase === 'running') {
+      tree.put({ ...frame, isStopping: true });
+      return;
+    }
+    if (task?.approval != null) {
+      tree.note({ kind: 'approval-dropped', approvalId: task.approval.approvalId });
+    }
+    tree.put({ ...frame, isStopping: true });
+    for (const child of tree.children(frame.id)) this.stop(child);
+    if (tree.childCount(frame.id) === 0) tree.remove(frame);
+  }
+
+  /** A child has ended without a result: its parent may have been waiting for that. */
+  childGone({ parent: id }: Frame): void {
+    const tree = this.#walk.tree;
+    const parent = id === null ? undefined : tree.frame(id);
+    if (parent === undefined || tree.childCount(parent.id) > 0) return;
+    if (parent.isStopping) {
+      tree.remove(parent);
+      this.childGone(parent);
+      return;
+    }
+    const error = parent.fork?.failing ?? null;
+    const node = this.#walk.plan.nodes[parent.node];
+    if (error === null || node?.kind !== 'fork') return;
+    tree.endLanes(parent.id);
+    this.#walk.go(this.#walk.recover(parent, node, error, fractionOf(tree.random())));
+  }
+
+  forkOf(child: Frame): PlanNode | undefined {
+    const around = child.parent === null ? undefined : this.#walk.tree.frame(child.parent);
+    return around === undefined ? undefined : this.#walk.plan.nodes[around.node];
+  }
+}

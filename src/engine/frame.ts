@@ -1,0 +1,51 @@
+// A cursor: how it begins, and what can be said of it alone.
+import type { Plan } from '../workflow/plan.js';
+import type { Frame, StepError, StepOutcome } from './state.js';
+
+/** A cursor at its first node. */
+export function newFrame(id: string, parent: Frame | null, node: string, nowMs: number): Frame {
+  return {
+    id,
+    parent: parent === null ? null : parent.id,
+    lane: 0,
+    item: null,
+    node,
+    enteredAtMs: nowMs,
+    data: null,
+    value: null,
+    itemKey: null,
+    variables: {},
+    seesOuter: parent === null ? true : parent.seesOuter,
+    enteredEvent: 0,
+    ask: null,
+    selects: false,
+    attempts: {},
+    previous: null,
+    fanout: null,
+    task: null,
+    loop: null,
+    fork: null,
+    call: null,
+    wakeAtMs: null,
+    isStopping: false,
+  };
+}
+
+export function isRunnable({ task, fork, ask, wakeAtMs, isStopping }: Frame): boolean {
+  return task === null && fork === null && ask === null && wakeAtMs === null && !isStopping;
+}
+
+/** Attempts begun so far. A state may be called `toString`: only own keys count. */
+export function begun({ attempts }: Frame, key: string): number {
+  return Object.hasOwn(attempts, key) ? (attempts[key] ?? 0) : 0;
+}
+
+export function publicPart(error: StepError | null): StepOutcome['error'] {
+  return error === null ? null : { code: error.code, message: error.message };
+}
+
+/** AWS writes one event more for a task that is handed over and waited for. */
+export function isSubmitted(plan: Plan, { node }: Frame): boolean {
+  const here = plan.nodes[node];
+  return here?.kind === 'task' && here.call.kind === 'function' && here.call.waits !== undefined;
+}

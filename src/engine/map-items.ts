@@ -1,0 +1,104 @@
+// The items of a Map of dialect 2 (states-dialect section 7): from a list, an object or a reader, selected, in batches.
+import { canonicalJson } from '../canonical-json.js';
+import { WritError } from '../errors.js';
+import { isList } from '../expression/value.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
+import type { Each, ItemReader } from '../workflow/plan.js';
+import { amountIn, unexpected, type Values } from './amount.js';
+import type { MapState } from './state.js';
+
+const UTF8 = new TextEncoder();
+
+/** Bounds of a Map, from its values at entry. */
+export function mapState(each: Each, values: Values, keys: readonly string[] | null): MapState {
+  const { distributed } = each;
+  const percentage = amountIn(distributed?.toleratedPercentage, 'ToleratedFailurePercentage', values);
+  if (percentage !== null && percentage > 100) {
+    throw new WritError(
+      'STEP_PATH_UNRESOLVED',
+      `The ToleratedFailurePercentage field is ${percentage}, the most is 100`,
+    );
+  }
+  return {
+    concurrency: amountIn(each.concurrency, 'MaxConcurrency', values) ?? 0,
+    toleratedCount: amountIn(distributed?.toleratedCount, 'ToleratedFailureCount', values),
+    toleratedPercentage: percentage,
+    failed: 0,
+    keys,
+    writing: values['ResultWriter/Arguments'] ?? null,
+  };
+}
+
+/** Of a reader: null = all. */
+export function itemLimit(reader: ItemReader, values: Values): number | null {
+  const limit = amountIn(reader.config.maxItems, 'MaxItems', values);
+  if (limit !== 0) return limit;
+  throw new WritError('STEP_PATH_UNRESOLVED', 'The MaxItems field must be a positive integer.');
+}
+
+/** More items have failed than the Map tolerates, of `total`. */
+export function isIntolerable(
+  { failed, toleratedCount, toleratedPercentage }: MapState,
+  total: number,
+): boolean {
+  if (failed === 0) return false;
+  if (toleratedCount === null && toleratedPercentage === null) return true;
+  if (toleratedCount !== null && failed > toleratedCount) return true;
+  return toleratedPercentage !== null && (failed * 100) / Math.max(total, 1) > toleratedPercentage;
+}
+
+export interface Items {
+  readonly list: readonly Json[];
+  readonly keys: readonly string[] | null;
+}
+
+/** A list; of a distributed Map in JSONata also an object, an item per entry. */
+export function itemsFrom(each: Each, given: Json): Items {
+  if (isList(given)) return { list: given, keys: null };
+  const mayBeObject = each.distributed != null && each.items.kind !== 'path';
+  if (mayBeObject && isObject(given)) return { list: Object.values(given), keys: Object.keys(given) };
+  const { items } = each;
+  if (items.kind === 'value') {
+    const query = typeof items.value === 'string' ? items.value : JSON.stringify(items.value);
+    throw unexpected(query, 'Items', 'array', given);
+  }
+  const where = items.kind === 'path' ? `'${items.path}'` : 'ItemReader';
+  throw new WritError('STEP_PATH_UNRESOLVED', `Reference path ${where} must point to array.`);
+}
+
+/** Items of one child each, or as many as a batch may hold. Throws when one alone is more than a batch's bytes. */
+export function batchesOf(each: Each, values: Values, items: readonly Json[]): readonly Json[] {
+  const batcher = each.distributed?.batcher ?? null;
+  if (batcher === null) return items;
+  const maxItems = amountIn(batcher.maxItems, 'MaxItemsPerBatch', values) ?? Infinity;
+  const maxBytes = amountIn(batcher.maxInputBytes, 'MaxInputBytesPerBatch', values) ?? Infinity;
+  const batchInput = values['ItemBatcher/BatchInput'];
+  const shell: JsonObject = batchInput === undefined ? {} : { BatchInput: batchInput };
+  const empty = bytesOf({ ...shell, Items: [] });
+  const batches: JsonObject[] = [];
+  let held: Json[] = [];
+  let bytes = empty;
+  const flush = (): void => {
+    if (held.length > 0) batches.push({ ...shell, Items: held });
+    held = [];
+    bytes = empty;
+  };
+  for (const item of items) {
+    const size = bytesOf(item) + 1;
+    if (empty + size > maxBytes) {
+      throw new WritError(
+        'STEP_DATA_LIMIT',
+        `An item of ${size} bytes does not fit into a batch of ${maxBytes}.`,
+      );
+    }
+    if (held.length >= Math.max(1, maxItems) || bytes + size > maxBytes) flush();
+    held.push(item);
+    bytes += size;
+  }
+  flush();
+  return batches;
+}
+
+function bytesOf(value: Json): number {
+  return UTF8.encode(canonicalJson(value)).length;
+}

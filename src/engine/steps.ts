@@ -1,0 +1,152 @@
+// What only dialect 1 has: conditions, loops, outcomes that later templates read, groups of adjacent steps.
+import { WritError } from '../errors.js';
+import { evaluateCondition, parseCondition } from '../expression/condition.js';
+import { untilHolds } from '../expression/until.js';
+import { member } from '../expression/value.js';
+import type { Json } from '../json.js';
+import type { ForkNode, StepFlow, TaskNode } from '../workflow/plan.js';
+import { withinLimits } from './data-limit.js';
+import { stepError } from './fault.js';
+import { publicPart } from './frame.js';
+import { itemsOf, renderInput } from './node-data.js';
+import { scopeOf, valueOf } from './scope.js';
+import type { ChildResult, FanoutResult, Frame, StepError, StepOutcome } from './state.js';
+import { stepPathOf } from './step-path.js';
+import type { Walk } from './walk.js';
+
+export class Steps {
+  readonly #walk: Walk;
+
+  constructor(walk: Walk) {
+    this.#walk = walk;
+  }
+
+  enterStep(node: TaskNode, flow: StepFlow, frame: Frame): Frame | null {
+    // A loop is entered once: its condition is not asked again before each iteration.
+    if (node.when !== null && frame.loop === null) {
+      const scope = scopeOf(this.#walk.plan, this.#walk.tree, frame);
+      const asked = evaluateCondition(parseCondition(node.when, scope.known), scope);
+      if (!asked.value) {
+        const { reason, unresolved } = asked;
+        const values = asked.values.map((one) => ({ ...one }));
+        const detail = { condition: node.when, reason, values, unresolved: [...unresolved] };
+        const stepPath = stepPathOf(this.#walk.plan, frame);
+        this.#walk.tree.note({ kind: 'skipped', stepPath, reason: 'condition', detail });
+        return this.skip(node, frame, null);
+      }
+    }
+    return this.#walk.beginAttempt(
+      frame,
+      renderInput(this.#walk.plan, this.#walk.tree, frame, node, flow),
+      null,
+      {
+        timeoutMs: node.timeoutMs,
+        heartbeatMs: null,
+      },
+    );
+  }
+
+  /** After an iteration: the next one, or the end of the loop. */
+  iterated(node: TaskNode, frame: Frame, result: Json): Frame | null {
+    if (node.loop === null) return null;
+    const { until, maxIterations, onExhausted } = node.loop;
+    const iteration = frame.loop?.iteration ?? 0;
+    const output = valueOf(node, result);
+    const { holds, why } =
+      until === null
+        ? { holds: false, why: '' }
+        : untilHolds(until, output, scopeOf(this.#walk.plan, this.#walk.tree, frame));
+    if (!holds && iteration + 1 < maxIterations) {
+      const feedback = feedbackIn(result) ?? feedbackIn(output) ?? why;
+      return { ...frame, task: null, loop: { iteration: iteration + 1, output, feedback } };
+    }
+    const converged = holds || until === null;
+    const stepPath = stepPathOf(this.#walk.plan, frame);
+    this.#walk.tree.note({ kind: 'loop-ended', stepPath, iterations: iteration + 1, converged });
+    if (converged || onExhausted === 'continue') return this.recorded(node, frame, result);
+    const message = `"${node.name}" went through ${maxIterations} iterations without its until being true`;
+    // A loop that has used up its iterations is not begun again.
+    return this.#walk.giveUp(node, frame, stepError(new WritError('STEP_LOOP_EXHAUSTED', message)));
+  }
+
+  /** Dialect 1: the step's outcome is kept for later templates; in a group it is the lane's result. */
+  recorded(node: TaskNode, frame: Frame, result: Json): Frame | null {
+    if (frame.parent !== null) {
+      this.#walk.forks.childDone(frame, result, { isSkipped: false, error: null });
+      return null;
+    }
+    const recorded = this.#record(node, frame, 'success', result, null);
+    return this.#walk.next({ ...recorded, data: valueOf(node, result) }, node.next);
+  }
+
+  skip(node: TaskNode, frame: Frame, error: StepError | null): Frame | null {
+    if (frame.parent !== null) {
+      this.#walk.forks.childDone(frame, null, { isSkipped: true, error: publicPart(error) });
+      return null;
+    }
+    return this.#walk.next(this.#record(node, frame, 'skipped', null, error), node.next);
+  }
+
+  #record(
+    node: TaskNode,
+    frame: Frame,
+    status: StepOutcome['status'],
+    output: Json,
+    error: StepError | null,
+  ): Frame {
+    if (node.flow.language !== 'template') return frame;
+    const durationMs = this.#walk.nowMs - (frame.task?.startedAtMs ?? this.#walk.nowMs);
+    const outcome = { status, output, durationMs, error: publicPart(error) };
+    this.#walk.tree.setOutcome('', frame.node, outcome);
+    return { ...frame, previous: frame.node };
+  }
+
+  /** Dialect 1: a group, or again after a failure. */
+  openGroup(node: ForkNode, frame: Frame): Frame | null {
+    return this.#walk.forks.open(
+      node,
+      frame,
+      frame.data,
+      itemsOf(this.#walk.plan, this.#walk.tree, frame, node),
+      null,
+    );
+  }
+
+  /** Dialect 1: each member's outcome, and what `fanout` and `output` are from now on. */
+  joinGroup(frame: Frame, node: ForkNode, results: readonly (readonly ChildResult[])[]): Frame {
+    const errors: FanoutResult['errors'][number][] = [];
+    const values: Json[] = [];
+    let previous = frame.previous;
+    node.lanes.forEach(({ start, each }, lane) => {
+      const member = this.#walk.plan.nodes[start];
+      if (member?.kind !== 'task') return;
+      const own = results[lane] ?? [];
+      for (const { item, error } of own) {
+        if (error !== null) errors.push({ step: member.name, index: item, ...error });
+      }
+      const [one] = own;
+      const isSkipped = each === null && one?.isSkipped === true;
+      const output = each === null ? (one?.output ?? null) : own.map((item) => valueOf(member, item.output));
+      const durationMs = this.#walk.nowMs - frame.enteredAtMs;
+      const error = each === null ? (one?.error ?? null) : null;
+      this.#walk.tree.setOutcome('', start, {
+        status: isSkipped ? 'skipped' : 'success',
+        output,
+        durationMs,
+        error,
+      });
+      values.push(each === null ? valueOf(member, output) : output);
+      previous = start;
+    });
+    const [only] = values;
+    const isLoneMap = node.lanes.length === 1 && node.lanes[0]?.each !== null && only !== undefined;
+    const data = withinLimits(isLoneMap ? only : values);
+    return { ...frame, data, previous, fanout: { results: data, errors } };
+  }
+}
+
+/** What the output says of itself: its `feedback`, also in JSON text. */
+function feedbackIn(output: Json): Json | undefined {
+  const own = member(output, 'feedback');
+  return own === null ? undefined : own;
+}

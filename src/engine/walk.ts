@@ -1,0 +1,90 @@
+// What the parts of the interpreter ask of one another: cursors move in interpret.ts, the other parts each know one kind of
+// node or of data.
+import type { Sources } from '../expression/sources.js';
+import type { Json } from '../json.js';
+import type { ForkNode, Plan, PlanNode, TaskNode } from '../workflow/plan.js';
+import type { Values } from './amount.js';
+import type { Trace } from './stage.js';
+import type { Ask, ChildResult, CurrentTask, Frame, MapState, Stage, StepError } from './state.js';
+import type { RunTree } from './tree.js';
+
+/** The cursors' own moves. */
+export interface Walk {
+  readonly plan: Plan;
+  readonly tree: RunTree;
+  /** Is told what a state makes of its data, for people who test one. */
+  readonly trace: Trace | null;
+  /** Of this slice of work. */
+  readonly nowMs: number;
+  readonly data: StateDataMoves;
+  readonly steps: StepMoves;
+  readonly maps: MapMoves;
+  readonly forks: ForkMoves;
+  /** A move that is no transition counts for the slice. */
+  spend(): void;
+  /** Something came from outside: what is worked through from now on is counted from nothing. */
+  rested(): void;
+  /** The next AWS event id (states-dialect section 13); children of a distributed Map have a count of their own. */
+  event(frame: Frame, count?: number): number;
+  /** The cursor as it stands now; null = it has ended, or was put already. */
+  go(frame: Frame | null): void;
+  /** Makes the move; what it throws is a failure of the node. */
+  attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null;
+  /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
+  tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null;
+  /** The cursor goes on, or it has come to its end. */
+  next(frame: Frame, next: string | null): Frame | null;
+  /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
+  failCursor(frame: Frame, error: StepError): null;
+  /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
+  beginAttempt(
+    frame: Frame,
+    input: Json,
+    again: CurrentTask | null,
+    limits?: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'>,
+    retries?: readonly number[],
+  ): Frame;
+  /** Retry, then catch, then skip, then fail (states-dialect section 10). */
+  recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null;
+  /** What follows an error that is not retried. */
+  giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null;
+}
+
+export interface StateDataMoves {
+  /** Works out what the stage needs and goes on; a cursor that needs an expression evaluated waits for it. */
+  stage(node: PlanNode, frame: Frame, stage: Stage): Frame | null;
+  /** The cursor waits for an answer from outside. */
+  inquire(frame: Frame, kind: Ask['kind'], stage: Stage): Frame;
+  sources(frame: Frame, input: Json): Sources;
+  /** Throws STEP_DATA_LIMIT. */
+  fitting(node: PlanNode, value: Json): Json;
+}
+
+export interface StepMoves {
+  /** Each member's outcome, and what `fanout` and `output` are from now on. */
+  joinGroup(frame: Frame, node: ForkNode, results: readonly (readonly ChildResult[])[]): Frame;
+}
+
+export interface MapMoves {
+  /** The Map's items are here. */
+  items(node: ForkNode, frame: Frame, values: Values, given: Json): Frame | null;
+  /** One more of the items that go into batches has been selected. */
+  selected(node: ForkNode, frame: Frame, stage: Stage, values: Values): Frame | null;
+}
+
+export interface ForkMoves {
+  /** The lanes begin, for the first time or again after a failure. */
+  open(
+    node: ForkNode,
+    frame: Frame,
+    input: Json,
+    items: readonly (readonly Json[] | null)[],
+    map: MapState | null,
+  ): Frame | null;
+  childDone(child: Frame, output: Json, how: Pick<ChildResult, 'isSkipped' | 'error'>): void;
+  failFork(parent: Frame, error: StepError): void;
+  /** A child has ended without a result: its parent may have been waiting for that. */
+  childGone(child: Frame): void;
+  /** The fork that the child is in. */
+  forkOf(child: Frame): PlanNode | undefined;
+}

@@ -1,0 +1,172 @@
+import canonicalize from 'canonicalize';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../json.js';
+import { fnMatch } from './glob.js';
+import { patternCovers } from './glob-cover.js';
+import { buildSnapshot, lintPolicies, MODEL_TEXT, nearestRules } from './index.js';
+import type { PolicySnapshot } from './index.js';
+
+type RuleRow = Partial<Record<'id' | 'effect' | 'subject' | 'domain' | 'action' | 'resource', string>>;
+
+const NOW = 1_800_000_000_000;
+const header = (kind: string) => ({ apiVersion: 'writ/v1', kind });
+
+async function load(
+  rules: readonly RuleRow[],
+  {
+    roles = {},
+    ceiling = null,
+    people = [],
+  }: { roles?: object; ceiling?: object | null; people?: object[] } = {},
+): Promise<PolicySnapshot> {
+  const rows = rules.map((rule, index) => ({
+    ...{ id: `R-${index + 1}`, effect: 'allow', subject: 'role:a', domain: 'bank', action: 'tool.invoke' },
+    ...{ resource: 'x', ...rule },
+  }));
+  const files: [string, object][] = [
+    ['rbac/r.yaml', { ...header('Rules'), rules: rows }],
+    ['roles/r.yaml', { ...header('Roles'), domain: 'bank', members: { 'role:a': ['user:a'] }, ...roles }],
+    ['approvers.yaml', { ...header('Approvers'), people }],
+  ];
+  if (ceiling !== null) {
+    files.push([
+      'ceilings/c.yaml',
+      { ...header('Ceiling'), metadata: { name: 'c', layer: 'org' }, spec: ceiling },
+    ]);
+  }
+  return buildSnapshot({
+    files: new Map([
+      ['model.conf', MODEL_TEXT],
+      ...files.map(([file, document]): [string, string] => [file, JSON.stringify(document)]),
+    ]),
+    canonicalize: (value: Json) => canonicalize(value) ?? '',
+  });
+}
+
+const codes = (snapshot: PolicySnapshot, uncovered: readonly string[] | null = null) =>
+  lintPolicies(snapshot, { nowMs: NOW, uncovered }).map(({ code, about }) => `${code} ${about}`);
+
+describe('lint', () => {
+  it('is silent about a plain set', async () => {
+    expect(codes(await load([{}]))).toEqual([]);
+  });
+
+  it('names an allow that a deny takes away whole, and not one that it takes a part of', async () => {
+    const whole = await load([
+      { resource: 'raw_x' },
+      { effect: 'deny', subject: 'role:any', resource: 'raw_*' },
+    ]);
+    expect(codes(whole)).toEqual(['rule-shadowed R-1']);
+    const part = await load([
+      { resource: 'raw*' },
+      { effect: 'deny', subject: 'role:any', resource: 'raw_*' },
+    ]);
+    expect(codes(part)).toEqual([]);
+  });
+
+  it('names one of two rules that say the same, and the narrow one of two nested ones', async () => {
+    expect(codes(await load([{}, {}]))).toEqual(['rule-redundant R-2']);
+    expect(codes(await load([{ resource: 'a*b' }, { resource: 'a*' }]))).toEqual(['rule-redundant R-1']);
+    const denies = await load([
+      { resource: '*' },
+      { effect: 'deny', resource: 'x' },
+      { effect: 'deny', subject: 'role:any', resource: '*' },
+    ]);
+    expect(codes(denies)).toContain('rule-redundant R-2');
+  });
+
+  it('names a deny of what nobody allows', async () => {
+    expect(codes(await load([{}, { effect: 'deny', resource: 'y' }]))).toEqual(['deny-without-effect R-2']);
+  });
+
+  it('names rules for roles that nobody holds, and roles that give nothing', async () => {
+    const roles = { members: { 'role:a': ['user:a'], 'role:empty': [], 'role:idle': ['user:b'] } };
+    expect(codes(await load([{}, { subject: 'role:empty', resource: 'z' }], { roles }))).toEqual([
+      'role-unused role:idle',
+      'rule-unused R-2',
+    ]);
+  });
+
+  it('names rights without bounds, and long chains of roles', async () => {
+    const chain = Object.fromEntries(
+      Array.from({ length: 5 }, (_, at) => [at === 0 ? 'role:a' : `role:c${at}`, [`role:c${at + 1}`]]),
+    );
+    const members = Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`role:c${at + 1}`, []]));
+    const snapshot = await load([{ subject: 'role:c5', resource: '*', action: '*' }], {
+      roles: { members: { 'role:a': ['user:a'], ...members }, inherits: chain },
+    });
+    expect(codes(snapshot)).toEqual(['role-deep role:a', 'allow-everything R-1']);
+  });
+
+  it('names rules that no test decides, where there are tests', async () => {
+    expect(codes(await load([{}]), ['R-1'])).toEqual(['rule-untested R-1']);
+  });
+
+  it('names ceilings under which nothing fits, or that are past', async () => {
+    const snapshot = await load([{}], {
+      ceiling: { tools: { allow: [] }, validity: { notAfter: '2026-01-01T00:00:00Z' } },
+    });
+    expect(codes(snapshot).toSorted()).toEqual(['ceiling-empty tools', 'ceiling-expired c']);
+  });
+
+  it('names an approval that nobody may give by RBAC, though the role has holders', async () => {
+    const ceiling = {
+      approval: {
+        rules: [{ match: { functions: ['tool::x'] }, minimum: 'sync', approverRoles: ['role:a'] }],
+      },
+    };
+    const people = [{ id: 'user:a', keys: [`ed25519:${'A'.repeat(43)}=`] }];
+    const may = { action: 'approval.decide', resource: 'tool::x' };
+    expect(codes(await load([{}], { ceiling, people }))).toEqual(['quorum-unreachable c']);
+    expect(codes(await load([{}, may], { ceiling, people }))).toEqual([]);
+  });
+
+  it('takes thousands of rules', async () => {
+    const rules = Array.from({ length: 2_500 }, (_, index) => ({ resource: `n${index}` }));
+    expect(codes(await load(rules))).toEqual([]);
+  });
+});
+
+describe('one pattern covers another', () => {
+  const text = (letters: string[], maxLength: number) =>
+    fc.array(fc.constantFrom(...letters), { maxLength }).map((parts) => parts.join(''));
+
+  it('only when every value of the one is a value of the other', () => {
+    let covered = 0;
+    fc.assert(
+      fc.property(
+        text(['a', 'b', '*', '?'], 5),
+        text(['a', 'b', '*', '?'], 5),
+        text(['a', 'b'], 8),
+        (w, n, value) => {
+          if (!patternCovers(w, n)) return;
+          covered += 1;
+          if (fnMatch(value, n)) expect([w, n, value, fnMatch(value, w)]).toEqual([w, n, value, true]);
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+    expect(covered).toBeGreaterThan(500);
+  });
+});
+
+describe('the nearest rules', () => {
+  it('differ in one field, or in two of which the action is none', async () => {
+    const snapshot = await load([
+      { resource: 'y' },
+      { subject: 'user:z', resource: 'y' },
+      { action: 'skill.invoke', resource: 'x' },
+      { subject: 'user:z', action: 'secret.use', resource: 'q' },
+      { effect: 'deny', resource: 'yy' },
+    ]);
+    const found = nearestRules(snapshot, {
+      ...{ subject: 'user:a', domain: 'bank', action: 'tool.invoke', resource: 'x' },
+    });
+    expect(found.map(({ rule, differs }) => [rule.id, differs])).toEqual([
+      ['R-1', ['resource']],
+      ['R-3', ['action']],
+      ['R-2', ['subject', 'resource']],
+    ]);
+  });
+});

@@ -1,0 +1,62 @@
+// What people do with artifacts: they put files there for runs to read, and take away what runs have written. Policy is
+// asked first, by name or digest, and its answer is durable in the log's own chain before anything is read or written.
+import { WritError } from '../errors.js';
+import { isDigest, type Digest } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { auditContext } from './audit-access.js';
+import type { Guard } from './judge.js';
+import { artifactNameProblem } from './ports.js';
+import { authorize } from './start.js';
+import type { ArtifactRoom, Principal } from './writ.js';
+
+/** Names that are looked through at most. */
+const MAX_LISTED = 100_000;
+
+export function artifactRoom(guard: Guard): ArtifactRoom {
+  const allow = (
+    principal: Principal,
+    action: 'artifact.read' | 'artifact.write',
+    resource: string,
+    digest: Digest | null,
+  ): Promise<void> =>
+    authorize(guard, auditContext(guard, principal), principal, action, resource, { digest });
+  return {
+    async put(given, name, principal) {
+      if (name !== null) checkName(name);
+      const bytes = guard.redact.bytes(given);
+      const digest = guard.artifacts.digestOf(bytes);
+      await allow(principal, 'artifact.write', name ?? digest, digest);
+      await guard.artifacts.put(bytes, name);
+      return { digest, size: bytes.length, isRedacted: bytes !== given };
+    },
+    async get(which, principal) {
+      if (!isDigest(which)) checkName(which);
+      const may = { subject: principal.id, domain: guard.tenant, action: 'artifact.read', resource: which };
+      const isAllowed = checkAccess(guard.policy(), may).allowed;
+      // Whoever may not read it does not learn whether it is there.
+      const found = !isAllowed || isDigest(which) ? null : await guard.artifacts.find(which);
+      const digest = isDigest(which) ? which : (found?.digest ?? null);
+      await allow(principal, 'artifact.read', which, digest);
+      const bytes = digest === null ? null : await guard.artifacts.read(digest);
+      if (digest === null || bytes === null) {
+        throw new WritError('NOT_FOUND', `no artifact ${which}`, { hint: 'list them: writ artifact list' });
+      }
+      return { digest, bytes };
+    },
+    async list(prefix, principal) {
+      if (prefix !== '') checkName(`${prefix.endsWith('/') ? `${prefix}x` : prefix}`);
+      const found = await guard.artifacts.list(prefix, MAX_LISTED);
+      const policy = guard.policy();
+      const asked = { subject: principal.id, domain: guard.tenant, action: 'artifact.read' };
+      return found.filter(({ name }) => checkAccess(policy, { ...asked, resource: name }).allowed);
+    },
+  };
+}
+
+function checkName(name: string): void {
+  const problem = artifactNameProblem(name);
+  if (problem === null) return;
+  throw new WritError('USAGE', `${JSON.stringify(name.slice(0, 100))} names no artifact: ${problem}`, {
+    hint: 'BUCKET/KEY, such as claims/2026/open.csv, or sha256: and 64 hex digits',
+  });
+}

@@ -1,0 +1,153 @@
+// Changing what a request asks for, before anybody approves it: the old request is withdrawn and another one, with the
+// digest of the new input, takes its place in the same commit. Policy and ceilings are asked again first, and whoever
+// changed the input counts as one who asks: where duties are separated, somebody else has to approve it.
+import { castVote } from '../approval/ballot.js';
+import { canonicalJson } from '../canonical-json.js';
+import { WritError } from '../errors.js';
+import type { Json, SubjectDigest } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { request } from './approval-gate.js';
+import { attemptRecord, known } from './attempt-record.js';
+import { draft } from './entries.js';
+import { decisionEntries, judge, type Guard } from './judge.js';
+import { isConflict, LiveRun } from './live-run.js';
+import type { ApprovalRecord } from './ports.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
+import { attemptOf } from './runner.js';
+import { approvalView } from './views.js';
+import { holdsRoles } from './voice.js';
+import type { Principal } from './writ.js';
+
+/** An edited input has at most this many bytes in canonical form. */
+export const MAX_EDITED_BYTES = 262_144;
+
+export interface EditRequest {
+  /** Of what the editor saw. */
+  readonly digest: SubjectDigest;
+  readonly input: Json;
+}
+
+/** The new request, durable. Throws APPROVAL_*, POLICY_* and CEILING_* (then the old request stands), USAGE. */
+export async function editApproval(
+  guard: Guard,
+  id: string,
+  edit: EditRequest,
+  editor: Principal,
+): Promise<ApprovalRecord> {
+  if (Buffer.byteLength(canonicalJson(edit.input)) > MAX_EDITED_BYTES) {
+    throw new WritError('USAGE', `the changed input has more than ${MAX_EDITED_BYTES} bytes`);
+  }
+  for (;;) {
+    try {
+      return await editOnce(guard, id, edit, editor);
+    } catch (error) {
+      // Somebody voted at this moment: judge the edit against what the request is now.
+      if (!isConflict(error)) throw error;
+    }
+  }
+}
+
+async function editOnce(
+  guard: Guard,
+  id: string,
+  { digest, input: given }: EditRequest,
+  editor: Principal,
+): Promise<ApprovalRecord> {
+  const { record: approval } = await approvalView(guard, id);
+  const nowMs = await logTimeMs(guard);
+  await requireMayEdit(guard, approval, digest, editor, nowMs);
+  const live = await LiveRun.open(guard, approval.run);
+  const task = live.isFinished ? null : live.execution.task(approval.stepPath);
+  const row = await guard.store.attempt(approval.run, approval.stepPath, approval.attempt);
+  if (task?.attempt !== approval.attempt || row?.status !== 'waiting' || row.approvalId !== id) {
+    throw new WritError('APPROVAL_WITHDRAWN', `nothing waits for ${id} any more`);
+  }
+  if (task.conversation !== null) {
+    throw new WritError('USAGE', `${id} is about a turn of a conversation, whose input can't be changed`, {
+      hint: 'deny it, and start again with other words',
+    });
+  }
+  const attempt = { ...attemptOf(guard, live, task), isWaiting: true };
+  const input = guard.redact.json(given);
+  const { subject: before } = await approvalView(guard, id);
+  if (canonicalJson(inputOf(before)) === canonicalJson(input)) {
+    throw new WritError('USAGE', `the input of ${id} is this one already`);
+  }
+  const context = entryContext(guard, live.run, { id: editor.id, via: 'approvals' });
+  const judged = await judge(guard, { ...attempt, input }, context);
+  const { decision } = judged;
+  if (decision.verdict === 'deny') {
+    const code = decision.code ?? 'POLICY_ERROR';
+    // Of no attempt: the request as it was stands, and its step may still run.
+    const data = { subject: live.run.initiator, agent: judged.callable.agent, domain: guard.tenant };
+    const asked = { action: judged.callable.action, resource: judged.callable.resource, ruleId: null };
+    const about = { stepPath: approval.stepPath, attempt: null, verdict: 'deny', code, approvalId: id };
+    await guard.journal.commit({
+      entries: [draft(context, 'authz.decided', { ...about, ...data, ...asked })],
+    });
+    throw new WritError(code, decision.message, decision.hint === null ? {} : { hint: decision.hint });
+  }
+  if (decision.verdict === 'allow') {
+    throw new WritError('USAGE', 'with this input policy asks for no approval, so there is nothing to edit', {
+      hint: `deny ${id} and start a run with that input`,
+    });
+  }
+  const gate = request(guard, judged, nowMs, approval, { editor: editor.id });
+  if (gate.kind === 'refused') throw new WritError(gate.code, gate.message);
+  const entries = decisionEntries(judged);
+  const first = entries.length;
+  await guard.journal.commit({
+    entries: [...entries, ...gate.entries],
+    approvals: gate.writes,
+    payloads: gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + first })),
+    attempts: [
+      {
+        record: attemptRecord(judged.attempt, {
+          ...known(judged),
+          status: 'waiting',
+          input: gate.input,
+          approvalId: gate.approval.id,
+        }),
+      },
+    ],
+  });
+  return gate.approval;
+}
+
+/** Who may approve it may change it: the same questions, asked of a vote that is not cast. */
+async function requireMayEdit(
+  guard: Guard,
+  approval: ApprovalRecord,
+  digest: SubjectDigest,
+  editor: Principal,
+  nowMs: number,
+): Promise<void> {
+  const snapshot = guard.policy();
+  const { tenant: domain, functionId: resource } = approval;
+  const asked = { subject: editor.id, domain, action: 'approval.decide', resource };
+  const voter = { id: editor.id, mayDecide: checkAccess(snapshot, asked).allowed };
+  const holds = holdsRoles(snapshot, approval, [...approval.votes, { approver: editor.id, atMs: nowMs }]);
+  // An editor may edit again: what bars them is voting on it, not changing it once more.
+  const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
+  try {
+    castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, holds);
+    if (approval.state !== 'pending') {
+      throw new WritError('APPROVAL_ALREADY_DECIDED', `${approval.id} is ${approval.state}`);
+    }
+  } catch (error) {
+    if (error instanceof WritError && error.kind === 'refusal') {
+      const run = await load(guard, approval.run);
+      const context = entryContext(guard, run, { id: editor.id, via: 'approvals' });
+      const about = { stepPath: approval.stepPath, attempt: null, agent: null, ruleId: null };
+      const data = { ...asked, ...about, verdict: 'deny', code: error.code, approvalId: approval.id };
+      await guard.journal.commit({ entries: [draft(context, 'authz.decided', data)] });
+    }
+    throw error;
+  }
+}
+
+function inputOf(subject: Json): Json {
+  return typeof subject === 'object' && subject !== null && 'input' in subject
+    ? (subject.input ?? null)
+    : null;
+}

@@ -1,0 +1,31 @@
+// A request whose input a person has changed: the attempt's row names it, while the run still knows the one before.
+// What the input is then stands in the stored subject and nowhere else, and only while its bytes have the digest.
+import { digestOfSubjectBytes } from '../approval/subject.js';
+import { isObject, type Json } from '../json.js';
+import type { Attempt } from './attempt.js';
+import { recordedAttempt, type Guard } from './judge.js';
+import { openJson } from './payload.js';
+import type { ApprovalRecord, AttemptRecord } from './ports.js';
+
+export interface EditedRequest {
+  readonly approval: ApprovalRecord;
+  readonly row: AttemptRecord;
+  readonly input: Json;
+}
+
+/** The request that the run has yet to hear of; null = it knows the newest, or that one was not made by an edit. */
+export async function editedRequest(guard: Guard, attempt: Attempt): Promise<EditedRequest | null> {
+  const row = await recordedAttempt(guard, attempt);
+  if (row?.approvalId == null || row.approvalId === attempt.approvalId) return null;
+  const approval = await guard.store.approval(row.approvalId);
+  if (approval?.editors === undefined || !isOf(approval, attempt)) return null;
+  const payload = await guard.store.payload(approval.subject);
+  if (payload?.bytes == null || digestOfSubjectBytes(payload.bytes) !== approval.subjectDigest) return null;
+  const subject = openJson(payload);
+  const input = isObject(subject) ? subject['input'] : undefined;
+  return input === undefined ? null : { approval, row, input };
+}
+
+function isOf(approval: ApprovalRecord, { run, stepPath, attempt }: Attempt): boolean {
+  return approval.run === run.id && approval.stepPath === stepPath && approval.attempt === attempt;
+}

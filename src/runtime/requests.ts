@@ -1,0 +1,45 @@
+// What the engine asks for beside tasks: expressions are evaluated, items read and results written. Nothing outside the
+// data directory and the evaluator's process is touched, and of artifacts only what policy allows (map-artifacts.ts). The
+// answers become durable with what follows from them.
+import type { Answer, Request } from '../engine/query.js';
+import type { Guard } from './judge.js';
+import type { LiveRun } from './live-run.js';
+import { readItems, writeResults } from './map-artifacts.js';
+
+/** Answered together, in one commit. */
+const TOGETHER = 256;
+
+/** Answers what the run asks for now; false when it asks for nothing. Rejects when nothing can be evaluated here. */
+export async function answerRequests(guard: Guard, live: LiveRun): Promise<boolean> {
+  const asked = live.execution.requests(guard.clock.nowMs());
+  if (asked.length === 0) return false;
+  // Expressions together; artifacts one by one, because each may be as large as memory bears.
+  const queries = asked.filter(({ kind }) => kind === 'query').slice(0, TOGETHER);
+  const requests = queries.length > 0 ? queries : asked.slice(0, 1);
+  const answers = await Promise.all(
+    requests.map(async (request) => {
+      const { id, at } = request;
+      return { id, at, answer: await answerOf(guard, live, request) };
+    }),
+  );
+  const nowMs = guard.clock.nowMs();
+  // Should another process have changed the run meanwhile, a question that is no longer asked takes no answer.
+  await live.commitOutcome(
+    () => ({ events: answers.map((one) => ({ kind: 'answered' as const, ...one, nowMs })) }),
+    { nowMs },
+  );
+  return true;
+}
+
+async function answerOf(guard: Guard, live: LiveRun, request: Request): Promise<Answer> {
+  switch (request.kind) {
+    case 'query': {
+      const { kind: _, ...query } = request;
+      return guard.queries.evaluate(query);
+    }
+    case 'read':
+      return readItems(guard, live, request);
+    case 'write':
+      return writeResults(guard, live, request);
+  }
+}

@@ -1,0 +1,75 @@
+// What an emergency vote leaves behind: somebody who took no part has to look at it afterwards and say so. Until then
+// it is listed. Closing it changes nothing that has run.
+import { WritError } from '../errors.js';
+import { checkAccess } from '../policy/access.js';
+import { draft } from './entries.js';
+import type { Guard } from './judge.js';
+import { isConflict } from './live-run.js';
+import { sealJson } from './payload.js';
+import type { ApprovalRecord } from './ports.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
+import type { Principal } from './writ.js';
+
+/** The record with its review closed, durable; the same again changes nothing. Throws APPROVAL_*, POLICY_*, USAGE. */
+export async function reviewApproval(
+  guard: Guard,
+  id: string,
+  reason: string,
+  reviewer: Principal,
+): Promise<ApprovalRecord> {
+  if (reason.trim() === '' || reason.length > 2_000) {
+    throw new WritError(
+      'APPROVAL_REASON_REQUIRED',
+      `the review of ${id} needs words, 2,000 characters at most`,
+      {
+        hint: 'add --reason TEXT',
+      },
+    );
+  }
+  for (;;) {
+    const approval = await guard.store.approval(id);
+    if (approval === null)
+      throw new WritError('NOT_FOUND', `no approval ${id}`, {
+        hint: 'list them: writ approvals list --reviews',
+      });
+    const { review } = approval;
+    if (review === undefined)
+      throw new WritError('USAGE', `${id} was not decided in an emergency: there is nothing to review`);
+    requireMayReview(guard, approval, reviewer);
+    if (review.closedBy !== null) return approval;
+    const nowMs = await logTimeMs(guard);
+    const payload = sealJson(approval.run, 'reason', { text: reason }, guard);
+    const context = entryContext(guard, await load(guard, approval.run), {
+      id: reviewer.id,
+      via: 'approvals',
+    });
+    const { subjectDigest } = approval;
+    const data = { approvalId: id, subjectDigest, reviewer: reviewer.id, late: nowMs > review.dueAtMs };
+    const closed = { ...review, closedBy: reviewer.id, closedAtMs: nowMs };
+    try {
+      await guard.journal.commit({
+        entries: [draft(context, 'approval.reviewed', data, { reason: payload.commitment })],
+        approvals: [{ op: 'update', record: { ...approval, review: closed } }],
+        payloads: [{ payload, entry: 0 }],
+      });
+      return { ...approval, review: closed, version: approval.version + 1 };
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+  }
+}
+
+function requireMayReview(guard: Guard, approval: ApprovalRecord, { id: subject }: Principal): void {
+  const { tenant: domain, functionId: resource, initiator, requester, votes, editors = [] } = approval;
+  const access = checkAccess(guard.policy(), { subject, domain, action: 'approval.decide', resource });
+  if (!subject.startsWith('user:') || !access.allowed) {
+    throw new WritError('APPROVAL_NOT_ELIGIBLE', `${subject} may not review ${approval.id}`, {
+      hint: 'ask a person who may decide such requests',
+    });
+  }
+  if ([initiator, requester, ...editors, ...votes.map((vote) => vote.approver)].includes(subject)) {
+    throw new WritError('APPROVAL_SEPARATION_OF_DUTIES', `${subject} took part in ${approval.id}`, {
+      hint: 'somebody who took no part has to review it',
+    });
+  }
+}

@@ -1,0 +1,37 @@
+// What a later step is sure to lack is said before the first one has run: a model provider, a key, a secret or a server
+// that is not configured here. What the first step lacks is its own failure, as nothing has run before it.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { Plan } from '../workflow/plan.js';
+import { sandboxKind } from './check.js';
+import { Foresight } from './foresight.js';
+import type { Guard } from './judge.js';
+import { outline } from './outline.js';
+import { foreseenProblem } from './plan.js';
+
+/**
+ * Throws FUNCTION_UNAVAILABLE, and names the step. A step that may be left out, by its condition, for want of items or by
+ * `errorMode: skip`, is not looked at, and neither are the ways of dialect 2, of which only one is taken.
+ */
+export async function refuseUnavailable(
+  guard: Guard,
+  plan: Plan,
+  input: Json,
+  agents: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (plan.dialect !== 'steps') return;
+  const foresight = new Foresight(plan, input);
+  for (const { key, group, map } of outline(plan)) {
+    const node = plan.nodes[key];
+    const isFirst = key === plan.start || group === plan.start;
+    if (node?.kind !== 'task' || isFirst || map !== null) continue;
+    if (node.when !== null || node.onFailure === 'skip' || sandboxKind(node) !== null) continue;
+    const problem = await foreseenProblem(guard, plan, agents, key, node, foresight);
+    if (problem?.code !== 'FUNCTION_UNAVAILABLE') continue;
+    throw new WritError(problem.code, `step "${node.name}" could not run: ${problem.message}`, {
+      ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+      details: { step: node.name },
+      cause: problem,
+    });
+  }
+}

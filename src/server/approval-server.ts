@@ -1,0 +1,97 @@
+// The approval server: the HTTP interface behind a listener with every bound set. It stops gracefully: no new request,
+// streams end, what is under way has a few seconds.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { WritError } from '../errors.js';
+import { openApi, type ApiParts } from './api.js';
+
+/** For the head of a request, and for all of it. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 256;
+const MAX_HEADER_BYTES = 32_768;
+const STOP_MS = 5_000;
+
+export interface ApprovalServer {
+  readonly url: string;
+  /** Resolves when it has stopped; with the fault that stopped it, or null. */
+  readonly stopped: Promise<WritError | null>;
+  /** Takes no new request, lets those under way end. */
+  stop(): void;
+}
+
+/** Listens on `host`:`port` (0 = any free port). Throws USAGE when that can't be listened on. */
+export async function serveApprovals(
+  parts: Omit<ApiParts, 'stopping'>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<ApprovalServer> {
+  const stopping = new AbortController();
+  let fault: WritError | null = null;
+  const app = openApi({ ...parts, stopping: stopping.signal });
+  const server = createServer({
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 5_000,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // A request that two readers could understand in two ways is none.
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  // Behind a proxy or not: the platform's own Request and Response stay as they are for everything else.
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  server.on('request', (request, response) => {
+    listener(request, response).catch((error: unknown) => {
+      parts.failed(error, 'request');
+      response.destroy();
+    });
+  });
+  const stop = (): void => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    server.close();
+    server.closeIdleConnections();
+    setTimeout(() => {
+      server.closeAllConnections();
+    }, STOP_MS).unref();
+  };
+  const stopped = new Promise<WritError | null>((resolve) => {
+    server.once('close', () => {
+      resolve(fault);
+    });
+  });
+  await listen(server, host, port);
+  server.on('error', (cause) => {
+    fault ??= new WritError('INTERNAL', 'the listener failed', { cause });
+    stop();
+  });
+  return { url: urlOf(server.address() as AddressInfo), stopped, stop };
+}
+
+/** Why listening failed, by the system's code. */
+const LISTEN_FAULTS: Readonly<Partial<Record<string, string>>> = {
+  EADDRINUSE: 'it is in use',
+  EACCES: 'this user may not',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no such host',
+};
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error & { readonly code?: string }): void => {
+      const why = LISTEN_FAULTS[cause.code ?? ''] ?? cause.code ?? cause.message;
+      const hint = 'give --listen another address of this machine';
+      reject(new WritError('USAGE', `can't listen on ${host}:${port}: ${why}`, { hint, cause }));
+    };
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}

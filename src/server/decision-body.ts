@@ -1,0 +1,142 @@
+// The body of a decision, over HTTP or in a webhook. Attacker-controlled: read strictly (no key twice, no unknown key,
+// every value of its exact form). There is no field for a name: who decides is proven, not stated.
+import { parseJson } from '../audit/json-reader.js';
+import { isHex64, isObject, type Json, type JsonObject, type SubjectDigest } from '../json.js';
+import { HttpProblem } from './answer.js';
+
+export const MAX_BODY_BYTES = 65_536;
+const MAX_REASON_CHARACTERS = 2_000;
+const FIELDS = ['decision', 'digest', 'reason', 'signature', 'delegation', 'breakGlass'] as const;
+
+/** The person's own signature over the decision (writ.decision.v1). */
+export interface BodySignature {
+  /** `ed25519:<base64>`. */
+  readonly keyId: string;
+  readonly atMs: number;
+  readonly value: Uint8Array;
+  /** 32 bytes, with a reason; null without. */
+  readonly reasonSalt: Uint8Array | null;
+}
+
+export interface DecisionBody {
+  readonly decision: 'approve' | 'deny' | 'revoke';
+  readonly digest: SubjectDigest;
+  readonly reason: string | null;
+  readonly signature: BodySignature | null;
+  /** For whom, by a delegation of approvers.yaml; null = for themselves. */
+  readonly delegation: string | null;
+  readonly breakGlass: boolean;
+}
+
+/** A decision, or another input in place of the one that was asked about: a new request comes of that. */
+export type HttpDecision = DecisionBody & { readonly changes: { readonly input: Json } | null };
+
+/** Of a webhook, which names the request and may bring another proof of who decides. */
+export interface RelayedBody extends DecisionBody {
+  readonly approvalId: string;
+  /** An OIDC token of the person. */
+  readonly idToken: string | null;
+  /** A callback token. */
+  readonly token: string | null;
+}
+
+/** Throws HttpProblem 400. */
+export function readDecision(bytes: Uint8Array): HttpDecision {
+  const body = objectOf(bytes, [...FIELDS, 'changes']);
+  const { changes } = body;
+  if (changes === undefined) return { ...decisionOf(body), changes: null };
+  if (!isObject(changes) || Object.keys(changes).join() !== 'input') {
+    throw malformed('changes is {"input": …}, the whole input as it is to be');
+  }
+  return { ...decisionOf(body), changes: { input: changes['input'] ?? null } };
+}
+
+/** Throws HttpProblem 400. */
+export function readRelayed(bytes: Uint8Array): RelayedBody {
+  const body = objectOf(bytes, [...FIELDS, 'approvalId', 'idToken', 'token']);
+  const { approvalId } = body;
+  if (typeof approvalId !== 'string' || !isApprovalId(approvalId))
+    throw malformed('approvalId is the id of a request');
+  return {
+    ...decisionOf(body),
+    approvalId,
+    idToken: textOf(body, 'idToken', 16_384),
+    token: textOf(body, 'token', 128),
+  };
+}
+
+export function isApprovalId(text: string): boolean {
+  return /^apr_[a-z2-7]{1,64}$/u.test(text);
+}
+
+function objectOf(bytes: Uint8Array, known: readonly string[]): JsonObject {
+  let value: Json;
+  try {
+    value = parseJson(bytes);
+  } catch {
+    // The reader's words are about log entries.
+    throw malformed('the body is no JSON (UTF-8, no key twice)');
+  }
+  if (!isObject(value)) throw malformed('the body is a JSON object');
+  const other = Object.keys(value).find((key) => !known.includes(key));
+  if (other !== undefined) throw malformed(`the body has an unknown field; known are ${known.join(', ')}`);
+  return value;
+}
+
+function decisionOf(body: JsonObject): DecisionBody {
+  const { decision, digest, signature, breakGlass = false } = body;
+  if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') {
+    throw malformed('decision is approve, deny or revoke');
+  }
+  if (typeof digest !== 'string' || !isHex64(digest))
+    throw malformed('digest is the subject digest that was looked at: 64 lower-case hex digits');
+  if (typeof breakGlass !== 'boolean') throw malformed('breakGlass is true or false');
+  const delegation = textOf(body, 'delegation', 200);
+  const reason = textOf(body, 'reason', MAX_REASON_CHARACTERS);
+  const signed = signature === undefined || signature === null ? null : signatureOf(signature, reason);
+  return { decision, digest, reason, signature: signed, delegation, breakGlass };
+}
+
+function signatureOf(value: Json, reason: string | null): BodySignature {
+  if (!isObject(value)) throw malformed('signature is an object');
+  const { keyId, at, value: text, reasonSalt = null, ...others } = value;
+  if (Object.keys(others).length > 0) throw malformed('signature has keyId, at, value and reasonSalt only');
+  if (typeof keyId !== 'string' || !/^ed25519:[A-Za-z0-9+/]{43}=$/u.test(keyId)) {
+    throw malformed('signature.keyId is ed25519: and the base64 of the public key');
+  }
+  if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/u.test(at) || !isTime(at)) {
+    throw malformed('signature.at is a time like 2026-01-31T12:00:00.000Z');
+  }
+  const signature = bytesOf(text, 64);
+  const salt = reasonSalt === null ? null : bytesOf(reasonSalt, 32);
+  if (signature === null) throw malformed('signature.value is the base64 of 64 bytes');
+  if ((reasonSalt !== null && salt === null) || (salt === null) !== (reason === null)) {
+    throw malformed('signature.reasonSalt is the base64 of 32 bytes, with a reason and only then');
+  }
+  return { keyId, atMs: Date.parse(at), value: signature, reasonSalt: salt };
+}
+
+/** Its own spelling: no 31 February, which would be read as another day. */
+function isTime(text: string): boolean {
+  const ms = Date.parse(text);
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === text;
+}
+
+function bytesOf(value: Json | undefined, length: number): Uint8Array | null {
+  if (typeof value !== 'string' || value.length > 128) return null;
+  const bytes = Buffer.from(value, 'base64');
+  return bytes.length === length && bytes.toString('base64') === value ? bytes : null;
+}
+
+function textOf(body: JsonObject, key: string, most: number): string | null {
+  const value = body[key];
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'string' || value === '' || value.length > most) {
+    throw malformed(`${key} is text of 1 to ${most} characters`);
+  }
+  return value;
+}
+
+function malformed(message: string): HttpProblem {
+  return new HttpProblem(400, 'INPUT_INVALID', message);
+}

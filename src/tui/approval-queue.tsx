@@ -1,0 +1,161 @@
+// The inbox: every request that waits, and which of them is opened next. Rules (approvals.md section 8): nothing is
+// approved or denied here; a list that changes keeps the selection by id; words, never colour alone; 80x24 is enough;
+// with a screen reader linear text that changes only after a key.
+import { Box, Static, Text, useStdout } from 'ink';
+import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react';
+import { revealHidden } from '../approval/display.js';
+import type { ApprovalRecord } from '../runtime/ports.js';
+import { useKeys, type PromptClock } from './use-keys.js';
+import { batchKey, QUEUE_HEAD, queueRow } from './queue-row.js';
+import { openQueueState, reduceQueue, topOf, type QueueAnswer, type QueueItem } from './queue-state.js';
+
+const REFRESH_MS = 1_000;
+const FRAME_ROWS = 8;
+/** Of a message; a longer one is cut, it is all there when the request is opened. */
+const MESSAGE_ROWS = 3;
+const MARGIN = 4;
+
+export interface ApprovalQueueProps {
+  readonly records: readonly ApprovalRecord[];
+  readonly approver: string;
+  readonly clock: PromptClock;
+  /** What waits now; null = nothing has changed. */
+  readonly refresh: () => Promise<readonly ApprovalRecord[] | null>;
+  /** What to say first, and which request to stand on. */
+  readonly message: string | null;
+  readonly selected: string | null;
+  readonly color: boolean;
+  readonly screenReader: boolean;
+  /** Called exactly once. */
+  readonly onAnswer: (answer: QueueAnswer) => void;
+}
+
+export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
+  const { approver, clock, color, screenReader, onAnswer } = props;
+  const { columns, height } = useSize();
+  const [records, setRecords] = useState(props.records);
+  const items = useMemo(() => records.map(itemOf), [records]);
+  const [state, dispatch] = useReducer(reduceQueue, null, () =>
+    openQueueState(items, height, props.message, props.selected),
+  );
+  const [nowMs, setNowMs] = useState(() => clock.nowMs());
+  useEffect(() => {
+    dispatch({ type: 'listed', items });
+  }, [items]);
+  useEffect(() => {
+    dispatch({ type: 'laid-out', height });
+  }, [height]);
+  useKeys((key) => {
+    dispatch({ type: 'key', key });
+  });
+  const latest = useRef(props.refresh);
+  latest.current = props.refresh;
+  useEffect(() => {
+    let reading = false;
+    let over = false;
+    const read = async (): Promise<void> => {
+      reading = true;
+      try {
+        const next = await latest.current();
+        if (next !== null && !over) setRecords(next);
+      } finally {
+        reading = false;
+      }
+    };
+    const stop = clock.every(REFRESH_MS, () => {
+      if (!screenReader) setNowMs(clock.nowMs());
+      // A list that can't be read again stays as it is; opening one of it reads it again.
+      if (!reading) read().catch(() => undefined);
+    });
+    return () => {
+      over = true;
+      stop();
+    };
+  }, [clock, screenReader]);
+  const { answer } = state;
+  useEffect(() => {
+    if (answer !== null) onAnswer(answer);
+  }, [answer, onAnswer]);
+
+  const top = topOf(state);
+  const shown = records.slice(top, top + height);
+  const row = (record: ApprovalRecord): string => {
+    const mark = state.marked.includes(record.id) ? '*' : ' ';
+    const here = record.id === state.selected ? '>' : ' ';
+    return `${here} ${mark} ${queueRow(record, { approver, nowMs, columns: columns - MARGIN })}`;
+  };
+  const count = records.length === 1 ? '1 request waits' : `${records.length} requests wait`;
+  const title = `${count}; you are ${revealHidden(approver)}`;
+  const more = records.length - top - shown.length;
+  const place =
+    records.length === 0
+      ? 'nothing waits for a decision'
+      : `${top + 1}-${top + shown.length} of ${records.length}`;
+  const marked = state.marked.length === 0 ? '' : `, ${state.marked.length} marked with *`;
+  const foot = `${place}${more > 0 ? `, ${more} more` : ''}${marked} `;
+  const note = state.message ?? (state.help ? HELP : ' ');
+  if (screenReader) {
+    const at = records.find((record) => record.id === state.selected);
+    const index = at === undefined ? 0 : records.indexOf(at) + 1;
+    const selection = at === undefined ? foot : `${index} of ${records.length}: ${row(at)}`;
+    return (
+      <>
+        <Static items={[title, ...records.slice(0, height).map(row), foot]}>
+          {(line, key) => <Text key={key}>{line}</Text>}
+        </Static>
+        {note !== ' ' && <Text>{note}</Text>}
+        <Text>selected {selection}</Text>
+        <Text>{KEYS}</Text>
+      </>
+    );
+  }
+  return (
+    <Box flexDirection="column" width={columns}>
+      <Text bold={color} wrap="truncate">
+        {title}
+      </Text>
+      <Text wrap="truncate">{`    ${QUEUE_HEAD}`}</Text>
+      <Text>{'-'.repeat(columns)}</Text>
+      {shown.map((record) => (
+        <Text key={record.id} bold={color && record.id === state.selected} wrap="truncate">
+          {row(record)}
+        </Text>
+      ))}
+      <Text wrap="truncate">{foot.padEnd(columns, '-')}</Text>
+      <Text>{note.slice(0, MESSAGE_ROWS * columns)}</Text>
+      <Text wrap="truncate">{KEYS}</Text>
+    </Box>
+  );
+}
+
+/** At most 80 characters. */
+const KEYS = 'j/k move   Enter open   Space mark for a batch   w why   ? help   q leave';
+const HELP = 'Enter shows a request, or all marked ones; only what was read is decided';
+
+function itemOf(record: ApprovalRecord): QueueItem {
+  return {
+    id: record.id,
+    batch: batchKey(record),
+    why: `why: ${record.demandedBy.map(revealHidden).join('; ')}`,
+  };
+}
+
+/** One row of the terminal stays free: Ink clears all of it when a frame is as high. */
+function useSize(): { readonly columns: number; readonly height: number } {
+  const { stdout } = useStdout();
+  const read = (): { columns: number; height: number } => ({
+    columns: stdout.columns > 0 ? stdout.columns : 80,
+    height: Math.max(3, (stdout.rows > 0 ? stdout.rows : 24) - FRAME_ROWS - 1),
+  });
+  const [size, setSize] = useState(read);
+  useEffect(() => {
+    const onResize = (): void => {
+      setSize(read());
+    };
+    stdout.on('resize', onResize);
+    return () => {
+      stdout.off('resize', onResize);
+    };
+  });
+  return size;
+}

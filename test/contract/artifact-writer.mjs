@@ -1,0 +1,9 @@
+// Puts artifacts one after the other until it is killed, and says which have been acknowledged.
+import { openArtifacts } from '../../dist/adapters/store/artifacts.js';
+
+const [directory] = process.argv.slice(2);
+const store = openArtifacts(directory);
+for (let at = 0; ; at += 1) {
+  const digest = await store.put(new TextEncoder().encode(`artifact ${at} `.repeat(2_000)), `claims/${at}`);
+  process.stdout.write(`${at} ${digest}\n`);
+}

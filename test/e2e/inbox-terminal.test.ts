@@ -1,0 +1,206 @@
+// `writ approvals` on a real terminal: the queue, one request after the other, and nothing decided by a key that was
+// not meant for it. Without a terminal it only says what waits.
+import { chmodSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  BOB,
+  entriesOf,
+  expectVerified,
+  newDesk,
+  startWaiting,
+  type Desk,
+  type Waiting,
+} from '../cli/claims-desk.js';
+import { environmentOf } from '../cli/writ.js';
+import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+
+const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
+const ENTER = '\r';
+const ESCAPE = '\u001b';
+const PAGE_DOWN = '\u001b[6~';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+let used: Desk;
+let waiting: Waiting;
+let desk: Desk;
+beforeAll(async () => {
+  used = await newDesk();
+  waiting = await startWaiting(used);
+});
+afterAll(() => used.remove());
+beforeEach(() => {
+  desk = used.copy();
+  return () => desk.remove();
+});
+
+const open = (env: Record<string, string> = {}, words = ['approvals']): TerminalSession =>
+  onTerminal(words, {
+    cwd: desk.folder,
+    env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'bob.key', ...env },
+  });
+const armed = (terminal: TerminalSession): Promise<void> => terminal.shows('undecided; you are user:bob');
+const readToTheEnd = async (terminal: TerminalSession): Promise<void> => {
+  const [, page = '', rows = ''] = /lines 1-(\d+) of (\d+)/u.exec(plain(terminal.drawn())) ?? [];
+  for (let last = Number(page); last < Number(rows);) {
+    last = Math.min(Number(rows), last + Number(page));
+    terminal.type(PAGE_DOWN);
+    await terminal.shows(`-${last} of ${rows}, `);
+  }
+};
+const expectUndecided = async (): Promise<void> => {
+  const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+  expect(value).toMatchObject({ state: 'pending', votes: [] });
+  expect(entriesOf(desk, waiting.run).map(({ type }) => type)).not.toContain('approval.decided');
+};
+
+describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 by 24${why}`, () => {
+  it('lists what waits, opens it, approves it by the typed digits, goes on with its run and is empty', async () => {
+    const terminal = open();
+    await terminal.shows('1 request waits; you are user:bob');
+    await terminal.shows('HumanReview');
+    terminal.type('a');
+    await terminal.shows('open the request first');
+    terminal.type(ENTER);
+    await armed(terminal);
+    await readToTheEnd(terminal);
+    terminal.type('a');
+    await terminal.shows("type the digest's first 4 hex digits");
+    for (let length = 1; length <= 4; length += 1) {
+      terminal.type(waiting.digest.charAt(length - 1));
+      await terminal.shows(`then Enter: ${waiting.digest.slice(0, length)}_`);
+    }
+    terminal.type(ENTER);
+    await terminal.shows('approve by user:bob is recorded');
+    await terminal.shows('0 requests wait');
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    const status = await desk.json(['workflow', 'status', waiting.run]);
+    expect(status.value).toMatchObject({ status: 'completed' });
+    await expectVerified(desk);
+  });
+
+  it(
+    'is not approved by keys typed ahead of the request: Enter, a and the digits at once',
+    { retry: 2 },
+    async () => {
+      const terminal = open();
+      await terminal.shows('1 request waits');
+      terminal.type(ENTER);
+      await terminal.shows('keys do not count yet');
+      terminal.type(`a${waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
+      await armed(terminal);
+      expect(plain(terminal.drawn())).not.toContain('deny this request for good?');
+      terminal.type(ESCAPE);
+      await terminal.shows('nothing was decided');
+      terminal.type('q');
+      expect(await terminal.ended).toEqual({ code: 0, restored: true });
+      await expectUndecided();
+    },
+  );
+
+  it('tells who may not decide why, and leaves the request as it is', async () => {
+    const terminal = open({ WRIT_KEY: 'alice.key' });
+    await terminal.shows('(yours)');
+    terminal.type(ENTER);
+    await terminal.shows('undecided; you are user:alice');
+    terminal.type('d');
+    await terminal.shows('deny this request for good?');
+    terminal.type(ENTER);
+    await terminal.shows('refused: ');
+    terminal.type('q');
+    await terminal.ended;
+    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+    expect(value).toMatchObject({ state: 'pending', votes: [] });
+  });
+
+  it('has the input changed in an editor: the old request is withdrawn, the new one waits for another person', async () => {
+    const editor = desk.at('editor.sh');
+    writeFileSync(editor, '#!/bin/sh\necho \'{"changed": true}\' > "$1"\n');
+    chmodSync(editor, 0o700);
+    const terminal = open({ EDITOR: editor });
+    await terminal.shows('1 request waits');
+    terminal.type(ENTER);
+    await armed(terminal);
+    terminal.type('e');
+    await terminal.shows('(you have changed it)');
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+    expect(value).toMatchObject({ state: 'withdrawn', votes: [] });
+    const { value: list } = await desk.json(['approvals', 'list']);
+    expect(list).toMatchObject({ approvals: [{ state: 'pending', editors: ['user:bob'] }] });
+    await expectVerified(desk);
+  });
+
+  it('reads as plain lines with a screen reader, and has no colour under NO_COLOR', async () => {
+    const terminal = open({ INK_SCREEN_READER: 'true', NO_COLOR: '1' });
+    await terminal.shows('selected 1 of 1');
+    terminal.type('q');
+    expect(await terminal.ended).toMatchObject({ code: 0, restored: true });
+    expect(terminal.drawn()).not.toMatch(/\u001b\[(?:\d+;)*\d*m/u);
+  });
+
+  it('fits into 80 columns', async () => {
+    const terminal = open();
+    await terminal.shows('1 request waits');
+    terminal.type('w');
+    await terminal.shows('why: ');
+    terminal.type('q');
+    await terminal.ended;
+    for (const line of plain(terminal.drawn()).split(/\r?\n/u)) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('writ approvals without a terminal', () => {
+  it('asks nobody: it lists what waits with its id and ends with 10', async () => {
+    const { code, stdout, stderr } = await desk.run(['approvals'], BOB);
+    expect(code).toBe(10);
+    expect(stdout).toContain(waiting.approval);
+    expect(stderr).toContain('writ approvals approve ID --digest HEX64');
+    const json = await desk.json(['approvals'], BOB);
+    expect(json).toMatchObject({ code: 10, value: { approvals: [{ id: waiting.approval }] } });
+    await expectUndecided();
+  });
+
+  it('ends with 0 when nothing waits', async () => {
+    expect(await desk.run(['approvals', 'deny', waiting.approval], BOB)).toMatchObject({ code: 0 });
+    expect(await desk.run(['approvals'], BOB)).toMatchObject({ code: 0 });
+  });
+
+  it('revokes, changes and counts by commands', async () => {
+    const { approval, digest } = waiting;
+    const approve = ['approvals', 'approve', approval, '--digest', digest, '--no-continue'];
+    expect(await desk.run(approve, BOB)).toMatchObject({ code: 0 });
+    const revoked = await desk.json(['approvals', 'revoke', approval, '--no-continue'], BOB);
+    expect(revoked).toMatchObject({ code: 0, value: { approval: { state: 'revoked' } } });
+    const stats = await desk.json(['approvals', 'list', '--stats'], BOB);
+    expect(stats.value).toMatchObject({ statistics: { requests: 1, runs: 1, votes: 2, approvals: 1 } });
+    // This workflow catches Approval.Denied by name, and goes on without the payment.
+    expect(await desk.run(['workflow', 'resume', waiting.run])).toMatchObject({ code: 0 });
+    expect(entriesOf(desk, waiting.run).filter(({ type }) => type === 'step.intended')).toHaveLength(1);
+    await expectVerified(desk);
+  });
+
+  it('changes the input by --input, and the editor may not approve what they made of it', async () => {
+    const { approval, digest } = waiting;
+    const edit = ['approvals', 'edit', approval, '--digest', digest, '--input', '{"changed": true}'];
+    const { code, value } = await desk.json(edit, BOB);
+    expect(code).toBe(0);
+    const made = (value as { approval: { id: string; subjectDigest: string } }).approval;
+    const approve = ['approvals', 'approve', made.id, '--digest', made.subjectDigest];
+    expect(await desk.run(approve, BOB)).toMatchObject({ code: 3 });
+    const { stdout } = await desk.run(['approvals', 'show', made.id], BOB);
+    expect(stdout).toContain('input changed by: user:bob');
+    expect(stdout).toContain('changed since the request before');
+    expect(stdout).toContain('+ input.changed: true');
+    await expectVerified(desk);
+  });
+
+  it('names the digest of a batch in no other way than by showing it', async () => {
+    expect(await desk.run(['approvals', 'approve', waiting.approval, 'apr_x'], BOB)).toMatchObject({
+      code: 2,
+    });
+    expect(await desk.run(['approvals', 'revoke', waiting.approval], BOB)).toMatchObject({ code: 2 });
+  });
+});

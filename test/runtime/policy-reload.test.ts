@@ -1,0 +1,160 @@
+// Policies put in force while a process lives: the last good ones stay whatever is wrong with the new ones, and what is
+// put in force only tightens what runs that have begun may still do.
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { rules, steps, type Team, useTeam } from './fixture.js';
+
+const here = useTeam();
+
+/** The people of the fixture are others than those of the shipped policy tests. */
+function withoutTests(team: Team): void {
+  rmSync(path.join(team.policies, 'tests'), { recursive: true });
+}
+
+const RULES = 'rbac/test.yaml';
+
+function change(team: Team, file: string, edit: (text: string) => string): void {
+  const name = path.join(team.policies, file);
+  writeFileSync(name, edit(readFileSync(name, 'utf8')));
+}
+
+const TWO = steps(['functionId: "tool::test_one", approval: sync', 'functionId: "tool::test_two"']);
+const more = rules(
+  ['adjuster', 'function.invoke', 'tool::late'],
+  ['claims-agent', 'function.invoke', 'tool::late'],
+).replaceAll('TEST-', 'MORE-');
+
+/** Nobody may call tool::test_two any more. */
+const narrow = (text: string): string =>
+  text.replaceAll('function.invoke, resource: "tool::test_*"', 'function.invoke, resource: "tool::test_one"');
+
+describe('a reload', () => {
+  it('is in force for the next question, and in the log before', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const writ = await team.open();
+    const before = writ.policyHash;
+    expect(await writ.reloadPolicies()).toEqual({
+      ...{ status: 'unchanged', policyHash: before, previous: before, problem: null },
+    });
+    change(team, RULES, (text) =>
+      text.replace('workflow.run, resource: "test*"', 'workflow.run, resource: "tests*"'),
+    );
+    const { status, policyHash, previous } = await writ.reloadPolicies();
+    expect([status, previous, policyHash === before]).toEqual(['loaded', before, false]);
+    expect(writ.policyHash).toBe(policyHash);
+    await expect(team.run(writ, TWO)).rejects.toMatchObject({ code: 'POLICY_NO_MATCH' });
+    const loaded = (await team.entries(null)).filter(({ type }) => type === 'policy.loaded');
+    expect(loaded.map(({ data }) => [data['policyHash'], data['previous']])).toEqual([
+      [before, null],
+      [policyHash, before],
+    ]);
+  });
+
+  it('denies the steps of a run that have not begun, when a rule is gone', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const writ = await team.open();
+    const run = await team.run(writ, TWO);
+    change(team, RULES, narrow);
+    expect((await writ.reloadPolicies()).status).toBe('loaded');
+    // The approval was asked for under other policies, so it is asked for again.
+    await team.drive(writ, run.id);
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 3 });
+    expect(team.functions.calls.map(({ functionId }) => functionId)).toEqual(['tool::test_one']);
+  });
+
+  it('gives a run that has begun nothing that it did not have, and a new one what it says', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const wide = readFileSync(path.join(team.policies, RULES), 'utf8');
+    change(team, RULES, narrow);
+    const writ = await team.open();
+    const old = await team.run(writ, TWO);
+    expect(old.status).toBe('waiting');
+    change(team, RULES, () => wide);
+    expect((await writ.reloadPolicies()).status).toBe('loaded');
+    await team.drive(writ, old.id);
+    await team.approve(writ, await team.pending(writ, old.id));
+    expect(await team.drive(writ, old.id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'POLICY_NO_MATCH' },
+    });
+    expect(team.functions.calls.map(({ functionId }) => functionId)).toEqual(['tool::test_one']);
+    const young = await team.run(writ, TWO);
+    await team.approve(writ, await team.pending(writ, young.id));
+    expect((await team.drive(writ, young.id)).status).toBe('completed');
+  });
+
+  it('keeps the duty of an approval for a run that began with it', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const duty = `      - { match: { functions: ['tool::test_two'] }, minimum: sync, approverRoles: [role:reviewer] }\n`;
+    change(team, 'ceilings/org.yaml', (text) => text.replace(/( *rules:\n)/u, `$1${duty}`));
+    const writ = await team.open();
+    const run = await team.run(writ, TWO);
+    change(team, 'ceilings/org.yaml', (text) => text.replace(duty, ''));
+    expect((await writ.reloadPolicies()).status).toBe('loaded');
+    await team.drive(writ, run.id);
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect((await team.drive(writ, run.id)).status).toBe('waiting');
+    expect((await team.pending(writ, run.id)).stepPath).toContain('s2');
+    expect(team.functions.calls).toHaveLength(1);
+  });
+
+  it.each([
+    ['half-written', (text: string) => text.slice(0, text.length - 40)],
+    ['misspelt', (text: string) => text.replace('effect: allow', 'effect: Allow')],
+    ['empty', () => ''],
+  ])('of %s files changes nothing, and says why', async (_, edit) => {
+    const { team } = here;
+    withoutTests(team);
+    const writ = await team.open();
+    const good = writ.policyHash;
+    const text = readFileSync(path.join(team.policies, RULES), 'utf8');
+    change(team, RULES, edit);
+    const { status, policyHash, problem } = await writ.reloadPolicies();
+    expect([status, policyHash, problem?.code]).toEqual(['kept', good, 'POLICY_INVALID']);
+    expect(problem?.message).toContain(RULES);
+    // The last good ones decide on.
+    expect((await team.run(writ, steps(['functionId: "tool::test_one"']))).status).toBe('completed');
+    change(team, RULES, () => `${text}# whole again\n`);
+    expect((await writ.reloadPolicies()).status).toBe('unchanged');
+    expect((await team.entries(null)).filter(({ type }) => type === 'policy.loaded')).toHaveLength(1);
+  });
+
+  it('of a folder that is gone changes nothing', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const good = writ.policyHash;
+    const aside = `${team.policies}-aside`;
+    renameSync(team.policies, aside);
+    const { status, policyHash, problem } = await writ.reloadPolicies();
+    expect([status, policyHash, problem?.code]).toEqual(['kept', good, 'POLICY_INVALID']);
+    expect((await team.run(writ, steps(['functionId: "tool::test_one"']))).status).toBe('completed');
+    renameSync(aside, team.policies);
+  });
+
+  it('of policies that fail their own tests changes nothing', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    // Carol is an adjuster here, and the ceiling of the shipped tests is another one.
+    appendFileSync(path.join(team.policies, RULES), '# touched\n');
+    const { status, problem } = await writ.reloadPolicies();
+    expect(status).toBe('kept');
+    expect(problem?.message).toMatch(
+      /^tests\/ceilings\.yaml:\d+: "no step runs without a sandbox" expects deny and gets allow/u,
+    );
+  });
+
+  it('by several at once happens one after the other', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const writ = await team.open();
+    writeFileSync(path.join(team.policies, 'rbac', 'more.yaml'), more);
+    const all = await Promise.all([writ.reloadPolicies(), writ.reloadPolicies(), writ.reloadPolicies()]);
+    expect(all.map(({ status }) => status)).toEqual(['loaded', 'unchanged', 'unchanged']);
+  });
+});

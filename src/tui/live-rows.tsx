@@ -35,6 +35,8 @@ export interface LiveRows {
 /** `stdout` must be a terminal. */
 export function openLiveRows({ stdin, stdout, rows, onInterrupt }: LiveRowsOptions): LiveRows {
   let redraw: () => void = () => undefined;
+  // Before anything is drawn: who sees the rows may type, and what is typed is not to stand between them.
+  if (stdin.isTTY) stdin.setRawMode(true);
   const instance = render(
     createElement(Rows, {
       rows,

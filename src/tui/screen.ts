@@ -26,6 +26,8 @@ export async function showScreen<Answer>(
   };
   process.once('exit', restore);
   stdout.write(REPORT_PASTE_AND_FOCUS);
+  // Before anything is drawn: who sees the screen may type, and no key is to be echoed or wait for the end of a line.
+  if (stdin.isTTY) stdin.setRawMode(true);
   const screen = render(
     element((given) => {
       answer = given;

@@ -197,7 +197,15 @@ describe('importing a package', () => {
 describe('module manifest', () => {
   it('gives the shipped modules by name, verified', async () => {
     const store = openModuleManifest(MODULES);
-    expect(await store.names()).toEqual(['claims-triage', 'human-review-assistant', 'approval-agent']);
+    expect(await store.names()).toEqual([
+      'claims-triage',
+      'human-review-assistant',
+      'approval-agent',
+      'json',
+      'csv',
+      'text',
+      'javascript',
+    ]);
     for (const name of await store.names()) {
       const module = await store.module(name);
       expect(module?.digest).toBe(sha256(module?.bytes ?? new Uint8Array(0)));

@@ -107,7 +107,7 @@ describe('the SQLite file', () => {
         )
         .all();
       db.close();
-      expect(tables).toHaveLength(13);
+      expect(tables).toHaveLength(14);
       for (const table of tables) expect(table).toMatchObject({ strict: 1 });
     });
 

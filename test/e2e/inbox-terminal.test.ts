@@ -108,6 +108,8 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
     await terminal.shows('deny this request for good?');
     terminal.type(ENTER);
     await terminal.shows('refused: ');
+    // Keys are dropped until the queue is back.
+    await terminal.shows('1 request waits');
     terminal.type('q');
     await terminal.ended;
     const { value } = await desk.json(['approvals', 'show', waiting.approval]);

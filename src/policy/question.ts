@@ -17,8 +17,7 @@ import type {
 import type { DecisionRequest } from './decide.js';
 import type { Facts } from './facts.js';
 import { isSettled } from './ceiling.js';
-import { checkShape } from './shape.js';
-import type { ApprovalMode } from './shape.js';
+import { type AskedApproval, checkShape } from './shape.js';
 
 /** Everything but who asks, where and for what may be left out. */
 export interface PolicyQuestion {
@@ -47,14 +46,7 @@ export interface PolicyQuestion {
   /** What it will cost at least; absent = nothing, except for `agent::` functions, whose cost is then not known. */
   readonly estimate?: { readonly tokens?: number; readonly usd?: string };
   /** What the step asks for. */
-  readonly approval?: {
-    readonly mode: ApprovalMode;
-    readonly approverRoles?: readonly string[];
-    readonly quorum?: number;
-    readonly expiresSeconds?: number;
-    readonly reasonRequired?: boolean;
-    readonly separationOfDuties?: boolean;
-  };
+  readonly approval?: AskedApproval;
   /** Layers beyond those of the policy directory; `spec` as in a ceiling document, null = an absent layer. */
   readonly layers?: readonly { readonly layer: LayerName; readonly name: string; readonly spec: unknown }[];
 }

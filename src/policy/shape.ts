@@ -141,6 +141,16 @@ export interface PolicyTestDocument {
   }[];
 }
 
+/** The approval that a question supposes the step's document to ask for; absent = as the document's default. */
+export interface AskedApproval {
+  readonly mode: ApprovalMode;
+  readonly approverRoles?: readonly string[];
+  readonly quorum?: number;
+  readonly expiresSeconds?: number;
+  readonly reasonRequired?: boolean;
+  readonly separationOfDuties?: boolean;
+}
+
 /** A question without its layers, as question.ts reads it. */
 export interface QuestionDocument {
   readonly initiator: string;
@@ -160,14 +170,7 @@ export interface QuestionDocument {
   readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted';
   readonly agentSigners?: readonly string[];
   readonly estimate?: { readonly tokens?: number; readonly usd?: string };
-  readonly approval?: {
-    readonly mode: ApprovalMode;
-    readonly approverRoles?: readonly string[];
-    readonly quorum?: number;
-    readonly expiresSeconds?: number;
-    readonly reasonRequired?: boolean;
-    readonly separationOfDuties?: boolean;
-  };
+  readonly approval?: AskedApproval;
 }
 
 export interface CeilingDocument {

@@ -1,15 +1,13 @@
 // What `writ serve` remembers, in one SQLite file: how far each channel has been told, which deliveries are due, and
 // the hashes of callback tokens. The events themselves are in the log; losing this file tells channels twice and makes
 // links useless, nothing else. Every call is one transaction, durable when it returns.
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import Database from 'better-sqlite3';
-import { WritError } from '../../errors.js';
-import { openError, storeError } from './sqlite/driver-error.js';
+import { resolve } from 'node:path';
+import type Database from 'better-sqlite3';
+import { openOwnFile } from './own-file.js';
+import { storeError } from './sqlite/driver-error.js';
 
 /** "WrtS" in ASCII. */
 const APPLICATION_ID = 0x57727453;
-const BUSY_TIMEOUT_MS = 5_000;
 
 const TABLES = `
 CREATE TABLE IF NOT EXISTS place ( -- how far a channel has been told, as an index of the log
@@ -120,7 +118,14 @@ const KEPT_MS = 7 * 86_400_000;
 /** Opens `file`, made with mode 0600 when absent. Throws STORE_*. */
 export function openServeState(file: string): ServeState {
   const path = resolve(file);
-  const db = open(path);
+  const db = openOwnFile(path, {
+    applicationId: APPLICATION_ID,
+    tables: TABLES,
+    journal: 'WAL',
+    synchronous: 'FULL',
+    what: 'the state of writ serve',
+    hint: 'move it away; a new one is made',
+  });
   const statements = new Map<string, Database.Statement>();
   const sql = (name: keyof typeof SQL): Database.Statement => {
     const known = statements.get(name) ?? db.prepare(SQL[name]);
@@ -224,43 +229,4 @@ interface CallbackRow {
   readonly decision: string;
   readonly approver: string;
   readonly until_ms: bigint;
-}
-
-function open(path: string): Database.Database {
-  let db: Database.Database | null = null;
-  try {
-    makeFile(path);
-    db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
-    db.defaultSafeIntegers(true);
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
-    const made = db;
-    made
-      .transaction(() => {
-        const id = Number(made.pragma('application_id', { simple: true }));
-        const empty = made.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
-        if (id !== APPLICATION_ID && !empty) {
-          throw new WritError('STORE_UNAVAILABLE', `${path} is not the state of writ serve`, {
-            hint: 'move it away; a new one is made',
-          });
-        }
-        made.exec(TABLES);
-        made.pragma(`application_id = ${APPLICATION_ID}`);
-      })
-      .immediate();
-    return db;
-  } catch (error) {
-    db?.close();
-    throw openError(error, path);
-  }
-}
-
-/** Only ever opens a file it has just made: closing a descriptor of a shared one would drop this process's locks. */
-function makeFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
 }

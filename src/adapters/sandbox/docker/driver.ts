@@ -1,6 +1,7 @@
 // The Docker sandbox: one container, one step. Order of a run: check the request, ask the engine what it keeps, verify
 // the image, create, attach, start, supervise, look, remove. What fails before the start is `unavailable`; nothing ever
 // runs anywhere else, and no container outlives its run.
+import { UnderWay } from '../under-way.js';
 import type Dockerode from 'dockerode';
 import { randomBytes } from 'node:crypto';
 import { WritError } from '../../../errors.js';
@@ -68,8 +69,7 @@ const RUNSC_PIDS = 1_024;
 
 /** Opens the driver. Nothing is asked or loaded before the first `preflight`, `prepare` or `run`. */
 export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
-  const closing = new AbortController();
-  const running = new Set<Promise<unknown>>();
+  const underWay = new UnderWay(options.onResult);
   const pool = openContainerPool(options.poolSize ?? 0);
   const removals = new Set<Promise<void>>();
   const leaving = (removal: Promise<void>): void => {
@@ -103,7 +103,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
   };
   /** A failure is looked at again next time, and so is an engine that has gone away since. */
   const opened = async (): Promise<Opened> => {
-    if (closing.signal.aborted) throw new WritError('SANDBOX_UNAVAILABLE', 'the docker sandbox is closed');
+    if (underWay.isStopped) throw new WritError('SANDBOX_UNAVAILABLE', 'the docker sandbox is closed');
     opening ??= open();
     try {
       return await opening;
@@ -227,20 +227,10 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
         throw error;
       }
     },
-    async run(request, signal) {
-      const work = act(request, AbortSignal.any([signal, closing.signal]));
-      running.add(work);
-      try {
-        const result = await work;
-        options.onResult?.(result);
-        return result;
-      } finally {
-        running.delete(work);
-      }
-    },
+    run: (request, signal) => underWay.carryOut(signal, (either) => act(request, either)),
     async close() {
-      closing.abort();
-      await Promise.allSettled(running);
+      underWay.stop();
+      await underWay.over();
       await pool.close();
       await Promise.all(removals);
       if (reaping !== null) clearInterval(reaping);

@@ -1,6 +1,7 @@
 // The WASM sandbox: one guest, one process, one run. Order of a run: check request and bytes, take a warm child,
 // hand over the rewritten module, wait for the first end, kill. A check that fails starts nothing; a machine that
 // can't boot the child is `unavailable`; nothing ever runs in the runner itself.
+import { UnderWay } from '../under-way.js';
 import { WritError } from '../../../errors.js';
 import type { JsonObject } from '../../../json.js';
 import type { SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
@@ -66,8 +67,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     };
   };
   const living = new Set<WasmChild>();
-  const running = new Set<Promise<unknown>>();
-  const closing = new AbortController();
+  const underWay = new UnderWay(options.onResult);
   let inspected: Promise<Machine> | null = null;
   let confirmed: Promise<Machine> | null = null;
 
@@ -95,7 +95,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
 
   /** The machine's layers as a booted child has confirmed them. A failure is looked at again next time. */
   const machine = async (): Promise<Machine> => {
-    if (closing.signal.aborted) throw new WritError('SANDBOX_UNAVAILABLE', 'the wasm sandbox is closed');
+    if (underWay.isStopped) throw new WritError('SANDBOX_UNAVAILABLE', 'the wasm sandbox is closed');
     pool.fill();
     confirmed ??= pool.take().then((child) => {
       pool.putBack(child);
@@ -199,21 +199,11 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       const rssLimitBytes = rssLimitOf(found, checked.limits);
       return requestEvidence(found, { ...checked, rssLimitBytes });
     },
-    async run(request, signal) {
-      const work = act(request, AbortSignal.any([signal, closing.signal]));
-      running.add(work);
-      try {
-        const result = await work;
-        options.onResult?.(result);
-        return result;
-      } finally {
-        running.delete(work);
-      }
-    },
+    run: (request, signal) => underWay.carryOut(signal, (either) => act(request, either)),
     async close() {
-      closing.abort();
+      underWay.stop();
       await pool.close();
-      await Promise.allSettled(running);
+      await underWay.over();
       await Promise.all([...living].map((child) => child.gone));
     },
   };

@@ -415,7 +415,7 @@ describe('the SQLite file', () => {
       await again.commit({ entries: [draft('r')] });
     });
 
-    it('rejects every commit of a group when the disk fails under one of them', async () => {
+    it('rejects every commit of the group under which the disk fails, and all behind it', async () => {
       const store = await open({ maxPages: 120 });
       await store.commit({ entries: [draft('r')] });
       const commits = [
@@ -424,8 +424,11 @@ describe('the SQLite file', () => {
         store.commit({ entries: [draft('r')] }),
       ];
       const outcomes = await Promise.all(commits.map(codeOf));
-      expect(new Set(outcomes)).toEqual(new Set(['STORE_FULL']));
-      expect(await wholeLog(store)).toHaveLength(1);
+      // A slow machine makes several groups of them: those before the failing one are durable.
+      const durable = outcomes.indexOf('STORE_FULL');
+      expect(new Set(outcomes.slice(durable))).toEqual(new Set(['STORE_FULL']));
+      expect(outcomes.length - durable).toBeGreaterThan(1);
+      expect(await wholeLog(store)).toHaveLength(1 + durable);
     });
 
     it('fails with STORE_IO when a write is cut off by the system, and keeps what it acknowledged', async () => {

@@ -1,0 +1,111 @@
+// What options look like: shared ones, how their text becomes a value, how an action reads them.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { WritError } from '../../errors.js';
+import type { Flags } from './leaf.js';
+
+/** The option --format, where a table is what people get. */
+export function withFormat(command: Command): void {
+  command.addOption(
+    new Option('--format <format>', 'table, or json as with --json').choices(['table', 'json']),
+  );
+}
+
+/** The key of whoever may be asked at this terminal. */
+export function approverKeyOption(): Option {
+  return new Option('--approver-key <file>', 'key to decide with when asked at this terminal').env(
+    'WRIT_APPROVER_KEY',
+  );
+}
+
+/** No upper border. */
+export const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Parses an option that is a whole number from `least` to `most`. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d{1,16}$/u.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(
+      most === MOST ? `It is a whole number from ${least} on.` : `It is a whole number, ${least} to ${most}.`,
+    );
+  };
+}
+
+/** The value of an option that was parsed as a number. */
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** How many items to show, when that was said. */
+export function itemsOf(flags: Flags): { readonly items?: number } {
+  const items = numberOf(flags['items']);
+  return items === undefined ? {} : { items };
+}
+
+/** A second value would take the place of the first without a word. */
+export function onlyOnce(value: string, before: unknown): string {
+  if (before !== undefined) throw new InvalidArgumentError('The option is given twice.');
+  return value;
+}
+
+/** An option that may be given again. */
+export function collectText(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** `--agent role=instance`, which may be given again for another role. */
+export function collectAgent(
+  value: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [, role, instance] = /^([^=]+)=(.+)$/su.exec(value) ?? [];
+  if (role === undefined || instance === undefined) {
+    throw new InvalidArgumentError('It has the form role=instance.');
+  }
+  if (Object.hasOwn(before, role)) throw new InvalidArgumentError(`The role ${role} is given twice.`);
+  return { ...before, [role]: instance };
+}
+
+/** The value of an option with a text. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Those of the options `names` that were given, as they were given. */
+export function textsIn<Name extends string>(
+  flags: Flags,
+  ...names: readonly Name[]
+): { readonly [key in Name]?: string } {
+  const texts: { [key in Name]?: string } = {};
+  for (const name of names) {
+    const text = textOf(flags[name]);
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
+}
+
+/** A run named as an argument or with --run, once. */
+export function runOf(argument: string | undefined, flags: Flags): string {
+  const option = textOf(flags['run']);
+  const run = argument ?? option;
+  if (run !== undefined && (argument === undefined || option === undefined)) return run;
+  throw new WritError('USAGE', 'name one run', { hint: 'list them: writ workflow list --runs' });
+}
+
+/** A text; one that is empty counts as not given. */
+export function filledOf(value: unknown): string | undefined {
+  return value === '' ? undefined : textOf(value);
+}
+
+/** What an option was given with, each time. */
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+}
+
+/** The roles of `--agent` and who fills them. */
+export function agentsOf(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}

@@ -1,0 +1,71 @@
+// The commands `writ sandbox …`.
+import { type Command, Option } from 'commander';
+import type { Leaf } from './leaf.js';
+import { collectText, onlyOnce, textsIn, textsOf } from './options.js';
+
+/** Registers them at `parent`. */
+export function addSandboxCommands(parent: Command, leaf: Leaf): void {
+  const exec = leaf(
+    parent,
+    'exec',
+    'run one program in a sandbox, governed and logged as a step',
+    'writ sandbox exec --driver docker --image default --timeout-ms 2000 --json -- sh -c "id; ls -l /"',
+    async (context, argv, flags) => {
+      const { memoryMib: memoryMiB, diskMib: diskMiB } = textsIn(flags, 'memoryMib', 'diskMib');
+      return (await import('../sandbox.js')).execInSandbox(context, argv, {
+        driver: flags['driver'] === 'wasm' ? 'wasm' : 'docker',
+        ...textsIn(flags, 'image', 'module', 'profile', 'runtime', 'cwd', 'stdin', 'outDir'),
+        deterministic: flags['deterministic'] === true,
+        egress: textsOf(flags['egress']),
+        mount: textsOf(flags['mount']),
+        env: textsOf(flags['env']),
+        file: textsOf(flags['file']),
+        out: textsOf(flags['out']),
+        limits: {
+          ...textsIn(flags, 'timeoutMs', 'cpuMs', 'cpus', 'pids', 'outputBytes'),
+          ...(memoryMiB === undefined ? {} : { memoryMiB }),
+          ...(diskMiB === undefined ? {} : { diskMiB }),
+        },
+      });
+    },
+  )
+    .argument('[argv...]', 'program and arguments, after --; a WASM module gets the arguments')
+    .addOption(new Option('--driver <kind>', 'the sandbox').choices(['docker', 'wasm']).makeOptionMandatory())
+    .option(
+      '--image <image>',
+      "docker: a name of docker.yaml, or sha256:… (default: docker.yaml's default)",
+      onlyOnce,
+    )
+    .option(
+      '--module <module>',
+      'wasm: a shipped module, sha256:… of a kept one, or a FILE.wasm to keep',
+      onlyOnce,
+    )
+    .option('--profile <name>', 'strict, the only one', onlyOnce)
+    .option('--runtime <name>', 'docker: the container runtime it must be', onlyOnce)
+    .option('--cwd <dir>', 'docker: /work or below', onlyOnce)
+    .option('--timeout-ms <n>', 'wall time', onlyOnce)
+    .option('--memory-mib <n>', 'memory, files in it included', onlyOnce)
+    .option('--output-bytes <n>', 'stdout and stderr together', onlyOnce);
+  for (const [flag, what] of [
+    ['--cpu-ms', 'CPU time of all processes and threads'],
+    ['--cpus', 'docker: cores'],
+    ['--pids', 'docker: processes and threads'],
+    ['--disk-mib', 'files in /work (wasm: /workspace)'],
+  ]) {
+    exec.option(`${flag ?? ''} <n>`, what ?? '', onlyOnce);
+  }
+  exec
+    .option('--env <name=value>', 'a variable; may be given again', collectText)
+    .option('--file <host=name>', 'put a file into /work (wasm: /workspace); may be given again', collectText)
+    .option('--out <pattern>', 'bring files back from there; may be given again', collectText)
+    .option('--out-dir <dir>', 'write what --out brought back to this folder', onlyOnce)
+    .option(
+      '--mount <source:target>',
+      'docker: a folder that a ceiling lists, at /mnt/…; :rw to write',
+      collectText,
+    )
+    .option('--egress <host:port>', 'refused: no sandbox has a way out', collectText)
+    .option('--deterministic', 'wasm: a clock that stands still, and random bytes from the attempt alone')
+    .option('--stdin <file>', 'a file, or - for stdin', onlyOnce);
+}

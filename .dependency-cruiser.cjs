@@ -5,9 +5,9 @@
 const PURE = '^src/(workflow|expression|engine|policy|approval|audit)/';
 const TEST = '\\.test\\.tsx?$';
 const SHARED = '^src/(errors|json|canonical-json|ed25519|schema-keywords)\\.ts$';
-const PORTS = '^src/(errors|json|schema-keywords|runtime/ports)\\.ts$';
+const PORTS = '^src/(errors|json|schema-keywords|network-address|runtime/ports)\\.ts$';
 const COMPOSES =
-  '^src/((cli|tui|server|library|testing)/|(open|init|data-directory|agent-files|docker-file|mcp-project|policy-signers|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
+  '^src/((cli|tui|server|library|testing)/|(open|init|data-directory|agent-files|docker-file|mcp-project|policy-(signers|reload)|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
 
 // Libraries that only compute: no file, socket, clock or process behind the calls the rooms make.
 const COMPUTES = [

@@ -44,6 +44,32 @@ describe('agent files', () => {
     expect(keyVariables(files)).toEqual(['HOUSE_KEY', 'WRIT_MODEL_API_KEY']);
   });
 
+  it('that are links out of the folder are not read, and links within it are', async () => {
+    const outside = mkdtempSync(join(tmpdir(), 'writ-outside-'));
+    try {
+      writeFileSync(join(outside, 'clerk.yaml'), 'name: clerk\n# not for you\n');
+      writeFileSync(join(outside, 'models.yaml'), 'providers: {}\n');
+      mkdirSync(join(outside, 'hands'));
+      writeFileSync(join(outside, 'hands', 'desk.yaml'), 'id: desk\nfunctions: {allowed: []}\n');
+      symlinkSync(join(outside, 'clerk.yaml'), join(folder, 'agents', 'clerk.yaml'));
+      symlinkSync(join(outside, 'models.yaml'), join(folder, 'models.yaml'));
+      rmSync(join(folder, 'hands'), { recursive: true });
+      symlinkSync(join(outside, 'hands'), join(folder, 'hands'));
+      put('agents/own.yaml', 'name: own\n');
+      symlinkSync('own.yaml', join(folder, 'agents', 'same.yaml'));
+      const { agents, hands, models, read } = await readAgentFiles(folder, {});
+      const message = expect.stringContaining('leads out of the folder') as unknown;
+      expect(agents.get('clerk')).toMatchObject({ code: 'CONFIG_INVALID', message });
+      expect(hands.get('desk')).toMatchObject({ code: 'CONFIG_INVALID', message });
+      expect(models).toMatchObject({ code: 'CONFIG_INVALID', message });
+      expect(agents.get('own')).toMatchObject({ digest: expect.any(String) });
+      expect(read.find(({ path }) => path.endsWith('same.yaml'))?.text).toBe('name: own\n');
+      expect(JSON.stringify(read)).not.toContain('not for you');
+    } finally {
+      rmSync(outside, { recursive: true, force: true });
+    }
+  });
+
   it('that are broken are errors with file, line and column, and the others are used', async () => {
     put('agents/bad.yaml', 'name: bad\nmodle: x\ntemperature: hot\n');
     put('agents/clerk.yaml', 'name: clerk\n');

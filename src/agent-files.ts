@@ -1,8 +1,8 @@
 // The operator's agents, hands and model providers, read from the folder that holds `policies/`: `agents/*.yaml`,
 // `hands/*.yaml`, `models.yaml`. None of them has to be there. A file with errors stands in the way of nobody but the
 // calls that need it: those get the errors, with file, line and column.
-import { readdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { platformSha256 } from './adapters/hash.js';
 import { readBounded } from './adapters/store/durable-file.js';
 import { WritError } from './errors.js';
@@ -44,9 +44,9 @@ export async function readAgentFiles(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<AgentFiles> {
   const read: CheckedFile[] = [];
-  const agents = await readFolder(join(folder, 'agents'), readAgentFile, read);
-  const hands = await readFolder(join(folder, 'hands'), readHandFile, read);
-  const models = await readOne(join(folder, 'models.yaml'), readModelsFile, read);
+  const agents = await readFolder(folder, 'agents', readAgentFile, read);
+  const hands = await readFolder(folder, 'hands', readHandFile, read);
+  const models = await readOne(folder, join(folder, 'models.yaml'), readModelsFile, read);
   return { agents, hands, models: models ?? NO_MODELS, environment: environmentProvider(env), read };
 }
 
@@ -60,10 +60,12 @@ export function keyVariables({ models, environment }: AgentFiles): readonly stri
 }
 
 async function readFolder<Value>(
-  folder: string,
+  project: string,
+  kind: 'agents' | 'hands',
   reader: (text: string, name: string, digest: Digest) => ReadFile<Value>,
   read: CheckedFile[],
 ): Promise<ReadonlyMap<string, Value | WritError>> {
+  const folder = join(project, kind);
   const found = new Map<string, Value | WritError>();
   for (const file of await filesIn(folder)) {
     const name = file.replace(/\.ya?ml$/, '');
@@ -74,7 +76,7 @@ async function readFolder<Value>(
       found.set(name, unusable(`${path}: ${message}`, 'keep one of them'));
       continue;
     }
-    const value = await readOne(path, (text, digest) => reader(text, name, digest), read);
+    const value = await readOne(project, path, (text, digest) => reader(text, name, digest), read);
     if (value !== null) found.set(name, value);
   }
   return found;
@@ -95,14 +97,34 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   throw unusable(`${folder} holds more than ${MAX_FILES} files`, 'keep other files elsewhere');
 }
 
+/**
+ * Whether it is a link out of the folder: what lies elsewhere is nobody's agent, and `agent check` would print it. A link
+ * within the folder is one file under two names.
+ */
+async function leadsOut(folder: string, path: string): Promise<boolean> {
+  try {
+    const way = relative(await realpath(folder), await realpath(path));
+    return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+  } catch {
+    // It is not there, or can't be reached: reading it says which.
+    return false;
+  }
+}
+
 /** null when there is no such file. */
 async function readOne<Value>(
+  project: string,
   path: string,
   reader: (text: string, digest: Digest) => ReadFile<Value>,
   read: CheckedFile[],
 ): Promise<Value | WritError | null> {
   let text: string;
   let digest: Digest;
+  if (await leadsOut(project, path)) {
+    const message = 'the file is a link that leads out of the folder';
+    read.push({ path, text: '', diagnostics: [wholeFile(message)] });
+    return unusable(`${path}: ${message}`, `put the file itself into ${project}`);
+  }
   try {
     const bytes = await readBounded(path, DOCUMENT_MAX_BYTES);
     if (bytes === null) return null;

@@ -55,6 +55,10 @@ export interface DataConfig {
   readonly retention?: { readonly days: number; readonly override: string | null };
   /** How many of these keys must have signed the policies; absent = none, and a lock is checked all the same. */
   readonly policySigners?: { readonly quorum: number; readonly signers: readonly string[] };
+  /** How long a process goes on without having found the policy files good; absent = for ever. */
+  readonly policyMaxAgeSeconds?: number;
+  /** What steps of a run are decided by after a reload; absent = `start`: by the policies of both moments. */
+  readonly policyPin?: 'start' | 'current';
 }
 
 /** The shortest that needs no reason. */
@@ -82,6 +86,7 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
         ...anchorOf(config, file),
         ...retentionOf(config, file),
         ...signersOf(config, file),
+        ...reloadingOf(config, file),
       };
     }
   }
@@ -156,6 +161,33 @@ function signersOf(config: JsonObject, file: string): Pick<DataConfig, 'policySi
     `${file}: policySigners needs a quorum from 1 on and at least so many different keys`,
   );
 }
+
+/** A bound that is not understood would be none: refused. */
+function reloadingOf(
+  { policyMaxAgeSeconds, policyPin }: JsonObject,
+  file: string,
+): Pick<DataConfig, 'policyMaxAgeSeconds' | 'policyPin'> {
+  const isWhole =
+    policyMaxAgeSeconds === undefined ||
+    (typeof policyMaxAgeSeconds === 'number' &&
+      Number.isSafeInteger(policyMaxAgeSeconds) &&
+      policyMaxAgeSeconds >= 1 &&
+      policyMaxAgeSeconds <= MAX_POLICY_AGE_SECONDS);
+  if (!isWhole) {
+    const message = `${file}: policyMaxAgeSeconds is no whole number of seconds from 1 to ${MAX_POLICY_AGE_SECONDS}`;
+    throw new WritError('STORE_UNAVAILABLE', message);
+  }
+  if (policyPin !== undefined && policyPin !== 'start' && policyPin !== 'current') {
+    throw new WritError('STORE_UNAVAILABLE', `${file}: policyPin is start or current`);
+  }
+  return {
+    ...(policyMaxAgeSeconds === undefined ? {} : { policyMaxAgeSeconds }),
+    ...(policyPin === undefined ? {} : { policyPin }),
+  };
+}
+
+/** Four weeks. */
+const MAX_POLICY_AGE_SECONDS = 28 * 86_400;
 
 /** The config file's text with another retention and everything else as it was. */
 export function withRetention(text: string, retention: NonNullable<DataConfig['retention']>): string {

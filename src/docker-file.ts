@@ -12,15 +12,20 @@ export interface DockerFile {
   readonly socket: string | null;
   /** Every container's; null = the engine's default. */
   readonly runtime: string | null;
+  /** Hosts (`host:port`) that a secret may be sent to from containers, by the name of the secret. */
+  readonly credentials: ReadonlyMap<string, readonly string[]>;
 }
 
 interface Fields {
+  readonly credentials?: Readonly<Record<string, readonly string[]>>;
   readonly images?: Readonly<Record<string, string>>;
   readonly socket?: string;
   readonly runtime?: string;
 }
 
 const NAME = '^[a-z0-9][a-z0-9._-]{0,63}$';
+const SECRET = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
+const HOST = '^(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):[1-9][0-9]{0,4}$';
 const IMAGE = '^(?:[a-z0-9][a-z0-9._/:-]{0,254}@)?sha256:[0-9a-f]{64}$';
 
 const fits = schemaOf<Fields>({
@@ -34,6 +39,17 @@ const fits = schemaOf<Fields>({
       // A tag can be moved to other bytes: only what is named by its digest runs.
       additionalProperties: { type: 'string', pattern: IMAGE },
     },
+    credentials: {
+      type: 'object',
+      maxProperties: 100,
+      propertyNames: { pattern: SECRET },
+      additionalProperties: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 100,
+        items: { type: 'string', pattern: HOST },
+      },
+    },
     socket: { type: 'string', pattern: '^/[^\\u0000]{1,106}$' },
     runtime: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
   },
@@ -46,8 +62,14 @@ export async function readDockerFile(folder: string): Promise<DockerFile | WritE
       images = {},
       socket = null,
       runtime = null,
+      credentials = {},
     } = (await readConfig(join(folder, 'docker.yaml'), fits)) ?? {};
-    return { images: imagesOf(new Map(Object.entries(images))), socket, runtime };
+    return {
+      images: imagesOf(new Map(Object.entries(images))),
+      socket,
+      runtime,
+      credentials: new Map(Object.entries(credentials)),
+    };
   } catch (error) {
     if (error instanceof WritError && error.code === 'CONFIG_INVALID') return error;
     throw error;

@@ -118,7 +118,7 @@ describe('every code', () => {
 
   it('belongs to an area of the architecture, or to the command line', () => {
     const area =
-      /^(?:DOC|POLICY|CEILING|APPROVAL|SANDBOX|FUNCTION|STEP|RUN|AUDIT|STORE|SECRET|CONFIG|INTEGRITY)_/;
+      /^(?:DOC|POLICY|CEILING|APPROVAL|TASK|SANDBOX|FUNCTION|STEP|RUN|AUDIT|STORE|SECRET|CONFIG|INTEGRITY)_/;
     const others = known.map((one) => one.code).filter((code) => !area.test(code));
     expect(others).toEqual(['INPUT_INVALID', 'USAGE', 'NOT_FOUND', 'NOT_INITIALISED', 'INTERNAL']);
   });

@@ -30,6 +30,7 @@ export const ERRORS = {
   DOC_AGENT_UNRESOLVED: { kind: 'document', exit: 2 },
   DOC_CEILING_EXCEEDED: { kind: 'document', exit: 2 },
   DOC_REQUEST_INCOMPLETE: { kind: 'document', exit: 2 },
+  DOC_OUTPUT_VAR_TWICE: { kind: 'document', exit: 2 },
   DOC_FIELD_IGNORED: { kind: 'document', exit: 2 },
   DOC_JSONATA_OFF: { kind: 'document', exit: 2 },
   DOC_NUMBER_PRECISION: { kind: 'document', exit: 2 },
@@ -46,6 +47,7 @@ export const ERRORS = {
   POLICY_REQUEST_INVALID: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_IDENTITY_UNKNOWN: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_UNSIGNED: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
+  POLICY_STALE: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_TOOL_DENIED: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   // ceilings
   CEILING_FUNCTIONS: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
@@ -59,6 +61,7 @@ export const ERRORS = {
   CEILING_APPROVAL: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
   CEILING_LIMITS: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
   CEILING_BUDGET: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
+  CEILING_RATES: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
   CEILING_DATA: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
   CEILING_VALIDITY: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
   CEILING_EMPTY: { kind: 'refusal', exit: 3, name: 'Ceiling.Exceeded' },
@@ -77,6 +80,11 @@ export const ERRORS = {
   APPROVAL_REASON_REQUIRED: { kind: 'document', exit: 2 },
   APPROVAL_TOKEN_INVALID: { kind: 'refusal', exit: 3 },
   APPROVAL_WEBHOOK_INVALID: { kind: 'refusal', exit: 3 },
+  // answers from outside to what waits for one
+  TASK_TOKEN_INVALID: { kind: 'refusal', exit: 3 },
+  TASK_NOT_ELIGIBLE: { kind: 'refusal', exit: 3 },
+  TASK_ANSWERED: { kind: 'refusal', exit: 4 },
+  TASK_CLOSED: { kind: 'refusal', exit: 4 },
   // sandboxes
   SANDBOX_EXIT: { kind: 'failure', exit: 1, name: 'Tool.Failed' },
   SANDBOX_TEMPORARY: { kind: 'failure', exit: 1, name: 'Tool.TemporaryFailure' },
@@ -101,6 +109,7 @@ export const ERRORS = {
   FUNCTION_UNAVAILABLE: { kind: 'failure', exit: 6, name: 'Tool.Unavailable' },
   FUNCTION_REQUEST_INVALID: { kind: 'document', exit: 1, name: 'States.Runtime' },
   STEP_TIMEOUT: { kind: 'failure', exit: 1, name: 'Runner.Timeout' },
+  STEP_CANCELLED: { kind: 'failure', exit: 1, name: 'Step.Cancelled' },
   STEP_OUTPUT_INVALID: { kind: 'failure', exit: 1, name: 'Tool.Failed' },
   STEP_TEMPLATE_UNRESOLVED: { kind: 'document', exit: 1, name: 'States.Runtime' },
   STEP_PATH_UNRESOLVED: { kind: 'failure', exit: 1, name: 'States.Runtime' },
@@ -123,6 +132,7 @@ export const ERRORS = {
   RUN_ALREADY_FINISHED: { kind: 'document', exit: 2 },
   RUN_TIMEOUT: { kind: 'failure', exit: 1, name: 'States.Timeout' },
   RUN_UNFINISHED: { kind: 'document', exit: 2 },
+  RUN_NOT_REDRIVABLE: { kind: 'document', exit: 2 },
   // secrets by handle
   SECRET_INVALID: { kind: 'document', exit: 2 },
   SECRET_UNREADABLE: { kind: 'fatal', exit: 6 },

@@ -7,6 +7,7 @@ export type { RunReport, StepResult, StepStatus } from './library/run-report.js'
 export type { Trigger, TriggerOptions, TriggerRequest } from './library/trigger.js';
 export type {
   PagePayload,
+  RedrivePayload,
   ResumePayload,
   RunIdPayload,
   RunList,
@@ -30,7 +31,14 @@ export {
 export { templates, type WorkflowTemplate } from './templates.js';
 export type { OutlineStep } from './runtime/outline.js';
 export type { PlannedCall, PlannedStep, RunPlan } from './runtime/run-plan.js';
-export type { FunctionProvider, FunctionRequest, RunRecord, RunStatus } from './runtime/ports.js';
+export type {
+  FunctionProvider,
+  FunctionRequest,
+  RunRecord,
+  RunStatus,
+  TaskRecord,
+  TaskState,
+} from './runtime/ports.js';
 export type {
   ApprovalView,
   Diagnostic,
@@ -43,6 +51,9 @@ export type {
   RunView,
   StartRequest,
   StepView,
+  TaskReference,
+  TaskReply,
+  TaskView,
   Waiting,
   WorkflowSource,
   Writ,

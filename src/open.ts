@@ -23,6 +23,7 @@ import { readPolicyDirectory } from './adapters/policy-directory.js';
 import { systemRandom } from './adapters/random.js';
 import { withEnvironmentSecrets } from './adapters/secrets/environment-secrets.js';
 import { openSecretDirectory, type SecretDirectory } from './adapters/secrets/secret-directory.js';
+import { openEgressProxies } from './adapters/egress/proxies.js';
 import { openDockerDriver } from './adapters/sandbox/docker/driver.js';
 import { openQueryEvaluator } from './adapters/query/index.js';
 import { openWasmDriver } from './adapters/sandbox/wasm/driver.js';
@@ -186,6 +187,8 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     // A trial by hand runs one step: what would wait for a second one is not started.
     never: [resolve(options.data), resolve(options.policies)],
     poolSize: sandbox === undefined && poolSize > 0 ? DOCKER_POOL : 0,
+    secret: (name) => stored.current().find((one) => one.name === name)?.value ?? null,
+    redact: (bytes) => openRedactor(secrets).bytes(bytes),
     ...observer,
   });
   let store: Store | null = null;
@@ -257,6 +260,10 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       trust,
       verifySignature,
       policy,
+      ...(config.policyPin === undefined ? {} : { policyPin: config.policyPin }),
+      ...(config.policyMaxAgeSeconds === undefined
+        ? {}
+        : { policyMaxAgeMs: config.policyMaxAgeSeconds * 1000 }),
       loadPolicies,
       callables: {
         packages: openOciLayout([paths.packages]),
@@ -321,12 +328,15 @@ function dockerDriver(
     /** What no container is shown. */
     readonly never: readonly string[];
     readonly onResult?: (result: SandboxResult) => void;
+    readonly secret: (name: string) => Uint8Array | null;
+    readonly redact: (bytes: Uint8Array) => Uint8Array;
   },
 ): SandboxDriver {
   const { socket, runtime: configured } = file instanceof WritError ? { socket: null, runtime: null } : file;
   const socketPath = socket ?? socketOf(parts.env['DOCKER_HOST']);
   const runtime = parts.runtime ?? configured;
-  const { locks, poolSize, onResult } = parts;
+  const { locks, poolSize, onResult, secret, redact } = parts;
+  const declared = file instanceof WritError ? new Map<string, readonly string[]>() : file.credentials;
   return openDockerDriver({
     ...(socketPath === null ? {} : { socketPath }),
     ...(runtime === null ? {} : { runtime }),
@@ -335,6 +345,11 @@ function dockerDriver(
     locks,
     poolSize,
     never: parts.never,
+    egress: {
+      proxies: openEgressProxies({ resolve: systemResolve, secret, declared, redact }),
+      relay: () =>
+        file instanceof WritError ? null : (file.images.image('relay') ?? file.images.image('node')),
+    },
     installation: resolve(parts.data),
   });
 }

@@ -58,7 +58,7 @@ function peopleOf(quorum) {
   return isCount(sum) || /^[0-9]{1,6}$/.test(sum) ? Math.max(1, Number(sum)) : null;
 }
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
-const STEPS = /^(?:run|step|loop|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
+const STEPS = /^(?:run|step|loop|sandbox|task)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 const NEEDED = {
   'authz.decided': 'verdict',
   'approval.requested': 'stepPath attempt approvalId subjectDigest expiresAt quorum',
@@ -68,9 +68,12 @@ const NEEDED = {
   'approval.consumed': 'stepPath attempt approvalId subjectDigest',
   'step.intended': 'stepPath attempt approvalId? idempotencyKey?',
   'step.finished': 'stepPath attempt intent status',
+  'task.opened': 'stepPath attempt taskId expiresAt',
+  'task.answered': 'stepPath attempt taskId answer',
 };
 const CHECKS = {
   attempt: Number.isSafeInteger,
+  answer: (value) => value === 'success' || value === 'failure',
   expiresAt: isTime,
   quorum: peopleOf,
   delegation: (value = null) => value === null || isString(value),
@@ -79,11 +82,12 @@ const CHECKS = {
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
-  /** Runs that have ended. */
-  const over = new Set();
+  /** Runs that have ended, and whether one may be redriven. */
+  const over = new Map();
   /** Approvals that any run asked for. */
   const asked = new Set();
   let consumed = null;
+  let intended = null;
   const unused = ({ index }) =>
     add('order', 'order-broken', 'an approval is consumed without its intent', { index });
   const observe = (index, { type, data, run: id, time, commit }, leaf) => {
@@ -98,10 +102,20 @@ export function runRules(add) {
     const before = consumed && type === 'step.intended' && consumed.index + 1n === index ? consumed : null;
     if (consumed && !before) unused(consumed);
     consumed = null;
+    const isNext = intended !== null && intended.index + 1n === index && intended.id === id;
+    const intent = isNext ? intended.step : null;
+    intended = null;
     if (id === null) return;
     if (!runs.has(id))
-      runs.set(id, { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandbox: false });
+      runs.set(id, {
+        ...{ approvals: new Map(), waits: new Map(), intents: new Map(), verdicts: new Map() },
+        sandbox: false,
+      });
     const run = runs.get(id);
+    if (type === 'run.redriven') {
+      if (over.get(id) !== true) return broken('the run has not failed');
+      return over.delete(id);
+    }
     if (over.has(id) && STEPS.test(type)) broken("it stands after the run's end");
     const { stepPath, attempt, approvalId, decision } = data;
     const isAboutStep = type === 'authz.decided' && stepPath !== null && attempt !== null;
@@ -151,6 +165,7 @@ export function runRules(add) {
     } else if (type === 'step.intended') {
       const [verdict, key] = [run.verdicts.get(step), data.idempotencyKey];
       run.intents.set(hex(leaf), { index, stepPath, attempt, approvalId });
+      intended = { index, id, step };
       if (/^(deny|closed)$/.test(verdict) || (verdict === 'needs_approval' && approvalId === null))
         broken(`the step got ${verdict}`);
       const isOwn = before?.id === id && before.approvalId === approvalId && before.step === step;
@@ -162,11 +177,24 @@ export function runRules(add) {
       else if (isAgain && key !== null && approval.key === key)
         Object.assign(approval, { isLost: false, nextTurn: null });
       else broken('its approval was not consumed for it');
+    } else if (type === 'task.opened') {
+      if (intent !== step) return broken('it does not stand directly behind the intent of its step');
+      run.waits.set(step, { id: data.taskId, expiresAt: data.expiresAt, answer: null });
+    } else if (type === 'task.answered') {
+      const wait = run.waits.get(step);
+      if (wait?.id !== data.taskId) return broken('no step waits for it');
+      if (wait.answer) return broken('it is answered twice');
+      if (time >= wait.expiresAt) return broken('it is too late');
+      Object.assign(wait, { answer: data.answer, output: commit.output });
     } else if (type === 'step.finished') {
       const intent = run.intents.get(data.intent);
       if (!intent) return broken('no such intent is open');
       run.intents.delete(data.intent);
       if (step !== `${intent.attempt} ${intent.stepPath}`) broken('the intent is of another step');
+      const wait = data.status === 'succeeded' && run.waits.get(step);
+      run.waits.delete(step);
+      if (wait && (wait.answer !== 'success' || wait.output !== commit.output))
+        broken('it succeeded with something else than the answer');
       const used = run.approvals.get(intent.approvalId);
       const isLost = data.status === 'indeterminate' || data.status === 'cancelled';
       if (isLost && used) used.isLost = true;
@@ -179,8 +207,9 @@ export function runRules(add) {
       run.sandbox = true;
     } else if (type === 'sandbox.exited' && !run.sandbox) broken('it never started');
     else if (type === 'run.finished') {
-      over.add(id);
-      if (run.intents.size === 0) runs.delete(id);
+      const mayGoOn = data.status === 'failed' || data.status === 'cancelled';
+      over.set(id, mayGoOn);
+      if (run.intents.size === 0 && !mayGoOn) runs.delete(id);
     }
   };
   const finish = () => {

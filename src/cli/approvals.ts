@@ -306,9 +306,13 @@ function runText(run: RunView): string {
 }
 
 /** Advances the run here. Another process that does it already is fine; any other failure is told, not returned. */
-export async function goOn(context: Context, writ: Writ, record: ApprovalRecord): Promise<number | null> {
+export async function goOn(
+  context: Context,
+  writ: Writ,
+  record: Pick<ApprovalRecord, 'run'>,
+): Promise<number | null> {
   const { output } = context;
-  const stop = showProgress(context, writ, record.run);
+  const stop = await showProgress(context, writ, record.run);
   try {
     return await untilSignal(async (signal) => {
       await writ.drive(record.run, { stopAt: 'waiting', signal });

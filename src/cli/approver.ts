@@ -95,9 +95,14 @@ export async function askForBatch(
     return { outcome: answer.why === 'edit' ? 'left' : answer.why, records: [] };
   const records: ApprovalRecord[] = [];
   for (const { id, subjectDigest: digest } of shown.records) {
-    records.push(
-      await writ.decide(id, { decision: answer.decision, digest, reason: answer.reason }, approver),
-    );
+    try {
+      const vote = { decision: answer.decision, digest, reason: answer.reason };
+      records.push(await writ.decide(id, vote, approver));
+    } catch (error) {
+      // What is recorded stays, and its run goes on; the others are told of.
+      if (records.length === 0 || !isRefusedVote(error)) throw error;
+      noteFailure(context.output, error);
+    }
   }
   return { outcome: 'recorded', records };
 }

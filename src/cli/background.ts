@@ -9,6 +9,7 @@ import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import type { Writ } from '../runtime/writ.js';
 import { untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
+import { isAgentKey } from '../adapters/keys/ssh-agent.js';
 import { showProgress } from './show-progress.js';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -20,7 +21,7 @@ export async function goOnInBackground(context: Context, runId: string): Promise
   const log = join(logs, `${runId}.log`);
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const stderr = openSync(log, 'a', 0o600);
-  const key = keyFile === null ? [] : ['--key', resolve(keyFile)];
+  const key = keyFile === null ? [] : ['--key', isAgentKey(keyFile) ? keyFile : resolve(keyFile)];
   const words = ['--data', resolve(data), '--policies', resolve(policies), ...key];
   try {
     // stdout would hold what the run came to, which is data.
@@ -50,7 +51,7 @@ export async function goOn(context: Context, runId: string): Promise<number> {
   return withPublishedWrit(context, { drives: true }, async (writ) => {
     const principal = await whoActs(context, writ);
     await requireOwn(writ, runId, principal.id);
-    const stop = showProgress(context, writ, runId);
+    const stop = await showProgress(context, writ, runId);
     const interrupted = await untilSignal(async (signal) => {
       await writ.drive(runId, { stopAt: 'waiting', signal });
     }).finally(stop);

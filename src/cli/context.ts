@@ -2,6 +2,7 @@
 // can hand in its own. Opening Writ happens here and nowhere else in the command line, and so does closing it.
 import { WritError } from '../errors.js';
 import type { SandboxTrial } from '../open.js';
+import { keepPolicies, policyFingerprint, type PolicyKeeping } from '../policy-reload.js';
 import type { AnchorReport } from '../runtime/anchor.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { printable, type Environment, type Output, type Sink } from './output.js';
@@ -75,10 +76,13 @@ export async function withPublishedWrit<T>(
   flags: OpenFlags,
   body: (writ: Writ) => Promise<T>,
 ): Promise<T> {
+  const since = flags.drives ? await policyFingerprint(context.policies) : null;
   const published = async (writ: Writ): Promise<T> => {
+    const keeper =
+      since === null ? null : keepPolicies(writ, context.policies, { since, ...tellsOf(context) });
     let result: T;
     try {
-      result = await body(writ);
+      result = await body(writ).finally(() => keeper?.stop());
     } catch (error) {
       await publishAfter(writ, error);
       throw error;
@@ -87,6 +91,24 @@ export async function withPublishedWrit<T>(
     return result;
   };
   return withWrit(context, published, flags);
+}
+
+/** A run may go on for hours: it says when other policies hold, and when the files that are there do not. */
+function tellsOf({ output }: Context): Pick<PolicyKeeping, 'told' | 'failed'> {
+  return {
+    told: ({ status, problem }) => {
+      output.note(
+        status === 'loaded'
+          ? 'the policies have changed: they hold from now on'
+          : `the policy files can't be taken, those of before hold on: ${printable(problem?.message ?? '')}`,
+      );
+    },
+    failed: (error) => {
+      output.note(
+        `the policies could not be read again: ${error instanceof Error ? printable(error.message) : ''}`,
+      );
+    },
+  };
 }
 
 /** The refusal's own entry is published; when that fails too, and not for being busy, both failures are told. */

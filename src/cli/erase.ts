@@ -37,7 +37,7 @@ export async function eraseAudit(context: Context, flags: EraseFlags): Promise<n
     if (erasure.run === null) return showNothingLeft(output, writ, erasure);
     output.note(`run ${printable(erasure.run)}; the basis is public and stays in the log`);
     const { run } = erasure;
-    const stop = showProgress(context, writ, run);
+    const stop = await showProgress(context, writ, run);
     const interrupted = await untilSignal(async (signal) => {
       await writ.drive(run, { stopAt: 'waiting', signal });
     })
@@ -119,7 +119,12 @@ function showResult(output: Output, run: string, result: { readonly [key: string
     const { commitment, label, run, entry } = one;
     output.line(`erased      ${word(commitment)}  ${word(label)} of ${word(run)}, entry ${word(entry)}`);
   }
+  for (const digest of textsOf(result['artifactsErased']))
+    output.line(`removed     artifact ${printable(digest)}`);
   for (const path of textsOf(result['copiesRemoved'])) output.line(`removed     ${printable(path)}`);
+  for (const digest of textsOf(result['artifactsKept'])) {
+    output.line(`kept        artifact ${printable(digest)}: another run, or a person, has written the same`);
+  }
   for (const { path, reason } of listOf(result['copiesOutOfReach'])) {
     output.line(`not reached ${word(path)}: ${word(reason)}`);
   }

@@ -12,7 +12,7 @@ const EXIT_WAITING = 10;
 export async function openInbox(context: Context): Promise<number> {
   if (!isInteractive(context)) {
     await listApprovals(context, {});
-    const waiting = await withWrit(context, (writ) => writ.approvals({ states: ['pending'] }));
+    const waiting = await withWrit(context, (writ) => writ.approvalKeys({ states: ['pending'], limit: 1 }));
     if (waiting.length > 0) context.output.note('decide one: writ approvals approve ID --digest HEX64');
     return waiting.length > 0 ? EXIT_WAITING : 0;
   }
@@ -38,10 +38,10 @@ async function workOff(
   let selected: string | null = null;
   while (!signal.aborted) {
     let counter = writ.changeCounter();
-    const records = await waiting(writ);
+    const waiting = await waitingRequests(writ, selected);
     const answer = await showQueue({
       ...screenOf(context, signal),
-      records,
+      ...waiting,
       approver: approver.id,
       message,
       selected,
@@ -49,7 +49,7 @@ async function workOff(
         const now = writ.changeCounter();
         if (now === counter) return null;
         counter = now;
-        return waiting(writ);
+        return writ.approvalKeys({ states: ['pending'] });
       },
     });
     if (answer.kind === 'left') return;
@@ -106,8 +106,23 @@ async function continueRuns(context: Context, writ: Writ, records: readonly Appr
   for (const record of decided.values()) await goOn(context, writ, record);
 }
 
-/** The one that ends first is first. */
-async function waiting(writ: Writ): Promise<readonly ApprovalRecord[]> {
-  const records = await writ.approvals({ states: ['pending'] });
-  return records.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs || (a.id < b.id ? -1 : 1));
+/** More rows than any terminal has. */
+const ROWS = 200;
+
+/**
+ * What the queue begins with: everything that waits for a decision, the one that ends first is first, and of those near
+ * `selected` all that a row tells.
+ */
+export async function waitingRequests(
+  writ: Pick<Writ, 'approvalKeys' | 'approvalRecord'>,
+  selected: string | null,
+) {
+  const keys = await writ.approvalKeys({ states: ['pending'] });
+  const read = async (ids: readonly string[]): Promise<readonly ApprovalRecord[]> => {
+    const records = await Promise.all(ids.map((id) => writ.approvalRecord(id)));
+    return records.filter((record) => record !== null);
+  };
+  const at = Math.max(0, keys.findIndex((key) => key.id === selected) - ROWS / 2);
+  const records = await read(keys.slice(at, at + ROWS).map((key) => key.id));
+  return { keys, records, read };
 }

@@ -11,6 +11,7 @@ import { collectText, filledOf, textOf, textsIn, textsOf } from './commands/opti
 import { addPolicyCommands } from './commands/policy.js';
 import { addSandboxCommands } from './commands/sandbox.js';
 import { addSecretCommands } from './commands/secrets.js';
+import { addTaskCommands } from './commands/tasks.js';
 import { addWitnessCommands } from './commands/witness.js';
 import { addPlanCommand, addRunCommand, addWorkflowCommands } from './commands/workflow.js';
 import { type Context, DEFAULT_DATA, DEFAULT_POLICIES } from './context.js';
@@ -47,7 +48,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
       new Option('--policies <dir>', 'policies directory').env('WRIT_POLICIES').default(DEFAULT_POLICIES),
     )
     .addOption(
-      new Option('--key <file>', 'your private key; without it you are the system user').env('WRIT_KEY'),
+      new Option(
+        '--key <file>',
+        'your private key, or ssh-agent[:NAME]; without it you are the system user',
+      ).env('WRIT_KEY'),
     )
     .option('--json', 'print one JSON value on stdout, on failure too')
     .exitOverride()
@@ -133,6 +137,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
   addRunCommand(program, leaf, 'writ run workflow.yaml --input \'{"claim": {"id": "C-1"}}\'');
 
   addApprovalCommands(group('approvals', 'see and decide approval requests', 'writ approvals'), leaf);
+  addTaskCommands(
+    group('task', 'answer what waits for an answer from outside: forms and tokens', 'writ task list'),
+    leaf,
+  );
   const audit = group('audit', 'read, prove, hand out, verify and erase', 'writ audit verify');
   addAuditCommands(audit, leaf);
   addWitnessCommands(

@@ -89,4 +89,33 @@ describe('progress lines', () => {
     ]);
     expect(lines.linesFor(intended('score[3]/call[0]'))).toEqual([]);
   });
+
+  it('name a step as the document does, with the place of an item or a call behind it', () => {
+    const names: Record<string, string> = { 'check-status': 'Check Status', ask: 'Ask \u202eit' };
+    const lines = new ProgressLines((key) => names[key] ?? null);
+    expect(lines.linesFor(intended('check-status'))[0]).toContain('step Check Status: started');
+    expect(lines.linesFor(finished('check-status[3]', 0, 'failed'))[0]).toContain(
+      'step Check Status[3]: failed',
+    );
+    expect(lines.linesFor(intended('ask/call[0]')).join()).toContain('step Ask \\u202eit call[0]: started');
+    expect(lines.linesFor(intended('other')).join()).toContain('step other: started');
+  });
+
+  it('take the turns of a conversation for one attempt, and the iterations of a loop for none', () => {
+    const lines = new ProgressLines();
+    const began = (attempt: number, iteration: number | null = null) =>
+      lines.linesFor(
+        entry('step.intended', { stepPath: 'ask', attempt, iteration, function: 'agent::chat' }),
+      );
+    const asked = (calls: number) =>
+      lines.linesFor(entry('step.finished', { stepPath: 'ask', status: 'succeeded', calls, durationMs: 5 }));
+    expect(began(1)).toEqual(['09:30:00  step ask: started, agent::chat']);
+    expect(asked(2)).toEqual(['09:30:00  step ask: asks for 2 calls in 5 ms']);
+    expect(began(2)).toEqual(['09:30:00  step ask: goes on, turn 2']);
+    expect(asked(1)).toEqual(['09:30:00  step ask: asks for 1 call in 5 ms']);
+    expect(began(3)).toEqual(['09:30:00  step ask: goes on, turn 3']);
+    expect(lines.linesFor(finished('ask'))).toEqual(['09:30:00  step ask: succeeded in 5 ms']);
+    expect(began(4)).toEqual(['09:30:00  step ask: started (attempt 4), agent::chat']);
+    expect(began(4, 1)).toEqual(['09:30:00  step ask: started (iteration 2), agent::chat']);
+  });
 });

@@ -1,15 +1,10 @@
 // One line for each committed log entry that a person watching a run wants to see. Entries carry public facts only,
 // and a line is printed after the commit, so what is shown has happened.
+import { mapOf, stepLabel } from '../engine/step-path.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { EntryNotice } from '../runtime/writ.js';
 import { printable, shortReference } from './output.js';
 import { clockText, durationText } from './time-text.js';
-
-/** Null for entries that are evidence rather than progress. */
-export function progressLine(notice: EntryNotice): string | null {
-  const what = describe(notice);
-  return what === null ? null : `${clockText(notice.timeMs)}  ${what}`;
-}
 
 /** How long what was counted may stay untold while more items end. */
 const COUNT_EVERY_MS = 2_000;
@@ -29,12 +24,21 @@ interface ItemCount {
 /** Lines for a run: one per entry, but items of a map are counted, and what is said of a single one is bounded. */
 export class ProgressLines {
   readonly #counts = new Map<string, ItemCount>();
+  /** Turns that a conversation has taken, by step path: the next one is no attempt of its own. */
+  readonly #turns = new Map<string, number>();
+  readonly #nameOf: (key: string) => string | null;
+
+  /** `nameOf`: what the document calls the step of this key; null = nothing else than the key. */
+  constructor(nameOf: (key: string) => string | null = () => null) {
+    this.#nameOf = nameOf;
+  }
 
   /** Lines that are due now that this entry is committed. */
   linesFor(notice: EntryNotice): readonly string[] {
-    const map = mapOf(notice.data['stepPath']);
-    if (map !== null) return this.#itemLines(map, notice);
-    const line = progressLine(notice);
+    const { stepPath } = notice.data;
+    const map = typeof stepPath === 'string' ? mapOf(stepPath) : null;
+    const line = this.#line(notice);
+    if (map !== null) return this.#itemLines(map, notice, line);
     // What follows a map comes after its count.
     return line === null ? [] : [...this.rest(notice.timeMs), line];
   }
@@ -42,11 +46,29 @@ export class ProgressLines {
   /** What was counted and not told yet. */
   rest(timeMs?: number): readonly string[] {
     return Array.from(this.#counts).flatMap(([map, count]) =>
-      count.untold === 0 ? [] : [countLine(map, count, timeMs ?? count.toldAtMs)],
+      count.untold === 0 ? [] : [this.#countLine(map, count, timeMs ?? count.toldAtMs)],
     );
   }
 
-  #itemLines(map: string, notice: EntryNotice): readonly string[] {
+  /** Null for entries that are evidence rather than progress. */
+  #line(notice: EntryNotice): string | null {
+    const { type, data, timeMs } = notice;
+    const { stepPath } = data;
+    const path = typeof stepPath === 'string' ? stepPath : '';
+    const turns = this.#turns.get(path) ?? 0;
+    const what = describe(notice, { step: `step ${this.#label(path)}`, turns });
+    if (type === 'step.finished') {
+      if (data['calls'] === undefined) this.#turns.delete(path);
+      else this.#turns.set(path, turns + 1);
+    }
+    return what === null ? null : `${clockText(timeMs)}  ${what}`;
+  }
+
+  #label(path: string): string {
+    return path === '' ? '-' : printable(stepLabel(this.#nameOf, path));
+  }
+
+  #itemLines(map: string, notice: EntryNotice, told: string | null): readonly string[] {
     const { type, data, timeMs } = notice;
     const count = this.#counts.get(map) ?? { succeeded: 0, failed: 0, untold: 0, toldAtMs: timeMs, lines: 0 };
     this.#counts.set(map, count);
@@ -57,40 +79,41 @@ export class ProgressLines {
       if (isWell) count.succeeded += 1;
       else count.failed += 1;
     }
-    const line = isWell || count.lines > ITEM_LINES ? null : progressLine(notice);
+    const line = isWell || count.lines > ITEM_LINES ? null : told;
     const own =
       line === null
         ? []
         : [
             count.lines < ITEM_LINES
               ? line
-              : `step ${printable(map)}: further lines about single items are left out`,
+              : `step ${this.#label(map)}: further lines about single items are left out`,
           ];
     count.lines += own.length;
     const isDue = count.untold > 0 && timeMs - count.toldAtMs >= COUNT_EVERY_MS;
-    return isDue ? [...own, countLine(map, count, timeMs)] : own;
+    return isDue ? [...own, this.#countLine(map, count, timeMs)] : own;
+  }
+
+  #countLine(map: string, count: ItemCount, timeMs: number): string {
+    count.untold = 0;
+    count.toldAtMs = timeMs;
+    const failed = count.failed === 0 ? '' : `, ${count.failed} failed`;
+    return `${clockText(timeMs)}  step ${this.#label(map)}: ${count.succeeded} items done${failed}`;
   }
 }
 
-function countLine(map: string, count: ItemCount, timeMs: number): string {
-  count.untold = 0;
-  count.toldAtMs = timeMs;
-  const failed = count.failed === 0 ? '' : `, ${count.failed} failed`;
-  return `${clockText(timeMs)}  step ${printable(map)}: ${count.succeeded} items done${failed}`;
+interface Told {
+  /** `step <name>` */
+  readonly step: string;
+  /** Turns of its conversation before this entry. */
+  readonly turns: number;
 }
 
-/** The map that an item is of, or that a call of an item is of; null for everything else. */
-function mapOf(stepPath: Json | undefined): string | null {
-  if (typeof stepPath !== 'string') return null;
-  const [, map = null] = /^(.*?)(?:#\d+)?\[\d+\](?:\/call\[\d+\])?$/su.exec(stepPath) ?? [];
-  return map?.endsWith('/call') === true ? null : map;
-}
-
-function describe({ type, data }: EntryNotice): string | null {
-  const step = `step ${name(data['stepPath'])}`;
+function describe({ type, data }: EntryNotice, { step, turns }: Told): string | null {
   switch (type) {
     case 'run.started':
       return 'run started';
+    case 'run.redriven':
+      return `run goes on where it stood (redrive ${name(data['redrive'])})`;
     case 'authz.decided':
       return data['verdict'] === 'deny'
         ? `${step}: ${refusalOf(data['code'])}, ${name(data['code'])}${withRule(data)}`
@@ -108,8 +131,16 @@ function describe({ type, data }: EntryNotice): string | null {
     case 'approval.consumed':
       return null;
     case 'step.intended':
-      return `${step}: started${attemptText(data['attempt'])}, ${reference(data['function'])}`;
+      return turns > 0
+        ? `${step}: goes on, turn ${turns + 1}`
+        : `${step}: started${roundText(data)}, ${reference(data['function'])}`;
+    case 'task.opened':
+      return `${step}: waits for ${data['kind'] === 'person' ? 'a person' : 'an answer by token'}, task ${name(data['taskId'])}`;
+    case 'task.answered':
+      return `task ${name(data['taskId'])}: ${name(data['answer'])} by ${name(data['by'])}`;
     case 'step.finished':
+      if (typeof data['calls'] === 'number')
+        return `${step}: asks for ${callsText(data['calls'])}${tookText(data['durationMs'])}`;
       return `${step}: ${name(data['status'])}${codeText(data['code'])}${tookText(data['durationMs'])}`;
     case 'step.skipped':
       return `${step}: skipped (${name(data['reason'])})`;
@@ -152,8 +183,14 @@ export function iterationsText(iterations: Json | undefined): string {
   return iterations === 1 ? '1 iteration' : `${name(iterations)} iterations`;
 }
 
-function attemptText(attempt: Json | undefined): string {
+/** Which round it is, where it is not the first: attempts are counted through all iterations of a loop. */
+function roundText({ attempt, iteration }: JsonObject): string {
+  if (typeof iteration === 'number') return iteration > 0 ? ` (iteration ${iteration + 1})` : '';
   return typeof attempt === 'number' && attempt > 1 ? ` (attempt ${attempt})` : '';
+}
+
+function callsText(calls: number): string {
+  return calls === 1 ? '1 call' : `${calls} calls`;
 }
 
 function delayText(delayMs: Json | undefined): string {

@@ -1,5 +1,6 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
 import { stripVTControlCharacters } from 'node:util';
+import { stepLabel } from '../engine/step-path.js';
 import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
 import { stepStatus, type StepStatus } from '../runtime/step-status.js';
 import type { RunView, StepView, Waiting } from '../runtime/writ.js';
@@ -26,8 +27,8 @@ export function renderRun(place: Place, run: RunView, colors: Colors, columns = 
     const { code, name, message } = run.error;
     lines.push(`error      ${printable(code)} (${printable(name)}): ${printable(message)}`);
   }
-  if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run.waitingFor)}`);
-  if (run.steps.length > 0) lines.push('', renderSteps(run.steps, colors, columns));
+  if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run, run.waitingFor)}`);
+  if (run.steps.length > 0) lines.push('', renderSteps(run, colors, columns));
   const errors = run.steps.filter((step) => step.error !== null);
   if (errors.length > 0) {
     lines.push('', ...errors.map((step) => `${printable(step.name)}: ${stepError(step)}`));
@@ -81,7 +82,10 @@ export function statusWord(status: RunStatus, colors: Colors): string {
   }
 }
 
-function stepWord(status: StepStatus, colors: Colors): string {
+/** `not run`: the run ended before it. */
+type StepWord = StepStatus | 'not run';
+
+function stepWord(status: StepWord, colors: Colors): string {
   switch (status) {
     case 'completed':
       return colors.green(status);
@@ -95,16 +99,21 @@ function stepWord(status: StepStatus, colors: Colors): string {
     case 'running':
     case 'skipped':
       return status;
+    case 'not run':
+      return colors.dim(status);
   }
 }
 
 /** Columns that are left out, one after the other, where they don't fit. */
 const LESS_IMPORTANT: readonly string[] = ['function', 'as', 'attempts'];
 
-function renderSteps(steps: readonly StepView[], colors: Colors, columns: number): string {
+function renderSteps({ steps, status }: RunView, colors: Colors, columns: number): string {
+  const isOver = status === 'completed' || status === 'failed' || status === 'cancelled';
+  const wordOf = (step: StepView): StepWord =>
+    isOver && step.status === 'pending' ? 'not run' : stepStatus(step.status);
   const cells = steps.map((step): Readonly<Record<string, string | StyledCell>> => ({
     step: step.name + progressOf(step),
-    status: { styled: stepWord(stepStatus(step.status), colors) },
+    status: { styled: stepWord(wordOf(step), colors) },
     attempts: String(step.attempts),
     function: shortReference(step.functionId),
     as: step.principal,
@@ -153,14 +162,21 @@ function stepError({ error }: StepView): string {
     : `${printable(error.code)} (${printable(error.name)}): ${printable(error.message)}`;
 }
 
-function waitingText(waiting: Waiting): string {
+function waitingText({ steps }: RunView, waiting: Waiting): string {
+  const nameOf = (key: string): string | null => steps.find((one) => one.stepPath === key)?.name ?? null;
+  const label = (stepPath: string): string => printable(stepLabel(nameOf, stepPath));
   switch (waiting.kind) {
     case 'approval':
-      return `approval ${printable(waiting.approvalId)} of step ${printable(waiting.stepPath)}, until ${timeText(waiting.expiresAtMs)}${othersText(waiting.others)}`;
+      return `approval ${printable(waiting.approvalId)} of step ${label(waiting.stepPath)}, until ${timeText(waiting.expiresAtMs)}${othersText(waiting.others)}`;
+    case 'task': {
+      const whom = waiting.by === 'person' ? 'a person, by the form of' : 'an answer with the token of';
+      const until = waiting.expiresAtMs === null ? '' : `, until ${timeText(waiting.expiresAtMs)}`;
+      return `${whom} step ${label(waiting.stepPath)}: task ${printable(waiting.taskId)}${until}${othersText(waiting.others)}`;
+    }
     case 'timer':
-      return `step ${printable(waiting.stepPath)}, a timer until ${timeText(waiting.untilMs)}`;
+      return `step ${label(waiting.stepPath)}, a timer until ${timeText(waiting.untilMs)}`;
     case 'person':
-      return `a person: step ${printable(waiting.stepPath)} attempt ${waiting.attempt} started, and its outcome is not known`;
+      return `a person: step ${label(waiting.stepPath)} attempt ${waiting.attempt} started, and its outcome is not known`;
     case 'cancel':
       return `its cancellation by ${printable(waiting.by)}`;
   }
@@ -181,6 +197,8 @@ function nextCommands(place: Place, run: RunView): string[] {
   }
   if (waitingFor?.kind === 'approval')
     return [`look:   ${commandLine(place, 'approvals', 'show', waitingFor.approvalId)}`];
+  if (waitingFor?.kind === 'task')
+    return [`look:   ${commandLine(place, 'task', 'show', waitingFor.taskId)}`];
   if (status === 'completed') return [`output: ${commandLine(place, 'workflow', 'results', id)}`];
   return [];
 }

@@ -1,5 +1,6 @@
-// The value of --input: JSON, @file or @- (stdin). It is what policy, approval and the log will bind to, so it is
-// read as strictly as the log itself: a duplicate key or an inexact number would make two readers see two inputs.
+// The value of --input, and of --output of a task: JSON, @file or @- (stdin). It is what policy, approval and the log
+// will bind to, so it is read as strictly as the log itself: a duplicate key or an inexact number would make two readers
+// see two inputs.
 // Messages give a place, never a value of the input.
 import type { Readable } from 'node:stream';
 import { parseJsonText } from '../audit/json-reader.js';
@@ -8,7 +9,11 @@ import type { Json } from '../json.js';
 import { MAX_INPUT_BYTES, readText, readTextFile } from './bounded-read.js';
 
 /** `argument` undefined = `{}`. Throws INPUT_INVALID with file:line:column, NOT_FOUND for a missing file. */
-export async function readRunInput(argument: string | undefined, stdin: Readable): Promise<Json> {
+export async function readRunInput(
+  argument: string | undefined,
+  stdin: Readable,
+  option: '--input' | '--output' = '--input',
+): Promise<Json> {
   if (argument === undefined) return {};
   if (argument === '@-') {
     return parseNamed(await readText(stdin, 'stdin', 'INPUT_INVALID', 'INPUT_INVALID'), 'stdin');
@@ -16,14 +21,16 @@ export async function readRunInput(argument: string | undefined, stdin: Readable
   if (argument.startsWith('@')) {
     const file = argument.slice(1);
     if (file === '') {
-      throw new WritError('INPUT_INVALID', '--input @ names no file', { hint: 'use @FILE, or @- for stdin' });
+      throw new WritError('INPUT_INVALID', `${option} @ names no file`, {
+        hint: 'use @FILE, or @- for stdin',
+      });
     }
     return parseNamed(await readTextFile(file, 'INPUT_INVALID', 'INPUT_INVALID'), file);
   }
   if (Buffer.byteLength(argument) > MAX_INPUT_BYTES) {
-    throw new WritError('INPUT_INVALID', `--input is larger than ${MAX_INPUT_BYTES} bytes`);
+    throw new WritError('INPUT_INVALID', `${option} is larger than ${MAX_INPUT_BYTES} bytes`);
   }
-  return parseNamed(argument, '--input');
+  return parseNamed(argument, option);
 }
 
 const PLACE = /at character (\d+): (.*)$/su;
@@ -38,8 +45,8 @@ function parseNamed(text: string, name: string): Json {
     const [line, column] = [before.length, (before.at(-1) ?? '').length + 1];
     throw new WritError('INPUT_INVALID', `${name}:${line}:${column}: ${problem ?? error.message}`, {
       hint:
-        name === '--input'
-          ? `--input takes JSON (a string is quoted: '"text"'), @FILE or @-`
+        name === '--input' || name === '--output'
+          ? `${name} takes JSON (a string is quoted: '"text"'), @FILE or @-`
           : 'the input must be exactly one JSON value',
       details: { source: name, line, column },
       cause: error,

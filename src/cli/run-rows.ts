@@ -3,6 +3,7 @@
 // alone; text of documents and models is made printable.
 import type { OutlineStep } from '../runtime/outline.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
+import { stepLabel } from '../engine/step-path.js';
 import { stepStatus, type StepStatus } from '../runtime/step-status.js';
 import type { RunView, StepView } from '../runtime/writ.js';
 import { printable, type Colors } from './output.js';
@@ -89,8 +90,9 @@ function rowsOf({ run, outline }: RunScene): readonly Row[] {
   const rows = outline
     .filter((step) => step.kind === 'task')
     .map((step): Row => {
-      const view = left.get(step.key) ?? [...left.values()].find((one) => one.name === step.name) ?? null;
-      if (view !== null) left.delete(view.stepPath);
+      const found = left.get(step.key) ?? [...left.values()].find((one) => one.name === step.name) ?? null;
+      if (found !== null) left.delete(found.stepPath);
+      const view = found?.status === 'pending' ? null : found;
       const status = view === null ? (isEnded ? 'not run' : 'pending') : stepStatus(view.status);
       const isMember = step.group !== null && outline.some((one) => one !== step && one.group === step.group);
       return { name: step.name, isMember, step, view, status };
@@ -159,14 +161,23 @@ function detailOf({ step, view, status }: Row, { nowMs }: Place): string {
   return parts.join(', ');
 }
 
-function approvalRows({ pending }: RunScene, { nowMs, colors }: Place): string[] {
+/** A step path with the name that the document gives the step. */
+function labelOfPath({ outline }: RunScene, stepPath: string): string {
+  const isNamed = ({ mode }: OutlineStep): boolean => mode !== null && mode !== 'task';
+  const nameOf = (key: string): string | null =>
+    outline.find((one) => one.key === key && isNamed(one))?.name ?? null;
+  return printable(stepLabel(nameOf, stepPath));
+}
+
+function approvalRows(scene: RunScene, { nowMs, colors }: Place): string[] {
+  const { pending } = scene;
   if (pending.length === 0) return [];
   const rows = pending.slice(0, APPROVALS_SHOWN).flatMap(({ id, stepPath, quorum, votes, expiresAtMs }) => {
     const given = votes.filter((vote) => vote.decision === 'approve').length;
     const needed = quorum.map(({ role, n }) => `${n} x ${printable(role)}`).join(' and ');
     return [
       colors.yellow(
-        `waits for approval of ${printable(stepPath)}: ${needed}, ${given} given, expires ${expiryText(expiresAtMs, nowMs)}`,
+        `waits for approval of ${labelOfPath(scene, stepPath)}: ${needed}, ${given} given, expires ${expiryText(expiresAtMs, nowMs)}`,
       ),
       `  writ approvals show ${printable(id)}`,
     ];
@@ -176,7 +187,8 @@ function approvalRows({ pending }: RunScene, { nowMs, colors }: Place): string[]
 }
 
 /** The end of what is being said, in rows. */
-function saidRows({ said }: RunScene, { columns, colors }: Place): string[] {
+function saidRows(scene: RunScene, { columns, colors }: Place): string[] {
+  const { said } = scene;
   if (said === null || said.text === '') return [];
   const width = Math.max(20, columns - 4);
   // Only the end is shown: no more of it is looked at.
@@ -184,7 +196,7 @@ function saidRows({ said }: RunScene, { columns, colors }: Place): string[] {
   const lines = tail.split(/\r?\n/u).flatMap((line) => chunks(printable(line), width));
   return [
     '',
-    `${printable(said.stepPath)} says:`,
+    `${labelOfPath(scene, said.stepPath)} says:`,
     ...lines.slice(-SAID_SHOWN).map((line) => colors.dim(`  ${line}`)),
   ];
 }

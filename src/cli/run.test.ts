@@ -6,6 +6,7 @@ import type { EntryNotice, Principal, RunView, Writ } from '../runtime/writ.js';
 import type { Context } from './context.js';
 import { createOutput } from './output.js';
 import { follow } from './run.js';
+import type { Plan } from '../workflow/plan.js';
 
 const NOW = Date.UTC(2026, 2, 1, 9, 30);
 const HEX = '0'.repeat(64) as Hex;
@@ -65,6 +66,8 @@ const view = (status: RunStatus, exitCode: number, change: Partial<RunView> = {}
   ...change,
 });
 
+const PLAN = { dialect: 'steps', nodes: { Triage: { name: 'Triage the claim' } } } as unknown as Plan;
+
 /** A fake at the port: what `follow` may ask of Writ, and nothing else. */
 function fakeWrit(change: Partial<Writ>): Writ {
   const refuse = (name: string) => (): never => {
@@ -74,6 +77,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     origin: 'test',
     tenant: 'default',
     policyHash: HEX,
+    policyMaxAgeMs: null,
     reloadPolicies: refuse('reloadPolicies'),
     vkey: refuse('vkey'),
     principalOfKey: refuse('principalOfKey'),
@@ -82,6 +86,10 @@ function fakeWrit(change: Partial<Writ>): Writ {
     principalOfToken: refuse('principalOfToken'),
     principalOfSignature: refuse('principalOfSignature'),
     mayRead: refuse('mayRead'),
+    tasks: refuse('tasks'),
+    task: refuse('task'),
+    mayReadTask: refuse('mayReadTask'),
+    answerTask: refuse('answerTask'),
     receipt: refuse('receipt'),
     editApproval: refuse('editApproval'),
     reviewApproval: refuse('reviewApproval'),
@@ -89,7 +97,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     approvalStatistics: refuse('approvalStatistics'),
     outbox: { start: refuse('outbox.start'), read: refuse('outbox.read') },
     validate: refuse('validate'),
-    compiled: refuse('compiled'),
+    compiled: async () => PLAN,
     createWorkflow: refuse('createWorkflow'),
     register: refuse('register'),
     auditRun: refuse('auditRun'),
@@ -122,6 +130,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     interrupted: refuse('interrupted'),
     drive: refuse('drive'),
     resume: refuse('resume'),
+    redrive: refuse('redrive'),
     cancel: refuse('cancel'),
     runs: refuse('runs'),
     runsPage: refuse('runsPage'),
@@ -129,6 +138,8 @@ function fakeWrit(change: Partial<Writ>): Writ {
     results: refuse('results'),
     approvals: async () => [],
     approval: refuse('approval'),
+    approvalKeys: refuse('approvalKeys'),
+    approvalRecord: refuse('approvalRecord'),
     decide: refuse('decide'),
     evidence: refuse('evidence'),
     handedOut: refuse('handedOut'),
@@ -263,8 +274,8 @@ describe('following a run', () => {
     });
     await follow(context, writ, 'run_1', null);
     expect(err().split('\n')).toEqual([
-      '09:30:00  step Triage: started (attempt 2), tool::wasm',
-      '09:30:00  step Triage: succeeded in 1.5 s',
+      '09:30:00  step Triage the claim: started (attempt 2), tool::wasm',
+      '09:30:00  step Triage the claim: succeeded in 1.5 s',
       '09:30:00  step Pay: denied by policy, POLICY_NO_MATCH',
       '09:30:00  approval apr_one: denied by user:a\\u202eb',
       '',

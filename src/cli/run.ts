@@ -109,6 +109,20 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
   });
 }
 
+export interface RedriveFlags {
+  readonly rerunLost?: boolean;
+  readonly approverKey?: string;
+}
+
+/** A run that ended without success goes on where it stood, as `resumeRun` drives it. */
+export async function redriveRun(context: Context, runId: string, flags: RedriveFlags): Promise<number> {
+  return withPublishedWrit(context, { drives: true }, async (writ) => {
+    const principal = await whoActs(context, writ);
+    await writ.redrive(runId, principal, flags.rerunLost === true ? { lost: 'rerun' } : {});
+    return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
+  });
+}
+
 /**
  * Every run that a crash interrupted or whose decision has come meanwhile: each as far as it goes, nobody is asked.
  * Exit 6 when one lacks its witnesses, 10 when one waits for a person, 1 when one failed or needs a choice, else 0.
@@ -144,7 +158,7 @@ async function goOnWith(
   principal: Principal,
   signal: AbortSignal,
 ): Promise<WritError | null> {
-  const stop = showProgress(context, writ, runId);
+  const stop = await showProgress(context, writ, runId);
   try {
     await writ.resume(runId, principal);
     await writ.drive(runId, { stopAt: 'waiting', signal });
@@ -185,7 +199,7 @@ async function openProgress(
     const foot = 'Ctrl+C stops it here; it can be resumed';
     return openLiveRun(context, writ, { runId, foot, onInterrupt: interrupt });
   }
-  const stop = showProgress(context, writ, runId);
+  const stop = await showProgress(context, writ, runId);
   return { close: async () => stop() };
 }
 

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { keepModule } from '../adapters/packages/module-manifest.js';
 import { pathsOf, readConfig } from '../data-directory.js';
 import { WritError } from '../errors.js';
+import { OWN_WORKFLOWS } from '../runtime/create-workflow.js';
 import type { Json, JsonObject } from '../json.js';
 import type { SandboxResult } from '../runtime/ports.js';
 import type { RunView, WorkflowSource, Writ } from '../runtime/writ.js';
@@ -15,7 +16,7 @@ import { noteFailure } from './failure.js';
 import { printable } from './output.js';
 import { renderPending } from './render-run.js';
 
-const WORKFLOW_ID = 'writ-sandbox-exec';
+const WORKFLOW_ID = OWN_WORKFLOWS.sandboxExec;
 /** Of stdin and of each staged file; the run's input holds them. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** Of a module's own file. */
@@ -31,6 +32,8 @@ export const LIMIT_FLAGS = {
   pids: '--pids',
   outputBytes: '--output-bytes',
   diskMiB: '--disk-mib',
+  egressBytes: '--egress-bytes',
+  egressRequests: '--egress-requests',
 } as const;
 
 export interface ExecFlags {
@@ -53,8 +56,12 @@ export interface ExecFlags {
   readonly out: readonly string[];
   /** `SOURCE:TARGET[:ro|rw]`, of folders that a ceiling lists. */
   readonly mount: readonly string[];
-  /** `HOST:PORT`; refused, since no driver can keep a step to them. */
+  /** `HOST:PORT` that it may reach, each listed by a ceiling. */
   readonly egress: readonly string[];
+  /** `egress` asks for --egress; `none` refuses it. */
+  readonly network?: string;
+  /** Names of secrets that docker.yaml declares for one of these hosts. */
+  readonly credential: readonly string[];
   /** WASM: fixed clock and random bytes. */
   readonly deterministic: boolean;
   readonly limits: { readonly [name in keyof typeof LIMIT_FLAGS]?: string };
@@ -67,11 +74,7 @@ export async function execInSandbox(
   flags: ExecFlags,
 ): Promise<number> {
   requireStrict(flags);
-  if (flags.egress.length > 0) {
-    throw new WritError('SANDBOX_UNSUPPORTED', 'no sandbox has a way out to the network', {
-      hint: 'fetch with tool::http in a step of its own, which ceilings judge by host, and pass the data on',
-    });
-  }
+  requireEgress(flags);
   const source = workflowOf(flags);
   const input = await inputOf(context, argv, flags);
   let result: SandboxResult | null = null;
@@ -102,8 +105,19 @@ function requireStrict({ profile = 'strict' }: ExecFlags): void {
   });
 }
 
+function requireEgress({ driver, network, egress, credential }: ExecFlags): void {
+  if (network === 'none' && egress.length > 0)
+    throw usage('--network none and --egress say different things');
+  if ((network === 'egress' || credential.length > 0) && egress.length === 0)
+    throw usage('name the hosts: --egress HOST:PORT');
+  if (driver === 'docker' || egress.length === 0) return;
+  throw new WritError('SANDBOX_UNSUPPORTED', 'a WASM sandbox has no way out to the network', {
+    hint: 'choose --driver docker, or fetch with tool::http in a step of its own and pass the data on',
+  });
+}
+
 /** One task, as a document would say it. */
-function workflowOf({ driver, limits, mount }: ExecFlags): WorkflowSource {
+function workflowOf({ driver, limits, mount, egress, credential }: ExecFlags): WorkflowSource {
   const numbers: Record<string, number> = {};
   for (const [name, text] of Object.entries(limits)) {
     // Exact: a number that only begins like one is no limit.
@@ -125,7 +139,13 @@ function workflowOf({ driver, limits, mount }: ExecFlags): WorkflowSource {
         Exec: {
           type: 'Task',
           resource: driver === 'docker' ? 'tool::shell_exec' : 'tool::wasm',
-          sandbox: { driver, limits: numbers, ...(mount.length === 0 ? {} : { mounts: mount.map(mountOf) }) },
+          sandbox: {
+            driver,
+            limits: numbers,
+            ...(mount.length === 0 ? {} : { mounts: mount.map(mountOf) }),
+            ...(egress.length === 0 ? {} : { egress }),
+            ...(credential.length === 0 ? {} : { credentials: credential }),
+          },
           end: true,
         },
       },
@@ -315,8 +335,23 @@ function exitOf({ status, exitCode }: SandboxResult, view: RunView): number {
   return status === 'exited' && exitCode === 0 ? 0 : NOT_ENDED_WELL;
 }
 
-/** Of the sandbox that is not there; the run's record holds code and message only. */
+/** Nothing can be run here as things stand. */
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  'SANDBOX_UNAVAILABLE',
+  'SANDBOX_IMAGE_MISSING',
+  'SANDBOX_RUNTIME_UNKNOWN',
+]);
+/** What the flags ask for could never run anywhere: as a document's error would be told. */
+const USAGE: ReadonlySet<string> = new Set(['SANDBOX_SPEC_INVALID']);
+const BAD_USAGE = 2;
+
+/** Of what refused the step; the run's record holds code and message only. */
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
+  SANDBOX_SPEC_INVALID: 'see writ sandbox exec --help, and sandbox/README.md for what fits',
+  SANDBOX_UNSUPPORTED:
+    'leave out what the message names, or choose the other driver; `writ doctor` shows what is kept',
+  SANDBOX_MODULE_INVALID:
+    'build it as a WASI preview 1 command: a core module that exports _start and its memory',
   SANDBOX_UNAVAILABLE: 'start Docker, or choose --driver wasm; `writ doctor` shows what is missing',
   SANDBOX_IMAGE_MISSING:
     'load it (docker load), or build one: node sandbox/images/build.mjs; nothing is pulled',
@@ -331,7 +366,7 @@ async function tellNothingRan(context: Context, writ: Writ, view: RunView): Prom
   if (output.json)
     output.value({
       run: view.id,
-      status: todo === undefined ? view.status : 'unavailable',
+      status: UNAVAILABLE.has(view.error?.code ?? '') ? 'unavailable' : view.status,
       waitingFor: waiting as Json,
       error: view.error === null || todo === undefined ? view.error : { ...view.error, hint: todo },
     });
@@ -341,7 +376,7 @@ async function tellNothingRan(context: Context, writ: Writ, view: RunView): Prom
     const hint = todo === undefined ? {} : { hint: todo };
     noteFailure(output, new WritError('RUN_FAILED', `${view.error.code}: ${view.error.message}`, hint));
   }
-  return view.exitCode;
+  return USAGE.has(view.error?.code ?? '') ? BAD_USAGE : view.exitCode;
 }
 
 function usage(message: string): WritError {

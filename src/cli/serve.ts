@@ -1,4 +1,4 @@
-// `writ serve`: approvals over HTTP and by webhook. It runs until a signal, or until store or log fail.
+// `writ serve`: approvals over HTTP and by webhook. It runs until a signal (SIGHUP reads the policies again), or until store or log fail.
 import { WritError } from '../errors.js';
 import { untilSignal, type Context } from './context.js';
 import { listenAddress } from './listen-address.js';
@@ -29,13 +29,17 @@ export async function serve(context: Context, { listen, allowLoopback }: ServeFl
     output.line(`listens   ${url}`);
     output.line(`audience  ${printable(audience)}`);
   }
+  const onHangUp = (): void => {
+    serving.reloadPolicies();
+  };
+  process.on('SIGHUP', onHangUp);
   let fault: WritError | null = null;
   const signal = await untilSignal(async (stop) => {
     stop.addEventListener('abort', () => {
       serving.stop();
     });
     fault = await serving.stopped;
-  });
+  }).finally(() => process.off('SIGHUP', onHangUp));
   if (fault !== null) throw fault as WritError;
   return signal ?? 0;
 }

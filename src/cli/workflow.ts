@@ -16,7 +16,8 @@ export async function createWorkflow(context: Context, file: string): Promise<nu
   const { output } = context;
   const source = await readWorkflowSource(file);
   return withPublishedWrit(context, { drives: false }, async (writ) => {
-    const record = await explainingDiagnostics(output, source, () => writ.createWorkflow(source));
+    const principal = await whoActs(context, writ);
+    const record = await explainingDiagnostics(output, source, () => writ.createWorkflow(source, principal));
     if (output.json) output.value(summaryOf(record));
     else output.line(printable(record.id));
     output.note(`version ${record.version}, hash ${record.hash}`);

@@ -3,12 +3,14 @@
 import type { Json } from '../json.js';
 import type { TaskNode } from '../workflow/plan.js';
 import type { Answer } from './query.js';
-import type { ConversationState, CurrentTask, StepError, TaskApproval } from './state.js';
+import type { ConversationState, CurrentTask, StepError, TaskApproval, TaskWaiting } from './state.js';
 
 /** A task that a cursor stands at. */
 export interface Task {
   /** Names the step and its place: `review`, `variants[3]`, `Each[3]/Score`, `research/call[2]`. Unique among tasks. */
   readonly stepPath: string;
+  /** Of its node in the plan; of a call, of the node that asked. */
+  readonly key: string;
   /** For a call of a conversation a node of its own, made from the one that asked. */
   readonly node: TaskNode;
   readonly attempt: number;
@@ -16,13 +18,21 @@ export interface Task {
   readonly idempotencyKey: string;
   readonly phase: CurrentTask['phase'];
   readonly approval: TaskApproval | null;
+  /** Null unless its phase is `callback`. */
+  readonly waiting: TaskWaiting | null;
   readonly conversation: ConversationState | null;
   /** One attempt, and the longest time between two signs of life; null = none of its own. */
   readonly timeoutMs: number | null;
   readonly heartbeatMs: number | null;
+  /** What stands in `input` for the token of this attempt; null when it waits for none. */
+  readonly token: string | null;
   /** From 0; null outside a loop, and outside a map. Both are part of what is approved. */
   readonly iteration: number | null;
   readonly item: number | null;
+  /** Lanes and items of the widest fork around it; 0 = it is in none. */
+  readonly width: number;
+  /** How often a fork around it has been entered, retries aside, at least; 0 = it is in none. */
+  readonly rounds: number;
   /** Its fork or its run has failed: what runs has to be stopped, and its outcome changes nothing. */
   readonly isStopping: boolean;
 }
@@ -73,6 +83,22 @@ export type EngineEvent =
       readonly approval: TaskApproval;
       /** A person has changed what it would be given; absent = nobody has. */
       readonly input?: Json;
+      readonly nowMs: number;
+    }
+  /** Its act is done; what ends it now is an answer from outside, or that none comes. */
+  | {
+      readonly kind: 'handed';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly waiting: TaskWaiting;
+      readonly nowMs: number;
+    }
+  /** A sign of life of whoever is to answer, given at `atMs`: another one is due a heartbeat later. */
+  | {
+      readonly kind: 'heartbeat';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly atMs: number;
       readonly nowMs: number;
     }
   /** Its intent is about to become durable. */

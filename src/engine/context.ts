@@ -1,13 +1,14 @@
 // The States Language context object (`$$`, `$states.context`): identity and time of the run and its state, never secrets.
 import type { Json, JsonObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
+import { drawHex } from './draws.js';
 import type { Frame } from './state.js';
 import { stepPathOf } from './step-path.js';
 import type { RunTree } from './tree.js';
 
 /** Sections that the run was started with stand instead of ours. */
 export function contextOf(plan: Plan, tree: RunTree, frame: Frame): JsonObject {
-  const { run, context } = tree.head;
+  const { run, context, redrive } = tree.head;
   if (context?.isWhole === true) return context.given;
   const node = plan.nodes[frame.node];
   const retries = frame.task?.retries ?? frame.fork?.retries ?? [];
@@ -19,7 +20,8 @@ export function contextOf(plan: Plan, tree: RunTree, frame: Frame): JsonObject {
       Input: tree.input,
       Name: run.id,
       StartTime: new Date(run.startedAtMs).toISOString(),
-      RedriveCount: 0,
+      RedriveCount: redrive?.count ?? 0,
+      ...(redrive === undefined ? {} : { RedriveTime: new Date(redrive.atMs).toISOString() }),
     },
     StateMachine: { Id: plan.id, Name: plan.name },
     State: {
@@ -36,12 +38,15 @@ export function contextOf(plan: Plan, tree: RunTree, frame: Frame): JsonObject {
 
 /**
  * Stands for the token of the attempt that comes next, of a task that waits for one: the runner puts the real token in
- * its place at the last moment, so that no stored input holds it.
+ * its place at the last moment, so that no stored input holds it. Its end comes from the run's seed: no data that was
+ * there before can hold it.
  */
 export function tokenOf(plan: Plan, tree: RunTree, frame: Frame): string | null {
   const node = plan.nodes[frame.node];
   if (node?.kind !== 'task' || node.call.kind !== 'function' || node.call.waits !== 'token') return null;
-  return `writ-task-token:${tree.head.run.id}/${stepPathOf(plan, frame)}`;
+  const stepPath = stepPathOf(plan, frame);
+  const mark = drawHex(tree.head.seed, `task token ${stepPath}`).slice(0, 16);
+  return `writ-task-token:${tree.head.run.id}/${stepPath}#${mark}`;
 }
 
 /** The item of the innermost map that the cursor is in. */

@@ -8,9 +8,10 @@ import { newFrame } from './frame.js';
 import { Interpreter } from './interpret.js';
 import { runFailure, stepError, toldName } from './fault.js';
 import type { Request } from './query.js';
+import { redrivenHead, takeUp, type Remains } from './redrive.js';
 import { requestOf } from './request.js';
 import type { Trace } from './stage.js';
-import type { Changes, Frame, Parts, RunHead } from './state.js';
+import type { Changes, Frame, Parts, RunHead, TaskWaiting } from './state.js';
 import { stepPathOf } from './step-path.js';
 import { RunTree } from './tree.js';
 
@@ -29,6 +30,8 @@ export interface StartOptions {
   readonly variables?: JsonObject;
   /** Is told what a state makes of its data, by the stage names of TestState. */
   readonly trace?: Trace;
+  /** One state is tested: causes of its faults do not name the event by which it was entered. Default false. */
+  readonly isAlone?: boolean;
 }
 
 const MAX_TRANSITIONS = 1_000_000;
@@ -37,15 +40,25 @@ const NO_CALLS = stepError(
   new WritError('STEP_OUTPUT_INVALID', 'the function asked for calls and named none'),
 );
 
+/** An answer from outside is waited for. */
+const SUSPENDED = ['person', 'callback'] as const;
+
+/** When a wait ends by itself; null = never. */
+export function silentAtMs(waiting: TaskWaiting | null): number | null {
+  const { untilMs = null, silentUntilMs = null } = waiting ?? {};
+  if (untilMs === null || silentUntilMs === null) return untilMs ?? silentUntilMs;
+  return Math.min(untilMs, silentUntilMs);
+}
+
 export class Execution {
   readonly #plan: Plan;
   readonly #tree: RunTree;
   readonly #interpreter: Interpreter;
 
-  private constructor(plan: Plan, tree: RunTree, trace: Trace | null = null) {
+  private constructor(plan: Plan, tree: RunTree, trace: Trace | null = null, isAlone = false) {
     this.#plan = plan;
     this.#tree = tree;
-    this.#interpreter = new Interpreter(plan, tree, trace);
+    this.#interpreter = new Interpreter(plan, tree, trace, isAlone);
   }
 
   /** A fresh run, advanced to its first tasks. */
@@ -73,7 +86,31 @@ export class Execution {
     const data = plan.dialect === 'states' ? input : null;
     const first = newFrame('', null, plan.start, nowMs);
     tree.put({ ...first, data, variables: options.variables ?? first.variables });
-    const execution = new Execution(plan, tree, options.trace);
+    const execution = new Execution(plan, tree, options.trace, options.isAlone);
+    execution.apply({ kind: 'tick', nowMs });
+    return execution;
+  }
+
+  /**
+   * A run that has failed or was cancelled goes on where it stood, as redrive.ts says. `seed` as at the start; `outputs`:
+   * by step path, of tasks that succeeded while they were being stopped. Nothing of it is stored: all parts are changes.
+   */
+  static redrive(
+    plan: Plan,
+    remains: Remains,
+    options: Pick<StartOptions, 'nowMs' | 'seed'> & { readonly outputs?: ReadonlyMap<string, Json> },
+  ): Execution {
+    const { nowMs, seed, outputs = new Map<string, Json>() } = options;
+    const head = redrivenHead(plan, remains.head, nowMs, seed);
+    const tree = RunTree.from(head, remains.parts, (frame) => stepPathOf(plan, frame));
+    const execution = new Execution(plan, tree);
+    execution.#interpreter.begin(nowMs);
+    takeUp(execution.#interpreter, (stepPath) => outputs.has(stepPath));
+    tree.isNew();
+    for (const [stepPath, output] of outputs) {
+      const attempt = execution.task(stepPath)?.attempt ?? 0;
+      execution.apply({ kind: 'succeeded', stepPath, attempt, output, nowMs });
+    }
     execution.apply({ kind: 'tick', nowMs });
     return execution;
   }
@@ -86,14 +123,22 @@ export class Execution {
     );
   }
 
+  /** What a redrive needs; of a run that has completed it means nothing. */
+  remains(): Remains {
+    return { head: this.#tree.head, parts: this.#tree.parts() };
+  }
+
   get head(): RunHead {
     return this.#tree.head;
   }
 
   /** Every task that a cursor stands at, but for those in a retry delay. */
   tasks(): Task[] {
-    const phases = ['ready', 'approval', 'running', 'lost', 'calls', 'stopping'] as const;
-    return phases.flatMap((phase) => this.#tree.all(phase)).flatMap((frame) => this.#taskOf(frame));
+    const standings = [
+      ...(['ready', 'approval', 'running', 'lost', 'calls', 'stopping'] as const),
+      ...SUSPENDED,
+    ];
+    return standings.flatMap((phase) => this.#tree.all(phase)).flatMap((frame) => this.#taskOf(frame));
   }
 
   task(stepPath: string): Task | null {
@@ -122,7 +167,32 @@ export class Execution {
     return this.#tree.all('lost').flatMap((frame) => this.#taskOf(frame));
   }
 
-  /** Nothing runs, may start or is worked on: only people and timers hold the run up. */
+  /** Those that wait for an answer from outside, also where that is to be given up. */
+  suspended(): Task[] {
+    const tree = this.#tree;
+    if (SUSPENDED.every((one) => tree.count(one) === 0) && tree.count('stopping') === 0) return [];
+    const frames = [...SUSPENDED.flatMap((one) => tree.all(one)), ...tree.all('stopping')];
+    return frames.flatMap((frame) => this.#taskOf(frame)).filter(({ phase }) => phase === 'callback');
+  }
+
+  /** When the first of them has waited, or been silent, for too long; null = never. */
+  nextSilenceMs(): number | null {
+    let first: number | null = null;
+    for (const { task } of SUSPENDED.flatMap((one) => this.#tree.all(one))) {
+      const atMs = silentAtMs(task?.waiting ?? null);
+      if (atMs !== null && (first === null || atMs < first)) first = atMs;
+    }
+    return first;
+  }
+
+  /** Nothing can be done here: people, or answers from outside, hold the run up, and no timer is to be waited for. */
+  get isLeftToOthers(): boolean {
+    const tree = this.#tree;
+    const outside = ['approval', 'lost', ...SUSPENDED] as const;
+    return this.isHeldUp && tree.count('timer') === 0 && outside.some((standing) => tree.count(standing) > 0);
+  }
+
+  /** Nothing runs, may start or is worked on: only people, answers from outside and timers hold the run up. */
   get isHeldUp(): boolean {
     const tree = this.#tree;
     const going = tree.count('running') + tree.count('stopping') + tree.count('runnable') + tree.count('ask');
@@ -210,6 +280,11 @@ export class Execution {
     const node = frame === undefined ? null : this.#interpreter.nodeOf(frame);
     if (frame?.task == null || node === null) return;
     const { task } = frame;
+    if (event.kind === 'handed') {
+      if (task.phase === 'running')
+        tree.put({ ...frame, task: { ...task, phase: 'callback', waiting: event.waiting } });
+      return;
+    }
     if (frame.isStopping) {
       if (isEnd || event.kind === 'stopped' || event.kind === 'lost') this.#interpreter.stopped(frame);
       return;
@@ -239,8 +314,16 @@ export class Execution {
         tree.put({ ...frame, task: { ...task, phase: 'running', approval: null } });
         return;
       case 'lost':
-        tree.put({ ...frame, task: { ...task, phase: 'lost' } });
+        // What waits for an answer has done its act: a crash loses nothing of it.
+        if (task.phase !== 'callback') tree.put({ ...frame, task: { ...task, phase: 'lost' } });
         return;
+      case 'heartbeat': {
+        const { waiting, heartbeatMs } = task;
+        if (waiting === undefined || heartbeatMs === null) return;
+        const silentUntilMs = Math.max(waiting.silentUntilMs ?? 0, event.atMs + heartbeatMs);
+        tree.put({ ...frame, task: { ...task, waiting: { ...waiting, silentUntilMs } } });
+        return;
+      }
       case 'stopped':
         // Whoever opens the run again finds a running task whose outcome is lost.
         return;
@@ -269,8 +352,8 @@ export class Execution {
   #countPause(nowMs: number): void {
     const tree = this.#tree;
     const { head } = tree;
-    const people = tree.count('approval') + tree.count('lost');
-    const busy = ['running', 'stopping', 'runnable', 'ask', 'timer'] as const;
+    const people = tree.count('approval') + tree.count('lost') + tree.count('person');
+    const busy = ['running', 'stopping', 'runnable', 'ask', 'timer', 'callback'] as const;
     const going = busy.reduce((sum, standing) => sum + tree.count(standing), 0);
     const isPaused =
       head.status === 'running' &&
@@ -294,23 +377,48 @@ export class Execution {
     const { task } = frame;
     if (task === null || node === null || frame.wakeAtMs !== null || frame.ask !== null) return [];
     const { attempt, input, idempotencyKey, phase, approval, conversation, timeoutMs, heartbeatMs } = task;
+    const { waiting = null } = task;
     return [
       {
         stepPath: stepPathOf(this.#plan, frame),
+        key: frame.node,
         node,
         attempt,
         input,
         idempotencyKey,
         phase,
         approval,
+        waiting,
         conversation,
         timeoutMs,
         heartbeatMs,
+        token: task.token ?? null,
         iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
         item: frame.call === null ? this.#itemOf(frame) : null,
+        ...this.#aroundOf(frame),
         isStopping: frame.isStopping,
       },
     ];
+  }
+
+  /** Of the forks that the cursor is in: the most lanes and items, and the most entries; 0 = it is in none. */
+  #aroundOf(frame: Frame): Pick<Task, 'width' | 'rounds'> {
+    let [width, rounds] = [0, 0];
+    let here: Frame | undefined = frame;
+    while (here !== undefined && here.parent !== null) {
+      const { parent, call }: Frame = here;
+      here = this.#tree.frame(parent);
+      if (call !== null || here === undefined) continue;
+      width = Math.max(
+        width,
+        this.#tree.lanes(parent).reduce((sum, { items }) => sum + (items?.length ?? 1), 0),
+      );
+      const node = this.#plan.nodes[here.node];
+      const retries = node?.kind === 'fork' ? node.retry.reduce((sum, one) => sum + one.maxAttempts, 0) : 0;
+      // An entry is also made for each retry: so many entries are so many rounds at least.
+      rounds = Math.max(rounds, Math.ceil((here.fork?.entry ?? 0) / (1 + retries)));
+    }
+    return { width, rounds };
   }
 
   /** Of the innermost map that the cursor is in. */

@@ -4,7 +4,7 @@ import type { ForkNode, PlanNode } from '../workflow/plan.js';
 import { fractionOf } from './draws.js';
 import { begun, newFrame } from './frame.js';
 import { eachOf } from './stage.js';
-import type { ChildResult, Frame, MapState, Stage, StepError } from './state.js';
+import type { ChildResult, ForkState, Frame, MapState, Stage, StepError } from './state.js';
 import { childId } from './step-path.js';
 import type { Walk } from './walk.js';
 
@@ -38,6 +38,16 @@ export class Forks {
     return this.#refill(forked, node);
   }
 
+  /** A redrive: items that a distributed Map has tolerated are begun again with all that did not come to its end. */
+  reopen(frame: Frame): Frame | null {
+    const node = this.#walk.plan.nodes[frame.node];
+    if (node?.kind !== 'fork' || frame.fork === null) return frame;
+    const isDistributed = eachOf(node)?.distributed != null;
+    const free = this.#walk.tree.reopenLanes(frame.id, ({ error }) => isDistributed && error !== null);
+    for (const { lane, item } of free) this.#begin(frame, frame.fork, node, lane, item);
+    return this.#refill(frame, node);
+  }
+
   /** Starts what the lanes have room for; joins them when all have ended. */
   #refill(frame: Frame, node: ForkNode): Frame | null {
     const { fork } = frame;
@@ -45,31 +55,36 @@ export class Forks {
     const lanes = this.#walk.tree.lanes(frame.id);
     let isOver = true;
     lanes.forEach((lane, position) => {
-      const { start, each } = node.lanes[position] ?? { start: '', each: null };
+      const each = node.lanes[position]?.each ?? null;
       const total = lane.items?.length ?? 1;
       const bound = fork.map?.concurrency ?? (typeof each?.concurrency === 'number' ? each.concurrency : 0);
       const room = each === null ? 1 : Math.min(bound || MAX_CONCURRENCY, MAX_CONCURRENCY);
-      const selects = each?.selector !== undefined && each.distributed?.batcher == null;
       while (lane.begun < total && lane.begun - lane.ended < room) {
-        const item = lane.items === null ? null : lane.begun;
-        const value = item === null ? null : (lane.items?.[item] ?? null);
-        const id = childId(this.#walk.plan, frame, fork.entry, { lane: position, item, start });
         lane.begun += 1;
-        this.#walk.tree.put({
-          ...newFrame(id, frame, start, this.#walk.nowMs),
-          lane: position,
-          item,
-          itemKey: item === null ? null : (fork.map?.keys?.[item] ?? null),
-          value,
-          data: item === null ? fork.input : value,
-          seesOuter: frame.seesOuter && each?.distributed == null,
-          selects,
-        });
-        if (item !== null && each?.distributed == null) this.#walk.event(frame); // MapIterationStarted
+        this.#begin(frame, fork, node, position, lane.begun - 1);
       }
       if (lane.ended < total) isOver = false;
     });
     return isOver ? this.#walk.attempted(node, frame, () => this.#join(frame, node)) : null;
+  }
+
+  #begin(frame: Frame, fork: ForkState, node: ForkNode, position: number, place: number): void {
+    const { start, each } = node.lanes[position] ?? { start: '', each: null };
+    const items = this.#walk.tree.lanes(frame.id)[position]?.items ?? null;
+    const item = items === null ? null : place;
+    const value = items?.[place] ?? null;
+    const id = childId(this.#walk.plan, frame, fork.entry, { lane: position, item, start });
+    this.#walk.tree.put({
+      ...newFrame(id, frame, start, this.#walk.nowMs),
+      lane: position,
+      item,
+      itemKey: item === null ? null : (fork.map?.keys?.[item] ?? null),
+      value,
+      data: item === null ? fork.input : value,
+      seesOuter: frame.seesOuter && each?.distributed == null,
+      selects: each?.selector !== undefined && each.distributed?.batcher == null,
+    });
+    if (item !== null && each?.distributed == null) this.#walk.event(frame); // MapIterationStarted
   }
 
   #join(frame: Frame, node: ForkNode): Frame | null {
@@ -102,13 +117,12 @@ export class Forks {
     const tree = this.#walk.tree;
     const parent = child.parent === null ? undefined : tree.frame(child.parent);
     if (parent === undefined) return;
+    const { lane, item } = child;
+    tree.childEnded(child, { parent: parent.id, lane, item, output, ...how });
     if (parent.isStopping || parent.fork?.failing != null) {
-      tree.remove(child);
       this.childGone(child);
       return;
     }
-    const { lane, item } = child;
-    tree.childEnded(child, { parent: parent.id, lane, item, output, ...how });
     if (item !== null && child.seesOuter) this.#walk.event(child); // MapIterationSucceeded
     const node = this.#walk.plan.nodes[parent.node];
     if (node?.kind === 'fork') this.#walk.go(this.#refill(parent, node));
@@ -121,20 +135,21 @@ export class Forks {
     for (const child of tree.children(parent.id)) this.stop(child);
   }
 
-  /** What runs in this cursor is being stopped; what does not ends now. */
+  /** What runs in this cursor, or waits for an answer, is being stopped; what does not ends now. */
   stop(frame: Frame): void {
     const tree = this.#walk.tree;
     const { task } = frame;
-    if (task?.phase === 'running') {
+    if (task?.phase === 'running' || task?.phase === 'callback') {
       tree.put({ ...frame, isStopping: true });
       return;
     }
     if (task?.approval != null) {
       tree.note({ kind: 'approval-dropped', approvalId: task.approval.approvalId });
     }
-    tree.put({ ...frame, isStopping: true });
+    const stopping = { ...frame, isStopping: true };
+    tree.put(stopping);
     for (const child of tree.children(frame.id)) this.stop(child);
-    if (tree.childCount(frame.id) === 0) tree.remove(frame);
+    if (tree.childCount(frame.id) === 0) tree.setAside(stopping);
   }
 
   /** A child has ended without a result: its parent may have been waiting for that. */
@@ -143,14 +158,13 @@ export class Forks {
     const parent = id === null ? undefined : tree.frame(id);
     if (parent === undefined || tree.childCount(parent.id) > 0) return;
     if (parent.isStopping) {
-      tree.remove(parent);
+      tree.setAside(parent);
       this.childGone(parent);
       return;
     }
     const error = parent.fork?.failing ?? null;
     const node = this.#walk.plan.nodes[parent.node];
     if (error === null || node?.kind !== 'fork') return;
-    tree.endLanes(parent.id);
     this.#walk.go(this.#walk.recover(parent, node, error, fractionOf(tree.random())));
   }
 

@@ -1,6 +1,6 @@
 // A cursor: how it begins, and what can be said of it alone.
 import type { Plan } from '../workflow/plan.js';
-import type { Frame, StepError, StepOutcome } from './state.js';
+import type { CurrentTask, Frame, StepError, StepOutcome } from './state.js';
 
 /** A cursor at its first node. */
 export function newFrame(id: string, parent: Frame | null, node: string, nowMs: number): Frame {
@@ -29,6 +29,11 @@ export function newFrame(id: string, parent: Frame | null, node: string, nowMs: 
     wakeAtMs: null,
     isStopping: false,
   };
+}
+
+/** The task has its result, and its state has yet to be left: it neither runs nor waits. */
+export function landed({ waiting: _over, ...task }: CurrentTask): CurrentTask {
+  return { ...task, phase: 'ready' };
 }
 
 export function isRunnable({ task, fork, ask, wakeAtMs, isStopping }: Frame): boolean {

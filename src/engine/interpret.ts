@@ -5,17 +5,19 @@ import { WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
 import type { Catcher, ForkNode, Plan, PlanNode, TaskNode } from '../workflow/plan.js';
 import type { Values } from './amount.js';
+import { tokenOf } from './context.js';
 import { Conversations } from './conversations.js';
 import { MAX_WORK, measure } from './data-limit.js';
 import { runFailure, stateFault, stepError, toldName } from './fault.js';
+import { fractionOf } from './draws.js';
 import { Forks } from './forks.js';
-import { begun, isRunnable, isSubmitted } from './frame.js';
+import { begun, isRunnable, isSubmitted, landed } from './frame.js';
 import { Maps } from './maps.js';
 import type { Answer } from './query.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
 import { prefixAt, type Trace } from './stage.js';
 import { StateData } from './state-data.js';
-import type { Ask, CurrentTask, Frame, Stage, StepError } from './state.js';
+import type { Ask, CurrentTask, ForkState, Frame, Stage, StepError } from './state.js';
 import { callNode, stepPathOf } from './step-path.js';
 import { Steps } from './steps.js';
 import type { RunTree } from './tree.js';
@@ -30,6 +32,7 @@ export class Interpreter implements Walk {
   readonly plan: Plan;
   readonly tree: RunTree;
   readonly trace: Trace | null;
+  readonly isAlone: boolean;
   readonly data: StateData;
   readonly steps: Steps;
   readonly calls: Conversations;
@@ -40,11 +43,12 @@ export class Interpreter implements Walk {
   /** Characters worked through since a task last gave something. */
   #work = 0;
 
-  /** `trace` is told what a state makes of its data, for people who test one. */
-  constructor(plan: Plan, tree: RunTree, trace: Trace | null = null) {
+  /** `trace` is told what a state makes of its data, for people who test one; `isAlone`: it is a run of one state. */
+  constructor(plan: Plan, tree: RunTree, trace: Trace | null = null, isAlone = false) {
     this.plan = plan;
     this.tree = tree;
     this.trace = trace;
+    this.isAlone = isAlone;
     this.data = new StateData(this);
     this.steps = new Steps(this);
     this.calls = new Conversations(this);
@@ -114,7 +118,7 @@ export class Interpreter implements Walk {
 
   /** What was stopped has ended; its fork, or the run, may now go on with its failure. */
   stopped(frame: Frame): void {
-    this.tree.remove(frame);
+    this.tree.setAside(frame);
     this.forks.childGone(frame);
   }
 
@@ -133,6 +137,11 @@ export class Interpreter implements Walk {
     const node = ask.name === 'item' ? this.forks.forkOf(frame) : this.plan.nodes[frame.node];
     if (node === undefined)
       throw new WritError('INTERNAL', `plan ${this.plan.id} lost the node "${frame.node}"`);
+    if (!answer.ok && ask.kind !== 'query' && node.kind === 'fork') {
+      const fault = this.#fault(node, asking, this.#refusedAnswer(asking, ask, answer));
+      this.go(this.#tryAgain(asking, node, fault, fractionOf(this.tree.random())));
+      return;
+    }
     this.go(
       this.tried(node, asking, ask, () => {
         if (!answer.ok) throw this.#refusedAnswer(asking, ask, answer);
@@ -191,11 +200,13 @@ export class Interpreter implements Walk {
     if (node === undefined)
       throw new WritError('INTERNAL', `plan ${this.plan.id} has no node "${frame.node}"`);
     if (!this.#count()) {
+      this.tree.put(frame);
       this.failRun(runFailure('RUN_FAILED', `more than ${this.tree.head.maxTransitions} transitions`));
       return null;
     }
     this.#work += measure(frame.data);
     if (this.#work > MAX_WORK) {
+      this.tree.put(frame);
       const message = `worked through more than ${MAX_WORK} characters without a task`;
       this.failRun(runFailure('STEP_DATA_LIMIT', message));
       return null;
@@ -254,8 +265,9 @@ export class Interpreter implements Walk {
   }
 
   #fault(node: PlanNode, frame: Frame, error: WritError): StepError {
-    if (this.plan.dialect === 'states') return stateFault(node, frame, error);
     const fault = stepError(error);
+    // A state that is tested alone has no events to point at (as AWS's TestState).
+    if (this.plan.dialect === 'states') return this.isAlone ? fault : stateFault(node, frame, error);
     const key = this.#stepOf(node, frame);
     const name = key === null ? undefined : this.plan.nodes[key]?.name;
     return name === undefined ? fault : { ...fault, message: `step "${name}": ${fault.message}` };
@@ -298,13 +310,19 @@ export class Interpreter implements Walk {
   failCursor(frame: Frame, error: StepError): null {
     const tree = this.tree;
     const parent = frame.parent === null ? undefined : tree.frame(frame.parent);
+    const { task } = frame;
+    // Its attempt is over: a redrive makes another one.
+    const failed: Frame = {
+      ...frame,
+      task: task === null ? null : { ...task, phase: 'lost', approval: null },
+    };
     if (parent === undefined) {
-      tree.put({ ...frame, task: null });
+      tree.put(failed);
       this.failRun(error);
       return null;
     }
-    if (this.maps.isTolerated(parent, frame, error)) return null;
-    tree.remove(frame);
+    if (this.maps.isTolerated(parent, failed, error)) return null;
+    tree.setAside(failed);
     this.forks.failFork(parent, error);
     this.forks.childGone(frame);
     return null;
@@ -336,8 +354,13 @@ export class Interpreter implements Walk {
       timeoutMs: limits.timeoutMs,
       heartbeatMs: limits.heartbeatMs,
     };
+    const token = again?.token ?? (frame.call === null ? tokenOf(this.plan, this.tree, frame) : null);
     this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2); // …Scheduled, …Started, …Submitted
-    return { ...frame, attempts: { ...frame.attempts, [key]: attempt }, task };
+    return {
+      ...frame,
+      attempts: { ...frame.attempts, [key]: attempt },
+      task: token === null ? task : { ...task, token },
+    };
   }
 
   #succeeded(frame: Frame, node: TaskNode, result: Json): Frame | null {
@@ -345,7 +368,7 @@ export class Interpreter implements Walk {
       this.event(frame); // …Succeeded
       this.trace?.('result', result);
       // It does not run any more, and has not left its state yet.
-      const done: Frame = { ...frame, task: frame.task === null ? null : { ...frame.task, phase: 'ready' } };
+      const done: Frame = { ...frame, task: frame.task === null ? null : landed(frame.task) };
       return this.attempted(node, done, () =>
         this.data.stage(node, done, { ...LEAVE, held: this.data.fitting(node, result) }),
       );
@@ -355,18 +378,23 @@ export class Interpreter implements Walk {
   }
 
   recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
-    const { task, fork } = frame;
     this.event(frame); // …Failed, …TimedOut
+    return this.#tryAgain(frame, node, error, draw);
+  }
+
+  #tryAgain(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
+    const { task, fork } = frame;
     const used = task?.retries ?? fork?.retries ?? [];
     const { transitions, maxTransitions } = this.tree.head;
     const spent = transitions >= maxTransitions;
     const found = spent ? null : retrierFor(node.retry, used, error);
     if (found === null) return this.giveUp(node, frame, error);
+    if (fork !== null) this.tree.endLanes(frame.id);
     const retries = node.retry.map((_, index) => (used[index] ?? 0) + (index === found.index ? 1 : 0));
     const delayMs = retryDelayMs(found.retrier, used[found.index] ?? 0, draw);
     const again =
       task === null
-        ? { ...frame, fork: fork === null ? null : { ...fork, retries, failing: null } }
+        ? { ...frame, fork: { ...(fork ?? unopened(frame)), retries, failing: null } }
         : this.beginAttempt(frame, task.input, task, task, retries);
     const attempt = again.task?.attempt ?? begun(frame, frame.node) + 1;
     this.tree.note({ kind: 'retried', stepPath: this.#pathOf(again), attempt, delayMs });
@@ -398,10 +426,16 @@ export class Interpreter implements Walk {
   /** A catcher that can't place its error output fails the state: there is no second catcher for that. */
   #handOver(node: TaskNode | ForkNode, catcher: Catcher, frame: Frame, error: StepError): Frame | null {
     const held = { Error: toldName(error), Cause: error.message };
+    if (frame.fork !== null) this.tree.endLanes(frame.id);
     const task = frame.task === null ? null : ({ ...frame.task, phase: 'ready' } as const);
     const stage: Stage = { name: 'catch', index: node.catch.indexOf(catcher), held };
     return this.data.staging(node, { ...frame, task }, stage);
   }
+}
+
+/** A fork that has failed before its lanes began: what it keeps is how often it was tried. */
+function unopened(frame: Frame): ForkState {
+  return { entry: begun(frame, frame.node), retries: [], input: null, failing: null, map: null };
 }
 
 function heldValues({ held }: Ask): Values {

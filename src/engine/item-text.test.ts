@@ -90,7 +90,7 @@ describe('CSV', () => {
   });
 
   it('takes headers once only', () => {
-    expect(read({}, 'A,A\n1,2\n')).toMatch(/not unique/);
+    expect(read({}, 'A,A\n1,2\n')).toMatch(/CSV headers cannot contain duplicates/);
   });
 
   it.each([

@@ -65,7 +65,7 @@ function csvItems(config: Config, text: string): ReadingAnswer {
   const rows = csvRows(text, DELIMITERS[config.csvDelimiter]);
   if (rows === null) return fault('A quoted cell of the CSV file has no end.');
   const headers = config.csvHeaderLocation === 'GIVEN' ? (config.csvHeaders ?? []) : (rows.shift() ?? []);
-  if (new Set(headers).size < headers.length) return fault('The headers of the CSV file are not unique.');
+  if (new Set(headers).size < headers.length) return fault('CSV headers cannot contain duplicates.');
   if (headers.length * rows.length > MAX_CELLS) {
     return fault(
       `The CSV file has ${rows.length} rows of ${headers.length} columns, which is more than ${MAX_CELLS} cells.`,

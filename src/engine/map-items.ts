@@ -4,7 +4,7 @@ import { WritError } from '../errors.js';
 import { isList } from '../expression/value.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { Each, ItemReader } from '../workflow/plan.js';
-import { amountIn, unexpected, type Values } from './amount.js';
+import { amountIn, NO_PERCENTAGE, unexpected, type Values } from './amount.js';
 import type { MapState } from './state.js';
 
 const UTF8 = new TextEncoder();
@@ -14,10 +14,7 @@ export function mapState(each: Each, values: Values, keys: readonly string[] | n
   const { distributed } = each;
   const percentage = amountIn(distributed?.toleratedPercentage, 'ToleratedFailurePercentage', values);
   if (percentage !== null && percentage > 100) {
-    throw new WritError(
-      'STEP_PATH_UNRESOLVED',
-      `The ToleratedFailurePercentage field is ${percentage}, the most is 100`,
-    );
+    throw new WritError('STEP_PATH_UNRESOLVED', NO_PERCENTAGE);
   }
   return {
     concurrency: amountIn(each.concurrency, 'MaxConcurrency', values) ?? 0,
@@ -29,11 +26,13 @@ export function mapState(each: Each, values: Values, keys: readonly string[] | n
   };
 }
 
-/** Of a reader: null = all. */
+/** Of a reader: null = all, which 0 says too. Throws STEP_ITEM_READER for a negative number. */
 export function itemLimit(reader: ItemReader, values: Values): number | null {
-  const limit = amountIn(reader.config.maxItems, 'MaxItems', values);
-  if (limit !== 0) return limit;
-  throw new WritError('STEP_PATH_UNRESOLVED', 'The MaxItems field must be a positive integer.');
+  const { maxItems } = reader.config;
+  const value = values['MaxItems'];
+  if (maxItems !== null && typeof value === 'number' && Number.isInteger(value) && value < 0)
+    throw new WritError('STEP_ITEM_READER', 'field MaxItems must be positive');
+  return amountIn(maxItems, 'MaxItems', values) || null;
 }
 
 /** More items have failed than the Map tolerates, of `total`. */
@@ -62,7 +61,7 @@ export function itemsFrom(each: Each, given: Json): Items {
     const query = typeof items.value === 'string' ? items.value : JSON.stringify(items.value);
     throw unexpected(query, 'Items', 'array', given);
   }
-  const where = items.kind === 'path' ? `'${items.path}'` : 'ItemReader';
+  const where = items.kind === 'path' ? `"${items.path}"` : 'ItemReader';
   throw new WritError('STEP_PATH_UNRESOLVED', `Reference path ${where} must point to array.`);
 }
 
@@ -70,8 +69,9 @@ export function itemsFrom(each: Each, given: Json): Items {
 export function batchesOf(each: Each, values: Values, items: readonly Json[]): readonly Json[] {
   const batcher = each.distributed?.batcher ?? null;
   if (batcher === null) return items;
-  const maxItems = amountIn(batcher.maxItems, 'MaxItemsPerBatch', values) ?? Infinity;
-  const maxBytes = amountIn(batcher.maxInputBytes, 'MaxInputBytesPerBatch', values) ?? Infinity;
+  // 0 is no bound, as where none is given.
+  const maxItems = amountIn(batcher.maxItems, 'MaxItemsPerBatch', values) || Infinity;
+  const maxBytes = amountIn(batcher.maxInputBytes, 'MaxInputBytesPerBatch', values) || Infinity;
   const batchInput = values['ItemBatcher/BatchInput'];
   const shell: JsonObject = batchInput === undefined ? {} : { BatchInput: batchInput };
   const empty = bytesOf({ ...shell, Items: [] });
@@ -91,7 +91,7 @@ export function batchesOf(each: Each, values: Values, items: readonly Json[]): r
         `An item of ${size} bytes does not fit into a batch of ${maxBytes}.`,
       );
     }
-    if (held.length >= Math.max(1, maxItems) || bytes + size > maxBytes) flush();
+    if (held.length >= maxItems || bytes + size > maxBytes) flush();
     held.push(item);
     bytes += size;
   }

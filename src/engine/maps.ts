@@ -112,7 +112,7 @@ export class Maps {
         'STEP_TOLERANCE',
         'The specified tolerated failure threshold was exceeded',
       );
-      this.#walk.tree.remove(child);
+      this.#walk.tree.setAside(child);
       this.#walk.tree.put(around);
       this.#walk.forks.failFork(around, stepError(threshold));
       this.#walk.forks.childGone(child);

@@ -33,6 +33,16 @@ class Machine {
     this.#store();
   }
 
+  /** Every timer is due. */
+  later(): this {
+    this.#execution.apply({ kind: 'tick', nowMs: 1_000_000 });
+    return this;
+  }
+
+  nextTimerMs(): number | null {
+    return this.#execution.nextTimerMs();
+  }
+
   get head(): RunHead {
     return this.#execution.head;
   }
@@ -441,6 +451,54 @@ describe('Map', () => {
         name: 'States.ItemReaderFailed',
         message: 'gone',
       });
+    });
+
+    const reading = {
+      itemReader: {
+        resource: 'arn:aws:states:::s3:getObject',
+        parameters: { Bucket: 'b', Key: 'k' },
+        readerConfig: { inputType: 'JSON' },
+      },
+      retry: [{ errorEquals: ['States.ItemReaderFailed'], intervalSeconds: 1, maxAttempts: 2 }],
+    };
+
+    it('reads again as often as its retrier says, and then fails', () => {
+      const gone = { ok: false, message: 'gone' } as const;
+      const run = new Machine(each(reading, pass(), DISTRIBUTED)).answer(gone).later().answer(gone);
+      expect(run.head.status).toBe('running');
+      expect(run.later().answer(gone).head.error).toMatchObject({ name: 'States.ItemReaderFailed' });
+      const better = new Machine(each(reading, pass(), DISTRIBUTED)).answer(gone);
+      expect(better.later().answer({ ok: true, items: [1, 2] }).head).toMatchObject({
+        status: 'completed',
+        output: [1, 2],
+      });
+    });
+
+    it('waits before it reads again, and neither a refusal nor another error is tried again', () => {
+      const gone = { ok: false, message: 'gone' } as const;
+      const slow = [{ errorEquals: ['States.ALL'], intervalSeconds: 5, maxAttempts: 1 }];
+      const waiting = new Machine(each({ ...reading, retry: slow }, pass(), DISTRIBUTED)).answer(gone);
+      expect([waiting.head.status, waiting.nextTimerMs()]).toEqual(['running', 5007]);
+      const denied = new Machine(each({ ...reading, retry: slow }, pass(), DISTRIBUTED));
+      denied.answer({ ok: false, message: 'no', code: 'POLICY_NO_MATCH' });
+      expect(denied.head.error).toMatchObject({ code: 'POLICY_NO_MATCH' });
+      const other = [{ errorEquals: ['States.ResultWriterFailed'] }];
+      const failed = new Machine(each({ ...reading, retry: other }, pass(), DISTRIBUTED)).answer(gone);
+      expect(failed.head.error).toMatchObject({ name: 'States.ItemReaderFailed' });
+    });
+
+    it('runs its items again when its results could not be written and it is retried', () => {
+      const resultWriter = {
+        resource: 'arn:aws:states:::s3:putObject',
+        parameters: { Bucket: 'b', Prefix: 'p' },
+      };
+      const retry = [{ errorEquals: ['States.ResultWriterFailed'], intervalSeconds: 1, maxAttempts: 1 }];
+      const run = new Machine(each({ resultWriter, retry }, task(), DISTRIBUTED), ['a']);
+      run.ok('A', 'Each[0]/One').answer({ ok: false, message: 'full' }).later();
+      run.ok('B', 'Each#2[0]/One');
+      const asked = run.request();
+      expect(asked.kind === 'write' ? asked.results : []).toMatchObject([{ output: 'B' }]);
+      expect(run.answer({ ok: true, output: 'there' }).head.output).toBe('there');
     });
 
     it('hands its results to its writer, failures too, and goes on with what that says', () => {

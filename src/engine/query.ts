@@ -77,4 +77,5 @@ export type Answer = QueryAnswer | ReadingAnswer | WritingAnswer;
 export type Request =
   | ({ readonly kind: 'query' } & Query)
   | ({ readonly kind: 'read' } & Reading)
-  | ({ readonly kind: 'write' } & Writing);
+  /** `stepPath`: names the act; other than that of every task, and another one each time the state is entered. */
+  | ({ readonly kind: 'write'; readonly stepPath: string } & Writing);

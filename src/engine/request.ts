@@ -10,6 +10,7 @@ import { drawHex } from './draws.js';
 import type { Request } from './query.js';
 import { eachOf, fieldsAt, prefixAt } from './stage.js';
 import type { Ask, Frame } from './state.js';
+import { writePath } from './step-path.js';
 import type { RunTree } from './tree.js';
 import { variablesOf } from './variables.js';
 
@@ -100,6 +101,7 @@ function writingOf(plan: Plan, tree: RunTree, frame: Frame, ask: Ask): Request {
   const results = tree.results(frame.id)[0] ?? [];
   return {
     kind: 'write',
+    stepPath: writePath(plan, frame),
     id: frame.id,
     at: ask.at,
     writer,

@@ -124,8 +124,8 @@ export class StateData {
         return untilMs > this.#walk.nowMs ? { ...frame, wakeAtMs: untilMs } : this.stage(node, frame, LEAVE);
       }
       case 'fail': {
-        const name = worded(node.error, values['Error']);
-        const message = worded(node.cause, values['Cause']);
+        const name = worded(node.error, 'Error', values);
+        const message = worded(node.cause, 'Cause', values);
         return this.#walk.failCursor(frame, { name, code: 'STEP_FAILED', kind: 'failure', message });
       }
       case 'choice':
@@ -207,10 +207,11 @@ function isQueried({ error, cause }: FailNode): boolean {
   return [error, cause].some((wording) => wording !== null && 'query' in wording);
 }
 
-function worded(wording: Wording | null, value: Json | undefined): string {
+function worded(wording: Wording | null, field: 'Error' | 'Cause', values: Values): string {
   if (wording === null) return '';
   if ('text' in wording) return wording.text;
+  const value = values[field];
   if (typeof value === 'string') return value;
-  if ('query' in wording) throw unexpected(wording.query, 'Fail', 'string', value ?? null);
+  if ('query' in wording) throw unexpected(wording.query, field, 'string', value ?? null);
   throw new WritError('STEP_PATH_UNRESOLVED', `The value at ${wording.path} must be a string.`);
 }

@@ -40,6 +40,8 @@ export interface RunHead {
   readonly asked: number;
   /** AWS event ids given so far (states-dialect section 13). */
   readonly events: number;
+  /** How often it was begun again after it had ended, and when last; absent = never. */
+  readonly redrive?: { readonly count: number; readonly atMs: number };
   /** What the run was started with for its context object; `isWhole`: nothing else is in it. */
   readonly context: { readonly given: JsonObject; readonly isWhole: boolean } | null;
   /** Of a run that has ended. */
@@ -121,10 +123,15 @@ export interface CurrentTask {
   readonly startedAtMs: number;
   /**
    * `ready`: may start. `approval`: waits for people. `running`: its intent is durable. `lost`: its outcome was lost and
-   * a person decides. `calls`: a conversation waits for its calls.
+   * a person decides. `calls`: a conversation waits for its calls. `callback`: its act is done, and it waits for an
+   * answer from outside.
    */
-  readonly phase: 'ready' | 'approval' | 'running' | 'lost' | 'calls';
+  readonly phase: 'ready' | 'approval' | 'running' | 'lost' | 'calls' | 'callback';
   readonly approval: TaskApproval | null;
+  /** What stands in `input` for the token of an attempt; absent = it waits for none. Kept: the seed changes in a redrive. */
+  readonly token?: string;
+  /** In phase `callback`, and only then. */
+  readonly waiting?: TaskWaiting;
   /** Null unless the function converses and has asked for calls. */
   readonly conversation: ConversationState | null;
   /** One attempt, and the longest time between two signs of life; null = none of its own. */
@@ -137,6 +144,17 @@ export interface TaskApproval {
   readonly expiresAtMs: number;
   /** False: while it waits nothing else of the run starts (`sync`, `two-person`). */
   readonly isAsync: boolean;
+}
+
+/** An answer from outside that a task waits for: of whoever has its token, or of a person with a form. */
+export interface TaskWaiting {
+  /** Names the wait to whoever answers. */
+  readonly taskId: string;
+  readonly by: 'token' | 'person';
+  /** At this time it has waited too long; null = never. */
+  readonly untilMs: number | null;
+  /** As `untilMs`, unless there is a sign of life before; null = none is asked for. */
+  readonly silentUntilMs: number | null;
 }
 
 /** A function that asks for calls, between two turns. */
@@ -216,7 +234,7 @@ export interface FanoutResult {
 /**
  * Parts by key. `input`: the workflow input. `frame/<id>`: Frame. `outcome/<id>#<node>`: StepOutcome. `items/<id>`: the
  * items of the frame's fork, a list per lane, null for a lane that is no map. `result/<id>`: ChildResult of a child
- * that has ended, <id> its frame's.
+ * that has ended, <id> its frame's. `aside/<id>`: Frame of a cursor that a failure has stopped.
  */
 export type Parts = ReadonlyMap<string, Json>;
 

@@ -16,7 +16,19 @@ export interface Lane {
 
 /** What a cursor does next, or waits for. */
 export type Standing =
-  'runnable' | 'ask' | 'ready' | 'approval' | 'running' | 'lost' | 'calls' | 'timer' | 'fork' | 'stopping';
+  | 'runnable'
+  | 'ask'
+  | 'ready'
+  | 'approval'
+  | 'running'
+  | 'lost'
+  | 'calls'
+  /** An answer from outside is waited for: of a person, or of whoever has the token. */
+  | 'person'
+  | 'callback'
+  | 'timer'
+  | 'fork'
+  | 'stopping';
 
 export class RunTree {
   head: RunHead;
@@ -25,6 +37,9 @@ export class RunTree {
   readonly #children = new Map<string, Set<string>>();
   readonly #standing = new Map<Standing, Set<string>>();
   #syncApprovals = 0;
+  /** Cursors that a failure has stopped, and by parent: a redrive begins where they stood. */
+  readonly #aside = new Map<string, Frame>();
+  readonly #asideOf = new Map<string, Set<string>>();
   readonly #outcomes = new Map<string, Map<string, StepOutcome>>();
   readonly #lanes = new Map<string, readonly Lane[]>();
   /** By id of the fork's frame, then of the child. */
@@ -90,11 +105,34 @@ export class RunTree {
 
   /** The cursor has ended, and with it what its fork had given. It has no children left. */
   remove(frame: Frame): void {
-    this.#leave(frame.id);
-    this.#frames.delete(frame.id);
-    if (frame.parent !== null) this.#children.get(frame.parent)?.delete(frame.id);
+    this.#drop(frame);
     this.endLanes(frame.id);
-    this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+  }
+
+  #drop({ id, parent }: Frame): void {
+    this.#leave(id);
+    this.#frames.delete(id);
+    if (parent !== null) this.#children.get(parent)?.delete(id);
+    this.#mark(`frame/${id}`, () => this.#frames.get(id));
+  }
+
+  /** The cursor goes no further, and what it held stays until its fork is over: a redrive goes on from there. */
+  setAside(frame: Frame): void {
+    this.#drop(frame);
+    this.#keepAside(frame);
+    this.#mark(`aside/${frame.id}`, () => this.#aside.get(frame.id));
+  }
+
+  /** Every cursor, also those that were set aside, which stand in the run again from now on. */
+  takeBack(): readonly Frame[] {
+    for (const frame of this.#aside.values()) {
+      this.#enter(frame);
+      this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+      this.#mark(`aside/${frame.id}`, () => undefined);
+    }
+    this.#aside.clear();
+    this.#asideOf.clear();
+    return [...this.#frames.values()];
   }
 
   /** Children that have not ended. */
@@ -158,9 +196,10 @@ export class RunTree {
     return this.#setLanes(id, items);
   }
 
-  /** The child has ended well. */
+  /** The child has ended: well, or with an error that is tolerated, and then a redrive may yet go on with it. */
   childEnded(child: Frame, result: ChildResult): void {
-    this.remove(child);
+    if (result.error === null || result.isSkipped) this.remove(child);
+    else this.setAside(child);
     this.#setResult(child.id, result);
     this.#count(result);
     this.#mark(`result/${child.id}`, () => this.#results.get(result.parent)?.get(child.id));
@@ -177,11 +216,69 @@ export class RunTree {
   }
 
   endLanes(id: string): void {
+    this.#endAside(id);
     if (!this.#lanes.delete(id)) return;
     const gone = (): undefined => undefined;
     this.#mark(`items/${id}`, gone);
     for (const child of this.#results.get(id)?.keys() ?? []) this.#mark(`result/${child}`, gone);
     this.#results.delete(id);
+  }
+
+  /**
+   * The fork of this cursor goes on: results of children that `isAgain` are taken away, the lanes counted anew. Gives the
+   * places that nobody stands at and that have no result.
+   */
+  reopenLanes(
+    id: string,
+    isAgain: (result: ChildResult) => boolean,
+  ): readonly { readonly lane: number; readonly item: number }[] {
+    const own = this.#results.get(id) ?? new Map<string, ChildResult>();
+    for (const [child, result] of own) {
+      if (!isAgain(result)) continue;
+      own.delete(child);
+      this.#mark(`result/${child}`, () => this.#results.get(id)?.get(child));
+    }
+    const taken = this.lanes(id).map(() => new Set<number>());
+    for (const { lane, item } of own.values()) taken[lane]?.add(item ?? 0);
+    for (const { lane, item } of this.children(id)) taken[lane]?.add(item ?? 0);
+    return this.lanes(id).flatMap((lane, position) => {
+      const places = taken[position] ?? new Set();
+      lane.ended = [...own.values()].filter((one) => one.lane === position).length;
+      for (const place of places) lane.begun = Math.max(lane.begun, place + 1);
+      const free: { lane: number; item: number }[] = [];
+      for (let item = 0; item < lane.begun; item += 1)
+        if (!places.has(item)) free.push({ lane: position, item });
+      return free;
+    });
+  }
+
+  /** The whole run, part by part. */
+  parts(): ReadonlyMap<string, Json> {
+    const parts = new Map<string, Json>();
+    for (const [key, read] of this.#readers()) {
+      const value = read() as Json | undefined; // plain JSON by type, as in takeChanges
+      if (value !== undefined) parts.set(key, value);
+    }
+    return parts;
+  }
+
+  /** Nothing of it is stored: all of it is a change, and nothing else is. */
+  isNew(): void {
+    this.#stored.clear();
+    this.#dirty.clear();
+    for (const [key, read] of this.#readers()) this.#mark(key, read);
+  }
+
+  *#readers(): Iterable<readonly [string, () => unknown]> {
+    yield ['input', () => this.#input];
+    for (const id of this.#frames.keys()) yield [`frame/${id}`, () => this.#frames.get(id)];
+    for (const id of this.#aside.keys()) yield [`aside/${id}`, () => this.#aside.get(id)];
+    for (const id of this.#lanes.keys())
+      yield [`items/${id}`, () => this.#lanes.get(id)?.map((lane) => lane.items)];
+    for (const [id, results] of this.#results)
+      for (const child of results.keys()) yield [`result/${child}`, () => this.#results.get(id)?.get(child)];
+    for (const [id, outcomes] of this.#outcomes)
+      for (const node of outcomes.keys()) yield [`outcome/${id}#${node}`, () => outcomes.get(node)];
   }
 
   note(note: Note): void {
@@ -205,6 +302,24 @@ export class RunTree {
     const notes = this.#notes;
     this.#notes = [];
     return { head: this.head, put, removed, ended, notes };
+  }
+
+  #keepAside(frame: Frame): void {
+    this.#aside.set(frame.id, frame);
+    const { parent } = frame;
+    if (parent !== null) this.#asideOf.set(parent, (this.#asideOf.get(parent) ?? new Set()).add(frame.id));
+  }
+
+  /** What was set aside inside of this cursor is over for good. */
+  #endAside(id: string): void {
+    const children = this.#asideOf.get(id);
+    if (children === undefined) return;
+    this.#asideOf.delete(id);
+    for (const child of children) {
+      this.#aside.delete(child);
+      this.#mark(`aside/${child}`, () => this.#aside.get(child));
+      this.endLanes(child);
+    }
   }
 
   #named(ids: ReadonlySet<string> | undefined): Frame[] {
@@ -264,6 +379,9 @@ export class RunTree {
       case 'frame':
         this.#enter(value as unknown as Frame);
         return;
+      case 'aside':
+        this.#keepAside(value as unknown as Frame);
+        return;
       case 'items':
         this.#setLanes(rest, value as unknown as (readonly Json[] | null)[]);
         return;
@@ -286,6 +404,10 @@ export class RunTree {
 function standingOf(frame: Frame): Standing {
   const { task, fork, ask } = frame;
   if (task?.phase === 'running') return frame.isStopping ? 'stopping' : 'running';
+  if (task?.phase === 'callback') {
+    if (frame.isStopping) return 'stopping';
+    return task.waiting?.by === 'person' ? 'person' : 'callback';
+  }
   if (frame.isStopping) return 'fork';
   if (ask !== null) return 'ask';
   if (frame.wakeAtMs !== null) return 'timer';

@@ -92,7 +92,7 @@ describe('Wait', () => {
   it.each<[string, WaitNode['until'], Json]>([
     ['a negative number of seconds', { seconds: { path: '$.s' } }, { s: -1 }],
     ['half a second', { seconds: { path: '$.s' } }, { s: 0.5 }],
-    ['seconds as text', { seconds: { path: '$.s' } }, { s: '60' }],
+    ['seconds as text that is no number', { seconds: { path: '$.s' } }, { s: '60 s' }],
     ['a missing path', { seconds: { path: '$.none' } }, { s: 1 }],
     ['a timestamp without offset', { timestamp: { path: '$.t' } }, { t: '2026-01-01T00:00:00' }],
     ['a timestamp with a small t', { timestamp: { path: '$.t' } }, { t: '2026-01-01t00:00:00Z' }],

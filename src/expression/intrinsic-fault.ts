@@ -5,7 +5,15 @@ import { fits } from './value.js';
 /** As much JSON text as a run's data may be. One value many times over is small in memory and huge as text. */
 export const MAX_CHARACTERS = 64 * 1024 * 1024;
 
-export class IntrinsicFault extends Error {}
+export class IntrinsicFault extends Error {
+  /** The template of Format is wrong by itself, whatever its arguments. */
+  readonly isTemplate: boolean;
+
+  constructor(message: string, isTemplate = false) {
+    super(message);
+    this.isTemplate = isTemplate;
+  }
+}
 
 /** The value, when its text is within the bound of a run's data. */
 export function withinData<T extends Json>(value: T): T {

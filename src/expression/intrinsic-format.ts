@@ -16,7 +16,7 @@ export function formatText(args: readonly FormatArgument[]): string {
   const slots = pieces.length - 1;
   if (slots !== rest.length) {
     throw new IntrinsicFault(
-      `the template has ${slots} places {}, and there are ${rest.length} arguments for them`,
+      `number of arguments do not match the occurrences of {}: ${rest.length} for ${slots}`,
     );
   }
   let text = pieces[0] ?? '';
@@ -29,8 +29,9 @@ export function formatText(args: readonly FormatArgument[]): string {
 }
 
 // The text between the places. In a text of the document every backslash escapes; in data only one before a brace does.
+// A brace that is no part of a place has to be escaped.
 function piecesOf(template: string, isSource: boolean): string[] {
-  if (!template.includes('\\')) return template.split('{}');
+  if (!/[\\{}]/.test(template)) return [template];
   const pieces: string[] = [];
   let piece = '';
   for (let i = 0; i < template.length; i++) {
@@ -42,7 +43,14 @@ function piecesOf(template: string, isSource: boolean): string[] {
       pieces.push(piece);
       piece = '';
       i++;
-    } else piece += template[i];
+    } else if (template[i] === '{') throw unmatched('}', '{');
+    else if (template[i] === '}') throw unmatched('{', '}');
+    else piece += template[i];
   }
   return [...pieces, piece];
+}
+
+function unmatched(missing: string, brace: string): IntrinsicFault {
+  const message = `Invalid template in States.Format: matching '${missing}' not found for '${brace}'.`;
+  return new IntrinsicFault(message, true);
 }

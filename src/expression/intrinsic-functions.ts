@@ -41,13 +41,13 @@ export const INTRINSICS = {
   JsonToString: of(1, 1, (value = null) => jsonOf(value)),
   Array: of(0, Infinity, (...values) => values),
   ArrayPartition: of(2, 2, (list = null, size = null) =>
-    partition(listOf(list), integer(size, 'the chunk size')),
+    partition(listOf(list), whole(size, 'the chunk size')),
   ),
   ArrayContains: of(2, 2, (list = null, value = null) => listOf(list).some((one) => equal(one, value))),
   ArrayRange: of(3, 3, (from = null, to = null, step = null) =>
-    range(integer(from, 'the first number'), integer(to, 'the last number'), integer(step, 'the step')),
+    range(whole(from, 'the first number'), whole(to, 'the last number'), whole(step, 'the step')),
   ),
-  ArrayGetItem: of(2, 2, (list = null, index = null) => itemOf(listOf(list), integer(index, 'the index'))),
+  ArrayGetItem: of(2, 2, (list = null, index = null) => itemOf(listOf(list), whole(index, 'the index'))),
   ArrayLength: of(1, 1, (list = null) => listOf(list).length),
   ArrayUnique: of(1, 1, (list = null) => unique(listOf(list))),
   Base64Encode: of(1, 1, (text = null) => encodeBase64(boundedText(text))),
@@ -55,18 +55,18 @@ export const INTRINSICS = {
   Hash: of(2, 2, (data = null, algorithm = null) => hashHex(hashable(data), textOf(algorithm))),
   JsonMerge: of(3, 3, (first = null, second = null, deep = null) => merge(first, second, deep)),
   MathAdd: of(2, 2, (a = null, b = null) =>
-    within32(int32(a, 'the first number') + int32(b, 'the second number')),
+    within32(rounded(a, 'the first number') + rounded(b, 'the second number'), 'the sum'),
   ),
   MathRandom: {
     least: 2,
     most: 3,
     run: (args, random) => {
       const [first, last, seed] = args.map(({ value }) => value);
-      const from = int32(first ?? null, 'the first number');
-      const to = int32(last ?? null, 'the last number');
+      const from = within32(whole(first ?? null, 'the first number'), 'the first number');
+      const to = within32(whole(last ?? null, 'the last number'), 'the last number');
       if (from >= to) throw new IntrinsicFault('the first number must be less than the last');
       if (seed === undefined) return randomBetween(from, to, random());
-      return seededBetween(from, to, integer(seed, 'the seed'));
+      return seededBetween(from, to, whole(seed, 'the seed'));
     },
   },
   StringSplit: of(2, 2, (text = null, splitters = null) => split(textOf(text), textOf(splitters))),
@@ -106,6 +106,8 @@ function range(from: number, to: number, step: number): Json {
 }
 
 function itemOf(list: readonly Json[], index: number): Json {
+  // The service's own exception: a list without items has null anywhere (measured).
+  if (list.length === 0 && index >= 0) return null;
   const item = list[index];
   if (item === undefined) throw new IntrinsicFault(`the list has ${list.length} items and none at ${index}`);
   return item;
@@ -178,25 +180,31 @@ function hashable(value: Json): string {
   return boundedText(typeof value === 'string' ? value : jsonOf(value));
 }
 
-/** Fractions are rounded as Java's Math.round does: to the nearest, halves up. */
-function integer(value: Json, what: string): number {
-  if (typeof value !== 'number')
-    throw new IntrinsicFault(`${what} must be an integer, found ${kindOf(value)}`);
-  const rounded = Math.round(value) + 0;
-  if (!Number.isSafeInteger(rounded)) throw new IntrinsicFault(`${what} is too large`);
-  return rounded;
+/** Fractions are cut off, as the service does wherever it takes a whole number, but for MathAdd (measured). */
+function whole(value: Json, what: string): number {
+  return safe(Math.trunc(numberOf(value, what)), what);
 }
 
-function int32(value: Json, what: string): number {
-  const number = integer(value, what);
+/** MathAdd: to the nearest, halves up, as Java's Math.round does. */
+function rounded(value: Json, what: string): number {
+  return within32(safe(Math.round(numberOf(value, what)), what), what);
+}
+
+function numberOf(value: Json, what: string): number {
+  if (typeof value === 'number') return value;
+  throw new IntrinsicFault(`${what} must be an integer, found ${kindOf(value)}`);
+}
+
+function safe(number: number, what: string): number {
+  if (!Number.isSafeInteger(number)) throw new IntrinsicFault(`${what} is too large`);
+  return number + 0; // -0 is 0
+}
+
+function within32(number: number, what: string): number {
   if (number < LEAST_INTEGER || number > MOST_INTEGER) {
     throw new IntrinsicFault(`${what} is not between ${LEAST_INTEGER} and ${MOST_INTEGER}`);
   }
   return number;
-}
-
-function within32(sum: number): number {
-  return int32(sum, 'the sum');
 }
 
 function kindOf(value: Json): string {

@@ -46,8 +46,8 @@ describe('an intrinsic function', () => {
     ["States.Format('{}', $)", { Arg1: 1, Arg2: [] }, '{Arg1=1, Arg2=[]}'],
     ["States.Format('{}', $)", [1, 'a', null, { b: false }], '[1, a, null, {b=false}]'],
     ["States.Format('\\{\\} {} \\'q\\' \\\\', 1)", {}, "{} 1 'q' \\"],
-    ["States.Format('{{}}', 1)", {}, '{1}'],
-    ['States.Format(\'{"a": {}}\', 1)', {}, '{"a": 1}'],
+    ["States.Format('\\{{}\\}', 1)", {}, '{1}'],
+    ['States.Format(\'\\{"a": {}\\}\', 1)', {}, '{"a": 1}'],
     ['States.Format($.t, 1)', { t: 'C:\\dir\\{\\} {}' }, 'C:\\dir{} 1'],
     ["States.Format('{}', $.a)", { a: '{} {}' }, '{} {}'],
     ["States.Format('{}', $$.Execution.Id)", {}, 'run-1'],
@@ -67,16 +67,21 @@ describe('an intrinsic function', () => {
     ['States.ArrayPartition($, 4)', [1, 2, 3, 4, 5, 6, 7, 8, 9], [[1, 2, 3, 4], [5, 6, 7, 8], [9]]],
     ['States.ArrayPartition($, 2.4)', [1, 2, 3], [[1, 2], [3]]],
     ['States.ArrayPartition($, 4)', [], []],
+    ['States.ArrayPartition($, 2.6)', [1, 2, 3], [[1, 2], [3]]],
     ['States.ArrayContains($.l, $.v)', { l: [1, { a: 1, b: [2] }], v: { b: [2], a: 1 } }, true],
     ['States.ArrayContains($.l, 5)', { l: [1, '5'] }, false],
     ['States.ArrayRange(1, 9, 2)', {}, [1, 3, 5, 7, 9]],
     ['States.ArrayRange(0, 10, 3)', {}, [0, 3, 6, 9]],
     ['States.ArrayRange(1, 9, 9)', {}, [1]],
+    ['States.ArrayRange(1.6, 1.4, 1)', {}, [1]],
+    ['States.ArrayRange(5.4, -0.6, -2.4)', {}, [5, 3, 1]],
     ['States.ArrayRange(3, 1, -1)', {}, [3, 2, 1]],
     ['States.ArrayRange(1, 3, -1)', {}, []],
     ['States.ArrayRange(5, 5, 1)', {}, [5]],
     ['States.ArrayGetItem($, 5)', [1, 2, 3, 4, 5, 6], 6],
     ['States.ArrayGetItem($, 0)', [null], null],
+    ['States.ArrayGetItem($, 1.2)', [1, 2, 3], 2],
+    ['States.ArrayGetItem($, 999)', [], null],
     ['States.ArrayLength($)', [1, 2], 2],
     ['States.ArrayUnique($)', [1, 2, 3, 3, 3, 4, 1.0], [1, 2, 3, 4]],
     [
@@ -89,6 +94,10 @@ describe('an intrinsic function', () => {
     ["States.Base64Decode('RGVjb2RlZCBkYXRh')", {}, 'Decoded data'],
     ["States.Base64Decode('Z3LDvG4g8J+Mig')", {}, 'grün 🌊'],
     ["States.Base64Decode('')", {}, ''],
+    ["States.Base64Decode(' YWJj ZA== ')", {}, 'abcd'],
+    ["States.Base64Decode('!!!YWJj')", {}, 'abc'],
+    ["States.Base64Decode('YWI=cd')", {}, 'ab'],
+    ["States.Base64Decode('YWJjZ')", {}, 'abc'],
     ["States.Hash('input data', 'SHA-1')", {}, 'aaff4a450a104cd177d28d18d74485e8cae074b7'],
     ["States.Hash('input data', 'MD5')", {}, '812f45842bc6d66ee14572ce20db8e86'],
     [
@@ -140,8 +149,10 @@ describe('an intrinsic function', () => {
     ['States.ArrayLength($)', 'text'],
     ['States.ArrayUnique($)', {}],
     ['States.Base64Encode(1)', {}],
-    ["States.Base64Decode('a')", {}],
-    ["States.Base64Decode('a b=')", {}],
+    ['States.Base64Decode(1)', {}],
+    ['States.ArrayPartition($, 0.6)', [1]],
+    ['States.ArrayGetItem($, -1)', []],
+    ['States.MathRandom(1.4, 1.6)', {}],
     ["States.Hash('a', 'SHA1')", {}],
     ["States.Hash('a', '__proto__')", {}],
     ['States.JsonMerge($, $, true)', {}],
@@ -158,7 +169,23 @@ describe('an intrinsic function', () => {
   ])('%s of %j is States.IntrinsicFailure', (text, input) => {
     const { code: found, message } = fault(() => call(text, input));
     expect(found).toBe('STEP_INTRINSIC');
-    expect(message).toContain(`The function '${text}' had the following error: `);
+    const name = /^States\.\w+/.exec(text)?.[0] ?? '';
+    expect(message).toContain(
+      `There was an error while evaluating the intrinsic function: ${text}. Invalid arguments in ${name}: `,
+    );
+  });
+
+  it.each([
+    ["States.Format('Hello {', 1)", '}', '{'],
+    ["States.Format('Hello {{}}', 1)", '}', '{'],
+    ["States.Format('}')", '{', '}'],
+  ])('%s has a brace alone, which has to be escaped', (text, missing, brace) => {
+    expect(fault(() => call(text, {}))).toEqual({
+      code: 'STEP_INTRINSIC',
+      message:
+        `There was an error while evaluating the intrinsic function: ${text}. ` +
+        `Invalid template in States.Format: matching '${missing}' not found for '${brace}'.`,
+    });
   });
 
   it('takes as many items and characters as its limits say, and not one more', () => {

@@ -51,14 +51,16 @@ function evaluate(call: IntrinsicCall, whole: string, sources: Sources): Json {
   const args = call.args.map((operand) => argument(operand, whole, sources));
   const { least, most, run } = INTRINSICS[call.name];
   if (args.length < least || args.length > most) {
-    throw failed(whole, `${call.name} does not take ${args.length} arguments`);
+    throw failed(whole, wrongArguments(call, `it does not take ${args.length}`));
   }
   try {
     return run(args, sources.random);
   } catch (error) {
-    if (error instanceof IntrinsicFault) throw failed(whole, error.message);
+    if (error instanceof IntrinsicFault)
+      throw failed(whole, error.isTemplate ? error.message : wrongArguments(call, error.message));
     // Data nested deeper than the stack can follow, or a text longer than one can be.
-    if (error instanceof RangeError) throw failed(whole, 'the data is too large or too deeply nested');
+    if (error instanceof RangeError)
+      throw failed(whole, wrongArguments(call, 'the data is too large or too deeply nested'));
     throw error;
   }
 }
@@ -80,8 +82,14 @@ function missing(path: Path, whole: string, sources: Sources): WritError {
   return unresolvedAs(path, `The function '${whole}' had the following error: ${detail}`);
 }
 
+/** In the service's words, and why: it does not say. */
+function wrongArguments({ name }: IntrinsicCall, why: string): string {
+  return `Invalid arguments in States.${name}: ${why}`;
+}
+
 function failed(whole: string, why: string): WritError {
-  return new WritError('STEP_INTRINSIC', `The function '${whole}' had the following error: ${why}`, {
+  const message = `There was an error while evaluating the intrinsic function: ${whole}. ${why}`;
+  return new WritError('STEP_INTRINSIC', message, {
     hint: 'check the arguments against the data, or catch States.IntrinsicFailure',
     details: { call: whole },
   });

@@ -16,17 +16,17 @@ export interface JsonataFault {
 
 /**
  * What is wrong with the expression (the text between `{%` and `%}`); null = nothing. Refused are: what does not parse, a
- * reference to the input at the top level (there is none: everything goes through `$states` and variables), and a regular
- * expression that repeats a repetition.
+ * reference to the input at the top level (there is none: everything goes through `$states` and variables), a regular
+ * expression that repeats a repetition, and a member of `$states` that is `absent` where the expression stands.
  */
-export function jsonataFault(expression: string): JsonataFault | null {
+export function jsonataFault(expression: string, absent: readonly string[] = []): JsonataFault | null {
   if (expression.length > JSONATA_MAX_LENGTH) {
     const message = `it has ${expression.length} characters, the limit is ${JSONATA_MAX_LENGTH}`;
     return { message, hint: 'do this in a task', offset: JSONATA_MAX_LENGTH };
   }
   try {
     const tree: unknown = jsonata(expression).ast();
-    return patternFault(tree, 0) ?? topLevelFault(tree, 0);
+    return patternFault(tree, 0) ?? topLevelFault(tree, 0) ?? absentFault(tree, absent, 0);
   } catch (error) {
     return parseFault(error);
   }
@@ -84,6 +84,26 @@ function topLevelFault(node: unknown, depth: number): JsonataFault | null {
     const found = Array.isArray(inner)
       ? topLevelFault({ type: 'list', items: inner }, depth + 1)
       : topLevelFault(inner, depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function absentFault(node: unknown, absent: readonly string[], depth: number): JsonataFault | null {
+  if (typeof node !== 'object' || node === null || absent.length === 0) return null;
+  if (depth > MAX_DEPTH) throw new RangeError('nested too deeply');
+  const [first, second] = list(member(node, 'steps'));
+  const name = member(second, 'value');
+  const isStates = member(first, 'type') === 'variable' && member(first, 'value') === 'states';
+  if (isStates && typeof name === 'string' && absent.includes(name)) {
+    const hint =
+      name === 'result'
+        ? 'the result is there in output and assign'
+        : 'it is there in output and assign of a catcher';
+    return { message: `there is no $states.${name} here`, hint, offset: positionOf(second) };
+  }
+  for (const inner of Object.values(node)) {
+    const found = absentFault(inner, absent, depth + 1);
     if (found !== null) return found;
   }
   return null;

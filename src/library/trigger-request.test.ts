@@ -20,7 +20,19 @@ const problem = (id: TriggerFunctionId, payload: unknown): string => {
 
 it('knows the functions of the reference and no other', () => {
   for (const name of [
-    ...['create', 'run', 'status', 'get_run', 'get_run_state', 'list', 'runs', 'results', 'cancel', 'resume'],
+    ...[
+      'create',
+      'run',
+      'status',
+      'get_run',
+      'get_run_state',
+      'list',
+      'runs',
+      'results',
+      'cancel',
+      'resume',
+      'redrive',
+    ],
   ]) {
     expect(triggerFunctionId(`workflow::${name}`)).toBe(`workflow::${name}`);
   }
@@ -54,6 +66,7 @@ it('takes the payloads of the reference', () => {
     ['workflow::results', { runId: 'r' }],
     ['workflow::cancel', { runId: 'r' }],
     ['workflow::resume', { runId: 'r', lost: 'rerun' }],
+    ['workflow::redrive', { runId: 'r', lost: 'rerun' }],
   ];
   for (const [id, payload] of all) expect(() => checkPayload(id, payload)).not.toThrow();
 });
@@ -85,5 +98,6 @@ it('refuses what is missing or of another type, and never repeats a value', () =
   expect(problem('workflow::create', 'id: x')).toContain('give the definition as an object');
   expect(problem('workflow::create', [])).toContain('object');
   expect(problem('workflow::resume', { runId: 'r', lost: 'forget' })).toContain('lost');
+  expect(problem('workflow::redrive', { runId: 'r', lost: 'fail' })).toContain('lost');
   expect(problem('workflow::status', { runId: '' })).toContain('runId');
 });

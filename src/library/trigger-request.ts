@@ -37,6 +37,11 @@ export interface ResumePayload extends RunIdPayload {
   readonly lost?: 'rerun' | 'fail';
 }
 
+export interface RedrivePayload extends RunIdPayload {
+  /** Attempts whose outcome is not known are made again too. */
+  readonly lost?: 'rerun';
+}
+
 export interface PagePayload {
   /** 1-500, default 50; a number outside is taken for the nearest inside. */
   readonly limit?: number;
@@ -94,6 +99,8 @@ export interface TriggerFunctions {
   'workflow::cancel': { readonly payload: RunIdPayload; readonly result: RunReport };
   /** Resolves once the run may go on; this process drives it. */
   'workflow::resume': { readonly payload: ResumePayload; readonly result: RunReport };
+  /** A run that failed or was cancelled goes on where it stood; resolves once it may, and this process drives it. */
+  'workflow::redrive': { readonly payload: RedrivePayload; readonly result: RunReport };
 }
 
 export type TriggerFunctionId = keyof TriggerFunctions;
@@ -129,6 +136,7 @@ const SCHEMAS: { readonly [Id in TriggerFunctionId]: JsonObject } = {
   'workflow::results': STATUS,
   'workflow::cancel': RUN_ID,
   'workflow::resume': fields({ runId: text, lost: { enum: ['rerun', 'fail'] } }, 'runId'),
+  'workflow::redrive': fields({ runId: text, lost: { enum: ['rerun'] } }, 'runId'),
 };
 
 const compiled = new Map<TriggerFunctionId, ValidateFunction>();

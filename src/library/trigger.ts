@@ -169,7 +169,8 @@ function actsOf({ writ, principal, random, background }: TriggerParts): Acts {
     runReport(await writ.results(runId, nested === undefined ? {} : { nested }));
   return {
     'workflow::create': async (definition) => {
-      const { id } = await writ.createWorkflow({ text: sourceOf(definition, random), file: null });
+      const source = { text: sourceOf(definition, random), file: null };
+      const { id } = await writ.createWorkflow(source, await principal());
       return id;
     },
     'workflow::run': async ({ workflowId, input = {}, agentId, agents, wait }, signal) => {
@@ -202,6 +203,11 @@ function actsOf({ writ, principal, random, background }: TriggerParts): Acts {
     'workflow::results': async (payload) => (await status(payload)).results,
     'workflow::cancel': async ({ runId }) => {
       await writ.cancel(runId, await principal());
+      return report(runId);
+    },
+    'workflow::redrive': async ({ runId, lost }) => {
+      await writ.redrive(runId, await principal(), lost === undefined ? {} : { lost });
+      background.drive(runId);
       return report(runId);
     },
     'workflow::resume': async ({ runId, lost }) => {

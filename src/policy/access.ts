@@ -5,7 +5,7 @@ import { isAction, resourceProblem } from './action.js';
 import { fnMatch } from './glob.js';
 import { Memo } from './memo.js';
 import type { PolicySnapshot } from './snapshot.js';
-import { isDomain, isPrincipal, isVisible, MAX_TEXT_LENGTH, quoted } from './text.js';
+import { isDomain, isPrincipal, isVisible, MAX_TEXT_LENGTH, principalProblem, quoted } from './text.js';
 
 export interface AccessQuestion {
   /** `user:`, `agent:` or `service:`; never a role. */
@@ -35,12 +35,13 @@ export function checkAccess(snapshot: PolicySnapshot, question: AccessQuestion):
     const { subject, domain, action, resource } = question;
     const memo = isKept(question) ? memoOf(snapshot) : null;
     if (memo === null) return answered(snapshot, question);
-    const known = memo.get(resource, subject, action, domain);
+    // What changes most comes last: a new question adds one leaf.
+    const known = memo.get(domain, action, subject, resource);
     if (known !== undefined) return known;
     const answer = answered(snapshot, question);
     Object.freeze(answer.rolePath);
     Object.freeze(answer);
-    memo.set(answer, resource, subject, action, domain);
+    memo.set(answer, domain, action, subject, resource);
     return answer;
   } catch (error) {
     return refused('POLICY_ERROR', `policy could not decide: ${words(error)}`);
@@ -58,7 +59,7 @@ function answered(snapshot: PolicySnapshot, question: AccessQuestion): AccessAns
  * A new snapshot begins with nothing.
  */
 const given = new WeakMap<PolicySnapshot, Memo<AccessAnswer>>();
-const MAX_GIVEN = 4096;
+const MAX_GIVEN = 512;
 /** Null for a snapshot that somebody could change. */
 function memoOf(snapshot: PolicySnapshot): Memo<AccessAnswer> | null {
   const memo = given.get(snapshot);
@@ -87,14 +88,16 @@ function isKept(question: AccessQuestion): boolean {
 /** Why a question can't be asked, or null. Also keeps unknown domains away from Casbin, which remembers each. */
 function questionProblem(snapshot: PolicySnapshot, question: AccessQuestion): string | null {
   const { subject, domain, action, resource } = question;
-  if (!isPrincipal(subject)) return `subject ${quoted(subject)} is not user:NAME, agent:NAME or service:NAME`;
+  if (!isPrincipal(subject)) return `subject ${principalProblem(subject)}`;
   if (!isDomain(domain)) return `domain ${quoted(domain)} is no tenant id`;
   if (!snapshot.domains.has(domain)) return `domain ${quoted(domain)} is not in roles/*.yaml`;
   if (!isAction(action)) return `action ${quoted(action)} is unknown`;
+  if (typeof resource === 'string' && resource.length > MAX_TEXT_LENGTH) {
+    return `resource has ${resource.length} characters`;
+  }
   if (typeof resource !== 'string' || resource === '' || !isVisible(resource)) {
     return `resource ${quoted(resource)} is not a visible, non-empty string`;
   }
-  if (resource.length > MAX_TEXT_LENGTH) return `resource has ${resource.length} characters`;
   return resourceProblem(action, resource);
 }
 

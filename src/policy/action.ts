@@ -32,7 +32,7 @@ const DECIDABLE: ResourceForm = {
 };
 const HOST: ResourceForm = {
   what: 'host:port in lower case without a trailing dot',
-  value: /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]):[0-9]{1,5}$/,
+  value: /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4}$/,
   prefix: /^[a-z0-9_.:[\]-]*$/,
 };
 const PATH: ResourceForm = {
@@ -48,6 +48,7 @@ const ARTIFACT: ResourceForm = {
 };
 
 const FORMS = {
+  'workflow.create': WORKFLOW,
   'workflow.run': WORKFLOW,
   'run.cancel': WORKFLOW,
   'run.resume': WORKFLOW,
@@ -67,6 +68,7 @@ const FORMS = {
   'artifact.write': ARTIFACT,
   'approval.decide': DECIDABLE,
   'approval.breakglass': DECIDABLE,
+  'task.answer': FUNCTION,
   'audit.read': NAME,
   'audit.export': NAME,
   'audit.erase': NAME,
@@ -88,7 +90,17 @@ export function isAction(text: unknown): text is Action {
 /** Why a request can't name `resource` under `action`, or null. */
 export function resourceProblem(action: Action, resource: string): string | null {
   const form: ResourceForm = FORMS[action];
-  return form.value.test(resource) ? null : `"${resource}" is not ${form.what}, as ${action} needs`;
+  if (!form.value.test(resource)) return `"${resource}" is not ${form.what}, as ${action} needs`;
+  return action === 'network.egress' ? addressProblem(resource) : null;
+}
+
+/** An address has many spellings (`0x7f.1`, `[0:0::1]`), and a deny names one: only the usual one can be asked for. */
+export function addressProblem(hostAndPort: string): string | null {
+  const colon = hostAndPort.lastIndexOf(':');
+  const url = `http://${hostAndPort.slice(0, colon)}/`;
+  const usual = URL.canParse(url) ? new URL(url).hostname : null;
+  if (usual === hostAndPort.slice(0, colon) && Number(hostAndPort.slice(colon + 1)) <= 65_535) return null;
+  return `"${hostAndPort}" is not written as addresses usually are${usual === null ? '' : `: ${usual}`}`;
 }
 
 /** Why no resource of `action` could ever match `pattern`, or null. `*` as action: any resource is possible. */
@@ -104,5 +116,5 @@ export function unmatchable(action: Action | '*', pattern: string): string | nul
  * runner do around a run: they have none of these, and RBAC alone decides.
  */
 export function isStepAct(action: Action): boolean {
-  return !/^(?:workflow|run|artifact|approval|audit|policy)\./.test(action);
+  return !/^(?:workflow|run|artifact|approval|task|audit|policy)\./.test(action);
 }

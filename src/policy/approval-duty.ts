@@ -2,13 +2,13 @@
 // A duty is raised, never lowered: each demand is met by the result, and adding a demand only tightens it.
 import { amountText } from './budget.js';
 import type { ApprovalRule, Ceiling, Escalation } from './ceiling.js';
-import { least, strictestMode } from './ceiling.js';
+import { least, strictestMode } from './meet.js';
 import { compareText } from './diagnostic.js';
 import type { Facts } from './facts.js';
 import { packageNames } from './facts.js';
 import { fnMatch } from './glob.js';
 import { hostMatches } from './host.js';
-import type { ApprovalMode } from './shape.js';
+import type { ApprovalMode } from './ceiling-shape.js';
 
 /** Applied once, after composing, when nobody names an expiry (approvals section 6). */
 export const DEFAULT_EXPIRES_SECONDS = 3600;

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Json } from '../json.js';
 import { amountText, budgetUses, isOver, microUsd, NO_COST } from './budget.js';
 import type { BudgetUse, Estimate } from './budget.js';
-import { checkCeilingSpec, composeCeilings, NO_CEILING, parseCeilingSpec } from './ceiling.js';
+import { NO_CEILING } from './ceiling.js';
+import { checkCeilingSpec, parseCeilingSpec } from './ceiling-spec.js';
+import { composeCeilings } from './meet.js';
 import type { CeilingRequest } from './facts.js';
 import { permits } from './permits.js';
 

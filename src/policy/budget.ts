@@ -1,7 +1,7 @@
 // Budgets of a ceiling: how much may be used in one run, and on one day (UTC) by all runs together. Each layer has
 // meters of its own and is charged for everything that runs under it; what is used is not known here and comes in as a
 // value. A call is judged by the least that it will use; one that uses an amount nobody knows is refused.
-import type { BudgetSpec } from './shape.js';
+import type { BudgetSpec } from './ceiling-shape.js';
 
 /** `costMicroUsd` is written `usd` in documents: millionths of a dollar. */
 export const BUDGET_NAMES = ['calls', 'costMicroUsd', 'tokens', 'wallClockMs'] as const;

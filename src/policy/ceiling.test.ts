@@ -2,13 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import {
-  checkCeilingSpec,
-  CLASSIFICATIONS,
-  composeCeilings,
-  NO_CEILING,
-  parseCeilingSpec,
-} from './ceiling.js';
+import { CLASSIFICATIONS, NO_CEILING } from './ceiling.js';
+import { checkCeilingSpec, parseCeilingSpec } from './ceiling-spec.js';
+import { composeCeilings } from './meet.js';
 import type { Ceiling } from './ceiling.js';
 import type { CeilingRequest, ObtainedApproval } from './facts.js';
 import { effectiveLimits, emptyFields, permits } from './permits.js';
@@ -50,6 +46,9 @@ const rule = fc.record({
 const spec = fc.record({
   functions: maybe(names()),
   tools: maybe(names()),
+  skills: maybe(names()),
+  mcp: maybe(names()),
+  memory: maybe(names()),
   agents: maybe(
     fc.record({
       allow: maybe(subset('reg/*', 'reg/a')),
@@ -59,7 +58,11 @@ const spec = fc.record({
     }),
   ),
   delegation: maybe(
-    fc.record({ allow: maybe(subset('*')), maxDepth: maybe(fc.integer({ min: 0, max: 2 })) }),
+    fc.record({
+      allow: maybe(subset('*')),
+      maxDepth: maybe(fc.integer({ min: 0, max: 2 })),
+      maxAgents: maybe(fc.integer({ min: 0, max: 2 })),
+    }),
   ),
   network: maybe(
     fc.record({
@@ -79,7 +82,13 @@ const spec = fc.record({
   credentials: maybe(
     fc.record({ mode: maybe(fc.constantFrom('none', 'broker', 'inherit')), allow: maybe(subset('db', '*')) }),
   ),
-  sandbox: maybe(fc.record({ allowed: maybe(subset('wasm', 'docker')) })),
+  sandbox: maybe(
+    fc.record({
+      allowed: maybe(subset('wasm', 'docker')),
+      profile: maybe(fc.constant({ docker: 'strict' })),
+      require: maybe(subset('nonRoot', 'noNetwork')),
+    }),
+  ),
   approval: maybe(
     fc.record({
       minimum: maybe(fc.constantFrom('none', 'async', 'sync', 'two-person')),
@@ -89,6 +98,20 @@ const spec = fc.record({
   limits: fc.record(
     { timeoutMs: fc.integer({ min: 1, max: 4 }), memoryMiB: fc.integer({ min: 1, max: 4 }) },
     { requiredKeys: [] },
+  ),
+  extent: fc.record(
+    { fanoutWidth: fc.integer({ min: 1, max: 4 }), retries: fc.integer({ min: 0, max: 4 }) },
+    { requiredKeys: [] },
+  ),
+  rates: maybe(
+    fc.uniqueArray(
+      fc.record({
+        match: fc.constantFrom('tool::a', 'reg/*', '*'),
+        count: fc.constantFrom(0, 5, 6),
+        perSeconds: fc.constantFrom(60, 3600),
+      }),
+      { maxLength: 2, selector: (rate) => JSON.stringify(rate) },
+    ),
   ),
   clampAll: fc.boolean(),
   budget: maybe(fc.record({ ...amounts, perDay: maybe(fc.record(amounts)) })),
@@ -106,8 +129,9 @@ const spec = fc.record({
     }),
   ),
 });
-const ceiling: fc.Arbitrary<Ceiling> = spec.map(({ clampAll, ...rest }) => {
-  const written = clampAll ? { ...rest, clamp: Object.keys(rest.limits) } : rest;
+const ceiling: fc.Arbitrary<Ceiling> = spec.map(({ clampAll, extent, ...rest }) => {
+  const limits = { ...rest.limits, ...extent };
+  const written = { ...rest, limits, ...(clampAll ? { clamp: Object.keys(rest.limits) } : {}) };
   // Through JSON, as a document is read: absent fields are absent.
   return parse(JSON.parse(JSON.stringify(written)) as Json);
 });
@@ -131,6 +155,9 @@ const target = fc.constantFrom(
   ...(
     [
       ['tool.invoke', 'tool::a'],
+      ['skill.invoke', 'tool::b'],
+      ['mcp.request', 'tool::a'],
+      ['memory.write', 'agent::x'],
       ['agent.delegate', 'host'],
       ['network.egress', 'api.x:443'],
       ['secret.use', 'db'],
@@ -189,7 +216,12 @@ const request: fc.Arbitrary<CeilingRequest> = fc
     ),
     credentials: fc.subarray(['db', 'other']),
     limits: fc.record(
-      { timeoutMs: fc.integer({ min: 1, max: 5 }), memoryMiB: fc.integer({ min: 1, max: 5 }) },
+      {
+        timeoutMs: fc.integer({ min: 1, max: 5 }),
+        memoryMiB: fc.integer({ min: 1, max: 5 }),
+        fanoutWidth: fc.integer({ min: 1, max: 5 }),
+        retries: fc.integer({ min: 1, max: 5 }),
+      },
       { requiredKeys: [] },
     ),
     labels: fc.option(fc.subarray(['pii', 'phi', 'public'])),
@@ -448,7 +480,7 @@ describe('parseCeilingSpec', () => {
   it('throws the code of the document it belongs to, and names the field', () => {
     const thrown = (code?: 'POLICY_INVALID') => {
       try {
-        parseCeilingSpec({ rates: [] }, 'workflow claims', code);
+        parseCeilingSpec({ sandbox: { profile: { wasm: 'loose' } } }, 'workflow claims', code);
       } catch (error) {
         return error instanceof WritError ? error : null;
       }
@@ -457,21 +489,23 @@ describe('parseCeilingSpec', () => {
     expect(thrown()?.code).toBe('DOC_BAD_VALUE');
     expect(thrown('POLICY_INVALID')?.code).toBe('POLICY_INVALID');
     expect(thrown()?.message).toBe(
-      'workflow claims: ceiling /rates: not enforced by this version: no rate is measured',
+      'workflow claims: ceiling /sandbox/profile/wasm: not enforced by this version: every sandbox has the profile strict',
     );
   });
 
   it('lists every problem', () => {
     const result = checkCeilingSpec({
       limits: { depth: 2 },
-      rates: [],
+      clamp: ['depth', 'pids'],
+      rates: [{ match: '*'.repeat(65), count: 1, perSeconds: 1 }],
       sandbox: { require: ['unicorns', 'nonRoot'], profile: { docker: 'loose', wasm: 'strict' } },
     });
     expect(result.ok ? [] : result.problems.map(({ pointer }) => pointer)).toEqual([
-      '/rates',
       '/sandbox/profile/docker',
       '/sandbox/require/0',
-      '/limits/depth',
+      '/clamp/0',
+      '/clamp/1',
+      '/rates/0/match',
     ]);
   });
 });

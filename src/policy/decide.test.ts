@@ -325,7 +325,7 @@ describe('decide fails closed', () => {
     ['a path with an empty segment', { mounts: [{ path: '/data//x', mode: 'ro' }] }],
     ['a limit below 1', { limits: { timeoutMs: 0 } }],
     ['a limit that is no number', { limits: { timeoutMs: '5' } }],
-    ['a limit this version does not keep', { limits: { depth: 1 } }],
+    ['a limit that is unknown', { limits: { width: 1 } }],
     ['a sandbox nobody knows', { sandbox: 'host' }],
     ['a digest that is none', { agentDigest: 'sha256:x' }],
   ])('denies %s', (_, changes) => {

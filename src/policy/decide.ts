@@ -11,16 +11,18 @@ import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-
 import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
 import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, LAYERS, NO_CEILING } from './ceiling.js';
-import type { AuditRequirement, CeilingLayer, LayerName, LimitSet } from './ceiling.js';
+import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
 import { requestProblem } from './facts.js';
 import { grantFor } from './grant.js';
 import type { Grant } from './grant.js';
+import { hostMatches } from './host.js';
 import { boundViolations, effectiveLimits } from './permits.js';
 import type { Violation } from './permits.js';
+import { ratesOf } from './rate.js';
 import { eligibleApprovers, isReachable } from './quorum.js';
 import type { PolicySnapshot } from './snapshot.js';
-import { isPrincipal, isRole, quoted } from './text.js';
+import { isPrincipal, isRole, principalProblem, quoted } from './text.js';
 
 export interface DecisionRequest {
   /** Milliseconds since the Unix epoch. */
@@ -82,6 +84,11 @@ export interface Decision {
     readonly audit: AuditRequirement;
     /** Whether a layer lists the mounts that are asked for: what no layer lists is nobody's to give. Absent = none is asked. */
     readonly mounts?: 'listed' | 'unlisted';
+    /**
+     * Whether ceilings of the operator list every host that a sandbox asks for, addresses by themselves and not by a
+     * pattern. Absent = no sandbox, or no host is asked for.
+     */
+    readonly network?: 'listed' | 'unlisted';
     /** What the sandbox has to keep; absent = nothing is required. */
     readonly require?: readonly string[];
   };
@@ -91,6 +98,8 @@ export interface Decision {
   readonly grant?: string;
   /** Budgets the act is to be charged to, of every layer; empty where it is denied. See `underMeters`. */
   readonly budgets: readonly LayerBudget[];
+  /** Buckets the act takes from, of every layer; empty where it is denied. See `underRates`. */
+  readonly rates: readonly LayerRate[];
   readonly policyHash: Hex;
   /** Hash of the meet of all layers. */
   readonly ceilingHash: Hex;
@@ -102,6 +111,12 @@ export interface LayerBudget extends BudgetUse {
   readonly layer: LayerName;
   readonly name: string;
   readonly estimate: number;
+}
+
+/** A rate of one layer that counts the act. */
+export interface LayerRate extends Rate {
+  readonly layer: LayerName;
+  readonly name: string;
 }
 
 /** Decides one act. Never throws; an error in policy code is a deny with POLICY_ERROR. */
@@ -173,12 +188,19 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
       ...(facts.mounts.length === 0
         ? {}
         : ({ mounts: composed.mounts.length > 0 ? 'listed' : 'unlisted' } as const)),
+      ...(facts.sandbox === null || facts.network.length === 0
+        ? {}
+        : ({ network: areListed(layers, facts.network) ? 'listed' : 'unlisted' } as const)),
       ...(composed.sandbox.require === undefined ? {} : { require: composed.sandbox.require }),
     },
     demandedBy,
     ...(grant === null ? {} : { grant: grant.id }),
     budgets:
       refusal === null && isCharged(action) && hasBudget(composed.budget) ? budgetsOf(layers, facts) : [],
+    rates:
+      refusal === null && isCharged(action) && composed.rates !== undefined
+        ? layerRatesOf(layers, facts)
+        : [],
     policyHash: snapshot.policyHash,
     ceilingHash,
     modelHash: snapshot.modelHash,
@@ -188,6 +210,22 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
 // --- layers ---------------------------------------------------------------------------------------------------------
 
 /** The snapshot's own layers that hold for the domain, absent ones recorded, then the caller's, in layer order. */
+const OPERATORS: readonly LayerName[] = ['org', 'environment', 'tenant'];
+/** An address, as `host:port` writes it. */
+const ADDRESS = /^(?:[0-9.]+|\[.*\]):[0-9]+$/;
+
+/** Who writes a workflow doesn't say where programs may connect to: its own layers count for nothing here. */
+function areListed(layers: readonly CeilingLayer[], hosts: readonly string[]): boolean {
+  const lists = layers.flatMap(({ layer, spec }) =>
+    OPERATORS.includes(layer) && spec !== null ? spec.network.allow : [],
+  );
+  return hosts.every((host) =>
+    lists.some((list) =>
+      list.some((pattern) => hostMatches(host, pattern) && !(ADDRESS.test(host) && pattern.startsWith('*'))),
+    ),
+  );
+}
+
 function allLayers(snapshot: PolicySnapshot, request: DecisionRequest): readonly CeilingLayer[] {
   const own = snapshot.layers.own(request.domain);
   return [...own, ...request.layers].toSorted((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer));
@@ -231,6 +269,12 @@ function budgetsOf(layers: readonly CeilingLayer[], facts: Facts): readonly Laye
   );
 }
 
+function layerRatesOf(layers: readonly CeilingLayer[], facts: Facts): readonly LayerRate[] {
+  return layers.flatMap(({ layer, name, spec }) =>
+    ratesOf(spec?.rates, facts).map((rate) => ({ layer, name, ...rate })),
+  );
+}
+
 // --- approval -------------------------------------------------------------------------------------------------------
 
 function allDemands(layers: readonly CeilingLayer[], request: DecisionRequest): readonly ApprovalDemand[] {
@@ -251,7 +295,7 @@ function grantOf(
   needed: EffectiveApproval,
 ): Grant | null {
   if (snapshot.grants.length === 0) return null;
-  const roles = snapshot.rolesOf(initiator, domain);
+  const roles = snapshot.grantRolesOf(initiator, domain);
   const { functionId } = facts;
   return grantFor(snapshot.grants, { functionId, initiator, roles, domain, nowMs, needed });
 }
@@ -308,7 +352,8 @@ function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quor
 
 function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, hint: string): Decision {
   return {
-    ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [], budgets: [] },
+    ...{ verdict: 'deny', code, message, hint, rbac: [], ceiling: [], demandedBy: [] },
+    ...{ budgets: [], rates: [] },
     effective: { approval: null, limits: {}, narrowed: [], audit: 'local' },
     policyHash: snapshot.policyHash,
     // Known since the snapshot was built: computing it can't fail here.
@@ -323,8 +368,7 @@ function denied(snapshot: PolicySnapshot, code: DecisionCode, message: string, h
 function problemOf(request: DecisionRequest): string | null {
   const { nowMs, initiator, agent, approval, facts } = request;
   if (!Number.isSafeInteger(nowMs) || nowMs < 0) return `nowMs ${quoted(nowMs)} is no time`;
-  if (!isPrincipal(initiator))
-    return `initiator ${quoted(initiator)} is not user:NAME, agent:NAME or service:NAME`;
+  if (!isPrincipal(initiator)) return `initiator ${principalProblem(initiator)}`;
   if (agent !== null && (!isPrincipal(agent) || agent.startsWith('user:'))) {
     return `agent ${quoted(agent)} is not agent:NAME or service:NAME`;
   }

@@ -5,7 +5,7 @@ import { compareText } from './diagnostic.js';
 import type { Problems } from './diagnostic.js';
 import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
-import { momentMs } from './ceiling.js';
+import { momentMs } from './ceiling-spec.js';
 import type { Person } from './person.js';
 import type { ApproversDocument } from './shape.js';
 

@@ -58,9 +58,9 @@ export interface ObtainedApproval {
   readonly expiresSeconds: number;
 }
 
-/** `audit::…`: done by the runner, called by no document, registered by no embedding program. */
+/** `audit::…` is done by the runner, `human::…` by a person: called by no document, registered by no embedding program. */
 export function isRunnersOwn(functionId: string): boolean {
-  return functionId.startsWith('audit::');
+  return /^(?:audit|human)::/.test(functionId);
 }
 
 /** Every form by which ceilings may name the called package: its repository, and with its digest. */
@@ -118,8 +118,7 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
     }
   }
   for (const [name, value] of Object.entries(facts.limits)) {
-    if (!(LIMIT_NAMES as readonly string[]).includes(name))
-      return `limit ${name} is not enforced by this version`;
+    if (!(LIMIT_NAMES as readonly string[]).includes(name)) return `limit ${name} is unknown`;
     const isWhole = name === 'cpus' ? Number.isFinite(value) : Number.isSafeInteger(value);
     if (typeof value !== 'number' || !isWhole || value <= 0) {
       return `limit ${name} ${quoted(value)} is not a ${name === 'cpus' ? '' : 'whole '}number above 0`;

@@ -6,7 +6,9 @@ export { DEFAULT_EXPIRES_SECONDS, fillsRole, MAX_EXPIRES_SECONDS } from './appro
 export type { ApprovalAsk, EffectiveApproval, QuorumFactor } from './approval-duty.js';
 export { BUDGET_NAMES, NO_COST } from './budget.js';
 export type { BudgetCeiling, BudgetName, BudgetPeriod, BudgetSet, BudgetUse, Estimate } from './budget.js';
-export { composeCeilings, NO_CEILING, parseCeilingSpec } from './ceiling.js';
+export { NO_CEILING } from './ceiling.js';
+export { parseCeilingSpec } from './ceiling-spec.js';
+export { composeCeilings } from './meet.js';
 export type { Ceiling, CeilingLayer, LayerName, LimitName, LimitSet, SandboxKind } from './ceiling.js';
 export { decide, refuseQuestion } from './decide.js';
 export type {
@@ -15,6 +17,7 @@ export type {
   DecisionCode,
   DecisionRequest,
   LayerBudget,
+  LayerRate,
   RbacRecord,
 } from './decide.js';
 export type { PolicyDiagnostic } from './diagnostic.js';
@@ -37,7 +40,7 @@ export type { DecisionChange, PolicyComparison } from './comparison.js';
 export { tightened } from './pinned.js';
 export { readPolicyTests, runPolicyTests } from './policy-test.js';
 export type { CaseResult, PolicyCase, TestReport } from './policy-test.js';
-export { underMeters } from './metered.js';
+export { underMeters, underRates } from './metered.js';
 export { MODEL_HASH, MODEL_TEXT } from './model.js';
 export { boundViolations, effectiveLimits, emptyFields, permits } from './permits.js';
 export type { Violation } from './permits.js';
@@ -46,7 +49,7 @@ export { factsOf, readQuestion, readSpec } from './question.js';
 export type { PolicyQuestion } from './question.js';
 export { eligibleApprovers } from './quorum.js';
 export type { Rule } from './rule.js';
-export type { ApprovalMode } from './shape.js';
+export type { ApprovalMode } from './ceiling-shape.js';
 export { buildSnapshot } from './snapshot.js';
 export type { LoadedCeiling, PolicySnapshot, PolicySource } from './snapshot.js';
 export { isDomain, isPrincipal, isRole } from './text.js';

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../canonical-json.js';
 import type { Json } from '../json.js';
-import { composeCeilings, isSettled, NO_CEILING, parseCeilingSpec } from './ceiling.js';
+import { isSettled, NO_CEILING } from './ceiling.js';
+import { parseCeilingSpec } from './ceiling-spec.js';
+import { composeCeilings } from './meet.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 import { layerStacks, type LayerStacks } from './layer-stack.js';
 import { sha256Hex } from './model.js';

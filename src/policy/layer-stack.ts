@@ -2,7 +2,8 @@
 // hash. The meet is a function of the ceilings alone, so it is made once for the same ceilings. Only ceilings that
 // nobody can change any more are remembered, and no longer than somebody else holds them.
 import type { Hex } from '../json.js';
-import { composeCeilings, isSettled, NO_CEILING } from './ceiling.js';
+import { isSettled, NO_CEILING } from './ceiling.js';
+import { composeCeilings } from './meet.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 
 /** The meet of layers, and the hash of its normal form. */

@@ -2,7 +2,7 @@
 // nobody can reach. A finding changes no verdict. `error` = something a step needs can never happen.
 import { resourceProblem } from './action.js';
 import type { CeilingLayer } from './ceiling.js';
-import { composeCeilings } from './ceiling.js';
+import { composeCeilings } from './meet.js';
 import { compareText } from './diagnostic.js';
 import { exampleOf, patternCovers } from './glob-cover.js';
 import { emptyFields } from './permits.js';

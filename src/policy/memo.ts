@@ -34,17 +34,18 @@ export class Memo<Value extends object> {
 
 interface Branch<Value> {
   value: Value | undefined;
-  readonly next: Map<string, Branch<Value>>;
+  /** Null while no longer key goes on from here: most branches are ends. */
+  next: Map<string, Branch<Value>> | null;
 }
 
 function branch<Value>(): Branch<Value> {
-  return { value: undefined, next: new Map() };
+  return { value: undefined, next: null };
 }
 
 function find<Value>(root: Branch<Value>, key: readonly string[]): Value | undefined {
   let at: Branch<Value> | undefined = root;
   for (const part of key) {
-    at = at.next.get(part);
+    at = at.next?.get(part);
     if (at === undefined) return undefined;
   }
   return at.value;
@@ -53,8 +54,10 @@ function find<Value>(root: Branch<Value>, key: readonly string[]): Value | undef
 function put<Value>(root: Branch<Value>, key: readonly string[], value: Value): void {
   let at = root;
   for (const part of key) {
-    const next = at.next.get(part) ?? branch<Value>();
-    at.next.set(part, next);
+    at.next ??= new Map();
+    const known = at.next.get(part);
+    const next = known ?? branch<Value>();
+    if (known === undefined) at.next.set(part, next);
     at = next;
   }
   at.value = value;

@@ -44,6 +44,6 @@ export function underPackage(
     message: `the policy of package ${name} says no${asked}: ${answer.reason}`,
     hint: 'what a package denies itself, only another version of it can do',
     ceiling,
-    budgets: [],
+    ...{ budgets: [], rates: [] },
   };
 }

@@ -11,6 +11,7 @@ import { matchingRules } from './approval-duty.js';
 import type { CeilingRequest } from './facts.js';
 import { isRunnersOwn, packageNames } from './facts.js';
 import { fnMatch } from './glob.js';
+import { ratesOf, rateText } from './rate.js';
 import { hostMatches, pathContains } from './host.js';
 
 /** One field of a ceiling that refuses the request; `limit` and `requested` are words for people. */
@@ -65,6 +66,7 @@ export function boundViolations(
   if (isStepAct(action)) {
     add(sandboxViolations(ceiling, request));
     add(budgetViolations(ceiling, request));
+    add(rateViolations(ceiling, request));
     add(labelViolations(ceiling, request));
     add(classificationViolations(ceiling, request));
   }
@@ -287,6 +289,14 @@ export function budgetViolation(use: BudgetUse, used: number): Violation {
     limit: amountText(budget, limit),
     requested: requestText(use, used),
   };
+}
+
+/** What is in the buckets is not known here (`underRates`): only one that holds nothing refuses by itself. */
+function rateViolations(ceiling: Ceiling, { facts }: Omit<CeilingRequest, 'approval'>): readonly Violation[] {
+  if (ceiling.rates === undefined) return NONE;
+  return ratesOf(ceiling.rates, facts)
+    .filter(({ count }) => count === 0)
+    .map((rate) => ({ field: 'rates', code: 'CEILING_RATES', limit: rateText(rate), requested: 'one more' }));
 }
 
 function labelViolations(

@@ -4,6 +4,7 @@ import { compareText } from './diagnostic.js';
 import type { Problems } from './diagnostic.js';
 import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
+import { escaped, lookAlikeProblem } from './text.js';
 import type { ApproversDocument } from './shape.js';
 
 /**
@@ -37,6 +38,9 @@ export function collectPeople(
   const people = document.people.map((row, index): Person => {
     const pointer = `/people${pointerSegment(index)}`;
     claim('id', row.id, row.id, `${pointer}/id`);
+    const alike = lookAlikeProblem(row.id);
+    if (alike !== null)
+      problems.add(source.file, source.place(`${pointer}/id`), `id ${escaped(row.id)} ${alike}`);
     for (const [position, key] of row.keys.entries()) {
       claim('key', key, row.id, `${pointer}/keys${pointerSegment(position)}`);
     }

@@ -1,6 +1,6 @@
 // What holds for a run that began under other policies than are in force now: both. A reload can only tighten what its
 // steps may still do; it never hands a run something that it could not do when it was started.
-import { composeCeilings } from './ceiling.js';
+import { composeCeilings } from './meet.js';
 import type { CeilingLayer } from './ceiling.js';
 import type { Judge } from './enforcer.js';
 import type { PolicySnapshot } from './snapshot.js';
@@ -42,6 +42,11 @@ function meetOf(now: PolicySnapshot, atStart: PolicySnapshot): PolicySnapshot {
     grants: now.grants.filter((one) =>
       atStart.grants.some((old) => JSON.stringify(old) === JSON.stringify(one)),
     ),
+    // Nor is one for somebody who has the role only since.
+    grantRolesOf: (subject, domain) => {
+      const before = atStart.grantRolesOf(subject, domain);
+      return new Set([...now.grantRolesOf(subject, domain)].filter((role) => before.has(role)));
+    },
     // A rule that denied then and is gone now still has to be named.
     ruleById: (id) => now.ruleById(id) ?? atStart.ruleById(id),
     layers: { ...now.layers, own: layersOf },

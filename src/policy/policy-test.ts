@@ -7,7 +7,7 @@ import { pointerSegment, readDocument } from './document.js';
 import { readQuestion } from './question.js';
 import type { PolicySnapshot } from './snapshot.js';
 import { checkShape } from './shape.js';
-import type { PolicyTestDocument } from './shape.js';
+import type { PolicyTestDocument } from './question-shape.js';
 
 export interface PolicyCase {
   readonly file: string;

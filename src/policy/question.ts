@@ -5,7 +5,8 @@ import type { Json } from '../json.js';
 import type { ApprovalAsk } from './approval-duty.js';
 import { microUsd, NO_COST } from './budget.js';
 import type { Estimate } from './budget.js';
-import { checkCeilingSpec, LAYERS } from './ceiling.js';
+import { LAYERS } from './ceiling.js';
+import { checkCeilingSpec } from './ceiling-spec.js';
 import type {
   CeilingLayer,
   Classification,
@@ -17,7 +18,8 @@ import type {
 import type { DecisionRequest } from './decide.js';
 import type { Facts } from './facts.js';
 import { isSettled } from './ceiling.js';
-import { type AskedApproval, checkShape } from './shape.js';
+import { type AskedApproval } from './question-shape.js';
+import { checkShape } from './shape.js';
 
 /** Everything but who asks, where and for what may be left out. */
 export interface PolicyQuestion {

@@ -6,6 +6,7 @@ import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
 import { Memo } from './memo.js';
 import type { RolesDocument } from './shape.js';
+import { escaped, lookAlikeProblem } from './text.js';
 
 /** Bound to every principal that a file names; nobody is anonymous. */
 export const ANY_ROLE = 'role:any';
@@ -66,7 +67,11 @@ export function collectRoles(
           continue;
         }
         for (const [index, value] of values.entries()) {
-          if (field === 'members') {
+          const alike = lookAlikeProblem(value);
+          if (alike !== null) {
+            const at = source.place(pointer + pointerSegment(index));
+            problems.add(source.file, at, `member ${escaped(value)} ${alike}`);
+          } else if (field === 'members') {
             addEdge(value, key, domain);
           } else if (defined.get(domain)?.has(value) === true) {
             addEdge(key, value, domain);

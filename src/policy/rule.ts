@@ -8,6 +8,7 @@ import type { SourceDocument } from './document.js';
 import { patternProblem } from './glob.js';
 import type { RoleGraph } from './role.js';
 import { ANY_ROLE } from './role.js';
+import { escaped, lookAlikeProblem } from './text.js';
 import type { RulesDocument } from './shape.js';
 
 export interface Rule {
@@ -24,15 +25,20 @@ export interface Rule {
   readonly line: number;
 }
 
-/** Rules of all files, sorted by id: the order of files and rows changes nothing. */
-export function collectRules(
+/** Rules that are read between two pauses. */
+const SLICE = 500;
+
+/** Rules of all files, sorted by id: the order of files and rows changes nothing. `pause` as of PolicySource. */
+export async function collectRules(
   sources: readonly { readonly source: SourceDocument; readonly document: RulesDocument }[],
   roles: RoleGraph,
   problems: Problems,
-): readonly Rule[] {
+  pause?: () => Promise<void>,
+): Promise<readonly Rule[]> {
   const byId = new Map<string, Rule>();
   for (const { source, document } of sources) {
     for (const [index, row] of document.rules.entries()) {
+      if (index % SLICE === SLICE - 1) await pause?.();
       const at = (field: string): Place => source.place(`/rules/${index}/${field}`);
       const earlier = byId.get(row.id);
       if (earlier !== undefined) {
@@ -51,6 +57,9 @@ export function collectRules(
       }
       const resource = patternProblem(row.resource) ?? unmatchable(action, row.resource);
       if (resource !== null) problems.add(source.file, at('resource'), `rule ${row.id} ${resource}`);
+      const alike = lookAlikeProblem(row.subject);
+      if (alike !== null)
+        problems.add(source.file, at('subject'), `subject ${escaped(row.subject)} ${alike}`);
       if (row.domain !== '*' && !roles.domains.has(row.domain)) {
         const known = [...roles.domains].join(', ') || 'none';
         problems.add(

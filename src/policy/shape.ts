@@ -4,6 +4,30 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json } from '../json.js';
 import { pointerSegment } from './document.js';
+import { ceilingSpec, type CeilingDocument, type CeilingSpec } from './ceiling-shape.js';
+import {
+  policyTestSchema,
+  questionSchema,
+  type PolicyTestDocument,
+  type QuestionDocument,
+} from './question-shape.js';
+import {
+  domain,
+  header,
+  integer,
+  list,
+  moment,
+  name,
+  NAME_PATTERN,
+  object,
+  oneOf,
+  pattern,
+  principal,
+  role,
+  subject,
+  text,
+  user,
+} from './schema-parts.js';
 import { quoted } from './text.js';
 
 /** A problem of shape at a JSON pointer; `key` = the problem is that key itself. */
@@ -59,125 +83,6 @@ export interface ApproversDocument {
   }[];
 }
 
-export interface NameSpec {
-  readonly allow?: readonly string[];
-  readonly deny?: readonly string[];
-}
-
-export type ApprovalMode = 'none' | 'async' | 'sync' | 'two-person';
-
-export interface ApprovalRuleSpec {
-  readonly match: {
-    readonly functions?: readonly string[];
-    readonly agents?: readonly string[];
-    readonly labels?: readonly string[];
-    readonly sandbox?: readonly ('wasm' | 'docker')[];
-    readonly credentials?: readonly string[];
-    readonly network?: readonly string[];
-    readonly costUsdAbove?: string;
-  };
-  readonly minimum: Exclude<ApprovalMode, 'none'>;
-  readonly approverRoles?: readonly string[];
-  readonly quorum?: number;
-  readonly separationOfDuties?: boolean;
-  readonly expiresSeconds?: number;
-  readonly reasonRequired?: boolean;
-  readonly escalation?: readonly {
-    readonly afterSeconds: number;
-    readonly notifyRoles?: readonly string[];
-    readonly addRoles?: readonly string[];
-  }[];
-}
-
-export interface BudgetSpec {
-  /** A decimal: dollars. */
-  readonly usd?: string;
-  readonly tokens?: number;
-  readonly calls?: number;
-  readonly wallClockMs?: number;
-  readonly perDay?: Omit<BudgetSpec, 'perDay'>;
-}
-
-/** `spec` of a ceiling document as written; absent = no restriction. */
-export interface CeilingSpec {
-  readonly functions?: NameSpec;
-  readonly tools?: NameSpec;
-  readonly skills?: NameSpec;
-  readonly mcp?: NameSpec;
-  readonly memory?: NameSpec;
-  readonly agents?: NameSpec & {
-    readonly requireDigest?: boolean;
-    readonly requireSigners?: readonly string[];
-  };
-  readonly delegation?: NameSpec & { readonly maxDepth?: number; readonly maxAgents?: number };
-  readonly network?: NameSpec & { readonly mode?: 'none' | 'allowlist' | 'open' };
-  readonly mounts?: { readonly allow: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[] };
-  readonly credentials?: NameSpec & { readonly mode?: 'none' | 'broker' | 'inherit' };
-  readonly sandbox?: {
-    readonly allowed?: readonly ('wasm' | 'docker')[];
-    readonly profile?: Json;
-    readonly require?: readonly string[];
-  };
-  readonly approval?: { readonly minimum?: ApprovalMode; readonly rules?: readonly ApprovalRuleSpec[] };
-  readonly limits?: Readonly<Record<string, number>>;
-  readonly clamp?: readonly string[];
-  readonly rates?: Json;
-  readonly budget?: BudgetSpec;
-  readonly data?: { readonly labelsAllowed?: readonly string[]; readonly maxClassification?: string };
-  readonly audit?: { readonly required?: 'none' | 'local' | 'anchored' };
-  readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
-}
-
-/** policies/tests/*.yaml: questions, and what is to be said to each. */
-export interface PolicyTestDocument {
-  readonly cases: readonly {
-    readonly name: string;
-    readonly request: QuestionDocument & {
-      readonly layers?: readonly { readonly layer: string; readonly name: string; readonly spec: Json }[];
-    };
-    readonly expect: 'allow' | 'deny' | 'needs_approval';
-    /** A rule's id, or `layer-name:field` of a ceiling. */
-    readonly by?: string;
-  }[];
-}
-
-/** The approval that a question supposes the step's document to ask for; absent = as the document's default. */
-export interface AskedApproval {
-  readonly mode: ApprovalMode;
-  readonly approverRoles?: readonly string[];
-  readonly quorum?: number;
-  readonly expiresSeconds?: number;
-  readonly reasonRequired?: boolean;
-  readonly separationOfDuties?: boolean;
-}
-
-/** A question without its layers, as question.ts reads it. */
-export interface QuestionDocument {
-  readonly initiator: string;
-  readonly agent?: string;
-  readonly domain: string;
-  readonly action: string;
-  readonly resource: string;
-  readonly at?: string;
-  readonly nowMs?: number;
-  readonly sandbox?: 'wasm' | 'docker';
-  readonly network?: readonly string[];
-  readonly mounts?: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[];
-  readonly credentials?: readonly string[];
-  readonly tools?: readonly string[];
-  readonly limits?: Readonly<Record<string, number>>;
-  readonly labels?: readonly string[];
-  readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted';
-  readonly agentSigners?: readonly string[];
-  readonly estimate?: { readonly tokens?: number; readonly usd?: string };
-  readonly approval?: AskedApproval;
-}
-
-export interface CeilingDocument {
-  readonly metadata: { readonly name: string; readonly layer: 'org' | 'environment' | 'tenant' };
-  readonly spec: CeilingSpec;
-}
-
 interface Shapes {
   readonly Rules: RulesDocument;
   readonly Roles: RolesDocument;
@@ -190,183 +95,11 @@ interface Shapes {
 
 // --- schemas: `description` is what a value must be, used in messages -----------------------------------------
 
-const text = (pattern: string, description: string) => ({ type: 'string', pattern, description });
-const list = (items: object, maxItems = 10_000) => ({ type: 'array', items, uniqueItems: true, maxItems });
-const object = (properties: Record<string, object>, required: readonly string[] = []) => ({
-  type: 'object',
-  additionalProperties: false,
-  properties,
-  required,
-});
-const header = (kind: string) => ({ apiVersion: { const: 'writ/v1' }, kind: { const: kind } });
-const integer = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
-const oneOf = (...values: readonly string[]) => ({ enum: values });
-
-const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
-const name = text(NAME_PATTERN, 'a name of letters, digits, dot, dash and underscore');
-const principal = text('^(?:user|agent|service):[^\\s*?]{1,256}$', 'user:NAME, agent:NAME or service:NAME');
-const user = text('^user:[^\\s*?]{1,256}$', 'user:NAME');
-const role = text('^role:[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', 'role:NAME');
-const subject = text(
-  `${principal.pattern}|${role.pattern}`,
-  'role:NAME, user:NAME, agent:NAME or service:NAME',
-);
-const domain = text(NAME_PATTERN, 'a tenant id of letters, digits, dot, dash and underscore');
-const pattern = { type: 'string', minLength: 1, maxLength: 1024 };
-const label = text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a label');
-const sandboxKind = oneOf('wasm', 'docker');
-const host = text(
-  '^(?:(?:\\*\\.)?[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):(?:[0-9]{1,5}|\\*)$',
-  'host:port or *.suffix:port in lower case (port may be *)',
-);
-const path = text(
-  '^/$|^(?:/(?!\\.{1,2}(?:/|$))[^/]+)+$',
-  'an absolute path without empty, . or .. segments and without a final slash',
-);
-const moment = text('^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$', 'a time such as 2026-01-31T00:00:00Z');
-const names = { allow: list(pattern), deny: list(pattern) };
-const hosts = { allow: list(host), deny: list(host) };
-
-const budgets = {
-  usd: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
-  tokens: integer(0, Number.MAX_SAFE_INTEGER),
-  calls: integer(0, Number.MAX_SAFE_INTEGER),
-  wallClockMs: integer(0, Number.MAX_SAFE_INTEGER),
-};
-
 const roleMap = (items: object) => ({
   type: 'object',
   propertyNames: role,
   additionalProperties: list(items, 100_000),
 });
-
-const ceilingSpec = object({
-  functions: object(names),
-  tools: object(names),
-  skills: object(names),
-  mcp: object(names),
-  memory: object(names),
-  agents: object({ ...names, requireDigest: { type: 'boolean' }, requireSigners: list(pattern) }),
-  delegation: object({ ...names, maxDepth: integer(0, 100), maxAgents: integer(0, 10_000) }),
-  network: object({ mode: oneOf('none', 'allowlist', 'open'), ...hosts }),
-  mounts: object({ allow: list(object({ path, mode: oneOf('ro', 'rw') }, ['path', 'mode'])) }, ['allow']),
-  credentials: object({ mode: oneOf('none', 'broker', 'inherit'), ...names }),
-  sandbox: object({
-    allowed: list(sandboxKind),
-    profile: { type: 'object', propertyNames: sandboxKind, additionalProperties: name },
-    require: list(text('^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$', 'a name such as nonRoot or runtime:runsc')),
-  }),
-  approval: object({
-    minimum: oneOf('none', 'async', 'sync', 'two-person'),
-    rules: {
-      type: 'array',
-      maxItems: 1000,
-      items: object(
-        {
-          match: object({
-            functions: list(pattern),
-            agents: list(pattern),
-            labels: list(label),
-            sandbox: list(sandboxKind),
-            credentials: list(pattern),
-            network: list(host),
-            costUsdAbove: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
-          }),
-          minimum: oneOf('async', 'sync', 'two-person'),
-          approverRoles: { ...list(role, 20), minItems: 1 },
-          quorum: integer(1, 20),
-          separationOfDuties: { type: 'boolean' },
-          expiresSeconds: integer(1, 30 * 86_400),
-          reasonRequired: { type: 'boolean' },
-          escalation: list(
-            object(
-              {
-                afterSeconds: integer(1, 30 * 86_400),
-                notifyRoles: { ...list(role, 20), minItems: 1 },
-                addRoles: { ...list(role, 20), minItems: 1 },
-              },
-              ['afterSeconds'],
-            ),
-            10,
-          ),
-        },
-        ['match', 'minimum'],
-      ),
-    },
-  }),
-  limits: object({
-    timeoutMs: integer(1, 86_400_000),
-    memoryMiB: integer(1, 1_048_576),
-    cpus: { type: 'number', exclusiveMinimum: 0, maximum: 1024 },
-    pids: integer(1, 1_000_000),
-    outputBytes: integer(1, 1_073_741_824),
-    fanoutWidth: integer(1, 100_000),
-    loopIterations: integer(1, 1_000_000),
-    retries: integer(0, 99_999_999),
-    depth: integer(1, 1000),
-  }),
-  clamp: list(
-    oneOf(
-      'timeoutMs',
-      'memoryMiB',
-      'cpus',
-      'pids',
-      'outputBytes',
-      'fanoutWidth',
-      'loopIterations',
-      'retries',
-      'depth',
-    ),
-  ),
-  rates: list(
-    object({ match: pattern, count: integer(0, 1_000_000_000), perSeconds: integer(1, 31_536_000) }, [
-      'match',
-      'count',
-      'perSeconds',
-    ]),
-  ),
-  budget: object({ ...budgets, perDay: object(budgets) }),
-  data: object({
-    labelsAllowed: list(label),
-    maxClassification: oneOf('public', 'internal', 'confidential', 'restricted'),
-  }),
-  audit: object({ required: oneOf('none', 'local', 'anchored') }),
-  validity: object({ notBefore: moment, notAfter: moment }),
-});
-
-// Names stay as loose as a caller may write them: `decide` judges them, and denies what is none.
-const anyText = { type: 'string', maxLength: 4096 };
-const question = {
-  initiator: anyText,
-  agent: anyText,
-  domain: anyText,
-  action: anyText,
-  resource: anyText,
-  at: moment,
-  nowMs: integer(0, Number.MAX_SAFE_INTEGER),
-  sandbox: sandboxKind,
-  network: list(anyText, 1000),
-  mounts: list(object({ path: anyText, mode: oneOf('ro', 'rw') }, ['path', 'mode']), 1000),
-  credentials: list(anyText, 1000),
-  tools: list(anyText, 1000),
-  limits: { type: 'object', additionalProperties: { type: 'number' } },
-  labels: list(anyText, 1000),
-  classification: oneOf('public', 'internal', 'confidential', 'restricted'),
-  agentSigners: list(anyText, 100),
-  estimate: object({ tokens: budgets.tokens, usd: budgets.usd }),
-  approval: object(
-    {
-      mode: oneOf('none', 'async', 'sync', 'two-person'),
-      approverRoles: list(role, 20),
-      quorum: integer(1, 20),
-      expiresSeconds: integer(1, 30 * 86_400),
-      reasonRequired: { type: 'boolean' },
-      separationOfDuties: { type: 'boolean' },
-    },
-    ['mode'],
-  ),
-};
-const ASKED = ['initiator', 'domain', 'action', 'resource'] as const;
 
 /** For the test that checks them; nothing else needs them. */
 export const SCHEMAS: Record<keyof Shapes, object> = {
@@ -473,39 +206,8 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
     ['apiVersion', 'kind', 'metadata', 'spec'],
   ),
   CeilingSpec: ceilingSpec,
-  Question: object(question, ASKED),
-  PolicyTest: object(
-    {
-      ...header('PolicyTest'),
-      cases: {
-        type: 'array',
-        minItems: 1,
-        maxItems: 10_000,
-        items: object(
-          {
-            name: { type: 'string', minLength: 1, maxLength: 200 },
-            request: object(
-              {
-                ...question,
-                layers: list(
-                  object(
-                    { layer: oneOf('workflow', 'agent', 'parent', 'step'), name: anyText, spec: ceilingSpec },
-                    ['layer', 'name', 'spec'],
-                  ),
-                  10,
-                ),
-              },
-              ASKED,
-            ),
-            expect: oneOf('allow', 'deny', 'needs_approval'),
-            by: { type: 'string', minLength: 1, maxLength: 200 },
-          },
-          ['name', 'request', 'expect'],
-        ),
-      },
-    },
-    ['apiVersion', 'kind', 'cases'],
-  ),
+  Question: questionSchema,
+  PolicyTest: policyTestSchema,
 };
 
 // --- check ----------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ const questions: readonly (readonly [action: string, resource: string, allowed: 
     'tool::wasm',
     ['user:alice', 'agent:claims-triage', 'agent:human-review-assistant', 'agent:approval-agent'],
   ],
+  ['function.invoke', 'human::form', ['user:alice']],
+  ['task.answer', 'human::form', ['user:bob', 'user:carol']],
   ['function.invoke', 'tool::shell_exec', []],
   ['function.invoke', 'tool::raw_shell', []],
   ['approval.decide', review, ['user:bob', 'user:carol']],

@@ -562,12 +562,15 @@ describe('approvers', () => {
 describe('ceilings', () => {
   it.each([
     ['budget: { usd: 20.00 }', 'must be of type string'],
-    ['rates: [{ match: "tool::*", count: 1, perSeconds: 1 }]', 'no rate'],
+    ['rates: [{ match: "tool::*", count: -1, perSeconds: 1 }]', '>= 0'],
+    ['rates: [{ match: "tool::*", count: 1, perSeconds: 0 }]', '>= 1'],
+    ['rates: [{ match: "tool::*", count: 1 }]', 'perSeconds'],
+    ['limits: { width: 5 }', 'unknown field'],
+    ['limits: { depth: 0 }', '>= 1'],
+    ['limits: { retries: 5 }\n  clamp: [retries]', 'nobody rewrites it'],
     ['sandbox: { profile: { docker: loose } }', 'every sandbox has the profile strict'],
     ['sandbox: { require: [aMoat] }', 'what a sandbox keeps is called'],
     ['data: { maxClassification: secret }', 'must be exactly one of public, internal'],
-    ['limits: { retries: 5 }', 'not enforced by this version'],
-    ['limits: { depth: 1 }', 'not enforced by this version'],
     ['approval: { rules: [{ match: { costUsdAbove: 1 }, minimum: sync }] }', 'must be of type string'],
     [
       'approval: { rules: [{ match: { costUsdAbove: "999999999999" }, minimum: sync }] }',

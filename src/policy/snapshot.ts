@@ -2,7 +2,8 @@
 // Built aside and complete, or not at all: a caller swaps one reference, so no question ever sees half a policy.
 // Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
 import type { Hex, Json } from '../json.js';
-import { checkCeilingSpec, LAYERS } from './ceiling.js';
+import { LAYERS } from './ceiling.js';
+import { checkCeilingSpec } from './ceiling-spec.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 import { collectDelegations } from './delegation.js';
 import type { BreakGlass, Delegation } from './delegation.js';
@@ -26,7 +27,8 @@ import type { RoleEdge, RoleGraph } from './role.js';
 import { collectRules } from './rule.js';
 import type { Rule } from './rule.js';
 import { checkShape } from './shape.js';
-import type { ApproversDocument, CeilingDocument, RolesDocument, RulesDocument } from './shape.js';
+import type { CeilingDocument } from './ceiling-shape.js';
+import type { ApproversDocument, RolesDocument, RulesDocument } from './shape.js';
 import { isPrincipal } from './text.js';
 
 export interface LoadedCeiling extends CeilingLayer {
@@ -64,6 +66,8 @@ export interface PolicySnapshot {
   readonly grants: readonly Grant[];
   /** Roles of a subject in a domain, inherited ones too; `role:any` for every principal a file names. */
   rolesOf(subject: string, domain: string): ReadonlySet<string>;
+  /** The roles by which a standing approval may name a subject: as `rolesOf`, and never more than a run began with. */
+  grantRolesOf(subject: string, domain: string): ReadonlySet<string>;
   /** Shortest chain from subject to a rule's subject; null when there is none. */
   rolePath(subject: string, ruleSubject: string, domain: string): readonly string[] | null;
   /** `publicKey` as in approvers.yaml: `ed25519:<base64>`. */
@@ -107,7 +111,7 @@ export async function buildSnapshot({
   problems.throwIfAny(root);
   const roles = collectRoles(sources.roles, problems);
   await pause?.();
-  const rules = collectRules(sources.rules, roles, problems);
+  const rules = await collectRules(sources.rules, roles, problems, pause);
   await pause?.();
   const people =
     sources.approvers === null
@@ -131,42 +135,46 @@ export async function buildSnapshot({
     ...people.map((person) => person.id),
     ...rules.map((rule) => rule.subject).filter(isPrincipal),
   ]);
-  const judge = await createJudge(rules, [
-    ...roles.edges,
-    ...[...principals].map((member) => ({ member, role: ANY_ROLE, domain: '*' })),
-  ]);
+  const everybody = [...principals].map((member) => ({ member, role: ANY_ROLE, domain: '*' }));
+  const judge = await createJudge(rules, [...roles.edges, ...everybody], pause);
+  await pause?.();
   const layers = layerStacks(frozen(ceilings), hashOf);
   const byId = new Map(rules.map((rule) => [rule.id, rule]));
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
   await pause?.();
-  const policyHash = sha256Hex(
-    canonicalize({
-      modelHash: MODEL_HASH,
-      rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
-        subject,
-        domain,
-        resource,
-        action,
-        effect,
-        id,
-      ]),
-      roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
-      ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
-      approvers: people.map(({ id, keys, osUser, oidc, assurance }) => ({
-        ...{ id, keys, osUser, assurance },
-        ...(oidc === null ? {} : { oidc }),
-      })),
-      ...(delegations.length === 0 ? {} : { delegations: delegations.map((one) => ({ ...one })) }),
-      ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
-      ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
-    }),
-  );
+  const canonical = canonicalize({
+    modelHash: MODEL_HASH,
+    rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
+      subject,
+      domain,
+      resource,
+      action,
+      effect,
+      id,
+    ]),
+    roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
+    ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
+    approvers: people.map(({ id, keys, osUser, oidc, assurance }) => ({
+      ...{ id, keys, osUser, assurance },
+      ...(oidc === null ? {} : { oidc }),
+    })),
+    ...(delegations.length === 0 ? {} : { delegations: delegations.map((one) => ({ ...one })) }),
+    ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
+    ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
+  });
+  await pause?.();
+  const policyHash = sha256Hex(canonical);
+  await pause?.();
   if (lock !== null && lock.policyHash !== policyHash) {
     const hint = 'look at what has changed, then lock again: writ policy lock';
     problems.add(LOCK_FILE, FILE_START, 'the lock names another policy hash than these files have', hint);
     problems.throwIfAny(root);
   }
+  const rolesOf = (subject: string, domain: string): ReadonlySet<string> => {
+    const held = new Set(roles.rolesOf(subject, domain));
+    return principals.has(subject) ? held.add(ANY_ROLE) : held;
+  };
   return Object.freeze<PolicySnapshot>({
     policyHash,
     lock: frozen(lock),
@@ -182,10 +190,8 @@ export async function buildSnapshot({
     delegations: frozen(delegations),
     breakGlass: frozen(breakGlass),
     grants: frozen(grants),
-    rolesOf: (subject, domain) => {
-      const held = new Set(roles.rolesOf(subject, domain));
-      return principals.has(subject) ? held.add(ANY_ROLE) : held;
-    },
+    rolesOf,
+    grantRolesOf: rolesOf,
     rolePath: (subject, ruleSubject, domain) => {
       if (ruleSubject === ANY_ROLE) return principals.has(subject) ? [subject, ANY_ROLE] : null;
       return roles.path(subject, ruleSubject, domain);
@@ -230,19 +236,19 @@ async function readSources(
     if (file === 'model.conf') {
       checkModel(text, problems);
     } else if (folder === 'ceilings') {
-      const read = readShaped('Ceiling', file, text, problems);
+      const read = await readShaped('Ceiling', file, text, problems, pause);
       const result = read === null ? null : checkCeilingSpec(read.document.spec as Json);
       if (read === null || result === null) continue;
       if (result.ok) sources.ceilings.push({ ...read, spec: result.ceiling });
       else addShapeProblems(read.source, result.problems, problems, '/spec');
     } else if (folder === 'rbac') {
-      const read = readShaped('Rules', file, text, problems);
+      const read = await readShaped('Rules', file, text, problems, pause);
       if (read !== null) sources.rules.push(read);
     } else if (folder === 'roles') {
-      const read = readShaped('Roles', file, text, problems);
+      const read = await readShaped('Roles', file, text, problems, pause);
       if (read !== null) sources.roles.push(read);
     } else if (file === 'approvers.yaml') {
-      sources.approvers = readShaped('Approvers', file, text, problems);
+      sources.approvers = await readShaped('Approvers', file, text, problems, pause);
     } else if (file !== LOCK_FILE && !/^[^/]+\.md$|^tests\/[^/]+\.yaml$/.test(file)) {
       const hint =
         'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml, approvers.yaml and tests/*.yaml';
@@ -256,14 +262,16 @@ async function readSources(
   return sources;
 }
 
-function readShaped<K extends 'Rules' | 'Roles' | 'Approvers' | 'Ceiling'>(
+async function readShaped<K extends 'Rules' | 'Roles' | 'Approvers' | 'Ceiling'>(
   kind: K,
   file: string,
   text: string,
   problems: Problems,
+  pause: PolicySource['pause'],
 ) {
   const source = readDocument(file, text, problems);
   if (source === null) return null;
+  await pause?.();
   const shape = checkShape(kind, source.value);
   if (shape.ok) return { source, document: shape.document };
   addShapeProblems(source, shape.problems, problems);

@@ -14,6 +14,7 @@ import { requestCancel } from './cancel.js';
 import { mayReadApproval } from './approval-access.js';
 import { openOutbox } from './approval-outbox.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
+import { authorizeCreation, OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from './create-workflow.js';
 import { decideApproval } from './decide-approval.js';
 import { approvalStatistics } from './approval-statistics.js';
 import { doctor } from './doctor.js';
@@ -59,14 +60,17 @@ import { reviewApproval } from './review-approval.js';
 import { rememberedModules, rememberedPackages } from './remembered.js';
 import { openRunAnchors } from './run-anchors.js';
 import { openRunner, type Runner } from './runner.js';
-import { LivePolicy, type LoadedPolicies } from './live-policy.js';
+import { LivePolicy, type LoadedPolicies, type PolicyPin } from './live-policy.js';
 import { logContext } from './entries.js';
 import { recordPolicy } from './policy-record.js';
+import { redrive } from './redrive.js';
 import { requireStandsAt } from './resume-from.js';
 import { changeRetention, readRetention, type RetentionSetting } from './retention.js';
 import { authorize, checkRequest, interruptedRun, startRun, type RunStart } from './start.js';
 import { startErasure } from './start-erasure.js';
 import { securityCheck } from './security-check.js';
+import { answerTask } from './task-answer.js';
+import { mayReadTask, taskView } from './task-view.js';
 import { approvalView, runView } from './views.js';
 import { witnessChecks, witnessStatus } from './witness-status.js';
 import { workflowView } from './workflow-view.js';
@@ -88,6 +92,10 @@ export interface ApplicationParts {
   /** Default: the audit room's own, which is slower. */
   readonly verifySignature?: VerifySignature;
   readonly policy: PolicySnapshot;
+  /** Absent = `start`. */
+  readonly policyPin?: PolicyPin;
+  /** How long without a good look at the files before steps are denied; absent = for ever. */
+  readonly policyMaxAgeMs?: number;
   /** The policy files as they are now, with all that this machine demands of them; throws what is wrong with them. */
   readonly loadPolicies: () => Promise<LoadedPolicies>;
   readonly callables: Callables;
@@ -108,7 +116,11 @@ export interface ApplicationParts {
 
 export function openApplication(parts: ApplicationParts): Writ & { readonly guard: Guard } {
   const { store, locks, clock, random, tenant, directory, trust } = parts;
-  const live = new LivePolicy(parts.policy);
+  const { policyPin: pin, policyMaxAgeMs: maxAgeMs = null } = parts;
+  const live = new LivePolicy(parts.policy, {
+    ...{ maxAgeMs, nowMs: clock.nowMs() },
+    ...(pin === undefined ? {} : { pin }),
+  });
   const { signer } = parts.keys;
   const redact = openRedactor(parts.secrets);
   const journal = new Journal(store, redact);
@@ -126,6 +138,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     tenant,
     policy: () => live.current(),
     policyOfRun: (startedUnder) => live.forRun(startedUnder),
+    stalePolicy: () => live.staleness(clock.nowMs()),
     callables,
     queries: parts.queries,
     artifacts: parts.artifacts,
@@ -189,13 +202,17 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
     );
     const { plan, record } = prepared;
+    refuseOwnId(record.id, [OWN_WORKFLOWS.erase]);
     return {
       workflow: record,
       plan: withRepeatableCalls(plan, functions.providers),
       input: redact.json(input),
       agents,
       initiator,
-      keep: () => keep(prepared),
+      keep: async () => {
+        await refuseDeniedCreation(guard, prepared, initiator);
+        await keep(prepared);
+      },
     };
   };
 
@@ -270,6 +287,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     principalOfToken: (id) => personOfToken(live.current(), id),
     principalOfSignature: (publicKey, signature) => personOfSignature(live.current(), publicKey, signature),
 
+    policyMaxAgeMs: maxAgeMs,
     reloadPolicies: () =>
       live.reload({
         load: parts.loadPolicies,
@@ -277,14 +295,18 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
           if (await recordPolicy(store, logContext(tenant), snapshot, files)) await publishNow();
         },
         nowMs: () => clock.nowMs(),
+        inUse: async () =>
+          new Set((await store.runs({ unfinished: true })).map(({ policyHash }) => policyHash)),
       }),
 
     async validate(source) {
       const { diagnostics } = await check(source);
       return { ok: !diagnostics.some((one) => one.severity === 'error'), diagnostics };
     },
-    async createWorkflow(source) {
+    async createWorkflow(source, principal) {
       const prepared = await prepare(source);
+      refuseOwnId(prepared.record.id);
+      await authorizeCreation(guard, prepared, principal);
       await keep(prepared);
       return prepared.record;
     },
@@ -350,6 +372,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
         await runner.decideLost(runId, lost, by);
       });
     },
+    redrive: (runId, principal, options = {}) => held(runId, () => redrive(guard, runId, principal, options)),
     async cancel(runId, principal) {
       const run = await load(guard, runId);
       if (isFinished(run)) throw alreadyFinished(run);
@@ -372,7 +395,17 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     entries: (runId, part) => runEntries(store, runId, part),
     isAdvanced: isHeld,
 
+    tasks: (filter) => store.tasks(filter),
+    task: (id) => taskView(guard, id),
+    mayReadTask: (record, { id }) => mayReadTask(live.current(), record, id),
+    async answerTask(which, reply, by) {
+      const record = await answerTask(guard, which, reply, by);
+      await cadence.settle();
+      return record;
+    },
     approvals: (filter) => store.approvals(filter),
+    approvalKeys: (filter) => store.approvalKeys(filter),
+    approvalRecord: (id) => store.approval(id),
     approval: (id) => approvalView(guard, id),
     mayRead: (record, principal) => mayReadApproval(live.current(), record, principal),
     receipt: (source, id) => store.receipt(source, id),
@@ -504,7 +537,10 @@ async function finishCancel(guard: Guard, locks: Locks, runner: Runner, runId: s
 
 function alreadyFinished(run: RunRecord): WritError {
   return new WritError('RUN_ALREADY_FINISHED', `run ${run.id} is ${run.status}`, {
-    hint: `see what it did: writ workflow results ${run.id}`,
+    hint:
+      run.status === 'completed'
+        ? `see what it did: writ workflow results ${run.id}`
+        : `see what it did: writ workflow results ${run.id}; let it go on: writ workflow redrive ${run.id}`,
   });
 }
 

@@ -9,6 +9,7 @@ export const APPROVAL_EVENTS = [
   'approval.expired',
   'approval.withdrawn',
   'approval.consumed',
+  'approval.reviewed',
 ] as const;
 export type ApprovalEventType = (typeof APPROVAL_EVENTS)[number];
 
@@ -20,7 +21,14 @@ export interface ApprovalEvent {
   /** As it is now, which may be later than the event. */
   readonly record: ApprovalRecord;
   /** Who decided, and how; null for other events. */
-  readonly decided: { readonly approver: string; readonly decision: string } | null;
+  readonly decided: {
+    readonly approver: string;
+    readonly decision: string;
+    /** Under the emergency role; absent = not. */
+    readonly breakGlass?: true;
+  } | null;
+  /** Who looked at an emergency decision afterwards; absent for other events. */
+  readonly reviewer?: string;
 }
 
 export interface ApprovalOutbox {
@@ -40,7 +48,7 @@ export function openOutbox(
     async start() {
       let first = (await store.log()).size;
       // The oldest request has the smallest index: requests are listed by age.
-      const [oldest] = await store.approvals({ states: ['pending', 'approved'] });
+      const [oldest] = await store.approvals({ states: ['pending', 'approved'], limit: 1 });
       const payload = oldest === undefined ? null : await store.payload(oldest.subject);
       if (payload !== null && payload.entryIndex < first) first = payload.entryIndex;
       return first;
@@ -73,10 +81,12 @@ async function eventOf(
   const id = data['approvalId'];
   const record = typeof id === 'string' ? await store.approval(id) : null;
   if (record === null) return null;
-  const { approver, decision } = data;
+  const { approver, decision, reviewer } = data;
+  const emergency = data['breakGlass'] === true ? { breakGlass: true as const } : {};
   const decided =
     type === 'approval.decided' && typeof approver === 'string' && typeof decision === 'string'
-      ? { approver, decision }
+      ? { approver, decision, ...emergency }
       : null;
-  return { index: row.index, type, timeMs: Date.parse(time), record, decided };
+  const event = { index: row.index, type, timeMs: Date.parse(time), record, decided };
+  return type === 'approval.reviewed' && typeof reviewer === 'string' ? { ...event, reviewer } : event;
 }

@@ -1,10 +1,12 @@
 // One attempt of one step, on its way through the guard, and what may become of it.
-import type { ConversationState, StepError, TaskApproval } from '../engine/state.js';
+import type { ConversationState, StepError, TaskApproval, TaskWaiting } from '../engine/state.js';
 import type { Hex, Json } from '../json.js';
+import type { LimitSet } from '../policy/ceiling.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type {
   ApprovalRecord,
   AttemptRecord,
+  Change,
   Charge,
   Committed,
   EntryDraft,
@@ -23,11 +25,17 @@ export interface Attempt {
   readonly attempt: number;
   readonly iteration: number | null;
   readonly item: number | null;
+  /** How large the workflow makes the step (extent.ts), as ceilings judge it. */
+  readonly extent: LimitSet;
   /** What earlier turns left; null at the first, and for functions that do not converse. */
   readonly conversation: ConversationState | null;
   /** Rendered once; the same value is approved, executed and audited. */
   readonly input: Json;
   readonly idempotencyKey: string;
+  /** What stands in `input` for a token that is made with the intent; null when none is. */
+  readonly token: string | null;
+  /** Longest time between two signs of life, once it waits for an answer; null = none is asked for. */
+  readonly heartbeatMs: number | null;
   /** What is left of the run's own time limit, in ms; null = none. */
   readonly timeLeftMs: number | null;
   /** It waits for people: its row is stored. False = nothing is stored of this attempt yet. */
@@ -50,6 +58,8 @@ export type Outcome =
       /** What a person has changed the input to; absent = nobody has. */
       readonly input?: Json;
     }
+  /** Its act is done, and an answer from outside is waited for. */
+  | { readonly kind: 'handed'; readonly waiting: TaskWaiting }
   | { readonly kind: 'cancelled' };
 
 /** What is written with an outcome. Positions count in `entries`. */
@@ -60,6 +70,7 @@ export interface AttemptChange {
   readonly intentEntry?: number;
   readonly approvals: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
   readonly charges?: readonly Charge[];
+  readonly tasks?: Change['tasks'];
 }
 
 /**

@@ -13,6 +13,7 @@ import type {
   PackageStore,
   RunRecord,
   SandboxDriver,
+  SandboxEgress,
   SandboxRequest,
 } from './ports.js';
 import { SHELL_EXEC, shellModule, shellRequest, type ProgramCall } from './shell-call.js';
@@ -50,7 +51,9 @@ export interface SandboxedCallable extends CallableFacts {
   readonly kind: 'sandbox';
   readonly driver: SandboxDriver;
   /** All of it but the limits, which policy decides. */
-  readonly request: Omit<SandboxRequest, 'limits' | 'deterministic'>;
+  readonly request: Omit<SandboxRequest, 'limits' | 'deterministic' | 'egress'>;
+  /** Where it may connect to, as its step asks for; absent = nowhere. */
+  readonly egress?: EgressAsked;
   /** The program sees the attempt's own clock and random bytes, the same each time it runs. */
   readonly deterministic?: true;
   /**
@@ -59,6 +62,9 @@ export interface SandboxedCallable extends CallableFacts {
    */
   readonly result: 'agent' | 'tool' | 'shell';
 }
+
+/** A step's own words; judge.ts makes of them what a driver is asked for. */
+export type EgressAsked = Pick<SandboxEgress, 'hosts' | 'credentials' | 'bytes' | 'requests'>;
 
 export interface ProvidedCallable extends CallableFacts {
   readonly kind: 'function';
@@ -99,6 +105,7 @@ export async function resolveCallable(
   } as const;
   if (functionId === 'tool::wasm') return { ...facts, ...(await resolveModule(callables, node, input)) };
   if (functionId === SHELL_EXEC) return { ...facts, ...(await resolveShell(callables, node, input)) };
+  if (node.call.waits === 'person') return { ...facts, kind: 'function', provider: PERSON, functionId };
   const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
     one.functionIds.includes(functionId),
   );
@@ -116,6 +123,12 @@ export async function resolveCallable(
   }
   return { ...facts, kind: 'function', provider, functionId };
 }
+
+/** A person answers in its place (task-open.ts): it has no function and is never called. */
+const PERSON: FunctionProvider = {
+  functionIds: [],
+  invoke: () => Promise.reject(new WritError('INTERNAL', 'a form is filled in by a person, not called')),
+};
 
 async function resolveAgent(
   callables: Callables,
@@ -149,15 +162,30 @@ async function resolveAgent(
       env: {},
       stdin: new TextEncoder().encode(JSON.stringify(input)),
     },
+    ...egressOf(node),
     result: 'agent',
   };
+}
+
+const EGRESS_BYTES = 64 * 1024 * 1024;
+const EGRESS_REQUESTS = 1_000;
+
+/** Whatever the sandbox: its driver refuses what it can't keep. */
+function egressOf({ sandbox }: TaskNode): { readonly egress?: EgressAsked } {
+  const { egress: hosts, credentials = [], limits = {} } = sandbox ?? {};
+  if (hosts === undefined) return {};
+  const { egressBytes: bytes = EGRESS_BYTES, egressRequests: requests = EGRESS_REQUESTS } = limits;
+  return { egress: { hosts, credentials, bytes, requests } };
 }
 
 async function resolveModule(callables: Callables, node: TaskNode, input: Json): Promise<SandboxedParts> {
   return moduleParts(callables, node, wasmCall(node.name, input), 'tool');
 }
 
-type SandboxedParts = Pick<SandboxedCallable, 'kind' | 'driver' | 'request' | 'deterministic' | 'result'>;
+type SandboxedParts = Pick<
+  SandboxedCallable,
+  'kind' | 'driver' | 'request' | 'egress' | 'deterministic' | 'result'
+>;
 
 async function moduleParts(
   callables: Callables,
@@ -185,6 +213,7 @@ async function moduleParts(
     driver,
     request: { ...request, program: { kind: 'module', ...module } },
     ...(deterministic ? { deterministic } : {}),
+    ...egressOf(node),
     result,
   };
 }
@@ -197,7 +226,7 @@ async function resolveShell(callables: Callables, node: TaskNode, input: Json): 
   const request = shellRequest(node.name, input, node.sandbox?.image ?? null, callables.images ?? NO_IMAGES);
   const { mounts } = node.sandbox ?? {};
   const seen = mounts === undefined ? request : { ...request, mounts };
-  return { kind: 'sandbox', driver, request: seen, result: 'shell' };
+  return { kind: 'sandbox', driver, request: seen, ...egressOf(node), result: 'shell' };
 }
 
 const NO_IMAGES: ImageNames = { names: () => [], image: () => null };

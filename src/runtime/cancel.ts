@@ -7,9 +7,12 @@ import type { Guard } from './judge.js';
 import { isConflict, type LiveRun } from './live-run.js';
 import type { AttemptRecord } from './ports.js';
 import { indeterminateEntry } from './recovery.js';
+import { sealRemains } from './remains.js';
+import { lastWrite } from './result-write.js';
 import { isFinished } from './run-state.js';
 import { entryContext } from './run-context.js';
 import { finished } from './settlement.js';
+import { waitFinished } from './task-wait.js';
 
 /** Asks whoever advances the run to stop it; durable when it resolves. */
 export async function requestCancel(guard: Guard, runId: string, by: string): Promise<void> {
@@ -55,20 +58,34 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
     const row = await guard.store.attempt(run.id, stepPath, attempt);
     if (row?.status === 'waiting')
       attempts.push({ record: { ...row, status: 'cancelled', finishedAtMs: nowMs } });
+    if (row?.status === 'suspended') {
+      const ended = { status: 'cancelled', code: 'STEP_CANCELLED', output: null } as const;
+      entries.push(await waitFinished(guard, live, row, ended, nowMs, entry));
+      attempts.push({ record: { ...row, status: 'cancelled', finishedAtMs: nowMs } });
+    }
     if (row?.status !== 'intended') continue;
     entries.push(await indeterminateEntry(guard, row, nowMs, entry));
     attempts.push({ record: { ...row, status: 'indeterminate', finishedAtMs: nowMs } });
   }
+  for (const request of live.execution.requests(nowMs)) {
+    const row = request.kind === 'write' ? await lastWrite(guard, run, request.stepPath) : null;
+    if (row?.status !== 'intended') continue;
+    entries.push(await indeterminateEntry(guard, row, nowMs, entry));
+    attempts.push({ record: { ...row, status: 'indeterminate', finishedAtMs: nowMs } });
+  }
+  const waiting = await guard.store.tasks({ run: run.id, states: ['open', 'answered'] });
+  const tasks = waiting.map(({ id }) => ({ op: 'close', id, state: 'withdrawn' }) as const);
   await live.commit(() => {
     const context = { entry, nowMs, random: guard.random, redact: guard.redact };
+    const remains = sealRemains(run.id, live.execution.remains(), context);
     const approvals = open.map((approval) => ({
       op: 'update' as const,
       record: { ...approval, state: 'withdrawn' as const },
     }));
     return {
       events: [],
-      change: { entries, attempts, approvals },
-      settlement: finished(live.run, 'cancelled', 1, null, null, context),
+      change: { entries, attempts, approvals, tasks },
+      settlement: finished(live.run, 'cancelled', 1, { payload: null, remains }, null, context),
     };
   });
 }

@@ -3,12 +3,17 @@
 import { WritError } from '../errors.js';
 import { isDigest, isObject, type Digest, type Json } from '../json.js';
 import { NO_COST } from '../policy/budget.js';
-import { checkCeilingSpec, type CeilingLayer } from '../policy/ceiling.js';
+import { type CeilingLayer } from '../policy/ceiling.js';
+import { checkCeilingSpec } from '../policy/ceiling-spec.js';
 import { boundViolations } from '../policy/permits.js';
+import { isRole } from '../policy/text.js';
+import type { LoadedCeiling } from '../policy/snapshot.js';
+import { widenings } from '../policy/widening.js';
 import { parseWorkflow } from '../workflow/parse.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './judge.js';
+import { extentOf } from './extent.js';
 import { askedLimits, mountFacts, layersOf } from './layers.js';
 import type { AgentPackage } from './ports.js';
 import { SHELL_EXEC } from './shell-call.js';
@@ -34,15 +39,15 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
   });
   const secrets = checkSecrets(guard, source, text, document);
   if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
-  const found: Diagnostic[] = [...diagnostics, ...secrets, ...checkCeilings(plan)];
+  const found: Diagnostic[] = [...diagnostics, ...secrets, ...checkCeilings(guard, plan)];
   const agents = new Set<Digest>();
-  for (const node of Object.values(plan.nodes)) {
+  for (const [key, node] of Object.entries(plan.nodes)) {
     if (node.kind !== 'task') continue;
     const agent = node.call.kind === 'agent' ? await resolve(guard, node, node.call.digest, found) : null;
     if (agent !== null) agents.add(agent.digest);
     await checkModule(guard, node, found);
-    checkKept(node, found);
-    checkFit(guard, plan, node, agent, found);
+    checkKept(guard, node, found);
+    checkFit(guard, plan, key, node, agent, found);
   }
   return { plan, text, document, diagnostics: found, agents: [...agents] };
 }
@@ -65,10 +70,20 @@ function checkSecrets(
   return [{ ...place, severity: 'warning', message, hint }];
 }
 
-function checkCeilings(plan: Plan): Diagnostic[] {
+/** What the document's own ceiling says: nothing unknown, and nothing that those above it do not allow. */
+function checkCeilings(guard: Guard, plan: Plan): Diagnostic[] {
   if (plan.ceilings === null) return [];
   const checked = checkCeilingSpec(plan.ceilings);
-  if (checked.ok) return [];
+  if (checked.ok) {
+    return layersAbove(guard).flatMap(({ layer, name, spec }) =>
+      widenings(checked.ceiling, spec).map(({ field, limit, requested }) => ({
+        ...{ code: 'DOC_CEILING_EXCEEDED' as const, severity: 'error' as const, line: 1, column: 1 },
+        message: `ceilings: ${field} is ${limit} in ceiling ${name} (${layer}), the workflow says ${requested}`,
+        hint: `a ceiling can only narrow: stay under it, or have the owner of ${name} raise it`,
+        path: `ceilings.${field}`,
+      })),
+    );
+  }
   return checked.problems.map(({ pointer, message, hint }) => ({
     code: 'DOC_BAD_VALUE',
     severity: 'error',
@@ -101,22 +116,31 @@ async function resolve(
 }
 
 /** What can be simulated and is not carried out yet is refused before anything runs, never left out. */
-function checkKept(node: TaskNode, found: Diagnostic[]): void {
+function checkKept({ callables }: Guard, node: TaskNode, found: Diagnostic[]): void {
   const { call, credentials } = node;
-  const waits = call.kind === 'function' ? call.waits : undefined;
-  const what =
-    waits === 'token'
-      ? 'resources with .waitForTaskToken'
-      : waits === 'job'
-        ? 'resources with .sync'
-        : waits === 'person'
-          ? 'human tasks'
-          : credentials === undefined
-            ? null
-            : 'credentials of a Task';
-  if (what === null) return;
-  const hint = waits === undefined ? 'an agent package names its credentials itself' : 'it can be simulated';
-  found.push(at(node, 'DOC_UNSUPPORTED', `this version does not run ${what} yet`, hint));
+  if (credentials !== undefined) {
+    const message = 'this version does not run credentials of a Task yet';
+    const hint = 'an agent package names its credentials itself';
+    found.push(at(node, 'DOC_UNSUPPORTED', message, hint));
+  }
+  if (call.kind !== 'function') return;
+  const provider = callables.providers.find((one) => one.functionIds.includes(call.functionId));
+  if (call.waits === 'token' && provider?.converses?.includes(call.functionId) === true) {
+    const message = `"${node.name}" would tell a model its task token`;
+    const hint = 'call a function that passes the token on, and let the model be a step of its own';
+    found.push(at(node, 'DOC_UNSUPPORTED', message, hint));
+  }
+  if (call.form === undefined) return;
+  const { quorum, approverRoles } = call.form.approval;
+  if (quorum !== null && quorum > 1) {
+    const hint = 'one person fills in the form; several approve with approval: {quorum}';
+    found.push(at(node, 'DOC_UNSUPPORTED', `"${node.name}" wants its form from ${quorum} people`, hint));
+  }
+  const role = approverRoles.find((one) => !isRole(one));
+  if (role !== undefined) {
+    const message = `approverRoles of "${node.name}" names ${JSON.stringify(role)}, which is no role`;
+    found.push(at(node, 'DOC_BAD_VALUE', message, 'write role:NAME'));
+  }
 }
 
 /** A module named in the document itself; one that comes from data is looked up when the step runs. */
@@ -140,10 +164,16 @@ function requestOf(flow: TaskNode['flow']): Json | undefined {
   return flow.language === 'jsonpath' ? flow.parameters : flow.arguments;
 }
 
+/** Of the policy directory, as they hold for what runs here. */
+function layersAbove(guard: Guard): readonly LoadedCeiling[] {
+  return guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant);
+}
+
 /** A step that asks for more than a ceiling allows is refused here, before anybody waits for it. */
 function checkFit(
   guard: Guard,
   plan: Plan,
+  key: string,
   node: TaskNode,
   agent: AgentPackage | null,
   found: Diagnostic[],
@@ -152,10 +182,7 @@ function checkFit(
   if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return;
   const { call } = node;
   const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
-  const layers: readonly CeilingLayer[] = [
-    ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),
-    ...layersOf(plan, node, agent),
-  ];
+  const layers: readonly CeilingLayer[] = [...layersAbove(guard), ...layersOf(plan, node, agent)];
   for (const { layer, name, spec } of layers) {
     if (spec === null) continue;
     const violations = boundViolations(spec, {
@@ -167,10 +194,11 @@ function checkFit(
         agentName: call.kind === 'agent' ? call.name : null,
         agentDigest: agent?.digest ?? null,
         sandbox: sandboxKind(node),
+        // Judged when it would run: who asked for which host is written down then.
         network: [],
         mounts: mountFacts(node),
         credentials: [],
-        limits: askedLimits(node),
+        limits: { ...extentOf(plan, key, null), ...askedLimits(node) },
         labels: null,
         // What it costs is found out with its request.
         estimate: NO_COST,

@@ -4,30 +4,27 @@
 import { castVote } from '../approval/ballot.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
-import type { Json, SubjectDigest } from '../json.js';
+import { isObject, type Json, type SubjectDigest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { request } from './approval-gate.js';
 import { attemptRecord, known } from './attempt-record.js';
 import { draft } from './entries.js';
 import { decisionEntries, judge, type Guard } from './judge.js';
 import { isConflict, LiveRun } from './live-run.js';
-import type { ApprovalRecord } from './ports.js';
+import type { ApprovalRecord, Receipt, Store } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { attemptOf } from './runner.js';
 import { approvalView } from './views.js';
 import { holdsRoles } from './voice.js';
-import type { Principal } from './writ.js';
+import type { EditRequest, Principal } from './writ.js';
 
 /** An edited input has at most this many bytes in canonical form. */
 export const MAX_EDITED_BYTES = 262_144;
 
-export interface EditRequest {
-  /** Of what the editor saw. */
-  readonly digest: SubjectDigest;
-  readonly input: Json;
-}
-
-/** The new request, durable. Throws APPROVAL_*, POLICY_* and CEILING_* (then the old request stands), USAGE. */
+/**
+ * The new request, durable. Throws APPROVAL_*, POLICY_* and CEILING_* (then the old request stands), USAGE, and
+ * STORE_CONFLICT when the message of `receipt` was received before: `madeBy` says what it came to.
+ */
 export async function editApproval(
   guard: Guard,
   id: string,
@@ -38,6 +35,7 @@ export async function editApproval(
     throw new WritError('USAGE', `the changed input has more than ${MAX_EDITED_BYTES} bytes`);
   }
   for (;;) {
+    await requireNotReceived(guard.store, edit.receipt);
     try {
       return await editOnce(guard, id, edit, editor);
     } catch (error) {
@@ -50,7 +48,7 @@ export async function editApproval(
 async function editOnce(
   guard: Guard,
   id: string,
-  { digest, input: given }: EditRequest,
+  { digest, input: given, receipt }: EditRequest,
   editor: Principal,
 ): Promise<ApprovalRecord> {
   const { record: approval } = await approvalView(guard, id);
@@ -99,6 +97,7 @@ async function editOnce(
   await guard.journal.commit({
     entries: [...entries, ...gate.entries],
     approvals: gate.writes,
+    ...receiptOf(receipt, id, gate.approval),
     payloads: gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + first })),
     attempts: [
       {
@@ -112,6 +111,33 @@ async function editOnce(
     ],
   });
   return gate.approval;
+}
+
+/** As long as that of a vote: longer than any sender tries again. */
+const REMEMBERED_MS = 24 * 3_600_000;
+
+function receiptOf(
+  receipt: EditRequest['receipt'],
+  supersedes: string,
+  made: ApprovalRecord,
+): { readonly receipts?: readonly Receipt[] } {
+  if (receipt === undefined) return {};
+  const untilMs = made.expiresAtMs + REMEMBERED_MS;
+  return { receipts: [{ ...receipt, answer: { made: made.id, supersedes }, untilMs }] };
+}
+
+/** The request that an edit has made, from its receipt's answer; null = that message was no edit. */
+export function madeBy(answer: Json): string | null {
+  const made = isObject(answer) ? answer['made'] : undefined;
+  return typeof made === 'string' ? made : null;
+}
+
+async function requireNotReceived(
+  store: Pick<Store, 'receipt'>,
+  receipt: EditRequest['receipt'],
+): Promise<void> {
+  if (receipt === undefined || (await store.receipt(receipt.source, receipt.id)) === null) return;
+  throw new WritError('STORE_CONFLICT', `a message of ${receipt.source} with this id was received before`);
 }
 
 /** Who may approve it may change it: the same questions, asked of a vote that is not cast. */

@@ -1,7 +1,7 @@
 // Drafts of log entries, one function per event type. `data` holds public facts only; whatever a person typed, a
 // rendered input or an output is a payload and appears as a commitment.
 import type { Commitment, Hex, Json, JsonObject } from '../json.js';
-import type { EntryDraft, SandboxResult, Usage } from './ports.js';
+import type { EgressDecision, EntryDraft, SandboxResult, Usage } from './ports.js';
 
 /** What every entry of one run has in common. */
 export interface EntryContext {
@@ -90,6 +90,37 @@ export function stepFinished(
     ...(usage === undefined ? {} : { usage: { ...usage } }),
   };
   return draft(context, 'step.finished', data, commit);
+}
+
+/**
+ * What a program in a sandbox asked the network for. `attempt` is null: it is a decision about no step, so that one that
+ * was refused says nothing about whether the step may run.
+ */
+export function egressDecided(
+  context: EntryContext,
+  {
+    stepPath,
+    attempt,
+    ...who
+  }: AttemptRef & { readonly subject: string; readonly agent: string | null; readonly domain: string },
+  { host, verdict, reason, credentials }: EgressDecision,
+): EntryDraft[] {
+  const data = {
+    stepPath,
+    attempt: null,
+    ofAttempt: attempt,
+    ...who,
+    action: 'network.egress',
+    resource: host ?? 'unreadable',
+    verdict,
+    ruleId: null,
+    code: verdict === 'deny' ? 'CEILING_NETWORK' : null,
+    ...(reason === null ? {} : { reason }),
+  };
+  return [
+    draft(context, 'authz.decided', data),
+    ...credentials.map((name) => draft(context, 'secret.used', { stepPath, attempt, name, host })),
+  ];
 }
 
 export function sandboxExited(context: EntryContext, ref: AttemptRef, result: SandboxResult): EntryDraft {

@@ -4,6 +4,7 @@
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
+import { eraseArtifacts } from './artifact-erasure.js';
 import { draft, type EntryContext } from './entries.js';
 import { erasableRun, parseErasureInput, payloadsLeft } from './erasure.js';
 import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
@@ -38,15 +39,18 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
           },
         );
       }
-      const { basis, targets } = request;
-      mayErase(guard, run, targets);
-      if (signal.aborted) throw new WritError('SANDBOX_CANCELLED', 'cancelled before anything was erased');
+      const { basis, targets, artifacts } = request;
+      mayErase(guard, run, [...targets, ...artifacts]);
+      if (signal.aborted) throw new WritError('STEP_CANCELLED', 'cancelled before anything was erased');
       const now = await erase(guard, run, targets, basis);
+      const taken = await guard.journal.orStop(() => eraseArtifacts(guard, artifacts));
       const scrubbing = { ...parts, store: guard.store };
       const scrubbed = await guard.journal.orStop(() => finishScrub(scrubbing, SCRUB_WAIT_MS));
       return {
         erased: await erasedEntries(guard, targets),
         erasedNow: now,
+        artifactsErased: [...taken.erased],
+        artifactsKept: [...taken.kept],
         clean: scrubbed.clean,
         reason: scrubbed.reason,
         copiesRemoved: [...scrubbed.removed],
@@ -58,7 +62,7 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
 }
 
 /** Policy may have changed since the run was started and approved. */
-function mayErase(guard: Guard, run: RunRecord, targets: readonly ErasureTarget[]): void {
+function mayErase(guard: Guard, run: RunRecord, targets: readonly { readonly run: string }[]): void {
   for (const resource of new Set(targets.map((one) => one.run))) {
     const question = { subject: run.initiator, domain: guard.tenant, action: 'audit.erase', resource };
     const { allowed, code, message, hint } = checkAccess(guard.policy(), question);

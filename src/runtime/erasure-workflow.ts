@@ -3,10 +3,11 @@
 import { workflowHash } from './run-state.js';
 import type { Json } from '../json.js';
 import type { RunRecord } from './ports.js';
+import { OWN_WORKFLOWS } from './create-workflow.js';
 import type { WorkflowSource } from './writ.js';
 
 export const ERASE_FUNCTION = 'audit::erase';
-const ERASE_WORKFLOW_ID = 'writ-audit-erase';
+const ERASE_WORKFLOW_ID = OWN_WORKFLOWS.erase;
 
 // Idempotent: after a crash it runs again under the same approval and finds what it has erased.
 const DOCUMENT: Json = {

@@ -8,6 +8,7 @@ import type { Guard } from './judge.js';
 import type { RunRecord, StoredPayload } from './ports.js';
 import { isFinished } from './run-state.js';
 import type { ErasedBefore, ErasureTarget } from './writ.js';
+import { parseWritten, type WrittenArtifact } from './written-artifact.js';
 
 /** What to erase: single payloads, those of a run (with one label), or of every run older than the retention. */
 export type EraseWhat =
@@ -69,14 +70,26 @@ export function checkBasis(basis: string, what = 'basis'): void {
 }
 
 /** The input of the erasing run: what is approved, and what the function gets. */
-export function erasureInput(targets: readonly ErasureTarget[], basis: string): Json {
-  return { basis, payloads: targets.map(({ commitment, label, run }) => ({ commitment, label, run })) };
+export function erasureInput(
+  targets: readonly ErasureTarget[],
+  artifacts: readonly WrittenArtifact[],
+  basis: string,
+): Json {
+  return {
+    basis,
+    payloads: targets.map(({ commitment, label, run }) => ({ commitment, label, run })),
+    ...(artifacts.length === 0
+      ? {}
+      : { artifacts: artifacts.map((one) => ({ ...one, names: [...one.names] })) }),
+  };
 }
 
 /** Null when it is none; the run's input is stored data of our own, but read as if it came from outside. */
-export function parseErasureInput(
-  input: Json,
-): { readonly basis: string; readonly targets: readonly ErasureTarget[] } | null {
+export function parseErasureInput(input: Json): {
+  readonly basis: string;
+  readonly targets: readonly ErasureTarget[];
+  readonly artifacts: readonly WrittenArtifact[];
+} | null {
   if (!isObject(input) || typeof input['basis'] !== 'string' || !isArray(input['payloads'])) return null;
   const targets: ErasureTarget[] = [];
   for (const one of input['payloads']) {
@@ -86,8 +99,10 @@ export function parseErasureInput(
     if (typeof label !== 'string' || typeof run !== 'string') return null;
     targets.push({ commitment, label, run });
   }
-  if (targets.length === 0 || targets.length > MAX_TARGETS) return null;
-  return { basis: input['basis'], targets };
+  const artifacts = parseWritten(input['artifacts']);
+  if (artifacts === null || targets.length + artifacts.length === 0 || targets.length > MAX_TARGETS)
+    return null;
+  return { basis: input['basis'], targets, artifacts };
 }
 
 /** The run whose payloads go: known here, of this tenant, finished. Throws NOT_FOUND, RUN_UNFINISHED. */

@@ -25,6 +25,7 @@ import { requireAuditRight } from './audit-access.js';
 import { finishHandedOut, openHandedOut, takeBack, type OpenNew } from './handed-out.js';
 import type { Guard } from './judge.js';
 import type { LogDirectory, LogRow, NewFile, Signer, StoredPayload } from './ports.js';
+import { REMAINS } from './remains.js';
 import { load } from './run-context.js';
 import { rootAt, withHashes } from './tree-hashes.js';
 import type { EvidenceRequest, Principal } from './writ.js';
@@ -68,7 +69,7 @@ export async function makeEvidence(
     .flat()
     .filter((row) => signed(row) && explainsRun(parseEntry(row.bytes), policies));
   const { size: since } = await store.log();
-  const payloads = await payloadsOf(guard, commitments);
+  const payloads = await payloadsOf(guard, commitments, request.payloads);
   checkLabels(request, payloads);
   const rows = [...own, ...about].sort((a, b) => (a.index < b.index ? -1 : 1));
   checkSize(rows.reduce((sum, row) => sum + row.bytes.length, 0));
@@ -174,13 +175,14 @@ async function checkPrefix(
 async function payloadsOf(
   { store }: Guard,
   commitments: ReadonlyMap<Commitment, string>,
+  wanted: EvidenceRequest['payloads'],
 ): Promise<readonly StoredPayload[]> {
   const found: StoredPayload[] = [];
   let size = 0;
   for (const commitment of commitments.keys()) {
     const payload = await store.payload(commitment);
     if (payload === null) continue;
-    size += payload.bytes?.length ?? 0;
+    if (payload.label !== REMAINS || isWanted(REMAINS, wanted)) size += payload.bytes?.length ?? 0;
     checkSize(size);
     found.push(payload);
   }
@@ -198,14 +200,21 @@ function checkLabels({ run, payloads: wanted }: EvidenceRequest, payloads: reado
   });
 }
 
+/** What a redrive would go on with is evidence of nothing, and shown only where it is asked for by its name. */
+function isWanted(label: string, wanted: EvidenceRequest['payloads']): boolean {
+  if (wanted === 'all') return label !== REMAINS;
+  return wanted !== 'none' && wanted.includes(label);
+}
+
 /** Payloads that are still there, under the labels that are asked for. */
 function disclosed(
   payloads: readonly StoredPayload[],
   wanted: EvidenceRequest['payloads'],
 ): readonly DisclosedPayload[] {
   return payloads.flatMap(({ commitment, label, salt, bytes, mediaType }) => {
-    const isWanted = wanted === 'all' || (wanted !== 'none' && wanted.includes(label));
-    return isWanted && salt !== null && bytes !== null ? [{ commitment, label, salt, bytes, mediaType }] : [];
+    return isWanted(label, wanted) && salt !== null && bytes !== null
+      ? [{ commitment, label, salt, bytes, mediaType }]
+      : [];
   });
 }
 

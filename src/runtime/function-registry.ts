@@ -1,6 +1,7 @@
 // The functions that steps can call, by provider, looked up when a document is checked and when a step runs: what is
 // registered later can be called from then on, by runs that have started too. An id has one owner, for good.
 import { WritError } from '../errors.js';
+import { isRunnersOwn } from '../policy/facts.js';
 import type { Plan, PlanNode } from '../workflow/plan.js';
 import type { FunctionProvider } from './ports.js';
 
@@ -17,9 +18,9 @@ export function openFunctionRegistry(first: readonly FunctionProvider[]): Functi
   const add = (provider: FunctionProvider): void => {
     const ids = new Set<string>();
     for (const id of provider.functionIds) {
-      if (id.startsWith('audit::')) {
+      if (isRunnersOwn(id)) {
         throw new WritError('USAGE', `${id} is a function of writ itself`, {
-          hint: 'give the function another name than audit::…',
+          hint: 'give the function another name than audit::… and human::…',
         });
       }
       if (taken.has(id) || ids.has(id)) {

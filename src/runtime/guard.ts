@@ -28,6 +28,7 @@ import {
 } from './judge.js';
 import { isRefusedEntry } from './journal.js';
 import {
+  errorText,
   failed,
   isFree,
   outcomeOf,
@@ -35,6 +36,7 @@ import {
   readTurn,
   readSandboxResult,
   stepEnd,
+  STOPPED,
   thrown,
   resultWithoutSecrets,
   withoutSecrets,
@@ -42,6 +44,7 @@ import {
   type Failed,
 } from './outcome.js';
 import { problemOf } from './function-schema.js';
+import { openTask, type OpenedTask } from './task-open.js';
 import { sealBytes, sealJson } from './payload.js';
 import type {
   AttemptRecord,
@@ -79,10 +82,17 @@ export async function govern(
     return refuseToStart(guard, attempt, context, error, settle);
   }
   if (intent === null) return;
-  const { acted, sandbox } = await act(guard, judged, intent.startedAtMs, signal);
-  const done = { acted: withoutSecrets(acted, guard.redact), sandbox };
+  const { task } = intent;
+  // A person with a form is waited for; nothing is called.
+  if (task !== null && task.told === null)
+    return suspend(guard, judged, intent, task, NOTHING_CALLED, settle);
+  // Whoever is called is given the token, which stands in nothing that comes back.
+  const told = task?.told ?? { guard, judged };
+  const { acted, sandbox } = await act(told.guard, told.judged, intent.startedAtMs, signal);
+  const done = { acted: withoutSecrets(acted, told.guard.redact), sandbox };
   try {
-    await conclude(guard, judged, intent, done, settle);
+    if (task !== null && done.acted.ok) await suspend(told.guard, judged, intent, task, done, settle);
+    else await conclude(told.guard, judged, intent, done, settle);
   } catch (error) {
     if (!(error instanceof WritError) || !isRefusedEntry(error)) throw error;
     // It has happened: an outcome that the log can't hold is recorded as one that it can.
@@ -223,7 +233,39 @@ async function adopt({ approval, row, input }: EditedRequest, settle: Settle): P
   await settle({ kind: 'waiting', approval: known, input }, { ...nothing, record: row });
 }
 
+/** The act is done; the attempt ends with an answer from outside, or because none comes (task-wait.ts). */
+async function suspend(
+  guard: Guard,
+  judged: Judged,
+  intent: Intent,
+  { record: task }: OpenedTask,
+  { acted, sandbox }: Act,
+  settle: Settle,
+): Promise<void> {
+  const { attempt, context, charges } = judged;
+  const { id: taskId, kind: by, expiresAtMs: untilMs, heartbeatMs, createdAtMs } = task;
+  const silentUntilMs = heartbeatMs === null ? null : createdAtMs + heartbeatMs;
+  const stderr =
+    sandbox === null || sandbox.stderr.bytes.length === 0
+      ? null
+      : sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard);
+  const commit = stderr === null ? {} : { stderr: stderr.commitment };
+  const durationMs = guard.clock.nowMs() - intent.startedAtMs;
+  await settle(
+    { kind: 'handed', waiting: { taskId, by, untilMs, silentUntilMs } },
+    {
+      entries: sandbox === null ? [] : [{ ...sandboxExited(context, attempt, sandbox), commit }],
+      payloads: stderr === null ? [] : [{ payload: stderr, entry: 0 }],
+      record: { ...intent.record, status: 'suspended' },
+      approvals: [],
+      charges: settleCharges(charges, durationMs, acted.usage ?? null),
+    },
+  );
+}
+
 interface Intent {
+  /** What ends the attempt in place of the call; null when the call does. */
+  readonly task: OpenedTask | null;
   readonly leafHash: Uint8Array;
   readonly record: AttemptRecord;
   readonly startedAtMs: number;
@@ -238,6 +280,7 @@ async function intend(
 ): Promise<Intent | null> {
   const { attempt, callable, context, request, evidence, limits } = judged;
   const { stepPath, idempotencyKey } = attempt;
+  const task = await openTask(guard, judged);
   const startedAtMs = guard.clock.nowMs();
   const entries = decisionEntries(judged);
   const approvals = ended === null ? [] : [ended.write];
@@ -270,6 +313,7 @@ async function intend(
       input,
     ),
   );
+  if (task !== null) entries.push(task.entry);
   if (callable.kind === 'sandbox' && request !== null) {
     entries.push(
       draft(context, 'sandbox.started', {
@@ -279,7 +323,7 @@ async function intend(
         imageDigest: callable.request.program.digest,
         limits: limitsJson(limits),
         mounts: mountsJson(request.mounts ?? []),
-        network: [],
+        network: [...(request.egress?.hosts ?? [])].sort(),
         evidence: evidence ?? {},
       }),
     );
@@ -300,13 +344,14 @@ async function intend(
       intentEntry,
       approvals,
       charges: judged.charges,
+      ...(task === null ? {} : { tasks: [{ op: 'insert', record: task.record }] }),
     },
   );
   if (committed === null) return null;
   const intent = committed.entries[intentEntry];
   if (intent === undefined)
     throw new WritError('INTERNAL', `the store did not place the intent of ${stepPath}`);
-  return { leafHash: intent.leafHash, record: { ...record, intentIndex: intent.index }, startedAtMs };
+  return { task, leafHash: intent.leafHash, record: { ...record, intentIndex: intent.index }, startedAtMs };
 }
 
 /** The act itself, under its own deadline; never rejects for what the program does. */
@@ -326,7 +371,7 @@ async function act(guard: Guard, judged: Judged, intendedAtMs: number, signal: A
   return { acted: await call(guard, judged, callable, signal), sandbox: null };
 }
 
-const STOPPED = new WritError('SANDBOX_CANCELLED', 'the call is over');
+const OVER = new WritError('STEP_CANCELLED', 'the call is over');
 
 /** A provider's function, under a deadline of its own. */
 async function call(
@@ -338,7 +383,7 @@ async function call(
   const { timeoutMs } = judged.limits;
   const stop = new AbortController();
   // A reason that is there already: the platform's own is made with a stack trace, for every call.
-  const stopNow = (): void => stop.abort(STOPPED);
+  const stopNow = (): void => stop.abort(OVER);
   signal.addEventListener('abort', stopNow, { once: true });
   if (signal.aborted) stopNow();
   const answer = async (): Promise<Acted> => {
@@ -350,7 +395,7 @@ async function call(
   };
   // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
   const late = guard.clock.sleepUntil(guard.clock.nowMs() + timeoutMs, stop.signal).then((): Acted => {
-    if (signal.aborted) return failed('SANDBOX_CANCELLED', 'cancelled');
+    if (signal.aborted) return failed('STEP_CANCELLED', STOPPED);
     return failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
   });
   const acted = await Promise.race([answer(), late]);
@@ -417,6 +462,8 @@ interface Act {
   readonly sandbox: SandboxResult | null;
 }
 
+const NOTHING_CALLED: Act = { acted: { ok: true, output: null }, sandbox: null };
+
 /** The outcome, the run's next record and everything that ends with it: one commit. */
 async function conclude(
   guard: Guard,
@@ -436,7 +483,12 @@ async function conclude(
     commit[payload.label] = payload.commitment;
     return payload.commitment;
   };
-  const output = acted.ok ? seal(sealJson(attempt.run.id, 'output', acted.output, guard)) : null;
+  const said = acted.ok ? null : errorText(acted);
+  const output = acted.ok
+    ? seal(sealJson(attempt.run.id, 'output', acted.output, guard))
+    : said === null
+      ? null
+      : seal(sealJson(attempt.run.id, 'error', { message: said }, guard));
   if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
     seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard));
   }
@@ -470,7 +522,10 @@ async function conclude(
   };
   const durationMs = finishedAtMs - intent.startedAtMs;
   const charges = settleCharges(judged.charges, durationMs, acted.usage ?? null);
-  await settle(outcomeOf(acted), { entries, payloads, record, approvals: [], charges });
+  const { task } = intent;
+  // What could not be called will not be answered; nor is an answer that came before waited for.
+  const tasks = task === null ? [] : [{ op: 'close', id: task.record.id, state: 'withdrawn' } as const];
+  await settle(outcomeOf(acted), { entries, payloads, record, approvals: [], charges, tasks });
 }
 
 /** A broken store or log, or a log without its witnesses, stops the run here; anything else is an outcome. */

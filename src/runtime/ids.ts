@@ -1,10 +1,10 @@
-// Names of runs and approvals: 128 random bits in base32, so that nobody guesses one. They name, they don't authorise.
+// Names of runs, approvals and tasks: 128 random bits in base32, so that nobody guesses one. They name, they don't authorise.
 import type { Random } from './ports.js';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /** `<prefix>_` and 26 base32 characters (RFC 4648 alphabet, lower case, no padding). */
-export function newId(prefix: 'run' | 'apr', random: Random): string {
+export function newId(prefix: 'run' | 'apr' | 'tsk', random: Random): string {
   let bits = 0n;
   for (const byte of random.bytes(16)) bits = (bits << 8n) | BigInt(byte);
   let text = '';

@@ -6,14 +6,16 @@ import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { Hex, Json, JsonObject } from '../json.js';
 import { NO_COST, type Estimate } from '../policy/budget.js';
+import type { LimitSet } from '../policy/ceiling.js';
 import { decide, type Decision } from '../policy/decide.js';
-import { underMeters } from '../policy/metered.js';
+import { underMeters, underRates } from '../policy/metered.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { Attempt } from './attempt.js';
 import { resolveCallable, type Callable, type Callables, type SandboxedCallable } from './callable.js';
-import { metersOf, reserve } from './charges.js';
-import { asJson, draft, type EntryContext } from './entries.js';
+import type { StalePolicy } from './live-policy.js';
+import { bucketsOf, metersOf, reserve, take } from './charges.js';
+import { asJson, draft, egressDecided, type EntryContext } from './entries.js';
 import type { Journal } from './journal.js';
 import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
 import { narrowedByPackage } from './package-policy.js';
@@ -54,6 +56,8 @@ export interface Guard {
   readonly policy: () => PolicySnapshot;
   /** What the steps of a run are decided by that was started under these policies: never more than they allowed. */
   readonly policyOfRun: (startedUnder: Hex) => PolicySnapshot;
+  /** Why no step may begin just now; null = policies are as fresh as they have to be. */
+  readonly stalePolicy: () => StalePolicy | null;
   readonly callables: Callables;
   /**
    * Resolves when witnesses have cosigned all that was logged so far, of this run in any case; else throws
@@ -86,18 +90,19 @@ export interface Judged {
 
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
-  const { run, plan, node, input } = attempt;
+  const { run, plan, node, input, extent } = attempt;
   const earlier = await sameInput(guard, attempt, await recordedAttempt(guard, attempt));
   const callable = await resolveCallable(guard.callables, plan, run, node, input);
   const reach = await reachOf(callable, input);
   const asked = askedLimits(node);
   const sandbox = callable.kind === 'sandbox' ? callable.driver.kind : null;
-  const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach };
+  const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach, extent };
   const { packagePolicies = null } = guard.callables;
-  const answer = askPolicy(ofRun(guard, run), asking);
+  const answer = whileFresh(guard, askPolicy(ofRun(guard, run), asking));
   const narrowed = await narrowedByPackage(packagePolicies, answer, callable.package, reach);
   const { decision, charges } = await underBudgets(guard, run.id, narrowed);
   requireListed(decision, node);
+  requireListedHosts(decision, node);
   const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null);
   const effective = effectiveLimits(defaults, asked, decision.effective.limits, attempt.timeLeftMs);
   const limits = callable.kind === 'sandbox' ? { ...effective, ...innerLimits(node) } : effective;
@@ -107,6 +112,7 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
           ...callable.request,
           ...fixedFor(guard, attempt, callable),
           ...requiredBy(decision),
+          ...egressFor(guard, attempt, context, callable),
           limits,
           run: run.id,
         }
@@ -135,12 +141,13 @@ export interface Asked {
   readonly callable: Pick<Callable, 'resource' | 'action' | 'agent' | 'agentDigest' | 'package' | 'approval'>;
   readonly sandbox: SandboxDriver['kind'] | null;
   readonly reach: FunctionReach;
+  readonly extent: LimitSet;
 }
 
 /** The one question: before an attempt, and where somebody wants to know beforehand. */
 export function askPolicy(
   guard: Pick<Guard, 'policy' | 'clock' | 'tenant'>,
-  { plan, node, initiator, callable, sandbox, reach }: Asked,
+  { plan, node, initiator, callable, sandbox, reach, extent }: Asked,
 ): Decision {
   return decide(guard.policy(), {
     nowMs: guard.clock.nowMs(),
@@ -159,7 +166,7 @@ export function askPolicy(
       mounts: mountFacts(node),
       credentials: reach.credentials,
       tools: reach.tools,
-      limits: askedLimits(node),
+      limits: { ...extent, ...askedLimits(node) },
       labels: null,
       ...(reach.estimate === undefined ? {} : { estimate: reach.estimate }),
     },
@@ -167,17 +174,29 @@ export function askPolicy(
   });
 }
 
-/** The meters as they stand now; the store compares again when the intent is written. */
+/** A yes of policies that are too old is a no. */
+export function whileFresh({ stalePolicy }: Pick<Guard, 'stalePolicy'>, decision: Decision): Decision {
+  const stale = stalePolicy();
+  if (stale === null || decision.verdict === 'deny') return decision;
+  return { ...decision, ...stale, verdict: 'deny', ...{ budgets: [], rates: [] } };
+}
+
+/** The meters of budgets and rates as they stand now; the store compares again when the intent is written. */
 async function underBudgets(
   { store, clock }: Guard,
   runId: string,
   decision: Decision,
 ): Promise<{ readonly decision: Decision; readonly charges: readonly Charge[] }> {
-  const { budgets } = decision;
-  if (budgets.length === 0) return { decision, charges: [] };
-  const meters = metersOf(budgets, runId, clock.nowMs());
-  const judged = underMeters(decision, await store.used(meters));
-  return { decision: judged, charges: judged.verdict === 'deny' ? [] : reserve(budgets, meters) };
+  const { budgets, rates } = decision;
+  if (budgets.length === 0 && rates.length === 0) return { decision, charges: [] };
+  const nowMs = clock.nowMs();
+  const meters = metersOf(budgets, runId, nowMs);
+  const buckets = bucketsOf(rates);
+  const used = await store.used([...meters, ...buckets]);
+  const within = underMeters(decision, used.slice(0, meters.length));
+  const judged = within === decision ? underRates(decision, used.slice(meters.length), nowMs) : within;
+  const charges = [...reserve(budgets, meters), ...take(rates, buckets, nowMs)];
+  return { decision: judged, charges: judged.verdict === 'deny' ? [] : charges };
 }
 
 /** A stored input counts only while it is what would run now: a secret made known meanwhile is no longer in it. */
@@ -203,7 +222,7 @@ const UNKNOWN_COST: Estimate = { tokens: null, costMicroUsd: null };
 
 /** The request against the function's own schema, then what this very call would use. */
 export async function reachOf(callable: Callable, input: Json): Promise<FunctionReach> {
-  if (callable.kind !== 'function') return NOWHERE;
+  if (callable.kind !== 'function') return sandboxReach(callable);
   const { provider, functionId, agent } = callable;
   const converses = provider.converses?.includes(functionId) === true;
   try {
@@ -232,6 +251,43 @@ function requireListed({ verdict, effective }: Decision, node: TaskNode): void {
       hint: 'list them in policies/ceilings: mounts: { allow: [{ path: /data/claims, mode: ro }] }',
     },
   );
+}
+
+/** What a program in a sandbox would reach: what its step lists. */
+export function sandboxReach({ egress }: SandboxedCallable): FunctionReach {
+  if (egress === undefined) return NOWHERE;
+  return { ...NOWHERE, network: egress.hosts, credentials: egress.credentials };
+}
+
+/** Throws CEILING_NETWORK: no ceiling of the operator has said yes to these hosts. */
+function requireListedHosts({ verdict, effective }: Decision, node: TaskNode): void {
+  if (effective.network !== 'unlisted' || verdict === 'deny') return;
+  throw new WritError(
+    'CEILING_NETWORK',
+    `"${node.name}" asks for hosts from a sandbox that no ceiling of the operator lists`,
+    {
+      hint: 'list them in policies/ceilings: network: { mode: allowlist, allow: [api.example:443] }, an address by itself',
+    },
+  );
+}
+
+/** The way out as a driver is asked for it: each decision of the proxy becomes an entry before anything is connected. */
+function egressFor(
+  { journal, tenant }: Guard,
+  { stepPath, attempt, run }: Attempt,
+  context: EntryContext,
+  { agent, egress }: SandboxedCallable,
+): Pick<SandboxRequest, 'egress'> {
+  if (egress === undefined) return {};
+  const about = { stepPath, attempt, subject: run.initiator, agent, domain: tenant };
+  return {
+    egress: {
+      ...egress,
+      record: async (decision) => {
+        await journal.commit({ entries: egressDecided(context, about, decision) });
+      },
+    },
+  };
 }
 
 /** As the log and an approval name them. */
@@ -297,7 +353,7 @@ function subjectOf(
           profile: 'strict',
           image: callable.request.program.digest,
           mounts: mountsJson(callable.request.mounts ?? []),
-          network: [],
+          network: [...reach.network].sort(),
         }
       : outsideOf(reach);
   return {

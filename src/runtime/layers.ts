@@ -1,7 +1,8 @@
 // The ceiling layers that come with a step: its workflow, its package, itself. The policy snapshot adds organisation,
 // environment and tenant.
 import type { Json, JsonObject } from '../json.js';
-import { parseCeilingSpec, type Ceiling, type CeilingLayer } from '../policy/ceiling.js';
+import { type Ceiling, type CeilingLayer } from '../policy/ceiling.js';
+import { parseCeilingSpec } from '../policy/ceiling-spec.js';
 import { Memo } from '../policy/memo.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { AgentPackage, SandboxLimits } from './ports.js';

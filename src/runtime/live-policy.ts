@@ -32,6 +32,18 @@ export interface PolicyLoading {
   /** Resolves once `policy.loaded` is durable. */
   readonly record: (loaded: LoadedPolicies) => Promise<void>;
   readonly nowMs: () => number;
+  /** Policy hashes that unfinished runs were started under. */
+  readonly inUse: () => Promise<ReadonlySet<string>>;
+}
+
+/** `start`: a run's steps are decided under the policies it began under and those in force; `current`: the latter alone. */
+export type PolicyPin = 'start' | 'current';
+
+/** Why no step may begin just now. */
+export interface StalePolicy {
+  readonly code: 'POLICY_STALE';
+  readonly message: string;
+  readonly hint: string;
 }
 
 /** Snapshots that runs of this process may have been started under. */
@@ -42,9 +54,24 @@ export class LivePolicy {
   readonly #known = new Map<Hex, PolicySnapshot>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(first: PolicySnapshot) {
+  readonly #pin: PolicyPin;
+  readonly #maxAgeMs: number | null;
+  #loadedAtMs: number;
+
+  /** `nowMs`: when `first` was read. */
+  constructor(
+    first: PolicySnapshot,
+    {
+      pin = 'start',
+      maxAgeMs = null,
+      nowMs,
+    }: { readonly pin?: PolicyPin; readonly maxAgeMs?: number | null; readonly nowMs: number },
+  ) {
     this.#current = first;
     this.#known.set(first.policyHash, first);
+    this.#pin = pin;
+    this.#maxAgeMs = maxAgeMs;
+    this.#loadedAtMs = nowMs;
   }
 
   current(): PolicySnapshot {
@@ -56,8 +83,21 @@ export class LivePolicy {
    * process has held them. After a restart those in force count alone.
    */
   forRun(startedUnder: Hex): PolicySnapshot {
+    if (this.#pin === 'current') return this.#current;
     const atStart = this.#known.get(startedUnder);
     return atStart === undefined ? this.#current : tightened(this.#current, atStart);
+  }
+
+  /** Why no step may begin, or null: the files were last found good too long ago, and nobody knows what holds now. */
+  staleness(nowMs: number): StalePolicy | null {
+    const ageMs = nowMs - this.#loadedAtMs;
+    // Written so that an age that compares with nothing (NaN) is too old.
+    if (this.#maxAgeMs === null || ageMs <= this.#maxAgeMs) return null;
+    return {
+      code: 'POLICY_STALE',
+      message: `the policies were last read without a problem ${Math.round(ageMs / 1000)} s ago, at most ${this.#maxAgeMs / 1000} s are allowed`,
+      hint: 'correct the policy files, or see why they can not be read: writ policy test',
+    };
   }
 
   /** One after the other. Rejects only where the log can't be written: nothing is in force that it does not name. */
@@ -67,27 +107,43 @@ export class LivePolicy {
     return next;
   }
 
-  async #reload({ load, record, nowMs }: PolicyLoading): Promise<PolicyReload> {
+  /** What no unfinished run was started under, and is not in force. */
+  #forget(inUse: ReadonlySet<string>): void {
+    for (const hash of this.#known.keys()) {
+      if (!inUse.has(hash) && hash !== this.#current.policyHash) this.#known.delete(hash);
+    }
+  }
+
+  async #reload({ load, record, nowMs, inUse }: PolicyLoading): Promise<PolicyReload> {
     const previous = this.#current.policyHash;
     let loaded: LoadedPolicies;
     try {
       loaded = await load();
       const { policyHash } = loaded.snapshot;
+      if (this.#known.size >= MOST_SNAPSHOTS) this.#forget(await inUse());
       if (!this.#known.has(policyHash) && this.#known.size >= MOST_SNAPSHOTS) {
-        throw new WritError('POLICY_ERROR', `this process has held ${MOST_SNAPSHOTS} different policies`, {
-          hint: 'start it anew: what its runs were started under must not be forgotten while it lives',
-        });
+        throw new WritError(
+          'POLICY_ERROR',
+          `unfinished runs were started under ${MOST_SNAPSHOTS} different policies`,
+          {
+            hint: 'finish or cancel some of them: what a run was started under must not be forgotten',
+          },
+        );
       }
       checkTests(loaded, nowMs());
     } catch (error) {
       return { status: 'kept', policyHash: previous, previous, problem: problemOf(error) };
     }
     const { policyHash } = loaded.snapshot;
-    if (policyHash === previous) return { status: 'unchanged', policyHash, previous, problem: null };
+    if (policyHash === previous) {
+      this.#loadedAtMs = nowMs();
+      return { status: 'unchanged', policyHash, previous, problem: null };
+    }
     await record(loaded);
     // The same policies again: runs that were started under them keep the snapshot they had.
     this.#current = this.#known.get(policyHash) ?? loaded.snapshot;
     this.#known.set(policyHash, this.#current);
+    this.#loadedAtMs = nowMs();
     return { status: 'loaded', policyHash, previous, problem: null };
   }
 }

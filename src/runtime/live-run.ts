@@ -31,7 +31,7 @@ const MAX_TOGETHER = 64;
 /** What happens to the run, and what is written with it. */
 export interface Move {
   readonly events: readonly EngineEvent[];
-  readonly change?: Pick<Change, 'entries' | 'payloads' | 'attempts' | 'approvals' | 'charges'>;
+  readonly change?: Pick<Change, 'entries' | 'payloads' | 'attempts' | 'approvals' | 'charges' | 'tasks'>;
   /** In place of what follows from the execution: the run is cancelled. */
   readonly settlement?: Settlement;
 }
@@ -68,6 +68,8 @@ export class LiveRun {
   readonly executing = new Set<string>();
   /** Approvals of this run that nothing waits for any more and that are still open. */
   readonly dropped = new Set<string>();
+  /** The store's change counter when it was last looked for answers to what waits for one. */
+  answersLookedAt = -1;
   /** Set once the run has been looked through for attempts that a crash has lost. */
   isRecovered = false;
 
@@ -325,6 +327,7 @@ export class LiveRun {
     const attempts: NonNullable<Change['attempts']>[number][] = [];
     const approvals: NonNullable<Change['approvals']>[number][] = [];
     const charges: Charge[] = [];
+    const tasks: NonNullable<Change['tasks']>[number][] = [];
     const add = (change: Partial<Omit<Change, 'runs' | 'parts'>>): void => {
       const first = entries.length;
       entries.push(...(change.entries ?? []));
@@ -335,6 +338,7 @@ export class LiveRun {
       }
       approvals.push(...(change.approvals ?? []));
       charges.push(...(change.charges ?? []));
+      tasks.push(...(change.tasks ?? []));
       places.push([first, entries.length]);
     };
     for (const { change } of members) add(change ?? {});
@@ -349,6 +353,7 @@ export class LiveRun {
       entries,
       payloads,
       charges,
+      tasks,
     };
     this.#run = { ...run, version: this.#run.version + (jump ? VERSION_JUMP : 1) };
     this.#isFirst = false;

@@ -1,7 +1,7 @@
 // The items and results of distributed Maps: what an itemReader reads from the artifact store and a resultWriter writes to
 // it, in the name of whoever started the run. Policy is asked first, by the name or the digest, and its answer is durable
-// in the run's log before a byte is read or written. A refusal is no failure of the Map: nothing tolerates it. What is
-// read is attacker-controlled.
+// in the run's log before a byte is read; a write is an attempt (result-write.ts), with its intent before it and its
+// outcome after it. A refusal is no failure of the Map: nothing tolerates it. What is read is attacker-controlled.
 import {
   itemsFromText,
   objectPlace,
@@ -20,9 +20,16 @@ import { NO_COST } from '../policy/budget.js';
 import { decide, type Decision } from '../policy/decide.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft } from './entries.js';
-import { ofRun, type Guard } from './judge.js';
+import { ofRun, whileFresh, type Guard } from './judge.js';
 import { workflowLayer } from './layers.js';
-import { artifactNameProblem, type ListedArtifact, type EntryDraft, type RunRecord } from './ports.js';
+import {
+  artifactNameProblem,
+  type Change,
+  type ListedArtifact,
+  type EntryDraft,
+  type RunRecord,
+} from './ports.js';
+import { intendWrite, wrote, type WriteIntent } from './result-write.js';
 import { entryContext } from './run-context.js';
 
 /** Names that one list gives at most. */
@@ -34,7 +41,7 @@ export interface MapRun {
   readonly plan: Plan;
 }
 
-type Act = 'artifact.read' | 'artifact.write';
+type Action = 'artifact.read' | 'artifact.write';
 type Fault = Extract<ReadingAnswer, { readonly ok: false }>;
 
 /** Throws the fatal STORE_* only; every other fault is an answer. */
@@ -50,35 +57,64 @@ export async function readItems(guard: Guard, of: MapRun, reading: Reading): Pro
   });
 }
 
-/** As `readItems`. Nothing is written when one of the files may not be. */
-export async function writeResults(guard: Guard, of: MapRun, writing: Writing): Promise<WritingAnswer> {
+export interface Written {
+  readonly answer: WritingAnswer;
+  /** What is committed with the answer: the outcome of an act that was begun. */
+  readonly change?: Pick<Change, 'entries' | 'attempts'>;
+}
+
+/** As `readItems`. Nothing is written when one of the files may not be; `stepPath` names the act in the log. */
+export async function writeResults(
+  guard: Guard,
+  of: MapRun,
+  writing: Writing & { readonly stepPath: string },
+): Promise<Written> {
+  const act: Act = { intent: null };
+  const answer = await answered(() => write(guard, of, writing, act));
+  if (act.intent === null) return { answer };
+  const fault = answer.ok ? null : { code: answer.code ?? 'STEP_RESULT_WRITER', message: answer.message };
+  return { answer, change: wrote(guard, of.run, act.intent, fault) };
+}
+
+/** Whether it has begun. */
+interface Act {
+  intent: WriteIntent | null;
+}
+
+async function write(
+  guard: Guard,
+  of: MapRun,
+  writing: Writing & { readonly stepPath: string },
+  act: Act,
+): Promise<WritingAnswer> {
   const { id } = of.run;
   const { resource } = writing.writer;
   const redacted = { ...writing, results: writing.results.map((result) => withoutSecrets(guard, result)) };
   if (resource === null) return { ok: true, output: resultsInline(redacted, id) };
-  return answered(async () => {
-    const place = objectPlace(writing.arguments);
-    const made = resultFiles(redacted, place, id);
-    const files = made.files.map(({ key, text }) => {
-      const bytes = new TextEncoder().encode(text);
-      return { name: `${place.bucket}/${key}`, bytes, digest: guard.artifacts.digestOf(bytes) };
-    });
-    for (const { name } of files) {
-      const problem = artifactNameProblem(name);
-      if (problem !== null) return fault(`The place for the results is no bucket and prefix: ${problem}.`);
-    }
-    const judged = files.map(({ name, digest }) => {
-      const decision = ask(guard, of, 'artifact.write', name);
-      return { decision, entry: entryOf(guard, of, 'artifact.write', name, decision, { digest }) };
-    });
-    const refused = judged.find(({ decision }) => decision.verdict !== 'allow');
-    const said = refused === undefined ? judged : [refused];
-    await guard.journal.commit({ entries: said.map(({ entry }) => entry) });
-    if (refused !== undefined) return refusal(refused.decision);
-    let manifest: Digest | null = null;
-    for (const { name, bytes } of files) manifest = await guard.artifacts.put(bytes, name);
-    return { ok: true, output: withDigest(made.output, resource, manifest) };
+  const place = objectPlace(writing.arguments);
+  const made = resultFiles(redacted, place, id);
+  const files = made.files.map(({ key, text }) => {
+    const bytes = new TextEncoder().encode(text);
+    return { name: `${place.bucket}/${key}`, bytes, digest: guard.artifacts.digestOf(bytes) };
   });
+  for (const { name } of files) {
+    const problem = artifactNameProblem(name);
+    if (problem !== null) return fault(`The place for the results is no bucket and prefix: ${problem}.`);
+  }
+  const judged = files.map(({ name, digest }) => {
+    const decision = ask(guard, of, 'artifact.write', name);
+    return { decision, entry: entryOf(guard, of, 'artifact.write', name, decision, { digest }) };
+  });
+  const refused = judged.find(({ decision }) => decision.verdict !== 'allow');
+  if (refused !== undefined) {
+    await guard.journal.commit({ entries: [refused.entry] });
+    return refusal(refused.decision);
+  }
+  const allowed = judged.map(({ entry }) => entry);
+  act.intent = await intendWrite(guard, of.run, writing.stepPath, files, allowed);
+  let manifest: Digest | null = null;
+  for (const { name, bytes } of files) manifest = await guard.artifacts.put(bytes, name);
+  return { ok: true, output: withDigest(made.output, resource, manifest) };
 }
 
 /** The objects of a bucket, of those that may be read: what may not is as if it were not there. */
@@ -116,6 +152,7 @@ function objectJson({ name, digest, size, storedAtMs }: ListedArtifact, bucket: 
 
 async function itemsOf(guard: Guard, of: MapRun, reading: Reading): Promise<ReadingAnswer> {
   const { reader, maxItems } = reading;
+  if (reader.config.inputType === 'PARQUET') return fault('PARQUET is not read.');
   const { bucket, key, digest } = objectPlace(reading.arguments);
   const isByDigest = reader.resource === 'artifact:read' && digest !== '';
   const resource = isByDigest ? digest : `${bucket}/${key}`;
@@ -167,9 +204,9 @@ function textOf(bytes: Uint8Array): string | null {
 }
 
 /** RBAC for the initiator, and what ceilings say of any act of the run: a package that has expired reads nothing. */
-function ask(guard: Guard, { run, plan }: MapRun, action: Act, resource: string): Decision {
+function ask(guard: Guard, { run, plan }: MapRun, action: Action, resource: string): Decision {
   const { policy, clock, tenant } = ofRun(guard, run);
-  return decide(policy(), {
+  const decision = decide(policy(), {
     nowMs: clock.nowMs(),
     initiator: run.initiator,
     agent: null,
@@ -191,13 +228,14 @@ function ask(guard: Guard, { run, plan }: MapRun, action: Act, resource: string)
     },
     approval: null,
   });
+  return whileFresh(guard, decision);
 }
 
 /** `about`: digests and counts; never what is in an artifact. */
 function entryOf(
   guard: Guard,
   { run }: MapRun,
-  action: Act,
+  action: Action,
   resource: string,
   { verdict, rbac, code }: Decision,
   about: { readonly digest?: Digest | null; readonly objects?: number } = {},

@@ -15,6 +15,10 @@ const EXIT_TEMPORARY = 75;
 const EXIT_DENIED = 77;
 /** Characters of stderr that become the cause text. */
 const CAUSE_TAIL = 2_000;
+/** All that is told of an attempt that the runner stopped. */
+export const STOPPED = 'it was stopped: the run was cancelled, or its process told to end';
+/** All that is public of what a function throws. */
+const FUNCTION_FAILED = 'the function failed';
 
 /** An attempt's end. `summary` is public: it names codes and sizes, never what a program wrote. */
 export type Acted = Succeeded | Failed;
@@ -51,15 +55,11 @@ export function failed(code: ErrorCode, summary: string, cause: string = summary
  * of it, and only the runner knows that it was stopped.
  */
 export function thrown(error: unknown, stopped: boolean): Acted {
-  if (stopped) return failed('SANDBOX_CANCELLED', 'cancelled');
+  if (stopped) return failed('STEP_CANCELLED', STOPPED);
   // What a function says of it may hold the run's data: it goes where data goes, and only the code is public.
-  if (error instanceof WritError && error.code !== 'SANDBOX_CANCELLED')
-    return { ...failed(error.code, 'the function failed', error.message), ...readUsage(error.details) };
-  return failed(
-    'FUNCTION_FAILED',
-    'the function failed',
-    error instanceof Error ? error.message : String(error),
-  );
+  if (error instanceof WritError && !isStop(error.code))
+    return { ...failed(error.code, FUNCTION_FAILED, error.message), ...readUsage(error.details) };
+  return failed('FUNCTION_FAILED', FUNCTION_FAILED, error instanceof Error ? error.message : String(error));
 }
 
 /** A function's output as a value of our own: later changes of it by the function reach nobody. */
@@ -157,7 +157,7 @@ export function readSandboxResult(
     case 'cancelled':
       // Taken for a stop it would run again for ever.
       if (!stopped) return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
-      return failed('SANDBOX_CANCELLED', 'cancelled');
+      return failed('SANDBOX_CANCELLED', STOPPED);
     case 'crashed':
       return failed('SANDBOX_CRASHED', result.reason ?? 'the program crashed');
     case 'unavailable':
@@ -197,12 +197,27 @@ function turnWithoutSecrets({ turn }: Succeeded, redact: Redactor): Pick<Succeed
   return { turn: { calls, transcript: redact.json(turn.transcript) } };
 }
 
+/** Characters of what is kept of an error's own words, and what ends them when they were cut. */
+const ERROR_TEXT = 4_000;
+const CUT = ' …(cut)';
+
+/** What an attempt that failed says beyond its public summary, bounded; null when that is all. Attacker-controlled. */
+export function errorText({ error, summary }: Failed): string | null {
+  if (error.message === summary || error.message.trim() === '') return null;
+  const text = summary === FUNCTION_FAILED ? error.message : `${summary}: ${error.message}`;
+  return text.length <= ERROR_TEXT ? text : `${text.slice(0, ERROR_TEXT - CUT.length).toWellFormed()}${CUT}`;
+}
+
 /** How the log names the end of an attempt. */
 export function stepEnd(acted: Acted): StepEnd {
   if (acted.ok) return 'succeeded';
   const { code } = acted.error;
   if (code === 'SANDBOX_TIMEOUT' || code === 'STEP_TIMEOUT') return 'timed-out';
-  return code === 'SANDBOX_CANCELLED' ? 'cancelled' : 'failed';
+  return isStop(code) ? 'cancelled' : 'failed';
+}
+
+function isStop(code: string): boolean {
+  return code === 'SANDBOX_CANCELLED' || code === 'STEP_CANCELLED';
 }
 
 /** What the engine hears of it. */
@@ -212,9 +227,7 @@ export function outcomeOf(acted: Acted): Outcome {
       ? { kind: 'succeeded', output: acted.output }
       : { kind: 'asked', turn: acted.turn };
   }
-  return acted.error.code === 'SANDBOX_CANCELLED'
-    ? { kind: 'cancelled' }
-    : { kind: 'failed', error: acted.error };
+  return isStop(acted.error.code) ? { kind: 'cancelled' } : { kind: 'failed', error: acted.error };
 }
 
 function readExit(result: SandboxResult, shape: SandboxedCallable['result']): Acted {

@@ -84,7 +84,8 @@ export function referenceOf(call: Call): string {
   return call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
 }
 
-function nextOf(node: PlanNode): readonly string[] {
+/** Keys of the nodes that a run may come to from this one, beside the lanes of a fork. */
+export function nextOf(node: PlanNode): readonly string[] {
   const next = 'next' in node && node.next !== null ? [node.next] : [];
   switch (node.kind) {
     case 'choice':

@@ -9,7 +9,7 @@ const HASH = 'a'.repeat(64) as Hex;
 const yes: Decision = {
   ...{ verdict: 'allow', code: null, message: 'rule R-1 allows it', hint: null, rbac: [], ceiling: [] },
   effective: { approval: null, limits: {}, narrowed: [], audit: 'local' },
-  ...{ demandedBy: [], budgets: [], policyHash: HASH, ceilingHash: HASH, modelHash: HASH },
+  ...{ demandedBy: [], budgets: [], rates: [], policyHash: HASH, ceilingHash: HASH, modelHash: HASH },
 };
 const no: Decision = { ...yes, verdict: 'deny', code: 'POLICY_NO_MATCH', message: 'no rule allows it' };
 const plain: AgentPackage = {

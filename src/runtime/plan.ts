@@ -3,14 +3,23 @@
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
-import { LIMIT_NAMES, type CeilingLayer } from '../policy/ceiling.js';
+import { MEASURED_NAMES, type CeilingLayer } from '../policy/ceiling.js';
 import type { Decision } from '../policy/decide.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { actingAgent, resolveCallable, type Callable } from './callable.js';
 import { sandboxKind } from './check.js';
 import { Foresight, type KnownRequest } from './foresight.js';
-import { askPolicy, defaultLimits, effectiveLimits, NOWHERE, reachOf, type Guard } from './judge.js';
+import {
+  askPolicy,
+  defaultLimits,
+  effectiveLimits,
+  NOWHERE,
+  reachOf,
+  sandboxReach,
+  type Guard,
+} from './judge.js';
 import { narrowedByPackage } from './package-policy.js';
+import { extentOf } from './extent.js';
 import { askedLimits, innerLimits, layersOf } from './layers.js';
 import { outline, referenceOf, type OutlineStep } from './outline.js';
 import type { FunctionReach, WorkflowRecord } from './ports.js';
@@ -122,6 +131,7 @@ async function planCall(
     callable: facts,
     sandbox,
     reach: reach ?? NOWHERE,
+    extent: extentOf(plan, key, null),
   });
   const { packagePolicies = null } = guard.callables;
   const decision = await narrowedByPackage(
@@ -226,7 +236,7 @@ async function foreseenReach(
   if (callable === null) return { reach: null, problem: null };
   try {
     if (needs.length === 0) return { reach: await reachOf(callable, value), problem: null };
-    if (callable.kind !== 'function') return { reach: NOWHERE, problem: null };
+    if (callable.kind !== 'function') return { reach: sandboxReach(callable), problem: null };
     const { provider, functionId, agent } = callable;
     return { reach: (await provider.reach?.(functionId, value, agent)) ?? NOWHERE, problem: null };
   } catch (error) {
@@ -252,7 +262,7 @@ function limitsOf(
     ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),
     ...layersOf(plan, node, facts.package),
   ];
-  const own = LIMIT_NAMES.flatMap((name): PlannedLimit[] => {
+  const own = MEASURED_NAMES.flatMap((name): PlannedLimit[] => {
     const value = values[name];
     // Nothing outside a sandbox has memory of its own.
     if (value === undefined || (sandbox === null && name === 'memoryMiB')) return [];
@@ -267,7 +277,7 @@ function limitsOf(
 
 function lowestOf(
   layers: readonly CeilingLayer[],
-  name: (typeof LIMIT_NAMES)[number],
+  name: (typeof MEASURED_NAMES)[number],
   value: number,
 ): string {
   const found = layers.find(

@@ -171,6 +171,7 @@ export interface RunRecord {
 export type AttemptStatus =
   | 'waiting' // for an approval
   | 'intended' // durable intent, no outcome yet
+  | 'suspended' // its act is done, and an answer from outside is waited for
   | 'succeeded'
   | 'asked' // a turn of a conversation that ended with calls; the next turn is the next attempt
   | 'failed'
@@ -190,7 +191,7 @@ export interface AttemptRecord {
   readonly principal: string;
   readonly idempotencyKey: string;
   readonly input: Commitment | null;
-  /** Of the row that says that a step was skipped: why. */
+  /** Of the row that says that a step was skipped: why. Of one that failed: what was said of it, where something was. */
   readonly output: Commitment | null;
   readonly approvalId: string | null;
   /** Error code and a message without payloads; null when there is none. */
@@ -213,7 +214,7 @@ export interface AttemptRecord {
 export interface Meter {
   readonly layer: string;
   readonly name: string;
-  /** The id of a run, or a day in UTC, `2026-01-31`. The meters of a run go when its parts end. */
+  /** The id of a run, a day in UTC, `2026-01-31`, or `rate`. The meters of a run go when its parts end. */
   readonly scope: string;
   readonly budget: string;
 }
@@ -224,6 +225,8 @@ export interface Charge extends Meter {
   readonly add: number;
   /** STORE_CONFLICT when more than this would be used; null = it has happened already. */
   readonly atMost: number | null;
+  /** What is used counts as this at least, before `add`; absent = 0. A whole number from 0. */
+  readonly from?: number;
 }
 
 /** What a run's own parts become, in the transaction of its record. */
@@ -231,8 +234,10 @@ export interface PartsChange {
   readonly run: string;
   readonly put: ReadonlyMap<string, Json>;
   readonly removed: readonly string[];
-  /** True: every part of the run goes; `put` and `removed` are empty. */
+  /** True: every part of the run goes, and its own meters; `put` and `removed` are empty. */
   readonly ended: boolean;
+  /** It has ended and may go on one day: its meters stay, so that no budget is full again then. */
+  readonly mayGoOn?: boolean;
 }
 
 export type ApprovalState =
@@ -306,6 +311,64 @@ export interface ApprovalRecord {
   readonly review?: ApprovalReview;
 }
 
+/** `used`: the run has gone on with the answer. `expired`: none came in time. `withdrawn`: none is wanted any more. */
+export type TaskState = 'open' | 'answered' | 'used' | 'expired' | 'withdrawn';
+
+/** An attempt that ends by an answer from outside: of whoever has its token, or of a person with a form. */
+export interface TaskRecord {
+  /** Names it; it doesn't authorise. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly run: string;
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly kind: 'token' | 'person';
+  /** SHA-256 of the token, which is stored nowhere; null where a person answers. */
+  readonly tokenHash: Hex | null;
+  readonly functionId: string;
+  readonly initiator: string;
+  /** `person`: whoever answers needs one of them; empty = policy alone says who. */
+  readonly roles: readonly string[];
+  /** `person`: not by who started the run. */
+  readonly separationOfDuties: boolean;
+  /** Most bytes of an answer, as JSON. */
+  readonly outputBytes: number;
+  readonly createdAtMs: number;
+  /** At this time no answer counts any more. */
+  readonly expiresAtMs: number;
+  /** Longest time between two signs of life; null = none is asked for. */
+  readonly heartbeatMs: number | null;
+  /** The last one, or the beginning. */
+  readonly aliveAtMs: number;
+  readonly state: TaskState;
+  readonly answer: TaskAnswer | null;
+  /** Compare-and-set counter. */
+  readonly version: number;
+}
+
+/** What was answered; the data is in the payload. */
+export interface TaskAnswer {
+  readonly kind: 'success' | 'failure';
+  readonly by: string;
+  readonly assurance: Vote['assurance'];
+  readonly atMs: number;
+  /** The output, or `{error, cause}`. */
+  readonly payload: Commitment;
+}
+
+/** Which requests, and which part of them, in the order of the list. */
+export interface ApprovalFilter {
+  readonly run?: string;
+  readonly states?: readonly ApprovalState[];
+  /** Only those behind this one. */
+  readonly after?: Pick<ApprovalRecord, 'createdAtMs' | 'id'>;
+  /** Absent = all. */
+  readonly limit?: number;
+}
+
+/** A request by its name, where many are listed and few are looked at. */
+export type ApprovalKey = Pick<ApprovalRecord, 'id' | 'run' | 'stepPath' | 'functionId' | 'expiresAtMs'>;
+
 /**
  * By how much `jump` raises a run's version: more than the commits that whoever advances it may have in flight, each
  * with the version that the one before will have written. None of them then fits by chance.
@@ -333,6 +396,11 @@ export interface Change {
   /** Inserted or replaced. `intentEntry` = position in `entries` whose log index becomes `intentIndex`. */
   readonly attempts?: readonly { readonly record: AttemptRecord; readonly intentEntry?: number }[];
   readonly approvals?: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
+  readonly tasks?: readonly (
+    | { readonly op: 'insert' | 'update'; readonly record: TaskRecord }
+    /** Whatever has become of it: from now on it is this, unless it was over before. */
+    | { readonly op: 'close'; readonly id: string; readonly state: 'used' | 'expired' | 'withdrawn' }
+  )[];
   /** `entry` = position in `entries` of the entry that carries the commitment. */
   readonly payloads?: readonly { readonly payload: Payload; readonly entry: number }[];
   /**
@@ -422,10 +490,22 @@ export interface Store {
   /** In the order of `meters`; 0 for one that isn't there. */
   used(meters: readonly Meter[]): Promise<readonly number[]>;
   approval(id: string): Promise<ApprovalRecord | null>;
-  approvals(filter?: {
+  /** Oldest first. */
+  approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
+  /** The one that expires first is first; a list of 10,000 is read in a moment. `limit` absent = all. */
+  approvalKeys(filter: {
+    readonly states: readonly ApprovalState[];
+    readonly limit?: number;
+  }): Promise<readonly ApprovalKey[]>;
+  task(id: string): Promise<TaskRecord | null>;
+  taskOfToken(tokenHash: Hex): Promise<TaskRecord | null>;
+  /** The task of an attempt; null when it has none. */
+  taskOfAttempt(run: string, stepPath: string, attempt: number): Promise<TaskRecord | null>;
+  /** Oldest first. */
+  tasks(filter?: {
     readonly run?: string;
-    readonly states?: readonly ApprovalState[];
-  }): Promise<readonly ApprovalRecord[]>;
+    readonly states?: readonly TaskState[];
+  }): Promise<readonly TaskRecord[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
   receipt(source: string, id: string): Promise<Receipt | null>;
 
@@ -750,7 +830,57 @@ export interface SandboxMount {
   readonly mode: 'ro' | 'rw';
 }
 
-/** There is no network and no variable of the runner in any sandbox: a request has no place for them. */
+/** What a program in a sandbox may reach: these hosts by TLS and HTTP through a proxy of the runner, nothing else. */
+export interface SandboxEgress {
+  /**
+   * `host:port` in lower case, as policy has allowed them. A name is reached at public addresses only; an address that is
+   * private is reached where it is listed itself, with its port. At least one.
+   */
+  readonly hosts: readonly string[];
+  /** Names of secrets: the program gets a placeholder of each, the proxy puts the value in, for declared hosts only. */
+  readonly credentials: readonly string[];
+  /** Both ways together, of everything that passes. */
+  readonly bytes: number;
+  /** Requests and tunnels, refused ones too. */
+  readonly requests: number;
+  /** Durable when it resolves. Called before anything is connected; a rejection means that nothing is, and ends the step. */
+  record(decision: EgressDecision): Promise<void>;
+}
+
+/** One connection or request that a program asked for. */
+export interface EgressDecision {
+  /** `host:port` as it was understood; null = no host could be read from it. */
+  readonly host: string | null;
+  readonly verdict: 'allow' | 'deny';
+  /** Why it was refused; null = it was not. No text of the program's. */
+  readonly reason: string | null;
+  /** Secrets whose values go into it. */
+  readonly credentials: readonly string[];
+}
+
+/** Makes the ways out of sandboxes, one for each run of a program. */
+export interface EgressProxies {
+  /**
+   * Starts nothing. Throws SANDBOX_UNSUPPORTED for a credential that no operator has declared for one of the hosts,
+   * FUNCTION_UNAVAILABLE for one whose value is not known here or can't be sent.
+   */
+  check(egress: SandboxEgress): void;
+  /** `socket` does not exist yet; who may connect to it, may do all that `egress` allows. */
+  open(egress: SandboxEgress, socket: string): Promise<EgressProxy>;
+}
+
+export interface EgressProxy {
+  /** Placeholders, by the variable that the program finds them in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Certificate of the authority that signs for intercepted hosts, PEM; null = nothing is intercepted. */
+  readonly authority: string | null;
+  /** Resolves when nothing may pass any more: a budget that is used up, or `record` that failed. */
+  readonly ended: Promise<'egressBytes' | 'egressRequests' | 'unrecorded'>;
+  /** Every connection is cut. What passed, by host: whole numbers, for the evidence. */
+  close(): Promise<JsonObject>;
+}
+
+/** There is no variable of the runner in any sandbox, and no network but `egress`: a request has no place for them. */
 export interface SandboxRequest {
   /** argv[0] is the program of an image; a WASM guest sees it as its name. No shell unless argv names one. */
   readonly argv: readonly string[];
@@ -765,6 +895,8 @@ export interface SandboxRequest {
   readonly files?: readonly SandboxFile[];
   /** Of the host, as ceilings have allowed them; a driver refuses what can't be shown safely, or all of them. */
   readonly mounts?: readonly SandboxMount[];
+  /** Absent = no network at all. */
+  readonly egress?: SandboxEgress;
   /** Patterns of files, relative to where `files` are put, that are wanted back. `*` and `**` are wildcards. */
   readonly outputs?: readonly string[];
   /** The container runtime it must be; absent = the driver's own. */
@@ -953,8 +1085,15 @@ export interface Artifacts {
   find(name: string): Promise<ArtifactName | null>;
   /** Hashed on every read; null = there is none. INTEGRITY_DIGEST when the bytes are others. */
   read(digest: Digest): Promise<Uint8Array | null>;
+  /** Whether there are bytes of this digest; they are not looked at. */
+  has(digest: Digest): Promise<boolean>;
   /** Names that begin so, in code unit order, at most `limit`. The prefix names a bucket and a `/` at least, or is empty. */
   list(prefix: string, limit: number): Promise<readonly ListedArtifact[]>;
+  /**
+   * Takes away those of the names that refer to these bytes, then the bytes themselves; false: another name refers to them,
+   * and they stay. Absent when it resolves. A `put` of the same bytes at this moment is as if it came after.
+   */
+  remove(digest: Digest, names: readonly string[]): Promise<boolean>;
 }
 
 const ARTIFACT_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -2,12 +2,12 @@
 // it opens the run, so such an attempt is lost, not running. An idempotent step runs again under the same key; any
 // other waits for a person.
 import type { EngineEvent, Task } from '../engine/command.js';
-import type { StepError } from '../engine/state.js';
+import type { StepError, TaskWaiting } from '../engine/state.js';
 import { WritError } from '../errors.js';
 import { stepFinished, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import type { LiveRun } from './live-run.js';
-import type { AttemptRecord, EntryDraft } from './ports.js';
+import type { AttemptRecord, Change, EntryDraft } from './ports.js';
 import { entryContext } from './run-context.js';
 
 /** Losses that are recorded in one commit. */
@@ -32,8 +32,18 @@ async function recover(guard: Guard, live: LiveRun, tasks: readonly Task[]): Pro
   const entries: EntryDraft[] = [];
   const attempts: { readonly record: AttemptRecord }[] = [];
   const events: EngineEvent[] = [];
-  for (const { stepPath, attempt, node, isStopping } of tasks) {
+  const tasksLost: NonNullable<Change['tasks']>[number][] = [];
+  for (const task of tasks) {
+    const { stepPath, attempt, node, isStopping } = task;
     const row = await guard.store.attempt(live.id, stepPath, attempt);
+    const handed = isStopping ? null : await handedOver(guard, live.id, task);
+    if (row !== null && handed !== null) {
+      attempts.push({ record: { ...row, status: 'suspended' } });
+      events.push({ kind: 'handed', waiting: handed, stepPath, attempt, nowMs });
+      continue;
+    }
+    const waited = await guard.store.taskOfAttempt(live.id, stepPath, attempt);
+    if (waited !== null) tasksLost.push({ op: 'close', id: waited.id, state: 'withdrawn' });
     // A stopped attempt already has its step.finished entry; a crashed one gets it now.
     if (row?.status === 'intended') entries.push(await indeterminateEntry(guard, row, nowMs, context));
     if (row !== null) {
@@ -42,7 +52,18 @@ async function recover(guard: Guard, live: LiveRun, tasks: readonly Task[]): Pro
     }
     events.push({ kind: node.idempotent && !isStopping ? 'rerun' : 'lost', stepPath, attempt, nowMs });
   }
-  await live.commitOutcome(() => ({ events, change: { entries, attempts } }), { nowMs });
+  await live.commitOutcome(() => ({ events, change: { entries, attempts, tasks: tasksLost } }), { nowMs });
+}
+
+/**
+ * The wait of a task that nothing of is lost: nothing was to be called, or it was answered, so that the call was made.
+ * Null for every other one.
+ */
+async function handedOver(guard: Guard, run: string, task: Task): Promise<TaskWaiting | null> {
+  const record = await guard.store.taskOfAttempt(run, task.stepPath, task.attempt);
+  if (record === null || (record.kind === 'token' && record.state !== 'answered')) return null;
+  const { id: taskId, kind: by, expiresAtMs: untilMs, heartbeatMs, aliveAtMs } = record;
+  return { taskId, by, untilMs, silentUntilMs: heartbeatMs === null ? null : aliveAtMs + heartbeatMs };
 }
 
 /** What a person says of every lost attempt: run it again (a gated step asks again), or count it as failed. */

@@ -45,7 +45,7 @@ export async function storedSource(store: Store, id: string): Promise<WorkflowSo
   const workflow = await store.workflow(id);
   if (workflow !== null) return { text: workflow.source, file: workflow.file };
   throw new WritError('NOT_FOUND', `no workflow "${id}"`, {
-    hint: 'give a file, or register one: writ workflow create FILE',
+    hint: 'give a file, or register one: writ workflow create FILE (shipped ones: writ workflow templates)',
   });
 }
 

@@ -4,7 +4,7 @@
 import type { Answer, Request } from '../engine/query.js';
 import type { Guard } from './judge.js';
 import type { LiveRun } from './live-run.js';
-import { readItems, writeResults } from './map-artifacts.js';
+import { readItems, writeResults, type Written } from './map-artifacts.js';
 
 /** Answered together, in one commit. */
 const TOGETHER = 256;
@@ -19,26 +19,36 @@ export async function answerRequests(guard: Guard, live: LiveRun): Promise<boole
   const answers = await Promise.all(
     requests.map(async (request) => {
       const { id, at } = request;
-      return { id, at, answer: await answerOf(guard, live, request) };
+      return { id, at, ...(await answerOf(guard, live, request)) };
     }),
   );
   const nowMs = guard.clock.nowMs();
   // Should another process have changed the run meanwhile, a question that is no longer asked takes no answer.
   await live.commitOutcome(
-    () => ({ events: answers.map((one) => ({ kind: 'answered' as const, ...one, nowMs })) }),
+    () => ({
+      events: answers.map(({ id, at, answer }) => ({ kind: 'answered' as const, id, at, answer, nowMs })),
+      change: {
+        entries: answers.flatMap(({ change }) => change?.entries ?? []),
+        attempts: answers.flatMap(({ change }) => change?.attempts ?? []),
+      },
+    }),
     { nowMs },
   );
   return true;
 }
 
-async function answerOf(guard: Guard, live: LiveRun, request: Request): Promise<Answer> {
+async function answerOf(
+  guard: Guard,
+  live: LiveRun,
+  request: Request,
+): Promise<{ readonly answer: Answer; readonly change?: Written['change'] }> {
   switch (request.kind) {
     case 'query': {
       const { kind: _, ...query } = request;
-      return guard.queries.evaluate(query);
+      return { answer: await guard.queries.evaluate(query) };
     }
     case 'read':
-      return readItems(guard, live, request);
+      return { answer: await readItems(guard, live, request) };
     case 'write':
       return writeResults(guard, live, request);
   }

@@ -18,6 +18,8 @@ export interface FinishedState {
   readonly v: 1;
   readonly output: Commitment | null;
   readonly error: { readonly code: string; readonly name: string; readonly detail: Commitment } | null;
+  /** What a redrive goes on with; absent where the run completed, or it was too much to be kept. */
+  readonly remains?: Commitment;
 }
 
 /** The head of an active run. Written by this software into our own store: only the version is checked. */

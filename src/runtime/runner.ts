@@ -4,6 +4,7 @@ import type { EngineEvent, Task } from '../engine/command.js';
 import { WritError } from '../errors.js';
 import { cancelNow } from './cancel.js';
 import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
+import { extentOf } from './extent.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './judge.js';
@@ -11,6 +12,7 @@ import { answerRequests } from './requests.js';
 import { isConflict, isToBeCancelled, LiveRun, type Move } from './live-run.js';
 import type { Next, RunSteps } from './ports.js';
 import { decideLost, recoverLost } from './recovery.js';
+import { settleWaits } from './task-wait.js';
 import { withdrawDropped } from './withdrawal.js';
 
 /** Attempts of one run that are carried out at once. */
@@ -77,7 +79,7 @@ async function advance(guard: Guard, live: LiveRun): Promise<Next> {
     } else if (live.execution.head.status !== 'running') {
       // Nothing of it runs any more: its last word was left unsaid for an approval that had to be withdrawn before.
       await live.commitOutcome(() => ({ events: [] }));
-    } else if (await answerRequests(guard, live)) {
+    } else if ((await settleWaits(guard, live)) || (await answerRequests(guard, live))) {
       continue;
     } else if (isDue(live, guard.clock.nowMs())) {
       const nowMs = guard.clock.nowMs();
@@ -108,7 +110,8 @@ function whatNow(live: LiveRun): Next {
   for (const stepPath of live.due) take(stepPath);
   if (room > 0) for (const task of execution.ready(2 * MAX_RUNNING)) take(task.stepPath);
   if (start.length > 0 || executing.size > 0) return work(live, start, stop);
-  if (execution.head.pausedAtMs !== null) return { ...work(live, [], []), kind: 'approval' };
+  if (execution.head.pausedAtMs !== null || execution.isLeftToOthers)
+    return { ...work(live, [], []), kind: 'approval' };
   if (execution.nextTimerMs() !== null) return work(live, [], []);
   // What was lost and may run again is found when a run is opened; here it was stopped with its process.
   if (execution.lost().length > 0) return { kind: 'person', run: live.run };
@@ -117,8 +120,8 @@ function whatNow(live: LiveRun): Next {
 
 function work(live: LiveRun, start: readonly string[], stop: readonly string[]): Work {
   const timerMs = live.execution.nextTimerMs();
-  const expiryMs = live.firstExpiryMs();
-  const untilMs = timerMs === null ? expiryMs : Math.min(timerMs, expiryMs ?? timerMs);
+  const times = [timerMs, live.firstExpiryMs(), live.execution.nextSilenceMs()];
+  const untilMs = times.reduce((a, b) => (a === null || b === null ? (a ?? b) : Math.min(a, b)));
   return { kind: 'work', run: live.run, start, stop, untilMs };
 }
 
@@ -142,7 +145,7 @@ async function execute(guard: Guard, live: LiveRun, stepPath: string, signal: Ab
 /** The attempt that `task` is at, as it would go through the guard now. */
 export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
   const { run, plan } = live;
-  const { stepPath, node, attempt, iteration, item, conversation, idempotencyKey } = task;
+  const { stepPath, key, node, attempt, iteration, item, width, rounds, conversation, idempotencyKey } = task;
   const { deadlineMs, pausedAtMs } = live.execution.head;
   // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
   const judgedAtMs = guard.clock.nowMs();
@@ -156,10 +159,13 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     attempt,
     iteration,
     item,
+    extent: extentOf(plan, key, { width, rounds, attempt }),
     conversation,
     // Rendering may have put a secret together: what is approved, stored and run is the text without it.
     input: guard.redact.json(task.input),
     idempotencyKey,
+    token: task.token,
+    heartbeatMs: task.heartbeatMs,
     timeLeftMs: deadlineMs === null ? null : Math.max(1, deadlineMs - (pausedAtMs ?? judgedAtMs)),
     isWaiting: task.phase === 'approval',
     approvalId: task.approval?.approvalId ?? null,
@@ -171,7 +177,10 @@ function settleOf(guard: Guard, live: LiveRun, task: Task): Settle {
   const { stepPath, attempt } = task;
   const judgedAtMs = guard.clock.nowMs();
   let isRunning = false;
-  return async (outcome, { entries, payloads, record, intentEntry, approvals, charges }: AttemptChange) => {
+  return async (
+    outcome,
+    { entries, payloads, record, intentEntry, approvals, charges, tasks }: AttemptChange,
+  ) => {
     const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
     const event = eventOf(guard, outcome, { stepPath, attempt, nowMs });
     const move = (): Move | null => {
@@ -179,15 +188,15 @@ function settleOf(guard: Guard, live: LiveRun, task: Task): Settle {
       const isMine = now !== null && now.attempt === attempt;
       const isOpen = isRunning ? now?.phase === 'running' : now !== null && live.execution.mayStart(now);
       if (!isMine || !isOpen || (!isRunning && isToBeCancelled(live))) return null;
-      // Stopped with its process and not with its fork: nobody knows what it has done.
-      const isLost = outcome.kind === 'cancelled' && !now.isStopping;
+      // Stopped with its process, and neither with its fork nor with its run: nobody knows what it has done.
+      const isLost = outcome.kind === 'cancelled' && !now.isStopping && !isToBeCancelled(live);
       const row = {
         record: isLost ? { ...record, status: 'indeterminate' as const } : record,
         ...(intentEntry === undefined ? {} : { intentEntry }),
       };
       return {
         events: [event],
-        change: { entries, payloads, attempts: [row], approvals, charges: charges ?? [] },
+        change: { entries, payloads, attempts: [row], approvals, charges: charges ?? [], tasks: tasks ?? [] },
       };
     };
     const committed = isRunning
@@ -219,6 +228,8 @@ function eventOf(
         ...(outcome.input === undefined ? {} : { input: outcome.input }),
         ...about,
       };
+    case 'handed':
+      return { kind: 'handed', waiting: outcome.waiting, ...about };
     case 'cancelled':
       // Stopped with its fork it ends there; stopped with its process, nobody knows what it has done.
       return { kind: 'lost', ...about };

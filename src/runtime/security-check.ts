@@ -9,9 +9,11 @@ import { isPrincipal } from '../policy/text.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { actingAgent } from './callable.js';
 import { sandboxKind } from './check.js';
+import { extentOf } from './extent.js';
 import { askPolicy, ofRun, NOWHERE, type Guard } from './judge.js';
 import { referenceOf } from './outline.js';
-import type { FunctionProvider, RunRecord } from './ports.js';
+import { narrowedByPackage } from './package-policy.js';
+import type { FunctionProvider, PackageAct, RunRecord } from './ports.js';
 import { load } from './run-context.js';
 import { planOf } from './run-state.js';
 
@@ -50,7 +52,7 @@ export function securityCheck(guard: () => Guard): FunctionProvider {
       const decisions =
         question === null
           ? await everyStep(guard(), run, planOf(run))
-          : asked(guard(), run, question, agent).map((one) => ({ ...one }));
+          : (await asked(guard(), run, question, agent)).map((one) => ({ ...one }));
       return { allowed: true, decisions };
     },
   };
@@ -72,19 +74,22 @@ function parse(input: Json): Question | null {
 }
 
 /** One answer per subject, all of them yes. Throws POLICY_* for the first no. */
-function asked(
+async function asked(
   guard: Guard,
-  { initiator }: RunRecord,
+  run: RunRecord,
   { subject, action, resource }: Question,
   agent: string | null,
-): readonly JsonObject[] {
+): Promise<readonly JsonObject[]> {
+  const { initiator } = run;
+  // What a step of this run may do at most, as for the steps themselves.
+  const policy = ofRun(guard, run).policy();
   const domain = guard.tenant;
   const involved = agent === null ? [initiator] : [initiator, agent];
   if (subject !== null && !involved.includes(subject)) {
     // Its form first: a message of the next question would name what was asked.
     if (!isPrincipal(subject))
       throw refusal('POLICY_REQUEST_INVALID', 'subject is no user:, agent: or service: name');
-    const may = checkAccess(guard.policy(), {
+    const may = checkAccess(policy, {
       subject: initiator,
       domain,
       action: 'policy.read',
@@ -95,8 +100,8 @@ function asked(
   // What a step calls is asked for the initiator and for the agent, so both are asked here.
   const both = action === 'function.invoke' || action === 'agent.invoke';
   const subjects = subject !== null ? [subject] : both ? involved : [initiator];
-  return subjects.map((one) => {
-    const answer = checkAccess(guard.policy(), { subject: one, domain, action, resource });
+  const answers = subjects.map((one) => {
+    const answer = checkAccess(policy, { subject: one, domain, action, resource });
     if (!answer.allowed) throw refusal(answer.code ?? 'POLICY_ERROR', answer.message, answer.hint);
     return {
       subject: one,
@@ -107,6 +112,33 @@ function asked(
       rolePath: [...answer.rolePath],
     };
   });
+  // A package's own text narrows what its agent may reach, whoever asks.
+  if (action === 'network.egress' || action === 'tool.invoke' || action === 'secret.use') {
+    await askPackages(guard, planOf(run), subject === null ? involved : subjects, { action, resource });
+  }
+  return answers;
+}
+
+/** Throws POLICY_DENY_RULE or POLICY_ERROR where the policy text of a subject's package, in this workflow, says no. */
+async function askPackages(
+  { callables }: Guard,
+  plan: Plan,
+  subjects: readonly string[],
+  act: PackageAct,
+): Promise<void> {
+  for (const node of Object.values(plan.nodes)) {
+    if (node.kind !== 'task' || node.call.kind !== 'agent') continue;
+    const agent = await callables.packages.resolve(node.call.digest);
+    if (agent?.policy === undefined || !subjects.includes(`agent:${agent.name}`)) continue;
+    const no =
+      (await callables.packagePolicies?.refusal(agent.policy, { agent: agent.name, acts: [act] })) ?? null;
+    if (no === null && callables.packagePolicies != null) continue;
+    const reason = no?.reason ?? 'nothing here evaluates its policy text';
+    throw refusal(
+      no?.kind === 'denied' ? 'POLICY_DENY_RULE' : 'POLICY_ERROR',
+      `the policy of package ${agent.name} says no of ${act.action} on ${act.resource}: ${reason}`,
+    );
+  }
 }
 
 /** What policy and every ceiling say of each step before its data is known. Throws POLICY_*, CEILING_*, APPROVAL_*. */
@@ -114,7 +146,7 @@ async function everyStep(guard: Guard, run: RunRecord, plan: Plan): Promise<Json
   const decisions: JsonObject[] = [];
   for (const [stepPath, node] of Object.entries(plan.nodes)) {
     if (node.kind !== 'task') continue;
-    const { resource, decision } = await decideStep(guard, run, plan, node);
+    const { resource, decision } = await decideStep(guard, run, plan, stepPath, node);
     if (decision.verdict === 'deny') {
       const { code, message, hint } = decision;
       throw refusal(code ?? 'POLICY_ERROR', `step "${node.name}": ${message}`, hint);
@@ -134,6 +166,7 @@ async function decideStep(
   guard: Guard,
   run: RunRecord,
   plan: Plan,
+  key: string,
   node: TaskNode,
 ): Promise<{ readonly resource: string; readonly decision: Decision }> {
   const { call, approval } = node;
@@ -160,8 +193,11 @@ async function decideStep(
     callable,
     sandbox: sandboxKind(node),
     reach: NOWHERE,
+    extent: extentOf(plan, key, null),
   };
-  return { resource, decision: askPolicy(ofRun(guard, run), question) };
+  const { packagePolicies = null } = guard.callables;
+  const decision = askPolicy(ofRun(guard, run), question);
+  return { resource, decision: await narrowedByPackage(packagePolicies, decision, agent, NOWHERE) };
 }
 
 function refusal(code: ErrorCode, message: string, hint: string | null = null): WritError {

@@ -13,9 +13,10 @@ import type { AttemptRecord, EntryDraft, PartsChange, Payload, Random, RunRecord
 import type { Redactor } from './redaction.js';
 import { isCancelRequested } from './journal.js';
 import { referenceOf } from './outline.js';
+import { sealRemains } from './remains.js';
 import { planOf, stored, type FinishedState } from './run-state.js';
 
-/** Process exit code of a run that waits for an approval (ARCHITECTURE 6). */
+/** Process exit code of a run that waits for an approval or another answer from outside (ARCHITECTURE 6). */
 export const EXIT_WAITING = 10;
 
 export interface SettleContext {
@@ -63,7 +64,8 @@ export function settle(
   const { head, put, removed } = changes;
   const noted = noteEntries(run, changes.notes, context);
   if (head.status !== 'running' && !situation.endsLater) {
-    const ended = finish(head.status, head.output, head.error, run, context);
+    const remains = head.status === 'failed' ? sealRemains(run.id, execution.remains(), context) : null;
+    const ended = finish(head.status, head.output, head.error, remains, run, context);
     const payloads = ended.payloads.map((one) => ({ ...one, entry: one.entry + noted.entries.length }));
     return {
       ...ended,
@@ -95,21 +97,34 @@ function standing(execution: Execution, run: RunRecord, { lost, waits }: Situati
   const [first] = waits.values();
   const others = waits.size > 1 ? { others: waits.size - 1 } : {};
   const approval = first === undefined ? null : { kind: 'approval', ...first, ...others };
+  const outside = approval ?? taskJson(execution);
   if (!execution.isHeldUp) {
-    return { status: 'running', waitingFor: approval, wakeAtMs: null, exitCode: null };
+    return { status: 'running', waitingFor: outside, wakeAtMs: null, exitCode: null };
   }
   const timer = execution.firstTimer();
-  if (timer === null && approval === null) {
+  if (timer === null && outside === null) {
     return { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null };
   }
   const times = Array.from(waits.values(), (one) => one.expiresAtMs);
+  const silenceMs = execution.nextSilenceMs();
+  if (silenceMs !== null) times.push(silenceMs);
   if (timer !== null) times.push(Math.min(timer.untilMs, execution.nextTimerMs() ?? timer.untilMs));
   return {
     status: 'waiting',
-    waitingFor: approval ?? (timer === null ? null : timerJson(execution, timer)),
-    wakeAtMs: times.reduce((least, one) => Math.min(least, one)),
-    exitCode: approval === null ? null : EXIT_WAITING,
+    waitingFor: outside ?? (timer === null ? null : timerJson(execution, timer)),
+    wakeAtMs: times.length === 0 ? null : times.reduce((least, one) => Math.min(least, one)),
+    exitCode: outside === null ? null : EXIT_WAITING,
   };
+}
+
+/** The first task that waits for an answer from outside; null when none does. */
+function taskJson(execution: Execution): Json {
+  const [first, ...others] = execution.suspended().filter(({ isStopping }) => !isStopping);
+  if (first?.waiting == null) return null;
+  const { stepPath, waiting } = first;
+  const { taskId, by, untilMs } = waiting;
+  const more = others.length === 0 ? {} : { others: others.length };
+  return { kind: 'task', taskId, by, stepPath, expiresAtMs: untilMs, ...more };
 }
 
 /** A run whose time ends during the wait ends then, not when the wait is over. */
@@ -201,6 +216,7 @@ function finish(
   status: 'completed' | 'failed',
   output: Json,
   error: StepError | null,
+  remains: Payload | null,
   run: RunRecord,
   context: SettleContext,
 ): Settlement {
@@ -208,19 +224,25 @@ function finish(
     error === null
       ? sealJson(run.id, 'output', output, context)
       : sealJson(run.id, 'error', { message: error.message }, context);
-  return finished(run, status, exitCodeOf(error), payload, error, context);
+  return finished(run, status, exitCodeOf(error), { payload, remains }, error, context);
 }
 
-/** A finished run keeps commitments only; its engine state, and with it all data, is dropped. */
+/**
+ * A finished run keeps commitments only; its engine state, and with it all data, is dropped. `remains`: what a redrive
+ * would go on with, of one that did not complete.
+ */
 export function finished(
   run: RunRecord,
   status: 'completed' | 'failed' | 'cancelled',
   exitCode: number,
-  payload: Payload | null,
+  { payload, remains }: { readonly payload: Payload | null; readonly remains: Payload | null },
   error: StepError | null,
   context: SettleContext,
 ): Settlement {
-  const commit: Record<string, Commitment> = payload === null ? {} : { [payload.label]: payload.commitment };
+  const payloads = [payload, remains].flatMap((one) => (one === null ? [] : [{ payload: one, entry: 0 }]));
+  const commit: Record<string, Commitment> = Object.fromEntries(
+    payloads.map((one) => [one.payload.label, one.payload.commitment]),
+  );
   const entry = draft(
     context.entry,
     'run.finished',
@@ -234,6 +256,7 @@ export function finished(
       error === null || payload === null
         ? null
         : { code: error.code, name: error.name, detail: payload.commitment },
+    ...(remains === null ? {} : { remains: remains.commitment }),
   };
   const record: RunRecord = {
     ...run,
@@ -246,9 +269,9 @@ export function finished(
   };
   return {
     run: record,
-    parts: { run: run.id, put: new Map(), removed: [], ended: true },
+    parts: { run: run.id, put: new Map(), removed: [], ended: true, mayGoOn: remains !== null },
     entries: [entry],
-    payloads: payload === null ? [] : [{ payload, entry: 0 }],
+    payloads,
     attempts: [],
   };
 }

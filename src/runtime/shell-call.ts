@@ -124,7 +124,8 @@ function imageOf(image: string, images: ImageNames, invalid: Invalid): SandboxRe
   if (isDigest(digest)) return { kind: 'image', digest, repository: at < 0 ? null : image.slice(0, at) };
   const names = images.names();
   if (image === DEFAULT_IMAGE || names.length === 0) {
-    throw new WritError('SANDBOX_IMAGE_MISSING', 'docker.yaml names no default image', {
+    const what = image === DEFAULT_IMAGE ? 'default image' : 'images, and what is asked for is no digest';
+    throw new WritError('SANDBOX_IMAGE_MISSING', `docker.yaml names no ${what}`, {
       hint: 'build one: node sandbox/images/build.mjs --docker-yaml docker.yaml, beside the policies folder',
     });
   }

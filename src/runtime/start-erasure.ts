@@ -2,6 +2,7 @@
 // then what it is about is settled. Where nothing is left to erase, what an earlier erasure still has to scrub is
 // finished instead.
 import { WritError } from '../errors.js';
+import { artifactsGoing } from './artifact-erasure.js';
 import { requireAuditRight, WHOLE_LOG } from './audit-access.js';
 import {
   checkBasis,
@@ -48,14 +49,16 @@ export async function startErasure(
   const isExpired = what.kind === 'expired';
   const beforeMs = isExpired ? await expiredBeforeMs(guard, parts.retention) : 0;
   const { targets, before, more } = await planErasure(guard, isExpired ? { ...what, beforeMs } : what);
-  if (targets.length === 0) {
+  const runs = new Set([...targets, ...before].map((one) => one.run));
+  const artifacts = await artifactsGoing(guard, runs, targets);
+  if (targets.length === 0 && artifacts.length === 0) {
     const scrubbing = { store: guard.store, ...parts.scrubbing };
     const scrub = await guard.journal.orStop(() => finishScrub(scrubbing, SCRUB_WAIT_MS));
     return { run: null, before, more, left: await payloadsLeft(guard, before), scrub };
   }
   const prepared = await parts.prepare();
   const { plan, record } = prepared;
-  const input = erasureInput(targets, basis);
+  const input = erasureInput(targets, artifacts, basis);
   const open = await openErasure(guard, record.id, initiator.id, input, (run) => inputOf(guard, run));
   const start: RunStart = {
     workflow: record,

@@ -5,7 +5,7 @@ import { canonicalJson } from '../canonical-json.js';
 import { Execution } from '../engine/execution.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
-import { checkAccess } from '../policy/access.js';
+import { checkAccess, type AccessAnswer } from '../policy/access.js';
 import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
 import type { Plan } from '../workflow/plan.js';
@@ -142,7 +142,7 @@ function checkRunInput(plan: Plan, input: Json): void {
 export async function authorize(
   guard: Guard,
   context: EntryContext,
-  principal: Principal,
+  principal: Pick<Principal, 'id'>,
   action: string,
   resource: string,
   about: JsonObject = {},
@@ -153,6 +153,18 @@ export async function authorize(
     action,
     resource,
   });
+  await decided(guard, context, principal, { action, resource }, answer, about);
+}
+
+/** Records what policy has answered, as `authorize` does. Throws on deny. */
+export async function decided(
+  guard: Guard,
+  context: EntryContext,
+  principal: Pick<Principal, 'id'>,
+  { action, resource }: { readonly action: string; readonly resource: string },
+  answer: AccessAnswer,
+  about: JsonObject = {},
+): Promise<void> {
   const entry = draft(context, 'authz.decided', {
     stepPath: null,
     attempt: null,

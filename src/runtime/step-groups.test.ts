@@ -100,6 +100,19 @@ describe('a skipped step', () => {
   });
 });
 
+describe('the attempts of a conversation', () => {
+  const turn = (number: number, status: AttemptRecord['status']) =>
+    attempt('ask', { attempt: number, turn: number - 1, status });
+  const count = (...attempts: AttemptRecord[]): number => attemptsOf({ attempts, calls: [] });
+
+  it('are not its turns: only what was tried again counts again', () => {
+    expect(count(turn(1, 'asked'), turn(2, 'asked'), turn(3, 'succeeded'))).toBe(1);
+    expect(count(turn(1, 'asked'), turn(2, 'failed'), turn(3, 'succeeded'))).toBe(2);
+    expect(count(turn(1, 'asked'))).toBe(1);
+    expect(count(turn(1, 'asked'), turn(2, 'intended'))).toBe(1);
+  });
+});
+
 describe('one word for all items', () => {
   it.each([
     [['succeeded', 'intended', 'failed'], 3, 'intended'],

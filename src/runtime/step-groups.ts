@@ -1,7 +1,8 @@
 // The attempts of a run put in order for people: by step, the items of a map together, the calls of a conversation
 // below the step that asked for them.
-import type { AttemptRecord, AttemptStatus } from './ports.js';
+import { askingPath, endsInPlace, placesOf, withoutPlaces } from '../engine/step-path.js';
 import type { Plan } from '../workflow/plan.js';
+import type { AttemptRecord, AttemptStatus } from './ports.js';
 
 /** A step, or all items of a map. */
 export interface StepGroup {
@@ -30,13 +31,13 @@ export function groupSteps(plan: Plan, attempts: readonly AttemptRecord[]): read
   }
   const groups = new Map<string, { isMap: boolean; members: StepMember[] }>();
   for (const [stepPath, member] of members) {
-    const asking = members.get(stepPath.replace(/\/call\[\d+\]$/, ''));
-    if (asking !== undefined && asking !== member) {
+    const asking = members.get(askingPath(stepPath) ?? '');
+    if (asking !== undefined) {
       asking.calls.push(member);
       continue;
     }
     const isMap = member.attempts.some((one) => one.item !== null) || isItem(plan, stepPath);
-    const key = isMap ? stepPath.replace(/(?:#\d+)?\[\d+\]/g, '') : stepPath;
+    const key = isMap ? withoutPlaces(stepPath) : stepPath;
     const group = groups.get(key) ?? { isMap, members: [] };
     group.members.push(member);
     groups.set(key, group);
@@ -58,9 +59,10 @@ export function lastOf({ attempts }: StepMember): AttemptRecord {
   return last;
 }
 
-/** Attempts that were made. */
+/** Attempts that were made. The turns of a conversation are one attempt: each that asked for calls was gone on with. */
 export function attemptsOf({ attempts }: StepMember): number {
-  return attempts.filter((one) => one.attempt > 0).length;
+  const last = attempts.at(-1);
+  return attempts.filter((one) => one.attempt > 0 && (one.status !== 'asked' || one === last)).length;
 }
 
 export function statusOf(member: StepMember): AttemptStatus {
@@ -81,6 +83,7 @@ export function together(statuses: readonly AttemptStatus[], total: number): Att
   if (has('intended', 'asked')) return 'intended';
   if (has('indeterminate')) return 'indeterminate';
   if (has('waiting')) return 'waiting';
+  if (has('suspended')) return 'suspended';
   if (statuses.some(isFailed)) return 'failed';
   if (has('cancelled')) return 'cancelled';
   // Between two items nothing runs, and the map is not over.
@@ -90,17 +93,13 @@ export function together(statuses: readonly AttemptStatus[], total: number): Att
 
 /** A skipped item has no attempt that says so; only its path does. */
 function isItem(plan: Plan, stepPath: string): boolean {
-  return plan.dialect === 'steps' && /\[\d+\]$/.test(stepPath);
+  return plan.dialect === 'steps' && endsInPlace(stepPath);
 }
 
 function inItemOrder(members: StepMember[]): StepMember[] {
   if (members.length < 2) return members;
   const places = new Map(members.map((one) => [one, placesOf(lastOf(one).stepPath)]));
   return members.toSorted((a, b) => comparePlaces(places.get(a) ?? [], places.get(b) ?? []));
-}
-
-function placesOf(stepPath: string): readonly number[] {
-  return Array.from(stepPath.matchAll(/\[(\d+)\]/g), ([, place]) => Number(place));
 }
 
 function comparePlaces(a: readonly number[], b: readonly number[]): number {

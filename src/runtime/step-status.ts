@@ -4,8 +4,11 @@ import type { AttemptStatus } from './ports.js';
 export type StepStatus =
   'pending' | 'waiting' | 'running' | 'completed' | 'failed' | 'skipped' | 'cancelled' | 'indeterminate';
 
-export function stepStatus(status: AttemptStatus): StepStatus {
+export function stepStatus(status: AttemptStatus | 'pending'): StepStatus {
   switch (status) {
+    case 'suspended':
+      return 'waiting';
+    case 'pending':
     case 'waiting':
     case 'cancelled':
     case 'indeterminate':

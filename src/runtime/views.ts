@@ -6,7 +6,9 @@ import { isObject, type Commitment, type Json } from '../json.js';
 import { load } from './run-context.js';
 import type { Guard } from './judge.js';
 import { openJson } from './payload.js';
-import { stepName } from '../engine/step-path.js';
+import { principalOf } from './callable.js';
+import { outline, referenceOf } from './outline.js';
+import { stepName, stepNode } from '../engine/step-path.js';
 import type { ApprovalRecord, RunRecord, StoredPayload } from './ports.js';
 import { finishedState, isFinished, planOf } from './run-state.js';
 import { EXIT_WAITING } from './settlement.js';
@@ -45,14 +47,16 @@ export async function runView(
   const view: Viewing = {
     guard,
     run,
+    error: await errorOf(guard, run),
     approvals: new Map(approvals.map((one) => [one.id, one])),
     withData,
     nested,
     totals: await itemTotals(guard, run, groups),
-    entries: withData ? await stepEntries(guard.store, runId) : null,
+    entries: withData ? await stepEntries(guard.store, runId, hiddenPaths(groups, nested)) : null,
   };
-  const steps: StepView[] = [];
-  for (const group of groups) steps.push(await groupView(view, group));
+  const begun: StepView[] = [];
+  for (const group of groups) begun.push(await groupView(view, group));
+  const steps = withPending(view, begun);
   return {
     id: run.id,
     workflow: {
@@ -69,14 +73,54 @@ export async function runView(
     steps,
     output: null,
     ...(withData ? await dataOf(guard, finishedState(run)?.output ?? null) : {}),
-    error: await errorOf(guard, run),
+    error: view.error,
     exitCode: run.exitCode ?? (run.status === 'waiting' ? EXIT_WAITING : 0),
   };
+}
+
+/** Dialect 1: every step in the order of the document. Which states of dialect 2 a run comes to is not known before. */
+function withPending({ run, withData }: Viewing, begun: readonly StepView[]): readonly StepView[] {
+  const plan = planOf(run);
+  if (plan.dialect !== 'steps') return begun;
+  const left = new Map(begun.map((one) => [one.stepPath, one]));
+  const ordered = outline(plan).flatMap(({ key }): StepView[] => {
+    const node = stepNode(plan, key);
+    if (node === null) return [];
+    const found = left.get(key);
+    left.delete(key);
+    if (found !== undefined) return [found];
+    return [
+      {
+        stepPath: key,
+        name: node.name,
+        status: 'pending',
+        attempts: 0,
+        functionId: referenceOf(node.call),
+        principal: principalOf(plan, run, node),
+        startedAtMs: null,
+        durationMs: null,
+        approval: null,
+        error: null,
+        outputCommitment: null,
+        output: null,
+        ...(withData ? { auditEntries: [] } : {}),
+      },
+    ];
+  });
+  return [...ordered, ...left.values()];
+}
+
+/** Items of maps that are counted but not told one by one. */
+function hiddenPaths(groups: readonly StepGroup[], nested: number): ReadonlySet<string> {
+  const hidden = groups.flatMap(({ isMap, members }) => (isMap ? members.slice(nested) : []));
+  return new Set(hidden.map((one) => lastOf(one).stepPath));
 }
 
 interface Viewing {
   readonly guard: Guard;
   readonly run: RunRecord;
+  /** Of the run. */
+  readonly error: RunView['error'];
   readonly approvals: ReadonlyMap<string, ApprovalRecord>;
   readonly withData: boolean;
   readonly nested: number;
@@ -125,7 +169,7 @@ async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
   const startedAtMs = starts.length === 0 ? null : starts.reduce((a, b) => Math.min(a, b));
   const isOver = ends.length === lasts.length && done + failed.length === total;
   const [first] = failed;
-  const errors = first === undefined ? null : await errorOfMember(view.guard, first);
+  const errors = first === undefined ? null : await errorOfMember(view, first);
   return {
     stepPath: group.key,
     name,
@@ -164,6 +208,8 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
   const iterations = member.attempts.reduce((most, one) => Math.max(most, (one.iteration ?? -1) + 1), 0);
   const converged = member.attempts.find((one) => one.converged !== null)?.converged;
   const isSkipped = status === 'skipped';
+  // Of the others it is calls and a transcript, or why it was skipped or failed.
+  const isOutput = status !== 'asked' && !isSkipped && !isFailed(status);
   return {
     stepPath,
     name: stepName(planOf(run), stepPath),
@@ -177,10 +223,10 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
       approval === undefined
         ? null
         : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
-    error: await errorOfMember(guard, member),
-    outputCommitment: status === 'asked' || isSkipped ? null : output,
+    error: await errorOfMember(view, member),
+    outputCommitment: isOutput ? output : null,
     output: null,
-    ...(withData && status !== 'asked' && !isSkipped ? await dataOf(guard, output) : {}),
+    ...(withData && isOutput ? await dataOf(guard, output) : {}),
     ...(view.entries === null ? {} : { auditEntries: view.entries.get(stepPath) ?? [] }),
     ...(isSkipped ? { reason: attemptsOf(member) === 0 ? 'condition' : 'error' } : {}),
     ...(iterations === 0 ? {} : { iterations, converged: converged ?? null }),
@@ -189,9 +235,24 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
   };
 }
 
-/** What went wrong. Of a step that was skipped for it the log's own text is shown: the attempt's row names only the code. */
-async function errorOfMember(guard: Guard, member: StepMember): Promise<StepView['error']> {
-  const { error } = lastOf(member);
+/**
+ * What went wrong. The attempt's row names the code and what may be known to everybody; what the function said of it, or
+ * why a step was skipped, is data: it is shown from its payload, and gone with it.
+ */
+async function errorOfMember(
+  { guard, error: runError }: Viewing,
+  member: StepMember,
+): Promise<StepView['error']> {
+  const { error, status, output } = lastOf(member);
+  // It ended the run before its first attempt: what is said of it is kept once, as the run's.
+  if (error !== null && status === 'failed' && attemptsOf(member) === 0 && runError?.code === error.code)
+    return runError;
+  if (error !== null && output !== null && isFailed(status)) {
+    const payload = await guard.store.payload(output);
+    const said = openJson(payload);
+    const message = isObject(said) ? said['message'] : undefined;
+    return { ...error, message: typeof message === 'string' ? message : erasedText(payload) };
+  }
   const why = member.attempts.find((one) => one.status === 'skipped')?.output ?? null;
   if (why === null || attemptsOf(member) === 0) return error;
   const payload = await guard.store.payload(why);

@@ -12,6 +12,8 @@ import type { OutlineStep } from './outline.js';
 import type { PreviousSubject } from './previous-subject.js';
 import type { RunPlan } from './run-plan.js';
 import type {
+  ApprovalFilter,
+  ApprovalKey,
   ApprovalRecord,
   ApprovalState,
   Artifact,
@@ -24,6 +26,8 @@ import type {
   ProgressNotice,
   RunRecord,
   RunStatus,
+  TaskRecord,
+  TaskState,
   WorkflowRecord,
 } from './ports.js';
 import type { EntryProof } from './proof.js';
@@ -86,6 +90,37 @@ export interface VoteRequest {
   readonly also?: { readonly source: string; readonly id: string; readonly digest: Hex };
 }
 
+/** A form is answered under its id, everything else with the token that the step was called with. */
+export type TaskReference = { readonly id: string } | { readonly token: string };
+
+/** As sendTaskSuccess, sendTaskFailure and sendTaskHeartbeat of the States Language. */
+export type TaskReply =
+  | { readonly kind: 'success'; readonly output: Json }
+  /** Null: of a form `Approval.Denied`, else `States.TaskFailed`; and no cause. */
+  | { readonly kind: 'failure'; readonly error: string | null; readonly cause: string | null }
+  | { readonly kind: 'heartbeat' };
+
+/** A task and what it asks. */
+export interface TaskView {
+  readonly record: TaskRecord;
+  /** Its name in the document. */
+  readonly step: string;
+  readonly workflow: string;
+  /** What the step was given; null when it was erased. A token is not in it. */
+  readonly input: Json;
+  /** The JSON Schema that the output has to fit; null where any will do. */
+  readonly form: Json | null;
+}
+
+/** Another input in place of the one that was asked about. */
+export interface EditRequest {
+  /** Of what the editor saw. */
+  readonly digest: SubjectDigest;
+  readonly input: Json;
+  /** The message that brings the change counts once: kept in its transaction, with what became of it. */
+  readonly receipt?: Pick<Receipt, 'source' | 'id' | 'digest'>;
+}
+
 export interface Diagnostic {
   readonly code: string;
   readonly severity: 'error' | 'warning';
@@ -139,6 +174,17 @@ export type Waiting =
       /** Approvals that it waits for besides; absent = none. */
       readonly others?: number;
     }
+  /** An answer from outside: of a person with a form, or of whoever has the step's token. */
+  | {
+      readonly kind: 'task';
+      readonly taskId: string;
+      readonly by: 'person' | 'token';
+      readonly stepPath: string;
+      /** Null = at no time. */
+      readonly expiresAtMs: number | null;
+      /** Other tasks that it waits for besides; absent = none. */
+      readonly others?: number;
+    }
   | { readonly kind: 'timer'; readonly stepPath: string; readonly untilMs: number }
   | { readonly kind: 'person'; readonly stepPath: string; readonly attempt: number }
   | { readonly kind: 'cancel'; readonly by: string };
@@ -146,7 +192,8 @@ export type Waiting =
 export interface StepView {
   readonly stepPath: string;
   readonly name: string;
-  readonly status: AttemptStatus;
+  /** `pending`: the run has not come to it, or has ended before it. */
+  readonly status: AttemptStatus | 'pending';
   readonly attempts: number;
   readonly functionId: string;
   readonly principal: string;
@@ -195,6 +242,7 @@ export interface RunView {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly waitingFor: Waiting | null;
+  /** Dialect 1: one for each step of the document, in its order. Dialect 2: the states that the run has come to. */
   readonly steps: readonly StepView[];
   readonly output: Json;
   /** As that of a step. */
@@ -346,6 +394,8 @@ export interface Writ {
    * under both: a reload can only tighten them. Rejects with STORE_*, AUDIT_* only.
    */
   reloadPolicies(): Promise<PolicyReload>;
+  /** How long without a good reload before steps are denied (POLICY_STALE); null = for ever. */
+  readonly policyMaxAgeMs: number | null;
   /** The log's vkey now: another process may change its key. */
   vkey(): string;
 
@@ -364,8 +414,12 @@ export interface Writ {
   validate(
     source: WorkflowSource,
   ): Promise<{ readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] }>;
-  /** Throws DOC_INVALID with `details.diagnostics`. Same id and other content = new version. */
-  createWorkflow(source: WorkflowSource): Promise<WorkflowRecord>;
+  /**
+   * Same id and other content = new version. Who may run the workflow may also register it, unless a rule about
+   * `workflow.create` says otherwise; what policy answers is in the log. Throws DOC_INVALID with `details.diagnostics`,
+   * POLICY_*, and USAGE for an id of Writ's own.
+   */
+  createWorkflow(source: WorkflowSource, principal: Principal): Promise<WorkflowRecord>;
   /**
    * Functions of this program, which documents may name from now on; they go through the same guard. Throws USAGE for
    * an id that is reserved or taken.
@@ -413,6 +467,13 @@ export interface Writ {
     principal: Principal,
     options?: { readonly lost?: 'rerun' | 'fail'; readonly from?: string },
   ): Promise<void>;
+  /**
+   * A run that has failed, was refused or cancelled goes on where it stood, under the policies of now: what has succeeded
+   * keeps its result, what has not is attempted anew, and asks anew for approval. Checks `run.resume`, and that who
+   * started the run may still run its workflow. With an attempt whose outcome is not known `lost` is needed. Then
+   * `drive`. Throws RUN_NOT_REDRIVABLE, RUN_UNFINISHED, RUN_INDETERMINATE, RUN_BUSY, POLICY_*.
+   */
+  redrive(runId: string, principal: Principal, options?: { readonly lost?: 'rerun' }): Promise<void>;
   /** Withdraws approvals, stops sandboxes; resolves when the run is `cancelled`. */
   cancel(runId: string, principal: Principal): Promise<RunView>;
 
@@ -444,10 +505,31 @@ export interface Writ {
   /** Whether a living process advances the run, this one included. */
   isAdvanced(runId: string): boolean;
 
-  approvals(filter?: {
+  /** What waits for an answer from outside, or did; oldest first. */
+  tasks(filter?: {
     readonly run?: string;
-    readonly states?: readonly ApprovalState[];
-  }): Promise<readonly ApprovalRecord[]>;
+    readonly states?: readonly TaskState[];
+  }): Promise<readonly TaskRecord[]>;
+  /** NOT_FOUND for an unknown id. */
+  task(id: string): Promise<TaskView>;
+  /** Whether a caller from outside may see the task: who started the run, may answer it, or may read its run's log. */
+  mayReadTask(record: TaskRecord, principal: Pick<Principal, 'id'>): boolean;
+  /**
+   * Answers, once and in time; resolves once durable, and the run goes on where it is driven. Asks for `task.answer` on
+   * the function. Throws TASK_*, POLICY_*, NOT_FOUND, USAGE, and INPUT_INVALID, with `details.problems`, for what does
+   * not fit: then it still waits.
+   */
+  answerTask(which: TaskReference, reply: TaskReply, principal: Principal): Promise<TaskRecord>;
+
+  /** Oldest first. */
+  approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
+  /** Names only, the one that expires first is first: for lists of many. `limit` absent = all. */
+  approvalKeys(filter: {
+    readonly states: readonly ApprovalState[];
+    readonly limit?: number;
+  }): Promise<readonly ApprovalKey[]>;
+  /** Without what it is about; null = there is none. */
+  approvalRecord(id: string): Promise<ApprovalRecord | null>;
   approval(id: string): Promise<ApprovalView>;
   /** Whether a caller from outside may see the request: who asked, who may decide it, and who may read its run's log. */
   mayRead(record: ApprovalRecord, principal: Pick<Principal, 'id'>): boolean;
@@ -465,11 +547,7 @@ export interface Writ {
    * Changes the input of a pending request: it is withdrawn, and another one takes its place, which is what resolves.
    * The editor counts as one who asks. Throws APPROVAL_*, POLICY_*, CEILING_* (then the request stands), USAGE.
    */
-  editApproval(
-    id: string,
-    edit: { readonly digest: SubjectDigest; readonly input: Json },
-    editor: Principal,
-  ): Promise<ApprovalRecord>;
+  editApproval(id: string, edit: EditRequest, editor: Principal): Promise<ApprovalRecord>;
   /** Closes the review that an emergency vote has opened. Throws APPROVAL_*, USAGE. */
   reviewApproval(id: string, reason: string, reviewer: Principal): Promise<ApprovalRecord>;
   /** What was asked for right before, of the same step: to be compared. Null = nothing, or it was erased. */

@@ -1,10 +1,11 @@
-// The HTTP interface of approvals. Nothing is decided here: each call proves who asks, reads strictly, and goes through
+// The HTTP interface of approvals and tasks. Nothing is decided here: each call proves who asks, reads strictly, and goes through
 // the same gate as the command line. GET never changes anything. What a caller may not read is not there for them.
 import { Hono, type Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { ApprovalRecord, ApprovalState } from '../runtime/ports.js';
+import type { ApprovalFilter, ApprovalRecord, ApprovalState } from '../runtime/ports.js';
+import { madeBy } from '../runtime/edit-approval.js';
 import type { Principal, VoteRequest, Writ } from '../runtime/writ.js';
 import { errorAnswer, HttpProblem } from './answer.js';
 import { addCallbackRoutes } from './callback-page.js';
@@ -16,17 +17,22 @@ import {
   type DecisionBody,
 } from './decision-body.js';
 import type { Bindings } from './bindings.js';
-import { approvalEvents, isOver } from './events.js';
+import { openStreams } from './streams.js';
+import { clientAddress } from './client-address.js';
+import { detail, summary } from './approval-json.js';
+import { approvalEvents } from './events.js';
 import type { Authenticate, Caller } from './identity.js';
 import type { RateLimit } from './rate.js';
 import type { Channel } from './serve-config.js';
 import { sha256 } from './sha256.js';
+import { addTaskRoutes } from './task-api.js';
 import type { ServeState } from '../adapters/store/serve-state.js';
 import { verifyChannel } from './webhook-in.js';
 
 export type ApiWrit = Pick<
   Writ,
   | 'approval'
+  | 'approvalRecord'
   | 'approvals'
   | 'decide'
   | 'editApproval'
@@ -37,12 +43,21 @@ export type ApiWrit = Pick<
   | 'principalOfOidc'
   | 'principalOfToken'
   | 'principalOfSignature'
+  | 'tasks'
+  | 'task'
+  | 'mayReadTask'
+  | 'answerTask'
 >;
 
 export interface ApiParts {
   readonly writ: ApiWrit;
   readonly authenticate: Authenticate;
+  /** By address; by person, once that is proven. */
   readonly rate: RateLimit;
+  readonly ratePerson: RateLimit;
+  readonly trustedProxies: readonly string[];
+  /** Who the bearer of a task token is who proves nothing else; null = nobody. */
+  readonly tokenBearer: string | null;
   readonly channels: ReadonlyMap<string, Channel>;
   /** A key by the name of its secret; null = there is none. */
   readonly secret: (name: string) => Uint8Array | null;
@@ -59,7 +74,6 @@ type Env = { Bindings: Bindings };
 type Ctx = Context<Env>;
 
 const MAX_LISTED = 100;
-const MAX_STREAMS = 64;
 const STATES: readonly string[] = [
   'pending',
   'approved',
@@ -76,13 +90,13 @@ const HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-export function openApi(parts: ApiParts): Hono<Env> {
+export function openApi(given: ApiParts): Hono<Env> {
   const app = new Hono<Env>();
-  let streams = 0;
+  const streams = openStreams();
+  const parts: ApiParts = { ...given, authenticate: countedByPerson(given) };
 
   app.use(async (c, next) => {
-    const wait = parts.rate.take(c.env.incoming.socket.remoteAddress ?? '', parts.nowMs());
-    if (wait > 0) throw new HttpProblem(429, 'USAGE', 'too many requests', { 'retry-after': String(wait) });
+    takeTurn(parts.rate, clientAddress(c.env.incoming, parts.trustedProxies), parts);
     await next();
     for (const [name, value] of Object.entries(HEADERS))
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);
@@ -106,12 +120,15 @@ export function openApi(parts: ApiParts): Hono<Env> {
       throw malformed('state is a list of states of a request');
     const after = cursor === undefined ? null : /^(\d{1,15})-(apr_[a-z2-7]{1,64})$/u.exec(cursor);
     if (cursor !== undefined && after === null) throw malformed('cursor is one that an answer gave');
-    const found = await parts.writ.approvals({
+    const [, ms, id = ''] = after ?? [];
+    const found = readableAfter(parts.writ, principal, {
       ...(run === undefined ? {} : { run }),
       // Checked against the list above.
       ...(states === undefined ? {} : { states: states as ApprovalState[] }),
+      ...(after === null ? {} : { after: { createdAtMs: Number(ms), id } }),
     });
-    const seen = found.filter((record) => isAfter(record, after) && parts.writ.mayRead(record, principal));
+    const seen: ApprovalRecord[] = [];
+    for await (const record of found) if (seen.push(record) > MAX_LISTED) break;
     const page = seen.slice(0, MAX_LISTED);
     const last = page.at(-1);
     const next = seen.length > page.length && last !== undefined ? `${last.createdAtMs}-${last.id}` : null;
@@ -130,11 +147,13 @@ export function openApi(parts: ApiParts): Hono<Env> {
   });
 
   app.get('/v1/approvals/:id/events', async (c) => {
-    const { record, untilMs } = await readable(c, parts);
+    const { record, principal, untilMs } = await readable(c, parts);
     const from = lastEventId(c.req.header('last-event-id'));
-    if (streams >= MAX_STREAMS)
-      throw new HttpProblem(503, 'STORE_BUSY', 'too many streams', { 'retry-after': '5' });
-    streams += 1;
+    // Nobody would read it, and nobody would end it.
+    if (c.req.method === 'HEAD')
+      return new Response(null, { headers: { 'content-type': 'text/event-stream' } });
+    const end = streams.begin(principal.id);
+    if (end === null) throw new HttpProblem(503, 'STORE_BUSY', 'too many streams', { 'retry-after': '5' });
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, parts.stopping]);
     return streamSSE(
@@ -160,7 +179,7 @@ export function openApi(parts: ApiParts): Hono<Env> {
               });
           }
         } finally {
-          streams -= 1;
+          end();
         }
       },
       async (error) => {
@@ -180,21 +199,18 @@ export function openApi(parts: ApiParts): Hono<Env> {
     const called = bearer === null ? null : await parts.authenticate(bearer);
     const principal = deciderOf(parts.writ, body, called?.principal ?? null);
     if (called !== null) await requireReadable(parts.writ, id, called.principal);
-    if (body.changes !== null) {
-      if (called === null)
-        throw new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a change of the input needs a bearer token');
-      const made = await parts.writ.editApproval(
-        id,
-        { digest: body.digest, input: body.changes.input },
-        called.principal,
-      );
-      return json(201, { approval: summary(made), supersedes: id });
-    }
     const receipt = {
       source: `http:${principal.id}`,
       id: key,
       digest: sha256(Buffer.from(`${id}\n`), bytes),
     };
+    if (body.changes !== null) {
+      if (called === null)
+        throw new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a change of the input needs a bearer token');
+      const edit = { digest: body.digest, input: body.changes.input, receipt };
+      const { status, made } = await change(parts.writ, id, edit, called.principal);
+      return json(status, { approval: summary(made), supersedes: id });
+    }
     const { status, answer } = await decide(parts, id, body, principal, receipt);
     return json(status, answer);
   });
@@ -230,6 +246,13 @@ export function openApi(parts: ApiParts): Hono<Env> {
     decide: (id, body, principal, receipt) => decide(parts, id, body, principal, receipt),
   });
 
+  addTaskRoutes(app, {
+    ...parts,
+    json,
+    bodyOf,
+    callerOf: async (c) => (bearerOf(c) === null ? null : caller(c, parts)),
+  });
+
   // A path of ours with another method.
   app.all('/v1/*', (c) => {
     return c.req.method === 'GET' || c.req.method === 'HEAD'
@@ -237,6 +260,21 @@ export function openApi(parts: ApiParts): Hono<Env> {
       : json(405, { error: { code: 'USAGE', message: 'no such method here' } });
   });
   return app;
+}
+
+/** Throws 429. */
+function takeTurn(rate: RateLimit, who: string, { nowMs }: Pick<ApiParts, 'nowMs'>): void {
+  const wait = rate.take(who, nowMs());
+  if (wait > 0) throw new HttpProblem(429, 'USAGE', 'too many requests', { 'retry-after': String(wait) });
+}
+
+/** Counted once a token has proven the person: nobody uses up the turns of somebody whom they merely name. */
+function countedByPerson(parts: ApiParts): Authenticate {
+  return async (token) => {
+    const called = await parts.authenticate(token);
+    takeTurn(parts.ratePerson, called.principal.id, parts);
+    return called;
+  };
 }
 
 type Receipt = NonNullable<VoteRequest['receipt']>;
@@ -280,7 +318,27 @@ async function decide(
     const before = await writ.receipt(receipt.source, receipt.id);
     if (before === null) throw once === null ? error : tokenInvalid();
     if (before.digest === receipt.digest) return { status: 200, answer: before.answer };
-    throw new HttpProblem(422, 'INPUT_INVALID', 'this Idempotency-Key was used for another request');
+    throw otherRequest();
+  }
+}
+
+/** 201 and the new request; 200 and the same as it was first told, when the same message came before. */
+async function change(
+  writ: ApiWrit,
+  id: string,
+  edit: Parameters<ApiWrit['editApproval']>[1] & { readonly receipt: Receipt },
+  editor: Principal,
+): Promise<{ readonly status: 200 | 201; readonly made: ApprovalRecord }> {
+  try {
+    return { status: 201, made: await writ.editApproval(id, edit, editor) };
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+    const before = await writ.receipt(edit.receipt.source, edit.receipt.id);
+    if (before === null) throw error;
+    const made = before.digest === edit.receipt.digest ? madeBy(before.answer) : null;
+    const record = made === null ? null : await writ.approvalRecord(made);
+    if (record === null) throw otherRequest();
+    return { status: 200, made: { ...record, state: 'pending' } };
   }
 }
 
@@ -342,9 +400,10 @@ async function caller(c: Ctx, { authenticate }: ApiParts): Promise<Caller> {
 async function readable(
   c: Ctx,
   parts: ApiParts,
-): Promise<{ readonly record: ApprovalRecord; readonly untilMs: number }> {
+): Promise<{ readonly record: ApprovalRecord; readonly principal: Principal; readonly untilMs: number }> {
   const { principal, untilMs } = await caller(c, parts);
-  return { record: await requireReadable(parts.writ, c.req.param('id') ?? '', principal), untilMs };
+  const record = await requireReadable(parts.writ, c.req.param('id') ?? '', principal);
+  return { record, principal, untilMs };
 }
 
 /** Throws NOT_FOUND for a request that is not there, and in the same words for one that is not theirs to see. */
@@ -367,6 +426,10 @@ function replayed(): HttpProblem {
   return new HttpProblem(409, 'APPROVAL_WEBHOOK_INVALID', 'a webhook with this id was received before');
 }
 
+function otherRequest(): HttpProblem {
+  return new HttpProblem(422, 'INPUT_INVALID', 'this Idempotency-Key was used for another request');
+}
+
 function tokenInvalid(): WritError {
   return new WritError('APPROVAL_TOKEN_INVALID', 'this token decides nothing');
 }
@@ -384,18 +447,18 @@ function bearerOf(c: Ctx): string | null {
   return token;
 }
 
-/** At most 64 KiB, however it is sent. Throws 413. */
-async function bodyOf(c: Ctx): Promise<Uint8Array> {
-  const tooLarge = new HttpProblem(413, 'DOC_TOO_LARGE', `a body has at most ${MAX_BODY_BYTES} bytes`, {
+/** At most 64 KiB, or `most`, however it is sent. Throws 413. */
+async function bodyOf(c: Ctx, most = MAX_BODY_BYTES): Promise<Uint8Array> {
+  const tooLarge = new HttpProblem(413, 'DOC_TOO_LARGE', `a body has at most ${most} bytes`, {
     connection: 'close',
   });
-  if (Number(c.req.header('content-length') ?? '0') > MAX_BODY_BYTES) throw tooLarge;
+  if (Number(c.req.header('content-length') ?? '0') > most) throw tooLarge;
   const parts: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const part of (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
       length += part.length;
-      if (length > MAX_BODY_BYTES) throw tooLarge;
+      if (length > most) throw tooLarge;
       parts.push(part);
     }
   } catch (error) {
@@ -418,40 +481,20 @@ function lastEventId(text: string | undefined): number {
   return Number(text) + 1;
 }
 
-function isAfter(record: ApprovalRecord, after: RegExpExecArray | null): boolean {
-  if (after === null) return true;
-  const [, ms, id = ''] = after;
-  return record.createdAtMs > Number(ms) || (record.createdAtMs === Number(ms) && record.id > id);
-}
-
-/** No rendered input: a list is shown where a request is not looked at. */
-function summary(record: ApprovalRecord) {
-  const { id, run, stepPath, attempt, subjectDigest, state, mode, quorum, requester, initiator, functionId } =
-    record;
-  const [createdAt, expiresAt] = [timeText(record.createdAtMs), timeText(record.expiresAtMs)];
-  const basics = {
-    id,
-    run,
-    stepPath,
-    attempt,
-    subjectDigest,
-    state,
-    mode,
-    quorum: quorum.map((one) => ({ ...one })),
-  };
-  return { ...basics, requester, initiator, function: functionId, createdAt, expiresAt };
-}
-
-function detail(record: ApprovalRecord) {
-  const { separationOfDuties, reasonRequired, demandedBy, policyHash } = record;
-  const votes = record.votes.map(({ seq, approver, decision, assurance, keyId, atMs }) => {
-    return { seq, approver, decision, assurance, keyId, at: timeText(atMs) };
-  });
-  return { separationOfDuties, reasonRequired, demandedBy, policyHash, votes, over: isOver(record.state) };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
+/** Read in parts: what stands behind the page that is asked for costs nothing. */
+async function* readableAfter(
+  writ: ApiWrit,
+  principal: Principal,
+  filter: ApprovalFilter,
+): AsyncGenerator<ApprovalRecord> {
+  const limit = 2 * MAX_LISTED;
+  for (let part = filter; ;) {
+    const found = await writ.approvals({ ...part, limit });
+    for (const record of found) if (writ.mayRead(record, principal)) yield record;
+    const last = found.at(-1);
+    if (last === undefined || found.length < limit) return;
+    part = { ...part, after: { createdAtMs: last.createdAtMs, id: last.id } };
+  }
 }
 
 function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {

@@ -8,7 +8,7 @@ import { openApi, type ApiParts } from './api.js';
 
 /** For the head of a request, and for all of it. */
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 256;
+const MAX_CONNECTIONS = 2_048;
 const MAX_HEADER_BYTES = 32_768;
 const STOP_MS = 5_000;
 

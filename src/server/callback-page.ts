@@ -131,7 +131,7 @@ function form(
     <p>
       You are asked as <b>${token.approver}</b>. It expires at ${new Date(record.expiresAtMs).toISOString()}.
     </p>
-    <p>Asked by ${revealHidden(record.requester)}, because of:</p>
+    <p>Asked by ${revealHidden(record.requester)}${editedText(record.editors ?? [])}, because of:</p>
     <ul>
       ${record.demandedBy.map((why) => html`<li>${revealHidden(why)}</li>`)}
     </ul>
@@ -146,6 +146,11 @@ function form(
       </p>
       <p><button type="submit">${token.decision}</button></p>
     </form>`;
+}
+
+/** Whoever changed the input counts as one who asks: who decides has to see it. */
+function editedText(editors: readonly string[]): string {
+  return editors.length === 0 ? '' : `, changed by ${editors.map(revealHidden).join(', ')}`;
 }
 
 function gone(): Promise<Response> {

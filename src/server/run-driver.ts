@@ -1,10 +1,14 @@
-// Runs go on beside the server: when one was decided here, when a request of one expires, and at the start those that
-// were decided and not carried out. A run that another process advances is left to it.
+// Runs go on beside the server: when one was decided or answered, when a request or task of one expires, and at the
+// start those that were decided and not carried out. A run that another process advances is left to it.
 import { WritError } from '../errors.js';
+import { taskEndsAtMs } from '../runtime/task-view.js';
 import type { Writ } from '../runtime/writ.js';
 
 const TICK_MS = 1_000;
 const AT_ONCE = 4;
+/** Looked at in one go. */
+const AT_MOST = 500;
+const OPEN = ['pending', 'approved'] as const;
 
 export interface RunDriver {
   /** The run may go on. */
@@ -19,7 +23,7 @@ interface DriverParts {
 }
 
 export function openRunDriver(
-  writ: Pick<Writ, 'approvals' | 'changeCounter' | 'drive'>,
+  writ: Pick<Writ, 'approvalKeys' | 'tasks' | 'changeCounter' | 'drive'>,
   { failed, nowMs }: DriverParts,
 ): RunDriver {
   const ending = new AbortController();
@@ -60,11 +64,21 @@ export function openRunDriver(
     if (counter === seen && (dueMs === null || nowMs() < dueMs)) return;
     seen = counter;
     dueMs = null;
-    for (const { run, state, expiresAtMs } of await writ.approvals({ states: ['pending', 'approved'] })) {
-      if (expiresAtMs <= nowMs() || (isFirst && state === 'approved')) wake(run);
-      else dueMs = Math.min(dueMs ?? expiresAtMs, expiresAtMs);
-    }
+    for (const { run } of isFirst ? await writ.approvalKeys({ states: ['approved'] }) : []) wake(run);
     isFirst = false;
+    // In the order of their ends: what is behind the first that has not come is not due either.
+    for (const { run, expiresAtMs } of await writ.approvalKeys({ states: OPEN, limit: AT_MOST })) {
+      if (expiresAtMs > nowMs()) {
+        dueMs = expiresAtMs;
+        break;
+      }
+      wake(run);
+    }
+    for (const task of await writ.tasks({ states: ['open', 'answered'] })) {
+      const endsAtMs = taskEndsAtMs(task);
+      if (task.state === 'answered' || endsAtMs <= nowMs()) wake(task.run);
+      else dueMs = Math.min(dueMs ?? endsAtMs, endsAtMs);
+    }
   };
   let looking: Promise<void> = Promise.resolve();
   const tick = (): void => {

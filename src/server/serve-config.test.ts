@@ -42,7 +42,7 @@ describe('serve.yaml', () => {
       out('url: "https://hooks.example.com/a", sign: [new, old], include: input'),
     );
     expect(channels.get('relay')).toMatchObject({
-      out: { sign: ['new', 'old'], includeInput: true, linksFor: null, events: { length: 5 } },
+      out: { sign: ['new', 'old'], includeInput: true, linksFor: null, events: { length: 7 } },
       in: null,
     });
   });

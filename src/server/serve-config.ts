@@ -1,8 +1,8 @@
 // `serve.yaml` of the project folder: who may call over HTTP (identity providers) and which channels are told and heard
 // (webhooks). Read whole and strictly: one problem, and nothing of it is used. Keys are secrets by name, never in it.
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { readConfig, schemaOf } from '../adapters/functions/config-file.js';
-import type { ApprovalEventType } from '../runtime/approval-outbox.js';
 import { APPROVAL_EVENTS } from '../runtime/approval-outbox.js';
 import { WritError } from '../errors.js';
 import { endpointProblem } from './webhook-endpoint.js';
@@ -31,10 +31,14 @@ export interface OidcProvider {
   readonly jwks: { readonly url: string } | { readonly file: string };
 }
 
+/** What a channel may be told: the events of the log, and that a request has waited for so long that others are asked. */
+const WEBHOOK_EVENTS = [...APPROVAL_EVENTS, 'approval.escalated'] as const;
+export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number];
+
 /** A channel that is told, in the order of `sign`: the first key is the newest. */
 export interface ChannelOut {
   readonly url: string;
-  readonly events: readonly ApprovalEventType[];
+  readonly events: readonly WebhookEventType[];
   /** Names of secrets with `whsec_` or `whsk_` keys. */
   readonly sign: readonly string[];
   readonly includeInput: boolean;
@@ -59,8 +63,12 @@ export interface Channel {
 export interface ServeConfig {
   /** Under which people and identity providers know this server, without a slash at its end; null = as it listens. */
   readonly url: string | null;
-  /** Requests a minute that one address may make. */
+  /** Requests a minute that one address may make, and one person. */
   readonly ratePerMinute: number;
+  /** Addresses of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Who answers with a task token and nothing else, as policy is asked about them: `service:…`; null = nobody may. */
+  readonly taskTokenBearer: string | null;
   readonly oidc: readonly OidcProvider[];
   readonly channels: ReadonlyMap<string, Channel>;
   /** `host` or `host:port` that webhooks may go to. */
@@ -70,6 +78,8 @@ export interface ServeConfig {
 interface ServeFile {
   readonly url?: string;
   readonly ratePerMinute?: number;
+  readonly trustedProxies?: readonly string[];
+  readonly taskTokenBearer?: string;
   readonly oidc?: readonly {
     readonly issuer: string;
     readonly audience: string;
@@ -84,7 +94,7 @@ interface ServeFile {
       {
         readonly out?: {
           readonly url: string;
-          readonly events?: readonly ApprovalEventType[];
+          readonly events?: readonly WebhookEventType[];
           readonly sign: readonly string[];
           readonly include?: 'input';
           readonly linksFor?: string;
@@ -95,7 +105,7 @@ interface ServeFile {
   >;
 }
 
-const DEFAULT_RATE_PER_MINUTE = 600;
+const DEFAULT_RATE_PER_MINUTE = 3_000;
 
 const SECRET = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } as const;
 const HTTP_URL = { type: 'string', pattern: '^https?://[!-~]{1,1000}$' } as const;
@@ -107,6 +117,12 @@ const fits = schemaOf<ServeFile>({
   properties: {
     url: { type: 'string', pattern: '^https?://[A-Za-z0-9.:\\[\\]-]{1,255}$' },
     ratePerMinute: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+    trustedProxies: {
+      type: 'array',
+      maxItems: 64,
+      items: { type: 'string', pattern: '^[0-9a-f:.]{2,45}$' },
+    },
+    taskTokenBearer: { type: 'string', pattern: '^service:[A-Za-z0-9._@-]{1,128}$' },
     oidc: {
       type: 'array',
       maxItems: 8,
@@ -147,7 +163,7 @@ const fits = schemaOf<ServeFile>({
             required: ['url', 'sign'],
             properties: {
               url: HTTP_URL,
-              events: { type: 'array', items: { enum: APPROVAL_EVENTS }, minItems: 1, uniqueItems: true },
+              events: { type: 'array', items: { enum: WEBHOOK_EVENTS }, minItems: 1, uniqueItems: true },
               sign: secrets,
               include: { enum: ['input'] },
               linksFor: { type: 'string', pattern: '^user:[A-Za-z0-9._@-]{1,128}$' },
@@ -177,6 +193,8 @@ const fits = schemaOf<ServeFile>({
 const NONE: ServeConfig = {
   url: null,
   ratePerMinute: DEFAULT_RATE_PER_MINUTE,
+  trustedProxies: [],
+  taskTokenBearer: null,
   oidc: [],
   channels: new Map(),
   webhookHosts: [],
@@ -188,6 +206,14 @@ export async function readServeConfig(folder: string, allowLoopback: boolean): P
   const read = await readConfig(file, fits);
   if (read === null) return NONE;
   const { url = null, ratePerMinute = DEFAULT_RATE_PER_MINUTE, webhookHosts = [] } = read;
+  const { trustedProxies = [], taskTokenBearer = null } = read;
+  const noAddress = trustedProxies.find((one) => isIP(one) === 0);
+  if (noAddress !== undefined)
+    throw invalid(
+      file,
+      `trustedProxies: ${noAddress} is no IP address`,
+      'write addresses, not names or networks',
+    );
   const oidc = (read.oidc ?? []).map(({ issuer, audience, algorithms, jwks, jwksFile }): OidcProvider => {
     const where = jwks === undefined ? { file: resolve(folder, jwksFile ?? '') } : { url: jwks };
     return { issuer, audience, algorithms, jwks: where };
@@ -217,7 +243,7 @@ export async function readServeConfig(folder: string, allowLoopback: boolean): P
       in: heard === undefined ? null : inOf(heard),
     });
   }
-  return { url, ratePerMinute, oidc, channels, webhookHosts };
+  return { url, ratePerMinute, trustedProxies, taskTokenBearer, oidc, channels, webhookHosts };
 }
 
 type FileChannel = NonNullable<ServeFile['channels']>[string];
@@ -225,7 +251,7 @@ type FileChannel = NonNullable<ServeFile['channels']>[string];
 function outOf({ url, events, sign, include, linksFor }: NonNullable<FileChannel['out']>): ChannelOut {
   return {
     url,
-    events: events ?? APPROVAL_EVENTS,
+    events: events ?? WEBHOOK_EVENTS,
     sign,
     includeInput: include === 'input',
     linksFor: linksFor ?? null,

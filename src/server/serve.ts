@@ -9,6 +9,7 @@ import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import { openSecrets, openWrit } from '../open.js';
 import type { Writ } from '../runtime/writ.js';
+import { keepPolicies, policyFingerprint } from '../policy-reload.js';
 import { serveApprovals } from './approval-server.js';
 import { openAuthenticate } from './identity.js';
 import { openRateLimit } from './rate.js';
@@ -35,6 +36,8 @@ export interface Serving {
   /** Resolves when everything has ended and is closed; with the fault that stopped it, or null. */
   readonly stopped: Promise<WritError | null>;
   stop(): void;
+  /** Reads the policy files now; they are read anyway when they change. `policy.reloaded` or `policy.kept` is noted. */
+  reloadPolicies(): void;
 }
 
 /** Throws CONFIG_INVALID, USAGE (the address), and what opening Writ throws. */
@@ -44,6 +47,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   const secrets = await openSecrets(data);
   const secret = (name: string): Uint8Array | null =>
     secrets.current().find((one) => one.name === name)?.value ?? null;
+  const files = await policyFingerprint(policies);
   const writ = await openWrit({ data, policies, via: 'http', wasmPool: 1 });
   let state: ReturnType<typeof openServeState> | null = null;
   try {
@@ -68,6 +72,9 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
       {
         ...{ writ, authenticate, channels: config.channels, secret, state: opened, failed, nowMs },
         rate: openRateLimit(config.ratePerMinute),
+        ratePerson: openRateLimit(config.ratePerMinute),
+        trustedProxies: config.trustedProxies,
+        tokenBearer: config.taskTokenBearer,
         decided: (run) => {
           driver.wake(run);
         },
@@ -88,11 +95,21 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
       },
       { lock: () => openLocks(pathsOf(data).locks).tryHold('webhooks'), signal: ending.signal, failed },
     );
+    const policyKeeper = keepPolicies(writ, policies, {
+      since: files,
+      told: ({ status, policyHash, previous, problem }) => {
+        if (problem === null) note({ event: 'policy.reloaded', policyHash, previous });
+        else note({ event: 'policy.kept', policyHash, status, code: problem.code, message: problem.message });
+      },
+      failed: (error) => {
+        failed(error, 'policies');
+      },
+    });
     const running = server;
     const stopped = (async (): Promise<WritError | null> => {
       const heard = await running.stopped;
       ending.abort();
-      await Promise.all([delivery, driver.stop()]);
+      await Promise.all([delivery, driver.stop(), policyKeeper.stop()]);
       opened.close();
       try {
         if (fault === null) await writ.publish();
@@ -107,6 +124,9 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
       stopped,
       stop: () => {
         running.stop();
+      },
+      reloadPolicies: () => {
+        policyKeeper.ask();
       },
     };
   } catch (error) {

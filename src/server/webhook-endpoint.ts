@@ -3,7 +3,7 @@
 // and the connection goes to a judged address and nowhere else. No redirect is followed, no proxy asked.
 import { isIP } from 'node:net';
 import { openEgress, systemResolve, targetOf, type Resolve } from '../adapters/functions/egress.js';
-import { zoneOf } from '../adapters/functions/address.js';
+import { zoneOf } from '../network-address.js';
 import { WritError } from '../errors.js';
 
 /** Names that stand for this host or an inner network, whatever they resolve to. */

@@ -51,6 +51,7 @@ function record(expiresAtMs: number): ApprovalRecord {
     functionId: 'tool::wasm',
     subjectDigest: 'd'.repeat(64) as SubjectDigest,
     expiresAtMs,
+    quorum: [],
   };
   return known as ApprovalRecord;
 }
@@ -253,6 +254,64 @@ describe('a webhook that goes out', () => {
       return new Error('killed');
     });
     await killed.go();
+  });
+
+  it('tells whom an escalation asks, when its time has come and the request still waits', async () => {
+    const waits: ApprovalRecord = {
+      ...record(T0 + 10 * HOUR),
+      createdAtMs: T0,
+      state: 'pending',
+      quorum: [
+        {
+          role: 'role:reviewer',
+          n: 1,
+          escalation: [
+            { afterSeconds: 7_200, notifyRoles: ['role:head'], addRoles: ['role:head'] },
+            { afterSeconds: 3_600, notifyRoles: ['role:deputy'], addRoles: [] },
+          ],
+        },
+      ],
+    };
+    const out = { events: ['approval.escalated'] } as const;
+    const one = trial([event(0n, { record: waits })], () => ({}), out);
+    expect(await one.go()).toBe(0);
+    one.at(T0 + HOUR - 1);
+    expect(await one.go()).toBe(0);
+    one.at(T0 + HOUR);
+    await one.go();
+    one.at(T0 + 2 * HOUR);
+    await one.go();
+    await one.go();
+    expect(one.asked.map((request) => bodyOf(request))).toMatchObject([
+      { type: 'approval.escalated', data: { stage: 1, notifyRoles: ['role:deputy'], addRoles: [] } },
+      { type: 'approval.escalated', data: { stage: 2, notifyRoles: ['role:head'], addRoles: ['role:head'] } },
+    ]);
+    expect(new Set(one.asked.map(({ headers }) => headers['webhook-id'])).size).toBe(2);
+    // Decided meanwhile: nobody else is asked. A channel that does not want it is told nothing of it.
+    const decided = trial([null, event(1n, { record: { ...waits, state: 'denied' } })], () => ({}), out);
+    decided.at(T0 + 2 * HOUR);
+    await decided.go();
+    expect(decided.asked).toEqual([]);
+  });
+
+  it('is loud about an emergency, and tells that somebody has looked at it', async () => {
+    const review = { dueAtMs: T0 + 24 * HOUR, closedBy: null, closedAtMs: null };
+    const of: ApprovalRecord = { ...record(T0 + HOUR), state: 'consumed', review };
+    const decided = { approver: 'user:carol', decision: 'approve', breakGlass: true } as const;
+    const events = [
+      event(0n, { type: 'approval.decided', record: of, decided }),
+      event(1n, { type: 'approval.reviewed', record: of, reviewer: 'user:audrey' }),
+    ];
+    const one = trial(events, () => ({}), { events: ['approval.decided', 'approval.reviewed'] });
+    await one.go();
+    expect(bodyOf(one.asked[0])['data']).toMatchObject({
+      breakGlass: true,
+      reviewDueAt: '2026-02-01T12:00:00.000Z',
+    });
+    expect(bodyOf(one.asked[1])).toMatchObject({
+      type: 'approval.reviewed',
+      data: { reviewer: 'user:audrey' },
+    });
   });
 
   it('has keys of a rotation: each signs', async () => {

@@ -7,10 +7,10 @@ import { signWebhook } from '../approval/webhook.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import type { ApprovalEvent, ApprovalOutbox } from '../runtime/approval-outbox.js';
-import type { Random } from '../runtime/ports.js';
+import type { ApprovalRecord, Escalation, Random } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import type { Delivery, ServeState } from '../adapters/store/serve-state.js';
-import type { Channel, ChannelOut } from './serve-config.js';
+import type { Channel, ChannelOut, WebhookEventType } from './serve-config.js';
 import { sha256 } from './sha256.js';
 import type { EndpointAnswer, EndpointRequest } from './webhook-endpoint.js';
 
@@ -37,6 +37,9 @@ const MAX_WEBHOOK_BYTES = 20_000;
 const TIMEOUT_MS = 10_000;
 const BATCH = 500;
 const AT_ONCE = 8;
+/** Of one request. */
+const MAX_STAGES = 20;
+const STAGES = Array.from({ length: MAX_STAGES }, (_, at) => at + 1);
 
 export interface DeliverParts {
   readonly writ: Pick<Writ, 'approval' | 'outbox' | 'origin'>;
@@ -77,10 +80,51 @@ export async function collectEvents({
       dueMs: event.timeMs,
       untilMs: deadlineOf(event),
     }));
+    // Before the channel's place goes on: what a crash leaves out is found again, what is there stays as it is.
+    const isAsked = out.events.includes('approval.escalated');
+    for (const event of events.filter(({ type }) => isAsked && type === 'approval.requested')) {
+      for (const { stage, dueMs } of stagesOf(event.record)) {
+        const later = { event: event.index, dueMs, untilMs: event.record.expiresAtMs };
+        state.enqueue(stageChannel(name, stage), next, [later]);
+      }
+    }
     if (next > first || state.place(name) === null) state.enqueue(name, next, due);
     more ||= !end;
   }
   return more;
+}
+
+/** When others are asked too, in the order of the stages; from 1. */
+function stagesOf(record: ApprovalRecord): readonly { stage: number; dueMs: number }[] {
+  const waits = [...new Set(record.quorum.flatMap(({ escalation = [] }) => escalation.map(afterMs)))];
+  return waits
+    .toSorted((a, b) => a - b)
+    .slice(0, MAX_STAGES)
+    .map((wait, at) => ({ stage: at + 1, dueMs: record.createdAtMs + wait }));
+}
+
+function afterMs({ afterSeconds }: Pick<Escalation, 'afterSeconds'>): number {
+  return afterSeconds * SECOND;
+}
+
+/** A stage is a delivery of its own, of the event that made the request. No channel has a name like it. */
+function stageChannel(name: string, stage: number): string {
+  return `${name}#${stage}`;
+}
+
+function partsOfChannel(channel: string): { readonly name: string; readonly stage: number } {
+  const [name = '', stage] = channel.split('#');
+  return { name, stage: Number(stage ?? 0) };
+}
+
+/** The roles that the stage brings in: whom to tell, and who may decide from now on. */
+function rolesOf(record: ApprovalRecord, stage: number) {
+  const dueMs = stagesOf(record)[stage - 1]?.dueMs;
+  const due = record.quorum
+    .flatMap(({ escalation = [] }) => escalation)
+    .filter((one) => record.createdAtMs + afterMs(one) === dueMs);
+  const each = (of: (one: Escalation) => readonly string[]) => [...new Set(due.flatMap(of))];
+  return { notifyRoles: each((one) => one.notifyRoles), addRoles: each((one) => one.addRoles) };
 }
 
 function deadlineOf({ type, timeMs, record }: ApprovalEvent): number {
@@ -95,13 +139,13 @@ export async function deliverDue(parts: DeliverParts, signal: AbortSignal): Prom
   const byName = new Map(channels.map((channel) => [channel.name, channel.out]));
   const open = channels.filter(({ name, out }) => out !== null && state.place(name)?.goneUrl !== out.url);
   const due = state.due(
-    open.map(({ name }) => name),
+    open.flatMap(({ name }) => [name, ...STAGES.map((stage) => stageChannel(name, stage))]),
     parts.nowMs(),
     AT_ONCE,
   );
   await Promise.all(
     due.map(async (delivery) => {
-      const out = byName.get(delivery.channel);
+      const out = byName.get(partsOfChannel(delivery.channel).name);
       if (out != null) await attempt(parts, delivery, out, signal);
     }),
   );
@@ -130,6 +174,11 @@ async function attempt(
     over('gone', delivery.attempts);
     return;
   }
+  const { name, stage } = partsOfChannel(delivery.channel);
+  if (stage > 0 && event.record.state !== 'pending') {
+    over('decided before', delivery.attempts);
+    return;
+  }
   const planned = nextAttemptMs(attempts, nowMs, parts.random);
   const untilNext = (dueMs: number | null): number | null =>
     dueMs === null || dueMs >= delivery.untilMs ? null : dueMs;
@@ -138,7 +187,7 @@ async function attempt(
   let outcome: string;
   let dueMs = untilNext(planned);
   try {
-    const body = new TextEncoder().encode(JSON.stringify(await bodyOf(parts, event, out)));
+    const body = new TextEncoder().encode(JSON.stringify(await bodyOf(parts, event, out, stage)));
     const answer = await parts.ask({
       method: 'POST',
       url: out.url,
@@ -163,7 +212,7 @@ async function attempt(
     }
     outcome = `answered ${status}`;
     if (status === 410) {
-      state.markGone(delivery.channel, out.url);
+      state.markGone(name, out.url);
       over('answered 410: nothing more is sent there');
       return;
     }
@@ -217,8 +266,14 @@ async function eventAt(outbox: ApprovalOutbox, index: bigint): Promise<ApprovalE
   return events[0] ?? null;
 }
 
-async function bodyOf(parts: DeliverParts, event: ApprovalEvent, out: ChannelOut): Promise<JsonObject> {
-  const { record, type, timeMs, decided } = event;
+async function bodyOf(
+  parts: DeliverParts,
+  event: ApprovalEvent,
+  out: ChannelOut,
+  stage: number,
+): Promise<JsonObject> {
+  const { record, timeMs, decided, reviewer } = event;
+  const type: WebhookEventType = stage > 0 ? 'approval.escalated' : event.type;
   const base: JsonObject = {
     id: record.id,
     run: record.run,
@@ -228,6 +283,10 @@ async function bodyOf(parts: DeliverParts, event: ApprovalEvent, out: ChannelOut
     expiresAt: timeText(record.expiresAtMs),
     ...(parts.url === null ? {} : { link: `${parts.url}/v1/approvals/${record.id}` }),
     ...(decided === null ? {} : { decision: decided.decision, approver: decided.approver }),
+    // Nobody is to overlook an emergency: by when somebody has to have looked at it goes with it.
+    ...(decided?.breakGlass === true ? { breakGlass: true, ...reviewDue(record) } : {}),
+    ...(reviewer === undefined ? {} : { reviewer }),
+    ...(stage > 0 ? { stage, ...rolesOf(record, stage) } : {}),
     ...(type === 'approval.requested' && out.linksFor !== null
       ? { links: newLinks(parts, event, out.linksFor) }
       : {}),
@@ -240,6 +299,10 @@ async function bodyOf(parts: DeliverParts, event: ApprovalEvent, out: ChannelOut
   return Buffer.byteLength(JSON.stringify(body)) <= MAX_WEBHOOK_BYTES
     ? body
     : whole({ ...base, inputOmitted: true });
+}
+
+function reviewDue({ review }: ApprovalRecord): JsonObject {
+  return review === undefined ? {} : { reviewDueAt: timeText(review.dueAtMs) };
 }
 
 /** New tokens for each attempt: only their hashes are kept, so those of the last can't be sent again. */

@@ -192,3 +192,14 @@ describe('inspection', () => {
     });
   });
 });
+
+describe('a Fail that is tested alone', () => {
+  it('shows its input as it would after an inputPath, in JSONPath', async () => {
+    const inspected = async (state: object): Promise<unknown> =>
+      (await testState(state, { input: { a: 1 }, inspectionLevel: 'DEBUG' })).inspectionData;
+    const fail = { Type: 'Fail', Error: 'E' };
+    expect(await inspected(fail)).toEqual({ input: { a: 1 }, afterInputPath: { a: 1 } });
+    expect(await inspected({ ...fail, QueryLanguage: 'JSONata' })).toEqual({ input: { a: 1 } });
+    expect(await inspected({ StartAt: 'F', States: { F: fail } })).toEqual({ input: { a: 1 } });
+  });
+});

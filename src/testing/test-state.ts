@@ -74,6 +74,8 @@ export async function testState(definition: unknown, options: TestStateOptions =
   const tested = new StateTest(plan, name, options, stages);
   const result = node.kind === 'fork' ? await tested.fork(node) : await tested.run(node);
   if (options.inspectionLevel === undefined || options.inspectionLevel === 'INFO') return result;
+  // As AWS shows a Fail that is tested alone, though it has no inputPath.
+  if (node.kind === 'fail' && isPathState(definition)) stages['afterInputPath'] = stages['input'] ?? null;
   return { ...result, inspectionData: { ...stages, ...tested.errorDetails } };
 }
 
@@ -218,6 +220,7 @@ class StateTest {
         input: this.#input(),
         nowMs: this.#startMs,
         seed: SEED,
+        isAlone: true,
         context: this.#context(),
         ...(isObject(set) ? { variables: set } : {}),
         trace: (stage, value, node) => {
@@ -332,18 +335,29 @@ const END = '#';
 const NEXT = '#next/';
 const CAUGHT = '#caught/';
 
+/** The state that is given alone; null for a whole workflow. */
+function stateIn(definition: unknown): JsonObject | null {
+  const given = typeof definition === 'string' ? parsed(definition, 'definition') : (definition as Json);
+  return isObject(given) && ('Type' in given || 'type' in given) ? given : null;
+}
+
+/** One state, and in JSONPath. */
+function isPathState(definition: unknown): boolean {
+  const state = stateIn(definition);
+  return state !== null && (state['QueryLanguage'] ?? state['queryLanguage']) !== 'JSONata';
+}
+
 /** A state alone becomes a workflow of one; what it can go to is put beside it. */
 function planAround(definition: unknown, stateName: string | undefined): { plan: Plan; name: string } {
-  const given_ = typeof definition === 'string' ? parsed(definition, 'definition') : (definition as Json);
-  const isState = isObject(given_) && ('Type' in given_ || 'type' in given_);
-  if (!isState) {
+  const state = stateIn(definition);
+  if (state === null) {
     const plan = planOf(definition);
     return { plan: tagged(plan, stateName ?? plan.start), name: stateName ?? plan.start };
   }
   const name = stateName ?? ALONE;
-  const targets = [...new Set(namesIn(given_))].filter((target) => target !== name);
+  const targets = [...new Set(namesIn(state))].filter((target) => target !== name);
   const ends = Object.fromEntries(targets.map((target) => [target, { Type: 'Succeed' }]));
-  const plan = planOf({ StartAt: name, States: { [name]: given_, ...ends } });
+  const plan = planOf({ StartAt: name, States: { [name]: state, ...ends } });
   return { plan: tagged(plan, name), name };
 }
 

@@ -1,9 +1,9 @@
 // One run on a virtual clock: what the engine asks for is answered from mocks, in the order in which it asks; when
 // nothing is left to do now, the clock jumps to what comes next. Nothing outside is called but the JSONata evaluator.
 import { openQueryEvaluator } from '../adapters/query/index.js';
-import type { Answer, EngineEvent, Execution, Request, Task } from '../engine/index.js';
+import type { Answer, EngineEvent, Execution, Request, StepError, Task } from '../engine/index.js';
 import type { QueryEvaluator } from '../runtime/ports.js';
-import type { MockPlayer } from './mocks.js';
+import type { MockPlayer, Played } from './mocks.js';
 import { readFrom, writeTo } from './object-store.js';
 import type { AttemptSeen } from './attempt.js';
 
@@ -53,13 +53,15 @@ export function virtualRun(
     const limitMs = Math.min(timeoutMs ?? NO_LIMIT_MS, heartbeatMs ?? NO_LIMIT_MS);
     const takesMs = played.kind === 'timeout' ? limitMs : Math.min(played.delayMs, limitMs);
     const isLate = played.kind !== 'timeout' && played.delayMs >= limitMs;
+    // Reported as a timeout, and found by who lists it as a missed heartbeat.
+    const name = limitMs === heartbeatMs ? 'States.HeartbeatTimeout' : TIMEOUT.name;
     const atMs = nowMs + takesMs;
     const of = { stepPath, attempt, nowMs: atMs };
     const event: EngineEvent = isLate
-      ? { kind: 'failed', ...of, error: TIMEOUT, draw: 0 }
+      ? { kind: 'failed', ...of, error: { ...TIMEOUT, name }, draw: 0 }
       : played.kind === 'return'
         ? { kind: 'succeeded', ...of, output: played.output }
-        : { kind: 'failed', ...of, error: played.error, draw: 0.5 };
+        : { kind: 'failed', ...of, error: named(played, name), draw: 0.5 };
     const end = (): void => {
       attempted({ state: task.node.name, outcome: outcomeOf(event) });
       execution.apply(event);
@@ -125,6 +127,11 @@ export function virtualRun(
 function outcomeOf(event: EngineEvent): AttemptSeen['outcome'] {
   if (event.kind !== 'failed') return 'returned';
   return event.error.code === 'STEP_TIMEOUT' ? 'timed out' : { threw: event.error.name };
+}
+
+function named(played: Exclude<Played, { readonly kind: 'return' }>, timeout: string): StepError {
+  const { kind, error } = played;
+  return kind === 'timeout' && error.name === TIMEOUT.name ? { ...error, name: timeout } : error;
 }
 
 const TIMEOUT = { name: 'States.Timeout', code: 'STEP_TIMEOUT', kind: 'failure', message: '' } as const;

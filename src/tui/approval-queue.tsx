@@ -4,7 +4,7 @@
 import { Box, Static, Text, useStdout } from 'ink';
 import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react';
 import { revealHidden } from '../approval/display.js';
-import type { ApprovalRecord } from '../runtime/ports.js';
+import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import { useKeys, type PromptClock } from './use-keys.js';
 import { batchKey, QUEUE_HEAD, queueRow } from './queue-row.js';
 import { openQueueState, reduceQueue, topOf, type QueueAnswer, type QueueItem } from './queue-state.js';
@@ -16,11 +16,15 @@ const MESSAGE_ROWS = 3;
 const MARGIN = 4;
 
 export interface ApprovalQueueProps {
+  readonly keys: readonly ApprovalKey[];
+  /** Of the rows that are shown first. */
   readonly records: readonly ApprovalRecord[];
+  /** Those of these requests that are there: only what is on the screen is read whole. */
+  readonly read: (ids: readonly string[]) => Promise<readonly ApprovalRecord[]>;
   readonly approver: string;
   readonly clock: PromptClock;
   /** What waits now; null = nothing has changed. */
-  readonly refresh: () => Promise<readonly ApprovalRecord[] | null>;
+  readonly refresh: () => Promise<readonly ApprovalKey[] | null>;
   /** What to say first, and which request to stand on. */
   readonly message: string | null;
   readonly selected: string | null;
@@ -33,8 +37,9 @@ export interface ApprovalQueueProps {
 export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
   const { approver, clock, color, screenReader, onAnswer } = props;
   const { columns, height } = useSize();
-  const [records, setRecords] = useState(props.records);
-  const items = useMemo(() => records.map(itemOf), [records]);
+  const [keys, setKeys] = useState(props.keys);
+  const [known, setKnown] = useState(() => byId(props.records));
+  const items = useMemo(() => keys.map(itemOf), [keys]);
   const [state, dispatch] = useReducer(reduceQueue, null, () =>
     openQueueState(items, height, props.message, props.selected),
   );
@@ -57,7 +62,7 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
       reading = true;
       try {
         const next = await latest.current();
-        if (next !== null && !over) setRecords(next);
+        if (next !== null && !over) setKeys(next);
       } finally {
         reading = false;
       }
@@ -78,29 +83,34 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
   }, [answer, onAnswer]);
 
   const top = topOf(state);
-  const shown = records.slice(top, top + height);
-  const row = (record: ApprovalRecord): string => {
-    const mark = state.marked.includes(record.id) ? '*' : ' ';
-    const here = record.id === state.selected ? '>' : ' ';
-    return `${here} ${mark} ${queueRow(record, { approver, nowMs, columns: columns - MARGIN })}`;
+  const shown = useMemo(() => keys.slice(top, top + height), [keys, top, height]);
+  useShown(props, keys, shown, setKnown);
+  const row = (key: ApprovalKey): string => {
+    const mark = state.marked.includes(key.id) ? '*' : ' ';
+    const here = key.id === state.selected ? '>' : ' ';
+    const record = known.get(key.id);
+    const text =
+      record === undefined
+        ? 'is being read'
+        : queueRow(record, { approver, nowMs, columns: columns - MARGIN });
+    return `${here} ${mark} ${text}`;
   };
-  const count = records.length === 1 ? '1 request waits' : `${records.length} requests wait`;
+  const count = keys.length === 1 ? '1 request waits' : `${keys.length} requests wait`;
   const title = `${count}; you are ${revealHidden(approver)}`;
-  const more = records.length - top - shown.length;
+  const more = keys.length - top - shown.length;
   const place =
-    records.length === 0
-      ? 'nothing waits for a decision'
-      : `${top + 1}-${top + shown.length} of ${records.length}`;
+    keys.length === 0 ? 'nothing waits for a decision' : `${top + 1}-${top + shown.length} of ${keys.length}`;
   const marked = state.marked.length === 0 ? '' : `, ${state.marked.length} marked with *`;
   const foot = `${place}${more > 0 ? `, ${more} more` : ''}${marked} `;
-  const note = state.message ?? (state.help ? HELP : ' ');
+  const selected = state.selected === null ? undefined : known.get(state.selected);
+  const note = (state.why ? whyOf(selected) : state.message) ?? (state.help ? HELP : ' ');
   if (screenReader) {
-    const at = records.find((record) => record.id === state.selected);
-    const index = at === undefined ? 0 : records.indexOf(at) + 1;
-    const selection = at === undefined ? foot : `${index} of ${records.length}: ${row(at)}`;
+    const index = keys.findIndex((key) => key.id === state.selected);
+    const at = keys[index];
+    const selection = at === undefined ? foot : `${index + 1} of ${keys.length}: ${row(at)}`;
     return (
       <>
-        <Static items={[title, ...records.slice(0, height).map(row), foot]}>
+        <Static items={[title, ...shown.map(row), foot]}>
           {(line, key) => <Text key={key}>{line}</Text>}
         </Static>
         {note !== ' ' && <Text>{note}</Text>}
@@ -116,9 +126,9 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
       </Text>
       <Text wrap="truncate">{`    ${QUEUE_HEAD}`}</Text>
       <Text>{'-'.repeat(columns)}</Text>
-      {shown.map((record) => (
-        <Text key={record.id} bold={color && record.id === state.selected} wrap="truncate">
-          {row(record)}
+      {shown.map((key) => (
+        <Text key={key.id} bold={color && key.id === state.selected} wrap="truncate">
+          {row(key)}
         </Text>
       ))}
       <Text wrap="truncate">{foot.padEnd(columns, '-')}</Text>
@@ -132,12 +142,51 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
 const KEYS = 'j/k move   Enter open   Space mark for a batch   w why   ? help   q leave';
 const HELP = 'Enter shows a request, or all marked ones; only what was read is decided';
 
-function itemOf(record: ApprovalRecord): QueueItem {
+/** Of 10,000 only the few that are marked are asked for their batch. */
+function itemOf(key: ApprovalKey): QueueItem {
   return {
-    id: record.id,
-    batch: batchKey(record),
-    why: `why: ${record.demandedBy.map(revealHidden).join('; ')}`,
+    id: key.id,
+    get batch() {
+      return batchKey(key);
+    },
   };
+}
+
+function whyOf(record: ApprovalRecord | undefined): string | null {
+  return record === undefined ? null : `why: ${record.demandedBy.map(revealHidden).join('; ')}`;
+}
+
+function byId(records: readonly ApprovalRecord[]): ReadonlyMap<string, ApprovalRecord> {
+  return new Map(records.map((record) => [record.id, record]));
+}
+
+/** Reads what comes into view, and all in view again when the list has changed. */
+function useShown(
+  { read, records }: Pick<ApprovalQueueProps, 'read' | 'records'>,
+  keys: readonly ApprovalKey[],
+  shown: readonly ApprovalKey[],
+  onRead: (known: ReadonlyMap<string, ApprovalRecord>) => void,
+): void {
+  const had = useRef({ keys, ids: new Set(records.map((record) => record.id)) });
+  const latest = useRef(read);
+  latest.current = read;
+  useEffect(() => {
+    if (had.current.keys === keys && shown.every((key) => had.current.ids.has(key.id))) return undefined;
+    let over = false;
+    const ids = shown.map((key) => key.id);
+    latest.current(ids).then(
+      (found) => {
+        if (over) return;
+        had.current = { keys, ids: new Set(ids) };
+        onRead(byId(found));
+      },
+      // Rows stay unread; opening one reads it again and says what is wrong.
+      () => undefined,
+    );
+    return () => {
+      over = true;
+    };
+  }, [keys, shown, onRead]);
 }
 
 /** One row of the terminal stays free: Ink clears all of it when a frame is as high. */

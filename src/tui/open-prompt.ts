@@ -1,7 +1,7 @@
 // The screens of the approval inbox on a terminal: one request, and the list of all.
 import { createElement } from 'react';
 import type { PreviousSubject } from '../runtime/previous-subject.js';
-import type { ApprovalRecord } from '../runtime/ports.js';
+import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView } from '../runtime/writ.js';
 import { ApprovalPrompt } from './approval-prompt.js';
 import { ApprovalQueue } from './approval-queue.js';
@@ -31,9 +31,11 @@ export function promptForApproval(options: PromptOptions): Promise<Answer> {
 }
 
 export interface QueueOptions extends Terminal {
+  readonly keys: readonly ApprovalKey[];
   readonly records: readonly ApprovalRecord[];
+  readonly read: (ids: readonly string[]) => Promise<readonly ApprovalRecord[]>;
   readonly approver: string;
-  readonly refresh: () => Promise<readonly ApprovalRecord[] | null>;
+  readonly refresh: () => Promise<readonly ApprovalKey[] | null>;
   readonly message: string | null;
   readonly selected: string | null;
   readonly color: boolean;
@@ -41,9 +43,9 @@ export interface QueueOptions extends Terminal {
 
 /** Resolves with what to open, or that the person leaves. */
 export function showQueue(options: QueueOptions): Promise<QueueAnswer> {
-  const { records, approver, refresh, message, selected, color, screenReader } = options;
+  const { keys, records, read, approver, refresh, message, selected, color, screenReader } = options;
   const clock = terminalClock(() => options.nowMs());
-  const shown = { records, approver, refresh, message, selected, color, screenReader, clock };
+  const shown = { keys, records, read, approver, refresh, message, selected, color, screenReader, clock };
   return showScreen<QueueAnswer>(
     options,
     (onAnswer) => createElement(ApprovalQueue, { ...shown, onAnswer }),

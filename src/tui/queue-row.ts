@@ -1,7 +1,7 @@
 // One request as a row of the inbox: what it is about, how long it stays, who has voted, and whether this person can
 // decide it. A row names a request, it does not show it: what is too long is cut with a mark, and opened to be read.
 import { revealHidden } from '../approval/display.js';
-import type { ApprovalRecord } from '../runtime/ports.js';
+import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import { differenceText } from './time-left.js';
 
 const CUT = '~';
@@ -39,7 +39,7 @@ export function noticeOf(record: ApprovalRecord, approver: string): string | nul
 }
 
 /** Items of one map and calls of one step: what may be read and approved together. */
-export function batchKey(record: ApprovalRecord): string {
+export function batchKey(record: Pick<ApprovalKey, 'run' | 'functionId' | 'stepPath'>): string {
   return `${record.run} ${record.functionId} ${record.stepPath.replace(/\[\d+\]/gu, '[]')}`;
 }
 

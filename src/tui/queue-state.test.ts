@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Key } from './keys.js';
 import { openQueueState, reduceQueue, topOf, type QueueItem, type QueueState } from './queue-state.js';
 
-const item = (id: string, batch = 'b'): QueueItem => ({ id, batch, why: `why ${id}` });
+const item = (id: string, batch = 'b'): QueueItem => ({ id, batch });
 const items = (count: number): QueueItem[] => Array.from({ length: count }, (_, at) => item(`r${at}`));
 const press = (state: QueueState, ...texts: readonly string[]): QueueState =>
   texts.reduce((next, text) => reduceQueue(next, { type: 'key', key: keyOf(text) }), state);
@@ -19,7 +19,8 @@ describe('the approval queue', () => {
         message: 'open the request first: Enter',
       });
     }
-    expect(press(open(items(3)), 'w').message).toBe('why r0');
+    expect(press(open(items(3)), 'w').why).toBe(true);
+    expect(press(open(items(3)), 'w', 'j').why).toBe(false);
     expect(press(open([]), 'Enter').answer).toBeNull();
   });
 

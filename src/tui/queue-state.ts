@@ -8,7 +8,6 @@ export interface QueueItem {
   readonly id: string;
   /** Requests with the same text may be approved together. */
   readonly batch: string;
-  readonly why: string;
 }
 
 export type QueueAnswer =
@@ -23,6 +22,8 @@ export interface QueueState {
   readonly marked: readonly string[];
   readonly height: number;
   readonly message: string | null;
+  /** Why the selected request needs an approval is shown in place of the message. */
+  readonly why: boolean;
   readonly help: boolean;
   readonly answer: QueueAnswer | null;
 }
@@ -38,7 +39,16 @@ export function openQueueState(
   message: string | null,
   selected: string | null,
 ): QueueState {
-  const state = { items: [], selected: null, marked: [], height, message, help: false, answer: null };
+  const state = {
+    items: [],
+    selected: null,
+    marked: [],
+    height,
+    message,
+    why: false,
+    help: false,
+    answer: null,
+  };
   return listed({ ...state, selected }, items);
 }
 
@@ -61,7 +71,7 @@ export function topOf({ items, selected, height }: QueueState): number {
 }
 
 function onKey(before: QueueState, key: Key): QueueState {
-  const state = { ...before, message: null };
+  const state = { ...before, message: null, why: false };
   switch (key.kind) {
     case 'interrupt':
       return { ...state, answer: { kind: 'interrupted' } };
@@ -99,7 +109,7 @@ function onText(state: QueueState, text: string): QueueState {
     case '?':
       return { ...state, help: !state.help };
     case 'w':
-      return { ...state, message: state.items.find((item) => item.id === state.selected)?.why ?? null };
+      return { ...state, why: true };
     case ' ':
       return mark(state);
     case 'a':
@@ -152,5 +162,5 @@ function listed(state: QueueState, items: readonly QueueItem[]): QueueState {
   // What is said when the list opens is about the request that is gone.
   const isOpening = state.selected === null || state.items.length === 0;
   const message = isOpening ? state.message : 'the request that was selected is decided or gone';
-  return { ...state, items, marked, selected: next?.id ?? null, message };
+  return { ...state, items, marked, selected: next?.id ?? null, message, why: false };
 }

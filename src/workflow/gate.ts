@@ -1,7 +1,7 @@
 // `approval` and `sandbox` of a step or state, read the same way in both dialects. A field that this version can not
 // enforce is refused, never dropped: a gate that is silently ignored would be worse than none.
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { isObject, type Json } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import type { Finding, Findings } from './diagnostic.js';
 import type { Segments } from './located.js';
 import type { ApprovalMode, ApprovalSpec, SandboxLimits, SandboxMount, SandboxSpec } from './plan.js';
@@ -42,12 +42,21 @@ export function sandboxSpec(value: Json | undefined): SandboxSpec | null {
   }
   const { image } = spec;
   const mounts = mountsOf(spec['mounts']);
+  const [egress, credentials] = [textsOf(spec['egress']), textsOf(spec['credentials'])];
   return {
     driver: spec['driver'] === 'docker' ? 'docker' : 'wasm',
     image: typeof image === 'string' ? image : null,
     limits,
     ...(mounts.length === 0 ? {} : { mounts }),
+    ...(egress.length === 0 ? {} : { egress }),
+    ...(credentials.length === 0 ? {} : { credentials }),
   };
+}
+
+/** Each once. */
+function textsOf(value: Json | undefined): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  return [...new Set(value.filter((one): one is string => typeof one === 'string'))];
 }
 
 function mountsOf(value: Json | undefined): readonly SandboxMount[] {
@@ -60,16 +69,26 @@ function mountsOf(value: Json | undefined): readonly SandboxMount[] {
   });
 }
 
-const LIMITS = ['timeoutMs', 'memoryMiB', 'cpus', 'cpuMs', 'pids', 'diskMiB', 'outputBytes'] as const;
+const LIMITS = [
+  'timeoutMs',
+  'memoryMiB',
+  'cpus',
+  'cpuMs',
+  'pids',
+  'diskMiB',
+  'outputBytes',
+  'egressBytes',
+  'egressRequests',
+] as const;
 
-/** A sandbox has no network: what asks for one is refused, whatever the driver. */
+/** A sandbox has no network but listed hosts: what asks for more is refused, whatever the driver. */
 export function unsupportedSandbox(error: ErrorObject, at: Segments): Finding | null {
   const title = (error.parentSchema as { title?: unknown } | undefined)?.title;
   if (title !== 'Sandbox network') return null;
   return {
     code: 'DOC_UNSUPPORTED',
-    message: 'this version runs sandboxes without network only',
-    hint: 'write network: none, or leave it out',
+    message: 'a sandbox has no network but a way out to listed hosts',
+    hint: 'write egress: [host:port], or network: none',
     at,
   };
 }
@@ -80,6 +99,7 @@ const ABSOLUTE = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]{1,255}){1,100}$/;
 export function checkSandbox(value: Json | undefined, at: Segments, findings: Findings): void {
   if (!isObject(value)) return;
   const { driver, image, mounts } = value;
+  checkEgress(value, at, findings);
   for (const [index, { source, target }] of mountsOf(mounts).entries()) {
     const problem =
       driver === 'wasm'
@@ -109,6 +129,31 @@ export function checkSandbox(value: Json | undefined, at: Segments, findings: Fi
       at: [...at, 'image'],
     });
   }
+}
+
+/** A way out is listed host by host, for containers. */
+function checkEgress(
+  { driver, network, egress, credentials }: JsonObject,
+  at: Segments,
+  findings: Findings,
+): void {
+  const [hosts, names] = [textsOf(egress), textsOf(credentials)];
+  const isAsked = hosts.length > 0 || names.length > 0 || network === 'egress';
+  const say = (field: string, message: string, hint: string): void =>
+    findings.add({ code: 'DOC_BAD_VALUE', message, hint, at: [...at, field] });
+  if (isAsked && driver === 'wasm') {
+    findings.add({
+      code: 'DOC_UNSUPPORTED',
+      message: 'a WASM sandbox has no network',
+      hint: 'fetch with tool::http before, or use driver: docker',
+      at: [...at, hosts.length > 0 ? 'egress' : network === 'egress' ? 'network' : 'credentials'],
+    });
+  } else if (network === 'none' && hosts.length > 0)
+    say('egress', 'a sandbox without network has no egress', 'write network: egress, or leave it out');
+  else if (network === 'egress' && hosts.length === 0)
+    say('network', 'a sandbox with egress lists no host', 'write egress: [host:port]');
+  else if (names.length > 0 && hosts.length === 0)
+    say('credentials', 'credentials of a sandbox need hosts to go to', 'write egress: [host:port]');
 }
 
 /** Contradictions the schema can't say. `at` is the approval field. */

@@ -22,7 +22,11 @@ export interface InputProblem {
 
 /** Everything that is wrong with a run's input; empty when it fits or when the workflow declares no inputs. */
 export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
-  if (plan.inputs === null) return [];
+  return plan.inputs === null ? [] : checkValue(plan.inputs, input, 'input');
+}
+
+/** Everything that is wrong with `value` by a schema of the document; `what` names it in messages. */
+export function checkValue(schema: Json, value: Json, what: string): readonly InputProblem[] {
   const problem = (message: string, path = ''): InputProblem => ({
     code: 'INPUT_INVALID',
     severity: 'error',
@@ -30,22 +34,22 @@ export function checkInput(plan: Plan, input: Json): readonly InputProblem[] {
     path,
   });
   try {
-    const check = compile(plan.inputs);
-    if (check(input) === true) return [];
+    const check = compile(schema);
+    if (check(value) === true) return [];
     return (check.errors ?? [])
       .filter((error) => error.keyword !== 'if')
       .slice(0, 100)
       .map((error) => {
         const path = pathText(error.instancePath.split('/').slice(1).map(unescape));
         const extra = (error.params as { additionalProperty?: unknown }).additionalProperty;
-        const what = `${error.message ?? 'is not valid'}${typeof extra === 'string' ? ` (${extra})` : ''}`;
-        return problem(`${path === '' ? 'the input' : path} ${what}`, path);
+        const why = `${error.message ?? 'is not valid'}${typeof extra === 'string' ? ` (${extra})` : ''}`;
+        return problem(`${path === '' ? `the ${what}` : path} ${why}`, path);
       });
   } catch (error) {
     // A schema that refers to itself without end, or one that was not checked at load.
     return [
       problem(
-        `the inputs schema can not be applied: ${error instanceof Error ? error.message : String(error)}`,
+        `the schema of the ${what} can not be applied: ${error instanceof Error ? error.message : String(error)}`,
       ),
     ];
   }

@@ -261,6 +261,10 @@ export interface SandboxSpec {
   readonly limits: SandboxLimits;
   /** Docker: folders of the host; absent = none. */
   readonly mounts?: readonly SandboxMount[];
+  /** Docker: `host:port` that it may reach; absent = no network. */
+  readonly egress?: readonly string[];
+  /** Names of secrets that are put into its requests outside of it; absent = none. */
+  readonly credentials?: readonly string[];
 }
 
 export interface SandboxMount {
@@ -277,6 +281,10 @@ export interface SandboxLimits {
   readonly pids?: number;
   readonly diskMiB?: number;
   readonly outputBytes?: number;
+  /** Both ways together, of everything that passes. */
+  readonly egressBytes?: number;
+  /** Requests and tunnels. */
+  readonly egressRequests?: number;
 }
 
 export interface ChoiceNode extends NodeBase {

@@ -20,7 +20,7 @@ import { evidencePage } from '../../src/audit/evidence/page-file.js';
 import { formatPayloadLine } from '../../src/audit/payload-line.js';
 import type { VerifyReport } from '../../src/audit/index.js';
 import type { Commitment } from '../../src/json.js';
-import { environmentOf, MAIN } from '../cli/writ.js';
+import { environmentOf, hosted, MAIN } from '../cli/writ.js';
 import { decisive, SECOND_VERIFIER } from './second-verifier.js';
 
 interface Vectors {
@@ -84,7 +84,7 @@ const runSecond = (...words: string[]): Promise<Ran> => run([SECOND_VERIFIER, ..
 async function agree(verdict: string, ...words: string[]): Promise<VerifyReport> {
   const [second, first] = await Promise.all([
     runSecond(...words, '--json'),
-    run([MAIN, 'audit', 'verify', ...words, '--no-trust', '--json']),
+    hosted(home, ['audit', 'verify', ...words, '--no-trust', '--json'], {}),
   ]);
   expect([second.stderr, first.stderr]).toEqual(['', '']);
   const [ours, theirs] = [first, second].map(({ stdout }) => JSON.parse(stdout) as VerifyReport);
@@ -293,7 +293,7 @@ describe('arguments that can not be read are exit 2', () => {
     if (!existsSync(at('pipe'))) await execa('mkfifo', [at('pipe')]);
     const [second, first] = await Promise.all([
       runSecond(...words),
-      run([MAIN, 'audit', 'verify', ...(words.length > 0 ? words : ['absent']), '--no-trust']),
+      hosted(home, ['audit', 'verify', ...(words.length > 0 ? words : ['absent']), '--no-trust'], {}),
     ]);
     expect([second.code, second.stdout, first.code]).toEqual([2, '', 2]);
     expect(second.stderr).toContain('verify.mjs: error: ');

@@ -9,7 +9,7 @@ import { median, ms, quantile, reportTimes, timed } from './report.mjs';
 const signal = new AbortController().signal;
 
 /** Policies of the package, with keys enrolled and one more function that the adjuster and the agents may call. */
-function policies(root, at) {
+export function policies(root, at) {
   cpSync(path.join(root, 'policies'), at('policies'), { recursive: true });
   const file = at('policies', 'approvers.yaml');
   const document = parseDocument(readFileSync(file, 'utf8'));
@@ -36,7 +36,7 @@ function policies(root, at) {
   );
 }
 
-const document = (id, steps, fields) =>
+export const document = (id, steps, fields) =>
   `id: ${id}\nagents: [claims-triage]\nsteps:\n` +
   Array.from({ length: steps }, (_, i) => `  - { name: S${i}, functionId: "tool::bench"${fields} }\n`).join(
     '',

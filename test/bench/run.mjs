@@ -5,6 +5,7 @@ import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { approvalsBench } from './approvals.mjs';
 import { auditAppend } from './audit-append.mjs';
 import { auditApprover } from './audit-approver.mjs';
 import { auditMillion, auditVerify } from './audit-size.mjs';
@@ -23,6 +24,7 @@ import { wasmAgent } from './wasm-agent.mjs';
 const FIGURES = {
   step: governedStep,
   decide: decideBench,
+  approvals: approvalsBench,
   fanout,
   states,
   expressions,

@@ -2,11 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newPlace, type Place } from './writ.js';
+import { hosted, newPlace, type Place } from './writ.js';
 
 let place: Place;
 beforeEach(() => {
-  place = newPlace();
+  place = newPlace(hosted);
 });
 const put = (path: string, text: string) => {
   mkdirSync(join(place.folder, path, '..'), { recursive: true });

@@ -2,6 +2,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BOB, newDesk, type Desk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 const RULES = ['workflow.run test-*', 'artifact.read claims/*', 'artifact.write claims/*'].map((line, at) => {
   const [action = '', resource = ''] = line.split(' ');
@@ -33,7 +34,7 @@ spec:
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   writeFileSync(
     desk.at('policies', 'rbac', 'test.yaml'),
     `apiVersion: writ/v1\nkind: Rules\nrules:\n${RULES.join('')}`,

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { type Desk, FLOW, LOW, newDesk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 const AUDREY = { env: { WRIT_KEY: 'audrey.key' } };
 const ADA = { env: { WRIT_KEY: 'ada.key' } };
@@ -20,7 +21,7 @@ let run: string;
 let shown: { readonly run: string; readonly size: string; readonly entries: readonly ShownEntry[] };
 
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   const file = desk.at('policies', 'approvers.yaml');
   const approvers = parseDocument(readFileSync(file, 'utf8'));
   const { people } = approvers.toJS() as { people: { id: string }[] };

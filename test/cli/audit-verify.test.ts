@@ -11,7 +11,7 @@ import {
   parseNote,
   parseVkey,
 } from '../../src/audit/index.js';
-import { newPlace, type Place } from './writ.js';
+import { hosted, newPlace, type Place } from './writ.js';
 
 const witness = (seed: number) => {
   const secret = new Uint8Array(32).fill(seed);
@@ -40,7 +40,7 @@ const refused = async (words: readonly string[], says: string, code = 'USAGE'): 
 };
 
 beforeAll(async () => {
-  place = newPlace();
+  place = newPlace(hosted);
   await place.run(['init', '--origin', 'audit.example.com/claims']);
   vkey = (await place.run(['audit', 'vkey'])).stdout;
   cpSync(at('.writ', 'audit'), at('copy'), { recursive: true });

@@ -36,7 +36,7 @@ import {
   type Desk,
 } from './claims-desk.js';
 import { packSlowTriage } from './slow-agent.js';
-import { MAIN, type RunOptions } from './writ.js';
+import { MAIN, hosted, type RunOptions } from './writ.js';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;
@@ -48,7 +48,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
 });
 afterAll(() => desk.remove());
 
@@ -394,7 +394,7 @@ describe('a data directory that can not be used', () => {
     const other = new Database(own.at('.writ/writ.db'));
     other.exec('BEGIN IMMEDIATE');
     try {
-      await expectRefusal(own, run(FLOW), {
+      await expectRefusal(own.apart(), run(FLOW), {
         exit: 6,
         code: 'STORE_BUSY',
         says: ['another process holds the write lock'],
@@ -486,7 +486,7 @@ describe('a run that another process advances', () => {
     // Stopped as it is: it keeps the run for as long as this test needs.
     first.kill('SIGSTOP');
     const id = first.said(/^run (\S+)$/mu);
-    await expectRefusal(own, ['workflow', 'resume', id], {
+    await expectRefusal(own.apart(), ['workflow', 'resume', id], {
       exit: 6,
       code: 'RUN_BUSY',
       says: [id, 'another process'],

@@ -8,7 +8,16 @@ import Database from 'better-sqlite3';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import { parseDocument } from 'yaml';
-import { environmentOf, MAIN, newPlace, type Place, type Ran, type RunOptions } from './writ.js';
+import {
+  environmentOf,
+  MAIN,
+  newPlace,
+  placeAt,
+  type Carrier,
+  type Place,
+  type Ran,
+  type RunOptions,
+} from './writ.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/claims-review', import.meta.url));
 
@@ -27,6 +36,8 @@ export interface Desk extends Place {
   at(...parts: string[]): string;
   /** Another desk, the same to the byte; nothing of this one is open meanwhile. */
   copy(): Desk;
+  /** The same desk, each of its commands in a process of its own: for what has to happen at the same time. */
+  apart(): Desk;
   /** Starts a command and lets it run. */
   start(words: readonly string[], options?: RunOptions): Started;
   remove(): void;
@@ -47,8 +58,8 @@ export interface Started {
 }
 
 /** Commands run as alice unless `env` names another key. */
-export async function newDesk(): Promise<Desk> {
-  const desk = deskAt(newPlace());
+export async function newDesk(carry?: Carrier): Promise<Desk> {
+  const desk = deskAt(newPlace(carry), carry);
   for (const person of ['alice', 'bob', 'eve']) {
     await desk.run(['keys', 'create', person, '--out', `${person}.key`]);
   }
@@ -72,7 +83,7 @@ export async function newDesk(): Promise<Desk> {
   return desk;
 }
 
-function deskAt(place: Place): Desk {
+function deskAt(place: Place, carry?: Carrier): Desk {
   const asAlice = (options: RunOptions = {}): RunOptions => ({
     ...options,
     env: { WRIT_KEY: 'alice.key', ...options.env },
@@ -83,10 +94,11 @@ function deskAt(place: Place): Desk {
     json: (words, options) => place.json(words, asAlice(options)),
     at: (...parts) => join(place.folder, ...parts),
     copy() {
-      const other = newPlace();
+      const other = newPlace(carry);
       cpSync(place.folder, other.folder, { recursive: true });
-      return deskAt(other);
+      return deskAt(other, carry);
     },
+    apart: () => deskAt(placeAt(place.folder)),
     start: (words, options) => startAt(place.folder, words, asAlice(options)),
     remove() {
       rmSync(place.folder, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { type Desk, FLOW, LOW, newDesk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 const AUDREY = { env: { WRIT_KEY: 'audrey.key' } };
 
@@ -13,7 +14,7 @@ let run: string;
 let vkey: string;
 
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   const file = desk.at('policies', 'approvers.yaml');
   const approvers = parseDocument(readFileSync(file, 'utf8'));
   const { people } = approvers.toJS() as { people: { id: string }[] };

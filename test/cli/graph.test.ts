@@ -1,12 +1,13 @@
 // `writ workflow graph RUN`: what became of the steps of a run, over the picture of its workflow.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BOB, FLOW, HIGH, LOW, newDesk, type Desk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
 });
 afterAll(() => desk.remove());
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refuseInside } from '../../src/cli/out-path.js';
 import { type Desk, newDesk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 describe('a place to write to', () => {
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'writ-out-')));
@@ -40,7 +41,7 @@ describe('a place to write to', () => {
 describe('a command that writes what it makes', () => {
   let desk: Desk;
   beforeAll(async () => {
-    desk = await newDesk();
+    desk = await newDesk(hosted);
   }, 60_000);
   afterAll(() => {
     desk.remove();

@@ -15,12 +15,13 @@ import {
   STEPS,
   type Desk,
 } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
 });
 afterAll(() => desk.remove());
 
@@ -68,7 +69,7 @@ describe('writ plan', () => {
   it('leaves nothing: no entry, no file, also where policies are new to the log', async () => {
     const own = desk.copy();
     const file = own.at('policies', 'rbac', 'claims.yaml');
-    writeFileSync(file, `${readFileSync(file, 'utf8')}\n# edited\n`);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('action: policy.reload', 'action: policy.read'));
     const [counts, files] = [countsOf(own), filesOf(own.at('.writ'))];
     expect(await own.run(['plan', STEPS, '--input', HIGH])).toMatchObject({ code: 0 });
     expect(await own.run(['plan', STEPS, '--input', HIGH], BOB)).toMatchObject({ code: 3 });
@@ -77,6 +78,7 @@ describe('writ plan', () => {
     // Any other command records them.
     await own.run(['workflow', 'list']);
     expect(entriesOf(own).at(-1)?.type).toBe('policy.loaded');
+    expect(countsOf(own).entries).toBe(counts.entries + 1);
     own.remove();
   });
 

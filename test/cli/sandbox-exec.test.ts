@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { images, left, noEngine, skipped } from '../contract/docker/engine.js';
 import { newDesk, type Desk } from './claims-desk.js';
-import type { RunOptions } from './writ.js';
+import { hosted, placeAt, type RunOptions } from './writ.js';
 
 const RULES = `apiVersion: writ/v1
 kind: Rules
@@ -27,7 +27,7 @@ rules:
 describe('writ sandbox exec', () => {
   let desk: Desk;
   beforeAll(async () => {
-    desk = await newDesk();
+    desk = await newDesk(hosted);
     writeFileSync(desk.at('policies', 'rbac', 'sandbox.yaml'), RULES);
   });
   afterAll(() => desk.remove());
@@ -82,13 +82,35 @@ describe('writ sandbox exec', () => {
     });
   });
 
-  it.each([['--egress', 'api.example.test:443'], ['--profile', 'loose'], ['--deterministic']])(
+  it.each([['--profile', 'loose'], ['--deterministic']])(
     'refuses what a container cannot keep: %s',
     async (...words) => {
       const { code, value } = await json([...DOCKER, ...words, '--', 'id'], absent);
       expect([code, value]).toMatchObject([6, { error: { code: 'SANDBOX_UNSUPPORTED' } }]);
     },
   );
+
+  it.each([
+    ['--cwd', '../../'],
+    ['--cwd', '/etc'],
+    ['--cwd', ''],
+    ['--out', '../*'],
+    ['--file', 'alice.key=../x'],
+    ['--file', 'alice.key=/etc/x'],
+  ])('X02: calls a place outside of its folder bad usage, and makes nothing: %s %j', async (flag, place) => {
+    const words = [...DOCKER, '--image', `sha256:${'0'.repeat(64)}`, flag, place, '--', 'id'];
+    const { code, value } = await json(words, absent);
+    expect([code, value]).toMatchObject([
+      2,
+      { error: { code: 'SANDBOX_SPEC_INVALID', hint: expect.any(String) as string } },
+    ]);
+  });
+
+  it('names no image by a tag', async () => {
+    const { code, value } = await json([...DOCKER, '--image', 'alpine:latest', '--', 'id'], absent);
+    expect([code, value]).toMatchObject([6, { error: { code: 'SANDBOX_IMAGE_MISSING' } }]);
+    expect(JSON.stringify(value)).toContain('no digest');
+  });
 
   it('runs nothing without an image', async () => {
     const { code, value } = await json([...DOCKER, '--', 'id'], absent);
@@ -216,7 +238,11 @@ describe('writ sandbox exec', () => {
       ]);
       expect(ran).toMatchObject({ code: 1, stdout: 'y z' });
       expect(ran.stderr).toMatch(/err\nexit code 3/);
-      expect(await desk.run([...DOCKER, '--', 'true'])).toMatchObject({ code: 0, stdout: '' });
+      // Once as users run it: a process of its own, which ends by itself.
+      const alone = await placeAt(desk.folder).run([...DOCKER, '--', 'true'], {
+        env: { WRIT_KEY: 'alice.key' },
+      });
+      expect(alone).toMatchObject({ code: 0, stdout: '' });
     });
 
     it('gives all of the result as JSON, files too', async () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { newPlace, type Place } from './writ.js';
+import { hosted, newPlace, type Place } from './writ.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -22,7 +22,7 @@ States:
 
 let here: Place;
 beforeAll(() => {
-  here = newPlace();
+  here = newPlace(hosted);
   const write = (name: string, text: string): void => writeFileSync(join(here.folder, name), text);
   write('flow.yaml', FLOW);
   write('bad.yaml', FLOW.replace('Next: Wait', 'Next: Wiat'));

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { newPlace } from './writ.js';
+import { hosted, newPlace } from './writ.js';
 
-const { folder, run, json } = newPlace();
+const { folder, run, json } = newPlace(hosted);
 
 describe('writ workflow templates', () => {
   it('lists what ships with writ, without a data directory', async () => {

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { newPlace } from './writ.js';
+import { hosted, newPlace } from './writ.js';
 
-const { folder, run, json } = newPlace();
+const { folder, run, json } = newPlace(hosted);
 
 const COMMANDS = [
   'init',

@@ -82,6 +82,48 @@ export function artifactsContract(name: string, make: () => Promise<Artifacts>):
       expect((await store.list('claims/', 10)).length).toBe(1);
     });
 
+    it('removes bytes with the names that are given, and not while another name refers to them', async () => {
+      const store = await make();
+      const digest = await store.put(bytesOf('x'), 'claims/a');
+      await store.put(bytesOf('x'), 'claims/b');
+      expect(await store.has(digest)).toBe(true);
+      expect(await store.remove(digest, ['claims/a'])).toBe(false);
+      expect(await store.find('claims/a')).toBeNull();
+      expect(textOf(await store.read(digest))).toBe('x');
+      expect(await store.remove(digest, ['claims/b'])).toBe(true);
+      expect([await store.has(digest), await store.read(digest), await store.list('', 10)]).toEqual([
+        ...[false, null, []],
+      ]);
+      // Twice is once, and so is what was never there.
+      expect(await store.remove(digest, ['claims/b', 'claims/none'])).toBe(true);
+      expect(await store.put(bytesOf('x'), 'claims/b')).toBe(digest);
+      expect(textOf(await store.read(digest))).toBe('x');
+    });
+
+    it('removes no name that refers to other bytes by now', async () => {
+      const store = await make();
+      const first = await store.put(bytesOf('one'), 'claims/a');
+      const second = await store.put(bytesOf('other'), 'claims/a');
+      expect(await store.remove(first, ['claims/a'])).toBe(true);
+      expect((await store.find('claims/a'))?.digest).toBe(second);
+      expect([await store.has(first), await store.has(second)]).toEqual([false, true]);
+    });
+
+    it('has the bytes of every name, whoever puts and removes the same at once', async () => {
+      const store = await make();
+      const digest = store.digestOf(bytesOf('same'));
+      for (let round = 0; round < 20; round += 1) {
+        await store.put(bytesOf('same'), 'claims/old');
+        await Promise.all([
+          store.put(bytesOf('same'), `claims/${round}`),
+          store.remove(digest, ['claims/old']),
+          store.remove(digest, []),
+        ]);
+        expect(textOf(await store.read(digest))).toBe('same');
+        await store.remove(digest, [`claims/${round}`]);
+      }
+    });
+
     it('takes puts at the same time, of the same bytes and the same name too', async () => {
       const store = await make();
       const texts = Array.from({ length: 20 }, (_, at) => `${at % 5}`);

@@ -1,10 +1,12 @@
 // The Docker driver under the contract, plus what only it promises: containers that are gone whoever dies, and evidence
 // of what was enforced. Needs an engine; without one every test is skipped, and its title says why.
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Digest } from '../../src/json.js';
 import type { SandboxDriver, SandboxLimits, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
@@ -32,7 +34,6 @@ describe.skipIf(noEngine !== null)(`docker${skipped}`, () => {
     wrong: { program: imageProgram(ABSENT), code: 'SANDBOX_IMAGE_MISSING' },
     evidenceOf: 'imageId',
     ownVariables: ['PATH', 'HOME', 'HOSTNAME', 'LC_CTYPE'],
-    overshootMs: 1_500,
     work: '/work',
   });
   sandboxContract('docker', () => here.open(), subject);
@@ -110,6 +111,20 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
       expect(itself).toMatchObject({ status: 'oom', limitHit: 'memoryMiB', evidence: { pooled: true } });
       const hidden = await run(one("python3 -IS -c 'x=bytearray(200<<20)'; true"), pooled);
       expect(hidden).toMatchObject({ status: 'oom', exitCode: 0, evidence: { pooled: true } });
+    });
+
+    it('tells the CPU time that a program used', async () => {
+      const limits = { ...driver.defaults, timeoutMs: 60_000 };
+      const busy = 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done';
+      // A program of its own is told as the engine last saw it, one beside a waiting container to its end.
+      for (const by of [driver, pooled]) {
+        const killed = await run(request('while :; do :; done', { limits: { ...limits, cpuMs: 300 } }), by);
+        expect(killed.usage.cpuMs).toBeGreaterThan(300);
+      }
+      await run(request('true'), pooled); // leaves one for the next
+      const ended = await run(request(busy), pooled);
+      expect(ended.evidence).toMatchObject({ pooled: true, cpuMs: expect.any(Number) as number });
+      expect(ended.usage.cpuMs).toBeGreaterThan(10);
     });
 
     it('keeps no container of other settings ready, and gives none to a step of other settings', async () => {
@@ -297,6 +312,49 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
     },
   );
 
+  it(
+    'X09: leaves nothing of a runner that is killed at any point of its steps',
+    { timeout: 180_000 },
+    async () => {
+      const dist = new URL('../../dist/adapters/sandbox/docker/index.js', import.meta.url);
+      const locks = new URL('../../dist/adapters/store/locks.js', import.meta.url);
+      const nonce = `nonce-${randomBytes(8).toString('hex')}`;
+      const script = `
+      const { openDockerDriver } = await import(${JSON.stringify(dist.href)});
+      const { openLocks } = await import(${JSON.stringify(locks.href)});
+      const { readFile } = await import('node:fs/promises');
+      const driver = openDockerDriver({ locks: openLocks(${JSON.stringify(here.home)}), poolSize: 1,
+        installation: ${JSON.stringify(here.home)}, seccomp: () => readFile(${JSON.stringify(SECCOMP)}, 'utf8') });
+      const work = async (change) => {
+        for (;;) await driver.run({ argv: ['sh', '-c', 'echo up; (sleep 300 ${nonce} &); sleep 0.1'], env: {},
+          stdin: new Uint8Array(0), program: { kind: 'image', digest: ${JSON.stringify(ids.sh)}, repository: null },
+          limits: driver.defaults, onOutput: () => console.log('up'), ...change }, new AbortController().signal);
+      };
+      const files = [{ path: 'f', bytes: new Uint8Array(10_000) }];
+      void work({}); void work({ files, outputs: ['*'] });`;
+      for (let kill = 0; kill < 4; kill += 1) {
+        const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        await once(runner.stdout, 'data');
+        runner.stdout.resume();
+        // Which point that is nobody knows: creating, starting, putting files in, running, removing.
+        await pause(Math.random() * 500);
+        runner.kill('SIGKILL');
+        await once(runner, 'exit');
+        const next = here.open();
+        try {
+          await next.preflight();
+          // What the engine was about to make when the runner died comes a little later; the reaper looks again.
+          await eventually(async () => ((await left(here.home)).length === 0 ? true : null), 60_000);
+          expect(hostProcessesWith(nonce)).toEqual([]);
+        } finally {
+          await next.close();
+        }
+      }
+    },
+  );
+
   it('does not keep a runner alive that forgot to close it', async () => {
     const dist = new URL('../../dist/adapters/sandbox/docker/index.js', import.meta.url);
     const locks = new URL('../../dist/adapters/store/locks.js', import.meta.url);
@@ -359,6 +417,18 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
     expect(await left(here.home)).toEqual([]);
   });
 });
+
+/** Processes of this machine, containers included, whose command line holds `text`. */
+function hostProcessesWith(nonce: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^[0-9]+$/.test(pid) || pid === String(process.pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(nonce);
+    } catch {
+      return false; // it has just ended
+    }
+  });
+}
 
 /** A door to the engine that a test can shut. */
 async function relay(to: string, at: string): Promise<{ readonly path: string; cut(): void }> {

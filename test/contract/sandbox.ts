@@ -21,13 +21,13 @@ export interface SandboxSubject {
   readonly evidenceOf: string;
   /** Variables that the sandbox itself sets. */
   readonly ownVariables: readonly string[];
-  /** How long after its time limit a program may be told to have run. */
-  readonly overshootMs: number;
   /** Where files are put; null = it takes none, and refuses a request that has some. */
   readonly work: string | null;
 }
 
 const KiB = 1024;
+/** From a limit or an abort to the end, on a machine that is busy with other things; `npm run bench` has the promise. */
+const KILL_SLACK_MS = 5_000;
 
 /** Pids of this process's direct children. */
 export function childPids(): string[] {
@@ -129,15 +129,16 @@ export function sandboxContract(
     it('kills a loop that never calls out at its time limit', async () => {
       const result = await run(['spin'], { timeoutMs: 500 });
       expect(result).toMatchObject({ status: 'timeout', exitCode: null, limitHit: 'timeoutMs' });
-      expect(text(result.stdout)).toBe('spinning');
+      // On a busy machine it may not have come that far.
+      expect(['', 'spinning']).toContain(text(result.stdout));
       expect(result.usage.wallMs).toBeGreaterThanOrEqual(499);
-      expect(result.usage.wallMs).toBeLessThan(500 + subject.overshootMs);
+      expect(result.usage.wallMs).toBeLessThan(500 + KILL_SLACK_MS);
     });
 
     it('kills a sleeper at its time limit', async () => {
       const result = await run(['sleep'], { timeoutMs: 400 });
       expect(result).toMatchObject({ status: 'timeout', limitHit: 'timeoutMs' });
-      expect(result.usage.wallMs).toBeLessThan(400 + subject.overshootMs);
+      expect(result.usage.wallMs).toBeLessThan(400 + KILL_SLACK_MS);
     });
 
     it('stops memory at the limit', async () => {
@@ -164,13 +165,17 @@ export function sandboxContract(
       expect(over.stdout.bytes.length).toBe(5000);
     });
 
-    it('is over within two seconds of an abort', async () => {
+    it('is over soon after an abort, whatever the program does', async () => {
       const abort = new AbortController();
-      setTimeout(() => abort.abort(), 200);
-      const startedMs = performance.now();
-      const result = await driver.run(request(['spin']), abort.signal);
+      let abortedMs = 0;
+      const onOutput = (): void => {
+        abortedMs = performance.now();
+        abort.abort();
+      };
+      const result = await driver.run({ ...request(['spin']), onOutput }, abort.signal);
       expect(result).toMatchObject({ status: 'cancelled', exitCode: null });
-      expect(performance.now() - startedMs).toBeLessThan(2_200);
+      expect(text(result.stdout)).toBe('spinning');
+      expect(performance.now() - abortedMs).toBeLessThan(KILL_SLACK_MS);
     });
 
     it('starts nothing when it was aborted before', async () => {

@@ -107,7 +107,7 @@ describe('the SQLite file', () => {
         )
         .all();
       db.close();
-      expect(tables).toHaveLength(14);
+      expect(tables).toHaveLength(15);
       for (const table of tables) expect(table).toMatchObject({ strict: 1 });
     });
 
@@ -212,7 +212,7 @@ describe('the SQLite file', () => {
       );
       for (const name of ['iteration', 'item', 'turn', 'converged'])
         db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
-      db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt');
+      db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt; DROP TABLE task');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -224,6 +224,7 @@ describe('the SQLite file', () => {
         expect(await store.copies()).toEqual([]);
         expect((await store.parts('r')).size).toBe(0);
         expect(await store.attempts('r')).toEqual([]);
+        expect(await store.tasks()).toEqual([]);
       }
       expect(await wholeLog(stores[0])).toHaveLength(1);
     });
@@ -242,12 +243,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 5');
+      db.pragma('user_version = 6');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('this writ knows version 4');
+        expect(error.message).toContain('this writ knows version 5');
         expect(error.hint).toContain('newer writ');
       }
     });

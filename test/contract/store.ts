@@ -19,6 +19,7 @@ import {
   type Receipt,
   type RunRecord,
   type Store,
+  type TaskRecord,
   type WorkflowRecord,
 } from '../../src/runtime/ports.js';
 
@@ -147,6 +148,31 @@ export function approvalRecord(id: string, run: string, over: Partial<ApprovalRe
     state: 'pending',
     votes: [],
     version: 1,
+    ...over,
+  };
+}
+
+export function taskRecord(id: string, run: string, over: Partial<TaskRecord> = {}): TaskRecord {
+  return {
+    id,
+    tenant: 'default',
+    run,
+    stepPath: id,
+    attempt: 1,
+    kind: 'token',
+    tokenHash: null,
+    functionId: 'tool::order',
+    initiator: 'user:alice',
+    roles: ['role:reviewer'],
+    separationOfDuties: true,
+    outputBytes: 1000,
+    createdAtMs: T0,
+    expiresAtMs: T0 + 1000,
+    heartbeatMs: 10,
+    aliveAtMs: T0,
+    state: 'open',
+    answer: null,
+    version: 0,
     ...over,
   };
 }
@@ -625,6 +651,19 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await wholeLog(store)).toHaveLength(6);
       });
 
+      it('counts a meter as what it stood at least at, before a charge: a bucket that has filled up holds no more', async () => {
+        const bucket = { ...METER, scope: 'rate' };
+        const take = (from: number) =>
+          codeOf(store.commit({ charges: [{ ...bucket, from, add: 10, atMost: from + 20 }], entries: [] }));
+        for (const from of [100, 100]) expect(await take(from)).toBe('resolved');
+        expect(await take(100)).toBe('STORE_CONFLICT');
+        expect(await take(109)).toBe('STORE_CONFLICT');
+        expect(await take(110)).toBe('resolved');
+        expect(await store.used([bucket])).toEqual([130]);
+        expect(await take(1_000)).toBe('resolved');
+        expect(await store.used([bucket])).toEqual([1_010]);
+      });
+
       it('charges several meters or none, and nothing with a change that loses', async () => {
         const calls = { ...METER, scope: 'r', add: 1, atMost: 5 };
         const tokens = { ...METER, scope: 'r', budget: 'tokens', add: 3, atMost: 2 };
@@ -807,6 +846,116 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         }
         expect((await store.log()).size).toBe(0n);
         await store.commit({ entries: [draft('a')] });
+      });
+
+      it('finds a task by id, by the hash of its token, by its attempt, and lists tasks by age, run and state', async () => {
+        const runs = ['r', 's'].map((id) => ({ op: 'insert' as const, record: runRecord(id) }));
+        const answer = {
+          kind: 'failure',
+          by: 'user:bob',
+          assurance: 'oidc',
+          atMs: T0 + 2,
+          payload: hex(9),
+        } as const;
+        const made = [
+          taskRecord('tsk_b', 'r', { tokenHash: hex(21), createdAtMs: T0 + 1 }),
+          taskRecord('tsk_a', 's', { kind: 'person', heartbeatMs: null }),
+          taskRecord('tsk_c', 'r', { createdAtMs: T0 + 2, state: 'answered', answer }),
+        ];
+        await store.commit({ runs, tasks: made.map((record) => ({ op: 'insert', record })), entries: [] });
+        expect(await store.task('tsk_b')).toEqual(made[0]);
+        expect(await store.taskOfToken(hex(21))).toEqual(made[0]);
+        expect(await store.taskOfAttempt('r', 'tsk_c', 1)).toEqual(made[2]);
+        expect(await store.task('tsk_d')).toBeNull();
+        expect(await store.taskOfToken(hex(22))).toBeNull();
+        expect(await store.taskOfAttempt('r', 'tsk_c', 2)).toBeNull();
+        const ids = async (filter?: Parameters<Store['tasks']>[0]): Promise<string> =>
+          (await store.tasks(filter)).map(({ id }) => id.slice(4)).join('');
+        expect(await ids()).toBe('abc');
+        expect(await ids({ run: 'r' })).toBe('bc');
+        expect(await ids({ states: ['open'] })).toBe('ab');
+        expect(await ids({ run: 'r', states: ['answered', 'used'] })).toBe('c');
+      });
+
+      it('refuses a task that is there, has the token or attempt of another one, or was changed meanwhile', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const task = taskRecord('tsk_a', 'r', { tokenHash: hex(21) });
+        await store.commit({ tasks: [{ op: 'insert', record: task }], entries: [] });
+        for (const tasks of [
+          [{ op: 'insert', record: task }],
+          [{ op: 'insert', record: taskRecord('tsk_b', 'r', { tokenHash: hex(21) }) }],
+          [{ op: 'insert', record: taskRecord('tsk_b', 'r', { stepPath: 'tsk_a' }) }],
+          [{ op: 'update', record: { ...task, version: 1 } }],
+          [{ op: 'update', record: taskRecord('tsk_b', 'r') }],
+        ] satisfies Change['tasks'][]) {
+          expect(await codeOf(store.commit({ tasks, entries: [draft('r')] }))).toBe('STORE_CONFLICT');
+        }
+        expect((await store.log()).size).toBe(0n);
+        await store.commit({ entries: [draft('r')] });
+      });
+
+      it('changes of a task its state, its sign of life and its answer, until it is over', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
+        const task = taskRecord('tsk_a', 'r');
+        await store.commit({ tasks: [{ op: 'insert', record: task }], entries: [] });
+        const answer = {
+          kind: 'success',
+          by: 'user:bob',
+          assurance: 'key',
+          atMs: T0 + 2,
+          payload: hex(9),
+        } as const;
+        const answered = { ...task, state: 'answered', aliveAtMs: T0 + 1, answer } as const;
+        const swapped = { ...answered, functionId: 'tool::other', expiresAtMs: T0 * 2, tokenHash: hex(22) };
+        await store.commit({ tasks: [{ op: 'update', record: swapped }], entries: [] });
+        expect(await store.task('tsk_a')).toEqual({ ...answered, version: 1 });
+        await store.commit({ tasks: [{ op: 'close', id: 'tsk_a', state: 'used' }], entries: [] });
+        expect((await store.task('tsk_a'))?.state).toBe('used');
+        await store.commit({ tasks: [{ op: 'close', id: 'tsk_a', state: 'withdrawn' }], entries: [] });
+        const again = { ...answered, version: 2, state: 'open' } as const;
+        expect(await codeOf(store.commit({ tasks: [{ op: 'update', record: again }], entries: [] }))).toBe(
+          'STORE_CONFLICT',
+        );
+        expect(await store.task('tsk_a')).toMatchObject({ state: 'used', version: 2 });
+        await store.commit({ entries: [draft('r')] });
+      });
+
+      it('lists approvals in parts, oldest first, and their names by when they end', async () => {
+        await store.commit({
+          runs: [
+            { op: 'insert', record: runRecord('r') },
+            { op: 'insert', record: runRecord('s') },
+          ],
+          entries: [],
+        });
+        // Two of one moment: the id says which is first.
+        const asked = [
+          approvalRecord('apr_c', 'r', { createdAtMs: T0, expiresAtMs: T0 + 30 }),
+          approvalRecord('apr_b', 's', { createdAtMs: T0, expiresAtMs: T0 + 10 }),
+          approvalRecord('apr_a', 'r', { createdAtMs: T0 + 1, expiresAtMs: T0 + 10 }),
+          approvalRecord('apr_d', 'r', { createdAtMs: T0 + 2, expiresAtMs: T0 + 20, state: 'denied' }),
+        ];
+        await store.commit({
+          approvals: asked.map((record) => ({ op: 'insert' as const, record })),
+          entries: [],
+        });
+        const ids = async (filter?: Parameters<Store['approvals']>[0]): Promise<readonly string[]> =>
+          (await store.approvals(filter)).map(({ id }) => id);
+        expect(await ids()).toEqual(['apr_b', 'apr_c', 'apr_a', 'apr_d']);
+        expect(await ids({ limit: 2 })).toEqual(['apr_b', 'apr_c']);
+        const after = { createdAtMs: T0, id: 'apr_b' };
+        expect(await ids({ after, limit: 2 })).toEqual(['apr_c', 'apr_a']);
+        expect(await ids({ after, states: ['pending'] })).toEqual(['apr_c', 'apr_a']);
+        expect(await ids({ after, run: 'r', states: ['denied'] })).toEqual(['apr_d']);
+        expect(await ids({ after: { createdAtMs: T0 + 2, id: 'apr_d' } })).toEqual([]);
+        const keys = await store.approvalKeys({ states: ['pending'] });
+        expect(keys.map(({ id }) => id)).toEqual(['apr_a', 'apr_b', 'apr_c']);
+        const [first] = asked.filter(({ id }) => id === keys[0]?.id);
+        const { id, run, stepPath, functionId, expiresAtMs } = first ?? approvalRecord('none', 'r');
+        expect(keys[0]).toEqual({ id, run, stepPath, functionId, expiresAtMs });
+        const all = { states: ['pending', 'denied'], limit: 2 } as const;
+        expect((await store.approvalKeys(all)).map((key) => key.id)).toEqual(['apr_a', 'apr_b']);
+        expect(await store.approvalKeys({ states: ['expired'] })).toEqual([]);
       });
 
       it('gives an approval back with its votes, and changes nothing but the decision', async () => {

@@ -2,7 +2,9 @@
 // reason, and processes that die with the runner.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +29,6 @@ async function subject(): Promise<SandboxSubject> {
     wrong: { program: { ...program, bytes }, code: 'INTEGRITY_DIGEST' },
     evidenceOf: 'moduleSha256',
     ownVariables: [],
-    overshootMs: 300,
     work: '/workspace',
   };
 }
@@ -59,30 +60,30 @@ describe('wasm sandbox', () => {
     ['div', 'divide_by_zero'],
     ['null', 'out_of_bounds'],
     ['rec', 'stack_overflow'],
-  ])('names the trap of %s and runs the next step', async (verb, reason) => {
+  ])('W17, W18: names the trap of %s and runs the next step', async (verb, reason) => {
     const result = await run([verb]);
     expect(result).toMatchObject({ status: 'crashed', exitCode: null });
     expect(result.reason).toContain(reason);
     expect((await run(['exit', '0'])).exitCode).toBe(0);
   });
 
-  it('keeps what was written before a trap', async () => {
+  it('W18: keeps what was written before a trap', async () => {
     expect(text((await run(['trap'])).stdout)).toBe('before');
   });
 
   it.each(['/etc/passwd', '../../../../etc/passwd', '/proc/self/environ', fileURLToPath(import.meta.url)])(
-    'opens no file of the host: %s',
+    'W01, W02, W03: opens no file of the host: %s',
     async (path) => {
       expect(existsSync('/etc/passwd')).toBe(true);
       expect(await run(['open', path])).toMatchObject({ status: 'exited', exitCode: 2 });
     },
   );
 
-  it('has no socket to receive from', async () => {
+  it('W19: has no socket to receive from', async () => {
     expect(await run(['net'])).toMatchObject({ status: 'exited', exitCode: 0 });
   });
 
-  it('bounds a file that grows for ever', async () => {
+  it('W15: bounds a file that grows for ever', async () => {
     const result = await run(['fill'], { diskMiB: 8 });
     expect(result).toMatchObject({ status: 'output-limit', limitHit: 'diskMiB' });
     expect(Number(result.evidence['peakRssMiB'] ?? 0)).toBeLessThan(64 + 32 + 160);
@@ -100,7 +101,7 @@ describe('wasm sandbox', () => {
     expect(wanted.outputs).toBeUndefined();
   });
 
-  it('follows no link that a guest has planted', async () => {
+  it('W04: follows no link that a guest has planted', async () => {
     for (const target of ['/etc/passwd', '/workspace/own']) {
       const planted = {
         ...request(['link', target, '/workspace/l']),
@@ -140,9 +141,35 @@ describe('wasm sandbox', () => {
     expect(text((await run(['clock'])).stdout)).not.toContain('1700000000000');
   });
 
-  it('shows nothing a run wrote to the next one', async () => {
+  it('W06: shows nothing a run wrote to the next one', async () => {
     expect(await run(['touch', 'note'])).toMatchObject({ status: 'exited', exitCode: 0 });
     expect(await run(['open', 'note'])).toMatchObject({ status: 'exited', exitCode: 2 });
+  });
+
+  it('W21: shows a run nothing of another that is under way', async () => {
+    const abort = new AbortController();
+    let one = Promise.resolve<SandboxResult | null>(null);
+    await new Promise<void>((held) => {
+      one = driver.run({ ...request(['hold', 'workspace/a']), onOutput: () => held() }, abort.signal);
+    });
+    expect(await run(['open', 'workspace/a'])).toMatchObject({ status: 'exited', exitCode: 2 });
+    abort.abort();
+    expect(await one).toMatchObject({ status: 'cancelled' });
+  });
+
+  it.each(['dev/urandom', 'dev/zero'])('W24: bounds a device without end: %s', async (device) => {
+    const result = await run(['stream', device], { outputBytes: 2_000 });
+    expect(result).toMatchObject({ status: 'output-limit', stdout: { truncated: true } });
+    expect(result.stdout.bytes.length).toBe(2_000);
+  });
+
+  it.each([
+    [255, 255],
+    [256, 0],
+    [257, 1],
+    [4_294_967_295, 255],
+  ])('tells of exit code %i what an operating system would: %i', async (code, told) => {
+    expect(await run(['exit', `${code}`])).toMatchObject({ status: 'exited', exitCode: told });
   });
 
   it('records original and rewritten bytes, limits and what keeps them', async () => {
@@ -166,6 +193,23 @@ describe('wasm sandbox', () => {
     }
   });
 
+  it('runs without namespaces, and says so, where the machine has the tool and refuses them', async () => {
+    const tools = mkdtempSync(join(tmpdir(), 'writ-tools-'));
+    chmodSync(tools, 0o755);
+    writeFileSync(join(tools, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const refused = openWasmDriver({ poolSize: 1, env: { PATH: tools } });
+    try {
+      const { ok, problems } = await refused.preflight();
+      expect([ok, problems.join('\n')]).toEqual([true, expect.stringContaining('namespace: not available')]);
+      const result = await refused.run(request(['exit', '4']), new AbortController().signal);
+      expect(result).toMatchObject({ status: 'exited', exitCode: 4 });
+      expect(JSON.stringify(result.evidence['keptBy'])).not.toContain('own network namespace');
+    } finally {
+      await refused.close();
+      rmSync(tools, { recursive: true });
+    }
+  });
+
   it('is unavailable after close', async () => {
     const closed = openWasmDriver({ poolSize: 0 });
     await closed.close();
@@ -184,7 +228,7 @@ describe('wasm sandbox', () => {
     expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
   });
 
-  it('has no process left when a run is over', async () => {
+  it('W12: has no process left when a run is over', async () => {
     const solo = openWasmDriver({ poolSize: 0 });
     const before = childPids();
     const work = solo.run(request(['spin'], { timeoutMs: 600 }), new AbortController().signal);
@@ -206,10 +250,9 @@ describe('wasm sandbox', () => {
         const chunks = []; for await (const chunk of process.stdin) chunks.push(chunk);
         void driver.run({ argv: ['probe', 'spin'], env: {}, stdin: new Uint8Array(0),
           program: { kind: 'module', digest: ${JSON.stringify(module.digest)}, bytes: new Uint8Array(Buffer.concat(chunks)) },
-          limits: { ...driver.defaults, timeoutMs: 60000 } }, new AbortController().signal);
-        await new Promise((resolve) => setTimeout(resolve, 300));
-      }
-      console.log('up');
+          limits: { ...driver.defaults, timeoutMs: 60000 }, onOutput: () => console.log('up') },
+          new AbortController().signal);
+      } else console.log('up');
       setInterval(() => undefined, 1000);`;
       const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
         stdio: ['pipe', 'pipe', 'inherit'],
@@ -219,7 +262,7 @@ describe('wasm sandbox', () => {
       const descendants = descendantsOf(`${runner.pid}`);
       expect(descendants.length).toBeGreaterThan(0);
       runner.kill('SIGKILL');
-      await gone(descendants, 3_000);
+      await gone(descendants, 15_000);
     },
   );
 
@@ -309,7 +352,7 @@ describe('wasm module check', () => {
       /other than a function/,
     ],
   ];
-  it.each(cases)('refuses %s before anything starts', async (_what, bytes, message) => {
+  it.each(cases)('W09, W10: refuses %s before anything starts', async (_what, bytes, message) => {
     await expect(prepare(bytes)).rejects.toMatchObject({ code: 'SANDBOX_MODULE_INVALID' });
     await expect(prepare(bytes)).rejects.toThrow(message);
   });
@@ -336,31 +379,39 @@ describe('wasm module check', () => {
     }
   });
 
-  it('calls it a crash when the engine finds what the check could not see', async () => {
-    const result = await driver.run(
-      {
-        argv: [],
-        env: {},
-        stdin: new Uint8Array(0),
-        program: {
-          kind: 'module',
-          ...programOf(
-            Uint8Array.from([
-              ...HEADER,
-              ...TYPE,
-              ...FUNCTION,
-              ...MEMORY,
-              ...EXPORT,
-              ...section(10, [1, 3, 0, 0x6a, 0x0b]),
-            ]),
-          ),
+  it.each([
+    ['code that is not valid', [], [0, 0x6a, 0x0b]],
+    ['a trap before _start', section(8, [0]), [0, 0x00, 0x0b]],
+  ] as const)(
+    'calls it a crash when the engine finds what the check could not see: %s',
+    async (_what, start, body) => {
+      const result = await driver.run(
+        {
+          argv: [],
+          env: {},
+          stdin: new Uint8Array(0),
+          program: {
+            kind: 'module',
+            ...programOf(
+              Uint8Array.from([
+                ...HEADER,
+                ...TYPE,
+                ...FUNCTION,
+                ...MEMORY,
+                ...EXPORT,
+                ...start,
+                ...section(10, [1, 3, ...body]),
+              ]),
+            ),
+          },
+          limits: driver.defaults,
         },
-        limits: driver.defaults,
-      },
-      new AbortController().signal,
-    );
-    expect(result).toMatchObject({ status: 'crashed', exitCode: null });
-  });
+        new AbortController().signal,
+      );
+      expect(result).toMatchObject({ status: 'crashed', exitCode: null });
+      expect(result.reason).toContain('could not load or start');
+    },
+  );
 });
 
 function descendantsOf(pid: string): string[] {

@@ -46,7 +46,12 @@ const results = async (run: string): Promise<unknown> =>
 const typesOf = (run: string): string[] => entriesOf(desk, run).map((entry) => entry.type);
 
 /** As dialect 1's document spells its steps; a state's name is its path. */
-const NAMES: Readonly<Record<string, string>> = { triage: 'Triage', auto_approve: 'Auto Approve' };
+const NAMES: Readonly<Record<string, string>> = {
+  triage: 'Triage',
+  auto_approve: 'Auto Approve',
+  human_review: 'Human Review',
+};
+const nameOf = (stepPath: string): string => NAMES[stepPath] ?? stepPath;
 
 describe.each([
   {
@@ -79,7 +84,7 @@ describe.each([
     const id = stdout.split('\n')[0] ?? '';
     expect(id).toMatch(/^run_[a-z2-7]{26}$/u);
     expect(stdout).toMatch(/^status {5}completed$/mu);
-    expect(stderr).toContain(`step ${approve}: succeeded`);
+    expect(stderr).toContain(`step ${nameOf(approve)}: succeeded`);
     const view = (await results(id)) as { results: { stepPath: string; output: unknown }[] };
     expect(view).toEqual({
       id,
@@ -111,7 +116,7 @@ describe.each([
 
   const stepOf = (stepPath: string, principal: string): unknown => ({
     stepPath,
-    stepName: NAMES[stepPath] ?? stepPath,
+    stepName: nameOf(stepPath),
     status: 'completed',
     attempts: 1,
     functionId: expect.stringMatching(/^(?:tool::wasm$|ghcr\.io\/bank\/[a-z-]+@sha256:[0-9a-f]{64}$)/u),
@@ -172,7 +177,7 @@ describe.each([
       expect(code).toBe(0);
       expect(stdout).toContain(`approval ${waiting.approval} is approved; approve by user:bob is recorded`);
       expect(stdout).toContain(`run ${waiting.run} is completed`);
-      expect(stderr).toContain(`step ${review}: succeeded`);
+      expect(stderr).toContain(`step ${nameOf(review)}: succeeded`);
       expect(await results(waiting.run)).toMatchObject({
         status: 'completed',
         results: [

@@ -11,15 +11,18 @@ import {
   type Desk,
   type Waiting,
 } from '../cli/claims-desk.js';
-import { environmentOf } from '../cli/writ.js';
-import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import {
+  armed,
+  bobsTerminal,
+  ENTER,
+  ESCAPE,
+  readToTheEnd,
+  typeDigits,
+  WHY_SKIPPED,
+} from './approver-at-terminal.js';
+import { plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
 
-const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
-const ENTER = '\r';
-const ESCAPE = '\u001b';
-const PAGE_DOWN = '\u001b[6~';
-
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
 
 let used: Desk;
 let waiting: Waiting;
@@ -35,26 +38,14 @@ beforeEach(() => {
 });
 
 const open = (env: Record<string, string> = {}, words = ['approvals']): TerminalSession =>
-  onTerminal(words, {
-    cwd: desk.folder,
-    env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'bob.key', ...env },
-  });
-const armed = (terminal: TerminalSession): Promise<void> => terminal.shows('undecided; you are user:bob');
-const readToTheEnd = async (terminal: TerminalSession): Promise<void> => {
-  const [, page = '', rows = ''] = /lines 1-(\d+) of (\d+)/u.exec(plain(terminal.drawn())) ?? [];
-  for (let last = Number(page); last < Number(rows);) {
-    last = Math.min(Number(rows), last + Number(page));
-    terminal.type(PAGE_DOWN);
-    await terminal.shows(`-${last} of ${rows}, `);
-  }
-};
+  bobsTerminal(desk, words, env);
 const expectUndecided = async (): Promise<void> => {
   const { value } = await desk.json(['approvals', 'show', waiting.approval]);
   expect(value).toMatchObject({ state: 'pending', votes: [] });
   expect(entriesOf(desk, waiting.run).map(({ type }) => type)).not.toContain('approval.decided');
 };
 
-describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 by 24${why}`, () => {
+describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 by 24${WHY_SKIPPED}`, () => {
   it('lists what waits, opens it, approves it by the typed digits, goes on with its run and is empty', async () => {
     const terminal = open();
     await terminal.shows('1 request waits; you are user:bob');
@@ -66,10 +57,7 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
     await readToTheEnd(terminal);
     terminal.type('a');
     await terminal.shows("type the digest's first 4 hex digits");
-    for (let length = 1; length <= 4; length += 1) {
-      terminal.type(waiting.digest.charAt(length - 1));
-      await terminal.shows(`then Enter: ${waiting.digest.slice(0, length)}_`);
-    }
+    await typeDigits(terminal, waiting.digest.slice(0, 4));
     terminal.type(ENTER);
     await terminal.shows('approve by user:bob is recorded');
     await terminal.shows('0 requests wait');

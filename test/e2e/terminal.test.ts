@@ -11,20 +11,24 @@ import {
   type Desk,
   type Waiting,
 } from '../cli/claims-desk.js';
-import { environmentOf } from '../cli/writ.js';
-import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import {
+  armed,
+  bobsTerminal,
+  ENTER,
+  ESCAPE,
+  readToTheEnd,
+  typeDigits,
+  WHY_SKIPPED,
+} from './approver-at-terminal.js';
+import { plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
 
-const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
-const ENTER = '\r';
-const ESCAPE = '\u001b';
-const PAGE_DOWN = '\u001b[6~';
 const CTRL_C = '\u0003';
 const STYLE = /\u001b\[(?:\d+;)*\d*m/u;
 
 // A test is several processes, and other test files run beside it.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
 
-describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80 by 24${why}`, () => {
+describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80 by 24${WHY_SKIPPED}`, () => {
   let used: Desk;
   let waiting: Waiting;
   let desk: Desk;
@@ -41,27 +45,7 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
   const open = (
     env: Record<string, string> = {},
     words = ['approvals', 'approve', waiting.approval],
-  ): TerminalSession =>
-    onTerminal(words, {
-      cwd: desk.folder,
-      env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'bob.key', ...env },
-    });
-  const armed = (terminal: TerminalSession): Promise<void> => terminal.shows('undecided; you are user:bob');
-  const readToTheEnd = async (terminal: TerminalSession): Promise<void> => {
-    const [, page = '', rows = ''] = /lines 1-(\d+) of (\d+)/u.exec(plain(terminal.drawn())) ?? [];
-    for (let last = Number(page); last < Number(rows);) {
-      last = Math.min(Number(rows), last + Number(page));
-      terminal.type(PAGE_DOWN);
-      await terminal.shows(`-${last} of ${rows}, `);
-    }
-    expect(plain(terminal.drawn())).toContain(`of ${rows}, end -`);
-  };
-  const typeDigits = async (terminal: TerminalSession, digits: string): Promise<void> => {
-    for (let length = 1; length <= digits.length; length += 1) {
-      terminal.type(digits.charAt(length - 1));
-      await terminal.shows(`then Enter: ${digits.slice(0, length)}_`);
-    }
-  };
+  ): TerminalSession => bobsTerminal(desk, words, env);
   const expectUndecided = async (): Promise<void> => {
     const { value } = await desk.json(['approvals', 'show', waiting.approval]);
     expect(value).toMatchObject({ state: 'pending', votes: [] });

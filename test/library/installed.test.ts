@@ -48,6 +48,15 @@ async function runs(project: Project, file: string, env: Readonly<Record<string,
 }
 
 describe('the package', () => {
+  it('holds every file that its README leads to', () => {
+    const root = join(installed.folder, 'node_modules', 'writ');
+    const text = readFileSync(join(root, 'README.md'), 'utf8');
+    const links = Array.from(text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/gu), ([, link = '']) => link);
+    const own = links.filter((link) => !/^https?:/u.test(link));
+    expect(own.length).toBeGreaterThan(5);
+    expect(own.filter((link) => !existsSync(join(root, link)))).toEqual([]);
+  });
+
   it('holds nothing that only the build needs', () => {
     const dist = join(installed.folder, 'node_modules', 'writ', 'dist');
     expect(readdirSync(dist).filter((name) => name.startsWith('.'))).toEqual([]);

@@ -578,6 +578,25 @@ describe('cancel and resume', () => {
     expect(await codeOf(writ.trigger('workflow::status', { runId: 'run_nowhere' }))).toBe('NOT_FOUND');
   });
 
+  it('redrive lets a failed run go on where it stood', async () => {
+    const writ = await opened();
+    const calls: string[] = [];
+    writ.function('team::first', { input: ANY, output: ANY }, () => calls.push('first'));
+    writ.function('team::second', { input: ANY, output: ANY }, () => {
+      if (calls.push('second') === 2) throw new Error('not yet');
+      return 'at last';
+    });
+    const definition = flow('w', { functionId: 'team::first' }, { functionId: 'team::second' });
+    const workflowId = await writ.trigger('workflow::create', definition);
+    const failed = await writ.trigger('workflow::run', { workflowId, wait: true });
+    expect(failed).toMatchObject({ status: 'failed' });
+    const { runId } = failed;
+    await writ.trigger('workflow::redrive', { runId });
+    expect(await ended(writ, runId)).toMatchObject({ runId, status: 'completed', output: 'at last' });
+    expect(calls).toEqual(['first', 'second', 'second']);
+    expect(await codeOf(writ.trigger('workflow::redrive', { runId }))).toBe('RUN_NOT_REDRIVABLE');
+  });
+
   it('resume goes on with a run whose step was stopped with its process, as the person says', async () => {
     const first = await opened();
     const { entered, handler } = gate();

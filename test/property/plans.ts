@@ -255,12 +255,19 @@ export interface Run {
   readonly ok: (output: Json, nowMs?: number, stepPath?: string) => Run;
   readonly bad: (error: StepError, nowMs?: number, draw?: number, stepPath?: string) => Run;
   readonly tick: (nowMs: number) => Run;
+  /** The run, which has ended, goes on where it stood; `isCancelled`: it had not ended. */
+  readonly redrive: (
+    nowMs: number,
+    how?: { readonly isCancelled?: true; readonly outputs?: ReadonlyMap<string, Json> },
+  ) => Run;
 }
 
 /** A run at its first tasks. Every event goes through what is stored first, as after a crash. */
 export function runOf(plan: Plan, input: Json = {}, nowMs = 0): Run {
   const parts = new Map<string, string>();
   const notes: Note[] = [];
+  /** As they would be kept of a run that has ended. */
+  let remains = '';
   let execution = Execution.start(plan, {
     runId: 'run_1',
     initiator: 'user:ann',
@@ -270,6 +277,8 @@ export function runOf(plan: Plan, input: Json = {}, nowMs = 0): Run {
     maxTransitions: 25_000,
   });
   const store = (): void => {
+    const { head: endedHead, parts: endedParts } = execution.remains();
+    if (endedHead.status !== 'completed') remains = JSON.stringify([endedHead, ...endedParts]);
     const { head, put, removed, ended, notes: said } = execution.takeChanges();
     notes.push(...said);
     for (const [key, value] of put) parts.set(key, JSON.stringify(value));
@@ -342,6 +351,16 @@ export function runOf(plan: Plan, input: Json = {}, nowMs = 0): Run {
     bad: (error, at = 0, draw = 0.5, stepPath) =>
       run.send({ kind: 'failed', error, nowMs: at, draw, ...of(stepPath) }),
     tick: (at) => run.send({ kind: 'tick', nowMs: at }),
+    redrive: (at, { isCancelled, outputs = new Map<string, Json>() } = {}) => {
+      if (isCancelled !== true && execution.head.status !== 'failed')
+        throw new Error('the run has not failed');
+      const [head, ...rest] = JSON.parse(remains) as [RunHead, ...[string, Json][]];
+      parts.clear();
+      const seed = '11'.repeat(32);
+      execution = Execution.redrive(plan, { head, parts: new Map(rest) }, { nowMs: at, seed, outputs });
+      settle(at);
+      return run;
+    },
   };
   return run;
 }

@@ -463,6 +463,56 @@ describe('a reader or writer that finds something else than it should', () => {
   });
 });
 
+describe('a write of results', () => {
+  const WRITER = { resource: 'artifact:write', parameters: { bucket: 'out' } };
+
+  it('is an attempt: allowed name by name, its intent before it, its outcome after it, and shown', async () => {
+    const view = await run(each({ resultWriter: WRITER }), [1, 2]);
+    const types = await use.team.types(view.id);
+    expect(types.slice(1)).toEqual([
+      ...['authz.decided', 'authz.decided', 'step.intended', 'step.finished', 'run.finished'],
+    ]);
+    expect(await use.team.facts(view.id, 'step.intended')).toMatchObject([
+      { stepPath: 'Each/write', attempt: 1, function: 'artifact::write', approvalId: null, sandbox: null },
+    ]);
+    expect(await use.team.facts(view.id, 'step.finished')).toMatchObject([
+      { stepPath: 'Each/write', attempt: 1, status: 'succeeded', code: null },
+    ]);
+    expect(view.steps).toMatchObject([
+      { stepPath: 'Each/write', functionId: 'artifact::write', status: 'succeeded' },
+    ]);
+  });
+
+  it('has no intent where policy refuses one of its names', async () => {
+    const rules = policiesWith([...ALL, ['artifact.write', 'out/*/manifest.json', 'deny']]);
+    const view = await run(each({ resultWriter: WRITER }), [1], rules);
+    expect([view.status, view.exitCode]).toEqual(['failed', 3]);
+    expect(await use.team.types(view.id)).not.toContain('step.intended');
+    expect(await stored()).toEqual([]);
+  });
+
+  it('that policy refused is made by a redrive once policy allows it, and no item runs again', async () => {
+    const rules = policiesWith([...ALL, ['artifact.write', 'out/**', 'deny']]);
+    const view = await run(each({ resultWriter: WRITER }, TASK), [1, 2], rules);
+    expect(view.status).toBe('failed');
+    const writ = await use.team.open({ policies });
+    await writ.redrive(view.id, await use.team.as(writ, 'alice'));
+    expect((await use.team.drive(writ, view.id)).status).toBe('completed');
+    expect((await stored()).length).toBe(2);
+    expect(use.team.functions.calls.length).toBe(2);
+  });
+
+  it('of an intent that the log did not take writes nothing', async () => {
+    const broken = await use.team.open({
+      policies,
+      store: (inner) => faulty(inner, 'failAppendAndNotPersist', 'step.intended'),
+    });
+    const runId = await use.team.start(broken, each({ resultWriter: WRITER }), [1]);
+    expect((await refusalOf(use.team.drive(broken, runId))).code).toBe('STORE_IO');
+    expect(await stored()).toEqual([]);
+  });
+});
+
 describe('a crash between what is written and the commit that says so', () => {
   const WRITER = { resource: 'artifact:write', parameters: { bucket: 'out' } };
 
@@ -508,5 +558,13 @@ describe('a crash between what is written and the commit that says so', () => {
     expect(await stored()).toEqual(before);
     // Asked before the crash and again after it.
     expect((await asked(runId)).length).toBe(4);
+    // The attempt that was lost is told as such, and the next one has its key.
+    const act = { stepPath: 'Each/write' };
+    expect(await use.team.facts(runId, 'step.finished')).toMatchObject([
+      { ...act, attempt: 1, status: 'indeterminate' },
+      { ...act, attempt: 2, status: 'succeeded' },
+    ]);
+    const keys = (await use.team.facts(runId, 'step.intended')).map((one) => one['idempotencyKey']);
+    expect(new Set(keys).size).toBe(1);
   });
 });

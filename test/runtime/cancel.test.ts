@@ -101,7 +101,13 @@ describe('a run whose step is running', () => {
     expect(await driven).toMatchObject({ status: 'cancelled' });
     expect(team.functions.calls).toHaveLength(1);
     expect(team.functions.calls[0]?.signal.aborted).toBe(true);
-    expect(await team.facts(runId, 'step.finished')).toMatchObject([{ status: 'cancelled' }]);
+    expect(await team.facts(runId, 'step.finished')).toMatchObject([
+      { status: 'cancelled', code: 'STEP_CANCELLED' },
+    ]);
+    expect((await writ.status(runId)).steps).toMatchObject([
+      { status: 'cancelled', error: { code: 'STEP_CANCELLED', message: expect.stringContaining('stopped') } },
+      { status: 'pending', attempts: 0 },
+    ]);
     expect((await team.types(runId)).at(-1)).toBe('run.finished');
     // Never again: neither by driving nor by resuming.
     expect((await team.drive(other, runId)).status).toBe('cancelled');

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { offeredTools, writePins } from '../../src/mcp-project.js';
 import type { JsonObject } from '../../src/json.js';
 import type { Writ } from '../../src/runtime/writ.js';
-import { rules, states, steps, useTeam } from './fixture.js';
+import { AGENT_REFERENCE, FakeSandbox, rules, states, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
 const MCP_SERVER = path.resolve(import.meta.dirname, '..', 'mcp-server', 'main.mjs');
@@ -305,5 +305,44 @@ describe('security::check in a run', () => {
     });
     const view = await team.run(await team.open(), text);
     expect(view).toMatchObject({ status: 'completed', output: { allowed: true } });
+  });
+
+  describe('and the policy text of a package', () => {
+    const look = { type: 'Task', resource: 'security::check', inputPath: null };
+    const call = { type: 'Task', agent: AGENT_REFERENCE, end: true };
+    const asked = (host: string) =>
+      states('look', {
+        look: {
+          ...{ ...look, next: 'call' },
+          parameters: { subject: 'agent:claims-triage', action: 'network.egress', resource: host },
+        },
+        call,
+      });
+    const TEXT =
+      'permit(principal, action, resource); forbid(principal, action, resource == AgentRC::Host::"b.example:443");';
+    const open = (packagePolicy: string): Promise<Writ> => {
+      writeFileSync(
+        path.join(here.team.policies, 'rbac', 'asked.yaml'),
+        rules(
+          ['adjuster', 'policy.read', 'agent:claims-triage'],
+          ['claims-agent', 'network.egress', '*.example:443'],
+        ).replaceAll('TEST-', 'ASKED-'),
+      );
+      return here.team.open({ packagePolicy, sandbox: new FakeSandbox() });
+    };
+
+    it('asks it too: what the text forbids is denied, though every rule allows it', async () => {
+      const writ = await open(TEXT);
+      const stepOf = async (host: string) => (await here.team.run(writ, asked(host))).steps[0];
+      expect((await stepOf('a.example:443'))?.error ?? null).toBeNull();
+      expect((await stepOf('b.example:443'))?.error).toMatchObject({ code: 'POLICY_DENY_RULE' });
+    });
+
+    it('says no about the steps of a workflow whose package has text that can not be read', async () => {
+      const writ = await open('permit(');
+      const run = await here.team.run(writ, states('look', { look: { ...look, next: 'call' }, call }));
+      expect(run).toMatchObject({ exitCode: 3, error: { code: 'POLICY_ERROR' } });
+      expect(run.steps).toHaveLength(1);
+    });
   });
 });

@@ -141,11 +141,12 @@ describe('a conversation', () => {
       {
         stepPath: 's1',
         status: 'succeeded',
-        attempts: 3,
+        // Three turns, one attempt.
+        attempts: 1,
         output: { content: 'well' },
         nested: [
           { stepPath: 's1/call[0]', status: 'succeeded' },
-          { stepPath: 's1/call[1]', status: 'failed' },
+          { stepPath: 's1/call[1]', status: 'failed', error: { message: 'it is broken' } },
           { stepPath: 's1/call[2]', status: 'succeeded' },
         ],
       },

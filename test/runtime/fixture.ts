@@ -11,6 +11,7 @@ import { openQueryEvaluator } from '../../src/adapters/query/index.js';
 import { readPolicyDirectory } from '../../src/adapters/policy-directory.js';
 import { systemRandom } from '../../src/adapters/random.js';
 import { openArtifacts } from '../../src/adapters/store/artifacts.js';
+import { openCedar } from '../../src/adapters/cedar.js';
 import { openEmptyDirectory, openNewFile } from '../../src/adapters/store/export-files.js';
 import { openLocks } from '../../src/adapters/store/locks.js';
 import { handedOutFiles } from '../../src/adapters/handed-out.js';
@@ -231,6 +232,8 @@ export interface OpenChange {
   readonly store?: (inner: Store) => Store;
   readonly sandbox?: SandboxDriver;
   readonly docker?: SandboxDriver;
+  /** Cedar text of the package that these tests call. */
+  readonly packagePolicy?: string;
   readonly locks?: (inner: Locks) => Locks;
   readonly directory?: (inner: LogDirectory) => LogDirectory;
   /** Witnesses and time stamps. */
@@ -266,6 +269,7 @@ export class Team {
       change.store === undefined &&
       change.sandbox === undefined &&
       change.docker === undefined &&
+      change.packagePolicy === undefined &&
       change.locks === undefined &&
       change.directory === undefined &&
       change.anchors === undefined
@@ -289,7 +293,9 @@ export class Team {
     const locks = change.locks?.(processLocks) ?? processLocks;
     const tiles = openTileDirectory(path.join(this.data, 'audit'));
     const sandbox = change.sandbox ?? new FakeSandbox();
-    const packages = { resolve: async (digest: Digest) => (digest === AGENT_DIGEST ? AGENT : null) };
+    const { packagePolicy: policyText } = change;
+    const agent = policyText === undefined ? AGENT : { ...AGENT, policy: policyText };
+    const packages = { resolve: async (digest: Digest) => (digest === AGENT_DIGEST ? agent : null) };
     return openApplication({
       tenant: 'default',
       via: 'test',
@@ -315,6 +321,7 @@ export class Team {
       },
       callables: {
         packages,
+        packagePolicies: openCedar(),
         modules: { names: async () => ['fake'], module: async () => AGENT.module },
         drivers: { wasm: sandbox, ...(change.docker === undefined ? {} : { docker: change.docker }) },
         images: {
@@ -462,6 +469,7 @@ async function firstHome(): Promise<string> {
       ['adjuster', 'run.resume', 'test*'],
       ['adjuster', 'run.cancel', 'test*'],
       ['reviewer', 'approval.decide', 'tool::test_*'],
+      ['reviewer', 'task.answer', 'tool::test_*'],
     ),
   );
   const trustFile = path.join(home, 'trust.json');

@@ -149,6 +149,22 @@ describe('a reload', () => {
     );
   });
 
+  it('is taken however often there was one: only what an unfinished run began under is kept', async () => {
+    const { team } = here;
+    withoutTests(team);
+    const writ = await team.open();
+    const run = await team.run(writ, TWO);
+    for (let round = 0; round < 70; round++) {
+      change(team, RULES, (text) => text.replace(/tests?\d*\*/u, `test${round}*`));
+      expect((await writ.reloadPolicies()).status).toBe('loaded');
+    }
+    change(team, RULES, narrow);
+    expect((await writ.reloadPolicies()).status).toBe('loaded');
+    await team.drive(writ, run.id);
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 3 });
+  });
+
   it('by several at once happens one after the other', async () => {
     const { team } = here;
     withoutTests(team);
@@ -156,5 +172,63 @@ describe('a reload', () => {
     writeFileSync(path.join(team.policies, 'rbac', 'more.yaml'), more);
     const all = await Promise.all([writ.reloadPolicies(), writ.reloadPolicies(), writ.reloadPolicies()]);
     expect(all.map(({ status }) => status)).toEqual(['loaded', 'unchanged', 'unchanged']);
+  });
+});
+
+describe('policies of which nobody knows whether they still hold', () => {
+  const configure = (team: Team, settings: object): void => {
+    const name = path.join(team.data, 'config.json');
+    writeFileSync(
+      name,
+      JSON.stringify({ ...(JSON.parse(readFileSync(name, 'utf8')) as object), ...settings }),
+    );
+  };
+  const ONE = steps(['functionId: "tool::test_one"']);
+
+  it('let no step begin after policyMaxAgeSeconds without a good look at the files, to the millisecond', async () => {
+    const { team } = here;
+    withoutTests(team);
+    configure(team, { policyMaxAgeSeconds: 60 });
+    const writ = await team.open();
+    expect(writ.policyMaxAgeMs).toBe(60_000);
+    team.clock.advance(60_000);
+    expect((await team.run(writ, ONE)).status).toBe('completed');
+    team.clock.advance(1);
+    const stale = await team.run(writ, ONE);
+    expect(stale).toMatchObject({ exitCode: 3, error: { code: 'POLICY_STALE' } });
+    expect(team.functions.calls).toHaveLength(1);
+    const good = readFileSync(path.join(team.policies, RULES), 'utf8');
+    change(team, RULES, () => 'broken');
+    expect((await writ.reloadPolicies()).status).toBe('kept');
+    expect((await team.run(writ, ONE)).error?.code).toBe('POLICY_STALE');
+    change(team, RULES, () => good);
+    expect((await writ.reloadPolicies()).status).toBe('unchanged');
+    expect((await team.run(writ, ONE)).status).toBe('completed');
+  });
+
+  it.each([{ policyMaxAgeSeconds: 0 }, { policyMaxAgeSeconds: '60' }, { policyPin: 'latest' }])(
+    'are no setting that can not be understood: %o',
+    async (settings) => {
+      const name = path.join(here.team.data, 'config.json');
+      const good = readFileSync(name, 'utf8');
+      configure(here.team, settings);
+      await expect(here.team.open()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      writeFileSync(name, good);
+    },
+  );
+
+  it('decide alone where the installation says policyPin: current', async () => {
+    const { team } = here;
+    withoutTests(team);
+    configure(team, { policyPin: 'current' });
+    const wide = readFileSync(path.join(team.policies, RULES), 'utf8');
+    change(team, RULES, narrow);
+    const writ = await team.open();
+    const run = await team.run(writ, TWO);
+    change(team, RULES, () => wide);
+    expect((await writ.reloadPolicies()).status).toBe('loaded');
+    await team.drive(writ, run.id);
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
   });
 });

@@ -193,7 +193,7 @@ describe('no error handling reaches past a refusal', () => {
       const run = await team.run(writ, steps([`${refused}, ${mode}`, ONE]));
       expect(run).toMatchObject({ status: 'failed', exitCode: 3, error: { code: 'POLICY_DENY_RULE' } });
       await nothingRan(run.id);
-      expect(run.steps).toMatchObject([{ status: 'refused', attempts: 1 }]);
+      expect(run.steps).toMatchObject([{ status: 'refused', attempts: 1 }, { status: 'pending' }]);
     },
   );
 

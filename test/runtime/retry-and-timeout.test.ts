@@ -138,7 +138,10 @@ describe('a function that hangs', () => {
       status: 'failed',
       exitCode: 1,
       error: { code: 'STEP_TIMEOUT', name: 'Runner.Timeout' },
-      steps: [{ status: 'timed-out', output: null }],
+      steps: [
+        { status: 'timed-out', output: null },
+        { status: 'pending', attempts: 0 },
+      ],
     });
     expect(await team.facts(runId, 'step.finished')).toMatchObject([
       { status: 'timed-out', code: 'STEP_TIMEOUT', durationMs: 1500 },

@@ -84,13 +84,6 @@ describe('a run of the States Language', () => {
   });
 
   it.each<[string, JsonObject, string]>([
-    [
-      'a resource that waits for a token',
-      one({ resource: 'tool::test_one.waitForTaskToken' }),
-      '.waitForTaskToken',
-    ],
-    ['a resource that waits for a job', one({ resource: 'tool::test_one.sync' }), '.sync'],
-    ['a human task', { type: 'Task', human: { form: { type: 'object' } }, end: true }, 'human tasks'],
     ['credentials', one({ credentials: { roleArn: 'arn:aws:iam::111111111111:role/r' } }), 'credentials'],
   ])('refuses %s, which it would not keep, before anything runs', async (_, A, what) => {
     const { team } = here;

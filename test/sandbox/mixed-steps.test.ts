@@ -88,7 +88,9 @@ it(
         if (n === 40) atFirst = process.memoryUsage().rss;
         const { driver, request, wanted } = stepOf(n);
         const result = await driver.run(request, new AbortController().signal);
-        expect([result.status, text(result.stdout)], `step ${n}`).toEqual(wanted);
+        // An engine whose container is killed while it starts a program says so on the program's stdout.
+        const said = result.status === 'timeout' ? '' : text(result.stdout);
+        expect([result.status, said], `step ${n}`).toEqual(wanted);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -14,6 +14,7 @@ import {
   type Desk,
   type Waiting,
 } from '../cli/claims-desk.js';
+import { hosted } from '../cli/writ.js';
 import {
   ask,
   AUDIENCE,
@@ -41,7 +42,7 @@ let provider: Provider;
 let server: Running;
 
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   provider = await newProvider();
   setPerson(desk, 'user:bob', { iss: ISSUER, sub: 'u-bob', assurance: ['key', 'oidc'] });
   setPerson(desk, 'user:carol', { iss: ISSUER, sub: 'u-carol', assurance: ['key'] });
@@ -50,7 +51,7 @@ beforeAll(async () => {
   writeFileSync(desk.at('jwks.json'), provider.jwks);
   writeFileSync(
     desk.at('serve.yaml'),
-    `oidc:\n  - issuer: ${ISSUER}\n    audience: ${AUDIENCE}\n    algorithms: [ES256]\n    jwksFile: jwks.json\n`,
+    `ratePerMinute: 1000000\noidc:\n  - issuer: ${ISSUER}\n    audience: ${AUDIENCE}\n    algorithms: [ES256]\n    jwksFile: jwks.json\n`,
   );
   server = await startServer(desk);
 });
@@ -147,11 +148,11 @@ describe('a decision over HTTP', () => {
     expect(elsewhere.status).toBe(422);
   });
 
-  it('of many at once is one: 200 deciders, one outcome', async () => {
+  it('of many at once is one: 1,000 deciders, one outcome', async () => {
     const one = await startWaiting(desk);
     const headers = await bearer();
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, i) =>
+      Array.from({ length: 1_000 }, (_, i) =>
         decide(
           server,
           one.approval,
@@ -179,16 +180,25 @@ describe('a decision over HTTP', () => {
     const { subject } = await show(one.approval, headers);
     const input = (subject as { input: Record<string, unknown> }).input;
     const changed = JSON.parse(JSON.stringify(input).replace(/\d{4,}/u, '1')) as unknown;
-    const answer = await decide(
-      server,
-      one.approval,
-      { decision: 'approve', digest: one.digest, changes: { input: changed } },
-      headers,
-    );
+    const body = { decision: 'approve', digest: one.digest, changes: { input: changed } };
+    const keyed = { ...headers, 'idempotency-key': 'change-1' };
+    const answer = await decide(server, one.approval, body, keyed);
     expect(answer).toMatchObject({
       status: 201,
       body: { supersedes: one.approval, approval: { state: 'pending' } },
     });
+    // A client that did not hear the answer asks again: no second change, the same answer.
+    const before = entriesOf(desk, one.run).length;
+    const again = await Promise.all(
+      Array.from({ length: 5 }, () => decide(server, one.approval, body, keyed)),
+    );
+    for (const repeated of again)
+      expect(repeated).toMatchObject({ status: 200, body: answer.body as object });
+    const another = { ...body, changes: { input: { other: true } } };
+    expect((await decide(server, one.approval, another, keyed)).status).toBe(422);
+    const vote = { decision: 'deny', digest: one.digest };
+    expect((await decide(server, one.approval, vote, keyed)).status).toBe(422);
+    expect(entriesOf(desk, one.run)).toHaveLength(before);
     const { approval } = answer.body as { approval: { id: string; subjectDigest: string } };
     expect(approval.subjectDigest).not.toBe(one.digest);
     const mine = await decide(
@@ -242,12 +252,23 @@ describe('a caller who asks too often', () => {
   it('is told when to come again: 429; and the server ends at once when it is asked to', async () => {
     mkdirSync(desk.at('slow'));
     cpSync(desk.at('policies'), desk.at('slow', 'policies'), { recursive: true });
-    writeFileSync(desk.at('slow', 'serve.yaml'), 'ratePerMinute: 3\n');
+    writeFileSync(desk.at('slow', 'serve.yaml'), 'ratePerMinute: 3\ntrustedProxies: [127.0.0.1]\n');
     const slow = await startServer(desk, ['--policies', 'slow/policies']);
     const answers: Answer[] = [];
     for (let i = 0; i < 6; i++) answers.push(await ask(`${slow.url}/v1/health`));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429, 429]);
     expect(Number(answers[5]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    // Behind a proxy that is declared, each address by itself; and a person, wherever they ask from.
+    const from = (address: string, person: string) =>
+      ask(`${slow.url}/v1/approvals`, {
+        headers: { ...ownBearer(desk, person, slow.audience), 'x-forwarded-for': `10.9.9.9, ${address}` },
+      });
+    const bob = [];
+    for (let i = 0; i < 5; i++) bob.push((await from(`198.51.100.${i}`, 'bob')).status);
+    expect(bob).toEqual([200, 200, 200, 429, 429]);
+    expect((await from('198.51.100.9', 'alice')).status).toBe(200);
+    // Whoever only names somebody uses up nobody's turns.
+    for (let i = 0; i < 5; i++) expect((await from(`203.0.113.${i}`, 'eve')).status).toBe(401);
     expect(await stopServer(slow)).toBe(143);
     await expect(ask(`${slow.url}/v1/health`)).rejects.toThrow();
   });
@@ -528,5 +549,8 @@ describe('reading over HTTP', () => {
     expect([...rest.text.matchAll(/^event: (.*)$/gmu)].map(([, type]) => type)).toEqual(['approval.decided']);
     expect((await ask(url, { headers: { ...headers, 'last-event-id': 'x' } })).status).toBe(400);
     expect((await ask(url, { headers: await bearer('u-olivia') })).status).toBe(404);
+    // A stream that nobody reads is none: however often only its head is asked for, there is room for another.
+    for (let i = 0; i < 300; i++) expect((await ask(url, { method: 'HEAD', headers })).status).toBe(200);
+    expect((await ask(url, { headers })).status).toBe(200);
   });
 });

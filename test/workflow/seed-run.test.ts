@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   createPersonKey,
+  identify,
   initWrit,
   openWrit,
   verifyData,
@@ -82,11 +83,13 @@ function edit(file: string, change: (document: ReturnType<typeof parseDocument>)
   writeFileSync(file, document.toString());
 }
 
+const alice = async () => identify(writ, join(folder, 'alice.key'));
+
 /** Registers a block of the page as it stands there, and runs it. A list of steps gets an id and an agent. */
 async function run(block: string, input: Json): Promise<RunReport> {
   const document = parse(block) as { id?: string };
   const text = document.id === undefined ? `id: fragment\nagents: [worker]\n${block}` : block;
-  const { id } = await writ.createWorkflow({ text, file: null });
+  const { id } = await writ.createWorkflow({ text, file: null }, await alice());
   return writ.trigger('workflow::run', { workflowId: id, input, wait: true });
 }
 
@@ -257,7 +260,7 @@ describe.skipIf(noSeedPage !== '')(`the AgentOS page runs${noSeedPage}`, () => {
       expect(rest).toEqual([]);
       const steps = [{ name: 'Before', functionId: 'agent::chat', promptTemplate: 'go' }, step];
       const text = JSON.stringify({ id: 'modes', agents: ['worker'], steps });
-      await writ.createWorkflow({ text, file: null });
+      await writ.createWorkflow({ text, file: null }, await alice());
       const report = await writ.trigger('workflow::run', {
         workflowId: 'modes',
         input: {},
@@ -287,7 +290,7 @@ describe.skipIf(noSeedPage !== '')(`the AgentOS page runs${noSeedPage}`, () => {
       promptTemplate: 'x',
     };
     const text = JSON.stringify({ id: 'loop', agents: ['worker'], steps: [step, review] });
-    await writ.createWorkflow({ text, file: null });
+    await writ.createWorkflow({ text, file: null }, await alice());
     const input = { feature_description: 'login' };
     await writ.trigger('workflow::run', { workflowId: 'loop', input, wait: true });
     expect(prompts()[0]).not.toContain('This is iteration');

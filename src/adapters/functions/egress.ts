@@ -4,7 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Pool } from 'undici';
 import { WritError } from '../../errors.js';
-import { zoneOf } from './address.js';
+import { zoneOf } from '../../network-address.js';
 
 /** Where to, as an operator has listed it. */
 export interface Target {

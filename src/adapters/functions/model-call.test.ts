@@ -82,10 +82,10 @@ describe('a model endpoint', () => {
     while (server.requests.at(-1)?.body.messages[0].content !== 'model> hang')
       await new Promise(setImmediate);
     controller.abort();
-    expect((await work).code).toBe('SANDBOX_CANCELLED');
+    expect((await work).code).toBe('STEP_CANCELLED');
     const before = server.requests.length;
     const stopped = talk(functionsAt(server.url), { message: 'hi' }, { signal: AbortSignal.abort() });
-    expect((await refusal(stopped)).code).toBe('SANDBOX_CANCELLED');
+    expect((await refusal(stopped)).code).toBe('STEP_CANCELLED');
     expect(server.requests.length).toBe(before);
   });
 

@@ -32,7 +32,7 @@ export interface ModelReply extends Reply {
   readonly usage: Usage;
 }
 
-/** Text goes to `progress` as it comes. Throws FUNCTION_FAILED, FUNCTION_TEMPORARY; SANDBOX_CANCELLED on an abort. */
+/** Text goes to `progress` as it comes. Throws FUNCTION_FAILED, FUNCTION_TEMPORARY; STEP_CANCELLED on an abort. */
 export async function callModel(
   call: ModelCall,
   progress: (text: string) => void,
@@ -43,7 +43,7 @@ export async function callModel(
   try {
     return await exchange(call, traffic, progress, signal);
   } catch (error) {
-    if (signal.aborted) throw new WritError('SANDBOX_CANCELLED', 'the model call was stopped');
+    if (signal.aborted) throw new WritError('STEP_CANCELLED', 'the model call was stopped');
     const known = ownError(error);
     if (known !== null) throw known;
     throw new WritError('FUNCTION_TEMPORARY', `the answer of the model endpoint ${endpoint.host} broke off`, {

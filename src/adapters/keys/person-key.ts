@@ -11,6 +11,7 @@ import {
   signEd25519,
   writeKeyFile,
 } from './key-file.js';
+import { isAgentKey, loadAgentKey } from './ssh-agent.js';
 
 const CODES: KeyFileCodes = {
   what: 'personal key',
@@ -42,8 +43,12 @@ export function createPersonKey(file: string, name: string): PersonKey {
   return personKey(name, publicKey, pair);
 }
 
-/** Throws NOT_FOUND; INPUT_INVALID when others may read the file or it isn't one personal key. */
+/**
+ * Throws NOT_FOUND; INPUT_INVALID when others may read the file or it isn't one personal key. `ssh-agent…` names a key
+ * that the person's ssh-agent holds (ssh-agent.ts), with its errors.
+ */
 export function loadPersonKey(file: string): PersonKey {
+  if (isAgentKey(file)) return loadAgentKey(file, process.env['SSH_AUTH_SOCK']);
   const fields = readKeyFile(file, ['v', 'kind', 'name', 'publicKey', 'privateKey'], CODES);
   const { v, kind, name, publicKey } = fields;
   if (v !== 1 || kind !== 'person') throw invalid(file, CODES, 'is not a personal key of version 1');

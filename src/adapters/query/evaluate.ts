@@ -97,7 +97,7 @@ export function evaluatorOf(
         return toJson(result, 0);
       } catch {
         // What can't be said in JSON: a function, or lists without end.
-        throw says('type', 'returned an unexpected result type.');
+        throw says('type', 'returned an unsupported result type.');
       }
     };
     try {
@@ -135,10 +135,10 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
-/** A copy in plain JSON. What is no number (1/0) is null, as JSON says it. Throws where JSON has no word. */
+/** A copy in plain JSON. Of a number that JSON can't say (1/0) its name, as AWS has it. Throws where JSON has no word. */
 function toJson(value: unknown, depth: number): Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') throw new TypeError(`no JSON: ${typeof value}`);
   if (depth >= MAX_DEPTH) throw new RangeError('too deep');
   if (Array.isArray(value)) {

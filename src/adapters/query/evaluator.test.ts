@@ -52,7 +52,8 @@ describe('an expression', () => {
     ['$states.input.none', []],
     ['$states.input.list[0]', 1],
     ['{"a": $states.input.missing, "b": null}', { b: null }],
-    ['1/0', null],
+    ['1/0', 'Infinity'],
+    ['{"a": [-1/0]}', { a: ['-Infinity'] }],
     ['-0', 0],
     ['$states.input.`__proto__`', { own: true }],
     ['$states.input', { n: 3, list: [1, 2], one: [7], none: [], ['__proto__']: { own: true } }],
@@ -107,8 +108,8 @@ describe('an expression', () => {
     ['1 +', 'error', 'threw an error during evaluation. S0207: Unexpected end of expression'],
     ['$nothing()', 'error', 'threw an error during evaluation. T1006: Attempted to invoke a non-function'],
     ['$states.input.missing', 'undefined', 'returned nothing (undefined).'],
-    ['$sum', 'type', 'returned an unexpected result type.'],
-    ['[1, function($x) { $x }]', 'type', 'returned an unexpected result type.'],
+    ['$sum', 'type', 'returned an unsupported result type.'],
+    ['[1, function($x) { $x }]', 'type', 'returned an unsupported result type.'],
   ])('%s: %s', async (expression, problem, says) => {
     expect(await faultOf(expression)).toEqual({ problem, says });
   });

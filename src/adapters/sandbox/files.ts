@@ -24,7 +24,7 @@ export function filesProblem(files: readonly SandboxFile[], outputs: readonly st
   return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';
 }
 
-/** `/`-separated, no empty, `.` or `..` segment, no control character, short enough for a tar. */
+/** `/`-separated, no empty, `.` or `..` segment, no control character, all of it text, short enough for a tar. */
 export function isRelative(path: string): boolean {
   return (
     Buffer.byteLength(path) <= MAX_PATH_BYTES &&
@@ -33,7 +33,8 @@ export function isRelative(path: string): boolean {
   );
 }
 
-const CONTROL = /[\u0000-\u001f\u007f]/;
+/** U+FFFD is what bytes that are no UTF-8 are read as: two names could become one. */
+const CONTROL = /[\u0000-\u001f\u007f\ufffd]/;
 
 /** `**` stands for any number of segments, `*` for any characters of one. */
 export function matches(pattern: readonly string[], path: readonly string[]): boolean {

@@ -13,7 +13,7 @@ import {
   type Artifacts,
   type ListedArtifact,
 } from '../../runtime/ports.js';
-import { fileError, hasCode, readBounded, replaceFile } from './durable-file.js';
+import { fileError, hasCode, readBounded, removeFile, replaceFile } from './durable-file.js';
 
 const MODES = { file: 0o600, directory: 0o700 };
 const MAX_REFERENCE_BYTES = 16 * 1024;
@@ -66,6 +66,8 @@ export function openArtifacts(directory: string): Artifacts {
         const reference = JSON.stringify({ v: 1, name, digest, size: bytes.length });
         await replaceFile(path, new TextEncoder().encode(reference), MODES);
       }
+      // Whoever removes the same bytes looks for names after it has: one of the two sees the other.
+      if ((await storedAt(blob.path)) === null) await replaceFile(blob.path, bytes, MODES);
       return digest;
     },
     find,
@@ -82,24 +84,47 @@ export function openArtifacts(directory: string): Artifacts {
       }
       return bytes;
     },
-    async list(prefix, limit) {
-      const at = prefix.indexOf('/');
-      const folders = at < 0 ? await entriesOf(directory, names, BUCKET) : [hexOf(prefix.slice(0, at))];
-      const found: ListedArtifact[] = [];
-      for (const bucket of folders) {
-        const folder = join(names, bucket);
-        for (const file of await entriesOf(directory, folder, REFERENCE, names)) {
-          const path = join(folder, file);
-          const one = await readReference(path);
-          const storedAtMs = one === null ? null : await storedAt(path);
-          if (one === null || storedAtMs === null) continue; // taken away meanwhile
-          if (`${hexOf(one.name)}.json` !== file) throw broken('is of another name');
-          if (one.name.startsWith(prefix)) found.push({ ...one, storedAtMs });
-        }
-      }
-      return found.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);
+    async has(digest) {
+      const { folder, path } = blobAt(digest);
+      return (await areFolders(directory, blobs, folder)) && (await storedAt(path)) !== null;
     },
+    async remove(digest, given) {
+      for (const name of given) {
+        if ((await find(name))?.digest === digest) await removeFile(nameAt(name).path);
+      }
+      const { folder, path } = blobAt(digest);
+      if (!(await areFolders(directory, blobs, folder))) return true;
+      if (await isNamed(digest)) return false;
+      const bytes = await readBounded(path, MAX_ARTIFACT_BYTES, 'refuse');
+      await removeFile(path);
+      if (bytes === null || !(await isNamed(digest))) return true;
+      await replaceFile(path, bytes, MODES);
+      return false;
+    },
+    list,
   };
+
+  async function isNamed(digest: Digest): Promise<boolean> {
+    return (await list('', Infinity)).some((one) => one.digest === digest);
+  }
+
+  async function list(prefix: string, limit: number): Promise<readonly ListedArtifact[]> {
+    const at = prefix.indexOf('/');
+    const folders = at < 0 ? await entriesOf(directory, names, BUCKET) : [hexOf(prefix.slice(0, at))];
+    const found: ListedArtifact[] = [];
+    for (const bucket of folders) {
+      const folder = join(names, bucket);
+      for (const file of await entriesOf(directory, folder, REFERENCE, names)) {
+        const path = join(folder, file);
+        const one = await readReference(path);
+        const storedAtMs = one === null ? null : await storedAt(path);
+        if (one === null || storedAtMs === null) continue; // taken away meanwhile
+        if (`${hexOf(one.name)}.json` !== file) throw broken('is of another name');
+        if (one.name.startsWith(prefix)) found.push({ ...one, storedAtMs });
+      }
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);
+  }
 }
 
 function digestOf(bytes: Uint8Array): Digest {

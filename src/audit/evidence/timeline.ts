@@ -125,6 +125,8 @@ export interface RunStory {
   readonly payloads: readonly ShownPayload[];
 }
 
+const ENDS: ReadonlySet<string> = new Set(['run.finished', 'run.redriven']);
+
 /** The story of `run` from entries in log order; `disclosed` = commitments whose payloads the bundle shows. */
 export function storyOf(
   run: string,
@@ -134,7 +136,9 @@ export function storyOf(
   const own = entries.filter(({ entry }) => entry.run === run);
   const first = own[0]?.entry;
   const started = own.find(({ entry }) => entry.type === 'run.started')?.entry;
-  const finished = own.find(({ entry }) => entry.type === 'run.finished')?.entry;
+  // Its last end: a run that was redriven after it is open again.
+  const end = own.findLast(({ entry }) => ENDS.has(entry.type))?.entry;
+  const finished = end?.type === 'run.finished' ? end : undefined;
   const only = (type: string): readonly ShownEntry[] => own.filter(({ entry }) => entry.type === type);
   return {
     run,
@@ -179,6 +183,8 @@ function sentence(type: string, data: JsonObject): string {
       return `run started by ${say('initiator')}`;
     case 'run.finished':
       return `run ${say('status')}, exit code ${say('exitCode')}${optional(', reason ', data.reason)}`;
+    case 'run.redriven':
+      return `run goes on where it stood, redrive ${say('redrive')}${data.lost === 'rerun' ? ', attempts without a known outcome too' : ''}`;
     case 'authz.decided':
       return `${verdictWord(data.verdict)}: ${say('action')} on ${say('resource')}${optional(', rule ', data.ruleId)}${optional(', ', data.code)}`;
     case 'ceiling.composed':
@@ -197,6 +203,10 @@ function sentence(type: string, data: JsonObject): string {
       return `approval ${say('approvalId')} used for this attempt`;
     case 'step.intended':
       return `about to call ${say('function')}${optional(' in sandbox ', data.sandbox)}${optional(' under approval ', data.approvalId)}`;
+    case 'task.opened':
+      return `waits for ${data.kind === 'person' ? 'a person to fill in its form' : 'an answer with its token'}: task ${say('taskId')}, until ${say('expiresAt')}`;
+    case 'task.answered':
+      return `${say('by')} answered task ${say('taskId')}: ${say('answer')}`;
     case 'step.finished':
       return `${say('status')} after ${say('durationMs')} ms${optional(', ', data.code)}`;
     case 'step.skipped':

@@ -301,6 +301,7 @@ class Judge {
     this.vote = null;
     if (entry.run === run) {
       if (entry.type === 'run.finished') this.finished = true;
+      if (entry.type === 'run.redriven') this.finished = false;
       this.chains.observe(index, entry, hex);
       this.meaning.observe(index, judged(entry), hex);
     } else if (entry.run !== null) {

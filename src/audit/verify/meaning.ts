@@ -1,7 +1,8 @@
 // Rule 7: what the entries of a run say about one another. No step after a deny; an approval that was used was asked
 // for, given for the same digest, alive, used once and directly before its intent; every outcome has its intent.
-// Nothing is done in a run that has ended, nor in an attempt whose outcome is known; no approval is asked for twice in a
-// log. Memory: what is open, the attempts of a run until it ends, the name of each run and of each approval.
+// Nothing is done in a run that has ended, unless it is redriven, nor in an attempt whose outcome is known; no approval is
+// asked for twice in a log. Memory: what is open, the attempts of a run until it completes, the name of each run and of
+// each approval.
 import type { Json } from '../../json.js';
 import { ownText } from '../own-text.js';
 import { formatTime, parseTime } from '../time.js';
@@ -35,8 +36,19 @@ interface Intent {
   readonly approvalId: string | null;
 }
 
+/** An attempt that ends by an answer from outside. */
+interface Wait {
+  readonly taskId: string;
+  readonly expiresAtMs: number;
+  answer: 'success' | 'failure' | null;
+  /** What was answered, as committed to. */
+  output: string | null;
+}
+
 interface RunFacts {
   readonly approvals: Map<string, Approval>;
+  /** By (stepPath, attempt), until its outcome. */
+  readonly waits: Map<string, Wait>;
   /** Without an outcome, by leaf hash. */
   readonly intents: Map<string, Intent>;
   /** Latest decision about (stepPath, attempt), or CLOSED; a deny stays, and so does the latter. */
@@ -76,19 +88,21 @@ const CLOSED = 'closed';
 const UNSIGNED: ReadonlySet<unknown> = new Set(['os', 'oidc', 'token']);
 
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
-const STEPS = /^(?:run|step|loop|sandbox)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
+const STEPS = /^(?:run|step|loop|sandbox|task)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 
 /** False for anything but a good signature by the named key; never throws. */
 export type VerifyDecision = (decision: SignedDecision) => boolean;
 
 export class Meaning {
   private readonly runs = new Map<string, RunFacts>();
-  /** Runs whose `run.finished` was seen. */
-  private readonly over = new Set<string>();
+  /** Runs whose `run.finished` was seen, and whether one may be redriven. */
+  private readonly over = new Map<string, boolean>();
   /** Approvals that any run asked for: a signature under one counts there and nowhere else. */
   private readonly asked = new Set<string>();
   /** The entry right before, when it was an `approval.consumed` that holds. */
   private consumption: Consumption | null = null;
+  /** The entry right before, when it was a `step.intended`. */
+  private intent: { readonly index: bigint; readonly run: string; readonly step: string } | null = null;
   /** Approver signatures met. */
   signatures = 0;
 
@@ -103,11 +117,18 @@ export class Meaning {
   observe(index: bigint, entry: JudgedEntry, leafHash: string): void {
     const before = this.consumption;
     this.consumption = null;
+    const intent = this.intent;
+    this.intent = null;
     const adjacent = before !== null && before.index + 1n === index ? before : null;
     if (before !== null && (adjacent === null || entry.type !== 'step.intended')) this.unused(before);
     if (entry.run === null) return;
     const run = this.runOf(entry.run);
     const facts = new Facts(index, entry, this.shape, this.findings);
+    if (entry.type === 'run.redriven') {
+      if (this.over.get(entry.run) !== true) facts.broken('it redrives a run that has not failed');
+      else this.over.delete(entry.run);
+      return;
+    }
     if (this.over.has(entry.run) && STEPS.test(entry.type)) facts.broken("it stands after the run's end");
     switch (entry.type) {
       case 'authz.decided':
@@ -125,7 +146,13 @@ export class Meaning {
       case 'step.intended':
         return this.intended(run, facts, entry.run, leafHash, adjacent);
       case 'step.finished':
-        return this.finished(run, facts);
+        return this.finished(run, facts, entry.commit['output'] ?? null);
+      case 'task.opened': {
+        const isNext = intent !== null && intent.run === entry.run && intent.index + 1n === index;
+        return this.waits(run, facts, isNext ? intent.step : null);
+      }
+      case 'task.answered':
+        return this.answered(run, facts, entry.commit['output'] ?? null);
       case 'sandbox.started':
         if (run.intents.size === 0) facts.broken('a sandbox started without an open intent');
         run.sandboxStarted = true;
@@ -134,8 +161,9 @@ export class Meaning {
         if (!run.sandboxStarted) facts.broken('a sandbox exited that never started');
         return;
       case 'run.finished':
-        this.over.add(ownText(entry.run));
-        if (run.intents.size === 0) this.runs.delete(entry.run);
+        // A redrive goes on with what has failed: no attempt of it, and no approval, may come a second time.
+        this.over.set(ownText(entry.run), mayGoOn(facts.data.get('status')));
+        if (run.intents.size === 0 && !mayGoOn(facts.data.get('status'))) this.runs.delete(entry.run);
         return;
       default:
         return;
@@ -308,6 +336,7 @@ export class Meaning {
       return;
     }
     const { stepPath, attempt } = step;
+    this.intent = { index: facts.index, run: runId, step: step.key };
     run.intents.set(leafHash, { index: facts.index, stepPath, attempt, approvalId });
     const verdict = run.verdicts.get(step.key);
     if (verdict === 'deny') facts.broken(`step ${stepPath} attempt ${attempt} was denied`);
@@ -342,7 +371,33 @@ export class Meaning {
     }
   }
 
-  private finished(run: RunFacts, facts: Facts): void {
+  /** `intended`: the step whose intent stands right before; null = there is none. */
+  private waits(run: RunFacts, facts: Facts, intended: string | null): void {
+    const step = facts.step();
+    const taskId = facts.text('taskId');
+    const expiresAtMs = facts.time('expiresAt');
+    if (step === null || taskId === null || expiresAtMs === null) return;
+    if (intended !== step.key)
+      return facts.broken('it does not stand directly behind the intent of its step');
+    run.waits.set(step.key, { taskId, expiresAtMs, answer: null, output: null });
+  }
+
+  private answered(run: RunFacts, facts: Facts, output: string | null): void {
+    const step = facts.step();
+    const taskId = facts.text('taskId');
+    const answer = facts.text('answer');
+    if (step === null || taskId === null || answer === null) return;
+    if (answer !== 'success' && answer !== 'failure') return facts.misshapen('answer');
+    const wait = run.waits.get(step.key);
+    if (wait?.taskId !== taskId) return facts.broken(`no step waits for an answer to task ${taskId}`);
+    if (wait.answer !== null) return facts.broken(`task ${taskId} is answered twice`);
+    // At the border it is too late.
+    if (facts.timeMs >= wait.expiresAtMs) return facts.broken(`task ${taskId} is answered after its time`);
+    wait.answer = answer;
+    wait.output = output;
+  }
+
+  private finished(run: RunFacts, facts: Facts, output: string | null): void {
     const step = facts.step();
     const hash = facts.text('intent');
     const status = facts.text('status');
@@ -352,6 +407,13 @@ export class Meaning {
     run.intents.delete(hash);
     if (intent.stepPath !== step.stepPath || intent.attempt !== step.attempt) {
       facts.broken(`an outcome of step ${step.stepPath} names the intent of step ${intent.stepPath}`);
+    }
+    const wait = run.waits.get(step.key);
+    run.waits.delete(step.key);
+    if (wait !== undefined && status === 'succeeded') {
+      if (wait.answer !== 'success') facts.broken(`task ${wait.taskId} succeeded without an answer`);
+      else if (wait.output !== output)
+        facts.broken(`the output is not what task ${wait.taskId} was answered with`);
     }
     const approval = intent.approvalId === null ? undefined : run.approvals.get(intent.approvalId);
     // Stopped with its process is as good as lost: what the step did is not known.
@@ -398,11 +460,22 @@ export class Meaning {
   private runOf(id: string): RunFacts {
     let run = this.runs.get(id);
     if (run === undefined) {
-      run = { approvals: new Map(), intents: new Map(), verdicts: new Map(), sandboxStarted: false };
+      run = {
+        approvals: new Map(),
+        waits: new Map(),
+        intents: new Map(),
+        verdicts: new Map(),
+        sandboxStarted: false,
+      };
       this.runs.set(ownText(id), run);
     }
     return run;
   }
+}
+
+/** Whether a run that has ended so may be redriven. */
+function mayGoOn(status: Json | undefined): boolean {
+  return status === 'failed' || status === 'cancelled';
 }
 
 function decide(run: RunFacts, step: string, verdict: string): void {

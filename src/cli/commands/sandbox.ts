@@ -14,15 +14,17 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
       const { memoryMib: memoryMiB, diskMib: diskMiB } = textsIn(flags, 'memoryMib', 'diskMib');
       return (await import('../sandbox.js')).execInSandbox(context, argv, {
         driver: flags['driver'] === 'wasm' ? 'wasm' : 'docker',
-        ...textsIn(flags, 'image', 'module', 'profile', 'runtime', 'cwd', 'stdin', 'outDir'),
+        ...textsIn(flags, 'image', 'module', 'profile', 'runtime', 'network', 'cwd', 'stdin', 'outDir'),
         deterministic: flags['deterministic'] === true,
-        egress: textsOf(flags['egress']),
+        egress: [...new Set([...textsOf(flags['egress']), ...textsOf(flags['allow'])])],
+        credential: textsOf(flags['credential']),
         mount: textsOf(flags['mount']),
         env: textsOf(flags['env']),
         file: textsOf(flags['file']),
         out: textsOf(flags['out']),
         limits: {
           ...textsIn(flags, 'timeoutMs', 'cpuMs', 'cpus', 'pids', 'outputBytes'),
+          ...textsIn(flags, 'egressBytes', 'egressRequests'),
           ...(memoryMiB === undefined ? {} : { memoryMiB }),
           ...(diskMiB === undefined ? {} : { diskMiB }),
         },
@@ -52,6 +54,8 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
     ['--cpus', 'docker: cores'],
     ['--pids', 'docker: processes and threads'],
     ['--disk-mib', 'files in /work (wasm: /workspace)'],
+    ['--egress-bytes', 'docker: bytes to and from all hosts'],
+    ['--egress-requests', 'docker: requests and connections, refused ones too'],
   ]) {
     exec.option(`${flag ?? ''} <n>`, what ?? '', onlyOnce);
   }
@@ -65,7 +69,23 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
       'docker: a folder that a ceiling lists, at /mnt/…; :rw to write',
       collectText,
     )
-    .option('--egress <host:port>', 'refused: no sandbox has a way out', collectText)
+    .option(
+      '--egress <host:port>',
+      'docker: a host that a ceiling lists, reached by a proxy; may be given again',
+      collectText,
+    )
+    .addOption(
+      new Option('--network <mode>', 'egress: as --egress says; none: no network').choices([
+        'none',
+        'egress',
+      ]),
+    )
+    .option('--allow <host:port>', 'the same as --egress', collectText)
+    .option(
+      '--credential <name>',
+      'docker: a secret, put into requests outside of the container',
+      collectText,
+    )
     .option('--deterministic', 'wasm: a clock that stands still, and random bytes from the attempt alone')
     .option('--stdin <file>', 'a file, or - for stdin', onlyOnce);
 }

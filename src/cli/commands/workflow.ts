@@ -149,6 +149,22 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     .addOption(approverKeyOption());
   leaf(
     parent,
+    'redrive',
+    'go on with a run that failed, was refused or cancelled: what has succeeded is not run again',
+    'writ workflow redrive RUN',
+    async (context, [run = ''], flags) => {
+      const approverKey = filledOf(flags['approverKey']);
+      return (await import('../run.js')).redriveRun(context, run, {
+        rerunLost: flags['rerunLost'] === true,
+        ...(approverKey === undefined ? {} : { approverKey }),
+      });
+    },
+  )
+    .argument('<run>', 'run id')
+    .option('--rerun-lost', 'make attempts whose outcome is not known again, too')
+    .addOption(approverKeyOption());
+  leaf(
+    parent,
     'go-on',
     'what the process of a detached run does',
     'writ workflow run claims-review --detach',

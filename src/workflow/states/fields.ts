@@ -111,7 +111,7 @@ export class Fields {
     if (value === undefined) return undefined;
     const at = [...this.at, name];
     if (this.language === 'jsonata') {
-      for (const finding of checkQueries(value, at)) this.findings.add(finding);
+      for (const finding of checkQueries(value, at, this.absent(name))) this.findings.add(finding);
     } else {
       const faults = payloadFaults(value);
       for (const fault of faults) this.findings.add({ ...fault, at: [...at, ...fault.at] });
@@ -119,6 +119,15 @@ export class Fields {
       for (const finding of checkLiteralArguments(value, at)) this.findings.add(finding);
     }
     return value;
+  }
+
+  /** Members of `$states` that an expression in this field can't read: AWS refuses them when a machine is created. */
+  private absent(name: string): readonly string[] {
+    if (this.at.at(-2) === 'catch') return [];
+    const { type } = this.values;
+    const hasResult = type === 'Task' || type === 'Parallel' || type === 'Map';
+    const isAfter = name === 'output' || name === 'assign';
+    return hasResult && isAfter ? ['errorOutput'] : ['errorOutput', 'result'];
   }
 
   /** As payload, for a field that has to be an object. */
@@ -133,7 +142,18 @@ export class Fields {
     this.exclusive(name, pathName);
     const value = this.values[name];
     const path = this.path(pathName, 'one');
-    if (typeof path === 'string') return { path };
+    if (typeof path === 'string') {
+      if (path.startsWith('$$') && OF_MAP.has(name)) {
+        const hint = 'name a place in the input, such as $.limit, or a variable';
+        this.add({
+          code: 'DOC_EXPRESSION',
+          message: `"${pathName}" does not read the context`,
+          hint,
+          at: [pathName],
+        });
+      }
+      return { path };
+    }
     if (typeof value === 'number') return value;
     if (typeof value !== 'string' || !isQuery(value)) return null;
     if (this.language === 'jsonata') {
@@ -202,6 +222,12 @@ export class Fields {
     return null;
   }
 }
+
+/** Numbers of a Map, which AWS takes by reference path only. */
+const OF_MAP: ReadonlySet<string> = new Set([
+  ...['maxConcurrency', 'toleratedFailureCount', 'toleratedFailurePercentage', 'maxItems'],
+  ...['maxItemsPerBatch', 'maxInputBytesPerBatch'],
+]);
 
 const HINTS: Readonly<Record<string, string>> = {
   arguments: 'write parameters in JSONPath',

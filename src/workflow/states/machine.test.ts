@@ -301,7 +301,7 @@ describe('a Map', () => {
     ],
     [`${RUNS}, ItemBatcher: {}`, ['DOC_MISSING_FIELD 3:148 states.A.itemBatcher']],
     [
-      `${RUNS}, ItemBatcher: {MaxItemsPerBatch: 0}`,
+      `${RUNS}, ItemBatcher: {MaxItemsPerBatch: -1}`,
       ['DOC_BAD_VALUE 3:180 states.A.itemBatcher.maxItemsPerBatch'],
     ],
     [`${RUNS}, ItemReader: {Resource: "s3:read"}`, ['DOC_BAD_VALUE 3:171 states.A.itemReader.resource']],
@@ -326,7 +326,7 @@ describe('a Map', () => {
       ['DOC_BAD_VALUE 3:234 states.A.itemReader.readerConfig.itemsPointer'],
     ],
     [
-      `${RUNS}, ItemReader: {Resource: "artifact:read", ReaderConfig: {MaxItems: 0}}`,
+      `${RUNS}, ItemReader: {Resource: "artifact:read", ReaderConfig: {MaxItems: -1}}`,
       ['DOC_BAD_VALUE 3:213 states.A.itemReader.readerConfig.maxItems'],
     ],
     [

@@ -10,19 +10,19 @@ export function isQuery(text: string): boolean {
   return text.startsWith('{%') && text.endsWith('%}') && text.length >= 4;
 }
 
-/** What is wrong with the expressions in a value, at any depth. */
-export function* checkQueries(value: Json, at: Segments): Generator<Finding> {
+/** What is wrong with the expressions in a value, at any depth; `absent`: members of `$states` that are not there. */
+export function* checkQueries(value: Json, at: Segments, absent: readonly string[] = []): Generator<Finding> {
   if (typeof value === 'string') {
-    const finding = checkText(value, at);
+    const finding = checkText(value, at, absent);
     if (finding !== null) yield finding;
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, inner] of isList(value) ? value.entries() : Object.entries(value)) {
-      yield* checkQueries(inner, [...at, key]);
+      yield* checkQueries(inner, [...at, key], absent);
     }
   }
 }
 
-function checkText(text: string, at: Segments): Finding | null {
+function checkText(text: string, at: Segments, absent: readonly string[]): Finding | null {
   if (!text.startsWith('{%')) return null;
   if (!isQuery(text)) {
     // With a blank behind its end it is a text like any other.
@@ -30,7 +30,7 @@ function checkText(text: string, at: Segments): Finding | null {
     const message = 'the expression has no closing "%}"';
     return { code: 'DOC_EXPRESSION', message, hint: 'end it with %}', at };
   }
-  const fault = jsonataFault(text.slice(2, -2));
+  const fault = jsonataFault(text.slice(2, -2), absent);
   if (fault === null) return null;
   const place = fault.offset === null ? '' : ` (at character ${fault.offset + 2})`;
   const message = `the JSONata expression can't be run: ${fault.message}${place}`;

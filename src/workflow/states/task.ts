@@ -99,11 +99,12 @@ function humanOf(human: Fields, document: DocumentFacts): Target | null {
   const at = [...human.at, 'form'];
   const form = nodeAt(document.root, at);
   if (form?.kind === 'map') checkInputsSchema(form, at, human.findings, 'form');
-  const { approverRoles, quorum, expiresSeconds } = human.values;
+  const { approverRoles, quorum, expiresSeconds, separationOfDuties } = human.values;
   const asked: Record<string, Json> = { mode: 'sync' };
   if (approverRoles !== undefined) asked['approverRoles'] = approverRoles;
   if (quorum !== undefined) asked['quorum'] = quorum;
   if (expiresSeconds !== undefined) asked['expiresSeconds'] = expiresSeconds;
+  if (separationOfDuties !== undefined) asked['separationOfDuties'] = separationOfDuties;
   const approval = approvalSpec(asked);
   if (approval === null || !human.has('form')) return null;
   const asks = { schema: human.values['form'] ?? {}, approval };

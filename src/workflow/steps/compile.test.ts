@@ -251,6 +251,24 @@ steps:
     ],
     [['sandbox: {driver: docker, network: host}'], ['DOC_UNSUPPORTED 5:40 steps[0].sandbox.network']],
     [['sandbox: {driver: docker, network: none}'], []],
+    [['sandbox: {driver: docker, egress: ["api.test:443"], credentials: [bank-api]}'], []],
+    [['sandbox: {driver: docker, network: egress, egress: ["[::1]:80"]}'], []],
+    [['sandbox: {driver: docker, network: egress}'], ['DOC_BAD_VALUE 5:40 steps[0].sandbox.network']],
+    [
+      ['sandbox: {driver: docker, network: none, egress: ["a.test:1"]}'],
+      ['DOC_BAD_VALUE 5:54 steps[0].sandbox.egress'],
+    ],
+    [
+      ['sandbox: {driver: docker, credentials: [bank-api]}'],
+      ['DOC_BAD_VALUE 5:44 steps[0].sandbox.credentials'],
+    ],
+    [['sandbox: {driver: wasm, egress: ["a.test:1"]}'], ['DOC_UNSUPPORTED 5:37 steps[0].sandbox.egress']],
+    ...['A.test:1', 'a.test', '*.test:1', 'a.test:*', 'http://a.test:80', 'a.test.:1', 'a b:1'].map(
+      (host): [string[], string[]] => [
+        [`sandbox: {driver: docker, egress: ["${host}"]}`],
+        ['DOC_BAD_VALUE 5:40 steps[0].sandbox.egress[0]'],
+      ],
+    ),
     [['sandbox: {driver: docker, privileged: true}'], ['DOC_UNKNOWN_FIELD 5:31 steps[0].sandbox.privileged']],
     [
       ['sandbox: {driver: wasm, limits: {memoryMiB: 0}}'],
@@ -347,6 +365,24 @@ steps:
     expect(ok).toBe(false);
     expect(diagnostics).toHaveLength(201);
     expect(diagnostics.at(-1)?.message).toContain('only the first 200');
+  });
+
+  it('warns when two steps keep their output under one name, unless they are alternatives', () => {
+    const steps = (...each: readonly string[]): string =>
+      ['id: w', 'agents: [a]', 'steps:']
+        .concat(
+          each.map((rest, i) => `  - {name: S${i}, functionId: agent::chat, promptTemplate: x, ${rest}}`),
+        )
+        .join('\n');
+    const twice = steps('outputVar: a', 'outputVar: b', 'outputVar: a');
+    expect(found(twice)).toEqual([
+      expect.stringMatching(/^DOC_OUTPUT_VAR_TWICE 6:\d+ steps\[2\]\.outputVar$/),
+    ]);
+    expect(validate(twice)).toMatchObject({ ok: true });
+    const either = ['outputVar: a, condition: "input == 1"', 'outputVar: a, condition: "input == 2"'];
+    expect(found(steps(...either))).toEqual([]);
+    expect(found(steps('outputVar: a', either[1] ?? ''))).toHaveLength(1);
+    expect(found(steps('outputVar: a', 'outputVar: b'))).toEqual([]);
   });
 
   it('says what was meant', () => {

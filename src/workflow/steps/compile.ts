@@ -67,6 +67,7 @@ function compileNodes(
 ): readonly (readonly [string, PlanNode])[] {
   const agents = textsOf(document['agents']);
   const space = nameSpace(steps, document, options.source);
+  warnTwice(steps, findings);
   const units = unitsOf(steps);
   let afterGroup = false;
   return units.flatMap((unit, u) => {
@@ -92,6 +93,29 @@ function compileNodes(
     afterGroup ||= mode === 'fanout';
     if (mode === 'fanout') return groupNodes(compiled, unitKey(unit, steps, keys), next);
     return compiled.map(({ key, step }): [string, CompiledStep['task']] => [key, step.task]);
+  });
+}
+
+/** Alternatives, each under a condition of its own, may share a name: at most one of them is meant to give it. */
+function warnTwice(steps: readonly Located[], findings: Findings): void {
+  const first = new Map<string, { readonly step: string; readonly isAlternative: boolean }>();
+  steps.forEach((step, index) => {
+    const name = textField(step, 'outputVar');
+    if (name === undefined) return;
+    const isAlternative = textField(step, 'condition') !== undefined;
+    const before = first.get(name);
+    if (before === undefined) {
+      first.set(name, { step: textField(step, 'name') ?? '', isAlternative });
+      return;
+    }
+    if (before.isAlternative && isAlternative) return;
+    findings.add({
+      code: 'DOC_OUTPUT_VAR_TWICE',
+      severity: 'warning',
+      message: `the step ${JSON.stringify(before.step)} keeps its output as ${JSON.stringify(name)} too: this one takes its place`,
+      hint: 'give one of them another outputVar',
+      at: ['steps', index, 'outputVar'],
+    });
   });
 }
 

@@ -231,6 +231,18 @@ export function evidence() {
     { verdict: 'order-broken', index: '3' },
   );
   test(
+    'a redriven run',
+    whole(
+      logOf([
+        ['run.finished', { status: 'failed' }],
+        ['run.redriven', { previous: 'failed', redrive: 1 }],
+        authz('allow', { attempt: 2 }),
+        intended({ attempt: 2 }),
+      ]),
+    ),
+    ok,
+  );
+  test(
     'a vote after the end of its run',
     whole(logOf([['run.finished', { status: 'failed' }], authz('deny', { attempt: null })])),
     ok,

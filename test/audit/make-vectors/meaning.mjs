@@ -13,6 +13,8 @@ import {
   logOf,
   requested,
   sandbox,
+  taskAnswered,
+  taskOpened,
   vote,
 } from './run-lines.mjs';
 import { group, ok } from './vector-file.mjs';
@@ -49,6 +51,18 @@ export function meaning() {
     authz('allow'),
     intended(),
     finished(2),
+  ]);
+  const host = { attempt: null, ofAttempt: 1, action: 'network.egress' };
+  good('a host refused to a program in a sandbox, and its step lost and run again', [
+    authz('allow'),
+    intended(),
+    sandbox('started'),
+    authz('deny', { ...host, resource: '169.254.169.254:80', reason: 'the host is not listed' }),
+    authz('allow', { ...host, resource: 'api.example:443' }),
+    sandbox('exited'),
+    finished(1, { status: 'indeterminate' }),
+    intended(),
+    finished(7),
   ]);
   good('two approvers of two', [
     requested({ quorum: two }),
@@ -113,7 +127,104 @@ export function meaning() {
     finished(1),
     over,
   ]);
+  const output = { commit: { output: 'c'.repeat(64) } };
+  const waits = [authz('allow'), intended(), taskOpened()];
+  good('a task that is answered, and goes on with the answer', [
+    ...waits,
+    taskAnswered(),
+    finished(1, {}, output),
+  ]);
+  good('a task that is answered with a failure', [
+    ...waits,
+    taskAnswered({ answer: 'failure' }, { commit: { error: 'e'.repeat(64) } }),
+    finished(1, { status: 'failed' }),
+  ]);
+  good('a task that nobody answers in time', [...waits, finished(1, { status: 'timed-out' }, late)]);
+  good('a task that is answered one millisecond before its time', [
+    ...waits,
+    taskAnswered({}, { time: at(59_999) }),
+    finished(1, {}, { ...output, ...late }),
+  ]);
+  good('a task that is answered while its call runs, which then fails', [
+    ...waits,
+    taskAnswered(),
+    finished(1, { status: 'failed' }),
+  ]);
+  good('a task of an approved step', [...ran, taskOpened(), taskAnswered(), finished(4, {}, output)]);
+  good('a task of the attempt after one that was not answered', [
+    ...waits,
+    finished(1, { status: 'timed-out' }),
+    intended({ attempt: 2 }),
+    taskOpened({ attempt: 2, taskId: 'tsk_2' }),
+    taskAnswered({ attempt: 2, taskId: 'tsk_2' }),
+    finished(4, { attempt: 2 }, output),
+  ]);
+  bad('a task without an intent', [authz('allow'), taskOpened()], 1);
+  bad('a task apart from its intent', [authz('allow'), intended(), sandbox('started'), taskOpened()], 3);
+  bad('a task beside the intent of another step', [intended(), taskOpened({ stepPath: 'other' })], 1);
+  bad('a task beside the intent of another run', [intended(), taskOpened({}, { run: 'run-2' })], 1);
+  bad('an answer that nothing waits for', [authz('allow'), intended(), taskAnswered()], 2);
+  bad('an answer to another task', [...waits, taskAnswered({ taskId: 'tsk_2' })], 3);
+  bad('an answer to another attempt', [...waits, taskAnswered({ attempt: 2 })], 3);
+  bad('an answer in another run', [...waits, taskAnswered({}, { run: 'run-2' })], 3);
+  bad('two answers to one task', [...waits, taskAnswered(), taskAnswered()], 4);
+  bad('an answer at the moment the time is over', [...waits, taskAnswered({}, late)], 3);
+  bad('an answer after the outcome', [...waits, finished(1, { status: 'timed-out' }), taskAnswered()], 4);
+  bad(
+    'an answer after the end of the run',
+    [...waits, finished(1, { status: 'failed' }), over, taskAnswered()],
+    5,
+  );
+  bad(
+    'an answer that is neither success nor failure',
+    [...waits, taskAnswered({ answer: 'maybe' })],
+    3,
+    'not-canonical',
+  );
+  bad('a task that succeeds without an answer', [...waits, finished(1, {}, output)], 3);
+  bad(
+    'a task that succeeds though it was answered with a failure',
+    [...waits, taskAnswered({ answer: 'failure' }), finished(1, {}, output)],
+    4,
+  );
+  bad(
+    'a task that succeeds with another output than it was answered with',
+    [...waits, taskAnswered(), finished(1, {}, { commit: { output: 'd'.repeat(64) } })],
+    4,
+  );
   good('a refused vote after the end', [over, authz('deny', { attempt: null })]);
+  const failed = ['run.finished', { status: 'failed' }];
+  const redriven = ['run.redriven', { redrive: 1, previous: 'failed' }];
+  good('a failed run that is redriven, and the attempt that follows', [
+    authz('deny'),
+    failed,
+    redriven,
+    authz('allow', { attempt: 2 }),
+    intended({ attempt: 2 }),
+    finished(4, { attempt: 2 }),
+    over,
+  ]);
+  good('a cancelled run that is redriven, and fails again', [
+    ['run.finished', { status: 'cancelled' }],
+    ['run.redriven', { redrive: 1, previous: 'cancelled' }],
+    failed,
+    ['run.redriven', { redrive: 2, previous: 'failed' }],
+  ]);
+  bad('a completed run that is redriven', [over, redriven], 1);
+  bad('a run that is redriven before its end', [authz('allow'), redriven], 1);
+  bad('a run that is redriven twice after one end', [failed, redriven, redriven], 2);
+  bad('a step after the second end of a run', [failed, redriven, failed, authz('allow'), intended()], 4);
+  bad('a denied attempt that a redrive begins', [authz('deny'), failed, redriven, intended()], 3);
+  bad(
+    'an attempt with its outcome that a redrive begins again',
+    [authz('allow'), intended(), finished(1), failed, redriven, intended()],
+    5,
+  );
+  bad(
+    'an approval that was used before the redrive',
+    [...ran, finished(4), failed, redriven, intended(approve)],
+    8,
+  );
   good('an intent without an outcome is a warning', [authz('allow'), intended()], 1);
   good('a signed vote', [requested(), vote()]);
   const lent = { delegation: 'user:ann' };

@@ -64,6 +64,24 @@ export const finished =
     { ...STEP, code: null, durationMs: 1, intent: hashes[i], status: 'succeeded', ...over },
     more,
   ];
+export const taskOpened = (over = {}, more = {}) => [
+  'task.opened',
+  { ...STEP, expiresAt: EXPIRES, heartbeatMs: null, kind: 'token', taskId: 'tsk_1', ...over },
+  more,
+];
+export const taskAnswered = (over = {}, more = {}) => [
+  'task.answered',
+  {
+    ...STEP,
+    answer: 'success',
+    assurance: 'key',
+    by: 'user:bob',
+    keyId: null,
+    taskId: 'tsk_1',
+    ...over,
+  },
+  { commit: { output: 'c'.repeat(64) }, ...more },
+];
 export const sandbox = (what) => [`sandbox.${what}`, { ...STEP }];
 export const approve = { approvalId: 'apr_1' };
 /** A signed vote; `about` is what is signed where it differs from what is said, `over` what is said. */

@@ -170,6 +170,21 @@ if (verb == 'args') {
   proc_exit(0);
 } else if (verb == 'open') {
   proc_exit(openPath(argument(2), false) == 0 ? 0 : 2);
+} else if (verb == 'stream') {
+  if (openPath(argument(2), false) != 0) proc_exit(2);
+  const from = load<u32>(io, 8);
+  while (true) {
+    store<usize>(io, buffer);
+    store<usize>(io, BUFFER, 4);
+    if (fd_read(from, io, 1, io + 8) != 0) proc_exit(5);
+    print(1, buffer, load<u32>(io, 8));
+  }
+} else if (verb == 'hold') {
+  if (openPath(argument(2), true) != 0) proc_exit(4);
+  say('held');
+  store<u8>(subscription, 0, 8);
+  store<u64>(subscription, 60_000_000_000, 24);
+  poll_oneoff(subscription, events, 1, io);
 } else if (verb == 'touch') {
   if (openPath(argument(2), true) != 0) proc_exit(4);
   proc_exit(openPath(argument(2), false) == 0 ? 0 : 2); // the control: what was written can be opened

@@ -1,5 +1,6 @@
 // The one container this driver makes. Everything a container may have beyond this is absent on purpose, and there is
-// no way to pass more: no devices, no added capability, no network, no host namespace, no mounts but those of the step.
+// no way to pass more: no devices, no added capability, no host namespace, no mounts but those of the step, no network
+// but that of a relay (egress.ts), which has a loopback interface and nothing else either.
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import type { SandboxMount } from '../../../runtime/ports.js';
@@ -25,6 +26,10 @@ export interface ContainerSpec {
   /** The profile itself: the engine takes the text, not a path. */
   readonly seccomp: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** A container whose network it shares, by id; absent = a loopback interface of its own. */
+  readonly relay?: string;
+  /** Folders of ours, shown read-only. */
+  readonly shown?: readonly SandboxMount[];
 }
 
 /** Known to the engine since 1.41, not to the library's types. */
@@ -48,7 +53,8 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
-    NetworkDisabled: true,
+    // Told to the engine where the container has none of its own either.
+    NetworkDisabled: spec.relay === undefined,
     HostConfig: hostConfig(spec),
   };
 }
@@ -60,11 +66,11 @@ export function hostConfigSha256(spec: ContainerSpec): string {
     .digest('hex');
 }
 
-function hostConfig({ limits, mounts, runtime, seccomp }: ContainerSpec): HostConfig {
+function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: ContainerSpec): HostConfig {
   const memory = limits.memoryMiB * MIB;
   const fileBytes = limits.diskMiB * MIB;
   return {
-    NetworkMode: 'none',
+    NetworkMode: relay === undefined ? 'none' : `container:${relay}`,
     ReadonlyRootfs: true,
     Privileged: false,
     CapDrop: ['ALL'],
@@ -82,7 +88,7 @@ function hostConfig({ limits, mounts, runtime, seccomp }: ContainerSpec): HostCo
     ...OWN_CGROUP_NAMESPACE,
     OomScoreAdj: 500,
     // Else the host's resolver would stand in /etc/resolv.conf.
-    Dns: ['127.0.0.1'],
+    ...(relay === undefined ? { Dns: ['127.0.0.1'] } : {}),
     Ulimits: [
       { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
       { Name: 'core', Soft: 0, Hard: 0 },
@@ -93,7 +99,7 @@ function hostConfig({ limits, mounts, runtime, seccomp }: ContainerSpec): HostCo
       '/tmp': tmpfs(limits.tmpMiB, 'noexec', '1777'),
       [WORK]: tmpfs(limits.diskMiB, 'exec', '0700'),
     },
-    ...(mounts.length === 0 ? {} : { Mounts: mounts.map(bindOf) }),
+    ...(mounts.length + shown.length === 0 ? {} : { Mounts: [...mounts, ...shown].map(bindOf) }),
     LogConfig: { Type: 'none', Config: {} },
     RestartPolicy: { Name: 'no' },
     // We look at how it ended, then remove it.

@@ -14,6 +14,14 @@ import type {
   SandboxResult,
 } from '../../../runtime/ports.js';
 import { hostConfigSha256, type ContainerSpec } from './container-spec.js';
+import {
+  EGRESS_KEPT_BY,
+  egressEvidence,
+  prepareEgress,
+  throughEgress,
+  type EgressMeans,
+  type PreparedEgress,
+} from './egress-step.js';
 import { openEngine, unavailable } from './engine.js';
 import { findImage, type FoundImage } from './image.js';
 import {
@@ -46,6 +54,8 @@ export interface DockerDriverOptions {
   readonly never?: readonly string[];
   /** Containers kept started for steps like the ones before; default 0. */
   readonly poolSize?: number;
+  /** Ways out of containers; absent = no step has one. */
+  readonly egress?: EgressMeans;
   /** Told what each run came to, not redacted: for an operator who tries a sandbox by hand. */
   readonly onResult?: (result: SandboxResult) => void;
 }
@@ -141,6 +151,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
     }
     const image = await findImage(known.engine, checked.image);
     requireTools(checked, (tool) => image.tools.has(tool));
+    const egress = await prepareEgress(options.egress, checked, runtime, known);
     const deadlineMs = Date.now() + checked.limits.timeoutMs + REAP_EVERY_MS;
     const spec: ContainerSpec = {
       imageId: image.id,
@@ -153,7 +164,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
       seccomp: known.machine.seccomp,
       labels: known.runner.labels(deadlineMs, checked.run),
     };
-    return { request: checked, known, image, spec };
+    return { request: checked, known, image, spec, egress };
   };
 
   const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
@@ -167,22 +178,29 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
       const pooled =
         image.tools.has('sleep') &&
         prepared.request.limits.timeoutMs <= POOLED_TIMEOUT_MS &&
-        spec.mounts.length === 0;
+        spec.mounts.length === 0 &&
+        prepared.egress === null;
       const key = `${image.id} ${hostConfigSha256(spec)}`;
       const ready = pooled ? await pool.take(key) : null;
-      const step = await runStep(
-        {
-          engine: known.engine,
-          events: known.events,
-          name: name(),
-          spec,
-          request: prepared.request,
-          onOutput: request.onOutput,
-          hasTool: (tool) => image.tools.has(tool),
-          ready,
-          leaving,
-        },
-        signal,
+      const { step, passed } = await throughEgress(prepared, name, signal, (way) =>
+        runStep(
+          {
+            engine: known.engine,
+            events: known.events,
+            name: name(),
+            spec: { ...spec, ...way?.spec },
+            request: {
+              ...prepared.request,
+              ...(way === null ? {} : { env: { ...prepared.request.env, ...way.env } }),
+            },
+            onOutput: request.onOutput,
+            hasTool: (tool) => image.tools.has(tool),
+            ready,
+            leaving,
+            ...(way === null ? {} : { egressEnded: way.ended }),
+          },
+          signal,
+        ),
       );
       if (step.limitHit === 'unknown') await forget();
       else if (pooled) {
@@ -192,7 +210,7 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
           return startWaiting(known.engine, name(), { ...spec, labels }, POOLED_LIFE_MS / 1_000);
         });
       }
-      return finished(step, { ...evidence, pooled: ready !== null });
+      return finished(step, { ...evidence, pooled: ready !== null, ...passed });
     } catch (error) {
       if (!(error instanceof WritError) || error.code === 'SANDBOX_UNAVAILABLE') await forget();
       const known = unavailable(error);
@@ -258,6 +276,8 @@ interface Prepared {
   readonly known: Opened;
   readonly image: FoundImage;
   readonly spec: ContainerSpec;
+  /** null = no network. */
+  readonly egress: PreparedEgress | null;
 }
 
 const DRIVER: JsonObject = { driver: 'docker' };
@@ -268,12 +288,13 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 ]);
 
 /** Complete before the act: what will run, under which limits, kept by what. */
-function requestEvidence(request: DockerRequest, { known, image, spec }: Prepared): JsonObject {
+function requestEvidence(request: DockerRequest, { known, image, spec, egress }: Prepared): JsonObject {
   const { cpuMs, cpus, tmpMiB: _, ...limits } = request.limits;
   return {
     ...machineEvidence(known.machine),
     runtime: spec.runtime,
     ...(spec.mounts.length === 0 ? {} : { mounts: spec.mounts.map(mountText) }),
+    ...egressEvidence(request, egress),
     imageId: image.id,
     hostConfigSha256: hostConfigSha256(spec),
     // Fractions as text: the log holds whole numbers.
@@ -283,6 +304,7 @@ function requestEvidence(request: DockerRequest, { known, image, spec }: Prepare
       ...(spec.mounts.length === 0
         ? {}
         : { files: 'read-only root, /work and /tmp in memory, the mounts named, read-only unless rw' }),
+      ...(egress === null ? {} : { network: EGRESS_KEPT_BY }),
       timeoutMs: image.tools.has('timeout')
         ? 'SIGKILL by the runner, a deadline inside behind it'
         : 'SIGKILL by the runner',
@@ -313,6 +335,7 @@ function finished(step: StepResult, evidence: JsonObject): SandboxResult {
       ...(exitCode === null ? {} : { exitCode }),
       ...(limitHit === null ? {} : { limitHit }),
       wallMs: Math.round(usage.wallMs),
+      ...(usage.cpuMs === undefined ? {} : { cpuMs: Math.round(usage.cpuMs) }),
       stdoutBytes: stdout.bytes.length,
       stderrBytes: stderr.bytes.length,
       ...(outputs === undefined ? {} : { outputs: outputs.length }),

@@ -11,6 +11,8 @@ export interface Machine {
   readonly engineVersion: string;
   readonly apiVersion: string;
   readonly runtimes: readonly string[];
+  /** How the engine starts a runtime, by its name; where it says so. */
+  readonly runtimeArgs: ReadonlyMap<string, readonly string[]>;
   readonly runtime: string;
   readonly runtimeVersion: string | null;
   readonly cores: number;
@@ -64,6 +66,7 @@ function machineOf(
     engineVersion: text(version, 'Version'),
     apiVersion: text(version, 'ApiVersion'),
     runtimes: [...fieldsOf(info.get('Runtimes')).keys()],
+    runtimeArgs: new Map([...fieldsOf(info.get('Runtimes'))].map(([name, one]) => [name, argsOf(one)])),
     runtime: chosen,
     runtimeVersion: chosen === 'runc' ? runcVersion(version.get('Components')) : null,
     cores: typeof cores === 'number' ? cores : 1,
@@ -72,6 +75,11 @@ function machineOf(
     seccompSha256: createHash('sha256').update(seccomp).digest('hex'),
     lacks: lacksOf(info, text(info, 'OSType'), text(info, 'Architecture')),
   };
+}
+
+function argsOf(runtime: unknown): readonly string[] {
+  const args = fieldsOf(runtime).get('runtimeArgs');
+  return Array.isArray(args) ? args.filter((arg) => typeof arg === 'string') : [];
 }
 
 function lacksOf(info: Fields, system: string, architecture: string): string[] {

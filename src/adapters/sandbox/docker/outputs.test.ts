@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matches, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from '../files.js';
-import { basesOf, wantedFiles } from './outputs.js';
+import { basesOf, checkUnread, wantedFiles } from './outputs.js';
 import { tarOf } from './tar.js';
 
 const named = (...paths: string[]): Uint8Array =>
@@ -64,5 +64,39 @@ describe('wantedFiles', () => {
     expect(found(full, '*')).toEqual(['f']);
     const over = tarOf([{ path: 'f', bytes: Buffer.alloc(MAX_FILES_BYTES + 1) }]);
     expect(() => found(over, '*')).toThrow(/bytes/);
+  });
+});
+
+describe('what tar could not read', () => {
+  const code = (lines: string, ...patterns: string[]): string => {
+    try {
+      checkUnread(Buffer.from(lines), patterns);
+      return '';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  const deep = Array.from({ length: MAX_DEPTH + 1 }, () => 'd').join('/');
+
+  it.each([
+    ['', ['*'], ''],
+    // What is only absent, and what tar adds.
+    ['tar: ./x: No such file or directory\ntar: error exit delayed from previous errors\n', ['x'], ''],
+    [
+      'tar: ./x: Cannot stat: No such file or directory\ntar: Exiting with failure status due to previous errors',
+      ['x'],
+      '',
+    ],
+    ["tar: can't open './a': Permission denied\n", ['a'], 'SANDBOX_OUTPUT_REFUSED'],
+    ["tar: can't open './a': Permission denied\n", ['*.txt'], ''],
+    ['tar: ./d: Permission denied\n', ['d/*'], 'SANDBOX_OUTPUT_REFUSED'],
+    ['tar: ./s: socket ignored\n', ['*'], 'SANDBOX_OUTPUT_REFUSED'],
+    [`tar: can't open './${deep}': Too many open files\n`, ['**'], 'SANDBOX_OUTPUT_LIMIT'],
+    [`tar: can't open './${deep}': Too many open files\n`, ['*'], ''],
+    // Not understood: nothing is taken for granted.
+    ['tar: short write\n', ['*'], 'SANDBOX_OUTPUT_REFUSED'],
+    ['sh: whatever', ['*.txt'], 'SANDBOX_OUTPUT_REFUSED'],
+  ] as const)('%j, wanted %j: %j', (lines, patterns, expected) => {
+    expect(code(lines, ...patterns)).toBe(expected);
   });
 });

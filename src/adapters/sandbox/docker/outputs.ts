@@ -18,6 +18,31 @@ export function basesOf(patterns: readonly string[]): string[] {
   return [...new Set(bases)].sort();
 }
 
+/** What tar says of what is only not there, or of an archive that it made all the same. */
+const HARMLESS =
+  /: No such file or directory$|delayed from previous errors|due to previous errors|: file changed as we read it$/;
+/** What it says of an entry: its path is attacker-controlled. */
+const ABOUT_ENTRY = /^tar: (?:can't (?:open|stat) )?'?\.\/(.*?)'?: /;
+
+/**
+ * Throws for what tar could not read, as its errors tell, where a pattern names it or leads through it: SANDBOX_OUTPUT_LIMIT
+ * for what lies too deep, else SANDBOX_OUTPUT_REFUSED. A line that is not understood is such an error.
+ */
+export function checkUnread(errors: Uint8Array, patterns: readonly string[]): void {
+  const split = patterns.map((pattern) => pattern.split('/'));
+  for (const line of Buffer.from(errors).toString('utf8').split('\n')) {
+    if (line === '' || HARMLESS.test(line)) continue;
+    const segments = ABOUT_ENTRY.exec(line)?.[1]?.split('/');
+    if (segments === undefined) throw refused('the outputs could not be read');
+    const wanted = split.some(
+      (pattern) => pattern.includes('**') || matches(pattern, segments) || leadsTo(segments, pattern),
+    );
+    if (!wanted) continue;
+    if (segments.length > MAX_DEPTH) throw limit(`an output lies deeper than ${MAX_DEPTH} folders`);
+    throw refused('an output could not be read, or is no regular file');
+  }
+}
+
 /**
  * The files of `archive` that a pattern names, sorted by path. Throws SANDBOX_OUTPUT_REFUSED for an entry of another
  * kind that one names or leads through, SANDBOX_OUTPUT_LIMIT for more or deeper than fits.

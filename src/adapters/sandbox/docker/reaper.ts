@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Dockerode from 'dockerode';
 import type { Lock, Locks } from '../../../runtime/ports.js';
 import { ask, askUnlessGone } from './engine.js';
+import { makeFolder, reapFolders, removeFolders } from './folders.js';
 
 export const RUNNER_LABEL = 'writ.runner';
 const INSTALLATION_LABEL = 'writ.installation';
@@ -17,7 +18,9 @@ export interface Runner {
   readonly id: string;
   /** Labels of a container that must be gone at `deadlineMs`. No data and no secrets: anybody on the host sees them. */
   labels(deadlineMs: number, run: string | null): Readonly<Record<string, string>>;
-  /** Removes what dead runners left; how many. */
+  /** A new and empty folder for the sockets of one step. */
+  folder(): Promise<string>;
+  /** Removes what dead runners left, containers and folders; how many containers. */
   reap(engine: Dockerode): Promise<number>;
   /** Nothing of this runner may be running any more. */
   release(): void;
@@ -36,7 +39,9 @@ export function openRunner(locks: Locks, installation: string): Runner {
       [DEADLINE_LABEL]: String(Math.ceil(deadlineMs)),
       ...(run === null ? {} : { [RUN_LABEL]: run }),
     }),
+    folder: () => makeFolder({ owner, runner: id }),
     async reap(engine) {
+      await reapFolders(owner, (runner) => runner !== id && isDead(locks, runner));
       const filters = { label: [RUNNER_LABEL] };
       const containers = await ask('list', engine.listContainers({ all: true, filters }));
       let removed = 0;
@@ -51,6 +56,7 @@ export function openRunner(locks: Locks, installation: string): Runner {
       return removed;
     },
     release() {
+      removeFolders({ owner, runner: id });
       lock?.release();
     },
   };

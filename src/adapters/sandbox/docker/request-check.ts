@@ -2,6 +2,7 @@
 // program that is an image, texts and paths that can be passed on. Nothing is lowered or raised silently.
 import { WritError } from '../../../errors.js';
 import type {
+  SandboxEgress,
   SandboxFile,
   SandboxLimits,
   SandboxMount,
@@ -59,6 +60,8 @@ export interface DockerRequest {
   /** null = the driver's own. */
   readonly runtime: string | null;
   readonly run: string | null;
+  /** null = no network. */
+  readonly egress: SandboxEgress | null;
 }
 
 export type DockerImage = Extract<SandboxProgram, { readonly kind: 'image' }>;
@@ -102,7 +105,23 @@ export function checkRequest(request: SandboxRequest): DockerRequest {
     limits: limitsOf(request.limits),
     runtime: required ?? runtime,
     run,
+    egress: checkedEgress(request),
   };
+}
+
+const HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]):[0-9]{1,5}$/;
+const MAX_HOSTS = 100;
+
+function checkedEgress({ egress, require = [] }: SandboxRequest): SandboxEgress | null {
+  if (egress === undefined) return null;
+  if (require.includes('noNetwork'))
+    throw unsupported('is to have no network, which a ceiling requires', 'remove the egress of the step');
+  const { hosts, bytes, requests } = egress;
+  if (hosts.length === 0 || hosts.length > MAX_HOSTS || !hosts.every((host) => HOST.test(host)))
+    throw invalid(`its egress is no list of 1 to ${MAX_HOSTS} host:port`);
+  if (![bytes, requests].every((most) => Number.isSafeInteger(most) && most >= 1))
+    throw invalid('its egress has no budget');
+  return egress;
 }
 
 /** Everything else a ceiling can require is kept for every container. Null = any runtime will do. */

@@ -7,9 +7,9 @@ import { createContainer, type Container } from './container.js';
 import type { ContainerSpec } from './container-spec.js';
 import { isNoProgram, unavailable } from './engine.js';
 import type { MemoryEvents } from './memory-events.js';
-import { basesOf, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
+import { basesOf, checkUnread, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
-import { supervise, type ProgramEnd, type Supervised } from './supervise.js';
+import { supervise, type EgressEnd, type ProgramEnd, type Supervised } from './supervise.js';
 import { tarOf } from './tar.js';
 
 /** How long the engine's word about memory is waited for, where an exit code could hide it. */
@@ -50,6 +50,8 @@ export interface StepParts {
   readonly ready: Container | null;
   /** Told of a removal that goes on: whoever closes the driver waits for it. */
   readonly leaving: (removal: Promise<void>) => void;
+  /** Of a step with a way out: resolves when nothing may leave any more. */
+  readonly egressEnded?: Promise<EgressEnd>;
 }
 
 /** Throws WritError (unavailable) when nothing ran. */
@@ -143,10 +145,11 @@ async function runBeside(parts: StepParts, container: Container, signal: AbortSi
   return { ...result, ...(await takeFiles(container, request.outputs, signal)) };
 }
 
-function supervision({ request, onOutput }: StepParts): Parameters<typeof supervise>[1] {
+function supervision({ request, onOutput, egressEnded }: StepParts): Parameters<typeof supervise>[1] {
   const { stdin, limits } = request;
   const { timeoutMs, cpuMs, outputBytes } = limits;
-  return { stdin, timeoutMs, cpuMs, outputBytes, onOutput };
+  const ended = egressEnded === undefined ? {} : { egressEnded };
+  return { stdin, timeoutMs, cpuMs, accounts: true, outputBytes, onOutput, ...ended };
 }
 
 /** A deadline inside, for the case that the runner is gone; the runner's own comes first. */
@@ -202,11 +205,13 @@ async function takeFiles(
   try {
     const argv = ['tar', '-c', '-f', '-', '-C', WORK, ...basesOf(patterns)];
     const tar = await container.exec(argv, { env: {}, cwd: WORK });
-    const { end, stdout } = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
+    const read = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
+    const { end, stdout, stderr } = read;
     if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
     if (end.kind === 'output-limit' || end.kind === 'timeout')
       throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
     // A pattern may have no file: tar says so by its exit code, and the rest is there.
+    checkUnread(stderr.bytes, patterns);
     return { outputs: wantedFiles(stdout.bytes, patterns) };
   } catch (error) {
     if (!(error instanceof WritError)) throw unavailable(error);
@@ -221,7 +226,7 @@ async function takeFiles(
 }
 
 function transfer(stdin: Uint8Array, outputBytes: number): Parameters<typeof supervise>[1] {
-  return { stdin, timeoutMs: TRANSFER_MS, cpuMs: null, outputBytes, onOutput: undefined };
+  return { stdin, timeoutMs: TRANSFER_MS, cpuMs: null, accounts: false, outputBytes, onOutput: undefined };
 }
 
 /** Looked at whatever the exit code says: a parent may end well after its child was killed. */
@@ -242,8 +247,9 @@ async function ranOutOfMemory(
   return events.ranOut(container.id, killed ? OOM_WAIT_MS : isBeside ? OOM_WAIT_BESIDE_MS : 0);
 }
 
-function told({ end, stdout, stderr, wallMs }: Supervised, memory: boolean | 'unknown'): StepResult {
-  return { stdout, stderr, usage: { wallMs }, ...endOf(end, memory) };
+function told({ end, stdout, stderr, wallMs, cpuMs }: Supervised, memory: boolean | 'unknown'): StepResult {
+  const usage = { wallMs, ...(cpuMs === null ? {} : { cpuMs }) };
+  return { stdout, stderr, usage, ...endOf(end, memory) };
 }
 
 /** Precedence: what we killed it for, then memory, then a death by a signal, then its own end. */
@@ -262,6 +268,14 @@ function endOf(
     case 'output-limit': {
       const reason = `${end.stream} reached the output limit`;
       return { status: 'output-limit', exitCode, limitHit: 'outputBytes', reason };
+    }
+    case 'egress': {
+      if (end.why === 'unrecorded') {
+        const reason = 'what it asked the network for could not be recorded';
+        return { status: 'crashed', exitCode, limitHit: null, reason };
+      }
+      const reason = `killed at its ${end.why} limit`;
+      return { status: 'output-limit', exitCode, limitHit: end.why, reason };
     }
     case 'lost': {
       const reason = 'the engine went away while the program ran; how it ended is not known';

@@ -8,6 +8,10 @@ import { frameReader } from './frames.js';
 const DRAIN_MS = 2_000;
 const DRAIN_KILLED_MS = 300;
 const CPU_POLL_MS = 250;
+/** How long the engine's last word about CPU time is awaited: a result does not depend on it. */
+const LAST_LOOK_MS = 250;
+/** And before a kill, after which there is none. */
+const KILL_LOOK_MS = 50;
 /** After a kill: longer than that, and the engine is not to be trusted with the rest either. */
 const DEATH_MS = 8_000;
 
@@ -17,8 +21,12 @@ export type ProgramEnd =
   | { readonly kind: 'timeout'; readonly limit: 'timeoutMs' | 'cpuMs' }
   | { readonly kind: 'output-limit'; readonly stream: 'stdout' | 'stderr' }
   | { readonly kind: 'cancelled' }
+  | { readonly kind: 'egress'; readonly why: EgressEnd }
   /** The engine could not say how it ended. */
   | { readonly kind: 'lost'; readonly error: unknown };
+
+/** Why nothing may leave the sandbox any more (EgressProxy.ended). */
+export type EgressEnd = 'egressBytes' | 'egressRequests' | 'unrecorded';
 
 export interface Program {
   /** Attached before the start: no byte is lost. */
@@ -35,8 +43,12 @@ export interface Supervision {
   readonly stdin: Uint8Array;
   readonly timeoutMs: number;
   readonly cpuMs: number | null;
+  /** Its CPU time is wanted at the end. */
+  readonly accounts: boolean;
   readonly outputBytes: number;
   readonly onOutput: ((stream: 'stdout' | 'stderr', bytes: Uint8Array) => void) | undefined;
+  /** Absent = there is no way out of it. */
+  readonly egressEnded?: Promise<EgressEnd>;
 }
 
 export interface Supervised {
@@ -44,12 +56,17 @@ export interface Supervised {
   readonly stdout: Captured;
   readonly stderr: Captured;
   readonly wallMs: number;
+  /**
+   * Of everything in the container, its own start included, as the engine last told: what a container of its own did in its
+   * last 250 ms may be missing, and all of a shorter one. null = it did not tell.
+   */
+  readonly cpuMs: number | null;
 }
 
 /** Rejects only when the program could not be started; then nothing ran. */
 export async function supervise(
   program: Program,
-  { stdin, timeoutMs, cpuMs, outputBytes, onOutput }: Supervision,
+  { stdin, timeoutMs, cpuMs, accounts, outputBytes, onOutput, egressEnded }: Supervision,
   signal: AbortSignal,
 ): Promise<Supervised> {
   const { stream } = program;
@@ -62,10 +79,14 @@ export async function supervise(
   const stop = (end: ProgramEnd): void => {
     if (killing !== null) return;
     resolveEnd(end);
-    killing = program.kill();
+    if (accounts) cpu.look();
+    killing = atMost(KILL_LOOK_MS, cpu.settled()).then(() => program.kill());
     killing.catch(() => undefined); // awaited below
   };
 
+  const cpu = cpuOf(program, (usedMs) => {
+    if (cpuMs !== null && usedMs > cpuMs) stop({ kind: 'timeout', limit: 'cpuMs' });
+  });
   const capture = openCapture(
     outputBytes,
     () => {
@@ -77,17 +98,20 @@ export async function supervise(
   const closed = new Promise<void>((resolve) => {
     stream.once('end', resolve).once('close', resolve);
   });
+  // The last moment at which the engine knows: with the program its account is closed.
+  if (accounts) void closed.then(cpu.look);
   stream.on('error', () => undefined); // a dead container breaks its stream; its end tells the story
   stream.on('data', frameReader(capture.give));
 
   const deadline = setTimeout(() => stop({ kind: 'timeout', limit: 'timeoutMs' }), timeoutMs);
   const abort = (): void => stop({ kind: 'cancelled' });
   signal.addEventListener('abort', abort, { once: true });
-  const watch = cpuMs === null ? undefined : watchCpu(program, cpuMs, stop);
+  const watch = accounts ? setInterval(cpu.look, CPU_POLL_MS) : undefined;
   try {
     await program.start();
     if (signal.aborted) abort();
     const gone = program.exited();
+    void egressEnded?.then((why) => stop({ kind: 'egress', why }));
     gone.then(
       (code) => resolveEnd({ kind: 'exit', code }),
       (error: unknown) => resolveEnd({ kind: 'lost', error }),
@@ -98,11 +122,13 @@ export async function supervise(
     if (killing !== null) {
       await atMost(DEATH_MS, Promise.allSettled([killing, gone]));
       await atMost(DRAIN_KILLED_MS, closed);
-      return { end, ...capture.result(), wallMs };
+      return { end, ...capture.result(), wallMs, cpuMs: cpu.used() };
     }
     await atMost(DRAIN_MS, closed);
+    await atMost(LAST_LOOK_MS, cpu.settled());
     const over = capture.full();
-    return { end: over === null ? end : { kind: 'output-limit', stream: over }, ...capture.result(), wallMs };
+    const told: ProgramEnd = over === null ? end : { kind: 'output-limit', stream: over };
+    return { end: told, ...capture.result(), wallMs, cpuMs: cpu.used() };
   } finally {
     clearTimeout(deadline);
     clearInterval(watch);
@@ -111,21 +137,36 @@ export async function supervise(
   }
 }
 
-function watchCpu(program: Program, cpuMs: number, stop: (end: ProgramEnd) => void): NodeJS.Timeout {
-  let asking = false;
-  return setInterval(() => {
-    if (asking) return;
-    asking = true;
-    const look = async (): Promise<void> => {
-      const used = await program.cpuMs();
-      if (used !== null && used > cpuMs) stop({ kind: 'timeout', limit: 'cpuMs' });
-    };
-    look()
-      .catch(() => undefined) // the container has just ended; its end is told elsewhere
-      .finally(() => {
-        asking = false;
-      });
-  }, CPU_POLL_MS);
+interface CpuAccount {
+  /** Asks, unless an answer is awaited. */
+  readonly look: () => void;
+  readonly used: () => number | null;
+  /** Resolves with no answer on its way. */
+  readonly settled: () => Promise<void>;
+}
+
+/** `over` is called with each answer. */
+function cpuOf(program: Program, over: (usedMs: number) => void): CpuAccount {
+  let used: number | null = null;
+  let asking: Promise<void> | null = null;
+  const ask = async (): Promise<void> => {
+    const now = await program.cpuMs();
+    // Zero is what the engine tells of a container that has just ended.
+    if (now !== null && now > (used ?? 0)) over((used = now));
+  };
+  return {
+    look() {
+      asking ??= ask()
+        .catch(() => undefined) // the container has just ended; its end is told elsewhere
+        .finally(() => {
+          asking = null;
+        });
+    },
+    used: () => used,
+    settled: async () => {
+      await asking;
+    },
+  };
 }
 
 /** Resolves when `work` has settled, and after `ms` at the latest. */

@@ -9,7 +9,7 @@ import { collect, readReports, send, socketOf, type NextReport } from './child-p
 import { GUEST_UID, type Launch } from './hardening.js';
 import type { Ready, Sized, Trap } from './protocol.js';
 
-/** Longest boot, warm-up included; after that the driver is unavailable. */
+/** Longest boot; after that the driver is unavailable. */
 const BOOT_TIMEOUT_MS = 15_000;
 /** How long bytes on their way are awaited after a kill. */
 const DRAIN_MS = 300;
@@ -17,12 +17,6 @@ const WATCH_INTERVAL_MS = 50;
 const MAX_DIAGNOSTIC_BYTES = 16 * 1024;
 /** Of /proc/<pid>/stat; the same on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
-
-/** Shipped modules that a child runs: before it is ready, and while it waits for an order. */
-export interface WarmUpModules {
-  readonly first: readonly Uint8Array[];
-  readonly later: readonly Uint8Array[];
-}
 
 export interface ChildOrder {
   readonly module: Uint8Array;
@@ -82,12 +76,13 @@ export interface WasmChild {
 }
 
 /**
- * Starts a process and waits until it is warm. An idle child doesn't keep the runner alive, and ends when the
+ * Starts a process and waits until its engine is warm. While it waits for its order it runs `warmUp`, shipped modules, in
+ * the order given. An idle child doesn't keep the runner alive, and ends when the
  * runner does. Throws SANDBOX_UNAVAILABLE; nothing is left then.
  */
 export async function bootChild(
   launch: Launch,
-  warmUp: WarmUpModules,
+  warmUp: readonly Uint8Array[],
   signal: AbortSignal,
 ): Promise<WasmChild> {
   const startedMs = performance.now();
@@ -135,9 +130,7 @@ export async function bootChild(
   signal.addEventListener('abort', kill, { once: true });
   if (signal.aborted) kill();
   try {
-    const modules = [...warmUp.first, ...warmUp.later];
-    const moduleBytes = modules.map((module) => module.length);
-    send(orders, { t: 'warm', moduleBytes, first: warmUp.first.length }, modules);
+    send(orders, { t: 'warm', moduleBytes: warmUp.map((module) => module.length) }, warmUp);
     const first = await Promise.race([next(), gone.then(() => null)]);
     if (first?.t !== 'ready' || process_.pid === undefined) {
       kill();

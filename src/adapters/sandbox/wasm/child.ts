@@ -4,6 +4,7 @@
 import { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   MAX_LISTED_FILES,
   MAX_LISTED_PATH_BYTES,
@@ -16,6 +17,7 @@ import {
   type Trap,
   type WarmUp,
 } from './protocol.js';
+import { trapOf } from './trap.js';
 import { warmUpModule } from './warm-up.js';
 
 /** The part of @wasmer/sdk/node that is used; imported by the path the driver gives. */
@@ -57,13 +59,15 @@ interface Guest {
 
 /** How long after the driver's deadline the child ends itself. */
 const OWN_DEADLINE_GRACE_MS = 2_000;
-/** Warm-up runs of each module: the second still costs the engine a worker. */
-const WARM_UP_RUNS = 2;
-/** Without an order for so long, there is time for warming up more. */
+/** After a run the engine takes its worker back; what is run sooner starts another one, the dearest part of a step (measured). */
+const REST_MS = 25;
+/** Without an order for so long, there is time for warming up a large module. */
 const QUIET_MS = 250;
 const LARGE_BYTES = 100 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const WORKSPACE = '/workspace';
+/** What the engine keeps of an exit code, as POSIX does; of a negative one it tells more. */
+const EXIT_CODE_BITS = 0xff;
 /** How often the size of the guest's files is looked at while it runs. */
 const DISK_LOOK_MS = 25;
 /** Files and folders below /workspace that are counted, and how deep. */
@@ -84,40 +88,37 @@ async function main(sdkUrl: string): Promise<void> {
     env: Readonly<Record<string, string>>,
     files: Readonly<Record<string, Uint8Array>> = {},
   ): Promise<{ readonly guest: Guest; readonly box: Box } | null> => {
-    let pkg: unknown;
     try {
-      pkg = await wasmer.packages.load(bytes);
+      const pkg = await wasmer.packages.load(bytes);
+      const box = await wasmer.sandboxes.create({ packages: [pkg], files, network: { mode: 'disabled' } });
+      const guest = await box
+        .command(pkg, args, { env })
+        .spawn({ stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
+      return { guest, box };
     } catch {
       // The engine's words about a guest's bytes stay here; the report says that the module didn't load.
       return null;
     }
-    const box = await wasmer.sandboxes.create({ packages: [pkg], files, network: { mode: 'disabled' } });
-    const guest = await box
-      .command(pkg, args, { env })
-      .spawn({ stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' });
-    return { guest, box };
   };
 
   const warm = async (bytes: Uint8Array): Promise<void> => {
-    for (let run = 0; run < WARM_UP_RUNS; run += 1) {
-      const started = await start(bytes, [], {});
-      if (started === null) throw new Error('a warm-up module did not load');
-      const { guest } = started;
-      const drained = Promise.all([drain(guest.stdout), drain(guest.stderr)]);
-      await feed(guest, new Uint8Array(0));
-      await guest.wait();
-      await drained;
-    }
+    const started = await start(bytes, [], {});
+    if (started === null) throw new Error('a warm-up module did not load');
+    const { guest } = started;
+    const drained = Promise.all([drain(guest.stdout), drain(guest.stderr)]);
+    await feed(guest, new Uint8Array(0));
+    await guest.wait();
+    await drained;
+    await pause(REST_MS);
   };
 
   const warmUp = (await input.line()) as unknown as WarmUp;
-  const shipped: Uint8Array[] = [];
-  for (const length of warmUp.moduleBytes) shipped.push(await input.take(length));
+  const modules: Uint8Array[] = [];
+  for (const length of warmUp.moduleBytes) modules.push(await input.take(length));
   await warm(warmUpModule());
-  for (const module of shipped.slice(0, warmUp.first)) await warm(module);
   await report(ready());
   // Whoever comes at once waits for one of them at most, and not for a large one.
-  for (const module of shipped.slice(warmUp.first)) {
+  for (const module of modules) {
     if (!(await input.isQuiet(module.length > LARGE_BYTES ? QUIET_MS : 0))) break;
     await warm(module);
   }
@@ -186,9 +187,9 @@ async function run(
   let trap: Trap | null = null;
   let code = 0;
   try {
-    code = (await guest.wait()).exitCode;
+    code = (await guest.wait()).exitCode & EXIT_CODE_BITS;
   } catch (error) {
-    trap = trapOf(error);
+    trap = trapOf(error instanceof Error ? error.message : '');
   }
   clearInterval(watch);
   await pumps;
@@ -251,20 +252,6 @@ async function feed(guest: Guest, stdin: Uint8Array): Promise<void> {
 
 async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of source) void chunk;
-}
-
-/** The engine has no code for a trap; its first line carries V8's fixed words, the rest names the modules called. */
-function trapOf(error: unknown): Trap {
-  const message = error instanceof Error ? error.message : '';
-  const line = message.split('\n', 1)[0] ?? '';
-  // The engine is WebAssembly too. It stands below the guest; when it also stands above, it stopped in a guest's call.
-  const modules = [...message.matchAll(/wasm:\/\/wasm\/([0-9a-f]+)/g)].map((match) => match[1]);
-  if (new Set(modules).size > 1 && modules[0] === modules.at(-1)) return 'engine';
-  if (line.endsWith('js: unreachable')) return 'unreachable';
-  if (line.endsWith('divide by zero') || line.endsWith('remainder by zero')) return 'divide_by_zero';
-  if (line.includes('out of bounds')) return 'out_of_bounds';
-  if (line.includes('Maximum call stack')) return 'stack_overflow';
-  return 'other';
 }
 
 function ready(): Ready {

@@ -5,13 +5,7 @@ import { UnderWay } from '../under-way.js';
 import { WritError } from '../../../errors.js';
 import type { JsonObject } from '../../../json.js';
 import type { SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
-import {
-  bootChild,
-  type ChildEnd,
-  type ChildResult,
-  type WarmUpModules,
-  type WasmChild,
-} from './child-process.js';
+import { bootChild, type ChildEnd, type ChildResult, type WasmChild } from './child-process.js';
 import {
   brokenPromise,
   endEvidence,
@@ -20,7 +14,14 @@ import {
   requestEvidence,
   type RequestFacts,
 } from './evidence.js';
-import { inspectMachine, launchOf, MEMORY_CLASSES, type Deterministic, type Machine } from './hardening.js';
+import {
+  inspectMachine,
+  launchOf,
+  MEMORY_CLASSES,
+  namespacesWork,
+  type Deterministic,
+  type Machine,
+} from './hardening.js';
 import { checkModule, type CheckedModule } from './module-check.js';
 import { wantedOutputs } from './outputs.js';
 import { openPool } from './pool.js';
@@ -54,21 +55,18 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const { poolSize = 1, env = process.env, shipped = [] } = options;
   const checkedShipped = shipped.map((module) => checkModule(module, POOLED_CLASS));
   const used = new Set<string>();
-  /** What has been run here is ready when a child is. Of what has not, large modules are left out: they take long. */
-  const warmUp = (): WarmUpModules => {
-    const isFirst = ({ digest, bytes }: CheckedModule): boolean =>
-      used.has(digest) && bytes.length <= SMALL_BYTES;
-    const isLater = ({ digest, bytes }: CheckedModule): boolean =>
-      used.has(digest) === bytes.length > SMALL_BYTES;
-    const bytesOf = ({ bytes }: CheckedModule): Uint8Array => bytes;
-    return {
-      first: checkedShipped.filter(isFirst).map(bytesOf),
-      later: checkedShipped.filter(isLater).map(bytesOf),
-    };
+  /** What has been run here comes first, small before large. Of what has not, large modules are left out: they take long. */
+  const warmUp = (): Uint8Array[] => {
+    const rank = ({ digest, bytes }: CheckedModule): number =>
+      (used.has(digest) ? 0 : 2) + (bytes.length > SMALL_BYTES ? 1 : 0);
+    return checkedShipped
+      .filter((module) => rank(module) < 3)
+      .sort((one, other) => rank(one) - rank(other))
+      .map(({ bytes }) => bytes);
   };
   const living = new Set<WasmChild>();
   const underWay = new UnderWay(options.onResult);
-  let inspected: Promise<Machine> | null = null;
+  let inspected: Machine | null = null;
   let confirmed: Promise<Machine> | null = null;
 
   const boot = async (
@@ -77,10 +75,26 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     signal: AbortSignal,
     fixed: Deterministic | null = null,
   ): Promise<WasmChild> => {
-    const machine = await (inspected ??= inspectMachine(env));
+    const machine = (inspected ??= inspectMachine(env));
+    try {
+      return await bootOn(machine, pages, timeoutMs, signal, fixed);
+    } catch (error) {
+      // The machine has the tool and may still refuse namespaces: found out only where a child doesn't start.
+      if (machine.unshare === null || signal.aborted || (await namespacesWork(machine))) throw error;
+      inspected = { ...machine, unshare: null };
+      return bootOn(inspected, pages, timeoutMs, signal, fixed);
+    }
+  };
+  const bootOn = async (
+    machine: Machine,
+    pages: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+    fixed: Deterministic | null,
+  ): Promise<WasmChild> => {
     const launch = launchOf(machine, pages, cpuSecondsFor(timeoutMs), fixed);
     // Of a fixed random source nothing may be used up before the guest begins.
-    const child = await bootChild(launch, fixed === null ? warmUp() : { first: [], later: [] }, signal);
+    const child = await bootChild(launch, fixed === null ? warmUp() : [], signal);
     living.add(child);
     void child.gone.then(() => living.delete(child));
     const broken = brokenPromise(machine, child.ready);
@@ -167,7 +181,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
           outputs.length === 0 ? null : (listed: readonly Sized[] | null) => wantedOutputs(listed, outputs),
         ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
       };
-      return resultOf(await child.run(order, signal), evidence, {
+      return resultOf(startTold(await child.run(order, signal), module), evidence, {
         pooled: checked.pooled,
         bootMs: child.bootMs,
         wantsFiles: outputs.length > 0,
@@ -270,6 +284,16 @@ function nothingRan(
   return { ...result, evidence: { ...evidence, ...endEvidence(result, null) } };
 }
 
+/** What the engine ends with where a module can't be started; a guest may also choose it. */
+const NOT_STARTED = 45;
+
+/** Of a trap before `_start` the engine tells no more than an exit code: it is read as one where there is such code. */
+function startTold(run: ChildResult, { hasStartFunction }: CheckedModule): ChildResult {
+  const { end } = run;
+  if (!hasStartFunction || end.kind !== 'exit' || end.code !== NOT_STARTED) return run;
+  return { ...run, end: { kind: 'load-failed' } };
+}
+
 function resultOf(
   run: ChildResult,
   evidence: JsonObject,
@@ -324,7 +348,7 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
     case 'trap':
       return { status: 'crashed', limitHit: null, reason: TRAP_REASONS[end.trap] };
     case 'load-failed':
-      return { status: 'crashed', limitHit: null, reason: 'the engine could not load the module' };
+      return { status: 'crashed', limitHit: null, reason: 'the engine could not load or start the module' };
     case 'died':
       return end.outOfMemory
         ? { status: 'oom', limitHit: 'memoryMiB', reason: 'the engine ran out of memory' }

@@ -11,6 +11,8 @@ export const GUEST_UID = 65_534;
 /** Open files a guest's process may have. */
 export const OPEN_FILES = 128;
 const PROBE_TIMEOUT_MS = 5_000;
+/** Told of a trap. */
+const STACK_FRAMES = 100;
 
 /** What was found on the machine. Paths are absolute and free of links. */
 export interface Machine {
@@ -20,8 +22,9 @@ export interface Machine {
   readonly childScript: string;
   /** Loaded first where clock and random are to be fixed. */
   readonly fixedScript: string;
-  /** null = not installed or not permitted here. */
+  /** null = not installed. */
   readonly prlimit: string | null;
+  /** null = not installed, or known not to be permitted here. */
   readonly unshare: string | null;
   /** The guest's process gives up root. */
   readonly lowerUser: boolean;
@@ -55,22 +58,24 @@ export const MEMORY_CLASSES: readonly { readonly memoryMiB: number; readonly pag
   { memoryMiB: 1_024, pages: 18_432 },
 ];
 
-/** Looks at the machine; runs `unshare … true` once. Throws SANDBOX_UNAVAILABLE when the engine or child is missing. */
-export async function inspectMachine(env: Readonly<Record<string, string | undefined>>): Promise<Machine> {
+/**
+ * Looks at the machine, starts nothing: whether its `unshare` may make namespaces shows when a child boots. Throws
+ * SANDBOX_UNAVAILABLE when the engine or child is missing.
+ */
+export function inspectMachine(env: Readonly<Record<string, string | undefined>>): Machine {
   const childScript = findChildScript();
   const sdk = findSdk();
   const files = [process.execPath, childScript, join(sdk.directory, 'package.json')];
   const isRoot = process.getuid?.() === 0;
   const unreadable = files.map((file) => realpathSync(file)).find((file) => !othersMayRead(file));
   const lowerUser = isRoot && unreadable === undefined;
-  const unshare = findTool('unshare', env);
   return {
     ...sdk,
     sdkDirectory: sdk.directory,
     childScript,
     fixedScript: join(dirname(childScript), 'deterministic.cjs'),
     prlimit: findTool('prlimit', env),
-    unshare: unshare !== null && (await unshareWorks(unshare, lowerUser)) ? unshare : null,
+    unshare: findTool('unshare', env),
     lowerUser,
     user: lowerUser
       ? `${GUEST_UID}`
@@ -101,6 +106,10 @@ export function launchOf(
     `--allow-fs-read=${join(dirname(machine.childScript), '*')}`,
     `--wasm-max-mem-pages=${pages}`,
     '--max-old-space-size=128',
+    // A function is compiled when it is first called: most of the engine and of a guest never is.
+    '--wasm-lazy-compilation',
+    // Deep enough to tell a recursion from a call (trap.ts).
+    `--stack-trace-limit=${STACK_FRAMES}`,
     // The title is the one option that carries text to the engine's workers as well.
     ...(fixed === null
       ? []
@@ -121,8 +130,13 @@ export function launchOf(
 // no capability is held inside the new user namespace.
 const UNSHARE_FLAGS = ['--user', '--map-current-user', '--net', '--pid', '--fork', '--kill-child'];
 
-function unshareWorks(unshare: string, lowerUser: boolean): Promise<boolean> {
+/** Whether the machine allows the namespaces; asked with a process that does nothing else. */
+export function namespacesWork({ unshare, lowerUser }: Machine): Promise<boolean> {
   return new Promise((resolve) => {
+    if (unshare === null) {
+      resolve(false);
+      return;
+    }
     execFile(
       unshare,
       [...UNSHARE_FLAGS, '--', realpathSync(process.execPath), '--version'],

@@ -19,6 +19,8 @@ export interface CheckedModule {
   readonly initialPages: number;
   /** Never above the cap; lower when the module itself asked for less. */
   readonly maximumPages: number;
+  /** Code of it runs before `_start`. */
+  readonly hasStartFunction: boolean;
 }
 
 // WASI preview 1 as specified. WASIX and other extensions stay out: processes, threads, outbound sockets.
@@ -43,7 +45,7 @@ const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 const WASI_MODULE = 'wasi_snapshot_preview1';
 
-const SECTION = { custom: 0, import: 2, memory: 5, export: 7, last: 13 } as const;
+const SECTION = { custom: 0, import: 2, memory: 5, export: 7, start: 8, last: 13 } as const;
 const MAX_IMPORTS = 1_000;
 const MAX_EXPORTS = 100_000;
 const MAX_NAME_BYTES = 4_096;
@@ -121,6 +123,7 @@ export function checkModule(
     bytes: rewritten,
     initialPages: memory.initial,
     maximumPages: maximum,
+    hasStartFunction: seen.has(SECTION.start),
   };
 }
 

@@ -44,12 +44,10 @@ export interface Take {
   readonly paths: readonly string[];
 }
 
-/** Modules the child runs to have them compiled; only ones the product ships. Sent before any order. */
+/** Modules the child runs to have them compiled while it waits; only ones the product ships. Sent before any order. */
 export interface WarmUp {
   readonly t: 'warm';
   readonly moduleBytes: readonly number[];
-  /** So many of them before it is ready, the others while it waits for an order. */
-  readonly first: number;
 }
 
 /** What the child sees from inside: the proof of what the driver arranged. */

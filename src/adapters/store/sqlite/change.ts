@@ -11,15 +11,18 @@ import {
   type Committed,
   type EntryDraft,
   type ExtendLog,
+  type LogRow,
   type PartsChange,
   type Payload,
   type Receipt,
   type RunRecord,
   type WorkflowRecord,
 } from '../../../runtime/ports.js';
+import { ChainTails } from './chain-tails.js';
 import { asRow, bytes, integer } from './column.js';
 import { eraser } from './erase.js';
 import { approvalRow, attemptRow, logState, runRow, workflowRecord, workflowRow } from './record.js';
+import { taskRow } from './task-record.js';
 
 const SQL = {
   logState: 'SELECT * FROM log_state',
@@ -40,8 +43,8 @@ const SQL = {
   putPart: 'INSERT INTO run_part VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   removePart: 'DELETE FROM run_part WHERE run = ? AND key = ?',
   removeParts: 'DELETE FROM run_part WHERE run = ?',
-  charge: `INSERT INTO meter (layer, name, scope, budget, used) VALUES (@layer, @name, @scope, @budget, MAX(0, @add))
-    ON CONFLICT DO UPDATE SET used = MIN(MAX(0, used + @add), ${Number.MAX_SAFE_INTEGER}) RETURNING used`,
+  charge: `INSERT INTO meter (layer, name, scope, budget, used) VALUES (@layer, @name, @scope, @budget, MAX(0, @from + @add))
+    ON CONFLICT DO UPDATE SET used = MIN(MAX(0, MAX(used, @from) + @add), ${Number.MAX_SAFE_INTEGER}) RETURNING used`,
   removeMeters: 'DELETE FROM meter WHERE scope = ?',
   // An intent that was logged stays logged: a later record without its index doesn't take it away.
   putAttempt: `INSERT INTO attempt (run, step_path, attempt, status, function_id, principal, idempotency_key, input,
@@ -65,19 +68,32 @@ const SQL = {
   forgetReceipt: 'DELETE FROM receipt WHERE source = @source AND id = @id AND until_ms <= @nowMs',
   addReceipt: `INSERT INTO receipt VALUES (@source, @id, @digest, @answer, @untilMs)
     ON CONFLICT (source, id) DO NOTHING`,
+  addTask: `INSERT INTO task VALUES (@id, @run, @stepPath, @attempt, @tokenHash, @state, @aliveAtMs, @answer, @facts,
+    @createdAtMs, @version) ON CONFLICT DO NOTHING`,
+  // What was asked for is never rewritten, and what is over stays so.
+  setTask: `UPDATE task SET state = @state, alive_at_ms = @aliveAtMs, answer = @answer, version = version + 1
+    WHERE id = @id AND version = @version AND state IN ('open', 'answered')`,
+  closeTask: `UPDATE task SET state = @state, version = version + 1
+    WHERE id = @id AND state IN ('open', 'answered')`,
   addPayload: `INSERT INTO payload (commitment, label, salt, bytes, media_type, run, entry_idx)
     VALUES (@commitment, @label, @salt, @bytes, @mediaType, @run, @entryIndex) ON CONFLICT (commitment) DO NOTHING`,
 } as const;
 
 export interface ChangeWriter {
   /** Inside an open transaction. Throws STORE_CONFLICT, what `extendLog` throws, or a driver error. */
-  write(change: Change, nowMs: number): Committed;
+  write(change: Change, nowMs: number): Written;
+}
+
+/** What was committed, and its rows of the log. */
+export interface Written extends Committed {
+  readonly rows: readonly LogRow[];
 }
 
 /** Statements are compiled once per connection. */
 export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
   const statements = new Map<string, Statement>();
   const erase = eraser(db);
+  const tails = new ChainTails();
   const sql = (name: keyof typeof SQL): Statement => {
     const known = statements.get(name) ?? db.prepare(SQL[name]);
     statements.set(name, known);
@@ -85,7 +101,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
   };
   return {
     write(change, nowMs) {
-      const committed = append(sql, extendLog, change.entries, nowMs);
+      const committed = append(sql, tails, extendLog, change.entries, nowMs);
       const indexOf = (position: number): bigint => entryIndex(committed, position);
       for (const record of change.workflows ?? []) putWorkflow(sql, record);
       for (const { op, record, jump } of change.runs ?? [])
@@ -98,6 +114,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
         sql('putAttempt').run(attemptRow(record, intent));
       }
       for (const { op, record } of change.approvals ?? []) putApproval(sql, op, record);
+      for (const task of change.tasks ?? []) putTask(sql, task);
       for (const { payload, entry } of change.payloads ?? []) putPayload(sql, payload, indexOf(entry));
       for (const { commitment, entry } of change.erasures ?? []) erase(commitment, indexOf(entry));
       for (const receipt of change.receipts ?? []) putReceipt(sql, receipt, nowMs);
@@ -108,15 +125,21 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
 
 type Sql = (name: keyof typeof SQL) => Statement;
 
-function append(sql: Sql, extendLog: ExtendLog, drafts: readonly EntryDraft[], nowMs: number): Committed {
-  if (drafts.length === 0) return { entries: [] };
-  const before = logState(asRow(sql('logState').get()));
+function append(
+  sql: Sql,
+  known: ChainTails,
+  extendLog: ExtendLog,
+  drafts: readonly EntryDraft[],
+  nowMs: number,
+): Written {
+  if (drafts.length === 0) return { entries: [], rows: [] };
+  const state = asRow(sql('logState').get());
+  const before = logState(state);
+  const range = bytes(state, 'compact_range');
   const tails = new Map<string, ChainTail>();
   for (const run of new Set(drafts.map((draft) => draft.run ?? ''))) {
-    const row = sql('tail').get(run);
-    if (row !== undefined) {
-      tails.set(run, { seq: integer(asRow(row), 'run_seq'), leafHash: bytes(asRow(row), 'leaf_hash') });
-    }
+    const tail = known.of(run, range) ?? storedTail(sql, run);
+    if (tail !== null) tails.set(run, tail);
   }
   const { log, rows, subtrees } = extendLog(before, tails, drafts, nowMs);
   if (rows.length !== drafts.length || log.size !== before.size + BigInt(rows.length)) {
@@ -131,10 +154,19 @@ function append(sql: Sql, extendLog: ExtendLog, drafts: readonly EntryDraft[], n
     next += 1n;
   }
   for (const subtree of subtrees) sql('addSubtree').run(subtree);
-  sql('setLogState').run(log.size, Buffer.concat(log.compactRange), log.lastTimeMs);
+  const after = Buffer.concat(log.compactRange);
+  sql('setLogState').run(log.size, after, log.lastTimeMs);
+  known.extended(range, rows, after);
   return {
+    rows,
     entries: rows.map(({ index, leafHash }) => ({ index, leafHash, timeMs: log.lastTimeMs })),
   };
+}
+
+function storedTail(sql: Sql, run: string): ChainTail | null {
+  const row = sql('tail').get(run);
+  if (row === undefined) return null;
+  return { seq: integer(asRow(row), 'run_seq'), leafHash: bytes(asRow(row), 'leaf_hash') };
 }
 
 function entryIndex(committed: Committed, position: number): bigint {
@@ -172,17 +204,17 @@ function putInterrupt(sql: Sql, { run, waitingFor }: NonNullable<Change['interru
   if (sql('interrupt').run(row).changes !== 1) throw conflict(`run ${run} has finished, or is not there`);
 }
 
-function putParts(sql: Sql, { run, put, removed, ended }: PartsChange): void {
+function putParts(sql: Sql, { run, put, removed, ended, mayGoOn }: PartsChange): void {
   if (ended) {
     sql('removeParts').run(run);
-    sql('removeMeters').run(run);
+    if (mayGoOn !== true) sql('removeMeters').run(run);
   }
   for (const key of removed) sql('removePart').run(run, key);
   for (const [key, value] of put) sql('putPart').run(run, key, JSON.stringify(value));
 }
 
-function putCharge(sql: Sql, { layer, name, scope, budget, add, atMost }: Charge): void {
-  const used = integer(asRow(sql('charge').get({ layer, name, scope, budget, add })), 'used');
+function putCharge(sql: Sql, { layer, name, scope, budget, add, atMost, from = 0 }: Charge): void {
+  const used = integer(asRow(sql('charge').get({ layer, name, scope, budget, add, from })), 'used');
   if (atMost !== null && used > atMost) {
     throw conflict(`the budget ${budget} of ceiling ${name} (${layer}) has no room for ${add}`);
   }
@@ -191,6 +223,16 @@ function putCharge(sql: Sql, { layer, name, scope, budget, add, atMost }: Charge
 function putApproval(sql: Sql, op: 'insert' | 'update', record: ApprovalRecord): void {
   const { changes } = sql(op === 'insert' ? 'addApproval' : 'setApproval').run(approvalRow(record));
   if (changes !== 1) throw lost('approval', op, record);
+}
+
+function putTask(sql: Sql, task: NonNullable<Change['tasks']>[number]): void {
+  if (task.op === 'close') {
+    sql('closeTask').run({ id: task.id, state: task.state });
+    return;
+  }
+  const { op, record } = task;
+  const { changes } = sql(op === 'insert' ? 'addTask' : 'setTask').run(taskRow(record));
+  if (changes !== 1) throw lost('task', op, record);
 }
 
 function putPayload(sql: Sql, payload: Payload, index: bigint): void {

@@ -11,7 +11,7 @@ import { isBusy, isRefusedRow, storeError } from './driver-error.js';
 
 /** At least 2 ms by the clock: a timer may fire up to 1 ms early. */
 const YIELD_MS = 3;
-const BURST_MS = 30;
+const BURST_MS = 40;
 const BUSY_POLL_MS = 1;
 /** One transaction takes what is queued, but holds the lock no longer than this for others of any size. */
 const GROUP_MAX = 128;

@@ -1,6 +1,7 @@
 // Rows and records: how each record of the port lies in its table, both ways.
 import type {
   AnchoredCheckpointRow,
+  ApprovalKey,
   ApprovalRecord,
   ApprovalReview,
   ApprovalState,
@@ -50,6 +51,7 @@ const RUN_STATUSES = [
 const ATTEMPT_STATUSES = [
   'waiting',
   'intended',
+  'suspended',
   'succeeded',
   'asked',
   'failed',
@@ -192,6 +194,21 @@ export function approvalRecord(row: Row): ApprovalRecord {
     version: integer(row, 'version'),
     ...approvalExtras(jsonObject(row, 'more')),
   };
+}
+
+/** The one row of names: a list of lists, in their order. */
+export function approvalKeys(row: Row): readonly ApprovalKey[] {
+  return jsonArray(row, 'keys').map((value) => {
+    if (!Array.isArray(value)) throw damaged('keys');
+    const [id, run, stepPath, functionId, expiresAtMs] = value as readonly Json[];
+    return {
+      id: word(id, 'id'),
+      run: word(run, 'run'),
+      stepPath: word(stepPath, 'step_path'),
+      functionId: word(functionId, 'function_id'),
+      expiresAtMs: whole(expiresAtMs, 'expires_at_ms'),
+    };
+  });
 }
 
 function approvalExtras({ editors, review }: JsonObject): Pick<ApprovalRecord, 'editors' | 'review'> {

@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 4;
+const SCHEMA_VERSION = 5;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -173,11 +173,32 @@ CREATE TABLE receipt ( -- messages from outside that count once
 CREATE INDEX receipt_until ON receipt (until_ms);
 `;
 
+/** What version 5 adds to version 4. */
+const ADDED_IN_5 = `
+CREATE TABLE task ( -- attempts that end by an answer from outside
+  id TEXT PRIMARY KEY,
+  run TEXT NOT NULL REFERENCES run(id),
+  step_path TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  token_hash TEXT UNIQUE,    -- of the token; the token itself is nowhere
+  state TEXT NOT NULL,
+  alive_at_ms INTEGER NOT NULL,
+  answer TEXT NOT NULL,      -- JSON
+  facts TEXT NOT NULL,       -- JSON, never updated
+  created_at_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  UNIQUE (run, step_path, attempt)
+) STRICT;
+CREATE INDEX task_by_run ON task (run, state);
+CREATE INDEX task_by_state ON task (state, created_at_ms);
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
   [3, ADDED_IN_3],
   [4, ADDED_IN_4],
+  [5, ADDED_IN_5],
 ];
 
 /**

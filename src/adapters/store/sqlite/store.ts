@@ -5,6 +5,8 @@ import { WritError } from '../../../errors.js';
 import type { Commitment, Hex, Json } from '../../../json.js';
 import type {
   AnchoredCheckpointRow,
+  ApprovalFilter,
+  ApprovalKey,
   ApprovalRecord,
   ApprovalState,
   AttemptRecord,
@@ -22,9 +24,12 @@ import type {
   RunRecord,
   Store,
   StoredPayload,
+  TaskRecord,
+  TaskState,
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { changeWriter, type ChangeWriter } from './change.js';
+import { RecentRows } from './recent-rows.js';
 import { asRow, hex64, integer, json, type Row, text } from './column.js';
 import { type Connections, openConnections } from './connection.js';
 import { storeError } from './driver-error.js';
@@ -32,6 +37,7 @@ import { scrubFile } from './erase.js';
 import { GroupWriter } from './group-writer.js';
 import {
   anchoredCheckpointRow,
+  approvalKeys,
   approvalRecord,
   attemptRecord,
   checkpointRow,
@@ -44,6 +50,7 @@ import {
   runRecord,
   workflowRecord,
 } from './record.js';
+import { taskRecord } from './task-record.js';
 
 const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 
@@ -53,6 +60,11 @@ const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
  */
 const joined = (query: string): string =>
   `SELECT CAST(group_concat(value, '') AS BLOB) AS joined, group_concat(length(value)) AS lengths FROM (${query})`;
+
+/** Those behind (@afterMs, @afterId), where there is such; @limit -1 = all. */
+const approvalsWhere = (condition: string): string =>
+  `SELECT * FROM approval WHERE ${condition}
+    AND (@afterMs IS NULL OR (created_at_ms, id) > (@afterMs, @afterId)) ORDER BY created_at_ms, id LIMIT @limit`;
 
 const SQL = {
   workflow: 'SELECT * FROM workflow WHERE id = ? ORDER BY version DESC LIMIT 1',
@@ -80,10 +92,22 @@ const SQL = {
   parts: 'SELECT key, value FROM run_part WHERE run = @run AND substr(key, 1, length(@prefix)) = @prefix',
   used: 'SELECT used FROM meter WHERE scope = @scope AND layer = @layer AND name = @name AND budget = @budget',
   approval: 'SELECT * FROM approval WHERE id = ?',
-  approvals: 'SELECT * FROM approval ORDER BY created_at_ms, id',
-  approvalsIn: `SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
+  approvals: approvalsWhere('@states IS NULL'),
+  approvalsIn: approvalsWhere('state IN (SELECT value FROM json_each(@states))'),
+  approvalsOfRun: approvalsWhere(
+    'run = @run AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states)))',
+  ),
+  // As one value: the driver takes longer for many than SQLite for reading them.
+  approvalKeys: `SELECT json_group_array(json_array(id, run, step_path, function_id, expires_at_ms)) AS keys FROM (
+    SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
+    ORDER BY expires_at_ms, id LIMIT @limit)`,
+  task: 'SELECT * FROM task WHERE id = ?',
+  taskOfToken: 'SELECT * FROM task WHERE token_hash = ?',
+  taskOfAttempt: 'SELECT * FROM task WHERE run = ? AND step_path = ? AND attempt = ?',
+  tasks: 'SELECT * FROM task ORDER BY created_at_ms, id',
+  tasksIn: `SELECT * FROM task WHERE state IN (SELECT value FROM json_each(@states))
     ORDER BY created_at_ms, id`,
-  approvalsOfRun: `SELECT * FROM approval WHERE run = @run
+  tasksOfRun: `SELECT * FROM task WHERE run = @run
     AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) ORDER BY created_at_ms, id`,
   payload: 'SELECT * FROM payload WHERE commitment = ?',
   receipt: 'SELECT * FROM receipt WHERE source = ? AND id = ?',
@@ -162,6 +186,7 @@ class SqliteStore implements Store {
   readonly #clock: Clock;
   /** Null in a read-only store. */
   readonly #write: Writing | null;
+  readonly #recent = new RecentRows();
 
   constructor(connections: Connections, options: SqliteStoreOptions, busyTimeoutMs: number) {
     this.#file = connections.file;
@@ -185,7 +210,9 @@ class SqliteStore implements Store {
 
   async commit(change: Change): Promise<Committed> {
     const { group, change: writer } = this.#writing();
-    return group.submit(() => writer.write(change, this.#clock.nowMs()));
+    const { rows, ...committed } = await group.submit(() => writer.write(change, this.#clock.nowMs()));
+    this.#recent.add(rows);
+    return committed;
   }
 
   async workflow(id: string, hash?: Hex): Promise<WorkflowRecord | null> {
@@ -251,15 +278,40 @@ class SqliteStore implements Store {
     return this.#one('approval', approvalRecord, id);
   }
 
-  async approvals(
-    filter: { readonly run?: string; readonly states?: readonly ApprovalState[] } = {},
-  ): Promise<readonly ApprovalRecord[]> {
+  async approvals(filter: ApprovalFilter = {}): Promise<readonly ApprovalRecord[]> {
+    const { run, after, limit = -1 } = filter;
     const states = filter.states === undefined ? null : JSON.stringify(filter.states);
-    if (filter.run !== undefined)
-      return this.#all('approvalsOfRun', approvalRecord, { run: filter.run, states });
-    return states === null
-      ? this.#all('approvals', approvalRecord)
-      : this.#all('approvalsIn', approvalRecord, { states });
+    const part = { afterMs: after?.createdAtMs ?? null, afterId: after?.id ?? '', limit, states };
+    if (run !== undefined) return this.#all('approvalsOfRun', approvalRecord, { ...part, run });
+    return this.#all(states === null ? 'approvals' : 'approvalsIn', approvalRecord, part);
+  }
+
+  async approvalKeys(filter: {
+    readonly states: readonly ApprovalState[];
+    readonly limit?: number;
+  }): Promise<readonly ApprovalKey[]> {
+    const { states, limit = -1 } = filter;
+    return this.#one('approvalKeys', approvalKeys, { states: JSON.stringify(states), limit }) ?? [];
+  }
+
+  async task(id: string): Promise<TaskRecord | null> {
+    return this.#one('task', taskRecord, id);
+  }
+
+  async taskOfToken(tokenHash: Hex): Promise<TaskRecord | null> {
+    return this.#one('taskOfToken', taskRecord, tokenHash);
+  }
+
+  async taskOfAttempt(run: string, stepPath: string, attempt: number): Promise<TaskRecord | null> {
+    return this.#one('taskOfAttempt', taskRecord, run, stepPath, attempt);
+  }
+
+  async tasks(
+    filter: { readonly run?: string; readonly states?: readonly TaskState[] } = {},
+  ): Promise<readonly TaskRecord[]> {
+    const states = filter.states === undefined ? null : JSON.stringify(filter.states);
+    if (filter.run !== undefined) return this.#all('tasksOfRun', taskRecord, { run: filter.run, states });
+    return states === null ? this.#all('tasks', taskRecord) : this.#all('tasksIn', taskRecord, { states });
   }
 
   async payload(commitment: Commitment): Promise<StoredPayload | null> {
@@ -324,6 +376,8 @@ class SqliteStore implements Store {
 
   async entryBytes(first: bigint, count: number): Promise<readonly Uint8Array[]> {
     const end = first + BigInt(count);
+    const recent = this.#recent.between(first, end);
+    if (recent !== null) return recent.map(({ bytes }) => bytes);
     const found = this.#one('entryBytes', joinedValues, first, end);
     if (found?.length !== count) throw this.#missing(`an entry in ${first}..${end - 1n}`);
     return found;
@@ -331,6 +385,8 @@ class SqliteStore implements Store {
 
   async hashes(level: number, first: bigint, count: number): Promise<readonly Uint8Array[]> {
     const end = first + BigInt(count);
+    const recent = level === 0 ? this.#recent.between(first, end) : null;
+    if (recent !== null) return recent.map(({ leafHash }) => leafHash);
     const found =
       level === 0
         ? this.#one('leafHashes', joinedValues, first, end)
@@ -370,6 +426,7 @@ class SqliteStore implements Store {
       if (changes !== 1)
         throw new WritError('INTERNAL', `size ${size} can't be published, the log is smaller`);
     });
+    this.#recent.published(size);
   }
 
   /** Counts commits of every connection but the reading one, so this process's own are in it. */

@@ -1,7 +1,7 @@
 // Border addresses of every range, and every spelling of an address that is not public.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { zoneOf, type Zone } from './address.js';
+import { zoneOf, type Zone } from './network-address.js';
 
 const table: readonly (readonly [Zone, readonly string[]])[] = [
   ['public', ['1.1.1.1', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255']],

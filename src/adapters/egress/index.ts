@@ -1,0 +1,1 @@
+export { openEgressProxies, type EgressOptions } from './proxies.js';

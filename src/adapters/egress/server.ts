@@ -1,0 +1,276 @@
+// The listener of one step, and what becomes of each connection: absolute-form requests and CONNECT, nothing else. In a
+// tunnel TLS is passed on blindly when it is for the tunnel's host, or ended here where a secret may be put in; a plain
+// request in it is one for the tunnel's host. Every socket is known, so that all of them can be cut.
+import { setMaxListeners } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { TLSSocket } from 'node:tls';
+import type { Authority } from './authority.js';
+import { MAX_HELLO, readHello, type Hello } from './client-hello.js';
+import { dial } from './dial.js';
+import { forward, refuse, type ForwardParts } from './forward.js';
+import { targetOfAuthority, targetOfUrl, isPath, type Target } from './target.js';
+
+export interface ServerParts extends ForwardParts {
+  /** Null = no secret is to be put in anywhere. */
+  readonly authority: Authority | null;
+}
+
+export interface EgressServer {
+  /** Every connection, now. */
+  cut(): void;
+  /** Resolves when nothing is left of it. */
+  close(): Promise<void>;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Open at once; more are closed as they come. */
+const MAX_CONNECTIONS = 128;
+/** A request's headers, or a tunnel's first bytes, have to be there by then. */
+const FIRST_BYTES_MS = 10_000;
+const REQUEST_MS = 15 * 60 * 1_000;
+/** Of a connection that nothing passes on. */
+const IDLE_MS = 120_000;
+
+/** Listens at `socket`, a path of the file system. */
+export async function openServer(parts: ServerParts, socket: string): Promise<EgressServer> {
+  const sockets = new Set<Duplex>();
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // one for each connection that is being made
+  const known = <S extends Duplex>(one: S): S => {
+    sockets.add(one);
+    one.once('close', () => sockets.delete(one));
+    one.on('error', () => one.destroy()); // what is broken is closed; the program sees it
+    return one;
+  };
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: FIRST_BYTES_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: 1_000,
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+  };
+  const tunnelled = new WeakMap<Duplex, Tunnel>();
+  const answer = (work: Promise<void>, one: Duplex): void => {
+    work.catch(() => one.destroy()); // a fault of ours, or a peer that went away: nothing more passes on it
+  };
+
+  // Requests inside tunnels: there the tunnel says where to.
+  const inner = createServer(options, (request, response) => {
+    const tunnel = tunnelled.get(request.socket);
+    if (tunnel === undefined) request.socket.destroy();
+    else answer(serveTunnelled(parts, tunnel, request, response, known, stop.signal), request.socket);
+  });
+  const outer = createServer(options, (request, response) => {
+    answer(serveAbsolute(parts, request, response, known, stop.signal), request.socket);
+  });
+  outer.maxConnections = MAX_CONNECTIONS;
+  outer.on('connection', known);
+  outer.on('connect', (request: IncomingMessage, client: Duplex, head: Buffer) => {
+    const work = async (): Promise<void> => {
+      const tunnel = await openTunnel(parts, request, client);
+      if (tunnel !== null)
+        await carry(parts, tunnel, client, head, { inner, tunnelled, known, signal: stop.signal });
+    };
+    answer(work(), client);
+  });
+  for (const server of [outer, inner]) {
+    // A program that has sent all it has to say may end its side, and still gets the answer.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.on('clientError', (error: NodeJS.ErrnoException, client: Duplex) => {
+      if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !client.writable) {
+        client.destroy();
+        return;
+      }
+      const tunnel = tunnelled.get(client);
+      // Two lengths, a length beside an encoding, headers too large or too slow: never understood in part.
+      void parts.gate.pass(tunnel?.target ?? null, [], 'the body is encoded in a way that is not passed on');
+      client.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    });
+  }
+  await listening(outer, socket);
+  const cut = (): void => {
+    stop.abort();
+    for (const one of sockets) one.destroy();
+  };
+  return {
+    cut,
+    close: () =>
+      new Promise((resolve) => {
+        outer.close(() => resolve());
+        cut();
+      }),
+  };
+}
+
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ path }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined); // a connection that could not be accepted is the program's loss
+      resolve();
+    });
+  });
+}
+
+type Known = <S extends Duplex>(one: S) => S;
+
+/** A CONNECT that was allowed. */
+interface Tunnel {
+  readonly target: Target;
+  readonly addresses: readonly string[];
+  /** Ended here, or a plain request: whether it goes on by TLS. */
+  isTls: boolean;
+}
+
+async function serveAbsolute(
+  parts: ServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  known: Known,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = targetOfUrl(request.url ?? '');
+  await forward(
+    parts,
+    { target: asked?.target ?? null, path: asked?.path ?? '/', isTls: false },
+    request,
+    response,
+    async (addresses, port) => known(await dial(addresses, port, signal)),
+  );
+}
+
+async function serveTunnelled(
+  parts: ServerParts,
+  { target, isTls }: Tunnel,
+  request: IncomingMessage,
+  response: ServerResponse,
+  known: Known,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = request.url ?? '';
+  const place = { target: isPath(path) ? target : null, path, isTls };
+  await forward(parts, place, request, response, async (addresses, port) =>
+    known(await dial(addresses, port, signal)),
+  );
+}
+
+/** Null: it was refused, and the program was told. */
+async function openTunnel(
+  { gate }: ServerParts,
+  request: IncomingMessage,
+  client: Duplex,
+): Promise<Tunnel | null> {
+  const target = targetOfAuthority(request.url ?? '', null);
+  const passage = await gate.pass(target, []);
+  if (passage.verdict === 'allow' && target !== null)
+    return { target, addresses: passage.addresses, isTls: false };
+  if (passage.verdict === 'deny') client.end(refuse(passage.reason));
+  else client.destroy();
+  return null;
+}
+
+interface Carrying {
+  readonly inner: Server;
+  readonly tunnelled: WeakMap<Duplex, Tunnel>;
+  readonly known: Known;
+  readonly signal: AbortSignal;
+}
+
+async function carry(
+  parts: ServerParts,
+  tunnel: Tunnel,
+  client: Duplex,
+  head: Buffer,
+  { inner, tunnelled, known, signal }: Carrying,
+): Promise<void> {
+  const { gate, traffic, authority } = parts;
+  const { target } = tunnel;
+  const isIntercepted = gate.isIntercepted(target);
+  // Connected before it is said to be: a host that does not answer is told as one.
+  let upstream: Socket | null = null;
+  if (!isIntercepted) {
+    try {
+      upstream = known(await dial(tunnel.addresses, target.port, signal));
+    } catch {
+      client.end('HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      return;
+    }
+  }
+  client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+  const { hello, bytes } = await firstBytes(client, head);
+  if (hello.kind === 'other' && bytes.length > 0 && isRequest(bytes)) {
+    upstream?.destroy();
+    tunnelled.set(client, tunnel);
+    client.unshift(bytes);
+    inner.emit('connection', client);
+    // It was paused to be looked at, and a listener alone does not start it again.
+    client.resume();
+    return;
+  }
+  const isForHost =
+    hello.kind === 'tls' &&
+    (isIP(target.hostname) === 0 ? hello.name === target.hostname : hello.name === null);
+  if (!isForHost) {
+    upstream?.destroy();
+    client.destroy();
+    if (bytes.length > 0)
+      await gate.refuseLater(
+        target,
+        hello.kind === 'tls' ? 'the connection is for another host' : 'only HTTP and TLS pass',
+      );
+    return;
+  }
+  if (isIntercepted && authority !== null) {
+    const secureContext = await authority.contextFor(target.hostname);
+    client.unshift(bytes);
+    const secured = known(
+      new TLSSocket(client as Socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] }),
+    );
+    tunnelled.set(secured, { ...tunnel, isTls: true });
+    inner.emit('connection', secured);
+    return;
+  }
+  if (upstream === null) throw new Error('no connection for a tunnel');
+  upstream.setTimeout(IDLE_MS, () => upstream.destroy());
+  client.unshift(bytes);
+  await Promise.all([
+    pipeline(client, traffic.counter(target.host, 'bytesOut'), upstream),
+    pipeline(upstream, traffic.counter(target.host, 'bytesIn'), client),
+  ]);
+}
+
+/** An HTTP/1 request begins with a word and a blank. */
+function isRequest(bytes: Buffer): boolean {
+  return /^[A-Z]{1,20}(?: |$)/u.test(bytes.subarray(0, 21).toString('latin1'));
+}
+
+/** Until it can be said what they are, the peer ends, or FIRST_BYTES_MS are over. */
+function firstBytes(
+  client: Duplex,
+  head: Buffer,
+): Promise<{ readonly hello: Hello; readonly bytes: Buffer }> {
+  return new Promise((resolve) => {
+    let bytes = head;
+    const timer = setTimeout(() => finish(), FIRST_BYTES_MS);
+    const finish = (): void => {
+      clearTimeout(timer);
+      client.off('data', more).off('end', finish).off('close', finish);
+      client.pause();
+      resolve({ hello: readHello(bytes), bytes });
+    };
+    const more = (chunk: Buffer): void => {
+      bytes = Buffer.concat([bytes, chunk]);
+      if (readHello(bytes).kind !== 'more' || bytes.length > MAX_HELLO) finish();
+    };
+    if (bytes.length > 0 && readHello(bytes).kind !== 'more') {
+      finish();
+      return;
+    }
+    client.on('data', more).once('end', finish).once('close', finish);
+  });
+}

@@ -1,0 +1,84 @@
+// How a task that waits for an answer from outside lies in its table, both ways. The token is not among it, only its hash.
+import { isObject, type JsonObject } from '../../../json.js';
+import type { TaskAnswer, TaskRecord, TaskState } from '../../../runtime/ports.js';
+import {
+  checkHex,
+  damaged,
+  hex64OrNull,
+  integer,
+  json,
+  jsonObject,
+  oneOf,
+  type Row,
+  text,
+} from './column.js';
+
+const STATES = ['open', 'answered', 'used', 'expired', 'withdrawn'] as const satisfies readonly TaskState[];
+const ASSURANCES = ['os', 'key', 'oidc', 'token'] as const satisfies readonly TaskAnswer['assurance'][];
+
+export function taskRow(record: TaskRecord): Row {
+  const { id, run, stepPath, attempt, tokenHash, state, aliveAtMs, answer, createdAtMs, version } = record;
+  const { tenant, kind, functionId, initiator, roles, separationOfDuties } = record;
+  const { outputBytes, expiresAtMs, heartbeatMs } = record;
+  const asked = { tenant, kind, functionId, initiator, roles, separationOfDuties };
+  return {
+    ...{ id, run, stepPath, attempt, tokenHash, state, aliveAtMs, createdAtMs, version },
+    answer: JSON.stringify(answer),
+    facts: JSON.stringify({ ...asked, outputBytes, expiresAtMs, heartbeatMs }),
+  };
+}
+
+export function taskRecord(row: Row): TaskRecord {
+  const facts = jsonObject(row, 'facts');
+  const { roles, separationOfDuties, heartbeatMs } = facts;
+  if (!Array.isArray(roles) || typeof separationOfDuties !== 'boolean') throw damaged('facts');
+  return {
+    id: text(row, 'id'),
+    tenant: wordOf(facts, 'tenant'),
+    run: text(row, 'run'),
+    stepPath: text(row, 'step_path'),
+    attempt: integer(row, 'attempt'),
+    kind: oneOf(['token', 'person'] as const, facts['kind'], 'facts'),
+    tokenHash: hex64OrNull(row, 'token_hash'),
+    functionId: wordOf(facts, 'functionId'),
+    initiator: wordOf(facts, 'initiator'),
+    roles: roles.map((role: unknown) => {
+      if (typeof role !== 'string') throw damaged('facts');
+      return role;
+    }),
+    separationOfDuties,
+    outputBytes: wholeOf(facts, 'outputBytes'),
+    createdAtMs: integer(row, 'created_at_ms'),
+    expiresAtMs: wholeOf(facts, 'expiresAtMs'),
+    heartbeatMs: heartbeatMs === null ? null : wholeOf(facts, 'heartbeatMs'),
+    aliveAtMs: integer(row, 'alive_at_ms'),
+    state: oneOf(STATES, row['state'], 'state'),
+    answer: answerOf(row),
+    version: integer(row, 'version'),
+  };
+}
+
+function answerOf(row: Row): TaskAnswer | null {
+  const answer = json(row, 'answer');
+  if (answer === null) return null;
+  if (!isObject(answer)) throw damaged('answer');
+  return {
+    kind: oneOf(['success', 'failure'] as const, answer['kind'], 'answer'),
+    by: wordOf(answer, 'by'),
+    assurance: oneOf(ASSURANCES, answer['assurance'], 'answer'),
+    atMs: wholeOf(answer, 'atMs'),
+    payload: checkHex(answer['payload'], 'answer'),
+  };
+}
+
+function wordOf(facts: JsonObject, name: string): string {
+  const value = facts[name];
+  if (typeof value !== 'string') throw damaged(name);
+  return value;
+}
+
+function wholeOf(facts: JsonObject, name: string): number {
+  const value = facts[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(name);
+  return value;
+}

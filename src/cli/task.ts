@@ -1,0 +1,200 @@
+// `writ task list | show | complete | fail | heartbeat`: what waits for an answer from outside. An answer is checked before
+// it counts; what is reported is what was recorded. After it the run goes on in this process.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import type { TaskRecord } from '../runtime/ports.js';
+import type { TaskReference, TaskReply, TaskView, Writ } from '../runtime/writ.js';
+import { goOn } from './approvals.js';
+import { readText, readTextFile } from './bounded-read.js';
+import { commandLine } from './command-line.js';
+import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
+import { printable, shortReference } from './output.js';
+import { expiryText } from './render-run.js';
+import { readRunInput } from './run-input.js';
+import { runJson } from './run-json.js';
+import { formLines } from './task-form.js';
+import { timeText } from './time-text.js';
+
+export async function listTasks(
+  context: Context,
+  flags: { readonly all: boolean; readonly run?: string },
+): Promise<number> {
+  const { output } = context;
+  return withWrit(context, async (writ) => {
+    const records = await writ.tasks({
+      ...(flags.run === undefined ? {} : { run: flags.run }),
+      ...(flags.all ? {} : { states: ['open'] }),
+    });
+    if (output.json) {
+      output.value({ tasks: records.map(taskJson) });
+      return 0;
+    }
+    if (records.length === 0) {
+      output.note(flags.all ? 'there is no task' : 'no task waits for an answer');
+      return 0;
+    }
+    const { renderTable } = await import('./table.js');
+    const rows = records.map((one) => [
+      one.id,
+      one.state,
+      one.kind === 'person' ? 'a form' : 'by token',
+      one.stepPath,
+      shortReference(one.functionId),
+      one.state === 'open' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
+    ]);
+    const head = ['task', 'state', 'answered', 'step', 'function', 'expires'];
+    output.line(renderTable(output.colors, head, rows));
+    return 0;
+  });
+}
+
+export async function showTask(context: Context, id: string): Promise<number> {
+  const { output } = context;
+  return withWrit(context, async (writ) => {
+    const view = await writ.task(id);
+    if (output.json) {
+      const { record, step, workflow, input, form } = view;
+      output.value({ ...taskJson(record), step, workflow, input, form });
+      return 0;
+    }
+    for (const line of linesOf(context, view)) output.line(line);
+    return 0;
+  });
+}
+
+function linesOf(context: Context, { record, step, workflow, input, form }: TaskView): readonly string[] {
+  const { id, run, state, kind, roles, expiresAtMs, heartbeatMs, separationOfDuties, answer } = record;
+  const whom = roles.length === 0 ? 'whom policy lets answer' : roles.join(' or ');
+  const isForm = kind === 'person';
+  const lines = [
+    `task ${printable(id)}: ${state}`,
+    `workflow   ${printable(workflow)}, run ${printable(run)}`,
+    `step       ${printable(step)}${step === record.stepPath ? '' : ` (${printable(record.stepPath)})`}`,
+    `function   ${printable(record.functionId)}`,
+    `answered   ${isForm ? `by ${printable(whom)}${separationOfDuties ? ', not by who started the run' : ''}` : 'with its token, by whom policy lets answer'}`,
+    `until      ${timeText(expiresAtMs)}${heartbeatMs === null ? '' : `, with a sign of life every ${heartbeatMs / 1000} s`}`,
+  ];
+  if (answer !== null) lines.push(`answer     ${answer.kind}, by ${printable(answer.by)}`);
+  lines.push('', 'input', ...jsonLines(input));
+  if (form !== null) lines.push('', 'form', ...formLines(form));
+  if (state !== 'open') return lines;
+  const which = isForm ? [id] : ['--token', 'TOKEN'];
+  lines.push(
+    '',
+    `answer     ${commandLine(context, 'task', 'complete', ...which, '--output', '@answer.json')}`,
+  );
+  lines.push(
+    `${isForm ? 'refuse    ' : 'fail      '} ${commandLine(context, 'task', 'fail', ...which, '--cause', 'TEXT')}`,
+  );
+  return lines;
+}
+
+/** Indented; every character that could hide or control is written out. */
+function jsonLines(value: Json): readonly string[] {
+  return JSON.stringify(value, null, 2)
+    .split('\n')
+    .map((line) => `  ${printable(line)}`);
+}
+
+export interface AnswerFlags {
+  readonly token?: string;
+  readonly output?: string;
+  readonly error?: string;
+  readonly cause?: string;
+  /** `--no-continue` makes it false. */
+  readonly continue: boolean;
+}
+
+export async function completeTask(
+  context: Context,
+  id: string | undefined,
+  flags: AnswerFlags,
+): Promise<number> {
+  if (flags.output === undefined) {
+    throw new WritError('USAGE', 'complete needs --output with the result: JSON, @FILE or @-', {
+      hint: id === undefined ? 'writ task list shows what waits' : `writ task show ${id} shows what is asked`,
+    });
+  }
+  requireOneStdin(flags);
+  const which = await referenceOf(context, id, flags);
+  const output = await readRunInput(flags.output, context.stdin, '--output');
+  return answer(context, which, { kind: 'success', output }, flags);
+}
+
+export async function failTask(
+  context: Context,
+  id: string | undefined,
+  flags: AnswerFlags,
+): Promise<number> {
+  const { error = null, cause = null } = flags;
+  return answer(context, await referenceOf(context, id, flags), { kind: 'failure', error, cause }, flags);
+}
+
+export async function heartbeatTask(context: Context, flags: AnswerFlags): Promise<number> {
+  const which = await referenceOf(context, undefined, flags);
+  return answer(context, which, { kind: 'heartbeat' }, { ...flags, continue: false });
+}
+
+async function answer(
+  context: Context,
+  which: TaskReference,
+  reply: TaskReply,
+  flags: AnswerFlags,
+): Promise<number> {
+  const { output } = context;
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
+    const record = await writ.answerTask(which, reply, await whoActs(context, writ));
+    output.line(answeredText(record, reply));
+    return told(context, writ, record, flags);
+  });
+}
+
+/** Exit 0: the answer is recorded, whatever the run does then. */
+async function told(context: Context, writ: Writ, record: TaskRecord, flags: AnswerFlags): Promise<number> {
+  const { output } = context;
+  const interrupted = flags.continue ? await goOn(context, writ, record) : null;
+  const run = await writ.results(record.run);
+  if (output.json) output.value({ task: taskJson(record), run: runJson(run) });
+  else
+    output.line(
+      `run ${printable(run.id)} is ${run.status}${run.error === null ? '' : ` (${printable(run.error.code)})`}`,
+    );
+  return interrupted ?? 0;
+}
+
+function answeredText({ id, state, answer }: TaskRecord, reply: TaskReply): string {
+  if (reply.kind === 'heartbeat') return `task ${printable(id)}: the sign of life is recorded`;
+  return `task ${printable(id)} is ${state}; ${reply.kind} by ${printable(answer?.by ?? '')} is recorded`;
+}
+
+async function referenceOf(
+  context: Context,
+  id: string | undefined,
+  { token }: AnswerFlags,
+): Promise<TaskReference> {
+  if (id !== undefined && token === undefined) return { id };
+  if (id === undefined && token !== undefined) return { token: await tokenOf(context, token) };
+  throw new WritError('USAGE', 'name one task: a form by its id, everything else with --token', {
+    hint: 'list them: writ task list',
+  });
+}
+
+/** A token given as @FILE or @- is in no list of processes. */
+async function tokenOf({ stdin }: Context, given: string): Promise<string> {
+  if (!given.startsWith('@')) return given;
+  const text =
+    given === '@-'
+      ? await readText(stdin, 'stdin', 'USAGE', 'USAGE')
+      : await readTextFile(given.slice(1), 'USAGE', 'USAGE');
+  return text.trim();
+}
+
+function requireOneStdin({ token, output }: AnswerFlags): void {
+  if (token !== '@-' || output !== '@-') return;
+  throw new WritError('USAGE', 'stdin is read once: --token and --output can not both be @-');
+}
+
+/** Everything but the hash of its token, which says nothing to anybody. */
+function taskJson({ tokenHash: _hash, ...record }: TaskRecord): object {
+  return record;
+}

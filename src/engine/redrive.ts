@@ -1,0 +1,97 @@
+// A redrive: a run that has failed, or was cancelled, goes on where it stood (ASL: redriving). What has succeeded keeps its
+// result; every state that has not gets a new attempt with the input it had, all its retries and none of its approvals.
+// Of Parallel and Map only what has not ended well is begun again. Ids and attempt numbers are never used twice.
+import type { Plan, TaskNode } from '../workflow/plan.js';
+import type { CurrentTask, Frame, Parts, RunHead } from './state.js';
+import { stepPathOf } from './step-path.js';
+import type { Walk } from './walk.js';
+
+/** What is kept of a run that has ended without success: enough to go on with it. */
+export interface Remains {
+  readonly head: RunHead;
+  readonly parts: Parts;
+}
+
+/** The head of the run that goes on: its time limit begins anew, and everything random comes from another seed. */
+export function redrivenHead(plan: Plan, head: RunHead, nowMs: number, seed: string): RunHead {
+  return {
+    ...head,
+    status: 'running',
+    failing: null,
+    output: null,
+    error: null,
+    pausedAtMs: null,
+    deadlineMs: plan.timeoutMs === null ? null : nowMs + plan.timeoutMs,
+    seed,
+    drawn: 0,
+    events: head.events + (plan.dialect === 'states' ? 1 : 0), // ExecutionRedriven
+    redrive: { count: (head.redrive?.count ?? 0) + 1, atMs: nowMs },
+  };
+}
+
+/** A task whose attempt is over, or was stopped: it will get another one. */
+export interface StoppedTask {
+  readonly stepPath: string;
+  readonly attempt: number;
+  readonly isIdempotent: boolean;
+  /** Stopped while it ran: it may have come to its end, and nobody took what it gave. */
+  readonly mayHaveEnded: boolean;
+}
+
+export function stoppedTasks(plan: Plan, { parts }: Remains): readonly StoppedTask[] {
+  const found: StoppedTask[] = [];
+  for (const [key, part] of parts) {
+    if (!key.startsWith('frame/') && !key.startsWith('aside/')) continue;
+    const frame = part as unknown as Frame; // our own, as RunTree.from reads it
+    const { task, call } = frame;
+    if (task === null || frame.ask !== null || task.phase === 'ready' || task.phase === 'calls') continue;
+    const node = plan.nodes[frame.node];
+    found.push({
+      stepPath: stepPathOf(plan, frame),
+      attempt: task.attempt,
+      isIdempotent: call === null && node?.kind === 'task' && node.idempotent,
+      mayHaveEnded: task.phase === 'running',
+    });
+  }
+  return found;
+}
+
+/** The parts of the interpreter that a redrive moves. */
+interface Redriving extends Walk {
+  nodeOf(frame: Frame): TaskNode | null;
+  readonly forks: Walk['forks'] & { reopen(frame: Frame): Frame | null };
+}
+
+/** `hasEnded`: the task's outcome is known and is about to be told. Every other cursor goes on, or is as good as about to enter its state again. */
+export function takeUp(walk: Redriving, hasEnded: (stepPath: string) => boolean): void {
+  const { tree } = walk;
+  const frames = tree.takeBack();
+  for (const frame of frames) tree.put(again(walk, frame, hasEnded));
+  for (const { id } of frames) {
+    const frame = tree.frame(id);
+    if (frame?.fork != null) walk.go(walk.forks.reopen(frame));
+  }
+}
+
+function again(walk: Redriving, frame: Frame, hasEnded: (stepPath: string) => boolean): Frame {
+  const here: Frame = { ...frame, isStopping: false };
+  const { task, fork, ask } = here;
+  // A question that was not answered is asked again as it was.
+  if (ask !== null) return here;
+  if (task?.phase === 'running' && hasEnded(stepPathOf(walk.plan, here))) return here;
+  if (task !== null) return { ...withTask(walk, here, task), wakeAtMs: null };
+  if (fork === null) return here;
+  // Without lanes it had failed as a whole, or waited for its retry: it is entered anew.
+  if (walk.tree.lanes(here.id).length === 0) return { ...here, fork: null, wakeAtMs: null };
+  const map = fork.map === null ? null : { ...fork.map, failed: 0 };
+  return { ...here, fork: { ...fork, retries: [], failing: null, map } };
+}
+
+function withTask(walk: Redriving, frame: Frame, task: CurrentTask): Frame {
+  const { waiting: _, ...fresh } = { ...task, retries: [], approval: null };
+  // It had not begun.
+  if (task.phase === 'ready') return { ...frame, task: fresh };
+  const open = task.conversation?.answers.filter((one) => one === null).length ?? 0;
+  if (task.phase === 'calls' && open === walk.tree.childCount(frame.id)) return { ...frame, task: fresh };
+  return walk.beginAttempt(frame, task.input, { ...fresh, startedAtMs: walk.nowMs }, task, []);
+}

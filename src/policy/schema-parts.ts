@@ -1,0 +1,47 @@
+// Pieces of the JSON Schemas of policy files. `description` is what a value must be; messages use it.
+
+export const text = (pattern: string, description: string) => ({ type: 'string', pattern, description });
+export const list = (items: object, maxItems = 10_000) => ({
+  type: 'array',
+  items,
+  uniqueItems: true,
+  maxItems,
+});
+export const object = (properties: Record<string, object>, required: readonly string[] = []) => ({
+  type: 'object',
+  additionalProperties: false,
+  properties,
+  required,
+});
+export const header = (kind: string) => ({ apiVersion: { const: 'writ/v1' }, kind: { const: kind } });
+export const integer = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
+export const oneOf = (...values: readonly string[]) => ({ enum: values });
+
+export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
+export const name = text(NAME_PATTERN, 'a name of letters, digits, dot, dash and underscore');
+export const principal = text(
+  '^(?:user|agent|service):[^\\s*?]{1,256}$',
+  'user:NAME, agent:NAME or service:NAME',
+);
+export const user = text('^user:[^\\s*?]{1,256}$', 'user:NAME');
+export const role = text('^role:[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', 'role:NAME');
+export const subject = text(
+  `${principal.pattern}|${role.pattern}`,
+  'role:NAME, user:NAME, agent:NAME or service:NAME',
+);
+export const domain = text(NAME_PATTERN, 'a tenant id of letters, digits, dot, dash and underscore');
+export const pattern = { type: 'string', minLength: 1, maxLength: 1024 };
+export const label = text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a label');
+export const sandboxKind = oneOf('wasm', 'docker');
+export const host = text(
+  '^(?:(?:\\*\\.)?[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):(?:[1-9][0-9]{0,4}|\\*)$',
+  'host:port or *.suffix:port in lower case (port may be *)',
+);
+export const path = text(
+  '^/$|^(?:/(?!\\.{1,2}(?:/|$))[^/]+)+$',
+  'an absolute path without empty, . or .. segments and without a final slash',
+);
+export const moment = text(
+  '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$',
+  'a time such as 2026-01-31T00:00:00Z',
+);

@@ -1,0 +1,69 @@
+// Registering a workflow: nobody's document gets an id that others may run under without the right to it. Who may run a
+// workflow may also register it, unless a rule about `workflow.create` says otherwise; what policy answers is in the log.
+import { WritError } from '../errors.js';
+import { checkAccess, type AccessAnswer } from '../policy/access.js';
+import { logContext } from './entries.js';
+import type { Guard } from './judge.js';
+import type { Prepared } from './register.js';
+import { decided } from './start.js';
+import type { Principal } from './writ.js';
+
+/** Ids of Writ's own workflows: a document under one of them would be taken for it in lists, approvals and the log. */
+export const OWN_WORKFLOWS = { erase: 'writ-audit-erase', sandboxExec: 'writ-sandbox-exec' } as const;
+
+/** Throws USAGE for an id of Writ's own. */
+export function refuseOwnId(id: string, own: readonly string[] = Object.values(OWN_WORKFLOWS)): void {
+  if (!own.includes(id)) return;
+  throw new WritError('USAGE', `${id} is the id of a workflow of Writ's own`, {
+    hint: 'give the document another id',
+  });
+}
+
+/**
+ * Asks `workflow.create` of the id; where no rule speaks of it, `workflow.run`. Leaves `authz.decided` with the
+ * document's hash in the log's own chain, then throws POLICY_* on a deny.
+ */
+export async function authorizeCreation(
+  guard: Guard,
+  prepared: Prepared,
+  principal: Principal,
+): Promise<void> {
+  const own = ask(guard, prepared, principal, 'workflow.create');
+  const byRun = own.code === 'POLICY_NO_MATCH' ? ask(guard, prepared, principal, 'workflow.run') : own;
+  await record(guard, prepared, principal, byRun.allowed ? byRun : own);
+}
+
+/** A run registers what it runs: for somebody who may run it, only a rule that denies `workflow.create` stands against it. */
+export async function refuseDeniedCreation(
+  guard: Guard,
+  prepared: Prepared,
+  principal: Principal,
+): Promise<void> {
+  if (prepared.isKnown) return;
+  const answer = ask(guard, prepared, principal, 'workflow.create');
+  if (answer.effect === 'deny') await record(guard, prepared, principal, answer);
+}
+
+function ask(
+  guard: Guard,
+  { record: { id } }: Prepared,
+  principal: Principal,
+  action: 'workflow.create' | 'workflow.run',
+): AccessAnswer {
+  return checkAccess(guard.policy(), { subject: principal.id, domain: guard.tenant, action, resource: id });
+}
+
+function record(
+  guard: Guard,
+  { record: { id, hash } }: Prepared,
+  principal: Principal,
+  answer: AccessAnswer,
+): Promise<void> {
+  const context = {
+    ...logContext(guard.tenant),
+    workflow: { id, hash },
+    policy: guard.policy().policyHash,
+    actor: { id: principal.id, via: guard.via },
+  };
+  return decided(guard, context, principal, { action: 'workflow.create', resource: id }, answer);
+}

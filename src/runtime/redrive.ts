@@ -1,0 +1,129 @@
+// `redrive`: a run that has failed, was refused or cancelled goes on where it stood, under its own id and document. The
+// policies of now decide, about the redrive and about every step again, and those of its start no longer have a say;
+// whoever started the run must still be allowed to. No approval is used twice. Durable in one commit with `run.redriven`.
+import { Execution } from '../engine/execution.js';
+import { stoppedTasks, type Remains } from '../engine/redrive.js';
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { draft } from './entries.js';
+import { isErasure } from './erasure-workflow.js';
+import type { Guard } from './judge.js';
+import { openJson } from './payload.js';
+import type { RunRecord } from './ports.js';
+import { openRemains } from './remains.js';
+import { entryContext, load } from './run-context.js';
+import { finishedState, planOf } from './run-state.js';
+import { settle } from './settlement.js';
+import { authorize } from './start.js';
+import type { Principal } from './writ.js';
+
+export interface RedriveOptions {
+  /** Attempts whose outcome nobody knows are made again too; without it a run with one is not redriven. */
+  readonly lost?: 'rerun';
+}
+
+/**
+ * The caller holds the run's lock and drives it afterwards. Throws RUN_NOT_REDRIVABLE, RUN_UNFINISHED, RUN_INDETERMINATE,
+ * POLICY_*, INTEGRITY_DIGEST; then the run stays as it was.
+ */
+export async function redrive(
+  guard: Guard,
+  runId: string,
+  principal: Principal,
+  { lost }: RedriveOptions,
+): Promise<void> {
+  const run = await load(guard, runId);
+  requireEnded(run);
+  const context = entryContext(guard, run, { id: principal.id, via: guard.via });
+  await authorize(guard, context, principal, 'run.resume', run.workflowId);
+  await authorize(guard, context, { id: run.initiator }, 'workflow.run', run.workflowId);
+  const remains = await openRemains(guard.store, run);
+  const outputs = await settledOutputs(guard, run, remains, lost);
+  const { random, redact, clock } = guard;
+  const nowMs = clock.nowMs();
+  const seed = Buffer.from(random.bytes(32)).toString('hex');
+  const execution = Execution.redrive(planOf(run), remains, { nowMs, seed, outputs });
+  const { initiator } = run;
+  const entry = draft(context, 'run.redriven', {
+    redrive: execution.head.redrive?.count ?? 1,
+    previous: run.status,
+    initiator,
+    assurance: principal.assurance,
+    key: principal.publicKey,
+    lost: lost ?? null,
+  });
+  const open: RunRecord = {
+    ...run,
+    // From now on it is a run of these policies.
+    policyHash: guard.policy().policyHash,
+    status: 'running',
+    state: null,
+    waitingFor: null,
+    wakeAtMs: null,
+    exitCode: null,
+  };
+  const situation = { lost: null, waits: new Map(), endsLater: false };
+  const own = { ...context, actor: { id: initiator, via: 'runner' } };
+  const next = settle(execution, execution.takeChanges(), open, situation, {
+    entry: own,
+    nowMs,
+    random,
+    redact,
+  });
+  await guard.journal.commit({
+    runs: [{ op: 'update', record: next.run, jump: true }],
+    parts: [next.parts],
+    attempts: next.attempts,
+    entries: [entry, ...next.entries],
+    payloads: next.payloads.map((one) => ({ ...one, entry: one.entry + 1 })),
+  });
+}
+
+function requireEnded(run: RunRecord): void {
+  const { id, status } = run;
+  if (isErasure(run)) {
+    throw new WritError('RUN_NOT_REDRIVABLE', `run ${id} is an erasure`, {
+      hint: 'ask for the same erasure again: writ audit erase',
+    });
+  }
+  if (status === 'completed') {
+    throw new WritError('RUN_NOT_REDRIVABLE', `run ${id} has completed: nothing of it is left to do`, {
+      hint: `run it anew: writ workflow run ${run.workflowId}`,
+    });
+  }
+  if (finishedState(run) !== null) return;
+  throw new WritError('RUN_UNFINISHED', `run ${id} is ${status}: it has not ended`, {
+    hint: `go on with it: writ workflow resume ${id}`,
+  });
+}
+
+/** Outputs of attempts that were being stopped and had succeeded all the same: they are not made again. */
+async function settledOutputs(
+  guard: Guard,
+  run: RunRecord,
+  remains: Remains,
+  lost: RedriveOptions['lost'],
+): Promise<ReadonlyMap<string, Json>> {
+  const outputs = new Map<string, Json>();
+  for (const { stepPath, attempt, isIdempotent, mayHaveEnded } of stoppedTasks(planOf(run), remains)) {
+    const row = await guard.store.attempt(run.id, stepPath, attempt);
+    if (row?.status === 'indeterminate' && !isIdempotent && lost !== 'rerun') {
+      throw new WritError(
+        'RUN_INDETERMINATE',
+        `the outcome of attempt ${attempt} of ${stepPath} is not known`,
+        {
+          hint: `look at what it did, then: writ workflow redrive ${run.id} --rerun-lost`,
+        },
+      );
+    }
+    if (row?.status !== 'succeeded' || row.output === null || !mayHaveEnded) continue;
+    const payload = await guard.store.payload(row.output);
+    if (payload?.bytes == null) {
+      throw new WritError('RUN_NOT_REDRIVABLE', `the output of ${stepPath} was erased`, {
+        hint: `run it anew: writ workflow run ${run.workflowId}`,
+      });
+    }
+    outputs.set(stepPath, openJson(payload));
+  }
+  return outputs;
+}

@@ -1,0 +1,239 @@
+// An answer from outside to an attempt that waits for one. Policy says who may give it, at this moment; a token says
+// which attempt is meant and that its bearer was asked. It counts once, in time, and is durable before it is
+// acknowledged; whoever advances the run goes on with it (task-wait.ts).
+import { canonicalJson } from '../canonical-json.js';
+import { WritError } from '../errors.js';
+import type { Json, JsonObject } from '../json.js';
+import { checkAccess } from '../policy/access.js';
+import { fillsRole } from '../policy/approval-duty.js';
+import { checkValue } from '../workflow/input.js';
+import { isFatalName, isRefusalName } from '../workflow/error-match.js';
+import { draft } from './entries.js';
+import type { Guard } from './judge.js';
+import { isConflict } from './live-run.js';
+import { sealJson } from './payload.js';
+import type { RunRecord, TaskRecord } from './ports.js';
+import { entryContext, load, logTimeMs } from './run-context.js';
+import { isFinished } from './run-state.js';
+import { hashOfToken, isSameHash } from './task-token.js';
+import { formOf, taskEndsAtMs } from './task-view.js';
+import type { Principal, TaskReference, TaskReply } from './writ.js';
+
+const MAX_ERROR = 256;
+const MAX_CAUSE = 32_768;
+/** What a person's refusal is called where they call it nothing else. */
+const REFUSED = 'Approval.Denied';
+
+/** The task after the answer, durable. Throws TASK_*, POLICY_*, NOT_FOUND, INPUT_INVALID (then it still waits), USAGE. */
+export async function answerTask(
+  guard: Guard,
+  which: TaskReference,
+  reply: TaskReply,
+  by: Principal,
+): Promise<TaskRecord> {
+  for (;;) {
+    const task = await findTask(guard, which);
+    try {
+      return await answerOnce(guard, task, reply, by);
+    } catch (error) {
+      // Somebody else answered, or its time has ended, at this moment: judge this one against the new state.
+      if (!isConflict(error)) throw error;
+    }
+  }
+}
+
+/** Which token it was is not told: not that there is another, not how much of it was right. */
+async function findTask({ store }: Guard, which: TaskReference): Promise<TaskRecord> {
+  if ('token' in which) {
+    const hash = hashOfToken(which.token);
+    const found = hash === null ? null : await store.taskOfToken(hash);
+    if (hash !== null && found?.tokenHash != null && isSameHash(found.tokenHash, hash)) return found;
+    throw new WritError('TASK_TOKEN_INVALID', 'this token answers nothing', {
+      hint: 'take the token as the step was given it',
+    });
+  }
+  const found = await store.task(which.id);
+  if (found === null)
+    throw new WritError('NOT_FOUND', `no task ${which.id}`, { hint: 'list them: writ task list' });
+  if (found.kind === 'person') return found;
+  throw new WritError('USAGE', `${found.id} is answered with its token`, {
+    hint: 'give the token that its step was called with; nobody else has it',
+  });
+}
+
+async function answerOnce(
+  guard: Guard,
+  task: TaskRecord,
+  reply: TaskReply,
+  by: Principal,
+): Promise<TaskRecord> {
+  const run = await load(guard, task.run);
+  await requireAllowed(guard, run, task, by);
+  const nowMs = await logTimeMs(guard);
+  await requireOpen(guard, run, task, by, nowMs);
+  if (reply.kind === 'heartbeat') return alive(guard, task, nowMs);
+  const data = reply.kind === 'success' ? outputOf(run, task, reply.output) : refusalOf(task, reply);
+  const label = reply.kind === 'success' ? 'output' : 'error';
+  const payload = sealJson(task.run, label, data, guard);
+  const { id, stepPath, attempt } = task;
+  const { id: who, assurance, publicKey } = by;
+  const entry = draft(
+    entryContext(guard, run, { id: who, via: guard.via }),
+    'task.answered',
+    { taskId: id, stepPath, attempt, answer: reply.kind, by: who, assurance, keyId: publicKey },
+    { [label]: payload.commitment },
+  );
+  const answer = { kind: reply.kind, by: who, assurance, atMs: nowMs, payload: payload.commitment };
+  const answered: TaskRecord = { ...task, state: 'answered', answer };
+  await guard.journal.commit({
+    entries: [{ ...entry, beforeMs: taskEndsAtMs(task) }],
+    payloads: [{ payload, entry: 0 }],
+    tasks: [{ op: 'update', record: answered }],
+  });
+  return { ...answered, version: answered.version + 1 };
+}
+
+/** A sign of life: it moves the end of the silence, and leaves nothing in the log. */
+async function alive(guard: Guard, task: TaskRecord, nowMs: number): Promise<TaskRecord> {
+  if (task.kind === 'person') {
+    throw new WritError('USAGE', `${task.id} is filled in by a person: it has no heartbeat`);
+  }
+  const record = { ...task, aliveAtMs: Math.max(task.aliveAtMs, nowMs) };
+  await guard.journal.commit({ entries: [], tasks: [{ op: 'update', record }] });
+  return { ...record, version: record.version + 1 };
+}
+
+/** Policy comes first: to somebody who may not answer, what has become of the task is none of their business. */
+async function requireAllowed(guard: Guard, run: RunRecord, task: TaskRecord, by: Principal): Promise<void> {
+  const { tenant: domain, functionId: resource } = task;
+  const access = checkAccess(guard.policy(), { subject: by.id, domain, action: 'task.answer', resource });
+  const refusal = access.allowed
+    ? ineligible(guard, task, by)
+    : new WritError(
+        access.code ?? 'POLICY_ERROR',
+        access.message,
+        access.hint === null ? {} : { hint: access.hint },
+      );
+  if (refusal !== null) await refuse(guard, run, task, by, refusal, access.ruleId);
+}
+
+function ineligible(guard: Guard, task: TaskRecord, by: Principal): WritError | null {
+  if (task.kind === 'token') return null;
+  const hint = 'ask a person who may answer it';
+  const not = (why: string): WritError => new WritError('TASK_NOT_ELIGIBLE', why, { hint });
+  if (!by.id.startsWith('user:')) return not(`${by.id} is no person; only people fill in ${task.id}`);
+  const roles = guard.policy().rolesOf(by.id, task.tenant);
+  if (task.roles.length > 0 && !fillsRole(roles, task.roles.join('|')))
+    return not(`${by.id} may not fill in ${task.id}; it needs ${task.roles.join(' or ')}`);
+  if (task.separationOfDuties && by.id === task.initiator)
+    return not(`${by.id} started this run and may not fill in ${task.id}`);
+  return null;
+}
+
+async function requireOpen(
+  guard: Guard,
+  run: RunRecord,
+  task: TaskRecord,
+  by: Principal,
+  nowMs: number,
+): Promise<void> {
+  if (task.state === 'answered' || task.state === 'used') {
+    const error = new WritError(
+      'TASK_ANSWERED',
+      `${task.id} was answered by ${task.answer?.by ?? 'somebody'}`,
+    );
+    return refuse(guard, run, task, by, error, null);
+  }
+  const attempt = await guard.store.attempt(task.run, task.stepPath, task.attempt);
+  const isWaitedFor =
+    task.state === 'open' &&
+    !isFinished(run) &&
+    (attempt?.status === 'suspended' || attempt?.status === 'intended') &&
+    nowMs < taskEndsAtMs(task);
+  if (isWaitedFor) return;
+  const why =
+    task.state === 'withdrawn' || isFinished(run) ? 'nothing waits for it any more' : 'it is too late';
+  const error = new WritError('TASK_CLOSED', `${task.id} takes no answer: ${why}`, {
+    hint: `see what became of it: writ workflow status ${task.run}`,
+  });
+  return refuse(guard, run, task, by, error, null);
+}
+
+/** What was refused stands in the log, too; the task is as it was. */
+async function refuse(
+  guard: Guard,
+  run: RunRecord,
+  task: TaskRecord,
+  by: Principal,
+  error: WritError,
+  ruleId: string | null,
+): Promise<never> {
+  const entry = draft(entryContext(guard, run, { id: by.id, via: guard.via }), 'authz.decided', {
+    stepPath: task.stepPath,
+    attempt: null,
+    subject: by.id,
+    agent: null,
+    domain: task.tenant,
+    action: 'task.answer',
+    resource: task.functionId,
+    verdict: 'deny',
+    ruleId,
+    code: error.code,
+    taskId: task.id,
+  });
+  await guard.journal.commit({ entries: [entry] });
+  throw error;
+}
+
+/** `output` is attacker-controlled. Everything that is wrong with it is said at once. */
+function outputOf(run: RunRecord, task: TaskRecord, output: Json): Json {
+  let bytes: number;
+  try {
+    bytes = Buffer.byteLength(canonicalJson(output));
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    throw new WritError('INPUT_INVALID', `the output can't be recorded: ${error.message}`);
+  }
+  if (bytes > task.outputBytes) {
+    throw new WritError(
+      'INPUT_INVALID',
+      `the output has ${bytes} bytes, at most ${task.outputBytes} are taken`,
+      {
+        hint: 'keep what is large elsewhere, and answer with where it is',
+      },
+    );
+  }
+  const form = formOf(run, task);
+  const problems = form === null ? [] : checkValue(form, output, 'output');
+  if (problems.length === 0) return output;
+  throw new WritError('INPUT_INVALID', problems.map(({ message }) => message).join('; '), {
+    hint: `see the form: writ task show ${task.id}`,
+    details: { problems: problems.map(({ path, message }) => ({ path, message })) },
+  });
+}
+
+/** `error` and `cause` are attacker-controlled: no answer passes for a refusal of policy or a fault of the log. */
+function refusalOf(task: TaskRecord, reply: Extract<TaskReply, { kind: 'failure' }>): JsonObject {
+  const error = reply.error ?? (task.kind === 'person' ? REFUSED : 'States.TaskFailed');
+  const cause = reply.cause ?? '';
+  const isOurs = isRefusalName(error) || isFatalName(error) || error === 'States.ALL';
+  if (isOurs && !(task.kind === 'person' && error === REFUSED)) {
+    throw new WritError('INPUT_INVALID', 'the name of this error is kept for what Writ itself refuses', {
+      hint: 'give it a name of your own, such as Payment.Refused',
+    });
+  }
+  if (!/^[!-~][ -~]*$/.test(error) || error.length > MAX_ERROR)
+    throw new WritError(
+      'INPUT_INVALID',
+      `the name of an error is 1 to ${MAX_ERROR} visible ASCII characters`,
+    );
+  if (cause.length > MAX_CAUSE)
+    throw new WritError('INPUT_INVALID', `a cause has at most ${MAX_CAUSE} characters`);
+  try {
+    canonicalJson(cause);
+  } catch (failure) {
+    if (!(failure instanceof WritError)) throw failure;
+    throw new WritError('INPUT_INVALID', `the cause can't be recorded: ${failure.message}`);
+  }
+  return { error, cause };
+}

@@ -1,0 +1,301 @@
+// `redrive`: a run that has failed, was refused or cancelled goes on where it stood. What has succeeded is not done
+// again, policy of now decides, approvals are asked for anew, and nothing goes on without what the log names.
+import { describe, expect, it } from 'vitest';
+import { verifyEvidence } from '../../src/audit/evidence/verify.js';
+import type { Writ } from '../../src/runtime/writ.js';
+import { replacing } from '../contract/fault-store.js';
+import { fail, faulty, refusalOf, states, steps, useTeam } from './fixture.js';
+
+const here = useTeam();
+const ONE = 'functionId: "tool::test_one"';
+const TWO = 'functionId: "tool::test_two"';
+
+const task = (functionId: string, next?: string) => ({
+  type: 'Task',
+  resource: functionId,
+  ...(next === undefined ? { end: true } : { next }),
+});
+const called = (): readonly string[] => here.team.functions.calls.map(({ functionId }) => functionId);
+
+async function redrive(writ: Writ, runId: string, options: { readonly lost?: 'rerun' } = {}, by = 'alice') {
+  await writ.redrive(runId, await here.team.as(writ, by), options);
+  return here.team.drive(writ, runId);
+}
+
+describe('a redrive', () => {
+  it('goes on from the failed step under the same id and document, and is told in the log', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_two', fail(), () => ({ second: true }));
+    const failed = await team.run(writ, steps([ONE, TWO]));
+    expect(failed).toMatchObject({ status: 'failed', exitCode: 1 });
+    const done = await redrive(writ, failed.id);
+    expect(done).toMatchObject({
+      id: failed.id,
+      status: 'completed',
+      exitCode: 0,
+      workflow: failed.workflow,
+    });
+    expect(done.output).toEqual({ second: true });
+    expect(called()).toEqual(['tool::test_one', 'tool::test_two', 'tool::test_two']);
+    const types = await team.types(failed.id);
+    const from = types.indexOf('run.finished');
+    expect(types.slice(from)).toEqual([
+      'run.finished',
+      'authz.decided', // run.resume of who asks
+      'authz.decided', // workflow.run of who started it
+      'run.redriven',
+      ...['authz.decided', 'ceiling.composed', 'step.intended', 'step.finished'],
+      'run.finished',
+    ]);
+    expect(await team.facts(failed.id, 'run.redriven')).toMatchObject([
+      { redrive: 1, previous: 'failed', initiator: 'user:alice', lost: null },
+    ]);
+    expect(await team.facts(failed.id, 'step.finished')).toMatchObject([
+      { stepPath: 's1', attempt: 1, status: 'succeeded' },
+      { stepPath: 's2', attempt: 1, status: 'failed' },
+      { stepPath: 's2', attempt: 2, status: 'succeeded' },
+    ]);
+  });
+
+  it('is durable when it resolves: another process goes on, and a second redrive counts on', async () => {
+    const { team } = here;
+    team.functions.answer('tool::test_one', fail(), fail(), () => 3);
+    const first = await team.open();
+    const { id } = await team.run(first, states('A', { A: task('tool::test_one') }));
+    await first.redrive(id, await team.as(first, 'alice'));
+    await first.close();
+    const second = await team.open();
+    expect(await second.status(id)).toMatchObject({ status: 'running', exitCode: 0 });
+    expect(await team.drive(second, id)).toMatchObject({ status: 'failed' });
+    expect(await redrive(second, id)).toMatchObject({ status: 'completed', output: 3 });
+    const told = await team.facts(id, 'run.redriven');
+    expect(told.map((one) => one['redrive'])).toEqual([1, 2]);
+  });
+
+  it('of a run that has completed, or has not ended, is refused, and changes nothing', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const completed = await team.run(writ, steps([ONE]));
+    const alice = await team.as(writ, 'alice');
+    expect(await refusalOf(writ.redrive(completed.id, alice))).toMatchObject({
+      ...{ code: 'RUN_NOT_REDRIVABLE', exitCode: 2 },
+    });
+    const waiting = await team.run(writ, steps([`${ONE}, approval: sync`]));
+    const early = await refusalOf(writ.redrive(waiting.id, alice));
+    expect(early).toMatchObject({ code: 'RUN_UNFINISHED' });
+    expect((await team.drive(writ, waiting.id)).status).toBe('waiting');
+    expect((await refusalOf(writ.redrive('run_none', alice))).code).toBe('NOT_FOUND');
+    expect(await team.facts(completed.id, 'run.redriven')).toEqual([]);
+  });
+
+  it('asks for the right to it of who asks, and of who started the run, under the policies of now', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', fail());
+    const { id } = await team.run(writ, steps([ONE]));
+    expect(await refusalOf(redrive(writ, id, {}, 'audrey'))).toMatchObject({ code: 'POLICY_NO_MATCH' });
+    const policies = team.policiesWith('rbac/test.yaml', (document) => {
+      const { rules } = document.toJS() as { rules: { action: string }[] };
+      document.deleteIn(['rules', rules.findIndex(({ action }) => action === 'workflow.run')]);
+    });
+    const narrowed = await team.open({ policies });
+    const error = await refusalOf(narrowed.redrive(id, await team.as(narrowed, 'alice')));
+    expect(error).toMatchObject({ code: 'POLICY_NO_MATCH', exitCode: 3 });
+    expect(await narrowed.status(id)).toMatchObject({ status: 'failed' });
+    expect(called()).toHaveLength(1);
+  });
+
+  it('of a denied step runs it only once policy allows it', async () => {
+    const { team } = here;
+    const policies = team.policiesWith('rbac/test.yaml', (document) => {
+      const { rules } = document.toJS() as { rules: { resource: string }[] };
+      rules.forEach(({ resource }, at) => {
+        if (resource === 'tool::test_*') document.setIn(['rules', at, 'resource'], 'tool::test_one');
+      });
+    });
+    const strict = await team.open({ policies });
+    const { id, status, exitCode } = await team.run(strict, states('A', { A: task('tool::test_two') }));
+    expect([status, exitCode]).toEqual(['failed', 3]);
+    expect(await redrive(strict, id)).toMatchObject({ status: 'failed', exitCode: 3 });
+    expect(called()).toEqual([]);
+    const open = await team.open();
+    expect(await redrive(open, id)).toMatchObject({ status: 'completed' });
+    expect(called()).toEqual(['tool::test_two']);
+  });
+
+  it('asks for approval anew: what was denied, and what was approved and used before', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', fail(), () => 'done');
+    const { id } = await team.run(writ, steps([`${ONE}, approval: sync`]));
+    await team.deny(writ, await team.pending(writ, id));
+    expect(await team.drive(writ, id)).toMatchObject({ status: 'failed', exitCode: 4 });
+    expect((await redrive(writ, id)).status).toBe('waiting');
+    const second = await team.pending(writ, id);
+    expect(second).toMatchObject({ stepPath: 's1', attempt: 2 });
+    await team.approve(writ, second);
+    expect((await team.drive(writ, id)).status).toBe('failed');
+    expect((await redrive(writ, id)).status).toBe('waiting');
+    expect((await team.pending(writ, id)).attempt).toBe(3);
+    expect(called()).toHaveLength(1);
+    await team.approve(writ, await team.pending(writ, id));
+    expect(await team.drive(writ, id)).toMatchObject({ status: 'completed', output: 'done' });
+  });
+
+  it('of a cancelled run asks again for what was open, and does not use the withdrawn request', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const { id } = await team.run(writ, steps([ONE, `${TWO}, approval: sync`]));
+    const withdrawn = await team.pending(writ, id);
+    await writ.cancel(id, await team.as(writ, 'alice'));
+    expect((await redrive(writ, id)).status).toBe('waiting');
+    const asked = await team.pending(writ, id);
+    expect(asked.id).not.toBe(withdrawn.id);
+    expect((await refusalOf(team.approve(writ, withdrawn))).code).toBe('APPROVAL_ALREADY_DECIDED');
+    await team.approve(writ, asked);
+    expect((await team.drive(writ, id)).status).toBe('completed');
+    expect(called()).toEqual(['tool::test_one', 'tool::test_two']);
+  });
+
+  it('keeps the results of items that succeeded', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', ({ input }) =>
+      input === 2 && called().filter((one) => one === 'tool::test_one').length < 4
+        ? fail()({} as never)
+        : `item ${JSON.stringify(input)}`,
+    );
+    const text = states('M', {
+      M: {
+        type: 'Map',
+        itemProcessor: { startAt: 'A', states: { A: task('tool::test_one') } },
+        maxConcurrency: 1,
+        end: true,
+      },
+    });
+    const { id, status } = await team.run(writ, text, [1, 2, 3]);
+    expect(status).toBe('failed');
+    await redrive(writ, id);
+    if ((await writ.status(id)).status === 'failed') await redrive(writ, id);
+    expect(await writ.results(id)).toMatchObject({
+      status: 'completed',
+      output: ['item 1', 'item 2', 'item 3'],
+    });
+    expect(team.functions.calls.map(({ input }) => input).filter((input) => input === 1)).toHaveLength(1);
+  });
+});
+
+describe('an attempt whose outcome is not known', () => {
+  it('is made again by a redrive only when somebody says so', async () => {
+    const { team } = here;
+    const dying = await team.open({
+      store: (inner) => faulty(inner, 'failAppendAndNotPersist', 'step.finished'),
+    });
+    const id = await team.start(dying, steps([ONE]));
+    await refusalOf(team.drive(dying, id));
+    const writ = await team.open();
+    await writ.cancel(id, await team.as(writ, 'alice'));
+    const error = await refusalOf(redrive(writ, id));
+    expect(error).toMatchObject({ code: 'RUN_INDETERMINATE', hint: expect.stringContaining('--rerun-lost') });
+    expect(called()).toHaveLength(1);
+    expect(await redrive(writ, id, { lost: 'rerun' })).toMatchObject({ status: 'completed' });
+    expect((await team.facts(id, 'run.redriven'))[0]).toMatchObject({ previous: 'cancelled', lost: 'rerun' });
+    expect(called()).toHaveLength(2);
+  });
+});
+
+describe('a branch that succeeds while the failure of another stops it', () => {
+  it('is not run again', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    let finish: () => void = () => undefined;
+    const held = new Promise<string>((resolve) => {
+      finish = () => resolve('late');
+    });
+    // It takes no notice of being stopped, and is through with its act.
+    team.functions.answer('tool::test_two', () => held);
+    team.functions.answer('tool::test_one', fail(), () => 'one');
+    const text = states('P', {
+      P: {
+        type: 'Parallel',
+        branches: [
+          { startAt: 'A', states: { A: task('tool::test_one') } },
+          { startAt: 'B', states: { B: task('tool::test_two') } },
+        ],
+        end: true,
+      },
+    });
+    const driven = team.run(writ, text);
+    finish();
+    const { id, status } = await driven;
+    expect(status).toBe('failed');
+    const [before] = (await team.facts(id, 'step.finished')).filter(({ stepPath }) => stepPath === 'P[1]/B');
+    const done = await redrive(writ, id);
+    expect(done.status).toBe('completed');
+    const again = called().filter((one) => one === 'tool::test_two').length;
+    expect(again).toBe(before?.['status'] === 'succeeded' ? 1 : 2);
+  });
+});
+
+describe('what a redrive goes on with', () => {
+  it('lies in a payload of the run, and is gone with it: no byte of it stays outside', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_two', fail());
+    const { id } = await team.run(writ, steps([ONE, TWO]), { note: 'the-marker-of-this-input' });
+    const [end] = (await team.entries(id)).filter(({ type }) => type === 'run.finished');
+    expect(Object.keys(end?.commit ?? {}).sort()).toEqual(['error', 'state']);
+    expect(await team.stored((store) => store.parts(id))).toEqual(new Map());
+    const commitment = end?.commit['state'];
+    const payload = await team.stored((store) => store.payload(commitment ?? ('' as never)));
+    expect(new TextDecoder().decode(payload?.bytes ?? new Uint8Array())).toContain(
+      'the-marker-of-this-input',
+    );
+  });
+
+  it('is in a bundle of evidence only where it is asked for; the bundle of a redriven run is whole', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', fail(), () => 'done');
+    const { id } = await team.run(writ, states('A', { A: task('tool::test_one') }), { amount: 10 });
+    const audrey = await team.as(writ, 'audrey');
+    const request = { run: id, first: null, custodian: null, files: [] };
+    const shown = async (payloads: 'all' | readonly string[]) => {
+      const bundle = await writ.evidence({ ...request, payloads }, audrey);
+      return verifyEvidence(bundle);
+    };
+    const labels = async (payloads: 'all' | readonly string[]): Promise<readonly string[]> =>
+      ((await shown(payloads)).evidence?.disclosed ?? []).map(({ label }) => label).sort();
+    expect(await labels('all')).not.toContain('state');
+    expect(await labels(['state'])).toEqual(['state']);
+    expect((await shown('all')).report.completeness?.state).toBe('closed');
+    await writ.redrive(id, await team.as(writ, 'alice'));
+    expect((await shown('all')).report.completeness?.state).toBe('open');
+    await team.drive(writ, id);
+    const { report } = await shown('all');
+    expect([report.verdict, report.completeness?.state]).toEqual(['unpinned', 'closed']);
+  });
+
+  it('is refused when the store was changed under the log', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', fail());
+    const { id } = await team.run(writ, states('A', { A: task('tool::test_one') }), { amount: 10 });
+    const changing = await team.open({
+      store: (inner) =>
+        replacing(inner, {
+          payload: async (commitment) => {
+            const payload = await inner.payload(commitment);
+            if (payload?.label !== 'state' || payload.bytes === null) return payload;
+            const text = new TextDecoder().decode(payload.bytes).replace('"amount":10', '"amount":99');
+            return { ...payload, bytes: new TextEncoder().encode(text) };
+          },
+        }),
+    });
+    const error = await refusalOf(changing.redrive(id, await team.as(changing, 'alice')));
+    expect(error).toMatchObject({ code: 'INTEGRITY_DIGEST' });
+    expect(called()).toHaveLength(1);
+    expect(await redrive(writ, id)).toMatchObject({ status: 'failed' });
+  });
+});

@@ -1,0 +1,179 @@
+// Tasks over HTTP, in process: the real interface before a real Writ; only who a bearer token proves is faked.
+import { describe, expect, it } from 'vitest';
+import type { ServeState } from '../../src/adapters/store/serve-state.js';
+import { WritError } from '../../src/errors.js';
+import type { Json, JsonObject } from '../../src/json.js';
+import type { Writ } from '../../src/runtime/writ.js';
+import { openApi } from '../../src/server/api.js';
+import { openRateLimit } from '../../src/server/rate.js';
+import { field, states, useTeam } from '../runtime/fixture.js';
+
+const here = useTeam();
+const BEARER = 'service:carrier';
+
+const document = (state: JsonObject): string => states('Ask', { Ask: { type: 'Task', end: true, ...state } });
+const FORM = document({
+  human: { form: { type: 'object', required: ['ok'] }, approverRoles: ['role:reviewer'] },
+});
+const ORDER = document({
+  resource: 'tool::test_one.waitForTaskToken',
+  parameters: { 'token.$': '$$.Task.Token' },
+  heartbeatSeconds: 60,
+});
+
+interface Answer {
+  readonly status: number;
+  readonly body: JsonObject;
+}
+
+/** Asks as `who`, a bearer token of whom proves that it is them; null sends none. */
+function server(writ: Writ, tokenBearer: string | null = null) {
+  const woken: string[] = [];
+  const app = openApi({
+    writ,
+    authenticate: async (token) => {
+      if (token === 'nobody') throw new WritError('POLICY_IDENTITY_UNKNOWN', 'proves nobody');
+      return { principal: await here.team.as(writ, token), untilMs: Infinity };
+    },
+    rate: openRateLimit(1_000),
+    ratePerson: openRateLimit(1_000),
+    trustedProxies: [],
+    tokenBearer,
+    channels: new Map(),
+    secret: () => null,
+    // Links are not asked for here.
+    state: {} as ServeState,
+    decided: (run) => woken.push(run),
+    failed: (error) => {
+      throw error;
+    },
+    stopping: new AbortController().signal,
+    nowMs: () => here.team.clock.nowMs(),
+  });
+  const env = { incoming: { rawHeaders: [], socket: { remoteAddress: '127.0.0.1' } } };
+  const ask = async (who: string | null, path: string, body?: string | JsonObject): Promise<Answer> => {
+    const headers = who === null ? {} : { authorization: `Bearer ${who}` };
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const init = body === undefined ? { headers } : { method: 'POST', headers, body: text };
+    const response = await app.request(`http://localhost/v1/tasks${path}`, init, env);
+    return { status: response.status, body: (await response.json()) as JsonObject };
+  };
+  return { ask, woken };
+}
+
+async function waiting(writ: Writ, text: string): Promise<{ readonly run: string; readonly task: string }> {
+  const { id, waitingFor } = await here.team.run(writ, text, { claim: 1 });
+  if (waitingFor?.kind !== 'task') throw new Error('it waits for no task');
+  return { run: id, task: waitingFor.taskId };
+}
+
+const token = (): Json => field(here.team.functions.calls.at(-1)?.input, 'token') ?? null;
+
+describe('a form over HTTP', () => {
+  it('is listed and shown to who may see it, and is not there for anybody else', async () => {
+    const writ = await here.team.open();
+    const { task } = await waiting(writ, FORM);
+    const { ask } = server(writ);
+    const { status, body } = await ask('bob', '?state=open');
+    expect([status, body]).toMatchObject([200, { tasks: [{ id: task, kind: 'person' }], more: false }]);
+    expect(JSON.stringify(body)).not.toContain('claim');
+    expect((await ask('bob', `/${task}`)).body).toMatchObject({
+      input: { claim: 1 },
+      form: { required: ['ok'] },
+    });
+    expect((await ask('olivia', '')).body).toEqual({ tasks: [], more: false });
+    expect((await ask('olivia', `/${task}`)).status).toBe(404);
+    expect((await ask('olivia', '/success', { taskId: task, output: {} })).status).toBe(404);
+    for (const who of [null, 'nobody']) expect((await ask(who, `/${task}`)).status).toBe(401);
+  });
+
+  it('is filled in once; its run is woken', async () => {
+    const writ = await here.team.open();
+    const { run, task } = await waiting(writ, FORM);
+    const { ask, woken } = server(writ);
+    expect((await ask('alice', '/success', { taskId: task, output: { ok: 1 } })).status).toBe(403);
+    expect((await ask('bob', '/success', { taskId: task, output: {} })).status).toBe(400);
+    expect(woken).toEqual([]);
+    const { status, body } = await ask('bob', '/success', { taskId: task, output: { ok: 1 } });
+    expect([status, body]).toMatchObject([200, { state: 'answered', answer: { by: 'user:bob' } }]);
+    expect(woken).toEqual([run]);
+    expect((await ask('bob', '/failure', { taskId: task })).status).toBe(409);
+    expect((await here.team.drive(writ, run)).output).toEqual({ ok: 1 });
+  });
+
+  it('is never filled in by a token alone', async () => {
+    const writ = await here.team.open();
+    const { task } = await waiting(writ, FORM);
+    const { ask } = server(writ, BEARER);
+    expect((await ask(null, '/success', { taskId: task, output: { ok: 1 } })).status).toBe(401);
+  });
+});
+
+describe('a task token over HTTP', () => {
+  it('needs a caller whom policy lets answer', async () => {
+    const writ = await here.team.open();
+    const { run } = await waiting(writ, ORDER);
+    const { ask, woken } = server(writ);
+    const body = { taskToken: token(), output: 1 };
+    expect((await ask(null, '/success', body)).status).toBe(401);
+    expect((await ask('alice', '/success', body)).status).toBe(403);
+    expect((await ask('bob', '/heartbeat', { taskToken: token() })).status).toBe(200);
+    expect(woken).toEqual([]);
+    expect((await ask('bob', '/success', body)).status).toBe(200);
+    expect((await here.team.drive(writ, run)).output).toBe(1);
+  });
+
+  it('is enough by itself only where serve.yaml says who its bearers are, and policy lets those answer', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const { run } = await waiting(writ, ORDER);
+    const body = { taskToken: token(), output: 'shipped' };
+    expect((await server(writ, BEARER).ask(null, '/success', body)).status).toBe(403);
+    const allowed = await team.open({
+      policies: team.policiesWith('rbac/test.yaml', (rules) => {
+        const about = {
+          domain: 'default',
+          action: 'task.answer',
+          resource: 'tool::test_one',
+          reason: 'test',
+        };
+        rules.addIn(['rules'], { id: 'TEST-99', effect: 'allow', subject: BEARER, ...about });
+      }),
+    });
+    const { ask } = server(allowed, BEARER);
+    expect((await ask(null, '/success', { taskToken: 'A'.repeat(43), output: 1 })).status).toBe(403);
+    expect((await ask(null, '/success', body)).status).toBe(200);
+    expect((await team.drive(allowed, run)).output).toBe('shipped');
+    expect(await team.facts(run, 'task.answered')).toMatchObject([{ by: BEARER, assurance: 'token' }]);
+  });
+
+  it('that is over is 410, and 409 when it was used', async () => {
+    const writ = await here.team.open();
+    const { run } = await waiting(writ, ORDER);
+    const { ask } = server(writ);
+    here.team.clock.advance(60_000);
+    expect((await ask('bob', '/success', { taskToken: token(), output: 1 })).status).toBe(410);
+    await here.team.drive(writ, run);
+    await waiting(writ, ORDER);
+    expect((await ask('bob', '/failure', { taskToken: token(), error: 'Carrier.Lost' })).status).toBe(200);
+    expect((await ask('bob', '/success', { taskToken: token(), output: 1 })).status).toBe(409);
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['a key twice', '{"taskToken":"a","taskToken":"b","output":1}'],
+    ['an unknown field', { taskToken: 'a', output: 1, by: 'user:bob' }],
+    ['neither token nor id', { output: 1 }],
+    ['both', { taskToken: 'a', taskId: 'tsk_a', output: 1 }],
+    ['no output', { taskToken: 'a' }],
+  ])('takes no body with %s', async (_, body) => {
+    const { ask } = server(await here.team.open());
+    expect((await ask('bob', '/success', body)).status).toBe(400);
+  });
+
+  it('takes no body that is larger than an answer', async () => {
+    const { ask } = server(await here.team.open());
+    const body = { taskToken: 'a', output: 'x'.repeat(1_100_000) };
+    expect((await ask('bob', '/success', body)).status).toBe(413);
+  });
+});

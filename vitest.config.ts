@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Other processes are waited for, on machines with other work.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

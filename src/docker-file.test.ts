@@ -36,6 +36,23 @@ describe('docker.yaml', () => {
     expect(file.images.image('constructor')).toBeNull();
   });
 
+  it('declares hosts of secrets for TLS, and for plain HTTP only where it says http://', async () => {
+    const file = await read(
+      'credentials: { a: ["api.test:443", "http://api.test:80"], b: ["http://[::1]:8080"] }\n',
+    );
+    if (file instanceof WritError) throw file;
+    expect([...file.credentials]).toEqual([
+      [
+        'a',
+        [
+          { host: 'api.test:443', isPlain: false },
+          { host: 'api.test:80', isPlain: true },
+        ],
+      ],
+      ['b', [{ host: '[::1]:8080', isPlain: true }]],
+    ]);
+  });
+
   it.each([
     ['images: { a: alpine }', ':1:'],
     ['images: { a: "alpine:3" }', ':1:'],
@@ -47,6 +64,10 @@ describe('docker.yaml', () => {
     ['socket: tcp://10.0.0.1:2375', ':1:'],
     ['runtime: "a b"', ':1:'],
     ['images: [', ':1:'],
+    ['credentials: { a: ["https://a.test:443"] }', ':1:'],
+    ['credentials: { a: ["HTTP://a.test:80"] }', ':1:'],
+    ['credentials: { a: ["http://a.test"] }', ':1:'],
+    ['credentials: { a: ["http://a.test:80/"] }', ':1:'],
   ])('refuses %j and says where', async (text, at) => {
     const error = await read(text);
     expect(error).toBeInstanceOf(WritError);

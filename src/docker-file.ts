@@ -2,6 +2,7 @@
 // engine and container runtime run them. It need not be there. With errors in it, only what needs it is refused.
 import { join } from 'node:path';
 import { readConfig, schemaOf } from './adapters/functions/config-file.js';
+import type { DeclaredHost } from './adapters/egress/credential.js';
 import { WritError } from './errors.js';
 import { isDigest } from './json.js';
 import type { ImageNames } from './runtime/ports.js';
@@ -12,8 +13,8 @@ export interface DockerFile {
   readonly socket: string | null;
   /** Every container's; null = the engine's default. */
   readonly runtime: string | null;
-  /** Hosts (`host:port`) that a secret may be sent to from containers, by the name of the secret. */
-  readonly credentials: ReadonlyMap<string, readonly string[]>;
+  /** Hosts that a secret may be sent to from containers, by the name of the secret. */
+  readonly credentials: ReadonlyMap<string, readonly DeclaredHost[]>;
 }
 
 interface Fields {
@@ -25,7 +26,9 @@ interface Fields {
 
 const NAME = '^[a-z0-9][a-z0-9._-]{0,63}$';
 const SECRET = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
-const HOST = '^(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):[1-9][0-9]{0,4}$';
+const PLAIN = 'http://';
+/** By TLS only, unless it says otherwise. */
+const HOST = `^(?:${PLAIN})?(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):[1-9][0-9]{0,4}$`;
 const IMAGE = '^(?:[a-z0-9][a-z0-9._/:-]{0,254}@)?sha256:[0-9a-f]{64}$';
 
 const fits = schemaOf<Fields>({
@@ -68,12 +71,19 @@ export async function readDockerFile(folder: string): Promise<DockerFile | WritE
       images: imagesOf(new Map(Object.entries(images))),
       socket,
       runtime,
-      credentials: new Map(Object.entries(credentials)),
+      credentials: new Map(
+        Object.entries(credentials).map(([name, hosts]) => [name, hosts.map((host) => declaredHost(host))]),
+      ),
     };
   } catch (error) {
     if (error instanceof WritError && error.code === 'CONFIG_INVALID') return error;
     throw error;
   }
+}
+
+function declaredHost(text: string): DeclaredHost {
+  const isPlain = text.startsWith(PLAIN);
+  return { host: isPlain ? text.slice(PLAIN.length) : text, isPlain };
 }
 
 function imagesOf(images: ReadonlyMap<string, string>): ImageNames {

@@ -273,6 +273,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
         images: dockerFile instanceof WritError ? unreadableImages(dockerFile) : dockerFile.images,
         providers: [agents, openHttpFunctions(http), health, mcp, ...(options.functions ?? [])],
       },
+      isSandboxTrial: sandbox !== undefined,
       queries: openQueryEvaluator(),
       artifacts: openArtifacts(paths.artifacts),
       copyFiles: handedOutFiles,
@@ -336,7 +337,7 @@ function dockerDriver(
   const socketPath = socket ?? socketOf(parts.env['DOCKER_HOST']);
   const runtime = parts.runtime ?? configured;
   const { locks, poolSize, onResult, secret, redact } = parts;
-  const declared = file instanceof WritError ? new Map<string, readonly string[]>() : file.credentials;
+  const declared = file instanceof WritError ? new Map<string, never>() : file.credentials;
   return openDockerDriver({
     ...(socketPath === null ? {} : { socketPath }),
     ...(runtime === null ? {} : { runtime }),

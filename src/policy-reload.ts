@@ -17,9 +17,12 @@ export interface PolicyKeeper {
 export interface PolicyKeeping {
   /** `policyFingerprint` of the directory, from before Writ was opened. */
   readonly since: string;
-  /** Every reload that has changed something or could not be made; never one that found all as it was. */
+  /**
+   * Every reload that has changed something or could not be made; never one that found all as it was, and the same
+   * hindrance once, however often it is tried against it.
+   */
   readonly told: (reload: PolicyReload) => void;
-  /** The log could not be written, or the files not be looked at. */
+  /** The log could not be written, or the files not be looked at; once as above. */
   readonly failed: (error: unknown) => void;
   /** Between two looks at the files, in ms. */
   readonly everyMs?: number;
@@ -32,23 +35,50 @@ export function keepPolicies(
   directory: string,
   { since, told, failed, everyMs = EVERY_MS }: PolicyKeeping,
 ): PolicyKeeper {
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
   let isStopped = false;
-  const reload = (): Promise<void> => {
-    last = last.then(async () => {
-      if (isStopped) return;
+  /** What stood in the way when it was tried last, and may be gone by itself. */
+  let hindrance: string | null = null;
+  const isNew = (text: string): boolean => {
+    const isOther = text !== hindrance;
+    hindrance = text;
+    return isOther;
+  };
+  /** False = it has to be tried again: what is in force may not be what the files say. */
+  const once = async (): Promise<boolean> => {
+    if (isStopped) return true;
+    try {
       const made = await writ.reloadPolicies();
+      const { problem } = made;
+      if (problem?.isPassing === true) {
+        if (isNew(problem.message)) told(made);
+        return false;
+      }
+      hindrance = null;
       if (made.status !== 'unchanged') told(made);
-    });
-    last = last.catch(failed);
-    return last;
+      return true;
+    } catch (error) {
+      if (isNew(error instanceof Error ? error.message : 'unknown error')) failed(error);
+      return false;
+    }
+  };
+  const reload = (): Promise<boolean> => {
+    const made = last.then(once);
+    // `told` or `failed` may throw: the next one is tried all the same.
+    last = made.catch(() => undefined);
+    return made;
+  };
+  const ask = (): void => {
+    // Whoever asks is told, also what was told before.
+    hindrance = null;
+    reload().catch(failed);
   };
   const watch = watchPolicyDirectory(directory, { since, everyMs, changed: reload, failed });
   const { policyMaxAgeMs: maxAgeMs } = writ;
   // Three chances before they are too old.
-  const timer = maxAgeMs === null ? null : setInterval(() => void reload(), Math.ceil(maxAgeMs / 4)).unref();
+  const timer = maxAgeMs === null ? null : setInterval(ask, Math.ceil(maxAgeMs / 4)).unref();
   return {
-    ask: () => void reload(),
+    ask,
     stop: async () => {
       isStopped = true;
       if (timer !== null) clearInterval(timer);

@@ -27,6 +27,7 @@ async function watched(): Promise<() => Promise<void>> {
     changed: async () => {
       told += 1;
       wake();
+      return true;
     },
     failed: () => undefined,
   });
@@ -55,6 +56,32 @@ describe('a watched policy directory', () => {
     await change();
     renameSync(`${folder}-aside`, folder);
     await change();
+  });
+
+  it('HOLE: a change that was not taken for a passing reason is told again, until it is taken, and then no more', async () => {
+    const outcomes = [() => Promise.reject(new Error('a busy store')), async () => false, async () => true];
+    const [failures, looks]: [string[], number[]] = [[], []];
+    let taken: () => void = () => undefined;
+    const isTaken = new Promise<void>((resolve) => {
+      taken = resolve;
+    });
+    watch = watchPolicyDirectory(folder, {
+      since: await policyFingerprint(folder),
+      everyMs: 5,
+      changed: async () => {
+        looks.push(outcomes.length);
+        const outcome = outcomes.shift();
+        if (outcome === undefined) throw new Error('told again after it was taken');
+        if (outcomes.length === 0) taken();
+        return outcome();
+      },
+      failed: (error) => failures.push(String(error)),
+    });
+    // One change, and nothing moves after it.
+    writeFileSync(path.join(folder, 'rbac', 'a.yaml'), 'two words');
+    await isTaken;
+    await watch.stop();
+    expect([looks, failures]).toEqual([[3, 2, 1], ['Error: a busy store']]);
   });
 
   it('has one fingerprint while nothing changes, and files whose name begins with a dot change nothing', async () => {

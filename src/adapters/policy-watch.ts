@@ -9,8 +9,11 @@ export interface PolicyWatchOptions {
   readonly since: string;
   /** Between two looks, in ms. A change is told after one to two of them. */
   readonly everyMs: number;
-  /** Called one after the other, never at once with itself. What it rejects with is told to `failed`. */
-  readonly changed: () => Promise<void>;
+  /**
+   * Called one after the other, never at once with itself. True = the change is dealt with; after false, or a rejection,
+   * which is told to `failed`, it is told again at the next look.
+   */
+  readonly changed: () => Promise<boolean>;
   readonly failed: (error: unknown) => void;
 }
 
@@ -49,8 +52,11 @@ async function watch(
     const isSettled = now === before;
     before = now;
     if (!isSettled || now === told) continue;
-    told = now;
-    await changed().catch(failed);
+    const isDealtWith = await changed().catch((error: unknown) => {
+      failed(error);
+      return false;
+    });
+    if (isDealtWith) told = now;
   }
 }
 

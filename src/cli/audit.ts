@@ -34,7 +34,10 @@ export async function verifyAudit(
   target: string | undefined,
   flags: VerifyFlags,
 ): Promise<number> {
-  const { defaultTrustFile, verifyData, verifyEvidenceFile, verifyProofFile } = await import('../open.js');
+  // Not open.js, which loads all that runs: an auditor runs nothing.
+  const { defaultTrustFile } = await import('../adapters/store/trust-store.js');
+  const { verifyData } = await import('../verify-data.js');
+  const { verifyEvidenceFile, verifyProofFile } = await import('../verify-file.js');
   const kind = target === undefined ? 'log' : await kindOf(target);
   refuseOthers(kind, flags);
   const given = {

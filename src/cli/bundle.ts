@@ -167,7 +167,7 @@ function newestBundle(paths: readonly string[]): string | null {
 
 /** As an auditor who got the key from this installation would judge it. */
 async function judge(writ: Writ, json: Uint8Array): Promise<EvidenceReport> {
-  const { verifyEvidenceBytes } = await import('../open.js');
+  const { verifyEvidenceBytes } = await import('../verify-file.js');
   return verifyEvidenceBytes(json, { vkeys: [writ.vkey()], old: [], trust: null });
 }
 

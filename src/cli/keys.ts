@@ -29,7 +29,7 @@ export async function createKey(
     });
   }
   const file = resolve(flags.out ?? join(keyFolder(context.env), `${name}${SUFFIX}`));
-  const { createPersonKey } = await import('../open.js');
+  const { createPersonKey } = await import('../adapters/keys/person-key.js');
   const { publicKey } = createPersonKey(file, name);
   if (output.json) {
     output.value({ name, file, publicKey });
@@ -53,7 +53,7 @@ export async function createKey(
 
 export async function showKey(context: Context, file: string): Promise<number> {
   const { output } = context;
-  const { loadPersonKey } = await import('../open.js');
+  const { loadPersonKey } = await import('../adapters/keys/person-key.js');
   const { name, publicKey } = loadPersonKey(file);
   if (output.json) output.value({ name, file, publicKey });
   else output.line(`${printable(name)}  ${publicKey}`);
@@ -63,7 +63,7 @@ export async function showKey(context: Context, file: string): Promise<number> {
 export async function listKeys(context: Context): Promise<number> {
   const { output } = context;
   const folder = keyFolder(context.env);
-  const { loadPersonKey } = await import('../open.js');
+  const { loadPersonKey } = await import('../adapters/keys/person-key.js');
   const files = (await namesIn(folder)).filter((name) => name.endsWith(SUFFIX)).sort();
   const keys: { name: string; file: string; publicKey: string }[] = [];
   for (const file of files.map((name) => join(folder, name))) {
@@ -97,7 +97,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 /** A bearer token for `writ serve`, made with the key; it ends after five minutes. */
 export async function showToken(context: Context, file: string, audience: string): Promise<number> {
   const { output } = context;
-  const { loadPersonKey } = await import('../open.js');
+  const { loadPersonKey } = await import('../adapters/keys/person-key.js');
   const { ownToken } = await import('../server/own-token.js');
   const token = ownToken(loadPersonKey(file), audience, context.nowMs());
   if (output.json) output.value({ token });

@@ -49,7 +49,7 @@ async function signature(
   if (keyFile === null) {
     throw new WritError('USAGE', 'a signature needs your key', { hint: 'name it: --key FILE, or WRIT_KEY' });
   }
-  const { loadPersonKey } = await import('../open.js');
+  const { loadPersonKey } = await import('../adapters/keys/person-key.js');
   const key = loadPersonKey(keyFile);
   return { keyId: key.publicKey, sig: Buffer.from(key.sign(message)).toString('base64') };
 }

@@ -194,7 +194,7 @@ export function createProgram(terminal: Terminal, version: string): Program {
   leaf(
     program,
     'serve',
-    'approvals over HTTP and by webhook; runs that were decided go on here',
+    'approvals and answers to tasks over HTTP, approvals by webhook; runs that were decided or answered go on here',
     'writ serve --listen 127.0.0.1:8080',
     async (context, _, flags) => {
       const { listDeliveries, serve } = await import('./serve.js');

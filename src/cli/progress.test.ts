@@ -43,6 +43,33 @@ describe('progress lines', () => {
     expect(said()).toEqual(['09:30:00  step pay: denied by policy, POLICY_NO_MATCH']);
   });
 
+  it('do not say that a step was refused when a host, an answer or another act beside it was', () => {
+    const lines = new ProgressLines();
+    const denied = (action: string, resource: string, more: Record<string, Json> = {}) =>
+      lines.linesFor(
+        entry('authz.decided', {
+          ...{ stepPath: 'fetch', attempt: null, verdict: 'deny', code: 'CEILING_NETWORK' },
+          ...{ action, resource, ...more },
+        }),
+      );
+    const egress = (host: string) => denied('network.egress', host, { reason: 'the host has no address' });
+    expect(egress('evil.test:443')).toEqual([
+      '09:30:00  step fetch: network.egress on evil.test:443 refused, CEILING_NETWORK (the host has no address)',
+    ]);
+    expect(egress('evil.test:443')).toEqual([]);
+    expect(denied('network.egress', 'fine.test:443', { verdict: 'allow', code: null })).toEqual([]);
+    expect(denied('task.answer', 'human::form', { code: 'TASK_NOT_ELIGIBLE' })).toEqual([]);
+    expect(denied('artifact.write', 'bank/out', { stepPath: null, code: 'POLICY_NO_MATCH' })).toEqual([
+      '09:30:00  run: artifact.write on bank/out refused, POLICY_NO_MATCH',
+    ]);
+    const flood = Array.from({ length: 100 }, (_, at) => egress(`${at}.test:443`)).flat();
+    expect(flood).toHaveLength(20);
+    expect(flood[19]).toBe('09:30:00  step fetch: further refusals beside it are left out');
+    expect(denied('function.invoke', 'tool::wasm', { attempt: 1, code: 'POLICY_NO_MATCH' })).toEqual([
+      '09:30:00  step fetch: denied by policy, POLICY_NO_MATCH',
+    ]);
+  });
+
   it('say of a loop how often it went round', () => {
     const ended = (iterations: number, converged: boolean) =>
       new ProgressLines().linesFor(entry('loop.ended', { stepPath: 'review', iterations, converged }));

@@ -10,6 +10,8 @@ import { clockText, durationText } from './time-text.js';
 const COUNT_EVERY_MS = 2_000;
 /** Lines about single items, of one map. */
 const ITEM_LINES = 20;
+/** Lines about what was refused beside the start of a step, of one step: a program in a sandbox may ask for any host. */
+const ASIDE_LINES = 20;
 
 interface ItemCount {
   succeeded: number;
@@ -26,6 +28,8 @@ export class ProgressLines {
   readonly #counts = new Map<string, ItemCount>();
   /** Turns that a conversation has taken, by step path: the next one is no attempt of its own. */
   readonly #turns = new Map<string, number>();
+  /** What was refused beside the start of a step and is told, by step path. */
+  readonly #asides = new Map<string, Set<string>>();
   readonly #nameOf: (key: string) => string | null;
 
   /** `nameOf`: what the document calls the step of this key; null = nothing else than the key. */
@@ -56,12 +60,28 @@ export class ProgressLines {
     const { stepPath } = data;
     const path = typeof stepPath === 'string' ? stepPath : '';
     const turns = this.#turns.get(path) ?? 0;
-    const what = describe(notice, { step: `step ${this.#label(path)}`, turns });
+    const what =
+      type === 'authz.decided' && data['attempt'] === null
+        ? this.#aside(path, data)
+        : describe(notice, { step: `step ${this.#label(path)}`, turns });
     if (type === 'step.finished') {
       if (data['calls'] === undefined) this.#turns.delete(path);
       else this.#turns.set(path, turns + 1);
     }
     return what === null ? null : `${clockText(timeMs)}  ${what}`;
+  }
+
+  /** A refusal that is not the step's own: each act on each resource once. Who may not answer a task is told so itself. */
+  #aside(path: string, data: JsonObject): string | null {
+    if (data['verdict'] !== 'deny' || data['action'] === 'task.answer') return null;
+    const of = path === '' ? 'run' : `step ${this.#label(path)}`;
+    const act = `${name(data['action'])} on ${name(data['resource'])}`;
+    const told = this.#asides.get(path) ?? new Set<string>();
+    this.#asides.set(path, told);
+    if (told.has(act) || told.size > ASIDE_LINES) return null;
+    told.add(act);
+    if (told.size > ASIDE_LINES) return `${of}: further refusals beside it are left out`;
+    return `${of}: ${act} refused, ${name(data['code'])}${causeText(data['reason'])}`;
   }
 
   #label(path: string): string {
@@ -203,6 +223,10 @@ function codeText(code: Json | undefined): string {
 
 function reasonText(reason: Json | undefined): string {
   return typeof reason === 'string' && reason !== '' ? `: ${printable(reason)}` : '';
+}
+
+function causeText(reason: Json | undefined): string {
+  return typeof reason === 'string' && reason !== '' ? ` (${printable(reason)})` : '';
 }
 
 function tookText(durationMs: Json | undefined): string {

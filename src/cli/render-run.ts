@@ -1,6 +1,7 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
 import { stripVTControlCharacters } from 'node:util';
 import { stepLabel } from '../engine/step-path.js';
+import { isErasure } from '../runtime/erasure-workflow.js';
 import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
 import { stepStatus, type StepStatus } from '../runtime/step-status.js';
 import type { RunView, StepView, Waiting } from '../runtime/writ.js';
@@ -23,16 +24,13 @@ export function renderRun(place: Place, run: RunView, colors: Colors, columns = 
     `initiator  ${printable(run.initiator)}`,
     `started    ${timeText(run.createdAtMs)}, last change ${timeText(run.updatedAtMs)}`,
   ];
-  if (run.error !== null) {
-    const { code, name, message } = run.error;
-    lines.push(`error      ${printable(code)} (${printable(name)}): ${printable(message)}`);
-  }
+  if (run.error !== null) lines.push(`error      ${errorText(run.error)}`);
   if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run, run.waitingFor)}`);
   if (run.steps.length > 0) lines.push('', renderSteps(run, colors, columns));
-  const errors = run.steps.filter((step) => step.error !== null);
-  if (errors.length > 0) {
-    lines.push('', ...errors.map((step) => `${printable(step.name)}: ${stepError(step)}`));
-  }
+  const errors = run.steps.flatMap(({ name, error }) =>
+    error === null ? [] : [`${printable(name)}: ${errorText(error)}`],
+  );
+  if (errors.length > 0) lines.push('', ...errors);
   const next = nextCommands(place, run);
   if (next.length > 0) lines.push('', ...next);
   return lines.join('\n');
@@ -156,10 +154,9 @@ function approvalText({ approval }: StepView): string {
   return `${approval.state}${by}`;
 }
 
-function stepError({ error }: StepView): string {
-  return error === null
-    ? ''
-    : `${printable(error.code)} (${printable(error.name)}): ${printable(error.message)}`;
+/** Whoever fails a task need not say why. */
+function errorText({ code, name, message }: NonNullable<RunView['error']>): string {
+  return `${printable(code)} (${printable(name)})${message === '' ? '' : `: ${printable(message)}`}`;
 }
 
 function waitingText({ steps }: RunView, waiting: Waiting): string {
@@ -200,5 +197,8 @@ function nextCommands(place: Place, run: RunView): string[] {
   if (waitingFor?.kind === 'task')
     return [`look:   ${commandLine(place, 'task', 'show', waitingFor.taskId)}`];
   if (status === 'completed') return [`output: ${commandLine(place, 'workflow', 'results', id)}`];
+  const { id: workflowId, hash: workflowHash } = run.workflow;
+  if ((status === 'failed' || status === 'cancelled') && !isErasure({ workflowId, workflowHash }))
+    return [`again:  ${commandLine(place, 'workflow', 'redrive', id)}`];
   return [];
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../errors.js';
-import type { Hex, SubjectDigest } from '../json.js';
+import type { Hex, Json, SubjectDigest } from '../json.js';
+import { ERASE_WORKFLOW } from '../runtime/erasure-workflow.js';
 import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
+import { workflowHash } from '../runtime/run-state.js';
 import type { EntryNotice, Principal, RunView, Writ } from '../runtime/writ.js';
 import type { Context } from './context.js';
 import { createOutput } from './output.js';
@@ -192,6 +194,37 @@ describe('following a run', () => {
         ),
       ).toBe(code);
     }
+  });
+
+  it('offers to redrive a run that failed or was cancelled, and no other', async () => {
+    const shown = async (one: RunView): Promise<string> => {
+      const { context, out } = openContext();
+      await follow(context, fakeWrit({ drive: driven, status: async () => one }), 'run_1', null);
+      return out();
+    };
+    const again = 'again:  writ workflow redrive run_1\n';
+    expect(await shown(view('failed', 3))).toContain(again);
+    expect(await shown(view('cancelled', 1))).toContain(again);
+    expect(await shown(view('completed', 0))).not.toContain('redrive');
+    const id = 'writ-audit-erase';
+    const hash = workflowHash(JSON.parse(ERASE_WORKFLOW.text) as Json);
+    const erasure = { workflow: { id, hash, version: 1, name: id } };
+    expect(await shown(view('failed', 3, erasure))).not.toContain('redrive');
+    // Only exactly this workflow erases.
+    const namesake = { workflow: { ...erasure.workflow, hash: HEX } };
+    expect(await shown(view('failed', 3, namesake))).toContain(again);
+  });
+
+  it('says of an error without a message what it is, and leaves no colon behind it', async () => {
+    const { context, out } = openContext();
+    const error = { code: 'FUNCTION_FAILED', name: 'Desk.Closed', message: '' };
+    await follow(
+      context,
+      fakeWrit({ drive: driven, status: async () => view('failed', 1, { error }) }),
+      'run_1',
+      null,
+    );
+    expect(out()).toContain('error      FUNCTION_FAILED (Desk.Closed)\n');
   });
 
   it('prints id, digest, expiry and the exact command where nobody can be asked, and ends with 10', async () => {

@@ -112,7 +112,7 @@ function requireEgress({ driver, network, egress, credential }: ExecFlags): void
     throw usage('name the hosts: --egress HOST:PORT');
   if (driver === 'docker' || egress.length === 0) return;
   throw new WritError('SANDBOX_UNSUPPORTED', 'a WASM sandbox has no way out to the network', {
-    hint: 'choose --driver docker, or fetch with tool::http in a step of its own and pass the data on',
+    hint: 'choose --driver docker, or fetch with tool::http_request in a step of its own and pass the data on',
   });
 }
 

@@ -21,6 +21,8 @@ export async function listTasks(
 ): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
+    // NOT_FOUND for a run that there is none of: it is not one without tasks.
+    if (flags.run !== undefined) await writ.status(flags.run);
     const records = await writ.tasks({
       ...(flags.run === undefined ? {} : { run: flags.run }),
       ...(flags.all ? {} : { states: ['open'] }),
@@ -37,12 +39,12 @@ export async function listTasks(
     const rows = records.map((one) => [
       one.id,
       one.state,
-      one.kind === 'person' ? 'a form' : 'by token',
+      one.kind === 'person' ? 'form' : 'token',
       one.stepPath,
       shortReference(one.functionId),
       one.state === 'open' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
-    const head = ['task', 'state', 'answered', 'step', 'function', 'expires'];
+    const head = ['task', 'state', 'by', 'step', 'function', 'expires'];
     output.line(renderTable(output.colors, head, rows));
     return 0;
   });
@@ -131,6 +133,11 @@ export async function failTask(
 }
 
 export async function heartbeatTask(context: Context, flags: AnswerFlags): Promise<number> {
+  if (flags.token === undefined) {
+    throw new WritError('USAGE', 'heartbeat needs --token', {
+      hint: 'give the token that the step was called with: --token @FILE, or @- for stdin',
+    });
+  }
   const which = await referenceOf(context, undefined, flags);
   return answer(context, which, { kind: 'heartbeat' }, { ...flags, continue: false });
 }

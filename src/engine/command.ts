@@ -29,6 +29,8 @@ export interface Task {
   /** From 0; null outside a loop, and outside a map. Both are part of what is approved. */
   readonly iteration: number | null;
   readonly item: number | null;
+  /** How often its state was entered here, 1-based; retries, turns and what is made again count for nothing. */
+  readonly entries: number;
   /** Lanes and items of the widest fork around it; 0 = it is in none. */
   readonly width: number;
   /** How often a fork around it has been entered, retries aside, at least; 0 = it is in none. */

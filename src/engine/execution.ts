@@ -4,7 +4,7 @@ import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EngineEvent, Task } from './command.js';
-import { newFrame } from './frame.js';
+import { entered, newFrame } from './frame.js';
 import { Interpreter } from './interpret.js';
 import { runFailure, stepError, toldName } from './fault.js';
 import type { Request } from './query.js';
@@ -395,6 +395,7 @@ export class Execution {
         token: task.token ?? null,
         iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
         item: frame.call === null ? this.#itemOf(frame) : null,
+        entries: frame.call === null ? entered(frame) : 1,
         ...this.#aroundOf(frame),
         isStopping: frame.isStopping,
       },

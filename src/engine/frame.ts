@@ -45,6 +45,19 @@ export function begun({ attempts }: Frame, key: string): number {
   return Object.hasOwn(attempts, key) ? (attempts[key] ?? 0) : 0;
 }
 
+/** No name of a state holds it. */
+const AGAIN = '\0again';
+
+/** One more attempt of `key` that follows another one, with the same input. */
+export function madeAgain(frame: Frame, key: string): Readonly<Record<string, number>> {
+  return { [key + AGAIN]: begun(frame, key + AGAIN) + 1 };
+}
+
+/** How often the cursor has entered the state it is in: attempts that were made again are none of their own. */
+export function entered(frame: Frame): number {
+  return begun(frame, frame.node) - begun(frame, frame.node + AGAIN);
+}
+
 export function publicPart(error: StepError | null): StepOutcome['error'] {
   return error === null ? null : { code: error.code, message: error.message };
 }

@@ -11,7 +11,7 @@ import { MAX_WORK, measure } from './data-limit.js';
 import { runFailure, stateFault, stepError, toldName } from './fault.js';
 import { fractionOf } from './draws.js';
 import { Forks } from './forks.js';
-import { begun, isRunnable, isSubmitted, landed } from './frame.js';
+import { begun, isRunnable, isSubmitted, landed, madeAgain } from './frame.js';
 import { Maps } from './maps.js';
 import type { Answer } from './query.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
@@ -358,7 +358,7 @@ export class Interpreter implements Walk {
     this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2); // …Scheduled, …Started, …Submitted
     return {
       ...frame,
-      attempts: { ...frame.attempts, [key]: attempt },
+      attempts: { ...frame.attempts, [key]: attempt, ...(again === null ? {} : madeAgain(frame, key)) },
       task: token === null ? task : { ...task, token },
     };
   }

@@ -34,7 +34,7 @@ export interface StoppedTask {
   readonly stepPath: string;
   readonly attempt: number;
   readonly isIdempotent: boolean;
-  /** Stopped while it ran: it may have come to its end, and nobody took what it gave. */
+  /** Stopped while it ran, or waited for an answer: it may have come to its end, and nobody took what it gave. */
   readonly mayHaveEnded: boolean;
 }
 
@@ -50,10 +50,15 @@ export function stoppedTasks(plan: Plan, { parts }: Remains): readonly StoppedTa
       stepPath: stepPathOf(plan, frame),
       attempt: task.attempt,
       isIdempotent: call === null && node?.kind === 'task' && node.idempotent,
-      mayHaveEnded: task.phase === 'running',
+      mayHaveEnded: isUnderWay(task),
     });
   }
   return found;
+}
+
+/** It runs, or waits for an answer from outside. */
+function isUnderWay({ phase }: CurrentTask): boolean {
+  return phase === 'running' || phase === 'callback';
 }
 
 /** The parts of the interpreter that a redrive moves. */
@@ -78,7 +83,7 @@ function again(walk: Redriving, frame: Frame, hasEnded: (stepPath: string) => bo
   const { task, fork, ask } = here;
   // A question that was not answered is asked again as it was.
   if (ask !== null) return here;
-  if (task?.phase === 'running' && hasEnded(stepPathOf(walk.plan, here))) return here;
+  if (task !== null && isUnderWay(task) && hasEnded(stepPathOf(walk.plan, here))) return here;
   if (task !== null) return { ...withTask(walk, here, task), wakeAtMs: null };
   if (fork === null) return here;
   // Without lanes it had failed as a whole, or waited for its retry: it is entered anew.

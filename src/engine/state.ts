@@ -75,7 +75,7 @@ export interface Frame {
   readonly ask: Ask | null;
   /** A lane whose item has not gone through the selector yet. */
   readonly selects: boolean;
-  /** Entries and attempts begun so far, by node key, and calls by `<key>/call`: no number is used twice. */
+  /** Entries and attempts begun so far, by node key, calls by `<key>/call`, attempts made again by `<key>\0again`. */
   readonly attempts: Readonly<Record<string, number>>;
   /** Dialect 1: key of the step that ended last, and what the last group gave. */
   readonly previous: string | null;

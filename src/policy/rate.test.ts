@@ -10,7 +10,7 @@ const facts = (functionId: string, agentName: string | null = null): Facts => ({
 const T0 = Date.UTC(2026, 0, 1);
 
 describe('a rate', () => {
-  it('counts a function by its id and a package by its repository or with its digest, and nothing of the runner', () => {
+  it('counts a function by its id and a package by its repository or with its digest, and no erasure', () => {
     const rates = rateList(
       ['tool::http_*', 'ghcr.io/bank/*', 'audit::*'].map((match) => ({ match, count: 1, perSeconds: 1 })),
     );
@@ -21,6 +21,14 @@ describe('a rate', () => {
     ]);
     expect(of(facts('audit::erase'))).toEqual([]);
     expect(of(facts('tool::HTTP_get'))).toEqual([]);
+  });
+
+  it('counts the forms that people are asked to fill in', () => {
+    const rates = rateList(
+      ['human::form', 'human::*', '*'].map((match) => ({ match, count: 1, perSeconds: 1 })),
+    );
+    expect(ratesOf(rates, facts('human::form'))).toEqual(rates);
+    expect(ratesOf(rates, facts('audit::erase'))).toEqual([]);
   });
 
   it('keeps 5 a minute beside 100 an hour, and one of two that say the same', () => {

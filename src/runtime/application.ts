@@ -99,6 +99,8 @@ export interface ApplicationParts {
   /** The policy files as they are now, with all that this machine demands of them; throws what is wrong with them. */
   readonly loadPolicies: () => Promise<LoadedPolicies>;
   readonly callables: Callables;
+  /** Opened by `writ sandbox exec`, whose one workflow is made of its flags and has the id of Writ's own for it. */
+  readonly isSandboxTrial?: boolean;
   readonly queries: QueryEvaluator;
   readonly artifacts: Artifacts;
   /** Files handed out, which an erasure has to find. */
@@ -202,7 +204,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
     );
     const { plan, record } = prepared;
-    refuseOwnId(record.id, [OWN_WORKFLOWS.erase]);
+    refuseOwnId(record.id, parts.isSandboxTrial === true ? [OWN_WORKFLOWS.erase] : undefined);
     return {
       workflow: record,
       plan: withRepeatableCalls(plan, functions.providers),
@@ -291,9 +293,12 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     reloadPolicies: () =>
       live.reload({
         load: parts.loadPolicies,
-        record: async ({ snapshot, files }) => {
-          if (await recordPolicy(store, logContext(tenant), snapshot, files)) await publishNow();
-        },
+        record: ({ snapshot, files }) => recordPolicy(store, logContext(tenant), snapshot, files),
+        publish: () =>
+          publishNow().catch((error: unknown) => {
+            cadence.soon();
+            throw error;
+          }),
         nowMs: () => clock.nowMs(),
         inUse: async () =>
           new Set((await store.runs({ unfinished: true })).map(({ policyHash }) => policyHash)),

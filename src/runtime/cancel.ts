@@ -53,15 +53,22 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
   const entries = open.map((approval) =>
     approvalEnded(entry, 'approval.withdrawn', approval, 'run cancelled'),
   );
+  const waiting = await guard.store.tasks({ run: run.id, states: ['open', 'answered'] });
+  const answered = new Set<string>();
   const attempts: { record: AttemptRecord }[] = [];
   for (const { stepPath, attempt } of live.execution.tasks()) {
     const row = await guard.store.attempt(run.id, stepPath, attempt);
     if (row?.status === 'waiting')
       attempts.push({ record: { ...row, status: 'cancelled', finishedAtMs: nowMs } });
     if (row?.status === 'suspended') {
-      const ended = { status: 'cancelled', code: 'STEP_CANCELLED', output: null } as const;
+      const task = waiting.find((one) => one.stepPath === stepPath && one.attempt === attempt);
+      // An answer that was acknowledged counts, though nothing goes on with it: a redrive does not ask for it again.
+      const output = task?.answer?.kind === 'success' ? task.answer.payload : null;
+      if (task !== undefined && output !== null) answered.add(task.id);
+      const status = output === null ? 'cancelled' : 'succeeded';
+      const ended = { status, code: output === null ? 'STEP_CANCELLED' : null, output } as const;
       entries.push(await waitFinished(guard, live, row, ended, nowMs, entry));
-      attempts.push({ record: { ...row, status: 'cancelled', finishedAtMs: nowMs } });
+      attempts.push({ record: { ...row, status, output, finishedAtMs: nowMs } });
     }
     if (row?.status !== 'intended') continue;
     entries.push(await indeterminateEntry(guard, row, nowMs, entry));
@@ -73,8 +80,11 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
     entries.push(await indeterminateEntry(guard, row, nowMs, entry));
     attempts.push({ record: { ...row, status: 'indeterminate', finishedAtMs: nowMs } });
   }
-  const waiting = await guard.store.tasks({ run: run.id, states: ['open', 'answered'] });
-  const tasks = waiting.map(({ id }) => ({ op: 'close', id, state: 'withdrawn' }) as const);
+  // Compared with what was read: an answer that comes at this moment is looked at first.
+  const tasks = waiting.map((task) => {
+    const state = answered.has(task.id) ? ('used' as const) : ('withdrawn' as const);
+    return { op: 'update' as const, record: { ...task, state } };
+  });
   await live.commit(() => {
     const context = { entry, nowMs, random: guard.random, redact: guard.redact };
     const remains = sealRemains(run.id, live.execution.remains(), context);

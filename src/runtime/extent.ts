@@ -10,22 +10,22 @@ export interface Begun {
   readonly width: number;
   /** How often a fork around it was entered; 0 = it is in none. */
   readonly rounds: number;
-  /** 1-based, over all entries of the step at this place. */
-  readonly attempt: number;
+  /** How often the step was entered at this place, 1-based. */
+  readonly entries: number;
 }
 
 /**
  * `depth`: 1, and one more for each Parallel, Map or fanout group around the step. `fanoutWidth`: lanes and items of the
  * widest of these. `retries`: the most that one node, the step or a fork around it, allows. `loopIterations`: what the
- * loop says; of a state that is entered again and again, the entries so far at least. What is none is left out.
+ * loop says; of a state that is entered again and again, the entries so far. What is none is left out.
  */
 export function extentOf(plan: Plan, key: string, begun: Begun | null): LimitSet {
   const place = placesOf(plan).get(key);
   // A node that nothing leads to is never asked about.
   if (place === undefined) return {};
-  const { depth, retries, ownRetries, iterations } = place;
+  const { depth, retries, iterations } = place;
   const width = Math.max(place.width, begun?.width ?? 0);
-  const entries = begun === null ? 0 : Math.max(begun.rounds, Math.ceil(begun.attempt / (1 + ownRetries)));
+  const entries = begun === null ? 0 : Math.max(begun.rounds, begun.entries);
   const rounds = iterations ?? (plan.dialect === 'states' ? entries : 0);
   return {
     depth,
@@ -39,7 +39,6 @@ interface Place {
   readonly depth: number;
   readonly width: number;
   readonly retries: number;
-  readonly ownRetries: number;
   /** Of dialect 1's mode `loop`; null = no loop. */
   readonly iterations: number | null;
 }
@@ -55,12 +54,10 @@ function placesOf(plan: Plan): ReadonlyMap<string, Place> {
     if (node.kind !== 'task') continue;
     const forks: ForkNode[] = [];
     for (let fork = around.get(key); fork !== undefined; fork = around.get(fork.key)) forks.push(fork.node);
-    const ownRetries = sumOf(node.retry);
     places.set(key, {
       depth: 1 + forks.length,
       width: Math.max(0, ...forks.map(widthOf)),
-      retries: Math.max(ownRetries, ...forks.map(({ retry }) => sumOf(retry))),
-      ownRetries,
+      retries: Math.max(sumOf(node.retry), ...forks.map(({ retry }) => sumOf(retry))),
       iterations: node.loop?.maxIterations ?? null,
     });
   }

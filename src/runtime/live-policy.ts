@@ -18,6 +18,8 @@ export interface PolicyReload {
     readonly code: ErrorCode;
     readonly message: string;
     readonly hint: string | null;
+    /** It is no fault of the files' content, so the same files may be taken the next time. */
+    readonly isPassing: boolean;
   } | null;
 }
 
@@ -29,8 +31,10 @@ export interface LoadedPolicies {
 export interface PolicyLoading {
   /** Reads, checks and indexes the files as they are now, with all that this machine demands of them. */
   readonly load: () => Promise<LoadedPolicies>;
-  /** Resolves once `policy.loaded` is durable. */
-  readonly record: (loaded: LoadedPolicies) => Promise<void>;
+  /** Resolves once `policy.loaded` is durable; true when this call wrote it. */
+  readonly record: (loaded: LoadedPolicies) => Promise<boolean>;
+  /** Publishes what `record` wrote. */
+  readonly publish: () => Promise<void>;
   readonly nowMs: () => number;
   /** Policy hashes that unfinished runs were started under. */
   readonly inUse: () => Promise<ReadonlySet<string>>;
@@ -100,7 +104,10 @@ export class LivePolicy {
     };
   }
 
-  /** One after the other. Rejects only where the log can't be written: nothing is in force that it does not name. */
+  /**
+   * One after the other. Rejects only where the log can't be written, and nothing is in force that it does not name, or
+   * not be published: then the new policies are in force.
+   */
   reload(loading: PolicyLoading): Promise<PolicyReload> {
     const next = this.#last.then(() => this.#reload(loading));
     this.#last = next.catch(() => undefined);
@@ -114,7 +121,7 @@ export class LivePolicy {
     }
   }
 
-  async #reload({ load, record, nowMs, inUse }: PolicyLoading): Promise<PolicyReload> {
+  async #reload({ load, record, publish, nowMs, inUse }: PolicyLoading): Promise<PolicyReload> {
     const previous = this.#current.policyHash;
     let loaded: LoadedPolicies;
     try {
@@ -139,11 +146,12 @@ export class LivePolicy {
       this.#loadedAtMs = nowMs();
       return { status: 'unchanged', policyHash, previous, problem: null };
     }
-    await record(loaded);
-    // The same policies again: runs that were started under them keep the snapshot they had.
+    const isRecorded = await record(loaded);
+    // The log says that they hold, so they do, whatever comes of its publication. The same policies again: runs that were started under them keep the snapshot they had.
     this.#current = this.#known.get(policyHash) ?? loaded.snapshot;
     this.#known.set(policyHash, this.#current);
     this.#loadedAtMs = nowMs();
+    if (isRecorded) await publish();
     return { status: 'loaded', policyHash, previous, problem: null };
   }
 }
@@ -166,11 +174,18 @@ function checkTests({ snapshot, files }: LoadedPolicies, nowMs: number): void {
 function problemOf(error: unknown): NonNullable<PolicyReload['problem']> {
   if (error instanceof WritError) {
     const { code, message, hint } = error;
-    return { code, message, hint: hint ?? null };
+    return { code, message, hint: hint ?? null, isPassing: !isFaultOfFiles(error) };
   }
   return {
     code: 'POLICY_ERROR',
     message: error instanceof Error ? error.message : 'unknown error',
     hint: null,
+    isPassing: true,
   };
+}
+
+/** Not what the operating system said while they were read: too many open files, a disk that failed for a moment. */
+function isFaultOfFiles({ code, cause }: WritError): boolean {
+  if (code === 'POLICY_UNSIGNED') return true;
+  return code === 'POLICY_INVALID' && !(cause instanceof Error && 'syscall' in cause);
 }

@@ -849,7 +849,10 @@ export interface SandboxEgress {
 
 /** One connection or request that a program asked for. */
 export interface EgressDecision {
-  /** `host:port` as it was understood; null = no host could be read from it. */
+  /**
+   * `host:port` as it was understood; null = no host could be read from it. `unlisted` = one that is not among `hosts`:
+   * its name is text of the program's, which nobody is told.
+   */
   readonly host: string | null;
   readonly verdict: 'allow' | 'deny';
   /** Why it was refused; null = it was not. No text of the program's. */
@@ -874,8 +877,8 @@ export interface EgressProxy {
   readonly env: Readonly<Record<string, string>>;
   /** Certificate of the authority that signs for intercepted hosts, PEM; null = nothing is intercepted. */
   readonly authority: string | null;
-  /** Resolves when nothing may pass any more: a budget that is used up, or `record` that failed. */
-  readonly ended: Promise<'egressBytes' | 'egressRequests' | 'unrecorded'>;
+  /** Resolves when nothing may pass any more: a budget that is used up, too many refusals, or `record` that failed. */
+  readonly ended: Promise<'egressBytes' | 'egressRequests' | 'egressRefused' | 'unrecorded'>;
   /** Every connection is cut. What passed, by host: whole numbers, for the evidence. */
   close(): Promise<JsonObject>;
 }

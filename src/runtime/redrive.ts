@@ -1,6 +1,7 @@
 // `redrive`: a run that has failed, was refused or cancelled goes on where it stood, under its own id and document. The
 // policies of now decide, about the redrive and about every step again, and those of its start no longer have a say;
 // whoever started the run must still be allowed to. No approval is used twice. Durable in one commit with `run.redriven`.
+import { parseEntry } from '../audit/entry.js';
 import { Execution } from '../engine/execution.js';
 import { stoppedTasks, type Remains } from '../engine/redrive.js';
 import { WritError } from '../errors.js';
@@ -38,6 +39,7 @@ export async function redrive(
   await authorize(guard, context, principal, 'run.resume', run.workflowId);
   await authorize(guard, context, { id: run.initiator }, 'workflow.run', run.workflowId);
   const remains = await openRemains(guard.store, run);
+  await requireNothingErased(guard, run);
   const outputs = await settledOutputs(guard, run, remains, lost);
   const { random, redact, clock } = guard;
   const nowMs = clock.nowMs();
@@ -95,6 +97,19 @@ function requireEnded(run: RunRecord): void {
   throw new WritError('RUN_UNFINISHED', `run ${id} is ${status}: it has not ended`, {
     hint: `go on with it: writ workflow resume ${id}`,
   });
+}
+
+/**
+ * What it would go on with holds copies of inputs and outputs, and would bring back what was erased of those. An erasure
+ * raises the version of the run, so one that comes after this look makes the commit fail.
+ */
+async function requireNothingErased({ store }: Guard, { id, workflowId }: RunRecord): Promise<void> {
+  for (const { bytes, index } of await store.entriesOfRun(id)) {
+    if (parseEntry(bytes).type !== 'payload.erased') continue;
+    throw new WritError('RUN_NOT_REDRIVABLE', `data of run ${id} was erased (entry ${index})`, {
+      hint: `run it anew: writ workflow run ${workflowId}`,
+    });
+  }
 }
 
 /** Outputs of attempts that were being stopped and had succeeded all the same: they are not made again. */

@@ -145,7 +145,7 @@ async function execute(guard: Guard, live: LiveRun, stepPath: string, signal: Ab
 /** The attempt that `task` is at, as it would go through the guard now. */
 export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
   const { run, plan } = live;
-  const { stepPath, key, node, attempt, iteration, item, width, rounds, conversation, idempotencyKey } = task;
+  const { stepPath, key, node, attempt, iteration, item, conversation, idempotencyKey } = task;
   const { deadlineMs, pausedAtMs } = live.execution.head;
   // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
   const judgedAtMs = guard.clock.nowMs();
@@ -159,7 +159,7 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     attempt,
     iteration,
     item,
-    extent: extentOf(plan, key, { width, rounds, attempt }),
+    extent: extentOf(plan, key, task),
     conversation,
     // Rendering may have put a secret together: what is approved, stored and run is the text without it.
     input: guard.redact.json(task.input),

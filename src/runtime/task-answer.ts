@@ -122,6 +122,9 @@ function ineligible(guard: Guard, task: TaskRecord, by: Principal): WritError | 
   const hint = 'ask a person who may answer it';
   const not = (why: string): WritError => new WritError('TASK_NOT_ELIGIBLE', why, { hint });
   if (!by.id.startsWith('user:')) return not(`${by.id} is no person; only people fill in ${task.id}`);
+  const person = guard.policy().people.find(({ id }) => id === by.id);
+  if (person?.assurance.some((accepted) => accepted === by.assurance) !== true)
+    return not(`approvers.yaml does not accept "${by.assurance}" as proof of ${by.id}`);
   const roles = guard.policy().rolesOf(by.id, task.tenant);
   if (task.roles.length > 0 && !fillsRole(roles, task.roles.join('|')))
     return not(`${by.id} may not fill in ${task.id}; it needs ${task.roles.join(' or ')}`);
@@ -141,6 +144,7 @@ async function requireOpen(
     const error = new WritError(
       'TASK_ANSWERED',
       `${task.id} was answered by ${task.answer?.by ?? 'somebody'}`,
+      { hint: `see what was answered: writ task show ${task.id}` },
     );
     return refuse(guard, run, task, by, error, null);
   }

@@ -391,7 +391,8 @@ export interface Writ {
   /**
    * Puts the policy files as they are now in force, once `policy.loaded` is in the log and their own tests pass. With
    * anything wrong the last good ones stay, and the answer says why. Steps of a run that began under others are decided
-   * under both: a reload can only tighten them. Rejects with STORE_*, AUDIT_* only.
+   * under both: a reload can only tighten them. Rejects with STORE_*, AUDIT_* only: the log could not be written, or not
+   * be published, and then the new ones are in force (`policyHash`).
    */
   reloadPolicies(): Promise<PolicyReload>;
   /** How long without a good reload before steps are denied (POLICY_STALE); null = for ever. */

@@ -29,6 +29,8 @@ export interface TaskApiParts {
 const MAX_LISTED = 100;
 /** The largest output that any step may have, and what stands around it. */
 const MAX_ANSWER_BYTES = 1_048_576 + 8_192;
+/** From somebody who proves nothing but the task token, which only the body holds. */
+const MAX_UNPROVEN_BYTES = 65_536;
 const STATES: readonly string[] = ['open', 'answered', 'used', 'expired', 'withdrawn'] satisfies TaskState[];
 const TASK_ID = /^tsk_[a-z2-7]{1,64}$/u;
 
@@ -77,11 +79,12 @@ async function answer(
   replyOf: (body: JsonObject) => TaskReply,
 ): Promise<Response> {
   const { writ, tokenBearer } = parts;
-  const body = objectOf(await parts.bodyOf(c, MAX_ANSWER_BYTES), ['taskId', 'taskToken', ...fields]);
+  // Before a byte of the body is read: to read strictly what nobody answers for costs more than to send it.
+  const called = tokenBearer === null ? await proven(c, parts) : await parts.callerOf(c);
+  const most = called === null ? MAX_UNPROVEN_BYTES : MAX_ANSWER_BYTES;
+  const body = objectOf(await parts.bodyOf(c, most), ['taskId', 'taskToken', ...fields]);
   const which = referenceOf(body);
-  const called = await parts.callerOf(c);
-  if (called === null && (tokenBearer === null || !('token' in which)))
-    throw new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a bearer token is needed');
+  if (called === null && !('token' in which)) throw unproven();
   const principal: Principal = called?.principal ?? {
     id: tokenBearer ?? '',
     assurance: 'token',
@@ -98,7 +101,11 @@ async function answer(
 async function proven(c: Ctx, { callerOf }: TaskApiParts): Promise<Caller> {
   const called = await callerOf(c);
   if (called !== null) return called;
-  throw new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a bearer token is needed');
+  throw unproven();
+}
+
+function unproven(): HttpProblem {
+  return new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a bearer token is needed');
 }
 
 /** Throws NOT_FOUND for a task that is not there, and in the same words for one that is not theirs to see. */

@@ -145,7 +145,7 @@ function checkEgress(
     findings.add({
       code: 'DOC_UNSUPPORTED',
       message: 'a WASM sandbox has no network',
-      hint: 'fetch with tool::http before, or use driver: docker',
+      hint: 'fetch with tool::http_request before, or use driver: docker',
       at: [...at, hosts.length > 0 ? 'egress' : network === 'egress' ? 'network' : 'credentials'],
     });
   } else if (network === 'none' && hosts.length > 0)

@@ -94,7 +94,7 @@ describe('writ sandbox exec --egress', () => {
         desk.at('docker.yaml'),
         JSON.stringify({
           images: { default: ids.sh, node: ids.node },
-          credentials: { 'bank-api': [`127.0.0.1:${port}`] },
+          credentials: { 'bank-api': [`http://127.0.0.1:${port}`], 'tls-only': [`127.0.0.1:${port}`] },
         }),
       );
     });
@@ -141,7 +141,7 @@ describe('writ sandbox exec --egress', () => {
           .map(({ type, data }) => [type, data['verdict'], data['resource'], data['attempt']]),
       ).toEqual([
         ['authz.decided', 'allow', `127.0.0.1:${port}`, null],
-        ['authz.decided', 'deny', '169.254.169.254:80', null],
+        ['authz.decided', 'deny', 'unlisted', null],
       ]);
       expect(entries.find(({ type }) => type === 'sandbox.started')?.data['network']).toEqual([
         `127.0.0.1:${port}`,
@@ -164,6 +164,14 @@ describe('writ sandbox exec --egress', () => {
       const log = await desk.run(['audit', 'show', (ran.value as { run: string }).run, '--json']);
       expect(log.stdout).toContain('secret.used');
       expect(`${ran.text}${log.stdout}`).not.toContain(SECRET);
+      // Hole: a program made the proxy send a secret in clear to a host that is declared for TLS.
+      await desk.run(['secrets', 'set', 'tls-only'], { input: `${SECRET}-2` });
+      const inClear = await exec(
+        ...['--egress', `127.0.0.1:${port}`, '--credential', 'tls-only'],
+        ...fetching(`http://127.0.0.1:${port}/`, '--header "Authorization: Bearer $CRED_TLS_ONLY"'),
+      );
+      expect(inClear.value).toMatchObject({ stdout: { text: 'refused\n' } });
+      expect(seen).toHaveLength(1);
       const undeclared = await exec(
         ...['--egress', `127.0.0.1:${port}`, '--credential', 'other'],
         ...fetching(`http://127.0.0.1:${port}/`),

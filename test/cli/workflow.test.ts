@@ -155,7 +155,7 @@ describe('a detached run', () => {
     expect(await desk.run(['workflow', 'watch', id])).toMatchObject({ code: 0 });
     const log = desk.at('.writ', 'logs', `${id}.log`);
     expect(statSync(log).mode & 0o777).toBe(0o600);
-    await vi.waitUntil(() => readFileSync(log, 'utf8').includes('run completed'));
+    await vi.waitUntil(() => readFileSync(log, 'utf8').includes('run completed'), { timeout: 20_000 });
     const text = readFileSync(log, 'utf8');
     expect(text).toContain('step Triage: succeeded');
     // What the claim says is data.

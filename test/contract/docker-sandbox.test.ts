@@ -137,7 +137,7 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
       const own = installation();
       const closing = own.open({ poolSize: 2 });
       for (let i = 0; i < 3; i++) await run(request('true'), closing);
-      await vi.waitFor(async () => expect((await left(own.home)).length).toBe(1));
+      await vi.waitFor(async () => expect((await left(own.home)).length).toBe(1), { timeout: 20_000 });
       await closing.close();
       expect(await left(own.home)).toEqual([]);
     });

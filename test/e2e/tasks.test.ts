@@ -115,6 +115,11 @@ describe('a form', () => {
     const list = await desk.json(['task', 'list']);
     expect(list.value).toMatchObject({ tasks: [{ id: task, kind: 'person', state: 'open' }] });
     expect(JSON.stringify(list.value)).not.toContain('tokenHash');
+    expect((await desk.run(['task', 'list'])).stdout).toMatch(
+      /^task +state +by +step .*\ntsk_\S+ +open +form /u,
+    );
+    const nope = await desk.json(['task', 'list', '--run', 'nope']);
+    expect([nope.code, errorOf(nope)]).toMatchObject([2, { code: 'NOT_FOUND' }]);
     const { stdout } = await desk.run(['task', 'show', task]);
     expect(stdout).toContain('approved  boolean, required: pay it\\u202e?');
     expect(stdout).toContain('amount    number, to 1000');
@@ -141,6 +146,8 @@ describe('a form', () => {
     expect(JSON.stringify(unfit.value)).toContain('"path":"amount"');
     const bad = await desk.json(['task', 'complete', task], BOB);
     expect([bad.code, errorOf(bad)]).toMatchObject([2, { code: 'USAGE' }]);
+    const silent = await desk.json(['task', 'heartbeat'], BOB);
+    expect([silent.code, errorOf(silent)]).toMatchObject([2, { message: 'heartbeat needs --token' }]);
     expect((await complete('{"approved":false}')).code).toBe(0);
     const twice = await complete('{"approved":true}');
     expect([twice.code, errorOf(twice)]).toMatchObject([4, { code: 'TASK_ANSWERED' }]);

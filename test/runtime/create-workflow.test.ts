@@ -71,11 +71,25 @@ describe('workflow::create', () => {
     expect(await run()).toMatch(/^run_/);
   });
 
-  it('of the id of the erasure is refused to a run too', async () => {
-    const writ = await here.team.open();
-    const workflow = { text: TEXT.replace('test-steps', 'writ-audit-erase'), file: null };
-    const started = writ.start({ workflow, input: {} }, await here.team.as(writ, 'alice'));
-    expect(await refusalOf(started)).toMatchObject({ code: 'USAGE' });
-    expect(here.team.functions.calls).toEqual([]);
-  });
+  it.each(['writ-audit-erase', 'writ-sandbox-exec'])(
+    "HOLE: of the id of Writ's own %s is refused to a run of a document too",
+    async (id) => {
+      const { team } = here;
+      writeFileSync(
+        path.join(team.policies, 'rbac', 'own.yaml'),
+        `apiVersion: writ/v1\nkind: Rules\nrules:\n  - { id: W-1, effect: allow, subject: "role:adjuster", domain: default, action: workflow.run, resource: "writ-*", reason: may }\n`,
+      );
+      const writ = await team.open();
+      const workflow = { text: TEXT.replace('test-steps', id), file: null };
+      const alice = await team.as(writ, 'alice');
+      const request = { workflow, input: {} };
+      for (const started of [writ.start(request, alice), writ.interrupted(request, alice)])
+        expect(await refusalOf(started)).toMatchObject({
+          code: 'USAGE',
+          message: expect.stringContaining(id),
+        });
+      expect(await writ.workflows()).toEqual([]);
+      expect(team.functions.calls).toEqual([]);
+    },
+  );
 });

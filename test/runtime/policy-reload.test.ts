@@ -3,7 +3,15 @@
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { rules, steps, type Team, useTeam } from './fixture.js';
+import { readPolicyDirectory } from '../../src/adapters/policy-directory.js';
+import { canonicalJson } from '../../src/canonical-json.js';
+import { WritError } from '../../src/errors.js';
+import { keepPolicies, policyFingerprint } from '../../src/policy-reload.js';
+import { buildSnapshot } from '../../src/policy/snapshot.js';
+import { LivePolicy, type PolicyReload } from '../../src/runtime/live-policy.js';
+import type { Writ } from '../../src/runtime/writ.js';
+import { replacing } from '../contract/fault-store.js';
+import { eventually, refusalOf, rules, steps, type Team, useTeam } from './fixture.js';
 
 const here = useTeam();
 
@@ -118,6 +126,8 @@ describe('a reload', () => {
     const { status, policyHash, problem } = await writ.reloadPolicies();
     expect([status, policyHash, problem?.code]).toEqual(['kept', good, 'POLICY_INVALID']);
     expect(problem?.message).toContain(RULES);
+    // The same files would be refused again.
+    expect(problem?.isPassing).toBe(false);
     // The last good ones decide on.
     expect((await team.run(writ, steps(['functionId: "tool::test_one"']))).status).toBe('completed');
     change(team, RULES, () => `${text}# whole again\n`);
@@ -172,6 +182,115 @@ describe('a reload', () => {
     writeFileSync(path.join(team.policies, 'rbac', 'more.yaml'), more);
     const all = await Promise.all([writ.reloadPolicies(), writ.reloadPolicies(), writ.reloadPolicies()]);
     expect(all.map(({ status }) => status)).toEqual(['loaded', 'unchanged', 'unchanged']);
+  });
+});
+
+describe('HOLE: a change of the policies that meets a passing hindrance', () => {
+  /** Keeps as a server does, while `act` changes the files once, until the new ones are in force. */
+  async function kept(
+    team: Team,
+    writ: Pick<Writ, 'reloadPolicies' | 'policyMaxAgeMs'>,
+  ): Promise<{ readonly told: readonly PolicyReload[]; readonly failures: readonly unknown[] }> {
+    const [told, failures]: [PolicyReload[], unknown[]] = [[], []];
+    const keeper = keepPolicies(writ, team.policies, {
+      since: await policyFingerprint(team.policies),
+      told: (reload) => told.push(reload),
+      failed: (error) => failures.push(error),
+      everyMs: 5,
+    });
+    try {
+      change(team, RULES, narrow);
+      await eventually(() => told.some(({ status }) => status === 'loaded') || null);
+    } finally {
+      await keeper.stop();
+    }
+    return { told, failures };
+  }
+
+  it('is taken once the store is not busy any more, with no further change of the files, and said once', async () => {
+    const { team } = here;
+    withoutTests(team);
+    let [isBusy, tries] = [false, 0];
+    const writ = await team.open({
+      store: (inner) =>
+        replacing(inner, {
+          commit: (given) => {
+            if (!isBusy || !given.entries.some(({ type }) => type === 'policy.loaded'))
+              return inner.commit(given);
+            tries += 1;
+            isBusy = tries < 3;
+            return Promise.reject(new WritError('STORE_BUSY', 'another process is writing'));
+          },
+        }),
+    });
+    const before = writ.policyHash;
+    isBusy = true;
+    const { told, failures } = await kept(team, writ);
+    expect([tries, told.map(({ status }) => status)]).toEqual([3, ['loaded']]);
+    expect(failures).toMatchObject([{ code: 'STORE_BUSY' }]);
+    expect(writ.policyHash).not.toBe(before);
+    const { error } = await team.run(writ, steps(['functionId: "tool::test_two"']));
+    expect(error?.code).toBe('POLICY_NO_MATCH');
+  });
+
+  it.each([
+    ['too many files are open', 'POLICY_INVALID', { code: 'EMFILE', syscall: 'open' }],
+    ['a disk fails for a moment', 'POLICY_INVALID', { code: 'EIO', syscall: 'read' }],
+    ['the store is busy', 'STORE_BUSY', {}],
+  ] as const)('is taken once that is over: %s', async (message, code, system) => {
+    const { team } = here;
+    withoutTests(team);
+    const load = async () => {
+      const files = await readPolicyDirectory(team.policies);
+      return { snapshot: await buildSnapshot({ files, canonicalize: canonicalJson }), files };
+    };
+    const live = new LivePolicy((await load()).snapshot, { nowMs: 0 });
+    let failing = 3;
+    const reloadPolicies = () =>
+      live.reload({
+        load: () => {
+          failing -= 1;
+          if (failing < 0) return load();
+          const cause = Object.assign(new Error(message), system);
+          return Promise.reject(new WritError(code, message, { cause }));
+        },
+        record: async () => false,
+        publish: () => Promise.reject(new Error('there is nothing to publish')),
+        nowMs: () => 0,
+        inUse: async () => new Set(),
+      });
+    const { told, failures } = await kept(team, { reloadPolicies, policyMaxAgeMs: null });
+    expect(told.map(({ status, problem }) => [status, problem?.isPassing ?? null])).toEqual([
+      ['kept', true],
+      ['loaded', null],
+    ]);
+    expect(failures).toEqual([]);
+  });
+
+  it('is in force when its entry is in the log and could not be published, and that is said', async () => {
+    const { team } = here;
+    withoutTests(team);
+    let isBusy = false;
+    const writ = await team.open({
+      locks: (inner) =>
+        replacing(inner, {
+          hold: (name, timeoutMs) => {
+            if (!isBusy || name !== 'publish') return inner.hold(name, timeoutMs);
+            isBusy = false;
+            return Promise.reject(new WritError('STORE_BUSY', 'another process publishes'));
+          },
+        }),
+    });
+    const before = writ.policyHash;
+    change(team, RULES, narrow);
+    isBusy = true;
+    expect((await refusalOf(writ.reloadPolicies())).code).toBe('STORE_BUSY');
+    expect(writ.policyHash).not.toBe(before);
+    const loaded = (await team.entries(null)).filter(({ type }) => type === 'policy.loaded');
+    expect(loaded.at(-1)?.data['policyHash']).toBe(writ.policyHash);
+    const { error } = await team.run(writ, steps(['functionId: "tool::test_two"']));
+    expect(error?.code).toBe('POLICY_NO_MATCH');
+    expect((await writ.reloadPolicies()).status).toBe('unchanged');
   });
 });
 

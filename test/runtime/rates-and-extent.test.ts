@@ -131,6 +131,25 @@ describe('the extent of a workflow under a ceiling', () => {
     expect(team.functions.calls).toHaveLength(3);
   });
 
+  it('counts no redrive: only what the document goes round', async () => {
+    const { team } = here;
+    const writ = await team.open({ policies: withCeiling('limits.loopIterations', 1) });
+    team.functions.answer('tool::test_one', fail(), fail(), () => ({ done: true }));
+    const once = states('Once', {
+      Once: {
+        type: 'Task',
+        resource: 'tool::test_one',
+        end: true,
+      },
+    });
+    const { id } = await team.run(writ, once);
+    for (const status of ['failed', 'completed']) {
+      await writ.redrive(id, await team.as(writ, 'alice'));
+      expect((await team.drive(writ, id)).status).toBe(status);
+    }
+    expect(team.functions.calls).toHaveLength(3);
+  });
+
   it('counts a circle of states that goes through a Map or Parallel, where every entry begins anew', async () => {
     const { team } = here;
     const writ = await team.open({ policies: withCeiling('limits.loopIterations', 2) });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { verifyEvidence } from '../../src/audit/evidence/verify.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { replacing } from '../contract/fault-store.js';
-import { fail, faulty, refusalOf, states, steps, useTeam } from './fixture.js';
+import { fail, faulty, interfering, refusalOf, states, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
@@ -297,5 +297,79 @@ describe('what a redrive goes on with', () => {
     expect(error).toMatchObject({ code: 'INTEGRITY_DIGEST' });
     expect(called()).toHaveLength(1);
     expect(await redrive(writ, id)).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('HOLE: what was erased of a run', () => {
+  /** A failed run, and an erasure of its input that two people have approved and nobody has driven since. */
+  async function erasing(): Promise<{ readonly writ: Writ; readonly id: string; readonly erasure: string }> {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_two', fail());
+    const { id } = await team.run(writ, steps([ONE, TWO]), { note: 'the-marker-of-this-input' });
+    const what = { kind: 'run', run: id, label: 'input' } as const;
+    const { run } = await writ.erase({ what, basis: 'case 2026-31' }, await team.as(writ, 'ada'));
+    const erasure = run ?? '';
+    await team.drive(writ, erasure);
+    await team.approve(writ, await team.pending(writ, erasure), 'bob');
+    await team.approve(writ, await team.pending(writ, erasure), 'carol');
+    return { writ, id, erasure };
+  }
+  const inputs = async (id: string): Promise<readonly (Uint8Array | null)[]> => {
+    const all = (await here.team.entries(id)).map(({ commit }) => commit['input']);
+    return here.team.stored((store) =>
+      Promise.all(
+        all
+          .filter((one) => one !== undefined)
+          .map(async (hex) => (await store.payload(hex as never))?.bytes ?? null),
+      ),
+    );
+  };
+
+  it('does not come back by a redrive, which is refused', async () => {
+    const { team } = here;
+    const { writ, id, erasure } = await erasing();
+    expect(await team.drive(writ, erasure)).toMatchObject({ status: 'completed' });
+    const error = await refusalOf(writ.redrive(id, await team.as(writ, 'alice')));
+    expect(error).toMatchObject({ code: 'RUN_NOT_REDRIVABLE', exitCode: 2 });
+    expect(error.message).toMatch(/erased \(entry \d+\)/u);
+    expect(await writ.status(id)).toMatchObject({ status: 'failed' });
+    expect(await team.stored((store) => store.parts(id))).toEqual(new Map());
+    expect(new Set(await inputs(id))).toEqual(new Set([null]));
+    expect(await team.facts(id, 'run.redriven')).toEqual([]);
+    expect(called()).toEqual(['tool::test_one', 'tool::test_two']);
+  });
+
+  it('does not come back by a redrive that has looked right before the erasure', async () => {
+    const { team } = here;
+    const { writ, id, erasure } = await erasing();
+    const late = await team.open({
+      store: (inner) =>
+        interfering(inner, 'run.redriven', async () => {
+          await team.drive(writ, erasure);
+        }),
+    });
+    expect((await refusalOf(late.redrive(id, await team.as(late, 'alice')))).code).toBe('STORE_CONFLICT');
+    expect(await writ.status(id)).toMatchObject({ status: 'failed' });
+    expect(await team.stored((store) => store.parts(id))).toEqual(new Map());
+    expect(await team.facts(id, 'payload.erased')).not.toEqual([]);
+    expect(await team.facts(id, 'run.redriven')).toEqual([]);
+  });
+
+  it('is nothing of a run that was redriven right before: the erasure fails, and can be asked for again', async () => {
+    const { team } = here;
+    const { writ, id, erasure } = await erasing();
+    const late = await team.open({
+      store: (inner) =>
+        interfering(inner, 'payload.erased', async () => {
+          await writ.redrive(id, await team.as(writ, 'alice'));
+        }),
+    });
+    expect(await team.drive(late, erasure)).toMatchObject({
+      status: 'failed',
+      error: { code: 'RUN_UNFINISHED' },
+    });
+    expect(await team.facts(id, 'payload.erased')).toEqual([]);
+    expect(await inputs(id)).not.toContain(null);
   });
 });

@@ -185,7 +185,9 @@ describe('a form that a person fills in', () => {
     const writ = await team.open();
     const waiting = await team.run(writ, document({ Review: review() }));
     await answer(writ, taskOf(waiting), success(GOOD));
-    expect((await refusalOf(answer(writ, taskOf(waiting), success(GOOD)))).code).toBe('TASK_ANSWERED');
+    const twice = await refusalOf(answer(writ, taskOf(waiting), success(GOOD)));
+    expect(twice.code).toBe('TASK_ANSWERED');
+    expect(twice.hint).toBe(`see what was answered: writ task show ${taskOf(waiting)}`);
     await team.drive(writ, waiting.id);
     expect((await refusalOf(answer(writ, taskOf(waiting), success(GOOD)))).code).toBe('TASK_ANSWERED');
   });
@@ -249,6 +251,22 @@ describe('a form that a person fills in', () => {
     team.clock.advance(600_000);
     await answer(writ, taskOf(waiting), success(GOOD));
     expect((await team.drive(writ, waiting.id)).status).toBe('completed');
+  });
+
+  it('takes no proof of a person that approvers.yaml does not accept of them', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const waiting = await team.run(writ, document({ Review: review() }));
+    const bob = await team.as(writ, 'bob');
+    for (const assurance of ['os', 'oidc', 'token'] as const) {
+      const weak = { ...bob, assurance, publicKey: null, sign: null };
+      const refusal = await refusalOf(writ.answerTask({ id: taskOf(waiting) }, success(GOOD), weak));
+      expect([refusal.code, refusal.message]).toEqual([
+        'TASK_NOT_ELIGIBLE',
+        `approvers.yaml does not accept "${assurance}" as proof of user:bob`,
+      ]);
+    }
+    await answer(writ, taskOf(waiting), success(GOOD));
   });
 
   it('is closed when its run is cancelled', async () => {
@@ -482,6 +500,33 @@ describe('a token that is given to what is called', () => {
     expect((await refusalOf(bring(writ, first, success(1)))).code).toBe('TASK_CLOSED');
     await bring(writ, second, success(2));
     expect((await team.drive(writ, waiting.id)).output).toBe(2);
+  });
+
+  it('that was answered is not asked for again by a redrive, though its fork or its run was stopped', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const branches = ['A', 'B'].map((name) => ({ startAt: name, states: { [name]: call() } }));
+    const both = document({ Both: { type: 'Parallel', branches, end: true } });
+    const tokens = (): readonly string[] => team.functions.calls.map(({ input }) => tokenIn(input));
+
+    const waiting = await team.run(writ, both);
+    const [a = '', b = ''] = tokens();
+    await bring(writ, a, { kind: 'failure', error: 'Payment.Refused', cause: 'no' });
+    await bring(writ, b, success('paid'));
+    expect((await team.drive(writ, waiting.id)).status).toBe('failed');
+    await writ.redrive(waiting.id, await team.as(writ, 'alice'));
+    await team.drive(writ, waiting.id);
+    expect(tokens()).toHaveLength(3);
+
+    // And where nobody came to hear of the answer before the run was cancelled.
+    await bring(writ, tokens()[2] ?? '', success('again'));
+    await writ.cancel(waiting.id, await team.as(writ, 'alice'));
+    await writ.redrive(waiting.id, await team.as(writ, 'alice'));
+    expect(await team.drive(writ, waiting.id)).toMatchObject({
+      status: 'completed',
+      output: expect.arrayContaining(['again', 'paid']) as unknown,
+    });
+    expect(tokens()).toHaveLength(3);
   });
 
   it('may come back before the function that it was given to has ended', async () => {

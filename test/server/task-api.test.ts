@@ -58,7 +58,26 @@ function server(writ: Writ, tokenBearer: string | null = null) {
     const response = await app.request(`http://localhost/v1/tasks${path}`, init, env);
     return { status: response.status, body: (await response.json()) as JsonObject };
   };
-  return { ask, woken };
+  /** Sends a body without a stated length; tells how much of it was asked for. */
+  const stream = async (who: string | null, path: string, pieces: readonly string[]) => {
+    let read = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          const piece = pieces[read];
+          if (piece === undefined) controller.close();
+          else controller.enqueue(new TextEncoder().encode(piece));
+          read += 1;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const headers = who === null ? {} : { authorization: `Bearer ${who}` };
+    const init = { method: 'POST', headers, body, duplex: 'half' as const };
+    const { status } = await app.request(`http://localhost/v1/tasks${path}`, init, env);
+    return { status, read };
+  };
+  return { ask, stream, woken };
 }
 
 async function waiting(writ: Writ, text: string): Promise<{ readonly run: string; readonly task: string }> {
@@ -169,6 +188,33 @@ describe('a task token over HTTP', () => {
   ])('takes no body with %s', async (_, body) => {
     const { ask } = server(await here.team.open());
     expect((await ask('bob', '/success', body)).status).toBe(400);
+  });
+
+  it.each([
+    ['nobody proves who they are', null],
+    ['the bearer token proves nobody', 'nobody'],
+  ])('HOLE: a body is not read, and so not parsed, where %s', async (_, who) => {
+    const writ = await here.team.open();
+    const body = ['{"taskToken":"a","output":"', 'x'.repeat(1_000_000), '"}'];
+    for (const path of ['/success', '/failure', '/heartbeat']) {
+      expect(await server(writ).stream(who, path, body)).toEqual({ status: 401, read: 0 });
+      // Whatever the body may be.
+      expect((await server(writ).ask(who, path, '{')).status).toBe(401);
+    }
+  });
+
+  it('HOLE: who proves nothing but a task token sends at most 64 KiB, to the byte; who proves more, a whole answer', async () => {
+    const writ = await here.team.open();
+    const { ask, stream } = server(writ, BEARER);
+    const bodyOf = (bytes: number): string => {
+      const [head, tail] = [`{"taskToken":"${'A'.repeat(43)}","output":"`, '"}'];
+      return `${head}${'x'.repeat(bytes - head.length - tail.length)}${tail}`;
+    };
+    expect((await ask(null, '/success', bodyOf(65_536))).status).toBe(403);
+    expect((await ask(null, '/success', bodyOf(65_537))).status).toBe(413);
+    const endless = Array.from({ length: 1_000 }, () => ' '.repeat(16_384));
+    expect(await stream(null, '/success', endless)).toEqual({ status: 413, read: 5 });
+    expect((await ask('bob', '/success', bodyOf(65_537))).status).toBe(403);
   });
 
   it('takes no body that is larger than an answer', async () => {

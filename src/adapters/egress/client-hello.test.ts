@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { MAX_HELLO, readHello } from './client-hello.js';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { HelloReader, MAX_HELLO, type Hello } from './client-hello.js';
 
 /** The first flight of this machine's own TLS client. */
 async function helloFor(servername: string | undefined): Promise<Buffer> {
@@ -25,7 +25,9 @@ async function helloFor(servername: string | undefined): Promise<Buffer> {
   return bytes;
 }
 
-describe('readHello', () => {
+const readHello = (bytes: Buffer): Hello => new HelloReader().push(bytes);
+
+describe('HelloReader', () => {
   let named: Buffer;
   let unnamed: Buffer;
   beforeAll(async () => {
@@ -49,6 +51,49 @@ describe('readHello', () => {
       Buffer.concat([Buffer.from([22, 3, 1, part.length >> 8, part.length & 255]), part]),
     );
     expect(readHello(Buffer.concat(records))).toEqual({ kind: 'tls', name: 'api.test' });
+  });
+
+  it('says the same of any beginning that comes byte by byte', () => {
+    const reader = new HelloReader();
+    const kinds = [...named].map((byte) => reader.push(Buffer.of(byte)).kind);
+    expect(kinds.slice(0, -1).every((kind) => kind === 'more')).toBe(true);
+    expect(kinds.at(-1)).toBe('tls');
+    expect(reader.bytes).toEqual(named);
+  });
+
+  describe('hole: the first bytes of a tunnel cost quadratic time', () => {
+    afterEach(() => vi.restoreAllMocks());
+
+    /** Records of one byte each, of a hello that does not end. */
+    const records = (size: number): Buffer => {
+      const message = Buffer.concat([Buffer.from([1, 0, MAX_HELLO >> 8, 0]), Buffer.alloc(size)]);
+      return Buffer.concat([...message].map((byte) => Buffer.from([22, 3, 1, 0, 1, byte])));
+    };
+
+    it('takes work in proportion to the bytes, in records of one byte and chunks of one byte', () => {
+      const chunks = [...records(1_024)].map((byte) => Buffer.of(byte));
+      const reader = new HelloReader();
+      const concat = vi.spyOn(Buffer, 'concat');
+      const set = vi.spyOn(Buffer.prototype, 'set');
+      const views = vi.spyOn(Buffer.prototype, 'subarray');
+      const kinds = new Set(chunks.map((chunk) => reader.push(chunk).kind));
+      const copied = [
+        ...set.mock.calls.map(([from]) => from as Buffer),
+        ...concat.mock.calls.flatMap(([all]) => all),
+      ];
+      const looks = views.mock.calls.length;
+      vi.restoreAllMocks();
+      expect(kinds).toEqual(new Set(['more']));
+      expect(copied.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(5 * chunks.length);
+      expect(looks).toBeLessThan(5 * chunks.length);
+    });
+
+    it('waits for no more than the greatest hello', () => {
+      const reader = new HelloReader();
+      const all = records(MAX_HELLO);
+      expect(reader.push(all.subarray(0, MAX_HELLO)).kind).toBe('more');
+      expect(reader.push(all.subarray(MAX_HELLO, MAX_HELLO + 1)).kind).toBe('broken');
+    });
   });
 
   it('says what is no TLS, and what is broken', () => {

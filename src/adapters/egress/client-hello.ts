@@ -16,40 +16,74 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 
-/** What `bytes` begin with. `more`: it can't be said yet. */
-export function readHello(bytes: Buffer): Hello {
-  if (bytes.length === 0) return { kind: 'more' };
-  if (bytes[0] !== HANDSHAKE) return { kind: 'other' };
-  const message = handshakeOf(bytes);
-  if (message === null) return { kind: 'broken' };
-  if (message.length < 4) return waiting(bytes);
+/**
+ * Reads what a tunnel begins with, as it comes. Each byte is copied and looked at a fixed number of times, into however
+ * many chunks and records the peer cuts it.
+ */
+export class HelloReader {
+  readonly #all = new Growing();
+  /** The handshake bytes of all records that are complete. */
+  readonly #message = new Growing();
+  /** Where the first record begins that is not. */
+  #at = 0;
+
+  /** All that was pushed. */
+  get bytes(): Buffer {
+    return this.#all.bytes;
+  }
+
+  /** What it begins with. `more`: it can't be said yet; after any other answer nothing is to be pushed. */
+  push(chunk: Buffer): Hello {
+    this.#all.append(chunk);
+    const { bytes } = this;
+    if (bytes.length === 0) return { kind: 'more' };
+    if (bytes[0] !== HANDSHAKE) return { kind: 'other' };
+    while (this.#at + 5 <= bytes.length) {
+      const start = this.#at + 5;
+      const length = bytes.readUInt16BE(this.#at + 3);
+      const isHandshake = bytes[this.#at] === HANDSHAKE && bytes[this.#at + 1] === 3;
+      if (!isHandshake || length === 0 || length > 16_384) return { kind: 'broken' };
+      if (start + length > bytes.length) break;
+      this.#message.append(bytes.subarray(start, start + length));
+      this.#at = start + length;
+      // What follows a complete hello is not looked at.
+      const hello = helloIn(this.#message.bytes);
+      if (hello.kind !== 'more') return hello;
+    }
+    return { kind: bytes.length > MAX_HELLO ? 'broken' : 'more' };
+  }
+}
+
+/** Bytes that more are put behind, in memory that doubles: each is copied twice on average. */
+class Growing {
+  #memory = Buffer.allocUnsafe(1_024);
+  #size = 0;
+
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#size);
+  }
+
+  append(chunk: Buffer): void {
+    const size = this.#size + chunk.length;
+    if (size > this.#memory.length) {
+      const larger = Buffer.allocUnsafe(Math.max(size, 2 * this.#memory.length));
+      larger.set(this.bytes);
+      this.#memory = larger;
+    }
+    this.#memory.set(chunk, this.#size);
+    this.#size = size;
+  }
+}
+
+/** Only its length is read while it is not complete. */
+function helloIn(message: Buffer): Hello {
+  if (message.length < 4) return { kind: 'more' };
   if (message[0] !== CLIENT_HELLO) return { kind: 'broken' };
   const length = message.readUIntBE(1, 3);
   if (length > MAX_HELLO) return { kind: 'broken' };
-  if (message.length < 4 + length) return waiting(bytes);
+  if (message.length < 4 + length) return { kind: 'more' };
   const name = nameIn(message.subarray(4, 4 + length));
   return name === undefined ? { kind: 'broken' } : { kind: 'tls', name };
-}
-
-function waiting(bytes: Buffer): Hello {
-  return bytes.length > MAX_HELLO ? { kind: 'broken' } : { kind: 'more' };
-}
-
-/** The handshake bytes of all records that are complete; null when one of them is no handshake record. */
-function handshakeOf(bytes: Buffer): Buffer | null {
-  const parts: Buffer[] = [];
-  for (let at = 0; at + 5 <= bytes.length;) {
-    const length = bytes.readUInt16BE(at + 3);
-    if (bytes[at] !== HANDSHAKE) {
-      // What follows a complete hello is not looked at.
-      return parts.length > 0 ? Buffer.concat(parts) : null;
-    }
-    if (bytes[at + 1] !== 3 || length === 0 || length > 16_384) return null;
-    if (at + 5 + length > bytes.length) break;
-    parts.push(bytes.subarray(at + 5, at + 5 + length));
-    at += 5 + length;
-  }
-  return Buffer.concat(parts);
 }
 
 /** Undefined when it can't be read. */

@@ -5,8 +5,15 @@ import { WritError } from '../../errors.js';
 
 /** The value of a secret by its name; null when there is none. */
 export type SecretByName = (name: string) => Uint8Array | null;
-/** Hosts (`host:port`) that a secret may be sent to, by its name. */
-export type DeclaredHosts = ReadonlyMap<string, readonly string[]>;
+/** Where the operator lets a secret go. */
+export interface DeclaredHost {
+  /** `host:port`. */
+  readonly host: string;
+  /** Also without TLS: in clear, to whoever answers there. */
+  readonly isPlain: boolean;
+}
+/** By the name of the secret. */
+export type DeclaredHosts = ReadonlyMap<string, readonly DeclaredHost[]>;
 
 export interface Credential {
   readonly name: string;
@@ -14,6 +21,8 @@ export interface Credential {
   readonly variable: string;
   /** Declared, and listed for this step. */
   readonly hosts: ReadonlySet<string>;
+  /** Those of them that it may be sent to without TLS. */
+  readonly plainHosts: ReadonlySet<string>;
 }
 
 /** Throws SANDBOX_UNSUPPORTED for a name that is declared for none of `hosts`; FUNCTION_UNAVAILABLE for an unusable value. */
@@ -24,7 +33,7 @@ export function credentialsOf(
   secret: SecretByName,
 ): readonly Credential[] {
   const found = [...new Set(names)].map((name): Credential => {
-    const own = (declared.get(name) ?? []).filter((host) => hosts.includes(host));
+    const own = (declared.get(name) ?? []).filter(({ host }) => hosts.includes(host));
     if (own.length === 0) {
       throw new WritError('SANDBOX_UNSUPPORTED', `the secret ${name} is declared for no host of this step`, {
         hint: `docker.yaml: credentials: { ${name}: [host:port] }, of hosts that the step reaches`,
@@ -32,7 +41,13 @@ export function credentialsOf(
     }
     valueOf(name, secret);
     const placeholder = `writ-ph-${randomBytes(16).toString('hex')}`;
-    return { name, placeholder, variable: variableOf(name), hosts: new Set(own) };
+    return {
+      name,
+      placeholder,
+      variable: variableOf(name),
+      hosts: new Set(own.map(({ host }) => host)),
+      plainHosts: new Set(own.filter(({ isPlain }) => isPlain).map(({ host }) => host)),
+    };
   });
   if (new Set(found.map(({ variable }) => variable)).size !== found.length) {
     throw new WritError('SANDBOX_SPEC_INVALID', 'two secrets of a step would be in one variable', {

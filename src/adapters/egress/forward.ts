@@ -44,7 +44,7 @@ export async function forward(
   const length = bodyLength(request);
   const carried = carriedHeaders(request, ['content-length']);
   const texts = [path, ...carried.map(([, value]) => value)];
-  const passage = await gate.pass(target, texts, problemOf(request, target, isTls, length));
+  const passage = await gate.pass(target, texts, isTls, problemOf(request, target, isTls, length));
   if (passage.verdict === 'over') {
     request.socket.destroy();
     return;

@@ -1,5 +1,5 @@
 // Yes or no to one request of a program, in a fixed order: may it be counted, can it be read, is the host listed, are
-// no placeholders on their way to somebody else, may every address of the host be connected to, is the decision durable.
+// no placeholders on their way to somebody else or in clear, may every address of the host be connected to, is the decision durable.
 import type { EgressDecision, SandboxEgress } from '../../runtime/ports.js';
 import { placeholdersIn, type Credential } from './credential.js';
 import { judgeAddresses, type Resolve } from './dial.js';
@@ -22,6 +22,7 @@ export type Reason =
   | 'the request names another host'
   | 'the connection is for another host'
   | 'a placeholder is sent to a host that its secret is not declared for'
+  | 'a secret is not sent without TLS'
   | 'the body is encoded in a way that is not passed on'
   | 'only HTTP and TLS pass';
 
@@ -35,6 +36,9 @@ export type Passage =
   | { readonly verdict: 'deny'; readonly reason: Reason }
   /** Nothing passes any more. */
   | { readonly verdict: 'over' };
+
+/** In the log, for a host that is not listed: its name is whatever the program wanted to write there. */
+const UNLISTED = 'unlisted';
 
 export class Gate {
   readonly #parts: GateParts;
@@ -59,21 +63,27 @@ export class Gate {
     return this.#parts.credentials;
   }
 
-  /** `texts`: what of the request may hold placeholders. `problem`: it is refused for that, wherever it wants to go. */
+  /**
+   * `texts`: what of the request may hold placeholders. `isTls`: it goes on by TLS. `problem`: it is refused for that,
+   * wherever it wants to go.
+   */
   async pass(
     target: Target | null,
     texts: readonly string[],
+    isTls: boolean,
     problem: Reason | null = null,
   ): Promise<Passage> {
     const { traffic, resolve, credentials } = this.#parts;
     if (!this.#isOpen || !traffic.request()) return { verdict: 'over' };
     if (target === null) return this.#refuse(null, 'not a request for a host');
     const { host } = target;
-    if (!this.#hosts.has(host)) return this.#refuse(host, 'the host is not listed');
+    if (!this.#hosts.has(host)) return this.#refuse(UNLISTED, 'the host is not listed');
     if (problem !== null) return this.#refuse(host, problem);
     const used = credentials.filter((one) => texts.some((text) => placeholdersIn(text, [one]).length > 0));
     if (used.some(({ hosts }) => !hosts.has(host)))
       return this.#refuse(host, 'a placeholder is sent to a host that its secret is not declared for');
+    if (!isTls && used.some(({ plainHosts }) => !plainHosts.has(host)))
+      return this.#refuse(host, 'a secret is not sent without TLS');
     const judged = await judgeAddresses(target, this.#hosts, resolve);
     if ('refused' in judged) {
       const isForbidden = judged.refused === 'address';
@@ -85,7 +95,7 @@ export class Gate {
     const names = used.map(({ name }) => name);
     if (!(await this.#record({ host, verdict: 'allow', reason: null, credentials: names })))
       return { verdict: 'over' };
-    traffic.decided(host, 'allow');
+    traffic.allowed(host);
     return { verdict: 'allow', addresses: judged.addresses, used };
   }
 
@@ -99,8 +109,8 @@ export class Gate {
   }
 
   async #refuse(host: string | null, reason: Reason): Promise<Passage> {
+    if (!this.#parts.traffic.refusal()) return { verdict: 'over' };
     if (!(await this.#record({ host, verdict: 'deny', reason, credentials: [] }))) return { verdict: 'over' };
-    this.#parts.traffic.decided(host ?? '', 'deny');
     return { verdict: 'deny', reason };
   }
 

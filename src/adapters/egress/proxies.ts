@@ -20,7 +20,11 @@ export interface EgressOptions {
   readonly redact: Redact;
   /** Certificates (PEM) that hosts are verified by; default Node's own. */
   readonly ca?: readonly string[];
+  /** For a request's headers, or a tunnel's first bytes; default 10 s. */
+  readonly firstBytesMs?: number;
 }
+
+const FIRST_BYTES_MS = 10_000;
 
 export function openEgressProxies(options: EgressOptions): EgressProxies {
   const credentials = ({ credentials: names, hosts }: SandboxEgress): ReturnType<typeof credentialsOf> =>
@@ -40,9 +44,9 @@ export function openEgressProxies(options: EgressOptions): EgressProxies {
         over('unrecorded'),
       );
       const authority = own.length === 0 ? null : await makeAuthority(Date.now());
-      const { redact, secret, ca } = options;
+      const { redact, secret, ca, firstBytesMs = FIRST_BYTES_MS } = options;
       const server = await openServer(
-        { gate, traffic, authority, redact, secret, ...(ca === undefined ? {} : { ca }) },
+        { gate, traffic, authority, redact, secret, firstBytesMs, ...(ca === undefined ? {} : { ca }) },
         socket,
       );
       // Whoever can reach the socket may use it: its folder is the runner's own, and is shown to one container.

@@ -8,14 +8,17 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TLSSocket } from 'node:tls';
 import type { Authority } from './authority.js';
-import { MAX_HELLO, readHello, type Hello } from './client-hello.js';
+import { HelloReader, type Hello } from './client-hello.js';
 import { dial } from './dial.js';
 import { forward, refuse, type ForwardParts } from './forward.js';
+import { Silence } from './silence.js';
 import { targetOfAuthority, targetOfUrl, isPath, type Target } from './target.js';
 
 export interface ServerParts extends ForwardParts {
   /** Null = no secret is to be put in anywhere. */
   readonly authority: Authority | null;
+  /** A request's headers, or a tunnel's first bytes, have to be there by then. */
+  readonly firstBytesMs: number;
 }
 
 export interface EgressServer {
@@ -28,8 +31,6 @@ export interface EgressServer {
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Open at once; more are closed as they come. */
 const MAX_CONNECTIONS = 128;
-/** A request's headers, or a tunnel's first bytes, have to be there by then. */
-const FIRST_BYTES_MS = 10_000;
 const REQUEST_MS = 15 * 60 * 1_000;
 /** Of a connection that nothing passes on. */
 const IDLE_MS = 120_000;
@@ -47,13 +48,13 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
   };
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: FIRST_BYTES_MS,
+    headersTimeout: parts.firstBytesMs,
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
     requireHostHeader: false,
   };
-  const tunnelled = new WeakMap<Duplex, Tunnel>();
+  const tunnelled = new WeakMap<Duplex, Requests>();
   const answer = (work: Promise<void>, one: Duplex): void => {
     work.catch(() => one.destroy()); // a fault of ours, or a peer that went away: nothing more passes on it
   };
@@ -61,9 +62,18 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
   // Requests inside tunnels: there the tunnel says where to.
   const inner = createServer(options, (request, response) => {
     const tunnel = tunnelled.get(request.socket);
-    if (tunnel === undefined) request.socket.destroy();
-    else answer(serveTunnelled(parts, tunnel, request, response, known, stop.signal), request.socket);
+    if (tunnel === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    tunnel.silence.breakFor(response);
+    answer(serveTunnelled(parts, tunnel, request, response, known, stop.signal), request.socket);
   });
+  const handOver = (one: Duplex, tunnel: Tunnel, isTls: boolean): void => {
+    // A server that does not listen watches no time by itself.
+    tunnelled.set(one, { target: tunnel.target, isTls, silence: new Silence(one, parts.firstBytesMs) });
+    inner.emit('connection', one);
+  };
   const outer = createServer(options, (request, response) => {
     answer(serveAbsolute(parts, request, response, known, stop.signal), request.socket);
   });
@@ -72,8 +82,7 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
   outer.on('connect', (request: IncomingMessage, client: Duplex, head: Buffer) => {
     const work = async (): Promise<void> => {
       const tunnel = await openTunnel(parts, request, client);
-      if (tunnel !== null)
-        await carry(parts, tunnel, client, head, { inner, tunnelled, known, signal: stop.signal });
+      if (tunnel !== null) await carry(parts, tunnel, client, head, { handOver, known, signal: stop.signal });
     };
     answer(work(), client);
   });
@@ -87,7 +96,12 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
       }
       const tunnel = tunnelled.get(client);
       // Two lengths, a length beside an encoding, headers too large or too slow: never understood in part.
-      void parts.gate.pass(tunnel?.target ?? null, [], 'the body is encoded in a way that is not passed on');
+      void parts.gate.pass(
+        tunnel?.target ?? null,
+        [],
+        false,
+        'the body is encoded in a way that is not passed on',
+      );
       client.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     });
   }
@@ -123,8 +137,14 @@ type Known = <S extends Duplex>(one: S) => S;
 interface Tunnel {
   readonly target: Target;
   readonly addresses: readonly string[];
-  /** Ended here, or a plain request: whether it goes on by TLS. */
-  isTls: boolean;
+}
+
+/** A tunnel whose requests are read here. */
+interface Requests {
+  readonly target: Target;
+  /** It was ended here: they go on by TLS. */
+  readonly isTls: boolean;
+  readonly silence: Silence;
 }
 
 async function serveAbsolute(
@@ -146,7 +166,7 @@ async function serveAbsolute(
 
 async function serveTunnelled(
   parts: ServerParts,
-  { target, isTls }: Tunnel,
+  { target, isTls }: Requests,
   request: IncomingMessage,
   response: ServerResponse,
   known: Known,
@@ -166,17 +186,16 @@ async function openTunnel(
   client: Duplex,
 ): Promise<Tunnel | null> {
   const target = targetOfAuthority(request.url ?? '', null);
-  const passage = await gate.pass(target, []);
-  if (passage.verdict === 'allow' && target !== null)
-    return { target, addresses: passage.addresses, isTls: false };
+  const passage = await gate.pass(target, [], false);
+  if (passage.verdict === 'allow' && target !== null) return { target, addresses: passage.addresses };
   if (passage.verdict === 'deny') client.end(refuse(passage.reason));
   else client.destroy();
   return null;
 }
 
 interface Carrying {
-  readonly inner: Server;
-  readonly tunnelled: WeakMap<Duplex, Tunnel>;
+  /** To the server of requests inside tunnels. */
+  readonly handOver: (one: Duplex, tunnel: Tunnel, isTls: boolean) => void;
   readonly known: Known;
   readonly signal: AbortSignal;
 }
@@ -186,7 +205,7 @@ async function carry(
   tunnel: Tunnel,
   client: Duplex,
   head: Buffer,
-  { inner, tunnelled, known, signal }: Carrying,
+  { handOver, known, signal }: Carrying,
 ): Promise<void> {
   const { gate, traffic, authority } = parts;
   const { target } = tunnel;
@@ -202,12 +221,11 @@ async function carry(
     }
   }
   client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-  const { hello, bytes } = await firstBytes(client, head);
+  const { hello, bytes } = await firstBytes(client, head, parts.firstBytesMs);
   if (hello.kind === 'other' && bytes.length > 0 && isRequest(bytes)) {
     upstream?.destroy();
-    tunnelled.set(client, tunnel);
     client.unshift(bytes);
-    inner.emit('connection', client);
+    handOver(client, tunnel, false);
     // It was paused to be looked at, and a listener alone does not start it again.
     client.resume();
     return;
@@ -231,8 +249,7 @@ async function carry(
     const secured = known(
       new TLSSocket(client as Socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] }),
     );
-    tunnelled.set(secured, { ...tunnel, isTls: true });
-    inner.emit('connection', secured);
+    handOver(secured, tunnel, true);
     return;
   }
   if (upstream === null) throw new Error('no connection for a tunnel');
@@ -249,25 +266,27 @@ function isRequest(bytes: Buffer): boolean {
   return /^[A-Z]{1,20}(?: |$)/u.test(bytes.subarray(0, 21).toString('latin1'));
 }
 
-/** Until it can be said what they are, the peer ends, or FIRST_BYTES_MS are over. */
+/** Until it can be said what they are, the peer ends, or the time is over. */
 function firstBytes(
   client: Duplex,
   head: Buffer,
+  ms: number,
 ): Promise<{ readonly hello: Hello; readonly bytes: Buffer }> {
   return new Promise((resolve) => {
-    let bytes = head;
-    const timer = setTimeout(() => finish(), FIRST_BYTES_MS);
+    const reader = new HelloReader();
+    let hello = reader.push(head);
+    const timer = setTimeout(() => finish(), ms);
     const finish = (): void => {
       clearTimeout(timer);
       client.off('data', more).off('end', finish).off('close', finish);
       client.pause();
-      resolve({ hello: readHello(bytes), bytes });
+      resolve({ hello, bytes: reader.bytes });
     };
     const more = (chunk: Buffer): void => {
-      bytes = Buffer.concat([bytes, chunk]);
-      if (readHello(bytes).kind !== 'more' || bytes.length > MAX_HELLO) finish();
+      hello = reader.push(chunk);
+      if (hello.kind !== 'more') finish();
     };
-    if (bytes.length > 0 && readHello(bytes).kind !== 'more') {
+    if (hello.kind !== 'more') {
       finish();
       return;
     }

@@ -8,12 +8,14 @@ const USED_UP = 'a budget of the step is used up';
 
 interface Passed {
   requests: number;
-  refused: number;
   bytesOut: number;
   bytesIn: number;
 }
 
-export type Budget = 'egressBytes' | 'egressRequests';
+export type Budget = 'egressBytes' | 'egressRequests' | 'egressRefused';
+
+/** Each is an entry of the log: a program that goes on asking for what it may not have would fill it. */
+const MAX_REFUSED = 100;
 
 /** Hosts that are counted one by one; the guest could name any number of others. */
 const MAX_HOSTS = 100;
@@ -22,9 +24,9 @@ export class Traffic {
   readonly #most: { readonly bytes: number; readonly requests: number };
   readonly #onUsedUp: (budget: Budget) => void;
   readonly #hosts = new Map<string, Passed>();
-  readonly #refused: Passed = { requests: 0, refused: 0, bytesOut: 0, bytesIn: 0 };
   #bytes = 0;
   #requests = 0;
+  #refused = 0;
 
   constructor(
     most: { readonly bytes: number; readonly requests: number },
@@ -44,10 +46,19 @@ export class Traffic {
     return false;
   }
 
-  /** What was decided of it. */
-  decided(host: string, verdict: 'allow' | 'deny'): void {
-    const passed = verdict === 'allow' ? this.#of(host) : this.#refused;
-    passed[verdict === 'allow' ? 'requests' : 'refused'] += 1;
+  /** It passes. */
+  allowed(host: string): void {
+    this.#of(host).requests += 1;
+  }
+
+  /** One more that does not; false = it is one too many, and is not even refused. */
+  refusal(): boolean {
+    if (this.#refused < MAX_REFUSED) {
+      this.#refused += 1;
+      return true;
+    }
+    this.#onUsedUp('egressRefused');
+    return false;
   }
 
   /** False = too many; nothing of them may pass. */
@@ -76,13 +87,13 @@ export class Traffic {
     const hosts: Record<string, JsonObject> = {};
     for (const [host, { requests, bytesIn, bytesOut }] of this.#hosts)
       hosts[host] = { requests, bytesIn, bytesOut };
-    return { bytes: this.#bytes, requests: this.#requests, refused: this.#refused.refused, hosts };
+    return { bytes: this.#bytes, requests: this.#requests, refused: this.#refused, hosts };
   }
 
   #of(host: string): Passed {
     const known = this.#hosts.get(host);
     if (known !== undefined) return known;
-    const passed = { requests: 0, refused: 0, bytesOut: 0, bytesIn: 0 };
+    const passed = { requests: 0, bytesOut: 0, bytesIn: 0 };
     if (this.#hosts.size < MAX_HOSTS) this.#hosts.set(host, passed);
     return passed;
   }

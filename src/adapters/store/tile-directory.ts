@@ -12,7 +12,7 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** Deeper than any file of a log (`tile/entries/` and 7 elements, the last with a `.p/W`): 11 segments. */
 const MAX_DEPTH = 12;
 /** Names of one directory that are in memory at once, and half of what may be for a moment. */
-const LIST_CHUNK = 100_000;
+const LIST_CHUNK = 40_000;
 /** Directories known to be real ones. */
 const KNOWN_DIRECTORIES = 1_000;
 /** Anyone may read a log; only its owner writes. */

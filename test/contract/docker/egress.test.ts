@@ -96,7 +96,15 @@ describe.skipIf(noEngine !== null)(`egress${skipped}`, { timeout: 120_000 }, () 
         proxies: openEgressProxies({
           resolve: (name) => Promise.resolve(NAMES[name] ?? []),
           secret: () => Buffer.from(SECRET),
-          declared: new Map([['bank-api', [`api.test:${port}`, `api.test:${securePort}`]]]),
+          declared: new Map([
+            [
+              'bank-api',
+              [
+                { host: `api.test:${port}`, isPlain: true },
+                { host: `api.test:${securePort}`, isPlain: false },
+              ],
+            ],
+          ]),
           redact: (bytes) =>
             Buffer.from(Buffer.from(bytes).toString('latin1').replaceAll(SECRET, '<secret>'), 'latin1'),
           ca: [authority.certificate],
@@ -169,10 +177,10 @@ describe.skipIf(noEngine !== null)(`egress${skipped}`, { timeout: 120_000 }, () 
     expect(seen).toHaveLength(1);
     expect(decisions.map(({ host, verdict }) => `${verdict} ${host ?? ''}`)).toEqual([
       `allow api.test:${port}`,
-      `deny 127.0.0.1:${otherPort}`,
-      'deny 169.254.169.254:80',
+      'deny unlisted',
+      'deny unlisted',
       'deny rebound.test:80',
-      `deny api.test:${securePort}`,
+      'deny unlisted',
     ]);
     expect(result.evidence).toMatchObject({
       network: 'relay',
@@ -261,6 +269,11 @@ print(len(good) > 0, len(good) <= 200, urllib.request.urlopen('http://api.test:$
     const requests = await fetching(egressTo(listed(), { requests: 2 }), ...urls);
     expect(requests).toMatchObject({ status: 'output-limit', limitHit: 'egressRequests' });
     expect(seen).toHaveLength(3);
+    const unlisted = Array.from({ length: 101 }, () => 'http://evil.test/');
+    const refused = await fetching(egressTo(listed(), { requests: 500 }), ...unlisted);
+    expect(refused).toMatchObject({ status: 'output-limit', limitHit: 'egressRefused' });
+    expect(refused.reason).toContain('was refused');
+    expect(decisions).toHaveLength(100);
   });
 
   it('a decision that can not be recorded ends the step, and nothing is connected', async () => {

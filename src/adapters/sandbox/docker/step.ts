@@ -274,7 +274,10 @@ function endOf(
         const reason = 'what it asked the network for could not be recorded';
         return { status: 'crashed', exitCode, limitHit: null, reason };
       }
-      const reason = `killed at its ${end.why} limit`;
+      const reason =
+        end.why === 'egressRefused'
+          ? 'killed because too much that it asked the network for was refused'
+          : `killed at its ${end.why} limit`;
       return { status: 'output-limit', exitCode, limitHit: end.why, reason };
     }
     case 'lost': {

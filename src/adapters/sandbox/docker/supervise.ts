@@ -26,7 +26,7 @@ export type ProgramEnd =
   | { readonly kind: 'lost'; readonly error: unknown };
 
 /** Why nothing may leave the sandbox any more (EgressProxy.ended). */
-export type EgressEnd = 'egressBytes' | 'egressRequests' | 'unrecorded';
+export type EgressEnd = 'egressBytes' | 'egressRequests' | 'egressRefused' | 'unrecorded';
 
 export interface Program {
   /** Attached before the start: no byte is lost. */

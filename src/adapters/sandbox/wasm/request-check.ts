@@ -58,7 +58,7 @@ export function checkRequest(request: SandboxRequest): RequestPlan {
       throw unsupported(`has no ${name}`, 'leave it out, or run the step in another sandbox');
   }
   if (request.egress !== undefined)
-    throw unsupported('has no network', 'choose sandbox: docker, or fetch with tool::http before');
+    throw unsupported('has no network', 'choose sandbox: docker, or fetch with tool::http_request before');
   for (const name of ['timeoutMs', 'memoryMiB', 'outputBytes', 'cpuMs', 'diskMiB'] as const) {
     const value = request.limits[name];
     if (value === undefined && (name === 'cpuMs' || name === 'diskMiB')) continue;

@@ -1,5 +1,6 @@
 // A request as HTTP answers tell it: names, times and votes. The input is not among them; where it is shown, the subject
 // and its display stand beside this.
+import { timeText } from '../runtime/entries.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import { isOver } from './events.js';
 
@@ -30,8 +31,4 @@ export function detail(record: ApprovalRecord) {
   });
   const duties = { separationOfDuties, reasonRequired, demandedBy, policyHash, editors };
   return { ...duties, votes, over: isOver(record.state) };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,8 +1,7 @@
 // The body of a decision, over HTTP or in a webhook. Attacker-controlled: read strictly (no key twice, no unknown key,
 // every value of its exact form). There is no field for a name: who decides is proven, not stated.
-import { parseJson } from '../audit/json-reader.js';
 import { isHex64, isObject, type Json, type JsonObject, type SubjectDigest } from '../json.js';
-import { HttpProblem } from './answer.js';
+import { malformed, objectOf } from './json-body.js';
 
 export const MAX_BODY_BYTES = 65_536;
 const MAX_REASON_CHARACTERS = 2_000;
@@ -69,20 +68,6 @@ export function isApprovalId(text: string): boolean {
   return /^apr_[a-z2-7]{1,64}$/u.test(text);
 }
 
-function objectOf(bytes: Uint8Array, known: readonly string[]): JsonObject {
-  let value: Json;
-  try {
-    value = parseJson(bytes);
-  } catch {
-    // The reader's words are about log entries.
-    throw malformed('the body is no JSON (UTF-8, no key twice)');
-  }
-  if (!isObject(value)) throw malformed('the body is a JSON object');
-  const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other !== undefined) throw malformed(`the body has an unknown field; known are ${known.join(', ')}`);
-  return value;
-}
-
 function decisionOf(body: JsonObject): DecisionBody {
   const { decision, digest, signature, breakGlass = false } = body;
   if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') {
@@ -135,8 +120,4 @@ function textOf(body: JsonObject, key: string, most: number): string | null {
     throw malformed(`${key} is text of 1 to ${most} characters`);
   }
   return value;
-}
-
-function malformed(message: string): HttpProblem {
-  return new HttpProblem(400, 'INPUT_INVALID', message);
 }

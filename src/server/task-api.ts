@@ -2,14 +2,15 @@
 // Language gives them (SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat). Each call proves who asks; a task token by
 // itself proves only what serve.yaml says that its bearers are, and policy decides about that.
 import type { Context, Hono } from 'hono';
-import { parseJson } from '../audit/json-reader.js';
 import { WritError } from '../errors.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
+import type { JsonObject } from '../json.js';
+import { timeText } from '../runtime/entries.js';
 import type { TaskRecord, TaskState } from '../runtime/ports.js';
 import type { Principal, TaskReference, TaskReply, Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';
 import type { Bindings } from './bindings.js';
 import type { Caller } from './identity.js';
+import { malformed, objectOf } from './json-body.js';
 
 type Env = { Bindings: Bindings };
 type Ctx = Context<Env>;
@@ -129,21 +130,6 @@ function referenceOf({ taskId, taskToken }: JsonObject): TaskReference {
   );
 }
 
-/** Attacker-controlled: read strictly, no key twice, no unknown key. */
-function objectOf(bytes: Uint8Array, known: readonly string[]): JsonObject {
-  let value: Json;
-  try {
-    value = parseJson(bytes);
-  } catch {
-    // The reader's words are about log entries.
-    throw malformed('the body is no JSON (UTF-8, no key twice)');
-  }
-  if (!isObject(value)) throw malformed('the body is a JSON object');
-  const other = Object.keys(value).find((key) => !known.includes(key));
-  if (other !== undefined) throw malformed(`the body has an unknown field; known are ${known.join(', ')}`);
-  return value;
-}
-
 function textOf(body: JsonObject, key: string): string | null {
   const value = body[key];
   if (value === undefined || value === null) return null;
@@ -174,12 +160,4 @@ function summary(record: TaskRecord) {
     heartbeatSeconds: heartbeatMs === null ? null : heartbeatMs / 1000,
     answer: given === null ? null : { kind: given.kind, by: given.by, at: timeText(given.atMs) },
   };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function malformed(message: string): HttpProblem {
-  return new HttpProblem(400, 'INPUT_INVALID', message);
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { signWebhook } from '../approval/webhook.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
+import { timeText } from '../runtime/entries.js';
 import type { ApprovalEvent, ApprovalOutbox } from '../runtime/approval-outbox.js';
 import type { ApprovalRecord, Escalation, Random } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
@@ -336,8 +337,4 @@ function keyText(value: Uint8Array | null, name: string): string {
   throw new WritError('FUNCTION_UNAVAILABLE', `the secret ${name} is not known here`, {
     hint: `writ secrets set ${name}`,
   });
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

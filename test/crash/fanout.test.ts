@@ -1,59 +1,26 @@
 // kill -9 in the middle of a map of 200 items, over and over: nothing that has an outcome runs again, nothing that is
 // not idempotent runs twice, what is idempotent runs again under its own key, and the log verifies afterwards.
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
 import { systemClock } from '../../src/adapters/clock.js';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
-import { createPersonKey, initWrit, verifyData } from '../../src/open.js';
+import { verifyData } from '../../src/open.js';
 import { extendLog } from '../../src/runtime/log.js';
 import { openJson } from '../../src/runtime/payload.js';
 import { finishedState } from '../../src/runtime/run-state.js';
+import { furnish } from './furnish.js';
 
 const KILLS = 6;
 const ITEMS = 200;
-const root = path.resolve(import.meta.dirname, '..', '..');
 const worker = path.join(import.meta.dirname, 'fanout-worker.mjs');
 let home = '';
 
 beforeEach(async () => {
   home = mkdtempSync(path.join(tmpdir(), 'writ-fanout-'));
-  const at = (...names: string[]): string => path.join(home, 'policies', ...names);
-  cpSync(path.join(root, 'policies'), at(), { recursive: true });
-  const edit = (file: string, change: (document: ReturnType<typeof parseDocument>) => void): void => {
-    const document = parseDocument(readFileSync(file, 'utf8'));
-    change(document);
-    writeFileSync(file, document.toString());
-  };
-  edit(at('approvers.yaml'), (document) => {
-    const { people } = document.toJS() as { people: { id: string }[] };
-    const index = people.findIndex(({ id }) => id === 'user:alice');
-    const { publicKey } = createPersonKey(path.join(home, 'alice.key'), 'alice');
-    document.setIn(['people', index, 'keys'], [publicKey]);
-  });
-  // The function of this test runs in the worker itself, which the shipped ceiling allows to none.
-  edit(at('ceilings', 'org.yaml'), (document) => {
-    document.deleteIn(['spec', 'sandbox']);
-  });
-  const rule = (id: string, subject: string, action: string, resource: string): string =>
-    `  - { id: ${id}, effect: allow, subject: "${subject}", domain: default, action: ${action}, resource: "${resource}", reason: "crash test" }\n`;
-  writeFileSync(
-    at('rbac', 'crash.yaml'),
-    'apiVersion: writ/v1\nkind: Rules\nrules:\n' +
-      rule('CRASH-1', 'role:adjuster', 'function.invoke', 'tool::test_*') +
-      rule('CRASH-2', 'role:claims-agent', 'function.invoke', 'tool::test_*') +
-      rule('CRASH-3', 'role:adjuster', 'workflow.run', 'test-*') +
-      rule('CRASH-4', 'role:adjuster', 'run.resume', 'test-*'),
-  );
-  await initWrit({
-    data: path.join(home, 'data'),
-    origin: null,
-    tenant: 'default',
-    trustFile: path.join(home, 'trust.json'),
-  });
+  await furnish(home);
 });
 
 afterEach(() => {

@@ -5,7 +5,7 @@
 const PURE = '^src/(workflow|expression|engine|policy|approval|audit)/';
 const TEST = '\\.test\\.tsx?$';
 const SHARED = '^src/(errors|json|canonical-json|ed25519|schema-keywords)\\.ts$';
-const PORTS = '^src/(errors|json|schema-keywords|network-address|runtime/ports)\\.ts$';
+const PORTS = '^src/(errors|json|schema-keywords|network-address|runtime/ports|runtime/ports/[a-z-]+)\\.ts$';
 const COMPOSES =
   '^src/((cli|tui|server|library|testing)/|(open|init|data-directory|agent-files|docker-file|mcp-project|policy-(signers|reload)|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
 

@@ -1,0 +1,13 @@
+// Time and chance, which nothing else takes from the process: both come in through here.
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch, UTC. */
+  nowMs(): number;
+  /** Resolves at or after `timeMs`, or at once when `signal` aborts. Any distance; never fires early. */
+  sleepUntil(timeMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  /** `n` bytes from a cryptographic source. */
+  bytes(n: number): Uint8Array;
+}

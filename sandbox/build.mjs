@@ -29,7 +29,7 @@ const AGENTS = ['claims-triage', 'human-review-assistant', 'approval-agent'].map
 /** Run by name, and by any step that names them; in no package. */
 const TOOLS = ['json', 'csv', 'text'];
 
-/** What a package asks for at most (policy-and-ceilings section 6); the org's ceilings narrow it further. */
+/** What a package asks for at most; the org's ceilings narrow it further. */
 const CEILING = {
   network: { mode: 'none' },
   sandbox: { allowed: ['wasm'] },

@@ -295,7 +295,7 @@ function show(context: Context, view: RunView, result: SandboxResult): void {
   output.note(`${ended}, ${Math.round(result.usage.wallMs)} ms`);
 }
 
-/** sandboxes.md section 1. */
+/** What --json prints of a result. */
 function resultJson(view: RunView, result: SandboxResult): JsonObject {
   const { status, exitCode, stdout, stderr, outputs = [], usage: used, limitHit, reason, evidence } = result;
   const stream = ({ bytes, truncated }: SandboxResult['stdout']): JsonObject => ({
@@ -345,7 +345,7 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 const USAGE: ReadonlySet<string> = new Set(['SANDBOX_SPEC_INVALID']);
 const BAD_USAGE = 2;
 
-/** Of what refused the step; the run's record holds code and message only. */
+/** Of what refused the step, for who gave flags: a step's own hints speak of documents. */
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
   SANDBOX_SPEC_INVALID: 'see writ sandbox exec --help, and sandbox/README.md for what fits',
   SANDBOX_UNSUPPORTED:
@@ -362,7 +362,7 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
 async function tellNothingRan(context: Context, writ: Writ, view: RunView): Promise<number> {
   const { output } = context;
   const waiting = view.waitingFor;
-  const todo = view.error === null ? undefined : WHAT_TO_DO[view.error.code];
+  const todo = view.error === null ? undefined : (WHAT_TO_DO[view.error.code] ?? view.error.hint);
   if (output.json)
     output.value({
       run: view.id,

@@ -13,7 +13,7 @@ export async function wasmAgent({ root }) {
   const { signal } = new AbortController();
   const times = [];
   for (let i = 0; i < 12; i++) {
-    await setTimeout(900);
+    await setTimeout(1_500);
     const before = performance.now();
     const result = await driver.run(
       {

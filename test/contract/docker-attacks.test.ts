@@ -482,6 +482,19 @@ print('END')`);
     },
   );
 
+  it.each(['/nope', 'nope', '/tmp'])(
+    "tells in its own words, and not in the engine's, that the image has no program %s",
+    async (program) => {
+      // Without `timeout` the engine itself starts it, beside what waits.
+      const made = await imported('LABEL writ.tools="sleep tar"');
+      const wants = { program: imageProgram(made), outputs: ['*'] };
+      const result = await run([program], {}, wants);
+      expect(result).toMatchObject({ status: 'exited', exitCode: 127 });
+      expect(text(result.stdout)).toBe('');
+      expect(text(result.stderr)).toBe('the image has no such program\n');
+    },
+  );
+
   it('X04: refuses an image with a volume, and overrides all it says about how it is run', async () => {
     const made = await imported('VOLUME /data');
     await expect(driver.prepare({ ...plain(), program: imageProgram(made) })).rejects.toMatchObject({

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
 import type {
   SandboxDriver,
@@ -235,6 +235,25 @@ describe('wasm sandbox', () => {
     expect((await work).status).toBe('timeout');
     expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
     await solo.close();
+  });
+
+  it('keeps no process ready for somebody who only looks whether all is well', async () => {
+    const before = childPids();
+    const own = (): readonly string[] => childPids().filter((pid) => !before.includes(pid));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const looked = openWasmDriver({ poolSize: 1 });
+    try {
+      expect(await looked.preflight()).toMatchObject({ ok: true });
+      expect(own()).toHaveLength(1);
+      vi.advanceTimersByTime(60_000); // nobody came
+      vi.useRealTimers();
+      await expect.poll(own, { timeout: 30_000 }).toEqual([]);
+      expect(await looked.preflight()).toMatchObject({ ok: true });
+      expect(own()).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+      await looked.close();
+    }
   });
 
   it.each(['idle', 'spin'])(

@@ -28,6 +28,8 @@ export interface Place {
   readonly isTls: boolean;
 }
 
+/** What asks for an answer in pieces or packed: of a value that comes in two pieces, neither can be told from other text. */
+const OF_THE_ANSWER: ReadonlySet<string> = new Set(['accept-encoding', 'if-range', 'range']);
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Of a host that says nothing. */
 const ANSWER_MS = 120_000;
@@ -63,7 +65,7 @@ export async function forward(
   // An answer of a host that may get secrets is looked through: it has to come as it is.
   const isLookedThrough = gate.isIntercepted(target);
   const headers = carried
-    .filter(([name]) => !isLookedThrough || name !== 'accept-encoding')
+    .filter(([name]) => !isLookedThrough || !OF_THE_ANSWER.has(name))
     .map(([name, value]): [string, string] => [name, withValues(value, passage.used, parts.secret)]);
   const sent: [string, string][] = [
     ['host', hostHeader(target, isTls)],
@@ -106,6 +108,11 @@ export async function forward(
     going.once('timeout', () => going.destroy(new Error('no answer in time')));
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       going.once('response', resolve).on('error', reject);
+      // Nobody asked for another protocol: what follows would be bytes that nobody reads here.
+      going.once('upgrade', (_answer, raised) => {
+        raised.destroy();
+        reject(new Error('an upgrade that was not asked for'));
+      });
     });
     const sending = pipeline(request, traffic.counter(target.host, 'bytesOut'), going);
     sending.catch(() => undefined); // told by the answer that does not come
@@ -159,12 +166,16 @@ async function giveBack(
   }
   const clean = (text: string): string =>
     isLookedThrough ? Buffer.from(redact(Buffer.from(text, 'latin1'))).toString('latin1') : text;
-  const headers = carriedHeaders(answer, isLookedThrough ? ['content-length', 'trailer'] : ['trailer']).map(
-    ([name, value]): [string, string] => [name, clean(value)],
-  );
+  const values = gate.credentials.map(({ name }) => valueOf(name, secret));
+  // A name is written in lower case, in which no redactor would know a value.
+  const holdsValue = (name: string): boolean =>
+    isLookedThrough && (clean(name) !== name || values.some((value) => name.includes(value.toLowerCase())));
+  const headers = carriedHeaders(answer, isLookedThrough ? ['content-length', 'trailer'] : ['trailer'])
+    .filter(([name]) => !holdsValue(name))
+    .map(([name, value]): [string, string] => [name, clean(value)]);
   if (!traffic.add(host, 'bytesIn', sizeOf(headers))) return;
   response.writeHead(answer.statusCode ?? 502, clean(answer.statusMessage ?? ''), headers.flat());
-  const longest = Math.max(0, ...gate.credentials.map(({ name }) => valueOf(name, secret).length));
+  const longest = Math.max(0, ...values.map(({ length }) => length));
   await pipeline(
     answer,
     traffic.counter(host, 'bytesIn'),

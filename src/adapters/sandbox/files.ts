@@ -2,7 +2,7 @@
 // attacker-controlled.
 import type { SandboxFile } from '../../runtime/ports.js';
 
-/** Of files in and out alike (sandboxes.md section 6). */
+/** Of files in and out alike. */
 export const MAX_FILES = 256;
 export const MAX_FILES_BYTES = 16 * 1024 * 1024;
 export const MAX_DEPTH = 8;

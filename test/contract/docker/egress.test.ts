@@ -125,6 +125,41 @@ describe.skipIf(noEngine !== null)(`egress${skipped}`, { timeout: 120_000 }, () 
     expect(folders().filter((name) => readdirSync(`${tmpdir()}/${name}`).length > 0)).toEqual([]);
   });
 
+  it('tells before any step whether a way out is kept, and by what', async () => {
+    const { ok, problems, evidence } = await driver.preflight();
+    expect({ ok, problems }).toEqual({ ok: true, problems: [] });
+    expect(evidence['keptBy']).toMatchObject({ egress: expect.stringContaining(ids.node) as string });
+  });
+
+  it.each([
+    ['docker.yaml names no image', null, /names no image for the relay/],
+    ['the engine has no such image', `sha256:${'0'.repeat(64)}` as Digest, /image/],
+  ])('tells that there is no way out where %s, and goes on without', async (_why, digest, problem) => {
+    const without = openDockerDriver({
+      locks: openLocks(here.home),
+      installation: here.home,
+      seccomp: () => Promise.resolve(readFileSync(SECCOMP, 'utf8')),
+      egress: {
+        relay: () => (digest === null ? null : { kind: 'image', digest, repository: null }),
+        proxies: openEgressProxies({
+          resolve: () => Promise.resolve([]),
+          secret: () => null,
+          declared: new Map(),
+          redact: (bytes) => bytes,
+        }),
+      },
+    });
+    try {
+      const { ok, problems, evidence } = await without.preflight();
+      expect(ok).toBe(true);
+      expect(problems).toEqual([expect.stringMatching(/^a way out to listed hosts: /)]);
+      expect(problems[0]).toMatch(problem);
+      expect(evidence['keptBy']).not.toHaveProperty('egress');
+    } finally {
+      await without.close();
+    }
+  });
+
   const owner = createHash('sha256').update(here.home).digest('hex').slice(0, 8);
   const folders = (): string[] =>
     readdirSync(tmpdir()).filter((name) => name.startsWith(`writ-egress-${owner}-`));

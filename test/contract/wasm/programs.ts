@@ -17,7 +17,7 @@ export function programOf(bytes: Uint8Array): AgentPackage['module'] {
   return { digest, bytes };
 }
 
-/** The probe of sandbox-attacks.md section W, verbs in its source. */
+/** The probe that tries to get out of a module, verbs in its source. */
 export async function probe(): Promise<AgentPackage['module']> {
   const source = await readFile(`${HERE}probe.as`, 'utf8');
   const key = createHash('sha256')

@@ -35,7 +35,7 @@ export interface ContainerSpec {
 /** Known to the engine since 1.41, not to the library's types. */
 const OWN_CGROUP_NAMESPACE = { CgroupnsMode: 'private' };
 
-/** What is sent to the engine (sandboxes.md section 2). */
+/** What is sent to the engine. */
 export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
   return {
     Image: spec.imageId,

@@ -4,6 +4,7 @@ import type Dockerode from 'dockerode';
 import type { ContainerInspectInfo, ContainerStats } from 'dockerode';
 import { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { controlGroupOf, type ControlGroup } from './control-group.js';
 import { ask, askUnlessGone, EngineError } from './engine.js';
 import { createOptions, type ContainerSpec, USER } from './container-spec.js';
 import type { Program } from './supervise.js';
@@ -21,6 +22,8 @@ export interface Container {
   /** Another program inside; it is started by being attached to. */
   exec(argv: readonly string[], options: ExecOptions): Promise<Program>;
   inspect(): Promise<ContainerInspectInfo>;
+  /** Of one that has been started; null = not to be seen from here. Looked up once. */
+  group(): Promise<ControlGroup | null>;
   /** Kills and removes; resolves when it is gone. */
   remove(): Promise<void>;
 }
@@ -60,7 +63,15 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
   };
   const stats = (): Promise<ContainerStats | null> =>
     askUnlessGone<ContainerStats>('stats', container.stats({ stream: false as const, 'one-shot': true }));
+  let looked: Promise<ControlGroup | null> | null = null;
+  const group = (): Promise<ControlGroup | null> =>
+    (looked ??= inspect().then(
+      ({ State }) => controlGroupOf(container.id, State.Pid),
+      () => null, // it has just ended, which is told elsewhere
+    ));
   const cpuMs = async (): Promise<number | null> => {
+    const seen = await group();
+    if (seen !== null) return seen.cpuMs();
     const used = (await stats())?.cpu_stats.cpu_usage.total_usage;
     return used === undefined ? null : used / 1e6;
   };
@@ -68,6 +79,7 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
     id: container.id,
     start,
     inspect,
+    group,
     remove,
     async main() {
       const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
@@ -87,6 +99,7 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
             stopWaiting.abort();
             throw error;
           }
+          void group(); // while there is one: never rejects
         },
         async exited() {
           await Promise.race(hints);
@@ -99,6 +112,7 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
             stopWaiting.abort();
           }
         },
+        isUnstarted: () => false, // what can't be started rejects
         kill,
         cpuMs,
       };
@@ -119,16 +133,20 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
       );
       const stream = duplexOf(await ask('exec start', exec.start({ hijack: true, stdin: true })));
       const closed = closeOf(stream);
+      let isUnstarted = false;
       return {
         stream,
         start: () => Promise.resolve(),
         async exited() {
           await closed;
           return settled(async () => {
-            const { Running, ExitCode } = await ask('exec inspect', exec.inspect());
+            const { Running, ExitCode, Pid } = await ask('exec inspect', exec.inspect());
+            isUnstarted = Pid === 0 && !Running;
             return Running ? null : (ExitCode ?? null);
           });
         },
+        // The engine writes why to where the program's output would have come (measured), and counts that as its end.
+        isUnstarted: () => isUnstarted,
         kill, // there is no way to end one program of a container
         cpuMs,
       };

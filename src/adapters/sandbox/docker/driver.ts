@@ -17,6 +17,7 @@ import { hostConfigSha256, type ContainerSpec } from './container-spec.js';
 import {
   EGRESS_KEPT_BY,
   egressEvidence,
+  egressPromise,
   prepareEgress,
   throughEgress,
   type EgressMeans,
@@ -224,12 +225,17 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
     defaults: { ...DEFAULT_LIMITS, ...(options.runtime === 'runsc' ? { pids: RUNSC_PIDS } : {}) },
     async preflight() {
       try {
-        const { machine } = await opened();
+        const known = await opened();
+        const { machine } = known;
         const lacks = [...machine.lacks];
         if (!machine.runtimes.includes(machine.runtime))
           lacks.push(`runtime: the engine has no ${machine.runtime}`);
-        const evidence = { ...machineEvidence(machine), keptBy: KEPT_BY };
-        return { ok: lacks.length === 0, evidence, problems: lacks };
+        const egress = await egressPromise(options.egress, known);
+        const keptBy = { ...KEPT_BY, ...(egress.isKept ? { egress: egress.words } : {}) };
+        const evidence = { ...machineEvidence(machine), keptBy };
+        // A step without a way out needs none.
+        const without = egress.isKept ? [] : [`a way out to listed hosts: ${egress.words}`];
+        return { ok: lacks.length === 0, evidence, problems: lacks.length > 0 ? lacks : without };
       } catch (error) {
         if (!(error instanceof WritError)) throw error;
         const hint = error.hint === undefined ? '' : ` (${error.hint})`;
@@ -308,9 +314,7 @@ function requestEvidence(request: DockerRequest, { known, image, spec, egress }:
       timeoutMs: image.tools.has('timeout')
         ? 'SIGKILL by the runner, a deadline inside behind it'
         : 'SIGKILL by the runner',
-      ...(cpuMs === null
-        ? {}
-        : { cpuMs: 'asked of the engine every 250 ms, SIGKILL; RLIMIT_CPU of each process' }),
+      ...(cpuMs === null ? {} : { cpuMs: 'looked at every 250 ms, SIGKILL; RLIMIT_CPU of each process' }),
       memoryMiB: 'control group, no swap; files in memory count',
       cpus: 'CFS quota',
       pids: 'control group',

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../json.js';
 import type { EgressProxies } from '../../../runtime/ports.js';
 import type { ContainerSpec } from './container-spec.js';
 import { egressWay, openEgress, type EgressWay, type OpenEgress } from './egress.js';
+import { unavailable } from './engine.js';
 import { findImage, type FoundImage } from './image.js';
 import type { Machine } from './machine.js';
 import type { Runner } from './reaper.js';
@@ -48,9 +49,7 @@ export async function prepareEgress(
   if (way === 'socket') return { way, image: null, proxies };
   const image = relay();
   if (image === null) {
-    throw new WritError('SANDBOX_IMAGE_MISSING', 'docker.yaml names no image for the relay of a way out', {
-      hint: 'it is the image named relay, else node: node sandbox/images/build.mjs node --docker-yaml docker.yaml',
-    });
+    throw new WritError('SANDBOX_IMAGE_MISSING', NO_RELAY, { hint: RELAY_HINT });
   }
   return { way, image: await findImage(engine, image), proxies };
 }
@@ -89,6 +88,30 @@ export async function throughEgress(
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** Whether a step could have a way out here, in words; nothing is started. */
+export async function egressPromise(
+  means: EgressMeans | undefined,
+  { engine, machine }: { readonly engine: Dockerode; readonly machine: Machine },
+): Promise<{ readonly isKept: boolean; readonly words: string }> {
+  if (means === undefined) return { isKept: false, words: 'no sandbox of this runner has a way out' };
+  try {
+    const way = egressWay(machine.runtime, machine.runtimeArgs.get(machine.runtime) ?? []);
+    if (way === 'socket')
+      return { isKept: true, words: `${EGRESS_KEPT_BY}; ${machine.runtime} is shown its socket` };
+    const relay = means.relay();
+    if (relay === null) return { isKept: false, words: `${NO_RELAY} (${RELAY_HINT})` };
+    const { id } = await findImage(engine, relay);
+    return { isKept: true, words: `${EGRESS_KEPT_BY}; relay in image ${id}` };
+  } catch (error) {
+    const known = unavailable(error);
+    return { isKept: false, words: `${known.message}${known.hint === undefined ? '' : ` (${known.hint})`}` };
+  }
+}
+
+const NO_RELAY = 'docker.yaml names no image for the relay of a way out';
+const RELAY_HINT =
+  'it is the image named relay, else node: node sandbox/images/build.mjs node --docker-yaml docker.yaml';
 
 export const EGRESS_KEPT_BY =
   'no route; one proxy of the runner, which judges, resolves and records each connection';

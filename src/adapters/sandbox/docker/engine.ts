@@ -75,11 +75,12 @@ export function unavailable(error: unknown): WritError {
 
 /** The program of argv[0] is not in the image, or can't be executed. */
 export function isNoProgram(error: unknown): boolean {
-  return (
-    error instanceof EngineError &&
-    error.status === 400 &&
-    /no such file or directory|executable file not found|permission denied/i.test(error.message)
-  );
+  return error instanceof EngineError && error.status === 400 && saysNoProgram(error.message);
+}
+
+/** The engine's words for it. */
+export function saysNoProgram(text: string): boolean {
+  return /no such file or directory|executable file not found|permission denied/i.test(text);
 }
 
 function engineError(what: string, error: unknown): EngineError {

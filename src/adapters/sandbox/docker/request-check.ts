@@ -14,7 +14,7 @@ import { filesProblem, isRelative } from '../files.js';
 /** The working directory: the one place a guest may write to for longer than /tmp, and the root of its files. */
 export const WORK = '/work';
 
-/** Applied once, after ceilings are composed (sandboxes.md section 6). */
+/** Applied once, after ceilings are composed. */
 export const DEFAULT_LIMITS = {
   timeoutMs: 30_000,
   memoryMiB: 256,

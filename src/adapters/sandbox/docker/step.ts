@@ -5,7 +5,7 @@ import { WritError } from '../../../errors.js';
 import type { SandboxResult } from '../../../runtime/ports.js';
 import { createContainer, type Container } from './container.js';
 import type { ContainerSpec } from './container-spec.js';
-import { isNoProgram, unavailable } from './engine.js';
+import { EngineError, isNoProgram, saysNoProgram, unavailable } from './engine.js';
 import type { MemoryEvents } from './memory-events.js';
 import { basesOf, checkUnread, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
@@ -106,6 +106,7 @@ export async function startWaiting(
   });
   try {
     await container.start();
+    await container.group(); // found now, not while a step waits
     return container;
   } catch (error) {
     await container.remove();
@@ -139,6 +140,11 @@ async function runBeside(parts: StepParts, container: Container, signal: AbortSi
     if (isNoProgram(error)) return noProgram();
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     throw unavailable(error);
+  }
+  const { end } = supervised;
+  if (end.kind === 'unstarted') {
+    if (saysNoProgram(end.said)) return noProgram();
+    throw unavailable(new EngineError('exec: the engine could not start the program', null, end.said));
   }
   const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end, true));
   if (result.status !== 'exited' || request.outputs.length === 0) return result;
@@ -208,15 +214,17 @@ async function takeFiles(
     const read = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
     const { end, stdout, stderr } = read;
     if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
+    if (end.kind === 'lost' || end.kind === 'unstarted') return FILES_LOST;
     if (end.kind === 'output-limit' || end.kind === 'timeout')
       throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
     // A pattern may have no file: tar says so by its exit code, and the rest is there.
     checkUnread(stderr.bytes, patterns);
     return { outputs: wantedFiles(stdout.bytes, patterns) };
   } catch (error) {
-    if (!(error instanceof WritError)) throw unavailable(error);
+    // Its program has run: whatever happens now, this is no step that did not.
+    if (!(error instanceof WritError)) return FILES_LOST;
     const refused = error.code === 'SANDBOX_OUTPUT_REFUSED';
-    if (!refused && error.code !== 'SANDBOX_OUTPUT_LIMIT') throw error;
+    if (!refused && error.code !== 'SANDBOX_OUTPUT_LIMIT') return FILES_LOST;
     return {
       status: refused ? 'output-refused' : 'output-limit',
       limitHit: refused ? null : 'outputs',
@@ -224,6 +232,12 @@ async function takeFiles(
     };
   }
 }
+
+const FILES_LOST = {
+  status: 'crashed',
+  limitHit: 'unknown',
+  reason: 'the program has ended, and the engine could not hand out its files',
+} as const;
 
 function transfer(stdin: Uint8Array, outputBytes: number): Parameters<typeof supervise>[1] {
   return { stdin, timeoutMs: TRANSFER_MS, cpuMs: null, accounts: false, outputBytes, onOutput: undefined };
@@ -237,6 +251,11 @@ async function ranOutOfMemory(
   isBeside: boolean,
 ): Promise<boolean | 'unknown'> {
   if (end.kind !== 'exit' && end.kind !== 'lost') return false;
+  if (isBeside) {
+    // The container still lives, and with it the kernel's own count.
+    const kills = (await container.group())?.oomKills() ?? null;
+    if (kills !== null) return kills > 0;
+  }
   try {
     const { OOMKilled } = (await container.inspect()).State;
     if (OOMKilled) return true;
@@ -280,6 +299,7 @@ function endOf(
           : `killed at its ${end.why} limit`;
       return { status: 'output-limit', exitCode, limitHit: end.why, reason };
     }
+    case 'unstarted': // told before: nothing ran
     case 'lost': {
       const reason = 'the engine went away while the program ran; how it ended is not known';
       return { status: 'crashed', exitCode, limitHit: 'unknown', reason };

@@ -8,8 +8,8 @@ import { frameReader } from './frames.js';
 const DRAIN_MS = 2_000;
 const DRAIN_KILLED_MS = 300;
 const CPU_POLL_MS = 250;
-/** How long the engine's last word about CPU time is awaited: a result does not depend on it. */
-const LAST_LOOK_MS = 250;
+/** How long the last word about CPU time is awaited, where the engine has to be asked: a result does not depend on it. */
+const LAST_LOOK_MS = 30;
 /** And before a kill, after which there is none. */
 const KILL_LOOK_MS = 50;
 /** After a kill: longer than that, and the engine is not to be trusted with the rest either. */
@@ -22,6 +22,8 @@ export type ProgramEnd =
   | { readonly kind: 'output-limit'; readonly stream: 'stdout' | 'stderr' }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'egress'; readonly why: EgressEnd }
+  /** It never ran: what came on its stream are the engine's words, not a program's. */
+  | { readonly kind: 'unstarted'; readonly said: string }
   /** The engine could not say how it ended. */
   | { readonly kind: 'lost'; readonly error: unknown };
 
@@ -34,6 +36,8 @@ export interface Program {
   start(): Promise<void>;
   /** The exit code, when it has ended; rejects when the engine can't tell. */
   exited(): Promise<number>;
+  /** Known once it has ended. */
+  isUnstarted(): boolean;
   kill(): Promise<void>;
   /** CPU time so far, of everything in the container; null = not known. */
   cpuMs(): Promise<number | null>;
@@ -57,8 +61,8 @@ export interface Supervised {
   readonly stderr: Captured;
   readonly wallMs: number;
   /**
-   * Of everything in the container, its own start included, as the engine last told: what a container of its own did in its
-   * last 250 ms may be missing, and all of a shorter one. null = it did not tell.
+   * Of everything in the container, its own start included, as last seen: what a container of its own did in its last
+   * 250 ms may be missing, and all of a shorter one. null = it was not seen.
    */
   readonly cpuMs: number | null;
 }
@@ -122,9 +126,14 @@ export async function supervise(
     if (killing !== null) {
       await atMost(DEATH_MS, Promise.allSettled([killing, gone]));
       await atMost(DRAIN_KILLED_MS, closed);
-      return { end, ...capture.result(), wallMs, cpuMs: cpu.used() };
+      const output = program.isUnstarted() ? NO_OUTPUT : capture.result();
+      return { end, ...output, wallMs, cpuMs: cpu.used() };
     }
     await atMost(DRAIN_MS, closed);
+    if (program.isUnstarted()) {
+      const said = Buffer.from(capture.result().stdout.bytes).toString('utf8');
+      return { end: { kind: 'unstarted', said }, ...NO_OUTPUT, wallMs, cpuMs: null };
+    }
     await atMost(LAST_LOOK_MS, cpu.settled());
     const over = capture.full();
     const told: ProgramEnd = over === null ? end : { kind: 'output-limit', stream: over };
@@ -136,6 +145,9 @@ export async function supervise(
     stream.destroy();
   }
 }
+
+const NOTHING: Captured = { bytes: new Uint8Array(0), truncated: false };
+const NO_OUTPUT = { stdout: NOTHING, stderr: NOTHING };
 
 interface CpuAccount {
   /** Asks, unless an answer is awaited. */

@@ -129,6 +129,8 @@ function parseReport(line: string): Report | null {
         interfaces: count('interfaces'),
         envNames: count('envNames'),
       };
+    case 'warm':
+      return { t: 'warm' };
     case 'exit': {
       const code = count('code');
       return hasCounts && code >= 0

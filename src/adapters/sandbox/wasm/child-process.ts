@@ -67,6 +67,8 @@ export interface WasmChild {
   /** What the child sees from inside. */
   readonly ready: Ready;
   readonly bootMs: number;
+  /** Whether its engine has run the driver's probe, or has been given something to run before that; false = it died. */
+  warmed(): Promise<boolean>;
   /** Resolves when the process is gone and its pipes are closed. */
   readonly gone: Promise<void>;
   isGone(): boolean;
@@ -76,8 +78,8 @@ export interface WasmChild {
 }
 
 /**
- * Starts a process and waits until its engine is warm. While it waits for its order it runs `warmUp`, shipped modules, in
- * the order given. An idle child doesn't keep the runner alive, and ends when the
+ * Starts a process and waits until its engine is loaded. While it waits for its order it runs the driver's probe, then
+ * `warmUp`, shipped modules, in the order given. An idle child doesn't keep the runner alive, and ends when the
  * runner does. Throws SANDBOX_UNAVAILABLE; nothing is left then.
  */
 export async function bootChild(
@@ -111,8 +113,10 @@ export async function bootChild(
   // Idle, the child must not keep the runner alive; in a run or dying, it must, or nobody would see its end.
   const holders = [process_, orders, diagnostics, reports, stdout, stderr, outputs];
   const hold = (): void => holders.forEach((holder) => holder.ref());
+  let isKilled = false;
   const kill = (): void => {
     if (isGone) return;
+    isKilled = true;
     hold();
     killGroup(process_);
   };
@@ -141,16 +145,27 @@ export async function bootChild(
         ...(failure === null ? {} : { cause: failure }),
       });
     }
-    holders.forEach((holder) => holder.unref());
-    const parts: Parts = { process: process_, orders, stdout, stderr, outputs, next, said, gone };
+    const release = (): void => holders.forEach((holder) => holder.unref());
+    release();
+    let isTaken = false;
+    const warmed = next().then((report) => report?.t === 'warm');
+    const parts: Parts = { process: process_, orders, stdout, stderr, outputs, next, warmed, said, gone };
     return {
       pid: process_.pid,
       ready: first,
       bootMs: performance.now() - startedMs,
+      async warmed() {
+        hold();
+        const isWarm = await warmed;
+        // One that is dying is waited for, and nothing else may keep the runner alive by then.
+        if (!isTaken && !isKilled && !isGone) release();
+        return isWarm;
+      },
       gone,
       isGone: () => isGone,
       kill,
       run: (order, runSignal) => {
+        isTaken = true;
         hold();
         return runOnce(parts, order, runSignal);
       },
@@ -168,6 +183,7 @@ interface Parts {
   readonly stderr: Socket;
   readonly outputs: Socket;
   readonly next: NextReport;
+  readonly warmed: Promise<boolean>;
   readonly said: () => string;
   readonly gone: Promise<void>;
 }
@@ -224,9 +240,9 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
   });
   let counts = { out: Infinity, err: Infinity };
   const follow = async (): Promise<void> => {
-    const report = await child.next();
+    const report = (await child.warmed) ? await child.next() : null;
     // Death or the deadline will say what it was.
-    if (report === null || report.t === 'ready' || report.t === 'taken') return;
+    if (report === null || report.t === 'ready' || report.t === 'warm' || report.t === 'taken') return;
     if (report.t === 'load-failed') return decide({ kind: 'load-failed' });
     counts = report;
     if (report.t === 'limit') return decide({ kind: 'output-limit', stream: report.stream });

@@ -1,4 +1,5 @@
-// One guest's process: boots the engine, warms it up, runs one module once, reports, and waits to be killed.
+// One guest's process: boots the engine, warms it up while nothing is asked of it, runs one module once, reports, and
+// waits to be killed.
 // Everything here may be under a guest's influence; the driver trusts only what it enforces from outside.
 // The runner's death is end of file on fd 0: the process ends at once, spinning guest or not.
 import { Socket } from 'node:net';
@@ -50,6 +51,8 @@ interface Box {
   };
 }
 
+type RunOrder = Pick<Order, 'outputBytes' | 'diskBytes' | 'lists'>;
+
 interface Guest {
   readonly stdin: { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
   readonly stdout: AsyncIterable<Uint8Array>;
@@ -61,8 +64,12 @@ interface Guest {
 const OWN_DEADLINE_GRACE_MS = 2_000;
 /** After a run the engine takes its worker back; what is run sooner starts another one, the dearest part of a step (measured). */
 const REST_MS = 25;
-/** Without an order for so long, there is time for warming up a large module. */
+/** Without an order for so long, there is time for warming up a module, and for a large one. */
+const SMALL_QUIET_MS = 5;
 const QUIET_MS = 250;
+/** What warm-ups read: with it they go through all that a step goes through. */
+const WARM_UP_INPUT = new TextEncoder().encode('{}\n');
+const WARM_UP: RunOrder = { outputBytes: 64 * 1024, diskBytes: 64 * 1024, lists: true };
 const LARGE_BYTES = 100 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const WORKSPACE = '/workspace';
@@ -74,7 +81,19 @@ const DISK_LOOK_MS = 25;
 const MAX_ENTRIES = 4_096;
 const MAX_DEPTH = 32;
 
-const reports = new Socket({ fd: 3, readable: false, writable: true });
+const reports = pipe(3);
+const outputs = pipe(6);
+const sinks = { stdout: pipe(4), stderr: pipe(5) };
+
+/** Where a run's output and what is said about it go. */
+interface Outlet {
+  write(stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void>;
+  report(message: Report): Promise<void>;
+}
+/** To the driver. */
+const driver: Outlet = { write: (stream, bytes) => write(sinks[stream], bytes), report };
+/** What warm-ups say is nobody's business. */
+const nowhere: Outlet = { write: () => Promise.resolve(), report: () => Promise.resolve() };
 
 async function main(sdkUrl: string): Promise<void> {
   const input = new Input(process.stdin);
@@ -104,24 +123,23 @@ async function main(sdkUrl: string): Promise<void> {
   const warm = async (bytes: Uint8Array): Promise<void> => {
     const started = await start(bytes, [], {});
     if (started === null) throw new Error('a warm-up module did not load');
-    const { guest } = started;
-    const drained = Promise.all([drain(guest.stdout), drain(guest.stderr)]);
-    await feed(guest, new Uint8Array(0));
-    await guest.wait();
-    await drained;
+    await run(started.guest, started.box, WARM_UP_INPUT, WARM_UP, nowhere);
     await pause(REST_MS);
   };
 
   const warmUp = (await input.line()) as unknown as WarmUp;
   const modules: Uint8Array[] = [];
   for (const length of warmUp.moduleBytes) modules.push(await input.take(length));
-  await warm(warmUpModule());
   await report(ready());
-  // Whoever comes at once waits for one of them at most, and not for a large one.
-  for (const module of modules) {
-    if (!(await input.isQuiet(module.length > LARGE_BYTES ? QUIET_MS : 0))) break;
+  // An order that is there at once is its own warm-up. A later one waits for one of them at most, and not for a large one.
+  let isProbed = false;
+  for (const module of [warmUpModule(), ...modules]) {
+    if (!(await input.isQuiet(module.length > LARGE_BYTES ? QUIET_MS : SMALL_QUIET_MS))) break;
     await warm(module);
+    if (!isProbed) await report({ t: 'warm' });
+    isProbed = true;
   }
+  if (!isProbed) await report({ t: 'warm' });
 
   const order = (await input.line()) as unknown as Order;
   const module = await input.take(order.moduleBytes);
@@ -131,7 +149,7 @@ async function main(sdkUrl: string): Promise<void> {
   setTimeout(end, order.timeoutMs + OWN_DEADLINE_GRACE_MS);
   const started = await start(module, order.args, order.env, files);
   if (started === null) return report({ t: 'load-failed' });
-  if (!(await run(started.guest, started.box, stdin, order))) return;
+  if (!(await run(started.guest, started.box, stdin, order, driver))) return;
   const take = (await input.line()) as unknown as Take;
   await report({ t: 'taken', ok: await handOut(started.box, take.paths) });
 }
@@ -144,22 +162,22 @@ async function run(
   guest: Guest,
   box: Box,
   stdin: Uint8Array,
-  { outputBytes, diskBytes, lists }: Order,
+  { outputBytes, diskBytes, lists }: RunOrder,
+  outlet: Outlet,
 ): Promise<boolean> {
   const sent = { stdout: 0, stderr: 0 };
   let over = false;
 
-  const pump = async (stream: 'stdout' | 'stderr', source: AsyncIterable<Uint8Array>, fd: number) => {
-    const sink = new Socket({ fd, readable: false, writable: true });
+  const pump = async (stream: 'stdout' | 'stderr', source: AsyncIterable<Uint8Array>) => {
     for await (const chunk of source) {
       if (over) return;
       const room = outputBytes - sent.stdout - sent.stderr;
       const part = chunk.length > room ? chunk.subarray(0, room) : chunk;
       sent[stream] += part.length;
       over = chunk.length > room;
-      if (part.length > 0) await write(sink, part);
+      if (part.length > 0) await outlet.write(stream, part);
       if (chunk.length > room) {
-        await report({ t: 'limit', stream, out: sent.stdout, err: sent.stderr });
+        await outlet.report({ t: 'limit', stream, out: sent.stdout, err: sent.stderr });
         return;
       }
     }
@@ -169,7 +187,7 @@ async function run(
     const found = await filesBelow(box);
     if (over || (found !== null && found.reduce((sum, { size }) => sum + size, 0) <= diskBytes)) return false;
     over = true;
-    await report({ t: 'disk', out: sent.stdout, err: sent.stderr });
+    await outlet.report({ t: 'disk', out: sent.stdout, err: sent.stderr });
     return true;
   };
   let looking = false;
@@ -182,7 +200,7 @@ async function run(
         looking = false;
       });
   }, DISK_LOOK_MS);
-  const pumps = Promise.all([pump('stdout', guest.stdout, 4), pump('stderr', guest.stderr, 5)]);
+  const pumps = Promise.all([pump('stdout', guest.stdout), pump('stderr', guest.stderr)]);
   void feed(guest, stdin); // never rejects; a guest need not read its stdin before it ends
   let trap: Trap | null = null;
   let code = 0;
@@ -196,7 +214,7 @@ async function run(
   if (over || (trap === null && (await stopAtDisk()))) return false; // already reported
   const counts = { out: sent.stdout, err: sent.stderr };
   const files = trap === null && lists ? listable(await filesBelow(box)) : [];
-  await report(trap === null ? { t: 'exit', code, files, ...counts } : { t: 'trap', trap, ...counts });
+  await outlet.report(trap === null ? { t: 'exit', code, files, ...counts } : { t: 'trap', trap, ...counts });
   return trap === null && lists;
 }
 
@@ -227,11 +245,10 @@ function listable(files: Sized[] | null): Sized[] | null {
 
 /** Sends each file over fd 6; false when one is no regular file. */
 async function handOut(box: Box, paths: readonly string[]): Promise<boolean> {
-  const sink = new Socket({ fd: 6, readable: false, writable: true });
   try {
     for (const path of paths) {
       const bytes = await box.fs.readFile(`${WORKSPACE}/${path}`);
-      if (bytes.length > 0) await write(sink, bytes);
+      if (bytes.length > 0) await write(outputs, bytes);
     }
     return true;
   } catch {
@@ -250,10 +267,6 @@ async function feed(guest: Guest, stdin: Uint8Array): Promise<void> {
   }
 }
 
-async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of source) void chunk;
-}
-
 function ready(): Ready {
   // Types of the permission model are younger than Node 20's.
   const permission = (process as unknown as { permission?: { has(scope: string, path?: string): boolean } })
@@ -268,6 +281,10 @@ function ready(): Ready {
     interfaces: interfaces.length,
     envNames: Object.keys(process.env).length,
   };
+}
+
+function pipe(fd: number): Socket {
+  return new Socket({ fd, readable: false, writable: true });
 }
 
 function report(message: Report): Promise<void> {

@@ -32,6 +32,8 @@ import { checkRequest, DEFAULT_LIMITS, type RunLimits, type WasmModule } from '.
 const PROCESS_MIB = 160;
 /** Shipped modules up to this size are compiled in an instant. */
 const SMALL_BYTES = 100 * 1024;
+/** Shipped modules that a child runs although nobody has used them. */
+const WARM_UNUSED = 2;
 /** Modules remembered as used. */
 const MAX_USED = 1_000;
 const MIB = 1_048_576;
@@ -46,7 +48,7 @@ export interface WasmDriverOptions {
   readonly poolSize?: number;
   /** Where PATH is read from to find `unshare` and `prlimit`; default the process's. Guests see none of it. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Modules the product ships. A new child runs each on empty input, so that a step finds it compiled. */
+  /** Modules the product ships. A new child runs those that are used, so that a step finds them compiled. */
   readonly shipped?: readonly Omit<WasmModule, 'kind'>[];
 }
 
@@ -55,19 +57,30 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const { poolSize = 1, env = process.env, shipped = [] } = options;
   const checkedShipped = shipped.map((module) => checkModule(module, POOLED_CLASS));
   const used = new Set<string>();
-  /** What has been run here comes first, small before large. Of what has not, large modules are left out: they take long. */
+  /**
+   * What has been run here, small before large, the last twice: the second run is what makes it quick (measured). Then two
+   * that have not, small ones: they show the engine what a module is.
+   */
   const warmUp = (): Uint8Array[] => {
-    const rank = ({ digest, bytes }: CheckedModule): number =>
-      (used.has(digest) ? 0 : 2) + (bytes.length > SMALL_BYTES ? 1 : 0);
-    return checkedShipped
-      .filter((module) => rank(module) < 3)
-      .sort((one, other) => rank(one) - rank(other))
-      .map(({ bytes }) => bytes);
+    const recent = [...used].reverse();
+    const isSmall = ({ bytes }: CheckedModule): boolean => bytes.length <= SMALL_BYTES;
+    const known = checkedShipped
+      .filter(({ digest }) => used.has(digest))
+      .sort((one, other) => recent.indexOf(one.digest) - recent.indexOf(other.digest));
+    const others = checkedShipped.filter((module) => isSmall(module) && !known.includes(module));
+    return [
+      ...known.slice(0, 1).filter(isSmall),
+      ...known.filter(isSmall),
+      ...others.slice(0, WARM_UNUSED),
+      ...known.filter((module) => !isSmall(module)),
+    ].map(({ bytes }) => bytes);
   };
   const living = new Set<WasmChild>();
   const underWay = new UnderWay(options.onResult);
   let inspected: Machine | null = null;
   let confirmed: Promise<Machine> | null = null;
+  /** The child that has confirmed it. */
+  let confirming: WasmChild | null = null;
 
   const boot = async (
     pages: number,
@@ -110,8 +123,10 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   /** The machine's layers as a booted child has confirmed them. A failure is looked at again next time. */
   const machine = async (): Promise<Machine> => {
     if (underWay.isStopped) throw new WritError('SANDBOX_UNAVAILABLE', 'the wasm sandbox is closed');
-    pool.fill();
+    // Asked again, it is only told: who looks every minute whether all is well would keep an idle pool full for ever.
+    if (confirmed === null) pool.fill();
     confirmed ??= pool.take().then((child) => {
+      confirming = child;
       pool.putBack(child);
       return inspected ?? inspectMachine(env);
     });
@@ -122,6 +137,18 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       confirmed = null;
       throw error;
     }
+  };
+
+  /** As `machine`, and that a guest runs on it. A child may have been stopped before it had one: another is asked then. */
+  const probed = async (): Promise<Machine> => {
+    for (let triesLeft = 1; triesLeft >= 0; triesLeft -= 1) {
+      const found = await machine();
+      if ((await confirming?.warmed()) === true) return found;
+      confirmed = null;
+    }
+    throw new WritError('SANDBOX_UNAVAILABLE', 'the WASM engine starts here, and runs nothing', {
+      hint: 'run `writ doctor`; its process may lack memory',
+    });
   };
 
   const check = (request: SandboxRequest): Omit<RequestFacts, 'rssLimitBytes'> & { pooled: boolean } => {
@@ -142,6 +169,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
 
   const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
     const checked = check(request);
+    used.delete(checked.module.digest); // the last is the latest
     used.add(checked.module.digest);
     for (const old of used) if (used.size > MAX_USED) used.delete(old);
     const { outputs = [] } = request;
@@ -190,7 +218,8 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       if (!(error instanceof WritError) || error.code !== 'SANDBOX_UNAVAILABLE') throw error;
       return nothingRan('unavailable', error.message, evidence);
     } finally {
-      pool.fill();
+      // Starting a process takes its time: the result goes first.
+      setImmediate(() => pool.fill());
     }
   };
 
@@ -199,7 +228,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     defaults: DEFAULT_LIMITS,
     async preflight() {
       try {
-        const found = await machine();
+        const found = await probed();
         return { ok: true, evidence: machineEvidence(found), problems: lackingLayers(found) };
       } catch (error) {
         if (!(error instanceof WritError)) throw error;
@@ -208,6 +237,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     },
     async prepare(request) {
       const checked = check(request);
+      if (!underWay.isStopped) pool.fill(); // for the step that comes
       const found = await machine();
       requireKept(found, request);
       const rssLimitBytes = rssLimitOf(found, checked.limits);

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { WritError } from '../../../errors.js';
 import { isDigest, type Digest } from '../../../json.js';
 
-/** Largest module this driver reads (sandboxes.md section 6). */
+/** Largest module this driver reads. */
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
 
 /** A module that may be loaded, with its memory maximum lowered to the cap. */

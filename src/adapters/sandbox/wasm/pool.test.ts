@@ -20,6 +20,7 @@ function children(): { readonly boot: () => Promise<WasmChild>; living(): number
         pid,
         ready: { t: 'ready', uid: 0, filesDenied: true, spawnDenied: true, interfaces: 0, envNames: 0 },
         bootMs: 0,
+        warmed: () => Promise.resolve(true),
         gone,
         isGone: () => !alive.has(pid),
         run: () => Promise.reject(new Error('nothing runs here')),

@@ -65,6 +65,8 @@ export interface Ready {
 /** `out` and `err` = bytes of each stream that are on their way; all of them were written before this line. */
 export type Report =
   | Ready
+  /** Once, before anything of an order: the driver's own probe has run, or an order was there first. */
+  | { readonly t: 'warm' }
   | {
       readonly t: 'exit';
       readonly code: number;

@@ -6,7 +6,7 @@ import { filesProblem } from '../files.js';
 import { MEMORY_CLASSES } from './hardening.js';
 import { MAX_ORDER_LINE_BYTES } from './protocol.js';
 
-/** Applied once, after ceilings are composed (sandboxes.md section 6). */
+/** Applied once, after ceilings are composed. */
 export const DEFAULT_LIMITS = {
   timeoutMs: 10_000,
   memoryMiB: 64,

@@ -78,7 +78,7 @@ const FORMS = {
   'policy.reload': NAME,
 } as const satisfies Record<string, ResourceForm>;
 
-/** What may be asked (policy-and-ceilings section 1). */
+/** What may be asked. */
 export type Action = keyof typeof FORMS;
 
 export const ACTIONS: readonly string[] = Object.keys(FORMS);

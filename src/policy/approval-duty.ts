@@ -10,7 +10,7 @@ import { fnMatch } from './glob.js';
 import { hostMatches } from './host.js';
 import type { ApprovalMode } from './ceiling-shape.js';
 
-/** Applied once, after composing, when nobody names an expiry (approvals section 6). */
+/** Applied once, after composing, when nobody names an expiry. */
 export const DEFAULT_EXPIRES_SECONDS = 3600;
 /** No approval waits longer. */
 export const MAX_EXPIRES_SECONDS = 30 * 86_400;
@@ -23,6 +23,8 @@ export interface ApprovalAsk {
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
   readonly separationOfDuties: boolean | null;
+  /** Not by who wrote the workflow either; absent = not asked for. */
+  readonly author?: true;
 }
 
 /** One source's demand, with where it comes from in words. */
@@ -33,6 +35,8 @@ export interface ApprovalDemand {
   readonly approverRoles: readonly string[];
   readonly quorum: number;
   readonly separationOfDuties: boolean;
+  /** Not by who wrote the workflow either; absent = not demanded. */
+  readonly author?: true;
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
   /** Who else may fill its places later; absent = nobody. */
@@ -52,6 +56,8 @@ export interface EffectiveApproval {
   /** Sorted by role; one person fills one factor only. */
   readonly quorum: readonly QuorumFactor[];
   readonly separationOfDuties: boolean;
+  /** Who wrote the workflow may not decide; absent = they may. */
+  readonly author?: true;
   readonly expiresSeconds: number;
   readonly reasonRequired: boolean;
 }
@@ -69,17 +75,18 @@ export function matchingRules(ceiling: Ceiling, facts: Facts): readonly Approval
 /** What one ceiling demands for these facts; `label` names it, e.g. `ceiling org-default (org)`. */
 export function demandsOf(ceiling: Ceiling, label: string, facts: Facts): readonly ApprovalDemand[] {
   const demands: ApprovalDemand[] = matchingRules(ceiling, facts).map((rule) => ({
-    by: `${label}: ${describe(rule)}`,
+    by: demandText(label, rule),
     mode: rule.minimum,
     approverRoles: rule.approverRoles,
     quorum: rule.quorum,
     separationOfDuties: rule.separationOfDuties,
+    ...(rule.author === true ? { author: true } : {}),
     expiresSeconds: rule.expiresSeconds,
     reasonRequired: rule.reasonRequired,
     ...(rule.escalation === undefined ? {} : { escalation: rule.escalation }),
   }));
   const minimum = ceiling.approval.minimum;
-  if (minimum !== 'none') demands.push(plainDemand(`${label}: minimum ${minimum}`, minimum));
+  if (minimum !== 'none') demands.push(plainDemand(minimumText(label, minimum), minimum));
   return demands;
 }
 
@@ -93,6 +100,7 @@ export function demandOfStep(ask: ApprovalAsk | null): ApprovalDemand | null {
     quorum: Math.max(ask.quorum ?? 1, plain.quorum),
     // Whoever started a run doesn't approve it, unless the document says in words that they may.
     separationOfDuties: ask.mode === 'two-person' || ask.separationOfDuties !== false,
+    ...(ask.author === true ? { author: true } : {}),
     expiresSeconds: ask.expiresSeconds,
     reasonRequired: ask.reasonRequired,
   };
@@ -107,6 +115,7 @@ export function joinDemands(demands: readonly ApprovalDemand[]): EffectiveApprov
     mode,
     quorum: joinQuorum(demands),
     separationOfDuties: demands.some((demand) => demand.separationOfDuties),
+    ...(demands.some((demand) => demand.author === true) ? { author: true } : {}),
     expiresSeconds: Math.min(expires ?? DEFAULT_EXPIRES_SECONDS, MAX_EXPIRES_SECONDS),
     reasonRequired: demands.some((demand) => demand.reasonRequired),
   };
@@ -177,6 +186,16 @@ function costsMore({ estimate }: Facts, above: number | undefined): boolean {
   if (above === undefined) return true;
   const cost = estimate?.costMicroUsd ?? null;
   return cost === null || !(cost <= above);
+}
+
+/** What a rule demands, in words, after the name of its ceiling. */
+export function demandText(label: string, rule: ApprovalRule): string {
+  return `${label}: ${describe(rule)}`;
+}
+
+/** What a ceiling demands of every act, in words. */
+export function minimumText(label: string, minimum: ApprovalMode): string {
+  return `${label}: minimum ${minimum}`;
 }
 
 function describe(rule: ApprovalRule): string {

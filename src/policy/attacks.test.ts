@@ -205,6 +205,21 @@ describe('text that means something elsewhere', () => {
   });
 });
 
+describe('a deny that names a stranger', () => {
+  it('does not make them known: it gives them nothing that everybody has (law 10)', async () => {
+    const everybody = { action: 'tool.invoke', subject: 'role:any', resource: 'x' };
+    const ask = { subject: 'user:stranger', domain: 'bank', action: 'tool.invoke', resource: 'x' };
+    const roles = { 'role:r': ['user:a'] };
+    const before = await load([everybody], roles);
+    expect(checkAccess(before, ask).allowed).toBe(false);
+    const deny = { effect: 'deny', action: 'tool.invoke', subject: 'user:stranger', resource: 'other' };
+    const after = await load([everybody, deny], roles);
+    expect(checkAccess(after, ask).allowed).toBe(false);
+    expect([...after.rolesOf('user:stranger', 'bank')]).toEqual([]);
+    expect(checkAccess(after, { ...ask, subject: 'user:a' }).allowed).toBe(true);
+  });
+});
+
 describe('a path that climbs', () => {
   it.each(['/data/../etc/passwd', '/data/./x', '/data//x', '/data/', 'data/x', '/data/..', '/..', ''])(
     'is no resource and no mount: %s',

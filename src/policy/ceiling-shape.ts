@@ -1,4 +1,4 @@
-// `spec` of a ceiling document as it is written (policy-and-ceilings section 6): its schema and what a checked one holds.
+// `spec` of a ceiling document as it is written: its schema and what a checked one holds.
 import type { Json } from '../json.js';
 import {
   host,
@@ -37,6 +37,8 @@ export interface ApprovalRuleSpec {
   readonly approverRoles?: readonly string[];
   readonly quorum?: number;
   readonly separationOfDuties?: boolean;
+  /** true: who wrote the workflow may not approve. */
+  readonly author?: boolean;
   readonly expiresSeconds?: number;
   readonly reasonRequired?: boolean;
   readonly escalation?: readonly {
@@ -147,6 +149,7 @@ export const ceilingSpec = object({
           approverRoles: { ...list(role, 20), minItems: 1 },
           quorum: integer(1, 20),
           separationOfDuties: { type: 'boolean' },
+          author: { type: 'boolean' },
           expiresSeconds: integer(1, 30 * 86_400),
           reasonRequired: { type: 'boolean' },
           escalation: list(

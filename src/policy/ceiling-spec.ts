@@ -197,7 +197,8 @@ function normalize(spec: CeilingSpec): Ceiling {
   });
 }
 
-function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
+/** A rule in normal form. */
+export function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
   const { functions, agents, labels, sandbox, credentials, network, costUsdAbove } = rule.match;
   const twoPerson = rule.minimum === 'two-person';
   return {
@@ -215,6 +216,7 @@ function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
     quorum: Math.max(rule.quorum ?? 1, twoPerson ? 2 : 1),
     // Only a rule that says so in words lets people decide what they started.
     separationOfDuties: twoPerson || rule.separationOfDuties !== false,
+    ...(rule.author === true ? { author: true } : {}),
     expiresSeconds: rule.expiresSeconds ?? null,
     reasonRequired: rule.reasonRequired ?? false,
     ...(rule.escalation === undefined || rule.escalation.length === 0

@@ -38,7 +38,7 @@ export type NameCeiling = {
 
 export type MountGrant = { readonly path: string; readonly mode: MountMode };
 
-/** What must be approved, and how. Applies when every key of `match` holds (policy-and-ceilings section 7). */
+/** What must be approved, and how. Applies when every key of `match` holds. */
 export type ApprovalRule = {
   readonly match: Omit<ApprovalRuleSpec['match'], 'costUsdAbove'> & {
     /** Millionths of a dollar; a call whose cost is not known is above it. */
@@ -49,6 +49,8 @@ export type ApprovalRule = {
   readonly approverRoles: readonly string[];
   readonly quorum: number;
   readonly separationOfDuties: boolean;
+  /** Who wrote the workflow may not approve; absent = they may. */
+  readonly author?: true;
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
   /** Absent = none. */
@@ -124,6 +126,11 @@ export interface CeilingLayer {
   readonly layer: LayerName;
   readonly name: string;
   readonly spec: Ceiling | null;
+}
+
+/** As messages and `demandedBy` name it. */
+export function labelOf(layer: Pick<CeilingLayer, 'layer' | 'name'>): string {
+  return `ceiling ${layer.name} (${layer.layer})`;
 }
 
 export const APPROVAL_MODES = ['none', 'async', 'sync', 'two-person'] as const satisfies ApprovalMode[];

@@ -196,6 +196,26 @@ describe('the approval a step needs', () => {
     expect(ask(false).effective.approval?.separationOfDuties).toBe(false);
   });
 
+  it('keeps who wrote the workflow out where a step or a rule says author: true', () => {
+    const rule = layer({ approval: { rules: [{ match: {}, minimum: 'sync', author: true }] } });
+    expect(asked({ mode: 'sync' }).effective.approval).not.toHaveProperty('author');
+    expect(asked({ mode: 'sync', author: true }).effective.approval?.author).toBe(true);
+    expect(asked({ mode: 'sync' }, { layers: [rule] }).effective.approval?.author).toBe(true);
+  });
+
+  it('can not be given by the author, nor where nobody knows the author', () => {
+    const one = { mode: 'sync', approverRoles: ['role:reviewer'], author: true } as const;
+    expect(asked(one, { author: 'user:dora' }).verdict).toBe('needs_approval');
+    expect(asked({ ...one, quorum: 2 }, { author: 'user:dora' }).verdict).toBe('needs_approval');
+    for (const unreachable of [
+      asked({ ...one, quorum: 2 }, { author: 'user:bob' }),
+      asked(one, { author: null }),
+    ]) {
+      expect([unreachable.verdict, unreachable.code]).toEqual(['deny', 'APPROVAL_QUORUM_UNREACHABLE']);
+    }
+    expect(asked({ mode: 'sync' }, { author: null }).verdict).toBe('needs_approval');
+  });
+
   it('is the join of the step and every matching rule, never less than either', () => {
     const rules = layer({
       approval: {

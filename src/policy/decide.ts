@@ -10,7 +10,7 @@ import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './app
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
 import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
 import type { BudgetUse } from './budget.js';
-import { APPROVAL_MODES, LAYERS, NO_CEILING } from './ceiling.js';
+import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
 import { requestProblem } from './facts.js';
@@ -30,6 +30,11 @@ export interface DecisionRequest {
   readonly initiator: string;
   /** The agent or service that acts for the initiator; null = the step has none, RBAC is asked once. */
   readonly agent: string | null;
+  /**
+   * Who wrote the workflow; null = nobody knows, and then no approval that they may not give can be given. Absent = the
+   * question is about no workflow.
+   */
+  readonly author?: string | null;
   readonly domain: string;
   readonly action: string;
   readonly resource: string;
@@ -160,6 +165,7 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
   const refusal =
     firstRefusal(answers) ??
     firstViolation(judged) ??
+    (approval?.author === true && request.author === null ? authorRefusal(request) : null) ??
     (unreachable ? quorumRefusal(request, approval.quorum) : null);
   const verdict = refusal !== null ? 'deny' : approval !== null ? 'needs_approval' : 'allow';
   const demandedBy =
@@ -250,10 +256,6 @@ function judgeLayer(snapshot: PolicySnapshot, of: CeilingLayer, request: Decisio
   return { of, records, violations };
 }
 
-export function labelOf(layer: Pick<CeilingLayer, 'layer' | 'name'>): string {
-  return `ceiling ${layer.name} (${layer.layer})`;
-}
-
 /** Only what steps do is charged. */
 function isCharged(action: string): boolean {
   return isAction(action) && isStepAct(action);
@@ -302,12 +304,13 @@ function grantOf(
 
 function reachable(
   snapshot: PolicySnapshot,
-  { domain, facts }: DecisionRequest,
+  { domain, facts, author }: DecisionRequest,
   approval: EffectiveApproval,
   involved: readonly string[],
 ): boolean {
   const { separationOfDuties, quorum } = approval;
-  const question = { domain, functionId: facts.functionId, separationOfDuties, involved };
+  const barred = approval.author === true && typeof author === 'string' ? { author } : {};
+  const question = { domain, functionId: facts.functionId, separationOfDuties, involved, ...barred };
   return isReachable(snapshot, domain, quorum, eligibleApprovers(snapshot, question));
 }
 
@@ -336,6 +339,14 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
       first.requested === UNKNOWN_AMOUNT
         ? 'a call fits under a budget once its least cost is known: set the prices of the model'
         : `stay under ${first.field}, or have the owner of the ceiling raise it`,
+  };
+}
+
+function authorRefusal({ facts }: DecisionRequest): Refusal {
+  return {
+    code: 'APPROVAL_QUORUM_UNREACHABLE',
+    message: `approval of ${facts.functionId} is not for who wrote the workflow, and nobody knows who did`,
+    hint: 'register a new version of the workflow: who registers a version is its author',
   };
 }
 

@@ -31,8 +31,18 @@ export interface Facts {
   readonly classification?: Classification;
   /** Whose signatures of the called package hold; absent = nobody's. */
   readonly agentSigners?: readonly string[];
+  /** Of an act that hands work on to another agent; absent = nobody counts it, and no bound of delegation fits. */
+  readonly delegation?: Delegated;
   /** What the call will use at least of tokens and money; absent = not known, and then no budget of either fits. */
   readonly estimate?: Estimate;
+}
+
+/** How far work is handed on. */
+export interface Delegated {
+  /** 1: from the agent of the step to another one; one more each time it is handed on from there. */
+  readonly depth: number;
+  /** Different agents that the step has handed work to, this one included. */
+  readonly agents: number;
 }
 
 /** One question with its facts, as ceilings judge it. */
@@ -54,6 +64,8 @@ export interface ObtainedApproval {
   /** Roles that every approver held. */
   readonly approverRoles: readonly string[];
   readonly separationOfDuties: boolean;
+  /** Nobody of them wrote the workflow; absent = not known. */
+  readonly author?: true;
   readonly reasonGiven: boolean;
   readonly expiresSeconds: number;
 }
@@ -112,6 +124,11 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
   }
   const signer = agentSigners.find((value) => !isName(value));
   if (signer !== undefined) return `signer ${quoted(signer)} is no name`;
+  for (const [name, value] of Object.entries(facts.delegation ?? {})) {
+    if (!(Number.isSafeInteger(value) && value >= 1)) {
+      return `delegation ${name} ${quoted(value)} is not a whole number from 1`;
+    }
+  }
   for (const [name, value] of Object.entries(facts.estimate ?? {})) {
     if (value !== null && !(Number.isSafeInteger(value) && value >= 0)) {
       return `estimate of ${name} ${quoted(value)} is not a whole number from 0`;

@@ -69,7 +69,9 @@ export interface GrantQuestion {
 export function grantFor(grants: readonly Grant[], question: GrantQuestion): Grant | null {
   const { functionId, initiator, roles, domain, nowMs, needed } = question;
   const people = needed.quorum.reduce((sum, { n }) => sum + n, 0);
-  if (needed.mode === 'two-person' || needed.reasonRequired || people > 1) return null;
+  // Nobody's standing approval is that of somebody else than the author.
+  if (needed.mode === 'two-person' || needed.reasonRequired || needed.author === true || people > 1)
+    return null;
   return (
     grants.find(
       (grant) =>

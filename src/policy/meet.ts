@@ -71,10 +71,19 @@ function lowerClass(
 }
 
 function meetNames(a: NameCeiling, b: NameCeiling): NameCeiling {
+  // Most layers say nothing of most kinds: both are in normal form, and what one adds nothing to stays as it is.
+  if (saysNothing(b)) return { allow: a.allow, deny: a.deny };
+  if (saysNothing(a)) return { allow: b.allow, deny: b.deny };
   return { allow: unique([...a.allow, ...b.allow]), deny: sorted([...a.deny, ...b.deny]) };
 }
 
+function saysNothing({ allow, deny }: NameCeiling): boolean {
+  return allow.length === 0 && deny.length === 0;
+}
+
 function meetLimits(a: LimitSet, b: LimitSet): LimitSet {
+  if (Object.keys(b).length === 0) return a;
+  if (Object.keys(a).length === 0) return b;
   return limitSet(
     LIMIT_NAMES.flatMap((name) => {
       const value = least(a[name] ?? null, b[name] ?? null);
@@ -102,5 +111,5 @@ function lower<T>(chain: readonly T[], a: T, b: T): T {
 }
 
 function intersection<T extends string>(a: readonly T[] | null, b: readonly T[] | null): readonly T[] | null {
-  return a === null ? b : b === null ? a : a.filter((value) => b.includes(value));
+  return a === null || a === b ? b : b === null ? a : a.filter((value) => b.includes(value));
 }

@@ -1,8 +1,7 @@
 // What is left of budgets and rates, after everything else has been decided. The amounts used come from meters that others
 // charge at the same time: this answer is for people and for the log; the store compares once more when it charges.
 import { isOver } from './budget.js';
-import type { LayerName } from './ceiling.js';
-import { labelOf } from './decide.js';
+import { labelOf, type LayerName } from './ceiling.js';
 import type { Decision } from './decide.js';
 import { budgetViolation } from './permits.js';
 import type { Violation } from './permits.js';

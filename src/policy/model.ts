@@ -4,7 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Hex } from '../json.js';
 
-/** policy-and-ceilings section 1. Deny anywhere wins; no matching allow is a deny. */
+/** Deny anywhere wins; no matching allow is a deny. */
 export const MODEL_TEXT = `[request_definition]
 r = sub, dom, obj, act
 [policy_definition]

@@ -4,11 +4,12 @@ import type { Classification, LimitName, LimitSet, Rate } from './ceiling.js';
 import { compareText } from './diagnostic.js';
 
 export function sorted<T extends string>(values: readonly T[]): readonly T[] {
-  return [...new Set(values)].toSorted(compareText);
+  return values.length < 2 ? values : [...new Set(values)].toSorted(compareText);
 }
 
 /** Sorted and free of duplicates; values are built with a fixed key order, so their JSON is their identity. */
 export function unique<T>(values: readonly T[]): readonly T[] {
+  if (values.length < 2) return values;
   const byText = new Map(values.map((value) => [JSON.stringify(value), value]));
   return [...byText].toSorted(([a], [b]) => compareText(a, b)).map(([, value]) => value);
 }

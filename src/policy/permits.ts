@@ -8,7 +8,7 @@ import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, CLASSIFICATIONS, LIMIT_NAMES } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
-import type { CeilingRequest } from './facts.js';
+import type { CeilingRequest, Facts } from './facts.js';
 import { isRunnersOwn, packageNames } from './facts.js';
 import { fnMatch } from './glob.js';
 import { ratesOf, rateText } from './rate.js';
@@ -57,7 +57,7 @@ export function boundViolations(
   const memories = asked(NONE, 'memory.read', 'memory.write');
   add(nameViolations('memory', 'CEILING_TOOLS', ceiling.memory, memories));
   add(agentViolations(ceiling, request));
-  add(delegationViolations(ceiling, asked(NONE, 'agent.delegate')));
+  add(delegationViolations(ceiling, asked(NONE, 'agent.delegate'), facts));
   add(networkViolations(ceiling, asked(facts.network, 'network.egress')));
   const mode = action === 'filesystem.write' ? 'rw' : action === 'filesystem.read' ? 'ro' : null;
   add(mountViolations(ceiling, mode === null ? facts.mounts : [...facts.mounts, { path: resource, mode }]));
@@ -170,19 +170,23 @@ function agentViolations(
   return found;
 }
 
-/** Delegations are not counted in this version, so a ceiling that bounds their number refuses each of them. */
-function delegationViolations(ceiling: Ceiling, hosts: readonly string[]): readonly Violation[] {
+/** What nobody has counted fits under no bound. */
+function delegationViolations(
+  ceiling: Ceiling,
+  hosts: readonly string[],
+  { delegation }: Facts,
+): readonly Violation[] {
   if (hosts.length === 0) return NONE;
   const found = [...nameViolations('delegation', 'CEILING_DELEGATION', ceiling.delegation, hosts)];
-  for (const field of ['maxDepth', 'maxAgents'] as const) {
+  for (const [field, asked] of [
+    ['maxDepth', delegation?.depth],
+    ['maxAgents', delegation?.agents],
+  ] as const) {
     const limit = ceiling.delegation[field];
-    if (limit === null) continue;
-    found.push({
-      field: `delegation.${field}`,
-      code: 'CEILING_DELEGATION',
-      limit: String(limit),
-      requested: 'a number this version does not count',
-    });
+    // Written so that a value that compares with nothing (NaN) is a violation.
+    if (limit === null || (asked !== undefined && asked <= limit)) continue;
+    const requested = asked === undefined ? 'a number that is not known' : String(asked);
+    found.push({ field: `delegation.${field}`, code: 'CEILING_DELEGATION', limit: String(limit), requested });
   }
   return found;
 }
@@ -380,6 +384,7 @@ function approvalViolations(ceiling: Ceiling, { action, facts, approval }: Ceili
     if (rule.separationOfDuties && !approval.separationOfDuties) {
       refuse('rules.separationOfDuties', 'true', 'false');
     }
+    if (rule.author === true && approval.author !== true) refuse('rules.author', 'true', 'false');
     if (rule.reasonRequired && !approval.reasonGiven) refuse('rules.reasonRequired', 'true', 'no reason');
     if (rule.expiresSeconds !== null && approval.expiresSeconds > rule.expiresSeconds) {
       refuse('rules.expiresSeconds', String(rule.expiresSeconds), String(approval.expiresSeconds));

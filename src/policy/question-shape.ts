@@ -1,7 +1,7 @@
 // A question to policy as people and programs write it, and the tests that are made of questions: schemas and types.
 import type { Json } from '../json.js';
-import { budgets, ceilingSpec, type ApprovalMode } from './ceiling-shape.js';
-import { header, integer, list, moment, object, oneOf, role, sandboxKind } from './schema-parts.js';
+import { budgets, type ApprovalMode } from './ceiling-shape.js';
+import { fits, header, integer, list, moment, object, oneOf, role, sandboxKind } from './schema-parts.js';
 
 /** policies/tests/*.yaml: questions, and what is to be said to each. */
 export interface PolicyTestDocument {
@@ -24,12 +24,15 @@ export interface AskedApproval {
   readonly expiresSeconds?: number;
   readonly reasonRequired?: boolean;
   readonly separationOfDuties?: boolean;
+  readonly author?: boolean;
 }
 
 /** A question without its layers, as question.ts reads it. */
 export interface QuestionDocument {
   readonly initiator: string;
   readonly agent?: string;
+  /** Who wrote the workflow; absent = nobody who could decide. */
+  readonly author?: string;
   readonly domain: string;
   readonly action: string;
   readonly resource: string;
@@ -44,6 +47,7 @@ export interface QuestionDocument {
   readonly labels?: readonly string[];
   readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted';
   readonly agentSigners?: readonly string[];
+  readonly delegation?: { readonly depth: number; readonly agents: number };
   readonly estimate?: { readonly tokens?: number; readonly usd?: string };
   readonly approval?: AskedApproval;
 }
@@ -55,6 +59,7 @@ const anyText = { type: 'string', maxLength: 4096 };
 const question = {
   initiator: anyText,
   agent: anyText,
+  author: anyText,
   domain: anyText,
   action: anyText,
   resource: anyText,
@@ -69,6 +74,7 @@ const question = {
   labels: list(anyText, 1000),
   classification: oneOf('public', 'internal', 'confidential', 'restricted'),
   agentSigners: list(anyText, 100),
+  delegation: object({ depth: integer(1, 1_000_000), agents: integer(1, 1_000_000) }, ['depth', 'agents']),
   estimate: object({ tokens: budgets.tokens, usd: budgets.usd }),
   approval: object(
     {
@@ -78,6 +84,7 @@ const question = {
       expiresSeconds: integer(1, 30 * 86_400),
       reasonRequired: { type: 'boolean' },
       separationOfDuties: { type: 'boolean' },
+      author: { type: 'boolean' },
     },
     ['mode'],
   ),
@@ -103,7 +110,11 @@ export const policyTestSchema = object(
               ...question,
               layers: list(
                 object(
-                  { layer: oneOf('workflow', 'agent', 'parent', 'step'), name: anyText, spec: ceilingSpec },
+                  {
+                    layer: oneOf('workflow', 'agent', 'parent', 'step'),
+                    name: anyText,
+                    spec: fits('CeilingSpec'),
+                  },
                   ['layer', 'name', 'spec'],
                 ),
                 10,

@@ -26,6 +26,8 @@ export interface PolicyQuestion {
   readonly initiator: string;
   /** Who acts for the initiator; absent = nobody, and RBAC is asked once. */
   readonly agent?: string;
+  /** Who wrote the workflow, for rules with `author: true`; absent = nobody who could decide. */
+  readonly author?: string;
   readonly domain: string;
   readonly action: string;
   readonly resource: string;
@@ -45,6 +47,8 @@ export interface PolicyQuestion {
   readonly classification?: Classification;
   /** Who has signed the package. */
   readonly agentSigners?: readonly string[];
+  /** How far it hands work on (`agent.delegate`); absent = not known, which fits under no bound. */
+  readonly delegation?: { readonly depth: number; readonly agents: number };
   /** What it will cost at least; absent = nothing, except for `agent::` functions, whose cost is then not known. */
   readonly estimate?: { readonly tokens?: number; readonly usd?: string };
   /** What the step asks for. */
@@ -79,11 +83,12 @@ function requestOf(
   layers: readonly CeilingLayer[],
   nowMs: number,
 ): DecisionRequest {
-  const { initiator, agent, domain, action, resource, at, approval } = question;
+  const { initiator, agent, author, domain, action, resource, at, approval } = question;
   return {
     nowMs: question.nowMs ?? (at === undefined ? nowMs : Date.parse(at)),
     initiator,
     agent: agent ?? null,
+    ...(author === undefined ? {} : { author }),
     domain,
     action,
     resource,
@@ -111,6 +116,7 @@ export function factsOf(question: Omit<PolicyQuestion, 'layers' | 'initiator' | 
     limits: limits ?? {},
     labels: labels ?? null,
     ...(question.classification === undefined ? {} : { classification: question.classification }),
+    ...(question.delegation === undefined ? {} : { delegation: question.delegation }),
     ...(question.agentSigners === undefined ? {} : { agentSigners: question.agentSigners }),
     ...estimateOf(estimate, resource),
   };
@@ -135,6 +141,7 @@ function askOf(approval: NonNullable<PolicyQuestion['approval']>): ApprovalAsk {
     expiresSeconds: expiresSeconds ?? null,
     reasonRequired: reasonRequired ?? false,
     separationOfDuties: separationOfDuties ?? null,
+    ...(approval.author === true ? { author: true } : {}),
   };
 }
 

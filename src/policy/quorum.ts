@@ -1,5 +1,5 @@
 // Can the people of approvers.yaml reach a quorum at all? Asked before a request is made: a quorum larger than
-// those who may decide would block for ever (approvals section 5).
+// those who may decide would block for ever.
 import { checkAccess } from './access.js';
 import { fillsRole } from './approval-duty.js';
 import type { EffectiveApproval } from './approval-duty.js';
@@ -7,7 +7,7 @@ import type { PolicySnapshot } from './snapshot.js';
 
 /**
  * People who may vote: RBAC lets them `approval.decide` on the function in this domain, and they are not barred by
- * separation of duties. Sorted by id. Whether a factor needs a role is asked per factor (`fillsRole`).
+ * a separation of duties. Sorted by id. Whether a factor needs a role is asked per factor (`fillsRole`).
  */
 export function eligibleApprovers(
   snapshot: PolicySnapshot,
@@ -17,10 +17,13 @@ export function eligibleApprovers(
     readonly separationOfDuties: boolean;
     /** Run initiator and whoever else acted. */
     readonly involved: readonly string[];
+    /** Barred whatever else holds: who wrote the workflow, where that counts. Absent = nobody. */
+    readonly author?: string;
   },
 ): readonly string[] {
   return snapshot.people
     .map((person) => person.id)
+    .filter((id) => id !== question.author)
     .filter((id) => !(question.separationOfDuties && question.involved.includes(id)))
     .filter(
       (subject) =>

@@ -16,6 +16,9 @@ export const object = (properties: Record<string, object>, required: readonly st
 export const header = (kind: string) => ({ apiVersion: { const: 'writ/v1' }, kind: { const: kind } });
 export const integer = (minimum: number, maximum: number) => ({ type: 'integer', minimum, maximum });
 export const oneOf = (...values: readonly string[]) => ({ enum: values });
+/** What another schema of policy files says, compiled once for all that refer to it. */
+export const fits = (kind: string) => ({ $ref: schemaId(kind) });
+export const schemaId = (kind: string): string => `urn:writ:policy:${kind}`;
 
 export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 export const name = text(NAME_PATTERN, 'a name of letters, digits, dot, dash and underscore');

@@ -1,6 +1,5 @@
-// JSON Schemas of the five file kinds and of a question (policy-and-ceilings sections 2 and 6) and one check for all of them.
+// JSON Schemas of the five file kinds and of a question and one check for all of them.
 // Unknown fields and values are problems, never ignored. The types below are what a checked document holds.
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json } from '../json.js';
 import { pointerSegment } from './document.js';
@@ -13,6 +12,7 @@ import {
 } from './question-shape.js';
 import {
   domain,
+  fits,
   header,
   integer,
   list,
@@ -28,6 +28,7 @@ import {
   text,
   user,
 } from './schema-parts.js';
+import { validatorOf } from './shape-validator.js';
 import { quoted } from './text.js';
 
 /** A problem of shape at a JSON pointer; `key` = the problem is that key itself. */
@@ -101,7 +102,7 @@ const roleMap = (items: object) => ({
   additionalProperties: list(items, 100_000),
 });
 
-/** For the test that checks them; nothing else needs them. */
+/** For the test that checks them and the bundle that has them compiled; nothing else needs them. */
 export const SCHEMAS: Record<keyof Shapes, object> = {
   Rules: object(
     {
@@ -201,7 +202,7 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
     {
       ...header('Ceiling'),
       metadata: object({ name, layer: oneOf('org', 'environment', 'tenant') }, ['name', 'layer']),
-      spec: ceilingSpec,
+      spec: fits('CeilingSpec'),
     },
     ['apiVersion', 'kind', 'metadata', 'spec'],
   ),
@@ -212,13 +213,6 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
 
 // --- check ----------------------------------------------------------------------------------------------------
 
-// The schemas above are ours: a test compiles them with every check of ajv, so that loading need not.
-const ajv = new Ajv2020({
-  ...{ allErrors: true, verbose: true, ownProperties: true },
-  ...{ strict: false, validateSchema: false, addUsedSchema: false },
-});
-const compiled = new Map<string, ValidateFunction>();
-
 /** The typed document, or every problem of its shape. */
 export function checkShape<K extends keyof Shapes>(
   kind: K,
@@ -226,8 +220,7 @@ export function checkShape<K extends keyof Shapes>(
 ):
   | { readonly ok: true; readonly document: Shapes[K] }
   | { readonly ok: false; readonly problems: ShapeProblem[] } {
-  const validate = (compiled.get(kind) ?? ajv.compile(SCHEMAS[kind])) as ValidateFunction<Shapes[K]>;
-  compiled.set(kind, validate);
+  const validate = validatorOf(kind, SCHEMAS) as ValidateFunction<Shapes[K]>;
   if (validate(value)) return { ok: true, document: value };
   return { ok: false, problems: (validate.errors ?? []).flatMap(explain) };
 }

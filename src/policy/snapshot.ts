@@ -2,8 +2,9 @@
 // Built aside and complete, or not at all: a caller swaps one reference, so no question ever sees half a policy.
 // Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
 import type { Hex, Json } from '../json.js';
-import { LAYERS } from './ceiling.js';
-import { checkCeilingSpec } from './ceiling-spec.js';
+import { demandText, minimumText } from './approval-duty.js';
+import { labelOf, LAYERS } from './ceiling.js';
+import { checkCeilingSpec, normalizeRule } from './ceiling-spec.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 import { collectDelegations } from './delegation.js';
 import type { BreakGlass, Delegation } from './delegation.js';
@@ -22,6 +23,7 @@ import type { PolicyLock } from './lock.js';
 import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
 import { collectPeople } from './person.js';
 import type { Person } from './person.js';
+import { policyHashOf } from './policy-hash.js';
 import { ANY_ROLE, collectRoles } from './role.js';
 import type { RoleEdge, RoleGraph } from './role.js';
 import { collectRules } from './rule.js';
@@ -36,6 +38,8 @@ export interface LoadedCeiling extends CeilingLayer {
   readonly spec: Ceiling;
   readonly hash: Hex;
   readonly file: string;
+  /** Where in its file the rule stands that demands an approval in these words (`demandedBy`); null = none does. */
+  readonly lineOfDemand: (text: string) => number | null;
 }
 
 export interface PolicySnapshot {
@@ -64,7 +68,7 @@ export interface PolicySnapshot {
   readonly breakGlass: BreakGlass | null;
   /** Standing approvals. Sorted by id. */
   readonly grants: readonly Grant[];
-  /** Roles of a subject in a domain, inherited ones too; `role:any` for every principal a file names. */
+  /** Roles of a subject in a domain, inherited ones too; `role:any` for everybody whom more than a deny names. */
   rolesOf(subject: string, domain: string): ReadonlySet<string>;
   /** The roles by which a standing approval may name a subject: as `rolesOf`, and never more than a run began with. */
   grantRolesOf(subject: string, domain: string): ReadonlySet<string>;
@@ -130,12 +134,12 @@ export async function buildSnapshot({
   const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
   problems.throwIfAny(root);
 
-  const principals = new Set([
-    ...roles.members,
-    ...people.map((person) => person.id),
-    ...rules.map((rule) => rule.subject).filter(isPrincipal),
-  ]);
-  const everybody = [...principals].map((member) => ({ member, role: ANY_ROLE, domain: '*' }));
+  const named = (effect: Rule['effect']) =>
+    rules.filter((rule) => rule.effect === effect && isPrincipal(rule.subject)).map(({ subject }) => subject);
+  // Whom only a deny names is known to nobody else: it must not be what gives them `role:any`.
+  const known = new Set([...roles.members, ...people.map((person) => person.id), ...named('allow')]);
+  const principals = new Set([...known, ...named('deny')]);
+  const everybody = [...known].map((member) => ({ member, role: ANY_ROLE, domain: '*' }));
   const judge = await createJudge(rules, [...roles.edges, ...everybody], pause);
   await pause?.();
   const layers = layerStacks(frozen(ceilings), hashOf);
@@ -143,16 +147,8 @@ export async function buildSnapshot({
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
   await pause?.();
-  const canonical = canonicalize({
+  const others = {
     modelHash: MODEL_HASH,
-    rules: rules.map(({ subject, domain, resource, action, effect, id }) => [
-      subject,
-      domain,
-      resource,
-      action,
-      effect,
-      id,
-    ]),
     roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
     ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
     approvers: people.map(({ id, keys, osUser, oidc, assurance }) => ({
@@ -162,9 +158,14 @@ export async function buildSnapshot({
     ...(delegations.length === 0 ? {} : { delegations: delegations.map((one) => ({ ...one })) }),
     ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
     ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
+  };
+  const rows = rules.map(({ subject, domain, resource, action, effect, id }) => {
+    return [subject, domain, resource, action, effect, id];
   });
-  await pause?.();
-  const policyHash = sha256Hex(canonical);
+  const policyHash = await policyHashOf(others, rows, {
+    canonicalize,
+    ...(pause === undefined ? {} : { pause }),
+  });
   await pause?.();
   if (lock !== null && lock.policyHash !== policyHash) {
     const hint = 'look at what has changed, then lock again: writ policy lock';
@@ -173,7 +174,7 @@ export async function buildSnapshot({
   }
   const rolesOf = (subject: string, domain: string): ReadonlySet<string> => {
     const held = new Set(roles.rolesOf(subject, domain));
-    return principals.has(subject) ? held.add(ANY_ROLE) : held;
+    return known.has(subject) ? held.add(ANY_ROLE) : held;
   };
   return Object.freeze<PolicySnapshot>({
     policyHash,
@@ -193,7 +194,7 @@ export async function buildSnapshot({
     rolesOf,
     grantRolesOf: rolesOf,
     rolePath: (subject, ruleSubject, domain) => {
-      if (ruleSubject === ANY_ROLE) return principals.has(subject) ? [subject, ANY_ROLE] : null;
+      if (ruleSubject === ANY_ROLE) return known.has(subject) ? [subject, ANY_ROLE] : null;
       return roles.path(subject, ruleSubject, domain);
     },
     personByKey: (publicKey) => byKey.get(publicKey) ?? null,
@@ -326,11 +327,26 @@ function collectCeilings(
     }
     const domains = layer === 'tenant' ? [name] : [...roles.domains];
     checkApprovers(source, document.spec.approval, domains, roles, people, problems);
-    byName.set(name, { layer, name, spec, hash: hashOf(spec), file: source.file });
+    const lineOfDemand = (text: string): number | null =>
+      lineOf(text, { layer, name }, source, document.spec);
+    byName.set(name, { layer, name, spec, hash: hashOf(spec), file: source.file, lineOfDemand });
   }
   return [...byName.values()].toSorted(
     (a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer) || compareText(a.name, b.name),
   );
+}
+
+function lineOf(
+  text: string,
+  ceiling: Pick<LoadedCeiling, 'layer' | 'name'>,
+  source: SourceDocument,
+  { approval }: Sources['ceilings'][number]['document']['spec'],
+): number | null {
+  const label = labelOf(ceiling);
+  if (text === minimumText(label, approval?.minimum ?? 'none'))
+    return source.place('/spec/approval/minimum').line;
+  const index = (approval?.rules ?? []).findIndex((rule) => demandText(label, normalizeRule(rule)) === text);
+  return index < 0 ? null : source.place(`/spec/approval/rules${pointerSegment(index)}`).line;
 }
 
 /** A quorum nobody can reach would block for ever: refused here, where one domain at least must reach it. */

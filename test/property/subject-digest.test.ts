@@ -28,12 +28,13 @@ const fields: { readonly [Key in keyof Subject]: fc.Arbitrary<Subject[Key]> } = 
   policyHash: hex,
   ceilingHash: hex,
   limits: object,
+  data: object,
 };
 const subject: fc.Arbitrary<Subject> = fc.record(fields);
 const KEYS = Object.keys(fields) as readonly (keyof Subject)[];
 
 function canonical(key: keyof Subject, value: Subject): string {
-  return canonicalJson(key === 'credentials' ? [...value.credentials].sort() : value[key]);
+  return canonicalJson(key === 'credentials' ? [...value.credentials].sort() : (value[key] ?? null));
 }
 
 describe('the subject digest', () => {

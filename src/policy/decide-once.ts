@@ -1,0 +1,65 @@
+// One question asked ten thousand times, by the items of a map, has one answer as long as the answer does not depend on
+// when it is asked. Every attempt still asks and is still recorded; only the work is not done again.
+import { canonicalJson } from '../canonical-json.js';
+import type { Json } from '../json.js';
+import type { CeilingLayer } from './ceiling.js';
+import { decide, type Decision, type DecisionRequest } from './decide.js';
+import type { PolicySnapshot } from './snapshot.js';
+
+interface Known {
+  readonly snapshot: PolicySnapshot;
+  readonly question: string;
+  readonly decision: Decision;
+}
+
+/** Layers that a question has come with: what is asked only once, as in a plan, is not kept. */
+const asked = new WeakSet<readonly CeilingLayer[]>();
+/** The last answer, by the layers that came with the question: those of a step are the same list each time. */
+const last = new WeakMap<readonly CeilingLayer[], Known>();
+
+/**
+ * As `decide`, and from the third time the same object where the same snapshot is asked the same question under the same
+ * layers. Where a layer holds for a time only, or a standing approval may be there, everything is decided anew.
+ */
+export function decideOnce(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
+  const question = isFirst(request) ? null : questionOf(snapshot, request);
+  if (question === null) return decide(snapshot, request);
+  const before = last.get(request.layers);
+  if (before?.snapshot === snapshot && before.question === question) return before.decision;
+  const decision = decide(snapshot, request);
+  last.set(request.layers, { snapshot, question, decision });
+  return decision;
+}
+
+function isFirst(request: DecisionRequest | null): boolean {
+  const layers = request?.layers;
+  if (!Array.isArray(layers) || asked.has(layers)) return false;
+  asked.add(layers);
+  return true;
+}
+
+/** Everything that is asked but time and layers, as one text; null where the answer is not for later. */
+function questionOf(snapshot: PolicySnapshot, request: DecisionRequest): string | null {
+  try {
+    if (!isTimeless(snapshot, request)) return null;
+    const { nowMs: _, layers: __, ...question } = request;
+    // Not JSON by type: what is none is found out here.
+    return canonicalJson(question as unknown as Json);
+  } catch {
+    // A question that can't be read is for `decide` to refuse, in its words.
+    return null;
+  }
+}
+
+function isTimeless(snapshot: PolicySnapshot, { domain, layers, nowMs }: DecisionRequest): boolean {
+  const isAlways = ({ spec }: CeilingLayer): boolean =>
+    spec === null || (spec.validity.notBeforeMs === null && spec.validity.notAfterMs === null);
+  return (
+    // A time that is none is refused, not remembered.
+    Number.isSafeInteger(nowMs) &&
+    nowMs >= 0 &&
+    snapshot.grants.length === 0 &&
+    layers.every(isAlways) &&
+    snapshot.layers.own(domain).every(isAlways)
+  );
+}

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { canonicalJson } from '../canonical-json.js';
+import type { Json } from '../json.js';
+import { sha256Hex } from './model.js';
+import { PIECE, policyHashOf } from './policy-hash.js';
+
+describe('the policy hash', () => {
+  const others = { modelHash: 'x', approvers: [], 'a"': 'é\u2028', roles: [['user:a', 'role:r', '*']] };
+  const canonicalize = canonicalJson;
+
+  it.each([0, 1, 2, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 7])(
+    'of %i rules in pieces is that of the whole',
+    async (count) => {
+      const rules = Array.from({ length: count }, (_, i): Json => [`user:${i}`, 'é,"]', '*', i]);
+      let pauses = 0;
+      const pause = async () => {
+        pauses += 1;
+      };
+      const whole = sha256Hex(canonicalize({ ...others, rules }));
+      expect(await policyHashOf(others, rules, { canonicalize, pause })).toBe(whole);
+      expect(pauses).toBe(Math.ceil(count / PIECE));
+    },
+  );
+
+  it('is made of no key that would stand behind the rules', async () => {
+    for (const key of ['rules', 'rulez', 'zone']) {
+      await expect(policyHashOf({ [key]: 1 }, [], { canonicalize })).rejects.toThrow(key);
+    }
+  });
+});

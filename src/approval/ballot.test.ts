@@ -35,7 +35,7 @@ function ballot(fields: Partial<Ballot> = {}): Ballot {
 
 const APPROVE: BallotVote = { decision: 'approve', digest: DIGEST, reasonGiven: false };
 const DENY: BallotVote = { decision: 'deny', digest: null, reasonGiven: false };
-const person = (name: string, mayDecide = true): Voter => ({ id: `user:${name}`, mayDecide });
+const person = (name: string, mayDecide = true): Voter => ({ id: `user:${name}`, mayDecide, brings: holds });
 const voted = (name: string, decision: 'approve' | 'deny' | 'revoke'): Ballot['votes'] => [
   { approver: `user:${name}`, decision },
 ];
@@ -47,6 +47,42 @@ function cast(of: Ballot, voter: Voter, vote: BallotVote, nowMs = 0): BallotStat
 function refuses(code: ErrorCode, act: () => unknown): void {
   expect(act).toThrow(expect.objectContaining({ code }) as Error);
 }
+
+describe('a vote for somebody else', () => {
+  const nothing = (): boolean => false;
+  const forBob = { ...person('cat'), brings: nothing, delegation: 'user:bob' };
+
+  it('brings nothing without a delegation, though that person has voted themselves', () => {
+    const open = ballot({ quorum: [{ role: 'claims', n: 2 }], votes: voted('bob', 'approve') });
+    for (const vote of [APPROVE, DENY, { ...DENY, decision: 'revoke' } as const]) {
+      refuses('APPROVAL_NOT_ELIGIBLE', () => cast(open, forBob, vote));
+      refuses('APPROVAL_NOT_ELIGIBLE', () => cast({ ...open, state: 'approved' }, forBob, vote));
+    }
+  });
+});
+
+describe('who wrote the workflow', () => {
+  const by = { author: 'user:ann' };
+
+  it('may not decide, be it approval or denial, though duties are not separated otherwise', () => {
+    for (const vote of [APPROVE, DENY]) {
+      refuses('APPROVAL_SEPARATION_OF_DUTIES', () =>
+        cast(ballot({ ...by, separationOfDuties: false }), person('ann'), vote),
+      );
+    }
+  });
+
+  it('may not have somebody else vote in their name', () => {
+    refuses('APPROVAL_SEPARATION_OF_DUTIES', () =>
+      cast(ballot(by), { ...person('bob'), delegation: 'user:ann' }, APPROVE),
+    );
+  });
+
+  it('is no other person, and nobody where it is not demanded', () => {
+    expect(cast(ballot(by), person('bob'), APPROVE)).toBe('approved');
+    expect(cast(ballot(), person('ann'), APPROVE)).toBe('approved');
+  });
+});
 
 describe('a vote on a pending request', () => {
   it('approves it when it completes the quorum', () => {
@@ -86,10 +122,14 @@ describe('a vote on a pending request', () => {
 
 describe('who may vote', () => {
   it.each<[string, Voter, ErrorCode]>([
-    ['an agent', { id: 'agent:reviewer', mayDecide: true }, 'APPROVAL_NOT_ELIGIBLE'],
-    ['a service', { id: 'service:relay', mayDecide: true }, 'APPROVAL_NOT_ELIGIBLE'],
-    ['somebody without a kind', { id: 'ann', mayDecide: true }, 'APPROVAL_NOT_ELIGIBLE'],
-    ['somebody whose kind only looks right', { id: 'USER:ann', mayDecide: true }, 'APPROVAL_NOT_ELIGIBLE'],
+    ['an agent', { id: 'agent:reviewer', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],
+    ['a service', { id: 'service:relay', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],
+    ['somebody without a kind', { id: 'ann', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],
+    [
+      'somebody whose kind only looks right',
+      { id: 'USER:ann', mayDecide: true, brings: holds },
+      'APPROVAL_NOT_ELIGIBLE',
+    ],
     ['a person without any of the roles', person('cat'), 'APPROVAL_NOT_ELIGIBLE'],
     ['a person nobody knows', person('nobody'), 'APPROVAL_NOT_ELIGIBLE'],
     ['a person whom RBAC forbids it', person('ann', false), 'APPROVAL_NOT_ELIGIBLE'],
@@ -108,7 +148,9 @@ describe('who may vote', () => {
   it('the one who started the run, where policy asks for no separation of duties', () => {
     const alone = ballot({ separationOfDuties: false });
     expect(cast(alone, person('starter'), APPROVE)).toBe('approved');
-    refuses('APPROVAL_NOT_ELIGIBLE', () => cast(alone, { id: 'agent:reviewer', mayDecide: true }, APPROVE));
+    refuses('APPROVAL_NOT_ELIGIBLE', () =>
+      cast(alone, { id: 'agent:reviewer', mayDecide: true, brings: holds }, APPROVE),
+    );
   });
 
   it('nobody, where the quorum has no factor', () => {

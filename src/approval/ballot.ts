@@ -20,6 +20,8 @@ export interface Ballot {
   readonly initiator: string;
   /** People who changed the input; absent = nobody. They count as requesters. */
   readonly editors?: readonly string[];
+  /** Who wrote the workflow, where they may not decide; absent = they may. */
+  readonly author?: string;
   readonly expiresAtMs: number;
   readonly votes: readonly CastVote[];
 }
@@ -40,8 +42,10 @@ export interface Voter {
    * at the moment of the vote.
    */
   readonly mayDecide: boolean;
-  /** Who delegated the vote to them, by a delegation that holds now; absent = they vote for themselves. */
+  /** Who is said to have delegated the vote to them; absent = they vote for themselves. */
   readonly delegation?: string;
+  /** What this one vote brings by itself. A delegation that does not hold brings nothing, whoever else has voted. */
+  readonly brings: HoldsRole;
 }
 
 export interface BallotVote {
@@ -66,17 +70,19 @@ export function castVote(
   }
   const seat = voter.delegation ?? voter.id;
   const mine = ballot.votes.filter((one) => isOneVoice(one, voter));
-  if (vote.decision === 'revoke') return revoke(ballot, voter, vote, mine, nowMs);
-  if (!voter.mayDecide || !ballot.quorum.some((factor) => holds(seat, factor.role))) {
+  const isEligible = ballot.quorum.some((factor) => voter.brings(seat, factor.role));
+  if (vote.decision === 'revoke' && (isEligible || voter.delegation === undefined)) {
+    return revoke(ballot, voter, vote, mine, nowMs);
+  }
+  if (!voter.mayDecide || !isEligible) {
     const needed = ballot.quorum.map((factor) => factor.role).join(', ');
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} may not decide ${id}; it needs ${needed}`, {
       hint: 'ask a person who holds the role, or have policies/ changed under review',
     });
   }
-  const barred = [ballot.initiator, ballot.requester, ...(ballot.editors ?? [])];
-  const who = ballot.separationOfDuties ? [voter.id, seat].find((one) => barred.includes(one)) : undefined;
+  const who = [voter.id, seat].find((one) => whyBarred(ballot, one) !== null);
   if (who !== undefined) {
-    const did = ballot.editors?.includes(who) === true ? 'changed the input' : 'started this run';
+    const did = whyBarred(ballot, who) ?? '';
     throw new WritError('APPROVAL_SEPARATION_OF_DUTIES', `${who} ${did} and may not decide ${id}`, {
       hint: 'another person has to decide',
     });
@@ -99,6 +105,19 @@ export function castVote(
   requireReason(ballot, vote);
   if (vote.decision === 'deny') return 'denied';
   return quorumMet(ballot.quorum, [...seatsOf(ballot.votes), seat], holds) ? 'approved' : 'pending';
+}
+
+/** What somebody did for which a separation of duties bars them from deciding; null = nothing. */
+export function whyBarred(
+  ballot: Pick<Ballot, 'separationOfDuties' | 'initiator' | 'requester' | 'editors' | 'author'>,
+  person: string,
+): 'changed the input' | 'started this run' | 'asked for this' | 'wrote the workflow' | null {
+  if (ballot.separationOfDuties) {
+    if (ballot.editors?.includes(person) === true) return 'changed the input';
+    if (ballot.initiator === person) return 'started this run';
+    if (ballot.requester === person) return 'asked for this';
+  }
+  return ballot.author === person ? 'wrote the workflow' : null;
 }
 
 /** Whom the approvals among `votes` count for: the one who delegated the vote, else the voter. */

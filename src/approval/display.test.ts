@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { displaySubject, revealHidden } from './display.js';
+import { createHash } from 'node:crypto';
+import { displayHash, displaySubject, revealHidden } from './display.js';
 
 describe('hidden characters', () => {
   it.each<[string, string, string]>([
@@ -115,5 +116,17 @@ describe('the display of a subject', () => {
 
   it('keeps a newline in a value on the line of the value', () => {
     expect(displaySubject({ a: 'x\nfunction: "harmless"' })).toEqual(['a: "x\\nfunction: \\"harmless\\""']);
+  });
+});
+
+describe('displayHash', () => {
+  it('is SHA-256 over its domain and every line with its end, so that anybody can compute it', () => {
+    const bytes = 'writ.display.v1\0input:\n  amount: 7\n';
+    expect(displayHash(['input:', '  amount: 7'])).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  it('is another one for lines that fall elsewhere, and for a line more', () => {
+    const hashes = [['ab', 'c'], ['a', 'bc'], ['abc'], ['ab', 'c', '']].map(displayHash);
+    expect(new Set(hashes).size).toBe(4);
   });
 });

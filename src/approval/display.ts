@@ -1,6 +1,8 @@
 // The text an approver sees: produced from the subject alone, the same bytes give the same text and other bytes
 // another. Every character that could hide or reorder text is written out, nothing is cut.
-import { isObject, type Json } from '../json.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { isObject, type Hex, type Json } from '../json.js';
 
 // Control, bidi, zero-width, other format, surrogate, private-use and unassigned characters, line separators, what
 // fonts draw as nothing (fillers, variation selectors), and every blank that is not the plain space.
@@ -23,6 +25,13 @@ export function revealHidden(text: string): string {
 /** One line per element; values indented under their key, in the order of the subject. */
 export function displaySubject(subject: Json): readonly string[] {
   return lines(subject, '');
+}
+
+/** What was shown, in one value: lower-case hex SHA-256 over `"writ.display.v1\0"` and the lines, each with a line end. */
+export function displayHash(display: readonly string[]): Hex {
+  const text = display.map((line) => `${line}\n`).join('');
+  // 32 bytes as 64 hex digits.
+  return bytesToHex(sha256(utf8ToBytes(`writ.display.v1\0${text}`))) as Hex;
 }
 
 function lines(value: Json, indent: string): string[] {

@@ -9,11 +9,18 @@ export {
   type Voter,
 } from './ballot.js';
 export { verifyClaimedDecision, type ClaimedDecision } from './claimed-decision.js';
+export { verifyClaimedTaskAnswer, type ClaimedTaskAnswer } from './claimed-task-answer.js';
 export { decisionBytes, verifyDecision, type Decision } from './decision.js';
 export { differenceLines } from './difference.js';
-export { displaySubject, revealHidden } from './display.js';
+export { displayHash, displaySubject, revealHidden } from './display.js';
 export { quorumMet, type Factor, type HoldsRole } from './quorum.js';
 export { digestOfSubjectBytes, subjectBytes, subjectDigest, type Subject } from './subject.js';
+export {
+  taskAnswerBytes,
+  verifyTaskAnswer,
+  type SignedTaskAnswer,
+  type TaskQuestion,
+} from './task-answer.js';
 export {
   PORTABLE_CRYPTO,
   signWebhook,

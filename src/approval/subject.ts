@@ -5,7 +5,7 @@ import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../canonical-json.js';
 import type { Hex, Json, JsonObject, SubjectDigest } from '../json.js';
 
-/** Exactly these keys; absent values are null. */
+/** Exactly these keys; absent values are null, but for `data`. */
 export interface Subject {
   readonly tenant: string;
   readonly run: string;
@@ -30,6 +30,8 @@ export interface Subject {
   readonly ceilingHash: Hex;
   /** Effective limits, units in the names. */
   readonly limits: JsonObject;
+  /** Labels and classification of what the step may be given; absent = nobody has said any. */
+  readonly data?: JsonObject;
 }
 
 const DOMAIN = utf8ToBytes('writ.approval.v1\0');
@@ -55,6 +57,7 @@ export function subjectBytes(subject: Subject): Uint8Array {
     policyHash,
     ceilingHash,
     limits,
+    ...(subject.data === undefined ? {} : { data: subject.data }),
   };
   return utf8ToBytes(canonicalJson(exact));
 }

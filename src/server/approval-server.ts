@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { WritError } from '../errors.js';
 import { openApi, type ApiParts } from './api.js';
+import { limitConnections } from './connections.js';
 
 /** For the head of a request, and for all of it. */
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 2_048;
+const MAX_CONNECTIONS = 4_096;
+/** Half of them: however many one address opens, others are heard. */
+const MAX_OF_ONE = 2_048;
 const MAX_HEADER_BYTES = 32_768;
 const STOP_MS = 5_000;
 
@@ -38,7 +41,8 @@ export async function serveApprovals(
     insecureHTTPParser: false,
     requireHostHeader: true,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  const limits = { all: MAX_CONNECTIONS, ofOne: MAX_OF_ONE, proxies: parts.trustedProxies };
+  limitConnections(server, limits);
   // Behind a proxy or not: the platform's own Request and Response stay as they are for everything else.
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   server.on('request', (request, response) => {

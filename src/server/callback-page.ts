@@ -2,19 +2,16 @@
 // whole action and a form; the form, with a nonce that only the page has, decides. A token that is unknown, used or over
 // is answered in one way.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Context, Hono } from 'hono';
+import type { Hono } from 'hono';
 import { html } from 'hono/html';
 import type { CallbackToken, ServeState } from '../adapters/store/serve-state.js';
 import { revealHidden } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type Hex, type Json } from '../json.js';
 import type { ApprovalView, Principal, VoteRequest, Writ } from '../runtime/writ.js';
-import type { Bindings } from './bindings.js';
 import type { DecisionBody } from './decision-body.js';
+import type { Ctx, Env } from './request.js';
 import { sha256 } from './sha256.js';
-
-type Env = { Bindings: Bindings };
-type Ctx = Context<Env>;
 
 export interface CallbackParts {
   readonly writ: Pick<Writ, 'approval' | 'receipt' | 'principalOfToken'>;

@@ -2,17 +2,14 @@
 // every value of its exact form). There is no field for a name: who decides is proven, not stated.
 import { isHex64, isObject, type Json, type JsonObject, type SubjectDigest } from '../json.js';
 import { malformed, objectOf } from './json-body.js';
+import { bytesOf, readSignature, type KeySignature } from './signature-body.js';
 
 export const MAX_BODY_BYTES = 65_536;
 const MAX_REASON_CHARACTERS = 2_000;
 const FIELDS = ['decision', 'digest', 'reason', 'signature', 'delegation', 'breakGlass'] as const;
 
 /** The person's own signature over the decision (writ.decision.v1). */
-export interface BodySignature {
-  /** `ed25519:<base64>`. */
-  readonly keyId: string;
-  readonly atMs: number;
-  readonly value: Uint8Array;
+export interface BodySignature extends KeySignature {
   /** 32 bytes, with a reason; null without. */
   readonly reasonSalt: Uint8Array | null;
 }
@@ -84,33 +81,13 @@ function decisionOf(body: JsonObject): DecisionBody {
 
 function signatureOf(value: Json, reason: string | null): BodySignature {
   if (!isObject(value)) throw malformed('signature is an object');
-  const { keyId, at, value: text, reasonSalt = null, ...others } = value;
-  if (Object.keys(others).length > 0) throw malformed('signature has keyId, at, value and reasonSalt only');
-  if (typeof keyId !== 'string' || !/^ed25519:[A-Za-z0-9+/]{43}=$/u.test(keyId)) {
-    throw malformed('signature.keyId is ed25519: and the base64 of the public key');
-  }
-  if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/u.test(at) || !isTime(at)) {
-    throw malformed('signature.at is a time like 2026-01-31T12:00:00.000Z');
-  }
-  const signature = bytesOf(text, 64);
+  const { reasonSalt = null, ...signature } = value;
+  const read = readSignature(signature, 'reasonSalt');
   const salt = reasonSalt === null ? null : bytesOf(reasonSalt, 32);
-  if (signature === null) throw malformed('signature.value is the base64 of 64 bytes');
   if ((reasonSalt !== null && salt === null) || (salt === null) !== (reason === null)) {
     throw malformed('signature.reasonSalt is the base64 of 32 bytes, with a reason and only then');
   }
-  return { keyId, atMs: Date.parse(at), value: signature, reasonSalt: salt };
-}
-
-/** Its own spelling: no 31 February, which would be read as another day. */
-function isTime(text: string): boolean {
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === text;
-}
-
-function bytesOf(value: Json | undefined, length: number): Uint8Array | null {
-  if (typeof value !== 'string' || value.length > 128) return null;
-  const bytes = Buffer.from(value, 'base64');
-  return bytes.length === length && bytes.toString('base64') === value ? bytes : null;
+  return { ...read, reasonSalt: salt };
 }
 
 function textOf(body: JsonObject, key: string, most: number): string | null {

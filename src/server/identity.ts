@@ -1,20 +1,15 @@
 // Who calls over HTTP. Proven by a bearer token: of an identity provider that serve.yaml pins (issuer, audience,
 // algorithms), or made by the person with their own enrolled key. Never by a name that the request states.
 import { readFile } from 'node:fs/promises';
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  decodeJwt,
-  importJWK,
-  jwtVerify,
-  type JWTVerifyGetKey,
-} from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import { WritError } from '../errors.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { OWN_KEY_ISSUER, OWN_KEY_TYPE } from './own-token.js';
 import type { OidcProvider } from './serve-config.js';
 import { askEndpoint } from './webhook-endpoint.js';
+
+/** Loaded with the first token or provider: a server that starts again has to answer soon. */
+const tokens = () => import('jose');
 
 const MAX_TOKEN_CHARACTERS = 16_384;
 /** A token is not older than this, however long it says it lives. */
@@ -54,6 +49,7 @@ export async function openAuthenticate(parts: AuthenticateParts): Promise<Authen
   return async (token) => {
     try {
       if (token.length > MAX_TOKEN_CHARACTERS) throw unknownCaller();
+      const { decodeJwt } = await tokens();
       // Read before it is verified, only to choose by which of the pinned providers it has to be.
       const { iss } = decodeJwt(token);
       if (iss === OWN_KEY_ISSUER) return await ownKey(token, parts);
@@ -72,6 +68,7 @@ async function byProvider(
   provider: Pinned,
   { writ, nowMs }: AuthenticateParts,
 ): Promise<Caller> {
+  const { jwtVerify } = await tokens();
   const { payload } = await jwtVerify(token, provider.keys, {
     issuer: provider.issuer,
     audience: provider.audience,
@@ -89,6 +86,7 @@ async function byProvider(
 
 /** `kid` names the key; it has to be enrolled, and the token to be signed by it. */
 async function ownKey(token: string, { writ, audience, nowMs }: AuthenticateParts): Promise<Caller> {
+  const { importJWK, jwtVerify } = await tokens();
   let principal: Principal | null = null;
   const { payload } = await jwtVerify(
     token,
@@ -119,6 +117,7 @@ async function ownKey(token: string, { writ, audience, nowMs }: AuthenticatePart
 }
 
 async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): Promise<JWTVerifyGetKey> {
+  const { createLocalJWKSet, createRemoteJWKSet, customFetch } = await tokens();
   if ('file' in jwks) {
     try {
       return createLocalJWKSet(JSON.parse(await readFile(jwks.file, 'utf8')) as { keys: [] });
@@ -131,7 +130,7 @@ async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): P
     cooldownDuration: 30_000,
     cacheMaxAge: JWKS_CACHED_MS,
     // The same guard as for all this server sends: no redirect, no inner address.
-    [customFetch]: async (url) => {
+    [customFetch]: async (url: string) => {
       try {
         const answer = await askEndpoint(
           {

@@ -1,22 +1,21 @@
 // The HTTP interface of tasks: what waits for an answer from outside, and the answers, by the names that the States
 // Language gives them (SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat). Each call proves who asks; a task token by
 // itself proves only what serve.yaml says that its bearers are, and policy decides about that.
-import type { Context, Hono } from 'hono';
+import type { Hono } from 'hono';
 import { WritError } from '../errors.js';
-import type { JsonObject } from '../json.js';
+import { isObject, type JsonObject } from '../json.js';
 import { timeText } from '../runtime/entries.js';
-import type { TaskRecord, TaskState } from '../runtime/ports.js';
-import type { Principal, TaskReference, TaskReply, Writ } from '../runtime/writ.js';
+import type { TaskAnswer, TaskRecord, TaskState } from '../runtime/ports.js';
+import type { Principal, SignedElsewhere, TaskReference, TaskReply, Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';
-import type { Bindings } from './bindings.js';
 import type { Caller } from './identity.js';
 import { malformed, objectOf } from './json-body.js';
-
-type Env = { Bindings: Bindings };
-type Ctx = Context<Env>;
+import { afterOf, pageOf } from './list-page.js';
+import { unproven, type Ctx, type Env } from './request.js';
+import { bytesOf, readSignature, type KeySignature } from './signature-body.js';
 
 export interface TaskApiParts {
-  readonly writ: Pick<Writ, 'tasks' | 'task' | 'mayReadTask' | 'answerTask'>;
+  readonly writ: Pick<Writ, 'tasks' | 'task' | 'mayReadTask' | 'answerTask' | 'principalOfSignature'>;
   /** Who the bearer of a task token is who proves nothing else: `service:…`; null = nobody. */
   readonly tokenBearer: string | null;
   /** Null where no bearer token came. Throws 401. */
@@ -27,7 +26,6 @@ export interface TaskApiParts {
   readonly json: (status: number, body: unknown) => Response;
 }
 
-const MAX_LISTED = 100;
 /** The largest output that any step may have, and what stands around it. */
 const MAX_ANSWER_BYTES = 1_048_576 + 8_192;
 /** From somebody who proves nothing but the task token, which only the body holds. */
@@ -40,34 +38,39 @@ export function addTaskRoutes(app: Hono<Env>, parts: TaskApiParts): void {
 
   app.get('/v1/tasks', async (c) => {
     const { principal } = await proven(c, parts);
-    const { state, run } = c.req.query();
+    const { state, run, cursor } = c.req.query();
     const states = state === undefined ? undefined : state.split(',');
     if (states?.some((one) => !STATES.includes(one)) === true)
       throw malformed('state is a list of states of a task');
-    const found = await writ.tasks({
+    const filter = {
       ...(run === undefined ? {} : { run }),
       // Checked against the list above.
       ...(states === undefined ? {} : { states: states as TaskState[] }),
-    });
-    const seen = found.filter((record) => writ.mayReadTask(record, principal));
-    return json(200, { tasks: seen.slice(0, MAX_LISTED).map(summary), more: seen.length > MAX_LISTED });
+    };
+    const { page, cursor: next } = await pageOf(
+      afterOf(cursor, 'tsk'),
+      (part) => writ.tasks({ ...filter, ...part }),
+      (record) => writ.mayReadTask(record, principal),
+    );
+    return json(200, { tasks: page.map(summary), cursor: next });
   });
 
   app.get('/v1/tasks/:id', async (c) => {
     const { principal } = await proven(c, parts);
-    const { record, step, workflow, input, form } = await readable(writ, c.req.param('id'), principal);
-    return json(200, { ...summary(record), step, workflow, input, form });
+    const { record, ...view } = await readable(writ, c.req.param('id'), principal);
+    const { step, workflow, input, form, question } = view;
+    return json(200, { ...summary(record), step, workflow, input, form, question });
   });
 
   app.post('/v1/tasks/success', (c) =>
-    answer(c, parts, ['output'], (body) => {
+    answer(c, parts, ['output', 'signature'], (body, signed) => {
       if (!Object.hasOwn(body, 'output')) throw malformed('output is the result, any JSON');
-      return { kind: 'success', output: body['output'] ?? null };
+      return { kind: 'success', output: body['output'] ?? null, ...signed };
     }),
   );
   app.post('/v1/tasks/failure', (c) =>
-    answer(c, parts, ['error', 'cause'], (body) => {
-      return { kind: 'failure', error: textOf(body, 'error'), cause: textOf(body, 'cause') };
+    answer(c, parts, ['error', 'cause', 'signature'], (body, signed) => {
+      return { kind: 'failure', error: textOf(body, 'error'), cause: textOf(body, 'cause'), ...signed };
     }),
   );
   app.post('/v1/tasks/heartbeat', (c) => answer(c, parts, [], () => ({ kind: 'heartbeat' })));
@@ -77,7 +80,7 @@ async function answer(
   c: Ctx,
   parts: TaskApiParts,
   fields: readonly string[],
-  replyOf: (body: JsonObject) => TaskReply,
+  replyOf: (body: JsonObject, signed: Signed) => TaskReply,
 ): Promise<Response> {
   const { writ, tokenBearer } = parts;
   // Before a byte of the body is read: to read strictly what nobody answers for costs more than to send it.
@@ -86,27 +89,53 @@ async function answer(
   const body = objectOf(await parts.bodyOf(c, most), ['taskId', 'taskToken', ...fields]);
   const which = referenceOf(body);
   if (called === null && !('token' in which)) throw unproven();
-  const principal: Principal = called?.principal ?? {
+  const bearer: Principal = called?.principal ?? {
     id: tokenBearer ?? '',
     assurance: 'token',
     publicKey: null,
     sign: null,
   };
-  const reply = replyOf(body);
+  const signature = signatureOf(body);
+  const principal = signature === null ? bearer : signerOf(writ, signature, called?.principal ?? null);
+  const reply = replyOf(body, signature === null ? {} : { signed: signature });
   if ('id' in which) await readable(writ, which.id, principal);
   const record = await writ.answerTask(which, reply, principal);
   if (reply.kind !== 'heartbeat') parts.decided(record.run);
   return parts.json(200, summary(record));
 }
 
+type Signed = { readonly signed?: SignedElsewhere };
+
+/** The person's own signature over the answer (writ.task-answer.v1), and the salt of its commitment; null without one. */
+function signatureOf({ signature }: JsonObject): (KeySignature & SignedElsewhere) | null {
+  if (signature === undefined || signature === null) return null;
+  if (!isObject(signature)) throw malformed('signature is an object');
+  const { salt: given, ...rest } = signature;
+  const salt = bytesOf(given, 32);
+  if (salt === null) throw malformed('signature.salt is the base64 of 32 bytes');
+  return { ...readSignature(rest, 'salt'), salt };
+}
+
+/** Who signs, which is whom the bearer token names: a signature by itself is no way in. Throws 401, 403. */
+function signerOf(
+  writ: TaskApiParts['writ'],
+  { keyId, value }: KeySignature,
+  bearer: Principal | null,
+): Principal {
+  if (bearer === null) throw unproven('a signed answer needs a bearer token');
+  const signer = writ.principalOfSignature(keyId, value);
+  if (signer.id === bearer.id) return signer;
+  throw new HttpProblem(
+    403,
+    'TASK_SIGNATURE_INVALID',
+    'the bearer token and the signature are of two people',
+  );
+}
+
 async function proven(c: Ctx, { callerOf }: TaskApiParts): Promise<Caller> {
   const called = await callerOf(c);
   if (called !== null) return called;
   throw unproven();
-}
-
-function unproven(): HttpProblem {
-  return new HttpProblem(401, 'POLICY_IDENTITY_UNKNOWN', 'a bearer token is needed');
 }
 
 /** Throws NOT_FOUND for a task that is not there, and in the same words for one that is not theirs to see. */
@@ -158,6 +187,11 @@ function summary(record: TaskRecord) {
     createdAt: timeText(createdAtMs),
     expiresAt: timeText(expiresAtMs),
     heartbeatSeconds: heartbeatMs === null ? null : heartbeatMs / 1000,
-    answer: given === null ? null : { kind: given.kind, by: given.by, at: timeText(given.atMs) },
+    answer: given === null ? null : answerJson(given),
   };
+}
+
+/** Who answered what, and what proves it; not the answer itself. */
+function answerJson({ kind, by, assurance, keyId, signature, atMs }: TaskAnswer) {
+  return { kind, by, assurance, keyId, signature, at: timeText(atMs) };
 }

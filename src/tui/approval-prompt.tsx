@@ -1,4 +1,4 @@
-// One approval request on a terminal. Rules (approvals.md section 8):
+// One approval request on a terminal. Rules:
 // - armed after 1,000 ms, with input before that discarded, and only while the terminal has the focus;
 // - approve = read to the end, `a`, type the first 4 hex digits of the digest, Enter; y, Enter, space and paste
 //   never approve; `d` and Enter denies; Escape or q leaves undecided;

@@ -1,4 +1,4 @@
-// The inbox: every request that waits, and which of them is opened next. Rules (approvals.md section 8): nothing is
+// The inbox: every request that waits, and which of them is opened next. Rules: nothing is
 // approved or denied here; a list that changes keeps the selection by id; words, never colour alone; 80x24 is enough;
 // with a screen reader linear text that changes only after a key.
 import { Box, Static, Text, useStdout } from 'ink';

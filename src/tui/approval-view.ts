@@ -48,7 +48,10 @@ function howCast({ delegation, breakGlass }: ApprovalRecord['votes'][number]): s
 
 function neededText(record: ApprovalRecord): string {
   const factors = record.quorum.map(({ role, n }) => `${n} x ${revealHidden(role)}`).join(' and ');
-  return record.separationOfDuties ? `${factors}, not who asked or started the run` : factors;
+  const duties = record.separationOfDuties ? ', not who asked or started the run' : '';
+  const author =
+    record.author === undefined ? '' : `, not ${revealHidden(record.author)} who wrote the workflow`;
+  return `${factors}${duties}${author}`;
 }
 
 /** `denied by user:bob`; null while the request can still be decided. */

@@ -240,7 +240,7 @@ function closed(state: PromptState, message: string): PromptState {
   return { ...state, stage: 'closed', typed: '', help: false, message };
 }
 
-/** At the border, `now >= expiresAt` is expired (approvals.md section 6). */
+/** At the border, `now >= expiresAt` is expired. */
 function expireWhenDue(state: PromptState, nowMs: number): PromptState {
   if (state.stage === 'closed' || nowMs < state.expiresAtMs) return state;
   return closed(state, 'this request has expired; nobody can approve it any more');

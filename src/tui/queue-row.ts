@@ -1,5 +1,6 @@
 // One request as a row of the inbox: what it is about, how long it stays, who has voted, and whether this person can
 // decide it. A row names a request, it does not show it: what is too long is cut with a mark, and opened to be read.
+import { whyBarred } from '../approval/ballot.js';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import { differenceText } from './time-left.js';
@@ -33,9 +34,17 @@ export function queueRow(record: ApprovalRecord, { approver, nowMs, columns }: R
 /** Why this person can't decide it; null = nothing that the request itself says. Policy is asked when they vote. */
 export function noticeOf(record: ApprovalRecord, approver: string): string | null {
   if (record.votes.some((vote) => vote.approver === approver)) return 'you have voted';
-  if (!record.separationOfDuties) return null;
-  if (record.editors?.includes(approver) === true) return 'you have changed it';
-  return record.initiator === approver || record.requester === approver ? 'yours' : null;
+  switch (whyBarred(record, approver)) {
+    case null:
+      return null;
+    case 'changed the input':
+      return 'you have changed it';
+    case 'wrote the workflow':
+      return 'your workflow';
+    case 'started this run':
+    case 'asked for this':
+      return 'yours';
+  }
 }
 
 /** Items of one map and calls of one step: what may be read and approved together. */

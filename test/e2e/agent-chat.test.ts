@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { parseDocument } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newPlace, type Place, type Ran } from '../cli/writ.js';
+import { environmentOf, MAIN, newPlace, type Place, type Ran } from '../cli/writ.js';
 import { startModelServer, type ModelServer } from '../model-server/server.mjs';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/agent-chat', import.meta.url));
@@ -111,6 +111,46 @@ describe('a model in a workflow', { timeout: 120_000 }, () => {
     );
     const types = entries();
     expect([count(types, 'step.intended'), count(types, 'sandbox.started')]).toEqual([2, 0]);
+  });
+
+  it('is heard while it speaks by who watches from another process, and no word of it is stored', async () => {
+    edit('policies/rbac/letters.yaml', (document) => {
+      document.addIn(['rules'], {
+        id: 'LT-021',
+        effect: 'allow',
+        subject: 'role:handler',
+        domain: 'default',
+        action: 'run.cancel',
+        resource: 'claims-letter',
+        reason: 'handlers stop what they started',
+      });
+    });
+    const step = { name: 'Ask', functionId: 'agent::chat', promptTemplate: 'Speak.\nmodel> hang' };
+    const workflow = { id: 'claims-letter', agents: ['claims-clerk'], steps: [step] };
+    writeFileSync(join(place.folder, 'workflow.json'), JSON.stringify(workflow));
+    const alice = { env: { ...models(), WRIT_KEY: 'alice.key' } };
+    const { stdout } = await place.run(['run', 'workflow.json', '--detach'], alice);
+    const [id = ''] = stdout.split('\n');
+    const watching = execa(process.execPath, [MAIN, 'workflow', 'watch', id], {
+      cwd: place.folder,
+      extendEnv: false,
+      env: environmentOf(place.folder),
+      reject: false,
+    });
+    const said: unknown[] = [];
+    for await (const line of watching) {
+      const told = JSON.parse(line) as { readonly type: string; readonly data: unknown };
+      if (told.type !== 'step.said') continue;
+      said.push(told.data);
+      // It would hang for ever.
+      void place.run(['workflow', 'cancel', id], alice);
+    }
+    expect(said).toEqual([{ stepPath: 'ask', text: 'so far' }]);
+    expect((await watching).exitCode).toBe(1);
+    const status = await place.json(['workflow', 'results', id]);
+    expect(status.value).toMatchObject({ status: 'cancelled' });
+    const files = filesUnder(join(place.folder, '.writ'));
+    expect(files.filter((file) => readFileSync(file).includes('so far'))).toEqual([]);
   });
 
   it('waits where a person decides on what it asks for, in another process too, and goes on from there', async () => {

@@ -3,14 +3,11 @@
 import { expect } from 'vitest';
 import type { Desk } from '../cli/claims-desk.js';
 import { environmentOf } from '../cli/writ.js';
-import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import { onTerminal, plain, type TerminalSession } from './pseudo-terminal.js';
 
 export const ENTER = '\r';
 export const ESCAPE = '\u001b';
 const PAGE_DOWN = '\u001b[6~';
-/** Behind the name of a suite; '' where there is a pseudo-terminal. */
-export const WHY_SKIPPED =
-  terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
 
 /** Bob's terminal, unless `env` names another key. */
 export function bobsTerminal(

@@ -1,18 +1,11 @@
 // A batch on a real terminal: items of one step, each read in full on one screen, one of them left out, confirmed by the
 // digits of a digest that names exactly those that were marked, and each with its own signed vote.
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { entriesOf, expectVerified, newDesk, type Desk } from '../cli/claims-desk.js';
-import {
-  armed,
-  bobsTerminal,
-  ENTER,
-  ESCAPE,
-  readToTheEnd,
-  typeDigits,
-  WHY_SKIPPED,
-} from './approver-at-terminal.js';
-import { plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
+import { plain, type TerminalSession } from './pseudo-terminal.js';
+import { describeOnTerminal } from './waiting-desk.js';
 
 const FLOW = `id: claims-batch
 agents: [claims-triage]
@@ -28,15 +21,13 @@ steps:
     config: { module: claims-triage, input: '{{item}}' }
 `;
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
-
 interface Asked {
   readonly id: string;
   readonly subjectDigest: string;
   readonly stepPath: string;
 }
 
-describe.skipIf(terminalMaker === null)(`a batch on a terminal of 80 by 24${WHY_SKIPPED}`, () => {
+describeOnTerminal('a batch', () => {
   let desk: Desk;
   let run = '';
   let asked: readonly Asked[] = [];

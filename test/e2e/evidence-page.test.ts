@@ -86,6 +86,19 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
     await page.close();
   });
 
+  it('shows who answered a form and that the signature holds', async () => {
+    const source = await evidenceLog({ form: { signature: null } });
+    const { page } = await open(
+      await pageBytes({}, { form: { signature: null } }),
+      `#vkey=${encodeURIComponent(source.vkey)}`,
+    );
+    expect(await verdict(page)).toContain('Verified');
+    const tasks = await page.locator('section', { hasText: 'Who answered what' }).innerText();
+    for (const words of ['user:bob', 'holds under this key', 'role:reviewer, not who started the run'])
+      expect(tasks).toContain(words);
+    await page.close();
+  });
+
   it('takes the key from a file, a policy and its own address', async () => {
     const { vkey } = await log;
     const file = path.join(folder, 'log.policy');

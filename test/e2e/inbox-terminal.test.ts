@@ -1,51 +1,18 @@
 // `writ approvals` on a real terminal: the queue, one request after the other, and nothing decided by a key that was
 // not meant for it. Without a terminal it only says what waits.
 import { chmodSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  BOB,
-  entriesOf,
-  expectVerified,
-  newDesk,
-  startWaiting,
-  type Desk,
-  type Waiting,
-} from '../cli/claims-desk.js';
-import {
-  armed,
-  bobsTerminal,
-  ENTER,
-  ESCAPE,
-  readToTheEnd,
-  typeDigits,
-  WHY_SKIPPED,
-} from './approver-at-terminal.js';
-import { plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import { describe, expect, it } from 'vitest';
+import { BOB, entriesOf, expectVerified } from '../cli/claims-desk.js';
+import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
+import { plain, type TerminalSession } from './pseudo-terminal.js';
+import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
-
-let used: Desk;
-let waiting: Waiting;
-let desk: Desk;
-beforeAll(async () => {
-  used = await newDesk();
-  waiting = await startWaiting(used);
-});
-afterAll(() => used.remove());
-beforeEach(() => {
-  desk = used.copy();
-  return () => desk.remove();
-});
+const here = useWaitingDesk();
 
 const open = (env: Record<string, string> = {}, words = ['approvals']): TerminalSession =>
-  bobsTerminal(desk, words, env);
-const expectUndecided = async (): Promise<void> => {
-  const { value } = await desk.json(['approvals', 'show', waiting.approval]);
-  expect(value).toMatchObject({ state: 'pending', votes: [] });
-  expect(entriesOf(desk, waiting.run).map(({ type }) => type)).not.toContain('approval.decided');
-};
+  bobsTerminal(here.desk, words, env);
 
-describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 by 24${WHY_SKIPPED}`, () => {
+describeOnTerminal('the approval inbox', () => {
   it('lists what waits, opens it, approves it by the typed digits, goes on with its run and is empty', async () => {
     const terminal = open();
     await terminal.shows('1 request waits; you are user:bob');
@@ -57,15 +24,15 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
     await readToTheEnd(terminal);
     terminal.type('a');
     await terminal.shows("type the digest's first 4 hex digits");
-    await typeDigits(terminal, waiting.digest.slice(0, 4));
+    await typeDigits(terminal, here.waiting.digest.slice(0, 4));
     terminal.type(ENTER);
     await terminal.shows('approve by user:bob is recorded');
     await terminal.shows('0 requests wait');
     terminal.type('q');
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
-    const status = await desk.json(['workflow', 'status', waiting.run]);
+    const status = await here.desk.json(['workflow', 'status', here.waiting.run]);
     expect(status.value).toMatchObject({ status: 'completed' });
-    await expectVerified(desk);
+    await expectVerified(here.desk);
   });
 
   it(
@@ -76,14 +43,14 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
       await terminal.shows('1 request waits');
       terminal.type(ENTER);
       await terminal.shows('keys do not count yet');
-      terminal.type(`a${waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
+      terminal.type(`a${here.waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
       await armed(terminal);
       expect(plain(terminal.drawn())).not.toContain('deny this request for good?');
       terminal.type(ESCAPE);
       await terminal.shows('nothing was decided');
       terminal.type('q');
       expect(await terminal.ended).toEqual({ code: 0, restored: true });
-      await expectUndecided();
+      await here.expectUndecided();
     },
   );
 
@@ -100,12 +67,12 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
     await terminal.shows('1 request waits');
     terminal.type('q');
     await terminal.ended;
-    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+    const { value } = await here.desk.json(['approvals', 'show', here.waiting.approval]);
     expect(value).toMatchObject({ state: 'pending', votes: [] });
   });
 
   it('has the input changed in an editor: the old request is withdrawn, the new one waits for another person', async () => {
-    const editor = desk.at('editor.sh');
+    const editor = here.desk.at('editor.sh');
     writeFileSync(editor, '#!/bin/sh\necho \'{"changed": true}\' > "$1"\n');
     chmodSync(editor, 0o700);
     const terminal = open({ EDITOR: editor });
@@ -116,11 +83,11 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
     await terminal.shows('(you have changed it)');
     terminal.type('q');
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
-    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
+    const { value } = await here.desk.json(['approvals', 'show', here.waiting.approval]);
     expect(value).toMatchObject({ state: 'withdrawn', votes: [] });
-    const { value: list } = await desk.json(['approvals', 'list']);
+    const { value: list } = await here.desk.json(['approvals', 'list']);
     expect(list).toMatchObject({ approvals: [{ state: 'pending', editors: ['user:bob'] }] });
-    await expectVerified(desk);
+    await expectVerified(here.desk);
   });
 
   it('reads as plain lines with a screen reader, and has no colour under NO_COLOR', async () => {
@@ -144,53 +111,57 @@ describe.skipIf(terminalMaker === null)(`the approval inbox on a terminal of 80 
 
 describe('writ approvals without a terminal', () => {
   it('asks nobody: it lists what waits with its id and ends with 10', async () => {
-    const { code, stdout, stderr } = await desk.run(['approvals'], BOB);
+    const { code, stdout, stderr } = await here.desk.run(['approvals'], BOB);
     expect(code).toBe(10);
-    expect(stdout).toContain(waiting.approval);
+    expect(stdout).toContain(here.waiting.approval);
     expect(stderr).toContain('writ approvals approve ID --digest HEX64');
-    const json = await desk.json(['approvals'], BOB);
-    expect(json).toMatchObject({ code: 10, value: { approvals: [{ id: waiting.approval }] } });
-    await expectUndecided();
+    const json = await here.desk.json(['approvals'], BOB);
+    expect(json).toMatchObject({ code: 10, value: { approvals: [{ id: here.waiting.approval }] } });
+    await here.expectUndecided();
   });
 
   it('ends with 0 when nothing waits', async () => {
-    expect(await desk.run(['approvals', 'deny', waiting.approval], BOB)).toMatchObject({ code: 0 });
-    expect(await desk.run(['approvals'], BOB)).toMatchObject({ code: 0 });
+    expect(await here.desk.run(['approvals', 'deny', here.waiting.approval], BOB)).toMatchObject({ code: 0 });
+    expect(await here.desk.run(['approvals'], BOB)).toMatchObject({ code: 0 });
   });
 
   it('revokes, changes and counts by commands', async () => {
-    const { approval, digest } = waiting;
+    const { approval, digest } = here.waiting;
     const approve = ['approvals', 'approve', approval, '--digest', digest, '--no-continue'];
-    expect(await desk.run(approve, BOB)).toMatchObject({ code: 0 });
-    const revoked = await desk.json(['approvals', 'revoke', approval, '--no-continue'], BOB);
+    expect(await here.desk.run(approve, BOB)).toMatchObject({ code: 0 });
+    const revoked = await here.desk.json(['approvals', 'revoke', approval, '--no-continue'], BOB);
     expect(revoked).toMatchObject({ code: 0, value: { approval: { state: 'revoked' } } });
-    const stats = await desk.json(['approvals', 'list', '--stats'], BOB);
+    const stats = await here.desk.json(['approvals', 'list', '--stats'], BOB);
     expect(stats.value).toMatchObject({ statistics: { requests: 1, runs: 1, votes: 2, approvals: 1 } });
     // This workflow catches Approval.Denied by name, and goes on without the payment.
-    expect(await desk.run(['workflow', 'resume', waiting.run])).toMatchObject({ code: 0 });
-    expect(entriesOf(desk, waiting.run).filter(({ type }) => type === 'step.intended')).toHaveLength(1);
-    await expectVerified(desk);
+    expect(await here.desk.run(['workflow', 'resume', here.waiting.run])).toMatchObject({ code: 0 });
+    expect(
+      entriesOf(here.desk, here.waiting.run).filter(({ type }) => type === 'step.intended'),
+    ).toHaveLength(1);
+    await expectVerified(here.desk);
   });
 
   it('changes the input by --input, and the editor may not approve what they made of it', async () => {
-    const { approval, digest } = waiting;
+    const { approval, digest } = here.waiting;
     const edit = ['approvals', 'edit', approval, '--digest', digest, '--input', '{"changed": true}'];
-    const { code, value } = await desk.json(edit, BOB);
+    const { code, value } = await here.desk.json(edit, BOB);
     expect(code).toBe(0);
     const made = (value as { approval: { id: string; subjectDigest: string } }).approval;
     const approve = ['approvals', 'approve', made.id, '--digest', made.subjectDigest];
-    expect(await desk.run(approve, BOB)).toMatchObject({ code: 3 });
-    const { stdout } = await desk.run(['approvals', 'show', made.id], BOB);
+    expect(await here.desk.run(approve, BOB)).toMatchObject({ code: 3 });
+    const { stdout } = await here.desk.run(['approvals', 'show', made.id], BOB);
     expect(stdout).toContain('input changed by: user:bob');
     expect(stdout).toContain('changed since the request before');
     expect(stdout).toContain('+ input.changed: true');
-    await expectVerified(desk);
+    await expectVerified(here.desk);
   });
 
   it('names the digest of a batch in no other way than by showing it', async () => {
-    expect(await desk.run(['approvals', 'approve', waiting.approval, 'apr_x'], BOB)).toMatchObject({
+    expect(await here.desk.run(['approvals', 'approve', here.waiting.approval, 'apr_x'], BOB)).toMatchObject({
       code: 2,
     });
-    expect(await desk.run(['approvals', 'revoke', waiting.approval], BOB)).toMatchObject({ code: 2 });
+    expect(await here.desk.run(['approvals', 'revoke', here.waiting.approval], BOB)).toMatchObject({
+      code: 2,
+    });
   });
 });

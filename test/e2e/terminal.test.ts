@@ -1,57 +1,23 @@
 // The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
 // a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  HIGH,
-  FLOW,
-  entriesOf,
-  expectVerified,
-  newDesk,
-  startWaiting,
-  type Desk,
-  type Waiting,
-} from '../cli/claims-desk.js';
-import {
-  armed,
-  bobsTerminal,
-  ENTER,
-  ESCAPE,
-  readToTheEnd,
-  typeDigits,
-  WHY_SKIPPED,
-} from './approver-at-terminal.js';
-import { plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import { expect, it } from 'vitest';
+import { HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
+import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
+import { plain, type TerminalSession } from './pseudo-terminal.js';
+import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
 
 const CTRL_C = '\u0003';
 const STYLE = /\u001b\[(?:\d+;)*\d*m/u;
 
-// A test is several processes, and other test files run beside it.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
-
-describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80 by 24${WHY_SKIPPED}`, () => {
-  let used: Desk;
-  let waiting: Waiting;
-  let desk: Desk;
-  beforeAll(async () => {
-    used = await newDesk();
-    waiting = await startWaiting(used);
-  });
-  afterAll(() => used.remove());
-  beforeEach(() => {
-    desk = used.copy();
-    return () => desk.remove();
-  });
+describeOnTerminal('the approval prompt', () => {
+  const here = useWaitingDesk();
 
   const open = (
     env: Record<string, string> = {},
-    words = ['approvals', 'approve', waiting.approval],
-  ): TerminalSession => bobsTerminal(desk, words, env);
-  const expectUndecided = async (): Promise<void> => {
-    const { value } = await desk.json(['approvals', 'show', waiting.approval]);
-    expect(value).toMatchObject({ state: 'pending', votes: [] });
-    expect(entriesOf(desk, waiting.run).map(({ type }) => type)).not.toContain('approval.decided');
-  };
-  const statusOf = async (): Promise<unknown> => (await desk.json(['workflow', 'status', waiting.run])).value;
+    words = ['approvals', 'approve', here.waiting.approval],
+  ): TerminalSession => bobsTerminal(here.desk, words, env);
+  const statusOf = async (): Promise<unknown> =>
+    (await here.desk.json(['workflow', 'status', here.waiting.run])).value;
 
   it('approves by reading to the end, a, four digits and Enter, and the run goes on', async () => {
     const terminal = open();
@@ -61,13 +27,13 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     await readToTheEnd(terminal);
     terminal.type('a');
     await terminal.shows("type the digest's first 4 hex digits");
-    await typeDigits(terminal, waiting.digest.slice(0, 4));
+    await typeDigits(terminal, here.waiting.digest.slice(0, 4));
     terminal.type(ENTER);
     await terminal.shows('approve by user:bob is recorded');
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
-    expect(plain(terminal.drawn())).toContain(`run ${waiting.run} is completed`);
+    expect(plain(terminal.drawn())).toContain(`run ${here.waiting.run} is completed`);
     expect(await statusOf()).toMatchObject({ status: 'completed' });
-    await expectVerified(desk);
+    await expectVerified(here.desk);
   });
 
   it('is not approved by Enter, y, space, wrong digits or a pasted digest', async () => {
@@ -91,31 +57,31 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     }
     terminal.type(ENTER);
     await terminal.shows('that is not how the digest begins');
-    terminal.type(`\u001b[200~${waiting.digest}\u001b[201~`);
+    terminal.type(`\u001b[200~${here.waiting.digest}\u001b[201~`);
     await terminal.shows('pasted text is ignored');
-    terminal.type(`${waiting.digest.slice(0, 4)}${ENTER}`);
+    terminal.type(`${here.waiting.digest.slice(0, 4)}${ENTER}`);
     await terminal.shows('pasted text is ignored');
-    const wrong = waiting.digest.slice(0, 3) + (waiting.digest[3] === '0' ? '1' : '0');
+    const wrong = here.waiting.digest.slice(0, 3) + (here.waiting.digest[3] === '0' ? '1' : '0');
     await typeDigits(terminal, wrong);
     terminal.type(ENTER);
     await terminal.shows('that is not how the digest begins');
     terminal.type(ESCAPE);
     await terminal.shows('nothing was decided');
     expect(await terminal.ended).toEqual({ code: 10, restored: true });
-    await expectUndecided();
+    await here.expectUndecided();
   });
 
   // Again when this machine is so busy that our key comes a second after the prompt.
   it('is not decided by keys that came before it could be read', { retry: 2 }, async () => {
     const terminal = open();
-    terminal.type(`a${waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
+    terminal.type(`a${here.waiting.digest.slice(0, 4)}${ENTER}d${ENTER}`);
     await terminal.shows('keys do not count yet');
     terminal.type('d');
     await armed(terminal);
     expect(plain(terminal.drawn())).not.toContain('deny this request for good?');
     terminal.type(ESCAPE);
     expect(await terminal.ended).toEqual({ code: 10, restored: true });
-    await expectUndecided();
+    await here.expectUndecided();
   });
 
   it('denies by d and Enter', async () => {
@@ -127,8 +93,10 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
     expect(plain(terminal.drawn())).toContain('deny by user:bob is recorded');
     expect(await statusOf()).toMatchObject({ status: 'completed' });
-    expect(entriesOf(desk, waiting.run).filter(({ type }) => type === 'step.intended')).toHaveLength(1);
-    await expectVerified(desk);
+    expect(
+      entriesOf(here.desk, here.waiting.run).filter(({ type }) => type === 'step.intended'),
+    ).toHaveLength(1);
+    await expectVerified(here.desk);
   });
 
   it('is not denied by d and another key', async () => {
@@ -140,15 +108,15 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     await terminal.shows('not denied');
     terminal.type(ESCAPE);
     expect(await terminal.ended).toEqual({ code: 10, restored: true });
-    await expectUndecided();
+    await here.expectUndecided();
   });
 
   it('is left by Ctrl+C with exit 130', async () => {
     const terminal = open();
-    await terminal.shows(`Approval ${waiting.approval}`);
+    await terminal.shows(`Approval ${here.waiting.approval}`);
     terminal.type(CTRL_C);
     expect(await terminal.ended).toEqual({ code: 130, restored: true });
-    await expectUndecided();
+    await here.expectUndecided();
   });
 
   it('fits, cuts no line and has no colour under NO_COLOR', async () => {
@@ -173,7 +141,7 @@ describe.skipIf(terminalMaker === null)(`the approval prompt on a terminal of 80
     const terminal = open({ TERM: 'dumb' });
     expect(await terminal.ended).toMatchObject({ code: 2 });
     expect(terminal.drawn()).toContain('approve needs --digest');
-    await expectUndecided();
+    await here.expectUndecided();
   });
 
   it('opens during a run for the one who may decide, whose run waits when they leave', async () => {

@@ -1,38 +1,25 @@
 // Following a run on a real terminal of 80 by 24: what is seen, what Ctrl+C does, and that the terminal is as it was.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BOB, FLOW, HIGH, LOW, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
+import { expect, it } from 'vitest';
+import { BOB, FLOW, HIGH, LOW } from '../cli/claims-desk.js';
 import { environmentOf } from '../cli/writ.js';
-import { onTerminal, plain, terminalMaker, type TerminalSession } from './pseudo-terminal.js';
+import { onTerminal, plain, type TerminalSession } from './pseudo-terminal.js';
+import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
 
-const why = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
 const CTRL_C = '\u0003';
 const COLOUR = /\u001b\[3\dm/u;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 
-vi.setConfig({ testTimeout: 60_000 });
-
-describe.skipIf(terminalMaker === null)(`a run on a terminal of 80 by 24${why}`, () => {
-  let used: Desk;
-  let waiting: Waiting;
-  let desk: Desk;
-  beforeAll(async () => {
-    used = await newDesk();
-    waiting = await startWaiting(used);
-  });
-  afterAll(() => used.remove());
-  beforeEach(() => {
-    desk = used.copy();
-    return () => desk.remove();
-  });
+describeOnTerminal('a run', () => {
+  const here = useWaitingDesk();
 
   const open = (words: readonly string[], env: Record<string, string> = {}): TerminalSession =>
     onTerminal(words, {
-      cwd: desk.folder,
-      env: { ...environmentOf(desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'alice.key', ...env },
+      cwd: here.desk.folder,
+      env: { ...environmentOf(here.desk.folder), TERM: 'xterm-256color', WRIT_KEY: 'alice.key', ...env },
     });
   const watch = (env?: Record<string, string>): TerminalSession =>
-    open(['workflow', 'watch', waiting.run], env);
+    open(['workflow', 'watch', here.waiting.run], env);
   const expectClean = (terminal: TerminalSession): void => {
     const drawn = terminal.drawn();
     expect(drawn.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(drawn.lastIndexOf(HIDE_CURSOR));
@@ -47,8 +34,8 @@ describe.skipIf(terminalMaker === null)(`a run on a terminal of 80 by 24${why}`,
     expect(seen).toMatch(/completed +Triage +\d/u);
     expect(seen).toMatch(/waiting +HumanReview/u);
     expect(seen).toMatch(/pending +AutoApprove/u);
-    const vote = ['approvals', 'approve', waiting.approval, '--digest', waiting.digest];
-    expect(await desk.run(vote, BOB)).toMatchObject({ code: 0 });
+    const vote = ['approvals', 'approve', here.waiting.approval, '--digest', here.waiting.digest];
+    expect(await here.desk.run(vote, BOB)).toMatchObject({ code: 0 });
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
     expect(plain(terminal.drawn())).toMatch(/status {5}completed/u);
     expect(plain(terminal.drawn())).toMatch(/HumanReview +completed .*consumed by user:bob/u);
@@ -62,9 +49,11 @@ describe.skipIf(terminalMaker === null)(`a run on a terminal of 80 by 24${why}`,
     terminal.type(CTRL_C);
     expect(await terminal.ended).toEqual({ code: 130, restored: true });
     expect(plain(terminal.drawn())).not.toContain('what is typed');
-    expect(plain(terminal.drawn())).toContain(`left; follow it again: writ workflow watch ${waiting.run}`);
+    expect(plain(terminal.drawn())).toContain(
+      `left; follow it again: writ workflow watch ${here.waiting.run}`,
+    );
     expectClean(terminal);
-    const { value } = await desk.json(['workflow', 'status', waiting.run]);
+    const { value } = await here.desk.json(['workflow', 'status', here.waiting.run]);
     expect(value).toMatchObject({ status: 'waiting' });
   });
 

@@ -1,8 +1,8 @@
 // `writ serve` and the policy files: what is changed holds without a restart, what can't be taken is said and changes
-// nothing, and SIGHUP is no end but a question.
+// nothing, and SIGHUP is no end but a question, of a server and of a run that nobody watches.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { entriesOf, newDesk, type Desk } from '../cli/claims-desk.js';
+import { entriesOf, newDesk, type Desk, type Started } from '../cli/claims-desk.js';
 import { startServer, stopServer, type Running } from './serving.js';
 
 const LIMIT = 60_000;
@@ -24,9 +24,15 @@ afterAll(async () => {
   desk.remove();
 }, LIMIT);
 
+/** How often stderr has said it, once it has been said so often. */
+async function saidTimes(process: Started, text: string, times: number): Promise<void> {
+  const all = new RegExp(`((?:${text}[^]*?){${times}})`);
+  await expect.poll(() => process.said(all) !== '', { timeout: LIMIT, interval: 50 }).toBe(true);
+}
+
 describe('writ serve', () => {
   it(
-    'keeps the policies that held when the files are broken, takes them once they are whole, and reads them on SIGHUP',
+    'keeps the policies that held when the files are broken, and takes them once they are whole',
     async () => {
       const file = desk.at('policies', 'rbac', RULES);
       const good = readFileSync(file, 'utf8');
@@ -43,11 +49,54 @@ describe('writ serve', () => {
       await server.process.says('"policy.reloaded"');
       expect(hashOf('policy.reloaded')).not.toBe(kept);
       expect(loaded()).toBe(before + 1);
+    },
+    LIMIT,
+  );
 
-      appendFileSync(desk.at('policies', 'approvers.yaml'), 'nonsense: true\n');
-      server.process.kill('SIGHUP');
+  it(
+    'reads them on SIGHUP: what was said of broken files once is said again, although they are as they were',
+    async () => {
+      const file = desk.at('policies', 'approvers.yaml');
+      const good = readFileSync(file, 'utf8');
+      const before = loaded();
+      appendFileSync(file, 'nonsense: true\n');
+      // Said by the watch, which says the same of the same files no second time.
       await server.process.says('nonsense');
-      expect(loaded()).toBe(before + 1);
+      server.process.kill('SIGHUP');
+      await saidTimes(server.process, 'nonsense', 2);
+      server.process.kill('SIGHUP');
+      await saidTimes(server.process, 'nonsense', 3);
+      expect(loaded()).toBe(before);
+      writeFileSync(file, good);
+    },
+    LIMIT,
+  );
+});
+
+describe('a command that drives a run, without a terminal', () => {
+  it(
+    'reads them on SIGHUP too, and goes on with its run',
+    async () => {
+      const file = desk.at('policies', 'approvers.yaml');
+      const good = readFileSync(file, 'utf8');
+      writeFileSync(
+        desk.at('wait.json'),
+        JSON.stringify({
+          apiVersion: 'agentrc.workflow/v0.1',
+          kind: 'AgentWorkflow',
+          metadata: { name: 'claims-wait' },
+          spec: { startAt: 'W', states: { W: { type: 'Wait', seconds: 86_400, end: true } } },
+        }),
+      );
+      const run = desk.start(['run', './wait.json']);
+      await run.shows('run_');
+      appendFileSync(file, 'nonsense: true\n');
+      await run.says("can't be taken");
+      run.kill('SIGHUP');
+      await saidTimes(run, "can't be taken", 2);
+      writeFileSync(file, good);
+      run.kill('SIGTERM');
+      expect((await run.ended).code).toBe(143);
     },
     LIMIT,
   );

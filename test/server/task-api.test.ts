@@ -1,5 +1,9 @@
 // Tasks over HTTP, in process: the real interface before a real Writ; only who a bearer token proves is faked.
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { taskAnswerBytes, type SignedTaskAnswer, type TaskQuestion } from '../../src/approval/task-answer.js';
+import { commitment } from '../../src/audit/commitment.js';
+import { canonicalJson } from '../../src/canonical-json.js';
 import type { ServeState } from '../../src/adapters/store/serve-state.js';
 import { WritError } from '../../src/errors.js';
 import type { Json, JsonObject } from '../../src/json.js';
@@ -33,7 +37,10 @@ function server(writ: Writ, tokenBearer: string | null = null) {
     writ,
     authenticate: async (token) => {
       if (token === 'nobody') throw new WritError('POLICY_IDENTITY_UNKNOWN', 'proves nobody');
-      return { principal: await here.team.as(writ, token), untilMs: Infinity };
+      // As a token of the own key does: it shows who asks, and can't sign.
+      const person = await here.team.as(writ, token.replace('unsigned.', ''));
+      const principal = token.startsWith('unsigned.') ? { ...person, sign: null } : person;
+      return { principal, untilMs: Infinity };
     },
     rate: openRateLimit(1_000),
     ratePerson: openRateLimit(1_000),
@@ -94,13 +101,13 @@ describe('a form over HTTP', () => {
     const { task } = await waiting(writ, FORM);
     const { ask } = server(writ);
     const { status, body } = await ask('bob', '?state=open');
-    expect([status, body]).toMatchObject([200, { tasks: [{ id: task, kind: 'person' }], more: false }]);
+    expect([status, body]).toMatchObject([200, { tasks: [{ id: task, kind: 'person' }], cursor: null }]);
     expect(JSON.stringify(body)).not.toContain('claim');
     expect((await ask('bob', `/${task}`)).body).toMatchObject({
       input: { claim: 1 },
       form: { required: ['ok'] },
     });
-    expect((await ask('olivia', '')).body).toEqual({ tasks: [], more: false });
+    expect((await ask('olivia', '')).body).toEqual({ tasks: [], cursor: null });
     expect((await ask('olivia', `/${task}`)).status).toBe(404);
     expect((await ask('olivia', '/success', { taskId: task, output: {} })).status).toBe(404);
     for (const who of [null, 'nobody']) expect((await ask(who, `/${task}`)).status).toBe(401);
@@ -118,6 +125,79 @@ describe('a form over HTTP', () => {
     expect(woken).toEqual([run]);
     expect((await ask('bob', '/failure', { taskId: task })).status).toBe(409);
     expect((await here.team.drive(writ, run)).output).toEqual({ ok: 1 });
+  });
+
+  it('goes on behind the cursor of the page before; what is no cursor is refused', async () => {
+    const writ = await here.team.open();
+    const tasks = [await waiting(writ, FORM), await waiting(writ, FORM)].map(({ task }) => task).toSorted();
+    const { ask } = server(writ);
+    const listed = async (query: string) => {
+      const { body } = await ask('bob', query);
+      return (body['tasks'] as unknown as { id: string; createdAt: string }[]) ?? [];
+    };
+    const [first] = await listed('');
+    expect((await listed('')).map(({ id }) => id).toSorted()).toEqual(tasks);
+    const after = `${Date.parse(first?.createdAt ?? '')}-${first?.id ?? ''}`;
+    expect((await listed(`?cursor=${after}`)).map(({ id }) => id)).toEqual(
+      tasks.filter((id) => id !== first?.id),
+    );
+    for (const cursor of ['', '1', 'apr_a', '1-apr_a', '1-tsk_A', '-1-tsk_a', '1234567890123456-tsk_a'])
+      expect((await ask('bob', `?cursor=${cursor}`)).status).toBe(400);
+  });
+
+  it('HOLE: a bearer token of the own key says who asks, and is no answer: that needs a signature', async () => {
+    const writ = await here.team.open();
+    const { run, task } = await waiting(writ, FORM);
+    const { ask, woken } = server(writ);
+    const answer = await ask('unsigned.bob', '/success', { taskId: task, output: { ok: 1 } });
+    expect([answer.status, answer.body]).toMatchObject([403, { error: { code: 'TASK_SIGNATURE_INVALID' } }]);
+    expect(woken).toEqual([]);
+    expect((await writ.task(task)).record.state).toBe('open');
+    expect(await here.team.facts(run, 'authz.decided')).toContainEqual(
+      expect.objectContaining({ subject: 'user:bob', verdict: 'deny', code: 'TASK_SIGNATURE_INVALID' }),
+    );
+  });
+
+  it('is filled in with a signature that was made elsewhere, over what the server says is asked', async () => {
+    const writ = await here.team.open();
+    const { run, task } = await waiting(writ, FORM);
+    const { ask } = server(writ);
+    const { question } = (await ask('bob', `/${task}`)).body as unknown as { question: TaskQuestion };
+    const output = { ok: 1 };
+    const signature = async (name = 'bob', about: Partial<SignedTaskAnswer> = {}) => {
+      const salt = randomBytes(32);
+      const at = new Date(here.team.clock.nowMs()).toISOString();
+      const sealed = commitment(salt, 'output', new TextEncoder().encode(canonicalJson(output)));
+      const exact = { ...question, answer: 'success', by: 'user:bob', at, commitment: sealed } as const;
+      const { publicKey, sign } = await here.team.as(writ, name);
+      const value = sign?.(taskAnswerBytes({ ...exact, ...about })) ?? new Uint8Array();
+      const [text, salted] = [value, salt].map((bytes) => Buffer.from(bytes).toString('base64'));
+      return { keyId: publicKey, at, value: text ?? '', salt: salted ?? '' };
+    };
+    const send = async (given: JsonObject, who: string | null = 'unsigned.bob', more: JsonObject = {}) =>
+      (await ask(who, '/success', { taskId: task, output, ...more, signature: given })).status;
+    const good = await signature();
+    // Nobody proves who they are by a signature alone, nor by one of somebody else.
+    expect(await send(good, null)).toBe(401);
+    expect(await send(good, 'carol')).toBe(403);
+    expect(await send(await signature('carol'))).toBe(403);
+    expect(await send(await signature('bob', { taskId: 'tsk_other' }))).toBe(403);
+    expect(await send(await signature('bob', { form: null }))).toBe(403);
+    expect(await send(good, 'unsigned.bob', { output: { ok: 2 } })).toBe(403);
+    const old = { ...good, at: new Date(here.team.clock.nowMs() - 300_001).toISOString() };
+    expect(await send(old)).toBe(403);
+    for (const bad of [
+      { ...good, salt: 'AAAA' },
+      { ...good, more: 1 },
+      { ...good, at: 'now' },
+    ])
+      expect(await send(bad)).toBe(400);
+    expect((await writ.task(task)).record.state).toBe('open');
+    expect(await send(good)).toBe(200);
+    expect(await here.team.facts(run, 'task.answered')).toMatchObject([
+      { by: 'user:bob', assurance: 'key', keyId: good.keyId, signature: good.value, at: good.at },
+    ]);
+    expect((await here.team.drive(writ, run)).output).toEqual(output);
   });
 
   it('is never filled in by a token alone', async () => {

@@ -1,0 +1,130 @@
+// A decision or a change of input as it came over HTTP, brought to the gate that the command line uses too. A message
+// counts once: sent again it gets its first answer, and under a key that was used for another one it is refused.
+import { WritError } from '../errors.js';
+import type { Json } from '../json.js';
+import { madeBy } from '../runtime/edit-approval.js';
+import type { ApprovalRecord } from '../runtime/ports.js';
+import type { Principal, VoteRequest, Writ } from '../runtime/writ.js';
+import { HttpProblem } from './answer.js';
+import { isApprovalId, type DecisionBody } from './decision-body.js';
+import { unproven } from './request.js';
+
+export type Receipt = NonNullable<VoteRequest['receipt']>;
+
+export interface DecideParts {
+  readonly writ: Pick<Writ, 'decide' | 'receipt'>;
+  /** A decision is durable: its run may go on. */
+  readonly decided: (run: string) => void;
+}
+
+/** 201 and what was recorded; 200 and the first answer, when the same message came before. */
+export async function decide(
+  { writ, decided }: DecideParts,
+  id: string,
+  body: DecisionBody,
+  principal: Principal,
+  receipt: Receipt,
+  once: Receipt | null = null,
+): Promise<{ readonly status: 200 | 201; readonly answer: Json }> {
+  const { decision, digest, reason, signature, delegation, breakGlass } = body;
+  const vote: VoteRequest = {
+    ...{ decision, digest, reason, receipt },
+    ...(once === null ? {} : { also: once }),
+    ...(delegation === null ? {} : { delegation }),
+    ...(breakGlass ? { breakGlass: true } : {}),
+    ...(signature === null ? {} : { signed: { atMs: signature.atMs, reasonSalt: signature.reasonSalt } }),
+  };
+  try {
+    const record = await writ.decide(id, vote, principal);
+    decided(record.run);
+    const answer = (await writ.receipt(receipt.source, receipt.id))?.answer ?? null;
+    return { status: 201, answer };
+  } catch (error) {
+    // A signature alone that does not hold, or is over a request that is not there, proves nobody: no difference.
+    if (
+      signature !== null &&
+      error instanceof WritError &&
+      (error.code === 'APPROVAL_SIGNATURE_INVALID' || error.code === 'NOT_FOUND')
+    ) {
+      throw new HttpProblem(
+        401,
+        'APPROVAL_SIGNATURE_INVALID',
+        'the signature does not hold for this decision',
+      );
+    }
+    if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+    const before = await writ.receipt(receipt.source, receipt.id);
+    if (before === null) throw once === null ? error : tokenInvalid();
+    if (before.digest === receipt.digest) return { status: 200, answer: before.answer };
+    throw otherRequest();
+  }
+}
+
+/** 201 and the new request; 200 and the same as it was first told, when the same message came before. */
+export async function change(
+  writ: Pick<Writ, 'editApproval' | 'receipt' | 'approvalRecord'>,
+  id: string,
+  edit: Parameters<Writ['editApproval']>[1] & { readonly receipt: Receipt },
+  editor: Principal,
+): Promise<{ readonly status: 200 | 201; readonly made: ApprovalRecord }> {
+  try {
+    return { status: 201, made: await writ.editApproval(id, edit, editor) };
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+    const before = await writ.receipt(edit.receipt.source, edit.receipt.id);
+    if (before === null) throw error;
+    const made = before.digest === edit.receipt.digest ? madeBy(before.answer) : null;
+    const record = made === null ? null : await writ.approvalRecord(made);
+    if (record === null) throw otherRequest();
+    return { status: 200, made: { ...record, state: 'pending' } };
+  }
+}
+
+/** The signer, or who the token names; both say the same person when both are there. Throws 401, 403. */
+export function deciderOf(
+  writ: Pick<Writ, 'principalOfSignature'>,
+  { signature }: DecisionBody,
+  bearer: Principal | null,
+): Principal {
+  if (signature === null) {
+    if (bearer === null) throw unproven('a bearer token or a signed decision is needed');
+    return bearer;
+  }
+  const signer = writ.principalOfSignature(signature.keyId, signature.value);
+  if (bearer !== null && bearer.id !== signer.id) {
+    throw new HttpProblem(
+      403,
+      'APPROVAL_SIGNATURE_INVALID',
+      'the bearer token and the signature are of two people',
+    );
+  }
+  return signer;
+}
+
+/** Throws NOT_FOUND for a request that is not there, and in the same words for one that is not theirs to see. */
+export async function requireReadable(
+  writ: Pick<Writ, 'approval' | 'mayRead'>,
+  id: string,
+  principal: Principal,
+): Promise<ApprovalRecord> {
+  if (!isApprovalId(id)) throw notFound();
+  try {
+    const { record } = await writ.approval(id);
+    if (writ.mayRead(record, principal)) return record;
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'NOT_FOUND') throw error;
+  }
+  throw notFound();
+}
+
+export function notFound(): WritError {
+  return new WritError('NOT_FOUND', 'there is no such thing here');
+}
+
+export function tokenInvalid(): WritError {
+  return new WritError('APPROVAL_TOKEN_INVALID', 'this token decides nothing');
+}
+
+function otherRequest(): HttpProblem {
+  return new HttpProblem(422, 'INPUT_INVALID', 'this Idempotency-Key was used for another request');
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { Listed } from '../runtime/list-cursor.js';
+import { HttpProblem } from './answer.js';
+import { afterOf, MAX_LISTED, pageOf } from './list-page.js';
+
+/** 1,000 records, five of each millisecond. */
+const ALL = Array.from({ length: 1_000 }, (_, i) => ({
+  createdAtMs: Math.floor(i / 5),
+  id: `tsk_${String.fromCharCode(97 + (i % 5))}`,
+}));
+let reads = 0;
+const read = async ({ after, limit }: { after?: Listed; limit: number }): Promise<readonly Listed[]> => {
+  reads += 1;
+  const isBehind = ({ createdAtMs, id }: Listed): boolean =>
+    after === undefined ||
+    createdAtMs > after.createdAtMs ||
+    (createdAtMs === after.createdAtMs && id > after.id);
+  return ALL.filter(isBehind).slice(0, limit);
+};
+
+describe('a list in pages', () => {
+  it.each<[string, (record: Listed) => boolean]>([
+    ['all of it', () => true],
+    ['every seventh', ({ createdAtMs }) => createdAtMs % 7 === 0],
+    ['just a page', ({ createdAtMs }) => createdAtMs < MAX_LISTED / 5],
+    ['just a page and one more', (record) => ALL.indexOf(record) <= MAX_LISTED],
+    ['the last one only', ({ createdAtMs, id }) => createdAtMs === 199 && id === 'tsk_e'],
+    ['nothing', () => false],
+  ])('gives %s once and in order, page by page', async (_, mayRead) => {
+    const given: Listed[] = [];
+    let cursor: string | undefined;
+    do {
+      const found = await pageOf(afterOf(cursor, 'tsk'), read, mayRead);
+      expect(found.page.length).toBeLessThanOrEqual(MAX_LISTED);
+      given.push(...found.page);
+      cursor = found.cursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(given).toEqual(ALL.filter(mayRead));
+  });
+
+  it('reads no more than the page asks for', async () => {
+    reads = 0;
+    await pageOf(null, read, () => true);
+    expect(reads).toBe(1);
+  });
+
+  it('goes on behind what a cursor of its own kind names, and refuses every other text', () => {
+    expect(afterOf(undefined, 'tsk')).toBeNull();
+    expect(afterOf('12-tsk_ab2', 'tsk')).toEqual({ createdAtMs: 12, id: 'tsk_ab2' });
+    for (const text of [
+      '',
+      '12',
+      '12-',
+      '12-apr_a',
+      '-1-tsk_a',
+      '1e3-tsk_a',
+      '12-tsk_A',
+      `12-tsk_${'a'.repeat(65)}`,
+    ])
+      expect(() => afterOf(text, 'tsk')).toThrow(HttpProblem);
+  });
+});

@@ -68,8 +68,8 @@ const NEEDED = {
   'approval.consumed': 'stepPath attempt approvalId subjectDigest',
   'step.intended': 'stepPath attempt approvalId? idempotencyKey?',
   'step.finished': 'stepPath attempt intent status',
-  'task.opened': 'stepPath attempt taskId expiresAt',
-  'task.answered': 'stepPath attempt taskId answer',
+  'task.opened': 'stepPath attempt taskId expiresAt kind',
+  'task.answered': 'stepPath attempt taskId answer by',
 };
 const CHECKS = {
   attempt: Number.isSafeInteger,
@@ -78,7 +78,14 @@ const CHECKS = {
   quorum: peopleOf,
   delegation: (value = null) => value === null || isString(value),
   breakGlass: (value = null) => value === null || value === true,
+  kind: (value) => value === 'token' || value === 'person',
+  form: isHex,
+  roles: (value) => Array.isArray(value) && value.every(isString),
+  separationOfDuties: (value) => typeof value === 'boolean',
 };
+/** What a person said by no key of their own says so, and claims no signature. */
+const isUnsigned = ({ signature, assurance }) =>
+  signature === null && ['os', 'oidc', 'token'].includes(assurance);
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
@@ -103,13 +110,13 @@ export function runRules(add) {
     if (consumed && !before) unused(consumed);
     consumed = null;
     const isNext = intended !== null && intended.index + 1n === index && intended.id === id;
-    const intent = isNext ? intended.step : null;
+    const intent = isNext ? intended : null;
     intended = null;
-    if (id === null) return;
+    if (id === null) return before && unused(before);
     if (!runs.has(id))
       runs.set(id, {
         ...{ approvals: new Map(), waits: new Map(), intents: new Map(), verdicts: new Map() },
-        sandbox: false,
+        ...{ sandbox: false, initiator: null },
       });
     const run = runs.get(id);
     if (type === 'run.redriven') {
@@ -117,6 +124,7 @@ export function runRules(add) {
       return over.delete(id);
     }
     if (over.has(id) && STEPS.test(type)) broken("it stands after the run's end");
+    if (type === 'run.started' && isString(data.initiator)) run.initiator ??= data.initiator;
     const { stepPath, attempt, approvalId, decision } = data;
     const isAboutStep = type === 'authz.decided' && stepPath !== null && attempt !== null;
     if (NEEDED[type] && lacks(`${NEEDED[type]}${isAboutStep ? ' stepPath attempt' : ''}`)) return;
@@ -137,9 +145,9 @@ export function runRules(add) {
       const fresh = { by: new Set(), given: 0, state: 'pending', key: null, isLost: false, nextTurn: null };
       run.approvals.set(approvalId, { ...data, ...fresh });
     } else if (type === 'approval.decided') {
-      const isUnsigned = data.signature === null && ['os', 'oidc', 'token'].includes(data.assurance);
-      if (!isUnsigned && lacks('signature at keyId delegation breakGlass')) return;
-      if (!isUnsigned && !isSigned(data, approval.expiresAt, commit.reason ?? null))
+      const isClaimed = !isUnsigned(data);
+      if (isClaimed && lacks('signature at keyId delegation breakGlass')) return;
+      if (isClaimed && !isSigned(data, approval.expiresAt, commit.reason ?? null))
         broken('a signature does not hold');
       if (isOver) return broken(`the approval is ${approval.state}`);
       if (!['approve', 'deny', 'revoke'].includes(decision))
@@ -165,7 +173,7 @@ export function runRules(add) {
     } else if (type === 'step.intended') {
       const [verdict, key] = [run.verdicts.get(step), data.idempotencyKey];
       run.intents.set(hex(leaf), { index, stepPath, attempt, approvalId });
-      intended = { index, id, step };
+      intended = { index, id, step, input: commit.input ?? null };
       if (/^(deny|closed)$/.test(verdict) || (verdict === 'needs_approval' && approvalId === null))
         broken(`the step got ${verdict}`);
       const isOwn = before?.id === id && before.approvalId === approvalId && before.step === step;
@@ -178,13 +186,25 @@ export function runRules(add) {
         Object.assign(approval, { isLost: false, nextTurn: null });
       else broken('its approval was not consumed for it');
     } else if (type === 'task.opened') {
-      if (intent !== step) return broken('it does not stand directly behind the intent of its step');
-      run.waits.set(step, { id: data.taskId, expiresAt: data.expiresAt, answer: null });
+      const isForm = data.kind === 'person';
+      if (isForm && lacks('form roles separationOfDuties')) return;
+      if (intent?.step !== step) return broken('it does not stand directly behind the intent of its step');
+      const { taskId, expiresAt } = data;
+      const question = { taskId, run: id, stepPath, attempt, form: isForm ? data.form : null };
+      const about = { asked: { ...question, input: intent.input, expiresAt }, isForm };
+      run.waits.set(step, { ...about, isOthers: isForm && data.separationOfDuties, answer: null });
     } else if (type === 'task.answered') {
       const wait = run.waits.get(step);
-      if (wait?.id !== data.taskId) return broken('no step waits for it');
+      if (wait?.asked.taskId !== data.taskId) return broken('no step waits for it');
+      const isClaimed = !isUnsigned(data);
+      if (isClaimed && lacks('signature at keyId')) return;
+      const commitment = commit[data.answer === 'success' ? 'output' : 'error'];
+      if (isClaimed && !isAnswerSigned(data, wait.asked, commitment)) broken('a signature does not hold');
       if (wait.answer) return broken('it is answered twice');
-      if (time >= wait.expiresAt) return broken('it is too late');
+      if (time >= wait.asked.expiresAt) return broken('it is too late');
+      if (wait.isForm && !data.by.startsWith('user:')) broken('no person fills in a form');
+      if (wait.isOthers && (run.initiator ?? data.by) === data.by)
+        broken('nothing shows that another than who started the run answered');
       Object.assign(wait, { answer: data.answer, output: commit.output });
     } else if (type === 'step.finished') {
       const intent = run.intents.get(data.intent);
@@ -255,6 +275,11 @@ function isSigned(
   const about = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment };
   const text = `writ.decision.v1\0${canonicalize({ ...about, delegation, breakGlass })}`;
   return isHex(subjectDigest) && keyId.startsWith('ed25519:') && isSignature(keyId.slice(8), text, signature);
+}
+function isAnswerSigned({ answer, by, at, keyId, signature }, asked, commitment) {
+  if (!isHex(commitment) || !keyId.startsWith('ed25519:')) return false;
+  const text = `writ.task-answer.v1\0${canonicalize({ ...asked, answer, by, at, commitment })}`;
+  return isSignature(keyId.slice(8), text, signature);
 }
 /** Rule 7 of the log itself: opened once, and again only as the second half of a rotation that both keys signed. */
 export function keyRules(add, origin) {

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { platformSha256 } from '../adapters/hash.js';
 import type { Commitment, Hex, JsonObject } from '../json.js';
 import { commitment } from './commitment.js';
 import { buildEntry, parseEntry, type EntryFields } from './entry.js';
@@ -103,6 +105,15 @@ describe('a commitment', () => {
     expect(commitment(salt, 'input', new TextEncoder().encode('abc'))).toBe(
       '2860f89e9ac75fa01bac305010c924a2745a21d43fd7ecda1a16f5316935b309',
     );
+  });
+  it('is the same with the SHA-256 of the platform, for short payloads and long ones', () => {
+    for (const length of [0, 1, 55, 56, 63, 64, 65, 5_000]) {
+      const payload = new Uint8Array(length).fill(7);
+      const key = new Uint8Array(32).map((_, at) => 255 - at);
+      const mac = createHmac('sha256', key).update('\0output\0').update(payload).digest('hex');
+      expect(commitment(key, 'output', payload)).toBe(mac);
+      expect(commitment(key, 'output', payload, platformSha256)).toBe(mac);
+    }
   });
   it('changes with the salt, the label and the payload, and can not shift bytes between the last two', () => {
     const of = (label: string, text: string): string =>

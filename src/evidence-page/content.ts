@@ -1,4 +1,4 @@
-// What the page shows of a run, section by section: facts, approvals, decisions, ceilings, sandboxes, payloads, the
+// What the page shows of a run, section by section: facts, approvals, answers, decisions, ceilings, sandboxes, payloads, the
 // timeline and the certificate. It words nothing that storyOf or the report does not say.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { displaySubject } from '../approval/display.js';
@@ -9,7 +9,8 @@ import type {
   ShownApproval,
   ShownDecision,
   ShownPayload,
-  ShownVote,
+  ShownProof,
+  ShownTask,
 } from '../audit/evidence/timeline.js';
 import type { JudgedEvidence } from '../audit/evidence/verify.js';
 import { readable } from '../audit/evidence/trust.js';
@@ -35,6 +36,7 @@ export function contentOf(
   return [
     runSection(story),
     approvalSection(story, shownPayload),
+    taskSection(story, shownPayload),
     decisionSection(story),
     ceilingSection(story),
     sandboxSection(story),
@@ -124,7 +126,48 @@ function approvalCard(approval: ShownApproval, payloadOf: PayloadOf): HTMLElemen
   return card;
 }
 
-function signatureText({ signature, assurance }: ShownVote): HTMLElement {
+function taskSection({ tasks }: RunStory, payloadOf: PayloadOf): HTMLElement | null {
+  if (tasks.length === 0) return null;
+  return section(
+    'tasks',
+    'Who answered what',
+    'Steps that waited for an answer from outside: a form that a person fills in, or a token that comes back.',
+    ...tasks.map((one) => taskCard(one, payloadOf)),
+  );
+}
+
+function taskCard(task: ShownTask, payloadOf: PayloadOf): HTMLElement {
+  const answers = task.answers.map((one) => [
+    code(one.by),
+    element('strong', {}, foreign(one.answer)),
+    time(one.at),
+    signatureText(one),
+    one.keyId === null ? '-' : code(one.keyId),
+    `#${one.index}`,
+  ]);
+  const card = element(
+    'article',
+    { class: 'card' },
+    element('h3', {}, stepText(task.step, task.attempt)),
+    facts([
+      ['Task', code(task.id)],
+      ['Asked for', foreign(task.asked)],
+      ['Of', foreign(task.who)],
+      ['Asked', time(task.openedAt)],
+      ['Valid until', time(task.expiresAt)],
+    ]),
+    answers.length === 0
+      ? element('p', {}, 'Nobody answered.')
+      : table('Answers', ['Who', 'Answer', 'Signed at', 'Signature', 'Key', 'Entry'], answers),
+  );
+  for (const { data } of task.answers) {
+    const given = payloadOf(data);
+    if (given !== null) card.append(folded(['What was answered'], () => [payloadText(given)]));
+  }
+  return card;
+}
+
+function signatureText({ signature, assurance }: ShownProof): HTMLElement {
   switch (signature) {
     case 'holds':
       return element('span', { class: 'good' }, 'holds under this key');
@@ -406,7 +449,7 @@ export function limitsOf(): HTMLElement {
         '.',
       ],
       'That the keeper of the log told the truth. Whoever holds the key can sign another log; an older checkpoint kept elsewhere, or witnesses, show the difference.',
-      'Whose key signed an approval. The signature holds under the key shown; that it is this person’s key is for the enrolment records (approvers.yaml) to say.',
+      'Whose key signed an approval or an answer. The signature holds under the key shown; that it is this person’s key is for the enrolment records (approvers.yaml) to say.',
       'That the times are right: they are the claim of the machine that wrote the log, bounded only by the witnesses.',
       'Entries of other runs, and entries of this run after the last one shown.',
     ),

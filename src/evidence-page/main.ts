@@ -3,6 +3,7 @@
 // asynchronous, absent in some browsers under file://, and not equally strict about encodings everywhere, while a run
 // has only as many signatures as people who decided; one implementation gives one verdict on every machine.
 import { verifyClaimedDecision } from '../approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from '../approval/claimed-task-answer.js';
 import { digestOfSubjectBytes } from '../approval/subject.js';
 import { unescapeJson } from '../audit/evidence/page-file.js';
 import { storyOf } from '../audit/evidence/timeline.js';
@@ -25,6 +26,7 @@ function judge(bytes: Uint8Array, pinned: Pinned | null): JudgedEvidence {
     ...(pinned?.vkeys === undefined ? {} : { vkeys: pinned.vkeys }),
     ...(pinned?.policy === undefined ? {} : { policy: pinned.policy }),
     verifyDecision: verifyClaimedDecision,
+    verifyAnswer: verifyClaimedTaskAnswer,
     subjectDigest: digestOfSubjectBytes,
   });
 }

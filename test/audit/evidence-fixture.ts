@@ -8,8 +8,9 @@ import { encodeEvidence, type DisclosedPayload, type Evidence } from '../../src/
 import { ProvenNodes } from '../../src/audit/evidence/shared-proof.js';
 import { parseCheckpoint, parseEntry, parseNote } from '../../src/audit/index.js';
 import { decisionBytes } from '../../src/approval/decision.js';
+import { taskAnswerBytes } from '../../src/approval/task-answer.js';
 import { digestOfSubjectBytes } from '../../src/approval/subject.js';
-import type { Commitment, JsonObject } from '../../src/json.js';
+import type { Commitment, Hex, JsonObject } from '../../src/json.js';
 import type { EntryDraft, LogRow, Signer } from '../../src/runtime/ports.js';
 import { publish } from '../../src/runtime/publisher.js';
 import {
@@ -37,6 +38,8 @@ export interface Story {
   readonly finished?: boolean;
   /** Text of the first input, of the step's name and of the reason: whatever a log may hold. */
   readonly hostile?: string;
+  /** A form is filled in after the approved step: with what it is said to be signed; null = as it should be. */
+  readonly form?: { readonly signature: string | null };
   /** Steps that need no approval, before the one that does: six entries each. */
   readonly plainSteps?: number;
 }
@@ -98,6 +101,7 @@ export async function evidenceLog(story: Story = {}): Promise<EvidenceLog> {
     hostile,
     story.signature,
   );
+  if (story.form !== undefined) formStep(add, seal, story.form.signature);
   const gone = seal('output', '{"decision":"pay"}');
   if (finished) add('run.finished', { status: 'completed', exitCode: 0, reason: null }, { output: gone });
   else add('secret.used', { name: 's', host: 'h', stepPath: 'a' }, { output: gone });
@@ -145,6 +149,27 @@ function gatedStep(add: Add, seal: Seal, stepPath: string, reason: string, signa
   add('approval.decided', { ...decision, ...proof, state: 'approved' }, { reason: reasonCommitment });
   add('approval.consumed', { ...about, ...ref });
   act(add, seal, ref, 'apr_1');
+}
+
+function formStep(add: Add, seal: Seal, signature: string | null): void {
+  const ref = { stepPath: 'Form', attempt: 1 };
+  const [input, form] = [seal('input', '{"claim":"C-1"}'), 'f'.repeat(64) as Hex];
+  judged(add, ref, 'allow');
+  const call = { function: 'human::form', agentDigest: null, sandbox: null, iteration: null, item: null };
+  const intent = add('step.intended', { ...ref, ...call, approvalId: null, idempotencyKey: 'k' }, { input });
+  const about = { ...ref, taskId: 'tsk_1' };
+  const who = { roles: ['role:reviewer'], separationOfDuties: true };
+  add('task.opened', { ...about, kind: 'person', form, ...who, expiresAt: EXPIRES, heartbeatMs: null });
+  const at = new Date(START_MS + 6).toISOString();
+  const output = seal('output', '{"approved":true}');
+  const said = { answer: 'success', by: 'user:bob', at } as const;
+  const question = { ...about, run: RUN, form, input, expiresAt: EXPIRES };
+  const signed = ed25519.sign(taskAnswerBytes({ ...question, ...said, commitment: output }), approverSecret);
+  const proof = { assurance: 'key', keyId: APPROVER_KEY, signature: signature ?? encodeBase64(signed) };
+  add('task.answered', { ...about, ...said, ...proof }, { output });
+  const hash = Buffer.from(intent.leafHash).toString('hex');
+  const end = { intent: hash, status: 'succeeded', code: null, durationMs: 40 };
+  add('step.finished', { ...ref, ...end }, { output });
 }
 
 function judged(add: Add, ref: { stepPath: string; attempt: number }, verdict: string): void {

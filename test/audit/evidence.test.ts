@@ -2,6 +2,7 @@
 // change, omission and lie has its word.
 import { describe, expect, it } from 'vitest';
 import { verifyClaimedDecision } from '../../src/approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from '../../src/approval/claimed-task-answer.js';
 import { digestOfSubjectBytes } from '../../src/approval/subject.js';
 import { decodeEvidence, encodeEvidence, type Evidence } from '../../src/audit/evidence/format.js';
 import { storyOf } from '../../src/audit/evidence/timeline.js';
@@ -20,6 +21,7 @@ const log = await evidenceLog();
 const OUTSIDE: EvidenceOptions = {
   vkeys: [log.vkey],
   verifyDecision: verifyClaimedDecision,
+  verifyAnswer: verifyClaimedTaskAnswer,
   subjectDigest: digestOfSubjectBytes,
   verifySignature: fastVerify,
 };
@@ -211,6 +213,34 @@ describe('the meaning of a run', () => {
     expect(report.verdict).toBe('order-broken');
     const story = storyOf(RUN, entries, new Set());
     expect(story.approvals[0]?.votes[0]).toMatchObject({ approver: 'user:bob', signature: 'fails' });
+  });
+
+  it('tells who answered a form, and that the signature holds; it is refused when that does not hold', async () => {
+    const told = async (signature: string | null) => {
+      const one = await evidenceLog({ form: { signature } });
+      const { report, entries } = verifyEvidence(bundleOf(one), { ...OUTSIDE, vkeys: [one.vkey] });
+      return { report, story: storyOf(RUN, entries, new Set()) };
+    };
+    const { report, story } = await told(null);
+    expect(report.verdict).toBe('verified');
+    expect(report.warnings).toContainEqual(
+      expect.stringContaining('signatures of answers to tasks that hold: 1 of 1'),
+    );
+    const answer = { by: 'user:bob', answer: 'success', keyId: APPROVER_KEY, signature: 'holds' };
+    expect(story.tasks).toMatchObject([
+      {
+        step: 'Form',
+        who: 'role:reviewer, not who started the run',
+        asked: `a form, SHA-256 ${'f'.repeat(64)}`,
+        answers: [answer],
+      },
+    ]);
+    expect(story.moments.find(({ type }) => type === 'task.answered')?.what).toBe(
+      'user:bob answered task tsk_1: success, signed',
+    );
+    const lie = await told(`${'A'.repeat(86)}==`);
+    expect(lie.report.verdict).toBe('order-broken');
+    expect(lie.story.tasks[0]?.answers).toMatchObject([{ signature: 'fails' }]);
   });
 
   it('is refused when what is shown as approved is not what was approved', () => {

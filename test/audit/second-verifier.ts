@@ -5,6 +5,7 @@ import path from 'node:path';
 import { verifyLog, type VerifyReport } from '../../src/audit/index.js';
 import type { ReadPayload } from '../../src/audit/verify/payloads.js';
 import { verifyClaimedDecision } from '../../src/approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from '../../src/approval/claimed-task-answer.js';
 import { verifyWithNode } from '../../src/verify-trust.js';
 import type { MemoryDirectory } from './log-fixture.js';
 
@@ -84,6 +85,7 @@ export function judgeFirst(
     old: (old ?? []).map((note) => new TextDecoder().decode(note)),
     ...(payloads === undefined ? {} : { payloads: read }),
     verifyDecision: verifyClaimedDecision,
+    verifyAnswer: verifyClaimedTaskAnswer,
     verifySignature: verifyWithNode,
   });
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MemoryDirectory } from './log-fixture.js';
 import { verifyClaimedDecision } from '../../src/approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from '../../src/approval/claimed-task-answer.js';
 import { digestOfSubjectBytes } from '../../src/approval/subject.js';
 import { verifyEvidence } from '../../src/audit/evidence/verify.js';
 import { openNote } from '../../src/audit/index.js';
@@ -194,6 +195,7 @@ describe('audit/vectors/evidence.json', () => {
       ...given,
       old: old.map(textOf),
       verifyDecision: verifyClaimedDecision,
+      verifyAnswer: verifyClaimedTaskAnswer,
       verifySignature: verifyWithNode,
       subjectDigest: digestOfSubjectBytes,
     });

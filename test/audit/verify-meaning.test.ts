@@ -2,7 +2,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
 import { commitment, verifyLog, type ReadPayload, type VerifyReport } from '../../src/audit/index.js';
-import type { SignedDecision, VerifyDecision } from '../../src/audit/verify/meaning.js';
+import type { SignedDecision, VerifyDecision } from '../../src/audit/verify/approval-rules.js';
 import type { JsonObject } from '../../src/json.js';
 import type { EntryDraft } from '../../src/runtime/ports.js';
 import { publish } from '../../src/runtime/publisher.js';

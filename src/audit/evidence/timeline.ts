@@ -1,4 +1,4 @@
-// What happened in a run, told from its entries alone: the line of events, who approved what, which rule decided,
+// What happened in a run, told from its entries alone: the line of events, who approved and answered what, which rule decided,
 // which ceilings held, what the sandbox kept. A sentence here says no more than the entry it stands for; texts are the
 // log's (attacker-controlled) and are made harmless where they are shown.
 import type { Json, JsonObject } from '../../json.js';
@@ -23,17 +23,43 @@ export interface Moment {
   readonly commit: Readonly<Record<string, string>>;
 }
 
-export interface ShownVote {
-  readonly index: string;
-  readonly approver: string;
-  readonly decision: string;
+/** What shows that an entry is what a person said. */
+export interface ShownProof {
   /** When the person signed; the entry's time when it says none. */
   readonly at: string;
   readonly keyId: string | null;
   readonly assurance: string;
   /** `unchecked`: signed, but nothing here checks signatures. */
   readonly signature: 'holds' | 'fails' | 'unsigned' | 'unchecked';
+}
+
+export interface ShownVote extends ShownProof {
+  readonly index: string;
+  readonly approver: string;
+  readonly decision: string;
   readonly reason: string | null;
+}
+
+/** An answer from outside to a step that waited for one. */
+export interface ShownAnswer extends ShownProof {
+  readonly index: string;
+  readonly by: string;
+  readonly answer: string;
+  /** Commitment of what was answered. */
+  readonly data: string | null;
+}
+
+export interface ShownTask {
+  readonly id: string;
+  readonly step: string;
+  readonly attempt: number | null;
+  /** In words: a form with its digest, or a token. */
+  readonly asked: string;
+  /** In words: the roles, and who is barred. */
+  readonly who: string;
+  readonly openedAt: string;
+  readonly expiresAt: string;
+  readonly answers: readonly ShownAnswer[];
 }
 
 export interface ShownApproval {
@@ -119,6 +145,7 @@ export interface RunStory {
   /** Entries about the log itself that the bundle holds. */
   readonly log: readonly Moment[];
   readonly approvals: readonly ShownApproval[];
+  readonly tasks: readonly ShownTask[];
   readonly decisions: readonly ShownDecision[];
   readonly ceilings: readonly ShownCeiling[];
   readonly sandboxes: readonly ShownSandbox[];
@@ -151,6 +178,7 @@ export function storyOf(
     moments: own.map(momentOf),
     log: entries.filter(({ entry }) => entry.run !== run).map((one) => ({ ...momentOf(one), seq: null })),
     approvals: approvalsOf(own),
+    tasks: only('task.opened').map((one) => taskOf(one, only('task.answered'))),
     decisions: only('authz.decided').map(decisionOf),
     ceilings: only('ceiling.composed').map(ceilingOf),
     sandboxes: own.flatMap(sandboxOf),
@@ -206,7 +234,7 @@ function sentence(type: string, data: JsonObject): string {
     case 'task.opened':
       return `waits for ${data.kind === 'person' ? 'a person to fill in its form' : 'an answer with its token'}: task ${say('taskId')}, until ${say('expiresAt')}`;
     case 'task.answered':
-      return `${say('by')} answered task ${say('taskId')}: ${say('answer')}`;
+      return `${say('by')} answered task ${say('taskId')}: ${say('answer')}, ${typeof data.signature === 'string' ? 'signed' : `not signed, assurance ${say('assurance')}`}`;
     case 'step.finished':
       return `${say('status')} after ${say('durationMs')} ms${optional(', ', data.code)}`;
     case 'step.skipped':
@@ -288,18 +316,52 @@ function stateOf(last: ShownEntry | undefined): string {
   }
 }
 
-function voteOf({ index, entry, signature }: ShownEntry): ShownVote {
-  const { data, time, commit } = entry;
-  const holds = signature === null ? null : signature ? 'holds' : 'fails';
+function voteOf(one: ShownEntry): ShownVote {
+  const { data, commit } = one.entry;
   return {
-    index: index.toString(),
+    index: one.index.toString(),
     approver: shown(data.approver),
     decision: shown(data.decision),
+    ...proofOf(one),
+    reason: commit['reason'] ?? null,
+  };
+}
+
+function taskOf({ entry: { data, time } }: ShownEntry, answers: readonly ShownEntry[]): ShownTask {
+  const isForm = data.kind === 'person';
+  const roles = listOf(data.roles).map(shown);
+  const barred = data.separationOfDuties === true ? ', not who started the run' : '';
+  return {
+    id: shown(data.taskId),
+    step: shown(data.stepPath),
+    attempt: countOf(data.attempt),
+    asked: isForm ? `a form, SHA-256 ${shown(data.form)}` : 'its token with an answer',
+    who: `${roles.length === 0 ? 'whom policy lets answer' : roles.join(' or ')}${barred}`,
+    openedAt: time,
+    expiresAt: shown(data.expiresAt),
+    answers: answers.filter(({ entry }) => entry.data.taskId === data.taskId).map(answerOf),
+  };
+}
+
+function answerOf(one: ShownEntry): ShownAnswer {
+  const { data, commit } = one.entry;
+  return {
+    index: one.index.toString(),
+    by: shown(data.by),
+    answer: shown(data.answer),
+    ...proofOf(one),
+    data: commit['output'] ?? commit['error'] ?? null,
+  };
+}
+
+function proofOf({ entry, signature }: ShownEntry): ShownProof {
+  const { data, time } = entry;
+  const holds = signature === null ? null : signature ? 'holds' : 'fails';
+  return {
     at: textOf(data.at) ?? time,
     keyId: textOf(data.keyId),
     assurance: shown(data.assurance),
     signature: holds ?? (typeof data.signature === 'string' ? 'unchecked' : 'unsigned'),
-    reason: commit['reason'] ?? null,
   };
 }
 

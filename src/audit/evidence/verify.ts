@@ -12,8 +12,10 @@ import { leafHash, equalBytes } from '../tree-hash.js';
 import { Chains } from '../verify/chain.js';
 import { KeyHistory } from '../verify/key-history.js';
 import { judged } from '../verify/judged-entry.js';
-import { Meaning, type VerifyDecision } from '../verify/meaning.js';
-import { FindingList, type Finding, type VerifyReport } from '../verify/report.js';
+import type { VerifyDecision } from '../verify/approval-rules.js';
+import { Meaning } from '../verify/meaning.js';
+import { FindingList, signatureNotes, type Finding, type VerifyReport } from '../verify/report.js';
+import type { VerifyAnswer } from '../verify/task-rules.js';
 import { boundOf, TimeBounds } from '../verify/time-bound.js';
 import { quorumFault } from '../verify/trust.js';
 import { decodeEvidence, type Evidence } from './format.js';
@@ -24,6 +26,8 @@ import { evidenceTrust, readable, type EvidenceTrust, type OpenedNote, type Trus
 export interface EvidenceOptions extends EvidenceTrust {
   /** Checks an approver's signature with the key its entry names; absent: signatures are counted, not checked. */
   readonly verifyDecision?: VerifyDecision;
+  /** As `verifyDecision`, of a person's answer to a task. */
+  readonly verifyAnswer?: VerifyAnswer;
   /** The digest an approval binds to, of a disclosed subject's bytes; absent: subjects are not compared. */
   readonly subjectDigest?: (subject: Uint8Array) => string;
   /** A faster Ed25519 than this room's. */
@@ -47,7 +51,7 @@ export interface EvidenceReport extends VerifyReport {
   readonly payloads: { readonly disclosed: number; readonly erased: number; readonly withheld: number };
 }
 
-/** An entry that was proven to stand in the tree; `signature` of a vote: whether it holds, null when there is none. */
+/** An entry that was proven to stand in the tree; `signature` of a vote or an answer: whether it holds, null = none. */
 export interface ShownEntry {
   readonly index: bigint;
   readonly entry: Entry;
@@ -101,8 +105,8 @@ class Judge {
   private readonly chains = new Chains(this.schema);
   private readonly meaning: Meaning;
   private readonly history: KeyHistory;
-  /** What the vote that is being judged is signed with. */
-  private vote: boolean | null = null;
+  /** Whether the signature of the entry that is being judged holds. */
+  private signature: boolean | null = null;
 
   constructor(
     private readonly evidence: Evidence,
@@ -110,10 +114,12 @@ class Judge {
     verify: VerifySignature,
   ) {
     this.history = new KeyHistory(this.schema, this.order, verify);
-    const asked = options.verifyDecision ?? null;
-    const remembered: VerifyDecision | null =
-      asked === null ? null : (decision) => (this.vote = asked(decision));
-    this.meaning = new Meaning(this.schema, this.order, remembered);
+    const remembered = <Said>(check: ((said: Said) => boolean) | undefined) =>
+      check === undefined ? null : (said: Said): boolean => (this.signature = check(said));
+    this.meaning = new Meaning(this.schema, this.order, {
+      decision: remembered(options.verifyDecision),
+      answer: remembered(options.verifyAnswer),
+    });
   }
 
   run(trust: Trust, damage: string | null): JudgedEvidence {
@@ -140,14 +146,15 @@ class Judge {
     const openIntents = this.meaning.finish();
     const completeness = this.completeness(shown, checkpoint);
     const payloads = this.judgePayloads(shown);
-    if (this.meaning.signatures > 0) {
-      const hold = shown.filter((one) => one.signature === true).length;
-      warnings.push(
-        this.options.verifyDecision === undefined
-          ? `approver signatures not checked: ${this.meaning.signatures}`
-          : `approver signatures that hold: ${hold} of ${this.meaning.signatures}; compare them with the enrolment list (policies/approvers.yaml)`,
-      );
-    }
+    const { verifyDecision, verifyAnswer } = this.options;
+    const met = this.meaning.signatures;
+    const holding = (type: string): number =>
+      shown.filter(({ entry, signature }) => entry.type === type && signature === true).length;
+    const hold = {
+      decisions: verifyDecision === undefined ? null : `${holding('approval.decided')} of ${met.decisions}`,
+      answers: verifyAnswer === undefined ? null : `${holding('task.answered')} of ${met.answers}`,
+    };
+    warnings.push(...signatureNotes(met, hold));
     if (openIntents.length > 0) warnings.push(`${openIntents.length} intents have no outcome`);
     // Entries of a tree that does not hold are not the log's.
     const rules = this.tree.any
@@ -298,7 +305,7 @@ class Judge {
   private observe({ index, entry, hash }: Proven): ShownEntry {
     const { run } = this.evidence.scope;
     const hex = bytesToHex(hash);
-    this.vote = null;
+    this.signature = null;
     if (entry.run === run) {
       if (entry.type === 'run.finished') this.finished = true;
       if (entry.type === 'run.redriven') this.finished = false;
@@ -309,7 +316,7 @@ class Judge {
         index,
       });
     }
-    return { index, entry, leafHash: hex, signature: this.vote };
+    return { index, entry, leafHash: hex, signature: this.signature };
   }
   private finished = false;
 

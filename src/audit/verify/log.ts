@@ -15,14 +15,16 @@ import { judgeFormer, signerFault } from './former-checkpoints.js';
 import { History, mergeSeen, publishedCheckpoints, seenOf, type Seen } from './history.js';
 import { readJudged } from './judged-entry.js';
 import { KeyHistory } from './key-history.js';
-import { Meaning, type VerifyDecision } from './meaning.js';
+import type { VerifyDecision } from './approval-rules.js';
+import { Meaning } from './meaning.js';
 import { newestCheckpoint, ownKey, pendingCheckpoint, ROTATED, type OwnKey } from './opening.js';
 import { Payloads, type ReadPayload } from './payloads.js';
 import { hexOf } from './hex.js';
-import { FindingList, type Finding, type VerifyReport } from './report.js';
+import { FindingList, signatureNotes, type Finding, type VerifyReport } from './report.js';
 import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import { boundOf, TimeBounds, type TimeBound } from './time-bound.js';
+import type { VerifyAnswer } from './task-rules.js';
 import { walkTree, type LeafBatch, type WalkTree } from './tree-walk.js';
 import { quorumFault, seenNotes, trustOf, type SeenNote, type Trust, type TrustOptions } from './trust.js';
 
@@ -38,6 +40,8 @@ export interface VerifyOptions extends TrustOptions {
   readonly entries?: 'writ' | 'opaque';
   /** Checks an approver's signature with the key its entry names; absent: signatures are counted, not checked. */
   readonly verifyDecision?: VerifyDecision;
+  /** As `verifyDecision`, of a person's answer to a task. */
+  readonly verifyAnswer?: VerifyAnswer;
   /** A faster Ed25519 than this room's, e.g. the platform's. */
   readonly verifySignature?: VerifySignature;
   /** A faster SHA-256 than this room's, e.g. the platform's. */
@@ -58,6 +62,7 @@ const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = {
   payloads: true,
   entries: true,
   verifyDecision: true,
+  verifyAnswer: true,
   verifySignature: true,
   sha256: true,
   walk: true,
@@ -113,7 +118,8 @@ class Verification {
     this.keyHistory = new KeyHistory(this.entries, this.order, this.verify);
     this.witnesses = trust.policy?.witnesses.map((witness) => witness.key) ?? [];
     this.given = seenNotes(options.old, options.trust);
-    this.meaning = new Meaning(this.entries, this.order, options.verifyDecision ?? null);
+    const { verifyDecision: decision = null, verifyAnswer: answer = null } = options;
+    this.meaning = new Meaning(this.entries, this.order, { decision, answer });
     this.payloads = new Payloads(options.payloads ?? null, this.payloadFindings, this.warnings);
     this.writ = options.entries !== 'opaque';
   }
@@ -330,13 +336,13 @@ class Verification {
     const dropped = rules.reduce((sum, list) => sum + list.dropped, 0);
     if (dropped > 0) this.warnings.push(`${dropped} more findings are not listed`);
     if (!this.writ) this.warnings.push('entries are not read: chains, meaning and payloads were not checked');
-    if (this.meaning.signatures > 0) {
-      this.warnings.push(
-        this.options.verifyDecision === undefined
-          ? `approver signatures not checked: ${this.meaning.signatures}`
-          : `approver signatures that hold: ${this.meaning.signatures}; compare them with the enrolment list (policies/approvers.yaml)`,
-      );
-    }
+    const { verifyDecision, verifyAnswer } = this.options;
+    const { decisions, answers } = this.meaning.signatures;
+    const hold = {
+      decisions: verifyDecision === undefined ? null : String(decisions),
+      answers: verifyAnswer === undefined ? null : String(answers),
+    };
+    this.warnings.push(...signatureNotes({ decisions, answers }, hold));
     if (openIntents.length > 0) this.warnings.push(`${openIntents.length} intents have no outcome`);
     if (findings.length === 0 && this.trust.pinned.length === 0) {
       const message =

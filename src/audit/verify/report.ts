@@ -59,6 +59,22 @@ export interface VerifyReport {
   readonly erased: readonly { readonly commitment: Commitment; readonly entry: string }[];
 }
 
+/** What is to be said of signatures of people: how many were met, and how many of them hold; null = none was checked. */
+export function signatureNotes(
+  met: { readonly decisions: number; readonly answers: number },
+  hold: { readonly decisions: string | null; readonly answers: string | null },
+): readonly string[] {
+  const note = (what: string, count: number, good: string | null): readonly string[] => {
+    if (count === 0) return [];
+    if (good === null) return [`${what} not checked: ${count}`];
+    return [`${what} that hold: ${good}; compare them with the enrolment list (policies/approvers.yaml)`];
+  };
+  return [
+    ...note('approver signatures', met.decisions, hold.decisions),
+    ...note('signatures of answers to tasks', met.answers, hold.answers),
+  ];
+}
+
 /** Findings kept per list; more are counted, not kept. */
 export const MAX_FINDINGS = 100;
 

@@ -2,7 +2,18 @@
 import { createHash, createHmac } from 'node:crypto';
 import { canonicalize, leafHash, treeHash } from '../../../audit/verify.mjs';
 import { LOG, Log, NEXT, ORIGIN, START_S, STRANGER, W1, W2, base64, signed, textOf } from './log.mjs';
-import { authz, consumed, finished, intended, logOf, requested, vote } from './run-lines.mjs';
+import {
+  answered,
+  authz,
+  consumed,
+  finished,
+  formOpened,
+  intended,
+  logOf,
+  requested,
+  started,
+  vote,
+} from './run-lines.mjs';
 import { consistency, shownEntries } from './tree-proof.mjs';
 import { ok, single } from './vector-file.mjs';
 
@@ -247,6 +258,14 @@ export function evidence() {
     whole(logOf([['run.finished', { status: 'failed' }], authz('deny', { attempt: null })])),
     ok,
   );
+  const form = (answer) => whole(logOf([started(), authz('allow'), ...formOpened(), answer]));
+  const isBad = { verdict: 'order-broken', index: '5' };
+  test('a form that is filled in with a signature', form(answered()), ok);
+  test('an answer with a signature for another one', form(answered({ commitment: 'd'.repeat(64) })), isBad);
+  test('an answer whose signature was taken away', form(answered({}, { signature: null })), {
+    verdict: 'not-canonical',
+    index: '5',
+  });
   test('a vote with a wrong signature', whole(logOf([requested(), vote({ approver: 'user:eve' })])), {
     verdict: 'order-broken',
     index: '2',

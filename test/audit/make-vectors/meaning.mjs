@@ -1,18 +1,21 @@
 // Each clause of rule 7, kept and broken.
-import { BOB, LOG, at, base64 } from './log.mjs';
+import { BOB, LOG, STRANGER, at, base64 } from './log.mjs';
 import {
   ABOUT,
   EXPIRES,
+  answered,
   approve,
   authz,
   consumed,
   decided,
   ended,
   finished,
+  formOpened,
   intended,
   logOf,
   requested,
   sandbox,
+  started,
   taskAnswered,
   taskOpened,
   vote,
@@ -191,6 +194,98 @@ export function meaning() {
     'a task that succeeds with another output than it was answered with',
     [...waits, taskAnswered(), finished(1, {}, { commit: { output: 'd'.repeat(64) } })],
     4,
+  );
+  const asked = [started(), authz('allow'), ...formOpened()];
+  const error = { commit: { error: 'e'.repeat(64) } };
+  good('a form that is filled in with a signature', [...asked, answered(), finished(2, {}, output)]);
+  good('a form that is refused with a signature', [
+    ...asked,
+    answered({ answer: 'failure', commitment: 'e'.repeat(64) }, { answer: 'failure' }, error),
+    finished(2, { status: 'failed' }),
+  ]);
+  good('a form that an identity provider answers for', [
+    ...asked,
+    taskAnswered({ assurance: 'oidc' }),
+    finished(2, {}, output),
+  ]);
+  good('a form that who started the run may fill in', [
+    started('user:bob'),
+    authz('allow'),
+    ...formOpened({ separationOfDuties: false }),
+    answered(),
+    finished(2, {}, output),
+  ]);
+  good('a token that a person brings back with a signature', [
+    ...waits,
+    answered({ form: null, input: null }),
+    finished(1, {}, output),
+  ]);
+  const signedFor = [
+    ['another task', { taskId: 'tsk_2' }],
+    ['another run', { run: 'run-2' }],
+    ['another step', { stepPath: 'other' }],
+    ['another attempt', { attempt: 2 }],
+    ['another form', { form: '0'.repeat(64) }],
+    ['another input', { input: '0'.repeat(64) }],
+    ['another end', { expiresAt: at(120_000) }],
+    ['another time', { at: at(2000) }],
+    ['another answer', { commitment: 'd'.repeat(64) }],
+    ['a failure', { answer: 'failure' }],
+    ['somebody else', { by: 'user:carol' }],
+  ];
+  for (const [what, about] of signedFor)
+    bad(`an answer whose signature is for ${what}`, [...asked, answered(about)], 4);
+  const stranger = `ed25519:${base64(STRANGER.publicKey)}`;
+  bad('an answer under another key', [...asked, answered({}, { keyId: stranger })], 4);
+  bad(
+    'an answer with a forged signature',
+    [...asked, answered({}, { signature: base64(Buffer.alloc(64, 7)) })],
+    4,
+  );
+  bad('an answer with a signature that is no base64', [...asked, answered({}, { signature: '?' })], 4);
+  bad('a signed answer that commits to nothing', [...asked, answered({}, {}, { commit: {} })], 4);
+  const unsigned = [
+    ['no signature', { signature: null }],
+    ['no key', { keyId: null }],
+    ['no time', { at: null }],
+  ];
+  for (const [what, over] of unsigned)
+    bad(`an answer by key with ${what}`, [...asked, answered({}, over)], 4, 'not-canonical');
+  bad(
+    'an answer with an assurance that nobody knows',
+    [...asked, taskAnswered({ assurance: 'hearsay' })],
+    4,
+    'not-canonical',
+  );
+  bad('an answer by nobody', [...asked, taskAnswered({ by: null })], 4, 'not-canonical');
+  bad(
+    'a form that who started the run fills in',
+    [started('user:bob'), authz('allow'), ...formOpened(), answered()],
+    4,
+  );
+  bad(
+    'a form of a run that nobody is said to have started',
+    [authz('allow'), ...formOpened(), answered()],
+    3,
+  );
+  bad(
+    'a run that is said to be started by another before its form is filled in',
+    [started('user:bob'), started(), ...formOpened(), answered()],
+    4,
+  );
+  bad('a form that a service fills in', [...asked, taskAnswered({ by: 'service:carrier' })], 4);
+  const shapes = [
+    ['of an unknown kind', { kind: 'fax' }],
+    ['without its form', { form: null }],
+    ['without its roles', { roles: null }],
+    ['that does not say who may not', { separationOfDuties: null }],
+  ];
+  for (const [what, over] of shapes)
+    bad(`a task ${what}`, [started(), authz('allow'), ...formOpened(over)], 3, 'not-canonical');
+  bad(
+    'an approval that is consumed before an intent of no run',
+    [requested(), decided(), consumed(), intended(approve, { run: null })],
+    2,
   );
   good('a refused vote after the end', [over, authz('deny', { attempt: null })]);
   const failed = ['run.finished', { status: 'failed' }];

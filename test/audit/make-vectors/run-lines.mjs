@@ -74,14 +74,34 @@ export const taskAnswered = (over = {}, more = {}) => [
   {
     ...STEP,
     answer: 'success',
-    assurance: 'key',
+    assurance: 'os',
+    at: at(1000),
     by: 'user:bob',
     keyId: null,
+    signature: null,
     taskId: 'tsk_1',
     ...over,
   },
   { commit: { output: 'c'.repeat(64) }, ...more },
 ];
+export const started = (initiator = 'user:alice', more = {}) => ['run.started', { initiator }, more];
+const FORM = 'f'.repeat(64);
+const INPUT = '1'.repeat(64);
+/** The intent and the task of a form that a person fills in. */
+export const formOpened = (over = {}) => [
+  intended({}, { commit: { input: INPUT } }),
+  taskOpened({ form: FORM, kind: 'person', roles: ['role:ops'], separationOfDuties: true, ...over }),
+];
+/** A signed answer to it; `about` is what is signed where it differs from what is said, `over` what is said. */
+export function answered(about = {}, over = {}, more = {}) {
+  const said = { ...STEP, answer: 'success', at: at(1000), by: 'user:bob', taskId: 'tsk_1' };
+  const asked = { run: 'run-1', form: FORM, input: INPUT, expiresAt: EXPIRES };
+  const exact = { ...said, ...asked, commitment: 'c'.repeat(64), ...about };
+  const signature = base64(BOB.sign(`writ.task-answer.v1\0${canonicalize(exact)}`));
+  const keyId = `ed25519:${base64(BOB.publicKey)}`;
+  const data = { ...said, assurance: 'key', keyId, signature, ...over };
+  return ['task.answered', data, { commit: { output: 'c'.repeat(64) }, ...more }];
+}
 export const sandbox = (what) => [`sandbox.${what}`, { ...STEP }];
 export const approve = { approvalId: 'apr_1' };
 /** A signed vote; `about` is what is signed where it differs from what is said, `over` what is said. */

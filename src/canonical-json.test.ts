@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson, sharedJson } from './canonical-json.js';
 import type { Json } from './json.js';
 
 function nested(depth: number, innermost: Json, wrap: (inner: Json) => Json): Json {
@@ -109,5 +109,33 @@ describe('canonical JSON (RFC 8785)', () => {
     const self: Record<string, Json> = {};
     self['self'] = self;
     expect(() => canonicalJson(self)).toThrow(INVALID);
+  });
+});
+
+describe('a value whose text is made once', () => {
+  it('has the text it had, wherever it stands, and can not change any more', () => {
+    const inner = { b: [1, { c: 'x' }], a: null };
+    const text = canonicalJson(inner);
+    const shared = sharedJson(inner);
+    expect(shared).toBe(inner);
+    expect(canonicalJson(shared)).toBe(text);
+    expect(canonicalJson({ z: shared, y: [shared] })).toBe(`{"y":[${text}],"z":${text}}`);
+    expect(() => Object.assign(shared, { a: 1 })).toThrow(TypeError);
+    expect(() => Object.assign(shared.b[1] as object, { c: 'y' })).toThrow(TypeError);
+  });
+
+  it('counts among the 64 that may be inside one another', () => {
+    const three = sharedJson([[[]]]);
+    const wrapped = (depth: number): Json => nested(depth, three, (inner) => [inner]);
+    expect(JSON.parse(canonicalJson(wrapped(61)))).toEqual(wrapped(61));
+    expect(() => canonicalJson(wrapped(62))).toThrow(INVALID);
+    expect(() => canonicalJson(three, 62)).toThrow(INVALID);
+    expect(canonicalJson(three, 61)).toBe('[[[]]]');
+  });
+
+  it('is refused where it is not JSON, and is not kept', () => {
+    const bad = { a: undefined } as unknown as Json;
+    expect(() => sharedJson(bad)).toThrow(INVALID);
+    expect(Object.isFrozen(bad)).toBe(false);
   });
 });

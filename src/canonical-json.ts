@@ -14,6 +14,44 @@ export function canonicalJson(value: Json, depth = 0): string {
   return write(value, depth);
 }
 
+/** Is there such a text? JSON.parse takes `1e999` and half a character, and no record has a form for either. */
+export function isRecordable(value: Json): boolean {
+  try {
+    canonicalJson(value);
+    return true;
+  } catch (error) {
+    if (error instanceof WritError) return false;
+    throw error;
+  }
+}
+
+interface Shared {
+  readonly text: string;
+  /** Lists and objects inside one another, itself among them. */
+  readonly height: number;
+}
+
+const shared = new WeakMap<object, Shared>();
+
+/**
+ * The same value, frozen all through, whose text is made once: for what stands in the entries of thousands of attempts.
+ * Throws as `canonicalJson`.
+ */
+export function sharedJson<Value extends Json>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    const text = canonicalJson(value);
+    shared.set(value, { text, height: freeze(value) });
+  }
+  return value;
+}
+
+/** Its height. What has a text is not deep. */
+function freeze(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  Object.freeze(value);
+  return 1 + Object.values(value).reduce<number>((most, one) => Math.max(most, freeze(one)), 0);
+}
+
 // Recursion is bounded, so neither a hostile nor a cyclic value can exhaust the stack.
 function write(value: unknown, depth: number): string {
   if (value === null) return 'null';
@@ -22,6 +60,10 @@ function write(value: unknown, depth: number): string {
   if (typeof value === 'boolean') return String(value);
   if (typeof value !== 'object') throw invalid(`${typeof value} is not JSON`);
   if (depth >= MAX_DEPTH) throw invalid(`JSON is nested deeper than ${MAX_DEPTH}`);
+  if (Object.isFrozen(value)) {
+    const known = shared.get(value);
+    if (known !== undefined && depth + known.height <= MAX_DEPTH) return known.text;
+  }
   if (Array.isArray(value)) return writeList(value, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) throw invalid('a class instance is not JSON');

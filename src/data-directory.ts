@@ -7,13 +7,15 @@ import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
 import { isObject, type Json, type JsonObject } from './json.js';
-import { MINIMUM_RETENTION_DAYS } from './runtime/retention.js';
+import { MINIMUM_RETENTION_DAYS } from './runtime/minimum-retention.js';
 
 export interface DataPaths {
   readonly config: string;
   readonly database: string;
   readonly logKey: string;
   readonly locks: string;
+  /** Sockets of the runs that speak; nothing in it outlives its process. */
+  readonly live: string;
   readonly audit: string;
   readonly packages: string;
   /** Secrets by handle, one file each. */
@@ -34,6 +36,7 @@ export function pathsOf(data: string): DataPaths {
     database: join(data, 'writ.db'),
     logKey: join(data, 'keys', 'log.key'),
     locks: join(data, 'locks'),
+    live: join(data, 'live'),
     audit: join(data, 'audit'),
     packages: join(data, 'packages'),
     secrets: join(data, 'secrets'),
@@ -73,8 +76,12 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw new WritError('STORE_UNAVAILABLE', `can't read ${file}`, { cause: error });
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code === 'ENOENT') return null;
+    throw new WritError('STORE_UNAVAILABLE', `can't read ${file} (${code})`, {
+      hint: 'act as the user who owns the data directory, or choose another one: --data DIR',
+      cause: error,
+    });
   }
   const config = parsed(text);
   if (isObject(config) && config['v'] === 1) {

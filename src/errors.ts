@@ -1,7 +1,7 @@
 // The one error class and its closed set of codes. A code belongs to exactly one of the four kinds
 // (document, refusal, failure, fatal); the kind decides what may be retried and the process's exit code.
 
-/** Four kinds of ARCHITECTURE 6: document (nothing ran), refusal (never retried or skipped), failure (may be retried), fatal (stop). */
+/** Four kinds: document (nothing ran), refusal (never retried or skipped), failure (may be retried), fatal (stop). */
 export type ErrorKind = 'document' | 'refusal' | 'failure' | 'fatal';
 
 /** Every code with its kind, exit code, and the error name a workflow may catch. */
@@ -83,6 +83,7 @@ export const ERRORS = {
   // answers from outside to what waits for one
   TASK_TOKEN_INVALID: { kind: 'refusal', exit: 3 },
   TASK_NOT_ELIGIBLE: { kind: 'refusal', exit: 3 },
+  TASK_SIGNATURE_INVALID: { kind: 'refusal', exit: 3, name: 'Approval.Denied' },
   TASK_ANSWERED: { kind: 'refusal', exit: 4 },
   TASK_CLOSED: { kind: 'refusal', exit: 4 },
   // sandboxes
@@ -192,7 +193,7 @@ export class WritError extends Error {
     return ERRORS[this.code].kind;
   }
 
-  /** Exit code of the `writ` command (ARCHITECTURE 6). */
+  /** Exit code of the `writ` command. */
   get exitCode(): number {
     return ERRORS[this.code].exit;
   }

@@ -34,6 +34,7 @@ import { openLocks } from './adapters/store/locks.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import { openTileDirectory } from './adapters/store/tile-directory.js';
 import { defaultTrustFile, openTrustStore } from './adapters/store/trust-store.js';
+import { openSpokenWords } from './adapters/spoken-words.js';
 import { timestampAuthority } from './adapters/timestamp/rfc3161.js';
 import { keyVariables, projectOf, readAgentFiles } from './agent-files.js';
 import { canonicalJson } from './canonical-json.js';
@@ -253,6 +254,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       locks,
       clock,
       random: systemRandom,
+      sha256: platformSha256,
       secrets,
       keys,
       softwareVersion: version,
@@ -308,13 +310,36 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     });
     // Functions may be registered later on: what a model is offered is looked up when it is asked.
     const registered = (): Callables => application.guard.callables;
-    return application;
+    return options.asksOnly === true ? application : heardElsewhere(application, paths.live);
   } catch (error) {
     await driver.close();
     await docker.close();
     await store?.close();
     throw error;
   }
+}
+
+/** What its steps say while they run is heard by other processes too. */
+function heardElsewhere(writ: Writ, folder: string): Writ {
+  const words = openSpokenWords(folder);
+  writ.onProgress((notice) => words.tell(notice));
+  writ.onEntry(({ run, type, data }) => {
+    if (run === null) return;
+    if (type === 'run.finished') words.runEnded(run);
+    const { stepPath } = data;
+    if (type === 'step.finished' && typeof stepPath === 'string') words.stepEnded(run, stepPath);
+  });
+  return {
+    ...writ,
+    // A copy would stay as it is while a reload changes the policies.
+    get policyHash() {
+      return writ.policyHash;
+    },
+    async close() {
+      await words.close();
+      await writ.close();
+    },
+  };
 }
 
 /** Asks and loads nothing before a step needs it. What is wrong with docker.yaml is what such a step gets. */

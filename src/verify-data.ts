@@ -9,6 +9,7 @@ import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import type { TileDirectory } from './adapters/store/tile-directory.js';
 import { openTrustStore } from './adapters/store/trust-store.js';
 import { verifyClaimedDecision } from './approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from './approval/claimed-task-answer.js';
 import { parsePayloadLine } from './audit/payload-line.js';
 import { verifyLog } from './audit/verify/log.js';
 import type { ReadPayload } from './audit/verify/payloads.js';
@@ -55,6 +56,7 @@ export async function verifyData(
         ...(options.run === null ? {} : { run: options.run }),
         ...(payloads === null ? {} : { payloads: payloads.read }),
         verifyDecision: verifyClaimedDecision,
+        verifyAnswer: verifyClaimedTaskAnswer,
         verifySignature: verifyWithNode,
         sha256: platformSha256,
         walk: walkOf(options.dir, source),

@@ -3,6 +3,7 @@
 // growth.
 import { openTrustStore } from './adapters/store/trust-store.js';
 import { verifyClaimedDecision } from './approval/claimed-decision.js';
+import { verifyClaimedTaskAnswer } from './approval/claimed-task-answer.js';
 import { digestOfSubjectBytes } from './approval/subject.js';
 import { MAX_EVIDENCE_BYTES } from './audit/evidence/format.js';
 import { evidenceOfPage, isOwnPage } from './audit/evidence/page-file.js';
@@ -73,6 +74,7 @@ export async function verifyEvidenceBytes(
     ...given,
     trust,
     verifyDecision: verifyClaimedDecision,
+    verifyAnswer: verifyClaimedTaskAnswer,
     subjectDigest: digestOfSubjectBytes,
     verifySignature: verifyWithNode,
   }).report;

@@ -107,7 +107,7 @@ const isCode = (file) => /\.tsx?$/.test(file);
 /** Changes with any byte that the build reads: sources, compiler settings and the packages' versions. */
 function fingerprint(sources) {
   const hash = createHash('sha256');
-  for (const file of [...sources, PAGE_BUILD, at('tsconfig.json'), at('package-lock.json')]) {
+  for (const file of [...sources, PAGE_BUILD, BUNDLE_BUILD, at('tsconfig.json'), at('package-lock.json')]) {
     const bytes = fs.readFileSync(file);
     hash.update(`${path.relative(root, file)}\0${bytes.length}\0`).update(bytes);
   }
@@ -115,6 +115,7 @@ function fingerprint(sources) {
 }
 
 const PAGE_BUILD = at('test', 'evidence-page.mjs');
+const BUNDLE_BUILD = at('test', 'bundle.mjs');
 
 /** The evidence page's files become one script; every other source has an output of its own. */
 function outputOf(source) {
@@ -128,7 +129,8 @@ function build() {
   const stamp = at('dist', '.built-from');
   const wanted = fingerprint(sources);
   const built = fs.existsSync(stamp) ? fs.readFileSync(stamp, 'utf8') : '';
-  if (built === wanted && sources.every((file) => fs.existsSync(outputOf(file)))) return;
+  const outputs = [at('dist', 'bundle', 'writ.js'), ...sources.map(outputOf)];
+  if (built === wanted && outputs.every((file) => fs.existsSync(file))) return;
 
   say('building dist (tsc -p .)');
   // From nothing, so that no output of a deleted source stays.
@@ -138,17 +140,23 @@ function build() {
   if (child.status !== 0) fail(...`${child.stdout}${child.stderr}`.trimEnd().split('\n'), 'the build failed');
 
   say('building the evidence page (rolldown)');
-  const page = spawnSync(process.execPath, [PAGE_BUILD], { cwd: root, encoding: 'utf8' });
-  if (page.status !== 0)
-    fail(`${page.stdout}${page.stderr}`.trimEnd(), 'the build of the evidence page failed');
+  run(PAGE_BUILD, 'the evidence page');
 
   // Schemas, templates and the like are read at run time from where the code is.
   for (const file of sources.filter((source) => !isCode(source) && !outputOf(source).endsWith('page.js'))) {
     fs.mkdirSync(path.dirname(outputOf(file)), { recursive: true });
     fs.copyFileSync(file, outputOf(file));
   }
+  say('bundling the command line (rolldown)');
+  run(BUNDLE_BUILD, 'the bundle');
   if (fs.existsSync(at('dist', 'cli', 'main.js'))) fs.chmodSync(at('dist', 'cli', 'main.js'), 0o755);
   fs.writeFileSync(stamp, wanted);
+}
+
+/** Runs a build script of its own. */
+function run(script, what) {
+  const child = spawnSync(process.execPath, [script], { cwd: root, encoding: 'utf8' });
+  if (child.status !== 0) fail(`${child.stdout}${child.stderr}`.trimEnd(), `the build of ${what} failed`);
 }
 
 const options = process.argv.slice(2);

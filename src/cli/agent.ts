@@ -18,7 +18,7 @@ export async function importAgentFile(
   const { output } = context;
   const text = await readTextFile(file, 'DOC_TOO_LARGE', 'DOC_SYNTAX');
   const { importToml } = await import('../workflow/agents/toml-import.js');
-  const { kind, name, yaml, warnings } = importToml(text);
+  const { kind, name, yaml, warnings } = importToml(text, printable(file));
   const path = out === undefined ? null : join(out, `${kind}s`, `${name}.yaml`);
   if (path !== null) {
     await refuseInside(context.data, [path]);
@@ -34,8 +34,9 @@ export async function importAgentFile(
 export async function checkAgentFiles(context: Context): Promise<number> {
   const { output } = context;
   const { projectOf, readAgentFiles } = await import('../agent-files.js');
+  const { withReferences } = await import('./agent-references.js');
   const folder = projectOf(context.policies);
-  const { read } = await readAgentFiles(folder, context.env);
+  const read = withReferences(await readAgentFiles(folder, context.env));
   const found = read.flatMap(({ path, diagnostics }) => diagnostics.map((one) => ({ ...one, file: path })));
   const ok = !found.some(({ severity }) => severity === 'error');
   if (output.json) {

@@ -1,5 +1,6 @@
 // `writ approvals list | show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest the person
 // saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
+import { displayHash } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type SubjectDigest } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
@@ -334,8 +335,14 @@ function readDigest(text: string): SubjectDigest {
   });
 }
 
-/** `subject` is the subject itself, so that anyone can recompute `subjectDigest` (approvals.md section 2). */
+/** `subject` is the subject itself, so that anyone can recompute `subjectDigest`. */
 function approvalJson(view: ApprovalView): unknown {
   const { record, subject, display } = view;
-  return { ...record, subject, subjectCommitment: record.subject, display };
+  return {
+    ...record,
+    subject,
+    subjectCommitment: record.subject,
+    display,
+    displayHash: displayHash(display),
+  };
 }

@@ -84,12 +84,13 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'authz.decided': ['verdict', 'action', 'resource', 'subject', 'agent', 'ruleId', 'rules', 'grant', 'code'],
   'ceiling.composed': ['layers', 'ceilingHash'],
   'approval.requested': [
-    ...['approvalId', 'mode', 'quorum', 'expiresAt', 'editors', 'supersedes', 'subjectDigest'],
+    ...['approvalId', 'mode', 'quorum', 'expiresAt', 'editors', 'author', 'supersedes', 'subjectDigest'],
   ],
   'approval.decided': [
     ...['decision', 'approver', 'delegation', 'breakGlass', 'assurance', 'state'],
     ...['approvalId', 'subjectDigest', 'keyId'],
   ],
+  'task.answered': ['answer', 'by', 'assurance', 'taskId', 'keyId'],
   'step.intended': ['function', 'agentDigest', 'sandbox', 'approvalId', 'idempotencyKey'],
   'step.finished': ['status', 'code', 'durationMs', 'intent'],
   'sandbox.started': ['driver', 'imageDigest', 'network'],

@@ -80,9 +80,13 @@ export async function withPublishedWrit<T>(
   const published = async (writ: Writ): Promise<T> => {
     const keeper =
       since === null ? null : keepPolicies(writ, context.policies, { since, ...tellsOf(context) });
+    const forget = keeper === null || hasTerminal(context) ? () => undefined : onHangUp(() => keeper.ask());
     let result: T;
     try {
-      result = await body(writ).finally(() => keeper?.stop());
+      result = await body(writ).finally(() => {
+        forget();
+        return keeper?.stop();
+      });
     } catch (error) {
       await publishAfter(writ, error);
       throw error;
@@ -91,6 +95,19 @@ export async function withPublishedWrit<T>(
     return result;
   };
   return withWrit(context, published, flags);
+}
+
+/** At a terminal SIGHUP says that it is gone, and with it who watched the run: then the process ends, as ever. */
+function hasTerminal({ stdin, stdout }: Context): boolean {
+  return stdin.isTTY || stdout.isTTY;
+}
+
+/** Elsewhere SIGHUP asks for the policy files to be read, as of `writ serve`. Call the result to end that. */
+function onHangUp(act: () => void): () => void {
+  process.on('SIGHUP', act);
+  return () => {
+    process.off('SIGHUP', act);
+  };
 }
 
 /** A run may go on for hours: it says when other policies hold, and when the files that are there do not. */

@@ -1,5 +1,5 @@
 // How a failed command ends: `writ: error: …`, then `writ: hint: …`; with --json the same as {"error": …} on
-// stdout. The exit code is the error's own (ARCHITECTURE 6).
+// stdout. The exit code is the error's own.
 import { WritError } from '../errors.js';
 import { commandLine } from './command-line.js';
 import { printable, type Output } from './output.js';

@@ -50,7 +50,10 @@ async function compiled(text: string, file: string | null): Promise<Plan> {
 
 async function ofRunOrWorkflow(writ: Writ, id: string): Promise<Drawn> {
   const run = await found(() => writ.status(id, { nested: NESTED }));
-  if (run !== null) return { plan: await writ.compiled(id), outcomes: outcomesOf(run) };
+  if (run !== null) {
+    const plan = await writ.compiled(id);
+    return { plan, outcomes: withStandings(outcomesOf(run), plan, await writ.standings(id)) };
+  }
   const view = await writ.workflowView(id);
   if (view !== null)
     return { plan: await compiled(view.record.source, view.record.file), outcomes: new Map() };
@@ -92,6 +95,22 @@ function outcomesOf(run: RunView): ReadonlyMap<string, GraphOutcome> {
     step.nested?.forEach(visit);
   };
   run.steps.forEach(visit);
+  return outcomes;
+}
+
+/** And of states that call nothing; one that failed with what its call gave has failed, though the call has not. */
+function withStandings(
+  byName: ReadonlyMap<string, GraphOutcome>,
+  plan: Plan,
+  standings: ReadonlyMap<string, StepStatus>,
+): ReadonlyMap<string, GraphOutcome> {
+  const outcomes = new Map(byName);
+  for (const [key, status] of standings) {
+    const outcome = outcomeOf(status);
+    const told = byName.get(key) ?? byName.get(plan.nodes[key]?.name ?? '');
+    const isMore = told === undefined || (told === 'completed' && outcome === 'failed');
+    if (isMore && outcome !== null) outcomes.set(key, outcome);
+  }
   return outcomes;
 }
 

@@ -6,7 +6,7 @@ import { askForBatch, askForDecision, isRefusedVote, screenOf } from './approver
 import { goOn, listApprovals, recordedText } from './approvals.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 
-/** Process exit code when something waits and nobody could be asked (ARCHITECTURE 6). */
+/** Process exit code when something waits and nobody could be asked. */
 const EXIT_WAITING = 10;
 
 export async function openInbox(context: Context): Promise<number> {

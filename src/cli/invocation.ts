@@ -6,7 +6,7 @@ import { createOutput } from './output.js';
 import { createProgram, wantsJson, type Terminal } from './program.js';
 import { usageError } from './usage.js';
 
-/** The exit code of ARCHITECTURE 6. Rejects for nothing that the command does. */
+/** Gives the exit code of the process. Rejects for nothing that the command does. */
 export async function invoke(terminal: Terminal, words: readonly string[]): Promise<number> {
   const program = createProgram(terminal, version());
   try {

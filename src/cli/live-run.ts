@@ -1,5 +1,7 @@
 // A run on this terminal while it goes on, whoever advances it. What is shown is read from the store, so it has
-// happened; only what a step says just now comes from this process and is stored nowhere.
+// happened; only what a step says just now comes from the process that runs it and is stored nowhere.
+import { listenToRun } from '../adapters/spoken-words.js';
+import { pathsOf } from '../data-directory.js';
 import { openLiveRows } from '../tui/live-rows.js';
 import type { OutlineStep } from '../runtime/outline.js';
 import type { RunView, Writ } from '../runtime/writ.js';
@@ -28,13 +30,15 @@ export interface LiveRunOptions {
   /** The last row: what Ctrl+C does. */
   readonly foot: string;
   readonly onInterrupt: () => void;
+  /** Its steps may run in another process: what they say is listened to there. */
+  readonly elsewhere?: true;
 }
 
 /** Throws NOT_FOUND. stdout must be a terminal that redraws. */
 export async function openLiveRun(
   context: Context,
   writ: Writ,
-  { runId, foot, onInterrupt }: LiveRunOptions,
+  { runId, foot, onInterrupt, elsewhere }: LiveRunOptions,
 ): Promise<LiveRun> {
   const reader = await RunReader.open(writ, runId);
   const { colors } = context.output;
@@ -46,7 +50,7 @@ export async function openLiveRun(
   });
   // A line between the rows would stay there.
   const letNotesGo = context.output.holdNotes();
-  reader.start(() => rows.redraw());
+  reader.start(() => rows.redraw(), elsewhere === true ? pathsOf(context.data).live : null);
   return {
     until: (isEnd, signal) => reader.until(isEnd, signal),
     async close() {
@@ -90,7 +94,8 @@ class RunReader {
     return this.#scene;
   }
 
-  start(told: () => void): void {
+  /** `sockets`: where other processes tell what their steps say; null = only this one runs any. */
+  start(told: () => void, sockets: string | null): void {
     this.#told = told;
     const timer = setInterval(() => this.#look(), LOOK_MS);
     const stopListening = this.#writ.onProgress((notice) => {
@@ -102,7 +107,18 @@ class RunReader {
         this.#unsays(stepPath);
       }
     });
+    const stopHearing =
+      sockets === null
+        ? () => undefined
+        : listenToRun(sockets, this.#runId, {
+            says: (stepPath, text) => this.#says(stepPath, text),
+            ends: (stepPath) => {
+              this.#unsays(stepPath);
+              this.#told();
+            },
+          });
     this.#stopAll = () => {
+      stopHearing();
       clearInterval(timer);
       stopListening();
       stopEntries();

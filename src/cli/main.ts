@@ -1,10 +1,17 @@
 #!/usr/bin/env node
-// The `writ` command: one process, one command, one exit code (ARCHITECTURE 6). It ends by running out of work, not
-// by process.exit, so what a command opened it has also closed.
-import { invoke } from './invocation.js';
-import { ignoreBrokenPipes } from './output.js';
+// The `writ` command. It runs from the bundle (test/bundle.mjs), a few files where the modules are hundreds: most of what
+// a short command costs is loading. When tsc has written anything since the bundle was made it runs from the modules, so
+// that nobody tries what is no longer there.
+import { statSync } from 'node:fs';
 
-const { argv, env, stdin, stdout, stderr } = process;
+const bundle = new URL('../bundle/writ.js', import.meta.url);
+const made = writtenMs(bundle);
+// An installed package has no such file: nothing is compiled there.
+const compiled = writtenMs(new URL('../.tsbuildinfo', import.meta.url));
 
-ignoreBrokenPipes(stdout, stderr);
-process.exitCode = await invoke({ stdin, stdout, stderr, env, nowMs: () => Date.now() }, argv.slice(2));
+await import(made !== null && made > (compiled ?? 0) ? bundle.href : './start.js');
+
+/** Null when there is no such file. */
+function writtenMs(file: URL): number | null {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? null;
+}

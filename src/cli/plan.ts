@@ -1,5 +1,6 @@
 // `writ plan FILE|ID`: what would run and what would hold it up. A question: nothing starts, nothing is written.
 import type { RbacRecord } from '../policy/decide.js';
+import type { DataDeclaration } from '../runtime/run-data.js';
 import type { PlannedCall, PlannedStep, PlanProblem, PlanVerdict, RunPlan } from '../runtime/run-plan.js';
 import { whoActs, withWrit, type Context } from './context.js';
 import { printable, shortReference, type Colors } from './output.js';
@@ -10,6 +11,8 @@ import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './work
 export interface PlanFlags {
   readonly input?: string;
   readonly agent: Readonly<Record<string, string>>;
+  /** What the input carries; absent = nothing is said. */
+  readonly data?: DataDeclaration;
 }
 
 /** Exit 3 when policy or a ceiling would deny, else that of the first step that would fail, else 0. */
@@ -22,7 +25,13 @@ export async function planWorkflow(context: Context, workflow: string, flags: Pl
     withWrit(
       context,
       async (writ) =>
-        writ.plan({ workflow: source ?? workflow, input, agents: flags.agent }, await whoActs(context, writ)),
+        writ.plan(
+          {
+            ...{ workflow: source ?? workflow, input, agents: flags.agent },
+            ...(flags.data === undefined ? {} : { data: flags.data }),
+          },
+          await whoActs(context, writ),
+        ),
       open,
     );
   const plan = source === null ? await ask() : await explainingDiagnostics(output, source, ask);
@@ -98,10 +107,24 @@ function stepLines(step: PlannedStep, width: number, colors: Colors): string[] {
   call.rules.forEach((rule, at) => rows.push([at === 0 ? 'initiator' : 'agent', rbacText(rule)]));
   rows.push(['ceilings', ceilingsText(call)], ['limits', limitsText(call)], ['approval', approvalText(call)]);
   rows.push(['sandbox', sandboxText(call)], ['reaches', reachText(call)]);
+  if (call.waits !== null) rows.push(['waits', waitText(call.waits)]);
+  if (call.data !== null) rows.push(['data', dataText(call.data)]);
   if (call.audit === 'anchored') rows.push(['log', 'witnesses have to cosign it before the step begins']);
   if (call.needs.length > 0)
     rows.push(['not known', `the request, before ${call.needs.map(printable).join(', ')}`]);
   return [head, ...rows.map(([label, text]) => `${pad}${label.padEnd(11)}${text}`)];
+}
+
+function waitText({ for: what, withinMs, roles }: NonNullable<PlannedCall['waits']>): string {
+  const time = withinMs === null ? 'without a limit' : `for at most ${durationText(withinMs)}`;
+  if (what === 'token') return `${time} until its task token is answered`;
+  return `${time} until ${roles.map(printable).join(' or ') || 'somebody'} has filled in its form`;
+}
+
+/** Labels and classification in words. */
+function dataText({ labels, classification }: NonNullable<PlannedCall['data']>): string {
+  const carried = labels === null ? 'labels not known' : labels.map(printable).join(', ') || 'no labels';
+  return `${carried}; ${classification ?? 'classification not known'}`;
 }
 
 function modeText({ mode, map, itemCount, loop, condition, conditionHolds }: PlannedStep): string {
@@ -166,12 +189,13 @@ function limitsText({ limits }: PlannedCall): string {
 
 function approvalText({ approval }: PlannedCall): string {
   if (approval === null) return 'not needed';
-  const { mode, quorum, expiresSeconds, reasonRequired, separationOfDuties, demandedBy } = approval;
+  const { mode, quorum, expiresSeconds, reasonRequired, separationOfDuties, author, demandedBy } = approval;
   const people = quorum.map(({ role, n }) => `${n} x ${printable(role)}`).join(' and ');
   const rules = [
     `within ${durationText(expiresSeconds * 1000)}`,
     ...(reasonRequired ? ['with a reason'] : []),
     ...(separationOfDuties ? [] : ['also by whoever started the run']),
+    ...(author === true ? ['not by who wrote the workflow'] : []),
   ];
   return `${mode}, ${people}, ${rules.join(', ')}; ${demandedBy.map(printable).join('; ')}`;
 }

@@ -133,7 +133,10 @@ export function longText(answer: PolicyAnswer, root: string, colors: Colors): st
   if (approval !== null) {
     const people = approval.quorum.map(({ role, n }) => `${n} x ${printable(role)}`).join(' and ');
     lines.push('', colors.bold('approval'));
-    lines.push(`  ${approval.mode}, ${people}, within ${durationText(approval.expiresSeconds * 1000)}`);
+    const author = approval.author === true ? ', not by who wrote the workflow' : '';
+    lines.push(
+      `  ${approval.mode}, ${people}, within ${durationText(approval.expiresSeconds * 1000)}${author}`,
+    );
     for (const by of demandedBy) lines.push(`  ${printable(by)}`);
   }
   lines.push(

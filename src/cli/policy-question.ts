@@ -13,6 +13,8 @@ export interface QuestionFlags {
   readonly network: readonly string[];
   readonly credential: readonly string[];
   readonly label: readonly string[];
+  readonly unlabelled: boolean;
+  readonly classification?: string;
   readonly timeoutMs?: string;
   readonly memoryMib?: string;
   readonly at?: string;
@@ -51,7 +53,8 @@ export async function questionOf(
       ...{ initiator: subject, domain, action, resource, network, limits, credentials: credential },
       ...(agent === undefined ? {} : { agent: agent.includes(':') ? agent : `agent:${agent}` }),
       ...(kind === null ? {} : { sandbox: kind }),
-      ...(label.length === 0 ? {} : { labels: label }),
+      ...(label.length === 0 && !flags.unlabelled ? {} : { labels: label }),
+      ...classified(flags.classification),
       at: at ?? new Date(context.nowMs()).toISOString().replace(/\.\d+Z$/u, 'Z'),
     },
     assumed,
@@ -98,6 +101,15 @@ export async function domainHere(context: Context, snapshot: PolicySnapshot): Pr
 function anySandbox(snapshot: PolicySnapshot, domain: string, action: string): 'wasm' | 'docker' | null {
   if (!/^(?:function|agent)\.invoke$/u.test(action)) return null;
   return snapshot.layers.compose(snapshot.layers.own(domain)).ceiling.sandbox.allowed?.at(-1) ?? null;
+}
+
+function classified(text: string | undefined): Pick<PolicyQuestion, 'classification'> {
+  if (text === undefined) return {};
+  const known = (['public', 'internal', 'confidential', 'restricted'] as const).find((one) => one === text);
+  if (known !== undefined) return { classification: known };
+  throw new WritError('USAGE', `there is no classification ${text}`, {
+    hint: '--classification public, internal, confidential or restricted',
+  });
 }
 
 function sandboxOf(text: string): 'wasm' | 'docker' | null {

@@ -7,7 +7,15 @@ import { addArtifactCommands } from './commands/artifacts.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addKeyCommands } from './commands/keys.js';
 import type { Action, Flags } from './commands/leaf.js';
-import { collectText, filledOf, textOf, textsIn, textsOf } from './commands/options.js';
+import {
+  agentsOf,
+  collectAgent,
+  collectText,
+  filledOf,
+  textOf,
+  textsIn,
+  textsOf,
+} from './commands/options.js';
 import { addPolicyCommands } from './commands/policy.js';
 import { addSandboxCommands } from './commands/sandbox.js';
 import { addSecretCommands } from './commands/secrets.js';
@@ -122,11 +130,17 @@ export function createProgram(terminal: Terminal, version: string): Program {
     'run a workflow on a virtual clock with mocked functions: nothing is called, written or waited for',
     'writ simulate workflow.yaml --input @input.json --mocks mocks.json',
     async (context, [file = ''], flags) =>
-      (await import('./simulate.js')).simulateFile(context, file, textsIn(flags, 'input', 'mocks')),
+      (await import('./simulate.js')).simulateFile(context, file, {
+        ...textsIn(flags, 'input', 'mocks', 'as', 'tenant'),
+        agent: agentsOf(flags['agent']),
+      }),
   )
     .argument('<file>', 'workflow file, YAML or JSON')
     .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
-    .option('--mocks <file>', 'what states answer: {"State": [{"return": …} | {"throw": {…}}] | "echo"}');
+    .option('--mocks <file>', 'what states answer: {"State": [{"return": …} | {"throw": {…}}] | "echo"}')
+    .option('--as <principal>', 'who would start it, user:alice: then the policies decide every step')
+    .option('--tenant <name>', 'with --as: the tenant whose policies apply')
+    .option('--agent <role=instance>', 'with --as: who fills a role; may be given again', collectAgent);
 
   const workflow = group(
     'workflow',

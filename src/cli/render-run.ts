@@ -28,7 +28,7 @@ export function renderRun(place: Place, run: RunView, colors: Colors, columns = 
   if (run.waitingFor !== null) lines.push(`waits for  ${waitingText(run, run.waitingFor)}`);
   if (run.steps.length > 0) lines.push('', renderSteps(run, colors, columns));
   const errors = run.steps.flatMap(({ name, error }) =>
-    error === null ? [] : [`${printable(name)}: ${errorText(error)}`],
+    error === null ? [] : [`${printable(name)}: ${errorText(error)}`, ...hintText(error)],
   );
   if (errors.length > 0) lines.push('', ...errors);
   const next = nextCommands(place, run);
@@ -157,6 +157,10 @@ function approvalText({ approval }: StepView): string {
 /** Whoever fails a task need not say why. */
 function errorText({ code, name, message }: NonNullable<RunView['error']>): string {
   return `${printable(code)} (${printable(name)})${message === '' ? '' : `: ${printable(message)}`}`;
+}
+
+function hintText({ hint }: NonNullable<RunView['error']>): string[] {
+  return hint === undefined ? [] : [`  hint: ${printable(hint)}`];
 }
 
 function waitingText({ steps }: RunView, waiting: Waiting): string {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,10 +58,20 @@ describe('--input', () => {
   it('refuses a missing file, a folder and bytes that are not UTF-8', async () => {
     await expect(readRunInput('@/nowhere/at/all.json', nothing)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(readRunInput(`@${folder}`, nothing)).rejects.toMatchObject({ code: 'USAGE' });
-    const file = fileWith('latin1.json', Uint8Array.of(0x22, 0xe9, 0x22));
+    const file = fileWith('latin1.json', Buffer.from('{\n"a": "\xe9"\n}', 'latin1'));
     await expect(readRunInput(`@${file}`, nothing)).rejects.toMatchObject({
       code: 'INPUT_INVALID',
-      message: expect.stringContaining('UTF-8'),
+      message: `${file}:2: the line is not UTF-8 text`,
+      hint: expect.stringContaining('UTF-8'),
+    });
+  });
+
+  it('does not wait for a named pipe that nobody writes to', async () => {
+    const pipe = join(folder, 'pipe.json');
+    execFileSync('mkfifo', [pipe]);
+    await expect(readRunInput(`@${pipe}`, nothing)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: `${pipe} is a named pipe`,
     });
   });
 

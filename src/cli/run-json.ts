@@ -1,4 +1,4 @@
-// A run under --json: the run, and one result for each step in the words of the dialect (agentos-dialect section 7).
+// A run under --json: the run, and one result for each step in the words of the dialect (AgentOS page).
 import { stepResult, type StepResult } from '../library/run-report.js';
 import type { RunView } from '../runtime/writ.js';
 

@@ -100,6 +100,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     outbox: { start: refuse('outbox.start'), read: refuse('outbox.read') },
     validate: refuse('validate'),
     compiled: async () => PLAN,
+    standings: refuse('standings'),
     createWorkflow: refuse('createWorkflow'),
     register: refuse('register'),
     auditRun: refuse('auditRun'),

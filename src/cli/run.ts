@@ -2,6 +2,7 @@
 // run waits for a person, that person is asked here if they sit at this terminal; otherwise the exact command to
 // decide is printed and the process ends, for a waiting run needs no process.
 import { WritError } from '../errors.js';
+import type { DataDeclaration } from '../runtime/run-data.js';
 import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js';
 import { askDuringRun, type Asked } from './approver.js';
 import { commandLine } from './command-line.js';
@@ -25,6 +26,8 @@ import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from './work
 export interface RunFlags {
   readonly input?: string;
   readonly agent: Readonly<Record<string, string>>;
+  /** What the input carries; absent = nothing is said. */
+  readonly data?: DataDeclaration;
   readonly detach?: boolean;
   readonly approverKey?: string;
 }
@@ -33,7 +36,9 @@ export async function runWorkflow(context: Context, workflow: string, flags: Run
   const { output } = context;
   const source = looksLikeFile(workflow) ? await readWorkflowSource(workflow) : null;
   const input = await readRunInput(flags.input, context.stdin);
-  const request = { workflow: source ?? workflow, input, agents: flags.agent };
+  const { data } = flags;
+  const said = data === undefined ? {} : { data };
+  const request = { workflow: source ?? workflow, input, agents: flags.agent, ...said };
   const explained = <T>(start: () => Promise<T>): Promise<T> =>
     source === null ? start() : explainingDiagnostics(output, source, start);
   if (flags.detach === true) return runDetached(context, request, explained);
@@ -203,7 +208,7 @@ async function openProgress(
   return { close: async () => stop() };
 }
 
-/** Drives until the run ends or waits for a person who is not here. Gives the exit code of ARCHITECTURE 6. */
+/** Drives until the run ends or waits for a person who is not here. Gives the exit code. */
 export async function follow(
   context: Context,
   writ: Writ,

@@ -1,12 +1,15 @@
 // `writ simulate FILE`: a workflow on a virtual clock with mocked functions. Needs no data directory; calls nothing,
 // writes nothing, waits for nothing.
 import { WritError } from '../errors.js';
+import { isPrincipal } from '../policy/text.js';
 import type { Json } from '../json.js';
 import type { AttemptSeen } from '../testing/attempt.js';
+import type { Governed } from '../testing/governance.js';
 import type { Mocks } from '../testing/mocks.js';
 import type { Simulated } from '../testing/simulate.js';
 import type { Context } from './context.js';
 import { printable, type Colors } from './output.js';
+import { loadHere } from './policy-question.js';
 import { readRunInput } from './run-input.js';
 import { explainingDiagnostics, readWorkflowSource } from './workflow-source.js';
 
@@ -14,6 +17,10 @@ export interface SimulateFlags {
   readonly input?: string;
   /** A file, or JSON. */
   readonly mocks?: string;
+  /** Who would start it, `user:alice`: the policies decide. Absent: they are not asked. */
+  readonly as?: string;
+  readonly tenant?: string;
+  readonly agent: Readonly<Record<string, string>>;
 }
 
 /** One state that was entered, and how its attempts ended. */
@@ -32,12 +39,13 @@ export async function simulateFile(context: Context, file: string, flags: Simula
     import('../testing/simulate.js'),
     import('../testing/definition.js'),
   ]);
+  const policies = await policiesOf(context, flags);
   const visits: Visit[] = [];
   const result = await explainingDiagnostics(output, source, async () =>
     // Checked where it is read.
     simulatePlan(
       planOf(source.text),
-      { input, mocks: mocks as Mocks },
+      { input, mocks: mocks as Mocks, ...(policies === null ? {} : { policies }) },
       {
         entered: (name) => visits.push({ name, attempts: [] }),
         attempted: ({ state, outcome }) =>
@@ -48,6 +56,21 @@ export async function simulateFile(context: Context, file: string, flags: Simula
   if (output.json) output.value(result);
   else output.line(renderSimulation(visits, result, output.colors));
   return exitCodeOf(result);
+}
+
+async function policiesOf(
+  { policies }: Context,
+  { as: initiator, tenant, agent: agents }: SimulateFlags,
+): Promise<Governed | null> {
+  const isGiven = tenant !== undefined || Object.keys(agents).length > 0;
+  if (initiator === undefined && !isGiven) return null;
+  if (initiator === undefined || !isPrincipal(initiator)) {
+    throw new WritError('USAGE', '--as names who would start the run, and then policies decide', {
+      hint: 'writ simulate workflow.yaml --as user:alice',
+    });
+  }
+  const snapshot = await loadHere(policies);
+  return { snapshot, initiator, agents, ...(tenant === undefined ? {} : { tenant }) };
 }
 
 async function readMocks(argument: string | undefined, { stdin }: Context): Promise<Json> {
@@ -94,5 +117,6 @@ export function renderSimulation(visits: readonly Visit[], result: Simulated, co
 
 function outcomeText(outcome: AttemptSeen['outcome'], colors: Colors): string {
   if (outcome === 'returned') return colors.green(outcome);
+  if (outcome === 'needed approval') return colors.yellow(outcome);
   return colors.red(outcome === 'timed out' ? outcome : `threw ${printable(outcome.threw)}`);
 }

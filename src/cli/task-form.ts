@@ -42,11 +42,12 @@ function fieldsOf(schema: JsonObject, prefix: string, depth: number): readonly R
   });
 }
 
-function typeOf(schema: Json): string {
+/** In words: `number`, `list of string`, `one of "a", "b"`. */
+export function typeOf(schema: Json): string {
   if (!isObject(schema)) return 'anything';
   const { enum: choices, const: only, type, items } = schema;
-  if (only !== undefined) return shown(only);
-  if (Array.isArray(choices)) return `one of ${choices.map((one: Json) => shown(one)).join(', ')}`;
+  if (only !== undefined) return shownValue(only);
+  if (Array.isArray(choices)) return `one of ${choices.map((one: Json) => shownValue(one)).join(', ')}`;
   const types = Array.isArray(type) ? type : [type];
   const names = types.filter((one) => typeof one === 'string').map((one) => printable(one));
   if (names.length === 0) return 'anything';
@@ -54,17 +55,19 @@ function typeOf(schema: Json): string {
   return names.join(' or ');
 }
 
-function detailOf(schema: Json): string {
+/** Its bounds, title and description, each behind a comma; '' without any. */
+export function detailOf(schema: Json): string {
   if (!isObject(schema)) return '';
   const bounds = Object.entries(BOUNDS).flatMap(([keyword, word]) => {
     const value = schema[keyword];
-    return typeof value === 'number' || typeof value === 'string' ? [`${word} ${shown(value)}`] : [];
+    return typeof value === 'number' || typeof value === 'string' ? [`${word} ${shownValue(value)}`] : [];
   });
   const { title, description } = schema;
   const words = [title, description].filter((one) => typeof one === 'string').map((one) => printable(one));
   return `${bounds.map((one) => `, ${one}`).join('')}${words.length === 0 ? '' : `: ${words.join('; ')}`}`;
 }
 
-function shown(value: Json): string {
+/** A value of the document, cut at 200 characters. */
+export function shownValue(value: Json): string {
   return printable(typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 200);
 }

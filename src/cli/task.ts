@@ -2,12 +2,13 @@
 // it counts; what is reported is what was recorded. After it the run goes on in this process.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { TaskRecord } from '../runtime/ports.js';
+import { cursorOf, parseCursor, type Listed } from '../runtime/list-cursor.js';
+import type { TaskAnswer, TaskRecord } from '../runtime/ports.js';
 import type { TaskReference, TaskReply, TaskView, Writ } from '../runtime/writ.js';
 import { goOn } from './approvals.js';
 import { readText, readTextFile } from './bounded-read.js';
 import { commandLine } from './command-line.js';
-import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
+import { isInteractive, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { printable, shortReference } from './output.js';
 import { expiryText } from './render-run.js';
 import { readRunInput } from './run-input.js';
@@ -15,20 +16,51 @@ import { runJson } from './run-json.js';
 import { formLines } from './task-form.js';
 import { timeText } from './time-text.js';
 
-export async function listTasks(
-  context: Context,
-  flags: { readonly all: boolean; readonly run?: string },
-): Promise<number> {
+/** As over HTTP. */
+const MAX_LISTED = 100;
+
+export interface ListFlags {
+  readonly all: boolean;
+  readonly run?: string;
+  /** At most so many, 1 to 100. */
+  readonly limit?: string;
+  /** Where an earlier list ended. */
+  readonly cursor?: string;
+}
+
+function limitOf(text: string | undefined): number {
+  if (text === undefined) return MAX_LISTED;
+  const limit = /^[1-9]\d{0,2}$/u.test(text) ? Number(text) : Infinity;
+  if (limit <= MAX_LISTED) return limit;
+  throw new WritError('USAGE', `--limit is a number from 1 to ${MAX_LISTED}`);
+}
+
+function afterOf(text: string): Listed {
+  const after = parseCursor(text, 'tsk');
+  if (after !== null) return after;
+  throw new WritError('USAGE', '--cursor is one that an earlier list gave', {
+    hint: 'leave it out to begin with the oldest: writ task list',
+  });
+}
+
+export async function listTasks(context: Context, flags: ListFlags): Promise<number> {
   const { output } = context;
+  const limit = limitOf(flags.limit);
+  const after = flags.cursor === undefined ? null : afterOf(flags.cursor);
   return withWrit(context, async (writ) => {
     // NOT_FOUND for a run that there is none of: it is not one without tasks.
     if (flags.run !== undefined) await writ.status(flags.run);
-    const records = await writ.tasks({
+    const found = await writ.tasks({
       ...(flags.run === undefined ? {} : { run: flags.run }),
       ...(flags.all ? {} : { states: ['open'] }),
+      ...(after === null ? {} : { after }),
+      limit: limit + 1,
     });
+    const records = found.slice(0, limit);
+    const last = records.at(-1);
+    const cursor = found.length > limit && last !== undefined ? cursorOf(last) : null;
     if (output.json) {
-      output.value({ tasks: records.map(taskJson) });
+      output.value({ tasks: records.map(taskJson), cursor });
       return 0;
     }
     if (records.length === 0) {
@@ -46,6 +78,7 @@ export async function listTasks(
     ]);
     const head = ['task', 'state', 'by', 'step', 'function', 'expires'];
     output.line(renderTable(output.colors, head, rows));
+    if (cursor !== null) output.note(`there are more: add --cursor ${cursor}`);
     return 0;
   });
 }
@@ -55,8 +88,8 @@ export async function showTask(context: Context, id: string): Promise<number> {
   return withWrit(context, async (writ) => {
     const view = await writ.task(id);
     if (output.json) {
-      const { record, step, workflow, input, form } = view;
-      output.value({ ...taskJson(record), step, workflow, input, form });
+      const { record, step, workflow, input, form, question } = view;
+      output.value({ ...taskJson(record), step, workflow, input, form, question });
       return 0;
     }
     for (const line of linesOf(context, view)) output.line(line);
@@ -64,7 +97,8 @@ export async function showTask(context: Context, id: string): Promise<number> {
   });
 }
 
-function linesOf(context: Context, { record, step, workflow, input, form }: TaskView): readonly string[] {
+/** What is asked, of whom and until when. */
+function askedLines({ record, step, workflow, input }: TaskView): readonly string[] {
   const { id, run, state, kind, roles, expiresAtMs, heartbeatMs, separationOfDuties, answer } = record;
   const whom = roles.length === 0 ? 'whom policy lets answer' : roles.join(' or ');
   const isForm = kind === 'person';
@@ -76,9 +110,20 @@ function linesOf(context: Context, { record, step, workflow, input, form }: Task
     `answered   ${isForm ? `by ${printable(whom)}${separationOfDuties ? ', not by who started the run' : ''}` : 'with its token, by whom policy lets answer'}`,
     `until      ${timeText(expiresAtMs)}${heartbeatMs === null ? '' : `, with a sign of life every ${heartbeatMs / 1000} s`}`,
   ];
-  if (answer !== null) lines.push(`answer     ${answer.kind}, by ${printable(answer.by)}`);
-  lines.push('', 'input', ...jsonLines(input));
-  if (form !== null) lines.push('', 'form', ...formLines(form));
+  if (answer !== null)
+    lines.push(`answer     ${answer.kind}, by ${printable(answer.by)} (${proofText(answer)})`);
+  return [...lines, '', 'input', ...jsonLines(input)];
+}
+
+function proofText({ assurance, keyId }: TaskAnswer): string {
+  return keyId === null ? `assurance ${assurance}, not signed` : `signed with ${printable(keyId)}`;
+}
+
+function linesOf(context: Context, view: TaskView): readonly string[] {
+  const { id, kind, state } = view.record;
+  const isForm = kind === 'person';
+  const lines = [...askedLines(view)];
+  if (view.form !== null) lines.push('', 'form', ...formLines(view.form));
   if (state !== 'open') return lines;
   const which = isForm ? [id] : ['--token', 'TOKEN'];
   lines.push(
@@ -113,6 +158,8 @@ export async function completeTask(
   flags: AnswerFlags,
 ): Promise<number> {
   if (flags.output === undefined) {
+    if (id !== undefined && flags.token === undefined && isInteractive(context))
+      return fillIn(context, id, flags);
     throw new WritError('USAGE', 'complete needs --output with the result: JSON, @FILE or @-', {
       hint: id === undefined ? 'writ task list shows what waits' : `writ task show ${id} shows what is asked`,
     });
@@ -121,6 +168,23 @@ export async function completeTask(
   const which = await referenceOf(context, id, flags);
   const output = await readRunInput(flags.output, context.stdin, '--output');
   return answer(context, which, { kind: 'success', output }, flags);
+}
+
+/** Asks the person at this terminal for each field. */
+async function fillIn(context: Context, id: string, flags: AnswerFlags): Promise<number> {
+  const { output } = context;
+  const { askForForm } = await import('./task-fill.js');
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
+    const by = await whoActs(context, writ);
+    const filled = await askForForm(context, writ, id, by, (view) => {
+      for (const line of askedLines(view)) output.line(line);
+    });
+    if (typeof filled === 'number') return filled;
+    const reply: TaskReply = { kind: 'success', output: filled.output };
+    const record = await writ.answerTask({ id }, reply, by);
+    output.line(answeredText(record, reply));
+    return told(context, writ, record, flags);
+  });
 }
 
 export async function failTask(

@@ -1,6 +1,8 @@
 // `writ workflow watch RUN`: follows a run to its end, whichever process advances it, and ends with its exit code. On a
-// terminal its steps as they go on; else one JSON object a line for each of its log entries, and a last one with what
-// became of it. Watching changes nothing: a run that nobody advances is not advanced by it.
+// terminal its steps as they go on; else one JSON object a line for each of its log entries, for what its steps say
+// while they run, and a last one with what became of it. Watching changes nothing: a run that nobody advances is not advanced by it.
+import { listenToRun } from '../adapters/spoken-words.js';
+import { pathsOf } from '../data-directory.js';
 import type { RunEntry, RunView, Writ } from '../runtime/writ.js';
 import { commandLine } from './command-line.js';
 import { canRedraw, untilSignal, withWrit, type Context } from './context.js';
@@ -46,7 +48,7 @@ async function watchLive(
 ): Promise<RunView> {
   const { openLiveRun } = await import('./live-run.js');
   const foot = 'Ctrl+C leaves; the run goes on without it';
-  const live = await openLiveRun(context, writ, { runId, foot, onInterrupt: interrupt });
+  const live = await openLiveRun(context, writ, { runId, foot, onInterrupt: interrupt, elsewhere: true });
   try {
     return await live.until(isOver, signal);
   } finally {
@@ -63,6 +65,31 @@ async function watchEntries(
   const { output, stdout } = context;
   // A reader that went away ends the watching, for there is nobody to tell.
   const isLeft = (): boolean => signal.aborted || stdout.destroyed || stdout.errored !== null;
+  const stopHearing = listenToRun(pathsOf(context.data).live, runId, {
+    says: (stepPath, text) => {
+      if (isLeft()) return;
+      output.record({
+        type: 'step.said',
+        time: new Date(context.nowMs()).toISOString(),
+        data: { stepPath, text },
+      });
+    },
+    ends: () => undefined,
+  });
+  try {
+    return await tellEntries(context, writ, runId, isLeft);
+  } finally {
+    stopHearing();
+  }
+}
+
+async function tellEntries(
+  context: Context,
+  writ: Writ,
+  runId: string,
+  isLeft: () => boolean,
+): Promise<RunView> {
+  const { output } = context;
   let from = 0;
   let mayBeOver = true;
   for (;;) {

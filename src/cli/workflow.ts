@@ -158,7 +158,7 @@ export async function showStatus(context: Context, runId: string, flags: ItemsFl
   });
 }
 
-/** One result for each step (agentos-dialect section 7). */
+/** One result for each step (AgentOS page). */
 export async function showResults(context: Context, runId: string, flags: ItemsFlag = {}): Promise<number> {
   const { output } = context;
   return withWrit(context, async (writ) => {
@@ -174,9 +174,12 @@ export async function showResults(context: Context, runId: string, flags: ItemsF
       output.line(`${printable(step.name)}:`);
       output.line(dataLines(step));
     }
-    output.line();
-    output.line('output:');
-    output.line(dataLines(view));
+    // `null` is what a run gives only when it has come to its end.
+    if (view.status === 'completed' || view.output !== null || view.outputErasedBy !== undefined) {
+      output.line();
+      output.line('output:');
+      output.line(dataLines(view));
+    }
     return 0;
   });
 }

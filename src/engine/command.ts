@@ -1,6 +1,7 @@
 // What the engine asks for and what it is told. What is to be done is derived from the state, so asking again after a
 // crash gives the same answer.
 import type { Json } from '../json.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { TaskNode } from '../workflow/plan.js';
 import type { Answer } from './query.js';
 import type { ConversationState, CurrentTask, StepError, TaskApproval, TaskWaiting } from './state.js';
@@ -113,5 +114,7 @@ export type EngineEvent =
       readonly answer: Answer;
       readonly nowMs: number;
     }
+  /** What a task gives carries this: the run's data only grows by it. Comes before what the task has come to. */
+  | { readonly kind: 'carried'; readonly data: DataClass; readonly nowMs: number }
   /** Timers, time limits and slices of long work: whatever is due at `nowMs` goes on. */
   | { readonly kind: 'tick'; readonly nowMs: number };

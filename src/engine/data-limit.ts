@@ -18,14 +18,18 @@ const UTF8 = new TextEncoder();
 
 /** `value` of this state, when its JSON has at most `maxBytes` of UTF-8; null = no bound. Throws STEP_DATA_LIMIT. */
 export function withinBytes(state: string, value: Json, maxBytes: number | null): Json {
-  // A character has at most three bytes, and six where it is escaped.
-  if (maxBytes === null || measure(value) * 6 <= maxBytes) return value;
-  if (UTF8.encode(JSON.stringify(value)).length <= maxBytes) return value;
+  if (maxBytes === null || isWithin(value, maxBytes)) return value;
   throw new WritError(
     'STEP_DATA_LIMIT',
     `The state/task '${state}' returned a result with a size exceeding the maximum number of bytes service limit.`,
     { hint: 'keep large data outside the run and pass a reference' },
   );
+}
+
+/** Has the JSON of the value at most `maxBytes` of UTF-8? Throws STEP_DATA_LIMIT beyond the limits of all data. */
+export function isWithin(value: Json, maxBytes: number): boolean {
+  // A character has at most three bytes, and six where it is escaped.
+  return measure(value) * 6 <= maxBytes || UTF8.encode(JSON.stringify(value)).length <= maxBytes;
 }
 
 const measured = new WeakMap<object, number>();

@@ -2,6 +2,7 @@
 // results come in with events. Stored as a small head and parts, of which `takeChanges` gives those that changed.
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
+import { grownBy, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EngineEvent, Task } from './command.js';
 import { entered, newFrame } from './frame.js';
@@ -11,7 +12,7 @@ import type { Request } from './query.js';
 import { redrivenHead, takeUp, type Remains } from './redrive.js';
 import { requestOf } from './request.js';
 import type { Trace } from './stage.js';
-import type { Changes, Frame, Parts, RunHead, TaskWaiting } from './state.js';
+import type { Changes, Frame, Parts, RunHead, Seen, TaskWaiting } from './state.js';
 import { stepPathOf } from './step-path.js';
 import { RunTree } from './tree.js';
 
@@ -20,7 +21,7 @@ export interface StartOptions {
   readonly initiator: string;
   readonly input: Json;
   readonly nowMs: number;
-  /** Default 1,000,000 (states-dialect section 14; AWS stops at 25,000 history events). */
+  /** Default 1,000,000 (AWS stops at 25,000 history events). */
   readonly maxTransitions?: number;
   /** 32 bytes in hex nobody can foresee: UUIDs, random numbers and jitter inside the run come from them. */
   readonly seed: string;
@@ -49,6 +50,8 @@ export function silentAtMs(waiting: TaskWaiting | null): number | null {
   if (untilMs === null || silentUntilMs === null) return untilMs ?? silentUntilMs;
   return Math.min(untilMs, silentUntilMs);
 }
+
+export type Standing = Pick<Task, 'attempt' | 'phase' | 'approval' | 'isStopping'>;
 
 export class Execution {
   readonly #plan: Plan;
@@ -132,6 +135,16 @@ export class Execution {
     return this.#tree.head;
   }
 
+  /** By node key, what has become of every node that the run has come to. */
+  get seen(): ReadonlyMap<string, Seen> {
+    return this.#tree.seen;
+  }
+
+  /** What all data of the run together carries: what the plan says of the input, and of tasks what they gave. */
+  get data(): DataClass {
+    return this.#tree.head.data ?? this.#plan.data ?? UNKNOWN_DATA;
+  }
+
   /** Every task that a cursor stands at, but for those in a retry delay. */
   tasks(): Task[] {
     const standings = [
@@ -146,13 +159,22 @@ export class Execution {
     return frame === undefined ? null : (this.#taskOf(frame)[0] ?? null);
   }
 
+  /** What every move asks of a task, for less than `task` costs; null where that gives null. */
+  standing(stepPath: string): Standing | null {
+    const frame = this.#tree.atTask(stepPath);
+    if (frame?.task == null || frame.wakeAtMs !== null || frame.ask !== null) return null;
+    if (this.#interpreter.nodeOf(frame) === null) return null;
+    const { attempt, phase, approval } = frame.task;
+    return { attempt, phase, approval, isStopping: frame.isStopping };
+  }
+
   /** May start now, at most `limit` of them. None while an approval is waited for that is not `async`, or when the run is failing. */
   ready(limit = Infinity): Task[] {
     return this.#mayBegin ? this.#tree.some('ready', limit).flatMap((frame) => this.#taskOf(frame)) : [];
   }
 
   /** As `ready`, of this one; a task whose own approval is at hand may start too. */
-  mayStart({ phase, isStopping }: Task): boolean {
+  mayStart({ phase, isStopping }: Pick<Standing, 'phase' | 'isStopping'>): boolean {
     if (isStopping || this.#tree.head.status !== 'running') return false;
     return phase === 'approval' || (phase === 'ready' && this.#mayBegin);
   }
@@ -241,6 +263,7 @@ export class Execution {
     if (tree.head.status !== 'running') return;
     this.#interpreter.begin(event.nowMs);
     if (event.kind === 'tick') this.#tick(event.nowMs);
+    else if (event.kind === 'carried') tree.head = { ...tree.head, data: grownBy(this.data, event.data) };
     else if (event.kind === 'answered') this.#answered(event);
     else this.#happened(event);
     this.#interpreter.settle();
@@ -262,7 +285,7 @@ export class Execution {
     this.#interpreter.answered(frame, frame.ask, answer);
   }
 
-  #happened(event: Exclude<EngineEvent, { kind: 'tick' | 'answered' }>): void {
+  #happened(event: Exclude<EngineEvent, { kind: 'tick' | 'answered' | 'carried' }>): void {
     const tree = this.#tree;
     const at = (): Frame | undefined => {
       const frame = tree.atTask(event.stepPath);

@@ -1,4 +1,4 @@
-// How errors look to the workflow; those of dialect 2 as AWS words them (states-dialect section 13): people find the state
+// How errors look to the workflow; those of dialect 2 as AWS words them: people find the state
 // by the number of its event.
 import { errorName, WritError } from '../errors.js';
 import type { PlanNode } from '../workflow/plan.js';
@@ -17,7 +17,7 @@ const BARE: ReadonlySet<string> = new Set([
   'STEP_RESULT_WRITER',
 ]);
 
-/** A missed heartbeat is reported as a timeout; who lists it by its own name still finds it (states-dialect section 10). */
+/** A missed heartbeat is reported as a timeout; who lists it by its own name still finds it (ASL: errors). */
 export function toldName({ name }: StepError): string {
   return name === 'States.HeartbeatTimeout' ? 'States.Timeout' : name;
 }

@@ -97,7 +97,7 @@ export class Interpreter implements Walk {
     else this.go(this.#succeeded(frame, node, result));
   }
 
-  /** The attempt has failed or was refused: retry, then catch, then skip, then fail (states-dialect section 10). */
+  /** The attempt has failed or was refused: retry, then catch, then skip, then fail (ASL: errors). */
   failed(frame: Frame, node: TaskNode, error: StepError, draw: number): void {
     if (frame.call !== null) {
       const status = error.kind === 'refusal' ? 'refused' : 'failed';
@@ -182,7 +182,7 @@ export class Interpreter implements Walk {
     this.go(here);
   }
 
-  /** The next AWS event id (states-dialect section 13); children of a distributed Map have a count of their own. */
+  /** The next AWS event id; children of a distributed Map have a count of their own. */
   event(frame: Frame, count = 1): number {
     if (this.plan.dialect === 'steps' || !frame.seesOuter) return 0;
     const { head } = this.tree;
@@ -212,6 +212,7 @@ export class Interpreter implements Walk {
       return null;
     }
     const here = { ...frame, enteredAtMs: this.nowMs, enteredEvent: this.event(frame) };
+    this.tree.see(frame.node, 1);
     this.trace?.('input', frame.data, frame.node);
     return this.attempted(node, here, () => this.#enter(node, here));
   }
@@ -294,6 +295,7 @@ export class Interpreter implements Walk {
 
   /** The cursor goes on, or it has come to its end. */
   next(frame: Frame, next: string | null): Frame | null {
+    this.tree.see(frame.node, 2);
     if (next !== null) return { ...frame, node: next, task: null, loop: null, fork: null, ask: null };
     if (frame.parent !== null) this.forks.childDone(frame, frame.data, { isSkipped: false, error: null });
     else this.#complete(frame);
@@ -309,6 +311,8 @@ export class Interpreter implements Walk {
   /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
   failCursor(frame: Frame, error: StepError): null {
     const tree = this.tree;
+    // An item that its Map could not select has not come to a state of its own.
+    if (!frame.selects) tree.see(frame.node, 3);
     const parent = frame.parent === null ? undefined : tree.frame(frame.parent);
     const { task } = frame;
     // Its attempt is over: a redrive makes another one.
@@ -411,6 +415,7 @@ export class Interpreter implements Walk {
   /** What follows an error that is not retried. */
   giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null {
     if (node.kind !== 'task' && node.kind !== 'fork') return this.failCursor(frame, error);
+    this.tree.see(frame.node, 3);
     const catcher = catcherFor(node.catch, error);
     if (catcher !== null) return this.#handOver(node, catcher, frame, error);
     if (node.kind === 'fork') return this.failCursor(frame, error);

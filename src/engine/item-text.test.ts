@@ -155,3 +155,10 @@ describe('PARQUET', () => {
     expect(read({ inputType: 'PARQUET' }, 'PAR1')).toBe('PARQUET is not read.');
   });
 });
+
+describe('MANIFEST', () => {
+  it('is a list in CSV; an inventory in JSON is not read, and says so', () => {
+    expect(read({ inputType: 'MANIFEST' }, 'Bucket,Key\nb,k\n')).toEqual([{ Bucket: 'b', Key: 'k' }]);
+    expect(read({ inputType: 'MANIFEST' }, ' {"files": [{"key": "k"}]}')).toContain('is not read');
+  });
+});

@@ -27,8 +27,12 @@ export function itemsFromText(config: Config, text: string, maxItems: number | n
 function itemsOf(config: Config, text: string): ReadingAnswer {
   switch (config.inputType) {
     case 'CSV':
-    case 'MANIFEST':
       return csvItems(config, text);
+    case 'MANIFEST':
+      // An inventory's manifest.json names files of rows; taken for rows it would be a Map without items.
+      return /^\s*\{/.test(text)
+        ? fault('The manifest is no CSV list: an inventory in JSON is not read.')
+        : csvItems(config, text);
     case 'JSONL':
       return jsonLines(text);
     case 'PARQUET':

@@ -1,4 +1,4 @@
-// The items of a Map of dialect 2 (states-dialect section 7): from a list, an object or a reader, selected, in batches.
+// The items of a Map of dialect 2 (ASL: Map): from a list, an object or a reader, selected, in batches.
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isList } from '../expression/value.js';

@@ -90,7 +90,10 @@ export class Maps {
     return this.#walk.tried(node, child, { name: 'item', index: null }, () => {
       if (node.flow?.language === 'jsonata')
         return this.#walk.data.stage(node, child, { name: 'item', index: null });
-      const seen = { ...child, node: around.node, enteredAtMs: around.enteredAtMs };
+      const { enteredAtMs, variables } = around;
+      // From the Map, as `subjectOf` of request.ts has it: the selector of a distributed one sees its variables.
+      const seesOuter = child.seesOuter || around.seesOuter;
+      const seen = { ...child, node: around.node, enteredAtMs, variables, seesOuter };
       const data = withinLimits(fillPayload(selector, this.#walk.data.sources(seen, input)));
       this.#walk.trace?.('afterItemSelector', data);
       return { ...child, selects: false, data };

@@ -307,7 +307,7 @@ describe('what is kept for a redrive', () => {
     const { head } = run.execution();
     const remains = { head, parts: new Map(Object.entries(run.state().parts)) };
     expect(stoppedTasks(plan, remains)).toEqual([
-      { stepPath: 'P[1]/B', attempt: 1, isIdempotent: true, mayHaveEnded: true },
+      { stepPath: 'P[1]/B', attempt: 1, isIdempotent: true, hadBegun: true, mayHaveEnded: true },
     ]);
   });
 

@@ -34,6 +34,8 @@ export interface StoppedTask {
   readonly stepPath: string;
   readonly attempt: number;
   readonly isIdempotent: boolean;
+  /** Its act had begun: where it was stopped, nobody knows how far it came. */
+  readonly hadBegun: boolean;
   /** Stopped while it ran, or waited for an answer: it may have come to its end, and nobody took what it gave. */
   readonly mayHaveEnded: boolean;
 }
@@ -50,6 +52,7 @@ export function stoppedTasks(plan: Plan, { parts }: Remains): readonly StoppedTa
       stepPath: stepPathOf(plan, frame),
       attempt: task.attempt,
       isIdempotent: call === null && node?.kind === 'task' && node.idempotent,
+      hadBegun: task.phase === 'running' || task.phase === 'lost',
       mayHaveEnded: isUnderWay(task),
     });
   }
@@ -71,7 +74,10 @@ interface Redriving extends Walk {
 export function takeUp(walk: Redriving, hasEnded: (stepPath: string) => boolean): void {
   const { tree } = walk;
   const frames = tree.takeBack();
-  for (const frame of frames) tree.put(again(walk, frame, hasEnded));
+  for (const frame of frames) {
+    tree.seeAgain(frame.node);
+    tree.put(again(walk, frame, hasEnded));
+  }
   for (const { id } of frames) {
     const frame = tree.frame(id);
     if (frame?.fork != null) walk.go(walk.forks.reopen(frame));

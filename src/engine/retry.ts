@@ -1,4 +1,4 @@
-// When a failed attempt runs again. States Language: "Error handling"; delays per states-dialect section 10.
+// When a failed attempt runs again. States Language: "Errors".
 import { errorMatches } from '../workflow/error-match.js';
 import type { Catcher, Retrier } from '../workflow/plan.js';
 import type { StepError } from './state.js';

@@ -1,4 +1,4 @@
-// What a dialect 1 step can see (agentos-dialect section 5). Precedence: fixed names, then outputVar, then step
+// What a dialect 1 step can see (AgentOS page). Precedence: fixed names, then outputVar, then step
 // name, then input property; a fixed name can't be taken by anything else.
 import { FIXED_NAMES } from '../expression/names.js';
 import type { Scope } from '../expression/scope.js';

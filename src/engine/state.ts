@@ -1,6 +1,7 @@
 // What a run is between two moments: plain JSON in parts, so that a step of a large run writes little. The parts hold
 // data only while the run is active; when it has finished the runtime keeps outcome and commitments, not these.
 import type { Json, JsonObject } from '../json.js';
+import type { DataClass } from '../workflow/data-class.js';
 
 /** A failure or refusal as the workflow sees it; `message` is the cause text. */
 export interface StepError {
@@ -38,12 +39,14 @@ export interface RunHead {
   readonly seed: string;
   readonly drawn: number;
   readonly asked: number;
-  /** AWS event ids given so far (states-dialect section 13). */
+  /** AWS event ids given so far. */
   readonly events: number;
   /** How often it was begun again after it had ended, and when last; absent = never. */
   readonly redrive?: { readonly count: number; readonly atMs: number };
   /** What the run was started with for its context object; `isWhole`: nothing else is in it. */
   readonly context: { readonly given: JsonObject; readonly isWhole: boolean } | null;
+  /** What all data of the run together carries by now, where that has grown; absent: as the plan says. */
+  readonly data?: DataClass;
   /** Of a run that has ended. */
   readonly output: Json;
   readonly error: StepError | null;
@@ -231,10 +234,14 @@ export interface FanoutResult {
   }[];
 }
 
+/** What has become of a node so far: 1 = a cursor has come to it, 2 = and one has left it, 3 = and one has failed there. */
+export type Seen = 1 | 2 | 3;
+
 /**
  * Parts by key. `input`: the workflow input. `frame/<id>`: Frame. `outcome/<id>#<node>`: StepOutcome. `items/<id>`: the
  * items of the frame's fork, a list per lane, null for a lane that is no map. `result/<id>`: ChildResult of a child
- * that has ended, <id> its frame's. `aside/<id>`: Frame of a cursor that a failure has stopped.
+ * that has ended, <id> its frame's. `aside/<id>`: Frame of a cursor that a failure has stopped. `seen/<node>`: Seen, of
+ * every node that the run has come to.
  */
 export type Parts = ReadonlyMap<string, Json>;
 

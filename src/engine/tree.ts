@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { drawBytes } from './draws.js';
-import type { Changes, ChildResult, Frame, Note, Parts, RunHead, StepOutcome } from './state.js';
+import type { Changes, ChildResult, Frame, Note, Parts, RunHead, Seen, StepOutcome } from './state.js';
 
 /** How far one lane of a fork is; made again from its children when a run is opened. */
 export interface Lane {
@@ -41,6 +41,9 @@ export class RunTree {
   readonly #aside = new Map<string, Frame>();
   readonly #asideOf = new Map<string, Set<string>>();
   readonly #outcomes = new Map<string, Map<string, StepOutcome>>();
+  readonly #seen = new Map<string, Seen>();
+  /** Nodes whose part is to be written; put together late, for a node is entered and left at once most of the time. */
+  readonly #seenAnew = new Set<string>();
   readonly #lanes = new Map<string, readonly Lane[]>();
   /** By id of the fork's frame, then of the child. */
   readonly #results = new Map<string, Map<string, ChildResult>>();
@@ -186,6 +189,26 @@ export class RunTree {
     this.#mark(`outcome/${id}#${node}`, () => own.get(node));
   }
 
+  /** By node key, of every node that a cursor has come to. */
+  get seen(): ReadonlyMap<string, Seen> {
+    return this.#seen;
+  }
+
+  /** The most that has become of a node stays: that a loop comes to it again changes nothing. */
+  see(node: string, seen: Seen): void {
+    if ((this.#seen.get(node) ?? 0) < seen) this.#setSeen(node, seen);
+  }
+
+  /** A redrive: what failed there counts no more. */
+  seeAgain(node: string): void {
+    if (this.#seen.has(node)) this.#setSeen(node, 1);
+  }
+
+  #setSeen(node: string, seen: Seen): void {
+    this.#seen.set(node, seen);
+    this.#seenAnew.add(node);
+  }
+
   /** Lanes of the fork that the cursor stands in; empty when it stands in none. */
   lanes(id: string): readonly Lane[] {
     return this.#lanes.get(id) ?? [];
@@ -279,6 +302,7 @@ export class RunTree {
       for (const child of results.keys()) yield [`result/${child}`, () => this.#results.get(id)?.get(child)];
     for (const [id, outcomes] of this.#outcomes)
       for (const node of outcomes.keys()) yield [`outcome/${id}#${node}`, () => outcomes.get(node)];
+    for (const node of this.#seen.keys()) yield [`seen/${node}`, () => this.#seen.get(node)];
   }
 
   note(note: Note): void {
@@ -290,6 +314,8 @@ export class RunTree {
     const put = new Map<string, Json>();
     const removed: string[] = [];
     const ended = this.head.status !== 'running';
+    for (const node of this.#seenAnew) this.#mark(`seen/${node}`, () => this.#seen.get(node));
+    this.#seenAnew.clear();
     for (const [key, read] of ended ? [] : this.#dirty) {
       // Frames and the rest are plain JSON by type.
       const value = read() as Json | undefined;
@@ -387,6 +413,9 @@ export class RunTree {
         return;
       case 'result':
         this.#setResult(rest, value as unknown as ChildResult);
+        return;
+      case 'seen':
+        this.#seen.set(rest, value as Seen);
         return;
       case 'outcome': {
         const [id, node] = cutOutcome(rest);

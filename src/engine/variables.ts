@@ -1,12 +1,13 @@
-// Variables of dialect 2 (states-dialect section 8): a cursor has its own, reads those of the cursors around it, and they
+// Variables of dialect 2 (ASL: variables): a cursor has its own, reads those of the cursors around it, and they
 // vanish with it. The children of a distributed Map see none but their own.
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
-import { measure } from './data-limit.js';
+import { isWithin, measure } from './data-limit.js';
 import type { Frame } from './state.js';
 import type { RunTree } from './tree.js';
 
-const MAX_CHARACTERS = 256 * 1024;
+/** Of one, and of all that a cursor has; of all it is counted in characters. */
+const MAX_BYTES = 256 * 1024;
 const MAX_TOTAL = 10 * 1024 * 1024;
 
 /** Undefined = not set. */
@@ -34,11 +35,8 @@ function outer(tree: RunTree, frame: Frame): Frame | undefined {
 export function assigned(frame: Frame, values: Json | undefined): Frame {
   if (values === undefined || values === null || typeof values !== 'object') return frame;
   for (const [name, value] of Object.entries<Json>(values)) {
-    if (measure(value) > MAX_CHARACTERS)
-      throw new WritError(
-        'STEP_DATA_LIMIT',
-        `The variable '${name}' is larger than ${MAX_CHARACTERS} bytes.`,
-      );
+    if (!isWithin(value, MAX_BYTES))
+      throw new WritError('STEP_DATA_LIMIT', `The variable '${name}' is larger than ${MAX_BYTES} bytes.`);
   }
   const variables = { ...frame.variables, ...values } as JsonObject;
   if (measure(variables) > MAX_TOTAL)

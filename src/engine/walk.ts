@@ -24,7 +24,7 @@ export interface Walk {
   spend(): void;
   /** Something came from outside: what is worked through from now on is counted from nothing. */
   rested(): void;
-  /** The next AWS event id (states-dialect section 13); children of a distributed Map have a count of their own. */
+  /** The next AWS event id; children of a distributed Map have a count of their own. */
   event(frame: Frame, count?: number): number;
   /** The cursor as it stands now; null = it has ended, or was put already. */
   go(frame: Frame | null): void;
@@ -44,7 +44,7 @@ export interface Walk {
     limits?: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'>,
     retries?: readonly number[],
   ): Frame;
-  /** Retry, then catch, then skip, then fail (states-dialect section 10). */
+  /** Retry, then catch, then skip, then fail (ASL: errors). */
   recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null;
   /** What follows an error that is not retried. */
   giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null;

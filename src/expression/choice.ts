@@ -1,4 +1,4 @@
-// Choice rules of dialect 2 (states-dialect section 6). A wrong type on either side is false, never an error; a
+// Choice rules of dialect 2 (ASL: Choice). A wrong type on either side is false, never an error; a
 // value that is not there is an error, except under isPresent.
 import type { Json } from '../json.js';
 import { parsePath, type Path, tryReadPath } from './path.js';

@@ -1,4 +1,4 @@
-// Conditions of dialect 1 (agentos-dialect section 4). The text is parsed first and values are looked up after,
+// Conditions of dialect 1 (AgentOS page). The text is parsed first and values are looked up after,
 // so no value can become part of the expression. Typed, no coercion, no eval, bounded.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';

@@ -1,5 +1,6 @@
 // The 18 intrinsic functions of the States Language. Pure; randomness is a value that comes in. Arguments are
 // attacker-controlled data: sizes are bounded before work is done, and an argument of the wrong type is a fault.
+import { isRecordable } from '../canonical-json.js';
 import type { Json, JsonObject } from '../json.js';
 import { isObject } from '../json.js';
 import { decodeBase64, encodeBase64, hashHex } from './intrinsic-bytes.js';
@@ -79,16 +80,23 @@ export function isIntrinsicName(name: string): name is IntrinsicName {
   return Object.hasOwn(INTRINSICS, name);
 }
 
+/** There may be a number that is more than a double holds. */
+const HUGE_NUMBER = /[eE]\+?\d{3}|\d{309}/;
+
 // Blank text is null, -0 is 0 (recorded).
 function parseText(value: Json): Json {
   const text = textOf(value);
   if (text.trim() === '') return null;
+  let parsed: Json;
   try {
-    const parsed = JSON.parse(text) as Json; // JSON.parse gives JSON
-    return parsed === 0 ? 0 : parsed;
+    parsed = JSON.parse(text) as Json; // JSON.parse gives JSON
   } catch {
     throw new IntrinsicFault('the text is not valid JSON');
   }
+  // But for `1e400`, which it reads as Infinity, and which no result may be.
+  if (HUGE_NUMBER.test(text) && !isRecordable(parsed))
+    throw new IntrinsicFault('the text holds a number that is too large');
+  return parsed === 0 ? 0 : parsed;
 }
 
 function partition(list: readonly Json[], size: number): Json {

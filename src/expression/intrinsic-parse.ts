@@ -1,4 +1,4 @@
-// Text of an intrinsic call to its parsed form (states-dialect section 5): States.Name(argument, …), where an argument is
+// Text of an intrinsic call to its parsed form (ASL: intrinsics): States.Name(argument, …), where an argument is
 // a text in single quotes, a number, true, false, null, a path or another call. Nothing else is read.
 import { WritError } from '../errors.js';
 import { INTRINSICS, type IntrinsicName, isIntrinsicName } from './intrinsic-functions.js';

@@ -1,4 +1,4 @@
-// Intrinsic functions of dialect 2 (states-dialect section 5): a call's text is parsed once and kept, its value is worked
+// Intrinsic functions of dialect 2 (ASL: intrinsics): a call's text is parsed once and kept, its value is worked
 // out from the sources. Time and randomness come in by the sources only.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';

@@ -1,5 +1,5 @@
 // Is a text a JSONata expression that a run may evaluate? It is parsed and never evaluated: that is for a process of its
-// own (states-dialect section 9). The text is attacker-controlled: bounded, and the parser's own depth ends as a finding.
+// own (ASL: JSONata). The text is attacker-controlled: bounded, and the parser's own depth ends as a finding.
 import jsonata from 'jsonata';
 import { nestedRepeat } from './pattern-guard.js';
 

@@ -1,7 +1,7 @@
 // The names that mean the same in every template and condition, and those that never resolve.
 // A document may not give these names to anything else; data never decides what one of them means.
 
-/** Names the runner itself fills (agentos-dialect section 5). No outputVar may take one. */
+/** Names the runner itself fills (AgentOS page). No outputVar may take one. */
 export const FIXED_NAMES: ReadonlySet<string> = new Set([
   'input',
   'workflow_input',

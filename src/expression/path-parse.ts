@@ -1,4 +1,4 @@
-// Text of a path of dialect 2 to its parsed form (states-dialect section 4): Jayway's flavour of JSONPath, without
+// Text of a path of dialect 2 to its parsed form (ASL: paths): Jayway's flavour of JSONPath, without
 // scripts and patterns. Document text is attacker-controlled: every loop moves on, length and nesting are bounded.
 import { WritError } from '../errors.js';
 import { parseFilter } from './path-filter-parse.js';

@@ -1,4 +1,4 @@
-// Paths of dialect 2 (states-dialect section 4): parsed once and kept, read within budgets. Pure data access: every key,
+// Paths of dialect 2 (ASL: paths): parsed once and kept, read within budgets. Pure data access: every key,
 // `__proto__` too, is an ordinary own key; a prototype is never read or written.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';

@@ -1,4 +1,4 @@
-// Payload templates of dialect 2 (states-dialect section 3): a key ending `.$` takes a path or an intrinsic call, the
+// Payload templates of dialect 2 (ASL: input and output): a key ending `.$` takes a path or an intrinsic call, the
 // suffix is cut off; everything else is literal. What is filled in is data and never looked at as a template.
 import { type ErrorCode, WritError } from '../errors.js';
 import type { Json } from '../json.js';

@@ -1,4 +1,4 @@
-// What happens to a template's text before Handlebars parses it (agentos-dialect section 6): comparisons in heads of
+// What happens to a template's text before Handlebars parses it (AgentOS page): comparisons in heads of
 // #if and #unless are lifted out as parsed conditions, step names with blanks get brackets. Only the plan's own
 // names count here, never names that came with data, so data can't change what a template says.
 import { WritError } from '../errors.js';

@@ -1,4 +1,4 @@
-// A template as a tree that can only do what agentos-dialect section 6 lists. Handlebars gives the syntax, whitespace
+// A template as a tree that can only do what the AgentOS page lists. Handlebars gives the syntax, whitespace
 // control included; its compiler and runtime are not used, so a template is never turned into code. Whatever
 // the list does not hold (partials, decorators, other helpers, hash arguments) is refused here, at load.
 import Handlebars from 'handlebars';

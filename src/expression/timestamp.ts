@@ -1,4 +1,4 @@
-// Timestamps as Wait and Choice read them (states-dialect sections 2 and 6): RFC 3339 with upper-case `T` and an
+// Timestamps as Wait and Choice read them (ASL: Choice): RFC 3339 with upper-case `T` and an
 // offset or `Z`, fraction up to 9 digits. Compared as instants, never as text. Reads no clock.
 
 const PATTERN =

@@ -1,4 +1,4 @@
-// `until` of a loop (agentos-dialect section 4): read once at load, asked after every iteration. The output is
+// `until` of a loop (AgentOS page): read once at load, asked after every iteration. The output is
 // attacker-controlled: it is searched and compared, and never becomes part of an expression or a pattern.
 import { WritError, type ErrorCode } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
@@ -220,7 +220,7 @@ function resolve(
   return path.head === 'output' ? descend(output, path.segments, open) : lookUp(path, scope, open);
 }
 
-/** What a phrase is looked for in: a string, the `content` of an object, else JSON (agentos-dialect section 4). */
+/** What a phrase is looked for in: a string, the `content` of an object, else JSON (AgentOS page). */
 export function textOf(output: Json): string {
   if (typeof output === 'string') return output;
   const content = contentOf(output);

@@ -10,7 +10,7 @@ const DEPTH_LIMIT = 200;
 
 /**
  * The member `key` of a value, or undefined when there is none. Lists answer to indices and `length`, objects to
- * their own keys, and a string that holds a JSON object or list to what it holds (agentos-dialect section 5).
+ * their own keys, and a string that holds a JSON object or list to what it holds (AgentOS page).
  */
 export function member(
   value: Json,

@@ -5,6 +5,7 @@ import addFormats from 'ajv-formats';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import type { FunctionProvider } from '../runtime/ports.js';
+import { readDeclaration, type DataDeclaration } from '../runtime/run-data.js';
 
 /** What a function takes and gives, as JSON Schema (2020-12). */
 export interface FunctionDefinition {
@@ -19,6 +20,8 @@ export interface FunctionDefinition {
    * lost in a crash is made again by itself, as if the step said `idempotent: true`. Counts for runs that start after.
    */
   readonly idempotent?: boolean;
+  /** What its answers carry besides what it was given, as ceilings judge it; absent = nothing more. */
+  readonly data?: DataDeclaration;
 }
 
 /** Around the input of one call. */
@@ -59,11 +62,15 @@ export function ownFunction<In, Out>(
   const input = schemaOf(id, 'input', definition.input);
   const output = schemaOf(id, 'output', definition.output);
   const schemas = { input, output };
+  const { data } = definition;
+  const returns = data === undefined ? [] : [readDeclaration(data)];
+  const reach = { network: [], credentials: [], tools: [], returns };
   return {
     functionIds: [id],
     idempotent: idempotent === true ? [id] : [],
     describe: () => description ?? null,
     schemas: () => schemas,
+    reach: () => Promise.resolve(reach),
     async invoke({ input: request, idempotencyKey, run, stepPath, agent }, signal) {
       try {
         // The guard has checked the one against the input schema, and does so with the other and the output schema.

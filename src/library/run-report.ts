@@ -1,4 +1,4 @@
-// A run as `trigger` gives it: one result for each step (agentos-dialect section 7), made of the view that the command
+// A run as `trigger` gives it: one result for each step (AgentOS page), made of the view that the command
 // line shows too. Plain JSON.
 import type { Json } from '../json.js';
 import type { RunStatus } from '../runtime/ports.js';

@@ -18,7 +18,7 @@ const problem = (id: TriggerFunctionId, payload: unknown): string => {
   return text;
 };
 
-it('knows the functions of the reference and no other', () => {
+it('knows the functions of the AgentOS page, and no other', () => {
   for (const name of [
     ...[
       'create',
@@ -48,7 +48,7 @@ it('says what is meant by a misspelled id, and how an own function is called', (
   expect(refusal(() => triggerFunctionId('claims::score')).text).toContain('called by a step of a workflow');
 });
 
-it('takes the payloads of the reference', () => {
+it('takes the payloads of the AgentOS page', () => {
   const all: readonly [TriggerFunctionId, unknown][] = [
     ['workflow::create', { steps: [] }],
     ['workflow::run', { workflowId: 'w' }],

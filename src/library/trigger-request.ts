@@ -1,10 +1,11 @@
 // What `trigger` can be asked for: each function's payload, checked against a JSON Schema before anything happens, and
-// its result (agentos-dialect section 12). A payload is attacker-controlled; an unknown field is an error.
+// its result (AgentOS page). A payload is attacker-controlled; an unknown field is an error.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WritError } from '../errors.js';
 import { nearest } from '../expression/nearest.js';
 import type { Json, JsonObject } from '../json.js';
 import type { RunRecord, RunStatus, WorkflowRecord } from '../runtime/ports.js';
+import type { DataDeclaration } from '../runtime/run-data.js';
 import type { RunReport, StepResult } from './run-report.js';
 
 /** A run of a workflow. */
@@ -16,6 +17,8 @@ export interface RunPayload {
   readonly agentId?: string;
   /** role -> instance. */
   readonly agents?: Readonly<Record<string, string>>;
+  /** What the input carries, as ceilings judge it: labels ([] = none), and how secret it is. Absent = not said. */
+  readonly data?: DataDeclaration;
   /**
    * Absent or false: the result is the run's id, once the start is durable; this process drives the run on. True: the
    * result is the run as it has ended, however long its approvals take (`timeoutMs` bounds the waiting, not the run).
@@ -124,6 +127,10 @@ const SCHEMAS: { readonly [Id in TriggerFunctionId]: JsonObject } = {
       input: {},
       agentId: text,
       agents: { type: 'object', additionalProperties: text, maxProperties: 1_000 },
+      data: fields({
+        labels: { type: 'array', maxItems: 100, items: text },
+        classification: { enum: ['public', 'internal', 'confidential', 'restricted'] },
+      }),
       wait: { type: 'boolean' },
     },
     'workflowId',

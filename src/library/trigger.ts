@@ -1,4 +1,4 @@
-// `trigger`: workflows and runs by function id, in the two forms of agentos-dialect section 12. It acts as the person
+// `trigger`: workflows and runs by function id, in the two forms of the AgentOS page. It acts as the person
 // whose Writ it belongs to and goes the way the command line goes; there is no function here that runs a step.
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
@@ -173,10 +173,13 @@ function actsOf({ writ, principal, random, background }: TriggerParts): Acts {
       const { id } = await writ.createWorkflow(source, await principal());
       return id;
     },
-    'workflow::run': async ({ workflowId, input = {}, agentId, agents, wait }, signal) => {
+    'workflow::run': async ({ workflowId, input = {}, agentId, agents, data, wait }, signal) => {
       checkInput(input);
       const own = agentId === undefined ? {} : { '*': agentId };
-      const request = { workflow: workflowId, input, agents: { ...agents, ...own } };
+      const request = {
+        ...{ workflow: workflowId, input, agents: { ...agents, ...own } },
+        ...(data === undefined ? {} : { data }),
+      };
       const runId = await writ.start(request, await principal());
       background.drive(runId);
       if (wait !== true) return runId;

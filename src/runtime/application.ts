@@ -1,6 +1,7 @@
 // Writ as its surfaces see it: the rooms put behind one interface. Nothing is decided here; each method asks the room
 // that owns the question.
 import type { VerifySignature } from '../audit/ed25519.js';
+import type { Sha256 } from '../audit/sha256.js';
 import { WritError } from '../errors.js';
 import type { Digest } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
@@ -14,7 +15,13 @@ import { requestCancel } from './cancel.js';
 import { mayReadApproval } from './approval-access.js';
 import { openOutbox } from './approval-outbox.js';
 import { checkWorkflow, type CheckedWorkflow } from './check.js';
-import { authorizeCreation, OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from './create-workflow.js';
+import {
+  authorizeCreation,
+  OWN_AUTHOR,
+  OWN_WORKFLOWS,
+  refuseDeniedCreation,
+  refuseOwnId,
+} from './create-workflow.js';
 import { decideApproval } from './decide-approval.js';
 import { approvalStatistics } from './approval-statistics.js';
 import { doctor } from './doctor.js';
@@ -65,8 +72,10 @@ import { logContext } from './entries.js';
 import { recordPolicy } from './policy-record.js';
 import { redrive } from './redrive.js';
 import { requireStandsAt } from './resume-from.js';
+import { withData } from './run-data.js';
 import { changeRetention, readRetention, type RetentionSetting } from './retention.js';
-import { authorize, checkRequest, interruptedRun, startRun, type RunStart } from './start.js';
+import { authorize, checkLabels, checkRequest, interruptedRun, startRun, type RunStart } from './start.js';
+import { standings } from './standings.js';
 import { startErasure } from './start-erasure.js';
 import { securityCheck } from './security-check.js';
 import { answerTask } from './task-answer.js';
@@ -83,6 +92,8 @@ export interface ApplicationParts {
   readonly locks: Locks;
   readonly clock: Clock;
   readonly random: Random;
+  /** Default: the audit room's own, which is slower. */
+  readonly sha256?: Sha256;
   readonly secrets: SecretSource;
   readonly keys: LogKeys;
   /** Recorded when the log's key is changed. */
@@ -137,6 +148,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     clock,
     random,
     redact,
+    ...(parts.sha256 === undefined ? {} : { sha256: parts.sha256 }),
     tenant,
     policy: () => live.current(),
     policyOfRun: (startedUnder) => live.forRun(startedUnder),
@@ -183,14 +195,15 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   });
   const check = (source: WorkflowSource): Promise<CheckedWorkflow> => checkWorkflow(near(source), source);
 
-  const prepare = async (source: WorkflowSource): Promise<Prepared> => {
-    return prepareWorkflow(source, await check(source), store, clock);
+  const prepare = async (source: WorkflowSource, { id }: Principal): Promise<Prepared> => {
+    return prepareWorkflow(source, await check(source), store, clock, id);
   };
 
   /** The one workflow that may call `audit::erase`. */
   const prepareErasure = async (): Promise<Prepared> => {
     const own = { ...guard, callables: { ...callables, providers: builtIn } };
-    return prepareWorkflow(ERASE_WORKFLOW, await checkWorkflow(own, ERASE_WORKFLOW), store, clock);
+    const checked = await checkWorkflow(own, ERASE_WORKFLOW);
+    return prepareWorkflow(ERASE_WORKFLOW, checked, store, clock, OWN_AUTHOR);
   };
 
   const keep = async ({ record, agents, isKnown }: Prepared): Promise<void> => {
@@ -199,15 +212,16 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   };
 
   const toStart = async (request: StartRequest, initiator: Principal): Promise<RunStart> => {
-    const { workflow, input, agents = {} } = request;
+    const { workflow, input, agents = {}, data } = request;
     const prepared = await prepare(
       typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
+      initiator,
     );
     const { plan, record } = prepared;
     refuseOwnId(record.id, parts.isSandboxTrial === true ? [OWN_WORKFLOWS.erase] : undefined);
     return {
       workflow: record,
-      plan: withRepeatableCalls(plan, functions.providers),
+      plan: withRepeatableCalls(withData(plan, data), functions.providers),
       input: redact.json(input),
       agents,
       initiator,
@@ -309,7 +323,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       return { ok: !diagnostics.some((one) => one.severity === 'error'), diagnostics };
     },
     async createWorkflow(source, principal) {
-      const prepared = await prepare(source);
+      const prepared = await prepare(source, principal);
       refuseOwnId(prepared.record.id);
       await authorizeCreation(guard, prepared, principal);
       await keep(prepared);
@@ -324,19 +338,20 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
       return record === null ? null : workflowView(near({ text: record.source, file: record.file }), id);
     },
 
-    async plan({ workflow, input, agents = {} }, { id }) {
+    async plan({ workflow, input, agents = {}, data }, { id }) {
       const source = typeof workflow === 'string' ? await storedSource(store, workflow) : workflow;
       const looking = near(source);
       const checked = await checkWorkflow(looking, source);
       // What a ceiling refuses is an answer here, with its layer and field, and no fault of the document.
       const diagnostics = checked.diagnostics.filter(({ code }) => code !== 'DOC_CEILING_EXCEEDED');
-      const { record, isKnown, plan } = await prepareWorkflow(
-        source,
-        { ...checked, diagnostics },
-        store,
-        clock,
-      );
+      const {
+        record,
+        isKnown,
+        plan: compiled,
+      } = await prepareWorkflow(source, { ...checked, diagnostics }, store, clock, id);
+      const plan = withData(compiled, data);
       checkRequest(guard, plan, input, agents);
+      checkLabels(guard, plan);
       return planRun(looking, {
         record,
         isRegistered: isKnown,
@@ -397,6 +412,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
 
     outline: async (runId) => outline(planOf(await load(guard, runId))),
     compiled: async (runId) => planOf(await load(guard, runId)),
+    standings: (runId) => standings(guard, runId),
     entries: (runId, part) => runEntries(store, runId, part),
     isAdvanced: isHeld,
 
@@ -412,7 +428,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     approvalKeys: (filter) => store.approvalKeys(filter),
     approvalRecord: (id) => store.approval(id),
     approval: (id) => approvalView(guard, id),
-    mayRead: (record, principal) => mayReadApproval(live.current(), record, principal),
+    mayRead: (record, principal) => mayReadApproval(live.current(), record, principal, clock.nowMs()),
     receipt: (source, id) => store.receipt(source, id),
     outbox: openOutbox(store),
     async editApproval(id, edit, editor) {

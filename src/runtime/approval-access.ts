@@ -3,17 +3,28 @@
 import { checkAccess } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { ApprovalRecord } from './ports.js';
+import { holdsRoles } from './voice.js';
 
-/** Who started the run or asked; who may decide the request; who may read its run's log. */
+/**
+ * Who started the run or asked; who may decide the request, for somebody else or in an emergency too; who may read its
+ * run's log.
+ */
 export function mayReadApproval(
   snapshot: PolicySnapshot,
   record: ApprovalRecord,
   { id }: { readonly id: string },
+  nowMs: number,
 ): boolean {
   if (id === record.initiator || id === record.requester) return true;
-  const asked = { subject: id, domain: record.tenant };
-  return (
-    checkAccess(snapshot, { ...asked, action: 'approval.decide', resource: record.functionId }).allowed ||
-    checkAccess(snapshot, { ...asked, action: 'audit.read', resource: record.run }).allowed
-  );
+  const may = (subject: string, action: string, resource: string): boolean =>
+    checkAccess(snapshot, { subject, domain: record.tenant, action, resource }).allowed;
+  if (may(id, 'approval.decide', record.functionId) || may(id, 'audit.read', record.run)) return true;
+  if (may(id, 'approval.breakglass', record.functionId)) return true;
+  const lenders = snapshot.delegations.filter(({ to }) => to === id).map(({ from }) => from);
+  return lenders.some((from) => {
+    const brings = holdsRoles(snapshot, record, [{ approver: id, delegation: from, atMs: nowMs }]);
+    return (
+      may(from, 'approval.decide', record.functionId) && record.quorum.some(({ role }) => brings(from, role))
+    );
+  });
 }

@@ -1,14 +1,17 @@
 // Whether this attempt may pass now. An approval opens the gate once, for exactly the subject it was given for,
 // before it expires, under the policy and ceilings it was given under. Anything else waits or refuses.
 import { isExpired } from '../approval/ballot.js';
+import { displayHash, displaySubject } from '../approval/display.js';
 import { digestOfSubjectBytes, subjectBytes, subjectDigest } from '../approval/subject.js';
+import { canonicalJson } from '../canonical-json.js';
 import type { ErrorCode } from '../errors.js';
 import type { Commitment, SubjectDigest } from '../json.js';
 import { approvalEnded, asJson, draft, timeText, type EntryContext } from './entries.js';
+import { editorsOfRetried } from './edited-request.js';
 import { newId } from './ids.js';
 import type { Attempt } from './attempt.js';
 import type { Guard, Judged } from './judge.js';
-import { sealBytes, sealJson } from './payload.js';
+import { openJson, sealBytes, sealJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord, EntryDraft, Payload } from './ports.js';
 import { logTimeMs } from './run-context.js';
 import { isGranted } from './vote-proof.js';
@@ -65,7 +68,10 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   // Another attempt's approval is none of this one's, whatever the attempt's row names.
   const approval = named !== null && isOf(named, attempt) ? named : null;
   if (approval === null)
-    return (await standingConsumption(guard, judged)) ?? request(guard, judged, nowMs, null);
+    return (
+      (await standingConsumption(guard, judged)) ??
+      request(guard, judged, nowMs, null, { editors: await editorsOfRetried(guard, attempt) })
+    );
   switch (approval.state) {
     case 'denied':
       return refused('APPROVAL_DENIED', `${approval.id} was denied by ${deniers(approval)}`);
@@ -91,6 +97,8 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run.
   if (subjectDigest(judged.subject) !== approval.subjectDigest)
     return request(guard, judged, nowMs, approval);
+  // Who has to approve is what policy says now, not what a row says.
+  if (!isAsDemanded(approval, judged)) return request(guard, judged, nowMs, approval);
   if (approval.state === 'approved') {
     // The row says so; only votes that hold make it so.
     if (!isGranted(guard.policy(), approval)) return request(guard, judged, nowMs, approval);
@@ -104,6 +112,19 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
     payloads: [],
     input: judged.earlier?.input ?? null,
   };
+}
+
+/** A row whose quorum or duties were changed in the store would let other people decide than policy does. */
+function isAsDemanded(approval: ApprovalRecord, { attempt, callable, decision, author }: Judged): boolean {
+  const needed = decision.effective.approval;
+  if (needed === null) return false;
+  const demanded = { mode: needed.mode, quorum: asJson(needed.quorum), author };
+  const duties = { ...demanded, separation: needed.separationOfDuties, reason: needed.reasonRequired };
+  const { mode, quorum, separationOfDuties: separation, reasonRequired: reason } = approval;
+  const stored = { mode, quorum: asJson(quorum), author: approval.author ?? null, separation, reason };
+  const isSame = canonicalJson(duties) === canonicalJson(stored);
+  const { initiator } = attempt.run;
+  return isSame && approval.initiator === initiator && approval.requester === (callable.agent ?? initiator);
 }
 
 /** The open request of an attempt that can't start any more ends with it. */
@@ -139,6 +160,14 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
 }
 
+/** Who had a hand in the input. */
+interface Hands {
+  /** Who changes it now. */
+  readonly editor?: string | null;
+  /** Who changed it before; default: those of the request whose place is taken. */
+  readonly editors?: readonly string[];
+}
+
 /**
  * A new request; an older one of this attempt is withdrawn in the same commit. Who has changed the input counts among
  * those who ask, for as long as it is that input.
@@ -148,12 +177,14 @@ export function request(
   judged: Judged,
   nowMs: number,
   superseded: ApprovalRecord | null,
-  edit: { readonly editor: string } | null = null,
+  { editor = null, editors: before = superseded?.editors ?? [] }: Hands = {},
 ): WaitingGate | RefusedGate {
-  const { attempt, callable, context, decision, subject, earlier } = judged;
+  const { attempt, callable, context, decision, subject, earlier, author } = judged;
   const needed = decision.effective.approval;
   if (needed === null)
     return refused('APPROVAL_QUORUM_UNREACHABLE', 'policy asks for an approval but names no approvers');
+  if (needed.author === true && author === null)
+    return refused('APPROVAL_QUORUM_UNREACHABLE', 'nobody knows who wrote the workflow, who may not approve');
   const { mode, quorum, separationOfDuties, expiresSeconds, reasonRequired } = needed;
   const subjectPayload = sealBytes(
     attempt.run.id,
@@ -165,7 +196,7 @@ export function request(
   const inputPayload =
     earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
-  const editors = [...new Set([...(superseded?.editors ?? []), ...(edit === null ? [] : [edit.editor])])];
+  const editors = [...new Set([...before, ...(editor === null ? [] : [editor])])];
   const record: ApprovalRecord = {
     id: newId('apr', guard.random),
     tenant: guard.tenant,
@@ -189,6 +220,7 @@ export function request(
     votes: [],
     version: 0,
     ...(editors.length === 0 ? {} : { editors }),
+    ...(author === null ? {} : { author }),
   };
   const requested = draft(
     context,
@@ -196,17 +228,19 @@ export function request(
     {
       approvalId: record.id,
       subjectDigest: record.subjectDigest,
+      displayHash: displayHash(displaySubject(openJson(subjectPayload))),
       mode,
       quorum: asJson(quorum),
       expiresAt: timeText(record.expiresAtMs),
       stepPath: attempt.stepPath,
       attempt: attempt.attempt,
       ...(editors.length === 0 ? {} : { editors }),
+      ...(author === null ? {} : { author }),
       ...(superseded === null ? {} : { supersedes: superseded.id }),
     },
     { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
   );
-  const cause = edit === null ? 'what would run has changed' : `${edit.editor} has changed the input`;
+  const cause = editor === null ? 'what would run has changed' : `${editor} has changed the input`;
   const ended = superseded === null ? null : endApproval(context, superseded, 'withdrawn', cause);
   const entries = ended === null ? [requested] : [ended.entry, requested];
   const entry = entries.length - 1;

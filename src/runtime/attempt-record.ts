@@ -44,7 +44,8 @@ export function known(judged: Judged): Partial<AttemptRecord> {
   };
 }
 
-/** Codes and sizes: a message that holds no payload. */
-export function publicError(code: string, message: string): AttemptRecord['error'] {
-  return { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
+/** Codes and sizes: a message and a hint that hold no payload. */
+export function publicError(code: string, message: string, hint?: string | null): AttemptRecord['error'] {
+  const error = { code, name: isErrorCode(code) ? errorName(code) : 'States.TaskFailed', message };
+  return hint == null ? error : { ...error, hint };
 }

@@ -2,6 +2,7 @@
 import type { ConversationState, StepError, TaskApproval, TaskWaiting } from '../engine/state.js';
 import type { Hex, Json } from '../json.js';
 import type { LimitSet } from '../policy/ceiling.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type {
   ApprovalRecord,
@@ -27,6 +28,8 @@ export interface Attempt {
   readonly item: number | null;
   /** How large the workflow makes the step (extent.ts), as ceilings judge it. */
   readonly extent: LimitSet;
+  /** What all data of the run carries by now: the step may be given any of it. */
+  readonly data: DataClass;
   /** What earlier turns left; null at the first, and for functions that do not converse. */
   readonly conversation: ConversationState | null;
   /** Rendered once; the same value is approved, executed and audited. */
@@ -71,6 +74,8 @@ export interface AttemptChange {
   readonly approvals: readonly { readonly op: 'insert' | 'update'; readonly record: ApprovalRecord }[];
   readonly charges?: readonly Charge[];
   readonly tasks?: Change['tasks'];
+  /** What its output, or what is said of its failure, carries besides; absent = no act has ended. */
+  readonly carries?: DataClass;
 }
 
 /**

@@ -249,7 +249,7 @@ function driverOf(callables: Callables, node: TaskNode, kind: 'wasm' | 'docker')
   );
 }
 
-/** agentos-dialect section 8: the step's agent, else the run's own, else the workflow's; `--agent` maps the role. */
+/** AgentOS page: the step's agent, else the run's own, else the workflow's; `--agent` maps the role. */
 export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: TaskNode): string | null {
   if (plan.dialect === 'states' || node.call.kind === 'agent') return null;
   const own = Object.hasOwn(run.agents, '*') ? run.agents['*'] : undefined;

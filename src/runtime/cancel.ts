@@ -12,6 +12,7 @@ import { lastWrite } from './result-write.js';
 import { isFinished } from './run-state.js';
 import { entryContext } from './run-context.js';
 import { finished } from './settlement.js';
+import { answerFault } from './task-proof.js';
 import { waitFinished } from './task-wait.js';
 
 /** Asks whoever advances the run to stop it; durable when it resolves. */
@@ -63,7 +64,8 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
     if (row?.status === 'suspended') {
       const task = waiting.find((one) => one.stepPath === stepPath && one.attempt === attempt);
       // An answer that was acknowledged counts, though nothing goes on with it: a redrive does not ask for it again.
-      const output = task?.answer?.kind === 'success' ? task.answer.payload : null;
+      const isProven = task?.answer != null && answerFault(guard.policy(), run, task, row.input) === null;
+      const output = isProven && task.answer?.kind === 'success' ? task.answer.payload : null;
       if (task !== undefined && output !== null) answered.add(task.id);
       const status = output === null ? 'cancelled' : 'succeeded';
       const ended = { status, code: output === null ? 'STEP_CANCELLED' : null, output } as const;
@@ -95,7 +97,14 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
     return {
       events: [],
       change: { entries, attempts, approvals, tasks },
-      settlement: finished(live.run, 'cancelled', 1, { payload: null, remains }, null, context),
+      settlement: finished(
+        live.run,
+        'cancelled',
+        1,
+        { payload: null, remains, seen: live.execution.seen },
+        null,
+        context,
+      ),
     };
   });
 }

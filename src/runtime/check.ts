@@ -9,13 +9,15 @@ import { boundViolations } from '../policy/permits.js';
 import { isRole } from '../policy/text.js';
 import type { LoadedCeiling } from '../policy/snapshot.js';
 import { widenings } from '../policy/widening.js';
-import { parseWorkflow } from '../workflow/parse.js';
+import { parseWorkflow, type ParsedWorkflow } from '../workflow/parse.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './judge.js';
 import { extentOf } from './extent.js';
-import { askedLimits, mountFacts, layersOf } from './layers.js';
+import { askedLimits, mountFacts, layersOf, workflowLayer } from './layers.js';
 import type { AgentPackage } from './ports.js';
+import { dataFacts, dataOf, unknownLabel } from './run-data.js';
 import { SHELL_EXEC } from './shell-call.js';
 import type { Diagnostic, WorkflowSource } from './writ.js';
 
@@ -33,13 +35,18 @@ export interface CheckedWorkflow {
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
   const text = guard.redact.text(source.text);
-  const { plan, document, diagnostics } = parseWorkflow(text, {
+  const { plan, document, diagnostics, place } = parseWorkflow(text, {
     functions,
     ...(source.file === null ? {} : { file: source.file }),
   });
   const secrets = checkSecrets(guard, source, text, document);
   if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
-  const found: Diagnostic[] = [...diagnostics, ...secrets, ...checkCeilings(guard, plan)];
+  const found: Diagnostic[] = [
+    ...diagnostics,
+    ...secrets,
+    ...checkCeilings(guard, plan, place),
+    ...checkLabels(guard, plan),
+  ];
   const agents = new Set<Digest>();
   for (const [key, node] of Object.entries(plan.nodes)) {
     if (node.kind !== 'task') continue;
@@ -71,13 +78,22 @@ function checkSecrets(
 }
 
 /** What the document's own ceiling says: nothing unknown, and nothing that those above it do not allow. */
-function checkCeilings(guard: Guard, plan: Plan): Diagnostic[] {
+function checkCeilings(guard: Guard, plan: Plan, place: ParsedWorkflow['place']): Diagnostic[] {
   if (plan.ceilings === null) return [];
+  // Of all but a native state machine, `spec` leads nowhere.
+  const placeOf = (path: string, separator: string) => {
+    const inside = ['ceilings', ...path.split(separator).filter((one) => one !== '')];
+    const segments = inside.map((one) => (/^\d+$/.test(one) ? Number(one) : one));
+    const top = place([]);
+    const outer = place(segments);
+    const isOuter = outer.line !== top.line || outer.column !== top.column;
+    return isOuter ? outer : place(['spec', ...segments]);
+  };
   const checked = checkCeilingSpec(plan.ceilings);
   if (checked.ok) {
     return layersAbove(guard).flatMap(({ layer, name, spec }) =>
       widenings(checked.ceiling, spec).map(({ field, limit, requested }) => ({
-        ...{ code: 'DOC_CEILING_EXCEEDED' as const, severity: 'error' as const, line: 1, column: 1 },
+        ...{ code: 'DOC_CEILING_EXCEEDED' as const, severity: 'error' as const, ...placeOf(field, '.') },
         message: `ceilings: ${field} is ${limit} in ceiling ${name} (${layer}), the workflow says ${requested}`,
         hint: `a ceiling can only narrow: stay under it, or have the owner of ${name} raise it`,
         path: `ceilings.${field}`,
@@ -89,10 +105,34 @@ function checkCeilings(guard: Guard, plan: Plan): Diagnostic[] {
     severity: 'error',
     message: `ceilings${pointer}: ${message}`,
     ...(hint === undefined ? {} : { hint }),
-    line: 1,
-    column: 1,
+    ...placeOf(pointer, '/'),
     path: `ceilings${pointer.replaceAll('/', '.')}`,
   }));
+}
+
+/** A word that no ceiling knows is a misspelling: the rules about the right one would not see it. */
+function checkLabels(guard: Guard, plan: Plan): Diagnostic[] {
+  if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return [];
+  const layers = [...layersAbove(guard), workflowLayer(plan)];
+  const wrong = (data: DataClass | undefined, place: Pick<Diagnostic, 'line' | 'column' | 'path'>) => {
+    const unknown = data === undefined ? null : unknownLabel(data, layers);
+    if (unknown === null) return [];
+    const message = `no ceiling names the label "${unknown.label}"`;
+    const hint = `labels: ${unknown.known.join(', ')}`;
+    return [{ code: 'DOC_BAD_VALUE', severity: 'error' as const, message, hint, ...place }];
+  };
+  return [
+    ...wrong(plan.data, { line: 1, column: 1, path: 'data.labels' }),
+    ...Object.values(plan.nodes).flatMap((node) =>
+      node.kind === 'task' ? wrong(node.data, { line: node.line, column: node.column, path: node.name }) : [],
+    ),
+  ];
+}
+
+/** What the document doesn't say of its input, whoever starts it may. */
+function isLeftToStart({ data }: Plan, field: string): boolean {
+  if (field === 'data.labelsAllowed') return (data?.labels ?? null) === null;
+  return field === 'data.maxClassification' && (data?.classification ?? null) === null;
 }
 
 async function resolve(
@@ -199,16 +239,19 @@ function checkFit(
         mounts: mountFacts(node),
         credentials: [],
         limits: { ...extentOf(plan, key, null), ...askedLimits(node) },
-        labels: null,
+        ...dataFacts(dataOf(plan)),
         // What it costs is found out with its request.
         estimate: NO_COST,
       },
     });
     for (const { field, limit, requested } of violations) {
+      if (isLeftToStart(plan, field)) continue;
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
-      found.push(
-        at(node, 'DOC_CEILING_EXCEEDED', message, `stay under it, or have the owner of ${name} raise it`),
-      );
+      const outside =
+        field === 'sandbox.allowed' && sandboxKind(node) === null
+          ? `${resource} runs outside every sandbox: only a ceiling without "sandbox" lets it run`
+          : `stay under it, or have the owner of ${name} raise it`;
+      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, outside));
     }
   }
 }

@@ -11,6 +11,9 @@ import type { Principal } from './writ.js';
 /** Ids of Writ's own workflows: a document under one of them would be taken for it in lists, approvals and the log. */
 export const OWN_WORKFLOWS = { erase: 'writ-audit-erase', sandboxExec: 'writ-sandbox-exec' } as const;
 
+/** Whose they are: nobody's who could be asked to approve one. */
+export const OWN_AUTHOR = 'service:writ';
+
 /** Throws USAGE for an id of Writ's own. */
 export function refuseOwnId(id: string, own: readonly string[] = Object.values(OWN_WORKFLOWS)): void {
   if (!own.includes(id)) return;

@@ -3,22 +3,21 @@
 import { castVote } from '../approval/ballot.js';
 import { decisionBytes } from '../approval/decision.js';
 import { WritError } from '../errors.js';
-import type { Commitment, JsonObject } from '../json.js';
+import type { JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
-import { sealJson, type Sealing } from './payload.js';
-import type { ApprovalRecord, ApprovalReview, ApprovalState, Receipt, Vote } from './ports.js';
+import { sealJson } from './payload.js';
+import type { ApprovalRecord, ApprovalReview, ApprovalState, Payload, Receipt, Vote } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
+import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
 import { decisionOf, isProven } from './vote-proof.js';
 import { approvalView } from './views.js';
 import { holdsRoles } from './voice.js';
 import type { Principal, VoteRequest } from './writ.js';
 
 const MAX_REASON = 2_000;
-/** How far the clock of somebody who signs elsewhere may be off, and how old their signature may be. */
-const SIGNED_WITHIN_MS = 300_000;
 
 /**
  * The record after the vote, durable. The same vote again is a replay and changes nothing. Throws STORE_CONFLICT when
@@ -37,6 +36,9 @@ export async function decideApproval(
     const approval = await guard.store.approval(id);
     if (approval === null)
       throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
+    // Whoever knows a public key can name it: until the signature holds, nothing is written about its owner, and nothing
+    // is told of what they sent before.
+    requireTheirs(guard, approval, vote, approver);
     await requireNotReceived(guard, vote);
     try {
       // Nobody signs for a subject that is no longer what its digest says.
@@ -68,29 +70,18 @@ async function decideOnce(
     resource: approval.functionId,
   });
   const lent = delegation === undefined ? {} : { delegation };
-  const whose = { ...lent, ...(breakGlass === undefined ? {} : { breakGlass }) };
-  const voter = { id: approver.id, mayDecide: access.allowed, ...lent };
+  const whose = whoseOf(request);
   const ballotVote = { decision, digest, reasonGiven: request.reason !== null };
   const own = { approver: approver.id, atMs: nowMs, ...whose };
   const holds = holdsRoles(snapshot, approval, [...approval.votes, own]);
-  const reason =
-    request.reason === null
-      ? null
-      : sealJson(approval.run, 'reason', { text: request.reason }, saltedBy(request, guard));
-  if (request.signed !== undefined && Math.abs(nowMs - request.signed.atMs) > SIGNED_WITHIN_MS) {
-    throw new WritError(
-      'APPROVAL_SIGNATURE_INVALID',
-      'the decision was not signed within the last 5 minutes',
-      {
-        hint: 'sign it again, with the time it is now',
-      },
-    );
-  }
+  const brings = holdsRoles(snapshot, approval, [own]);
+  const voter = { id: approver.id, mayDecide: access.allowed, brings, ...lent };
+  const reason = reasonOf(guard, approval, request);
+  if (request.signed !== undefined)
+    requireRecent(request.signed.atMs, nowMs, 'the decision', 'APPROVAL_SIGNATURE_INVALID');
   const atMs = request.signed?.atMs ?? nowMs;
   const commitment = reason?.commitment ?? null;
-  // Whoever knows a public key can name it: until the signature holds, nothing is written about its owner.
   const cast = { decision, atMs, reason: commitment, ...whose };
-  if (request.signed !== undefined) sign(snapshot, approval, cast, approver);
   let state: ApprovalState | null;
   let vote: Vote;
   try {
@@ -102,7 +93,8 @@ async function decideOnce(
       return approval;
     }
     vote = sign(snapshot, approval, cast, approver);
-    if (request.signed !== undefined && commitment !== null) await requireFresh(guard, commitment);
+    if (request.signed !== undefined && commitment !== null)
+      await requireFresh(guard.store, commitment, 'this reason');
   } catch (error) {
     const refused = { approver, action, ruleId: access.ruleId, error, nowMs };
     await recordRefusedVote(guard, context, approval, refused);
@@ -141,6 +133,32 @@ async function decideOnce(
   return { ...record, version: record.version + 1 };
 }
 
+function whoseOf({ delegation, breakGlass }: VoteRequest): Pick<Vote, 'delegation' | 'breakGlass'> {
+  return {
+    ...(delegation === undefined ? {} : { delegation }),
+    ...(breakGlass === undefined ? {} : { breakGlass }),
+  };
+}
+
+/** The same for the same request of somebody who signs elsewhere, who brings its salt. */
+function reasonOf(guard: Guard, approval: ApprovalRecord, { reason, signed }: VoteRequest): Payload | null {
+  if (reason === null) return null;
+  return sealJson(approval.run, 'reason', { text: reason }, saltedBy(signed?.reasonSalt ?? null, guard));
+}
+
+/** Throws APPROVAL_SIGNATURE_INVALID for what somebody else signed in the name of `approver`. */
+function requireTheirs(
+  guard: Guard,
+  approval: ApprovalRecord,
+  request: VoteRequest,
+  approver: Principal,
+): void {
+  const { decision, signed } = request;
+  if (signed === undefined) return;
+  const reason = reasonOf(guard, approval, request)?.commitment ?? null;
+  sign(guard.policy(), approval, { decision, atMs: signed.atMs, reason, ...whoseOf(request) }, approver);
+}
+
 /** What is told of a recorded vote, and again when the same message comes a second time. */
 function voteAnswer(record: ApprovalRecord, request: VoteRequest, approver: Principal): JsonObject {
   const { id, run, state, subjectDigest } = record;
@@ -171,20 +189,6 @@ async function requireNotReceived(guard: Guard, request: VoteRequest): Promise<v
     if ((await guard.store.receipt(source, id)) === null) continue;
     throw new WritError('STORE_CONFLICT', `a message of ${source} with this id was received before`);
   }
-}
-
-/** A reason that was signed elsewhere has the salt of its signer. */
-function saltedBy({ signed }: VoteRequest, guard: Guard): Sealing {
-  const salt = signed?.reasonSalt ?? null;
-  return salt === null ? guard : { redact: guard.redact, random: { bytes: () => salt } };
-}
-
-/** A salt from outside that was used before would be a conflict with itself for ever. */
-async function requireFresh(guard: Guard, commitment: Commitment): Promise<void> {
-  if ((await guard.store.payload(commitment)) === null) return;
-  throw new WritError('USAGE', 'the salt of this reason was used before', {
-    hint: 'sign again with 32 new random bytes',
-  });
 }
 
 function requireEmergency({ id }: ApprovalRecord, request: VoteRequest): void {

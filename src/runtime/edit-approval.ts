@@ -151,12 +151,12 @@ async function requireMayEdit(
   const snapshot = guard.policy();
   const { tenant: domain, functionId: resource } = approval;
   const asked = { subject: editor.id, domain, action: 'approval.decide', resource };
-  const voter = { id: editor.id, mayDecide: checkAccess(snapshot, asked).allowed };
-  const holds = holdsRoles(snapshot, approval, [...approval.votes, { approver: editor.id, atMs: nowMs }]);
+  const brings = holdsRoles(snapshot, approval, [{ approver: editor.id, atMs: nowMs }]);
+  const voter = { id: editor.id, mayDecide: checkAccess(snapshot, asked).allowed, brings };
   // An editor may edit again: what bars them is voting on it, not changing it once more.
   const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
   try {
-    castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, holds);
+    castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, brings);
     if (approval.state !== 'pending') {
       throw new WritError('APPROVAL_ALREADY_DECIDED', `${approval.id} is ${approval.state}`);
     }

@@ -1,6 +1,8 @@
 // A request whose input a person has changed: the attempt's row names it, while the run still knows the one before.
-// What the input is then stands in the stored subject and nowhere else, and only while its bytes have the digest.
+// What the input is then stands in the stored subject and nowhere else, and only while its bytes have the digest. Whoever
+// changed it stays barred from deciding about it, in every retry.
 import { digestOfSubjectBytes } from '../approval/subject.js';
+import { canonicalJson } from '../canonical-json.js';
 import { isObject, type Json } from '../json.js';
 import type { Attempt } from './attempt.js';
 import { recordedAttempt, type Guard } from './judge.js';
@@ -28,4 +30,25 @@ export async function editedRequest(guard: Guard, attempt: Attempt): Promise<Edi
 
 function isOf(approval: ApprovalRecord, { run, stepPath, attempt }: Attempt): boolean {
   return approval.run === run.id && approval.stepPath === stepPath && approval.attempt === attempt;
+}
+
+/** A retry is given the input of the attempt before it: those who changed that are barred from this one too. */
+export async function editorsOfRetried(
+  { store }: Pick<Guard, 'store'>,
+  { run, stepPath, attempt, input }: Attempt,
+): Promise<readonly string[]> {
+  for (let before = attempt - 1; before > 0; before -= 1) {
+    const row = await store.attempt(run.id, stepPath, before);
+    if (row === null) return [];
+    // Policy may have asked for none of that attempt, which had the input of the one before it.
+    if (row.approvalId === null) continue;
+    const { editors = [], subject } = (await store.approval(row.approvalId)) ?? {};
+    if (subject === undefined || editors.length === 0) return [];
+    const payload = await store.payload(subject);
+    // What nobody can compare any more counts as the same.
+    const approved = payload?.bytes == null ? { input } : openJson(payload);
+    const given = isObject(approved) ? (approved['input'] ?? null) : null;
+    return canonicalJson(given) === canonicalJson(input) ? editors : [];
+  }
+  return [];
 }

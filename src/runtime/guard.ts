@@ -12,7 +12,8 @@ import {
 } from './approval-gate.js';
 import { attemptRecord, known, publicError } from './attempt-record.js';
 import type { ConversationState } from '../engine/state.js';
-import type { Attempt, Settle } from './attempt.js';
+import { isDeclared } from '../workflow/data-class.js';
+import type { Attempt, AttemptChange, Settle } from './attempt.js';
 import type { ProvidedCallable } from './callable.js';
 import { settleCharges } from './charges.js';
 import { editedRequest, type EditedRequest } from './edited-request.js';
@@ -30,6 +31,7 @@ import { isRefusedEntry } from './journal.js';
 import {
   errorText,
   failed,
+  hintOf,
   isFree,
   outcomeOf,
   readFunctionOutput,
@@ -113,8 +115,8 @@ async function pass(
   signal: AbortSignal,
 ): Promise<Intent | null> {
   if (judged.decision.verdict === 'deny') {
-    const { code, message } = judged.decision;
-    const refusal = failed(code ?? 'POLICY_ERROR', message);
+    const { code, message, hint } = judged.decision;
+    const refusal = { ...failed(code ?? 'POLICY_ERROR', message), ...(hint === null ? {} : { hint }) };
     const ended = await endOpenApproval(guard, judged.context, judged.earlier, 'policy now denies the step');
     await refuse(guard, judged, refusal, ended, settle);
     return null;
@@ -128,8 +130,11 @@ async function pass(
     await refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
     return null;
   }
-  if (judged.decision.effective.audit === 'anchored')
+  if (judged.decision.effective.audit === 'anchored') {
+    // Witnesses see all that came before.
+    await guard.written?.();
     await guard.requireAnchor(judged.attempt.run.id, signal);
+  }
   return intend(guard, judged, gate, settle);
 }
 
@@ -175,7 +180,7 @@ async function refuseToStart(
     input: earlier?.input ?? null,
     approvalId: earlier?.approvalId ?? null,
     status: error.kind === 'refusal' ? 'refused' : 'failed',
-    error: publicError(error.code, error.message),
+    error: publicError(error.code, error.message, error.hint),
     finishedAtMs: guard.clock.nowMs(),
   });
   await settle(outcomeOf(failed(error.code, error.message)), {
@@ -197,7 +202,7 @@ async function refuse(
   const record = attemptRecord(judged.attempt, {
     ...known(judged),
     status: 'refused',
-    error: publicError(refusal.error.code, refusal.summary),
+    error: publicError(refusal.error.code, refusal.summary, refusal.hint),
     finishedAtMs: guard.clock.nowMs(),
   });
   const entries = judged.decision.verdict === 'deny' ? decisionEntries(judged) : [];
@@ -259,6 +264,7 @@ async function suspend(
       record: { ...intent.record, status: 'suspended' },
       approvals: [],
       charges: settleCharges(charges, durationMs, acted.usage ?? null),
+      ...carriedBy(judged),
     },
   );
 }
@@ -488,7 +494,7 @@ async function conclude(
     ? seal(sealJson(attempt.run.id, 'output', acted.output, guard))
     : said === null
       ? null
-      : seal(sealJson(attempt.run.id, 'error', { message: said }, guard));
+      : seal(sealJson(attempt.run.id, 'error', { message: said, ...hintOf(acted) }, guard));
   if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
     seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard));
   }
@@ -525,7 +531,13 @@ async function conclude(
   const { task } = intent;
   // What could not be called will not be answered; nor is an answer that came before waited for.
   const tasks = task === null ? [] : [{ op: 'close', id: task.record.id, state: 'withdrawn' } as const];
-  await settle(outcomeOf(acted), { entries, payloads, record, approvals: [], charges, tasks });
+  const change = { entries, payloads, record, approvals: [], charges, tasks, ...carriedBy(judged) };
+  await settle(outcomeOf(acted), change);
+}
+
+/** Of an act that has ended, well or not: what is said of a failure may tell of the data too. */
+function carriedBy({ returns }: Judged): Pick<AttemptChange, 'carries'> {
+  return isDeclared(returns) ? { carries: returns } : {};
 }
 
 /** A broken store or log, or a log without its witnesses, stops the run here; anything else is an outcome. */

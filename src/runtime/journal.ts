@@ -1,7 +1,7 @@
 // Commits of this process: takes secrets out of what is written, tells listeners which entries became durable, and
 // remembers a fatal store error so that nothing acts after it.
 import { WritError } from '../errors.js';
-import { isObject, type JsonObject } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import type { Change, Committed, EntryDraft, PartsChange, RunRecord, Store } from './ports.js';
 import type { Redactor } from './redaction.js';
 import type { EntryNotice } from './writ.js';
@@ -118,10 +118,9 @@ function withoutSecrets(change: Change, redact: Redactor): Change {
           attempts: attempts.map((one) => {
             const { error } = one.record;
             if (error === null) return one;
-            return {
-              ...one,
-              record: { ...one.record, error: { ...error, message: redact.text(error.message) } },
-            };
+            const hint = error.hint === undefined ? {} : { hint: redact.text(error.hint) };
+            const told = { ...error, message: redact.text(error.message), ...hint };
+            return { ...one, record: { ...one.record, error: told } };
           }),
         }),
     ...(workflows === undefined
@@ -142,8 +141,13 @@ function withoutSecretsInEntry(entry: EntryDraft, redact: Redactor): EntryDraft 
 }
 
 function withoutSecretsInParts(change: PartsChange, redact: Redactor): PartsChange {
-  const put = Array.from(change.put, ([key, value]) => [key, redact.json(value)] as const);
-  return { ...change, put: new Map(put) };
+  const put = new Map<string, Json>();
+  for (const [key, value] of change.put) {
+    const kept = redact.json(value);
+    if (kept !== value) put.set(key, kept);
+  }
+  // Mostly nothing is found: ten thousand parts are not put down anew for that.
+  return put.size === 0 ? change : { ...change, put: new Map([...change.put, ...put]) };
 }
 
 function withoutSecretsInRun(run: RunRecord, redact: Redactor): RunRecord {

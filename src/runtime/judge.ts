@@ -1,15 +1,17 @@
 // What policy says of an attempt: the callable is looked up, the initiator, the agent and every ceiling layer are
 // asked, the sandbox request is prepared. Nothing starts here.
 import type { Subject } from '../approval/subject.js';
-import { sha256 } from '../audit/sha256.js';
-import { canonicalJson } from '../canonical-json.js';
+import { sha256, type Sha256 } from '../audit/sha256.js';
+import { canonicalJson, sharedJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { Hex, Json, JsonObject } from '../json.js';
 import { NO_COST, type Estimate } from '../policy/budget.js';
-import type { LimitSet } from '../policy/ceiling.js';
-import { decide, type Decision } from '../policy/decide.js';
+import type { CeilingLayer, LimitSet } from '../policy/ceiling.js';
+import type { Decision } from '../policy/decide.js';
+import { decideOnce } from '../policy/decide-once.js';
 import { underMeters, underRates } from '../policy/metered.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { Attempt } from './attempt.js';
 import { resolveCallable, type Callable, type Callables, type SandboxedCallable } from './callable.js';
@@ -40,6 +42,7 @@ import type {
 } from './ports.js';
 import type { Redactor } from './redaction.js';
 import { problemOf } from './function-schema.js';
+import { dataFacts, dataJson, requireKnownLabels, returnedBy } from './run-data.js';
 
 /** What the guard and its rooms need. */
 export interface Guard {
@@ -49,6 +52,8 @@ export interface Guard {
   readonly random: Random;
   /** Takes out secrets before anything is stored, approved or run. */
   readonly redact: Redactor;
+  /** The platform's; absent = the portable one, which is slower. */
+  readonly sha256?: Sha256;
   readonly tenant: string;
   /** Through what people act here: `cli`, `library`. */
   readonly via: string;
@@ -64,6 +69,8 @@ export interface Guard {
    * AUDIT_WITNESS_UNAVAILABLE and the step must not begin.
    */
   readonly requireAnchor: (runId: string, signal: AbortSignal) => Promise<void>;
+  /** Resolves when what came before in the run is no longer on its way to the store; absent = it never is. */
+  readonly written?: () => Promise<void>;
   /** JSONata, evaluated in a process of its own. */
   readonly queries: Pick<QueryEvaluator, 'evaluate'>;
   /** What distributed Maps read and write. */
@@ -84,23 +91,37 @@ export interface Judged {
   readonly request: SandboxRequest | null;
   readonly evidence: JsonObject | null;
   readonly earlier: AttemptRecord | null;
+  /** What the act gives carries besides what it was given. */
+  readonly returns: DataClass;
   /** What its intent is charged, to every layer that has a budget. */
   readonly charges: readonly Charge[];
+  /** Who wrote the workflow, where policy bars them from deciding; null where it does not. */
+  readonly author: string | null;
 }
 
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
-  const { run, plan, node, input, extent } = attempt;
+  const { run, plan, node, input, extent, data } = attempt;
   const earlier = await sameInput(guard, attempt, await recordedAttempt(guard, attempt));
   const callable = await resolveCallable(guard.callables, plan, run, node, input);
   const reach = await reachOf(callable, input);
   const asked = askedLimits(node);
   const sandbox = callable.kind === 'sandbox' ? callable.driver.kind : null;
-  const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach, extent };
+  const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach, extent, data };
   const { packagePolicies = null } = guard.callables;
-  const answer = whileFresh(guard, askPolicy(ofRun(guard, run), asking));
-  const narrowed = await narrowedByPackage(packagePolicies, answer, callable.package, reach);
+  const first = askPolicy(ofRun(guard, run), asking);
+  const author = await authorOf(guard, attempt, first);
+  const answer = author === undefined ? first : askPolicy(ofRun(guard, run), { ...asking, ...author });
+  const narrowed = await narrowedByPackage(
+    packagePolicies,
+    whileFresh(guard, answer),
+    callable.package,
+    reach,
+  );
   const { decision, charges } = await underBudgets(guard, run.id, narrowed);
+  const returns = returnedBy(node, reach);
+  if (decision.verdict !== 'deny')
+    requireKnownLabels(returns, () => layersAt(ofRun(guard, run), asking), 'CEILING_DATA');
   requireListed(decision, node);
   requireListedHosts(decision, node);
   const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null);
@@ -122,7 +143,37 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
       ? await callable.driver.prepare(request)
       : null;
   const subject = subjectOf(guard, attempt, callable, reach, decision, limits);
-  return { attempt, context, callable, decision, limits, subject, request, evidence, earlier, charges };
+  const judged = {
+    attempt,
+    context,
+    callable,
+    decision,
+    limits,
+    subject,
+    request,
+    evidence,
+    earlier,
+    charges,
+  };
+  return { ...judged, returns, author: author?.author ?? null };
+}
+
+/** All layers that the step is judged under. */
+function layersAt(
+  guard: Pick<Guard, 'policy' | 'tenant'>,
+  { plan, node, callable }: Asked,
+): readonly CeilingLayer[] {
+  return [...guard.policy().layers.own(guard.tenant), ...layersOf(plan, node, callable.package)];
+}
+
+/** Who wrote the workflow, read only where policy asks; undefined where it does not. */
+async function authorOf(
+  guard: Guard,
+  { workflow }: Attempt,
+  { effective }: Decision,
+): Promise<{ readonly author: string | null } | undefined> {
+  if (effective.approval?.author !== true) return undefined;
+  return { author: (await guard.store.workflow(workflow.id, workflow.hash))?.author ?? null };
 }
 
 /** The questions about a run's steps go to what it may do at most. */
@@ -142,17 +193,22 @@ export interface Asked {
   readonly sandbox: SandboxDriver['kind'] | null;
   readonly reach: FunctionReach;
   readonly extent: LimitSet;
+  /** What the data that it may be given carries. */
+  readonly data: DataClass;
+  /** As `decide` takes it. */
+  readonly author?: string | null;
 }
 
 /** The one question: before an attempt, and where somebody wants to know beforehand. */
 export function askPolicy(
   guard: Pick<Guard, 'policy' | 'clock' | 'tenant'>,
-  { plan, node, initiator, callable, sandbox, reach, extent }: Asked,
+  { plan, node, initiator, callable, sandbox, reach, extent, data, author }: Asked,
 ): Decision {
-  return decide(guard.policy(), {
+  return decideOnce(guard.policy(), {
     nowMs: guard.clock.nowMs(),
     initiator,
     agent: callable.agent,
+    ...(author === undefined ? {} : { author }),
     domain: guard.tenant,
     action: callable.action,
     resource: callable.resource,
@@ -167,7 +223,7 @@ export function askPolicy(
       credentials: reach.credentials,
       tools: reach.tools,
       limits: { ...extent, ...askedLimits(node) },
-      labels: null,
+      ...dataFacts(data),
       ...(reach.estimate === undefined ? {} : { estimate: reach.estimate }),
     },
     approval: callable.approval,
@@ -183,12 +239,14 @@ export function whileFresh({ stalePolicy }: Pick<Guard, 'stalePolicy'>, decision
 
 /** The meters of budgets and rates as they stand now; the store compares again when the intent is written. */
 async function underBudgets(
-  { store, clock }: Guard,
+  { store, clock, written }: Guard,
   runId: string,
   decision: Decision,
 ): Promise<{ readonly decision: Decision; readonly charges: readonly Charge[] }> {
   const { budgets, rates } = decision;
   if (budgets.length === 0 && rates.length === 0) return { decision, charges: [] };
+  // What calls before this one gave back counts.
+  await written?.();
   const nowMs = clock.nowMs();
   const meters = metersOf(budgets, runId, nowMs);
   const buckets = bucketsOf(rates);
@@ -356,6 +414,7 @@ function subjectOf(
           network: [...reach.network].sort(),
         }
       : outsideOf(reach);
+  const data = dataJson(attempt.data);
   return {
     tenant: guard.tenant,
     run: attempt.run.id,
@@ -372,6 +431,7 @@ function subjectOf(
     policyHash: decision.policyHash,
     ceilingHash: decision.ceilingHash,
     limits: limitsJson(limits),
+    ...(data === null ? {} : { data }),
   };
 }
 
@@ -391,6 +451,7 @@ export function decisionEntries(judged: Judged): EntryDraft[] {
   const { attempt, callable, decision, context } = judged;
   const { stepPath } = attempt;
   const { rules, layers, effective } = recordOf(decision);
+  const data = dataJson(attempt.data);
   return [
     draft(context, 'authz.decided', {
       stepPath,
@@ -412,6 +473,7 @@ export function decisionEntries(judged: Judged): EntryDraft[] {
       ceilingHash: decision.ceilingHash,
       layers,
       effective,
+      ...(data === null ? {} : { data }),
     }),
   ];
 }
@@ -435,7 +497,11 @@ function recordOf(decision: Decision): DecisionRecord {
     rolePath,
   }));
   const { ceiling, effective } = decision;
-  const record = { rules: asJson(rules), layers: asJson(ceiling), effective: asJson(effective) };
+  const record = {
+    rules: sharedJson(asJson(rules)),
+    layers: sharedJson(asJson(ceiling)),
+    effective: sharedJson(asJson(effective)),
+  };
   records.set(decision, record);
   return record;
 }

@@ -26,7 +26,13 @@ import { settle, type Settlement, type Wait } from './settlement.js';
 /** How often, at most, it is looked at what other processes have done while steps run here. */
 const LOOK_MS = 50;
 /** Moves in one change of the store. */
-const MAX_TOGETHER = 64;
+const MAX_TOGETHER = 256;
+
+/**
+ * Turns of the microtask queue that a batch stays open: steps that were woken by one commit come to their outcomes in
+ * it, and those that follow them to their intents.
+ */
+const TURNS = 100;
 
 /** What happens to the run, and what is written with it. */
 export interface Move {
@@ -213,9 +219,9 @@ export class LiveRun {
     if (this.executing.size > 0 && nowMs < this.#lookedAtMs + LOOK_MS && !isExpiring) return;
     this.#counter = counter;
     this.#lookedAtMs = nowMs;
-    const stored = await store.run(this.id);
+    const stored = await store.runVersion(this.id);
     // Whoever else changes the run raises its version above all that this process has on its way.
-    if (stored !== null && stored.version > this.#run.version) this.#isStale = true;
+    if (stored !== null && stored > this.#run.version) this.#isStale = true;
     await this.fresh();
     if (!this.isFinished && this.#waits.size > 0) await this.#lookAtApprovals();
   }
@@ -243,7 +249,7 @@ export class LiveRun {
       for (const event of events) {
         this.execution.apply(event);
         if (event.kind === 'paused') this.#unstored.add(event.approval.approvalId);
-        if (event.kind !== 'tick' && event.kind !== 'answered') this.#noteTask(event.stepPath);
+        if ('stepPath' in event) this.#noteTask(event.stepPath);
       }
     } catch (error) {
       this.#isStale = true;
@@ -254,14 +260,16 @@ export class LiveRun {
   #openBatch(): Batch {
     this.#inFlight += 1;
     const batch = new Batch();
-    // Some turns of the microtask queue, in which steps that were woken by one commit come to their next.
-    void Promise.resolve()
-      .then(() => undefined)
-      .then(() => undefined)
-      .then(() => {
-        if (this.#batch === batch) this.#send();
-      });
+    void this.#sendSoon(batch);
     return batch;
+  }
+
+  async #sendSoon(batch: Batch): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      await Promise.resolve();
+      if (this.#batch !== batch) return;
+    }
+    this.#send();
   }
 
   /** The open batch becomes one change of the store; what comes from now on is another. */
@@ -369,7 +377,7 @@ export class LiveRun {
 
   /** Keeps in mind who waits for people. */
   #noteTask(stepPath: string): void {
-    const task = this.execution.head.status === 'running' ? this.execution.task(stepPath) : null;
+    const task = this.execution.head.status === 'running' ? this.execution.standing(stepPath) : null;
     if (task?.approval == null) {
       this.#waits.delete(stepPath);
       this.#due.delete(stepPath);

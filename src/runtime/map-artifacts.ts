@@ -12,7 +12,7 @@ import {
   type Writing,
   type WritingAnswer,
 } from '../engine/index.js';
-import { canonicalJson } from '../canonical-json.js';
+import { isRecordable } from '../canonical-json.js';
 import { withinLimits } from '../engine/data-limit.js';
 import { WritError, type ErrorCode } from '../errors.js';
 import { isDigest, isObject, type Digest, type Json } from '../json.js';
@@ -182,17 +182,6 @@ async function itemsOf(guard: Guard, of: MapRun, reading: Reading): Promise<Read
   return text === null
     ? fault('The object is not valid UTF-8.')
     : itemsFromText(reader.config, text, maxItems);
-}
-
-/** JSON.parse takes `1e999` and half a character, and the log has no form for either. */
-function isRecordable(items: Json): boolean {
-  try {
-    canonicalJson(items);
-    return true;
-  } catch (error) {
-    if (error instanceof WritError) return false;
-    throw error;
-  }
 }
 
 function textOf(bytes: Uint8Array): string | null {

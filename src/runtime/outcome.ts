@@ -35,6 +35,8 @@ export interface Failed {
   readonly ok: false;
   readonly error: StepError;
   readonly summary: string;
+  /** What to do about it; absent = nobody said. */
+  readonly hint?: string;
   /** What it had cost by then; absent = nobody knows. */
   readonly usage?: Usage;
 }
@@ -58,7 +60,11 @@ export function thrown(error: unknown, stopped: boolean): Acted {
   if (stopped) return failed('STEP_CANCELLED', STOPPED);
   // What a function says of it may hold the run's data: it goes where data goes, and only the code is public.
   if (error instanceof WritError && !isStop(error.code))
-    return { ...failed(error.code, FUNCTION_FAILED, error.message), ...readUsage(error.details) };
+    return {
+      ...failed(error.code, FUNCTION_FAILED, error.message),
+      ...(error.hint === undefined ? {} : { hint: error.hint.toWellFormed() }),
+      ...readUsage(error.details),
+    };
   return failed('FUNCTION_FAILED', FUNCTION_FAILED, error instanceof Error ? error.message : String(error));
 }
 
@@ -182,9 +188,10 @@ export function resultWithoutSecrets(result: SandboxResult, redact: Redactor): S
 /** What a program says is stored and shown by handle only. */
 export function withoutSecrets(acted: Acted, redact: Redactor): Acted {
   if (acted.ok) return { ...acted, output: redact.json(acted.output), ...turnWithoutSecrets(acted, redact) };
-  const { error, summary, usage } = acted;
+  const { error, summary, usage, hint } = acted;
   return {
     ok: false,
+    ...(hint === undefined ? {} : { hint: redact.text(hint) }),
     ...(usage === undefined ? {} : { usage }),
     error: { ...error, message: redact.text(error.message) },
     summary: redact.text(summary),
@@ -206,6 +213,12 @@ export function errorText({ error, summary }: Failed): string | null {
   if (error.message === summary || error.message.trim() === '') return null;
   const text = summary === FUNCTION_FAILED ? error.message : `${summary}: ${error.message}`;
   return text.length <= ERROR_TEXT ? text : `${text.slice(0, ERROR_TEXT - CUT.length).toWellFormed()}${CUT}`;
+}
+
+/** What to do about it, bounded, for where its words are kept. */
+export function hintOf(acted: Acted): { readonly hint?: string } {
+  if (acted.ok || acted.hint === undefined) return {};
+  return { hint: acted.hint.slice(0, ERROR_TEXT).toWellFormed() };
 }
 
 /** How the log names the end of an attempt. */

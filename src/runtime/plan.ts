@@ -5,6 +5,13 @@ import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { MEASURED_NAMES, type CeilingLayer } from '../policy/ceiling.js';
 import type { Decision } from '../policy/decide.js';
+import {
+  declaredTogether,
+  grownBy,
+  isDeclared,
+  UNKNOWN_DATA,
+  type DataClass,
+} from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { actingAgent, resolveCallable, type Callable } from './callable.js';
 import { sandboxKind } from './check.js';
@@ -23,7 +30,16 @@ import { extentOf } from './extent.js';
 import { askedLimits, innerLimits, layersOf } from './layers.js';
 import { outline, referenceOf, type OutlineStep } from './outline.js';
 import type { FunctionReach, WorkflowRecord } from './ports.js';
-import type { PlanVerdict, PlannedLimit, PlannedCall, PlannedStep, RunPlan } from './run-plan.js';
+import { dataOf, returnedBy } from './run-data.js';
+import type {
+  PlanVerdict,
+  PlannedLimit,
+  PlannedCall,
+  PlannedStep,
+  PlannedWait,
+  RunPlan,
+} from './run-plan.js';
+import { answerMs, NO_LIMIT_MS } from './task-open.js';
 
 export interface PlanQuestion {
   readonly record: WorkflowRecord;
@@ -38,18 +54,24 @@ export async function planRun(guard: Guard, question: PlanQuestion): Promise<Run
   const { record, plan, input, initiator } = question;
   const foresight = new Foresight(plan, input);
   const steps: PlannedStep[] = [];
+  // Steps of a group begin together: what one of them gives, the next ones after the group are judged with.
+  let [data, given, group] = [dataOf(plan), UNKNOWN_DATA, null as string | null];
   for (const step of outline(plan)) {
+    if (step.group === null || step.group !== group) [data, given] = [grownBy(data, given), UNKNOWN_DATA];
+    group = step.group;
     const node = plan.nodes[step.key];
     const task = node?.kind === 'task' ? node : null;
     const isFirst = step.key === plan.start || step.group === plan.start;
     const each = eachOf(plan, step);
+    const call = task === null ? null : await planCall(guard, question, step.key, task, foresight, data);
     steps.push({
       ...step,
       order: steps.length + 1,
       itemCount: each === null ? null : foresight.items(each, isFirst),
       conditionHolds: task === null ? true : foresight.condition(task),
-      call: task === null ? null : await planCall(guard, question, step.key, task, foresight),
+      call,
     });
+    if (task !== null) given = declaredTogether(given, returnedBy(task, call?.reach ?? {}));
   }
   const start = askStart(guard, record.id, initiator);
   const verdict = worst([start.problem === null ? 'allow' : 'deny', ...steps.map(verdictOf)]);
@@ -74,7 +96,7 @@ export async function planRun(guard: Guard, question: PlanQuestion): Promise<Run
   };
 }
 
-/** Process exit code of a denial (ARCHITECTURE 6). */
+/** Process exit code of a denial. */
 const DENIED = 3;
 const ORDER: readonly PlanVerdict[] = ['allow', 'needs_approval', 'error', 'deny'];
 
@@ -102,7 +124,10 @@ function eachOf(plan: Plan, { key, group }: OutlineStep): Parameters<Foresight['
   return fork?.kind === 'fork' ? (fork.lanes.find(({ start }) => start === key)?.each ?? null) : null;
 }
 
-type CallFacts = Pick<Callable, 'resource' | 'action' | 'agent' | 'agentDigest' | 'package' | 'approval'>;
+export type CallFacts = Pick<
+  Callable,
+  'resource' | 'action' | 'agent' | 'agentDigest' | 'package' | 'approval'
+>;
 
 /** The callable as it is found now, and what is wrong with it where something is. */
 interface Found {
@@ -113,10 +138,11 @@ interface Found {
 
 async function planCall(
   guard: Guard,
-  { plan, agents, initiator }: PlanQuestion,
+  { record, plan, agents, initiator }: PlanQuestion,
   key: string,
   node: TaskNode,
   foresight: Foresight,
+  data: DataClass,
 ): Promise<PlannedCall> {
   const request = foresight.request(key, node);
   const found = await find(guard, plan, agents, node, request);
@@ -132,6 +158,8 @@ async function planCall(
     sandbox,
     reach: reach ?? NOWHERE,
     extent: extentOf(plan, key, null),
+    data,
+    author: record.author,
   });
   const { packagePolicies = null } = guard.callables;
   const decision = await narrowedByPackage(
@@ -149,6 +177,7 @@ async function planCall(
     rules: decision.rbac,
     ceilings: decision.ceiling,
     limits: limitsOf(guard, plan, node, sandbox, facts, decision),
+    waits: waitOf(node, decision),
     approval: approval === null ? null : { ...approval, demandedBy: decision.demandedBy },
     sandbox:
       sandbox === null
@@ -159,7 +188,21 @@ async function planCall(
           },
     reach,
     audit,
+    data: isDeclared(data) ? data : null,
     needs: request.needs,
+  };
+}
+
+/** What task-open.ts will open. */
+function waitOf(node: TaskNode, decision: Decision): PlannedWait | null {
+  const { call } = node;
+  if (call.kind !== 'function' || (call.waits !== 'person' && call.waits !== 'token')) return null;
+  const ms = answerMs(node, decision);
+  const isForm = call.waits === 'person';
+  return {
+    for: isForm ? 'form' : 'token',
+    withinMs: ms >= NO_LIMIT_MS ? null : ms,
+    roles: isForm ? (call.form?.approval.approverRoles ?? []) : [],
   };
 }
 
@@ -207,7 +250,7 @@ async function find(
 }
 
 /** What policy can be asked about although the callable itself was not found. */
-function factsOf(plan: Plan, agents: Readonly<Record<string, string>>, node: TaskNode): CallFacts {
+export function factsOf(plan: Plan, agents: Readonly<Record<string, string>>, node: TaskNode): CallFacts {
   const { call, approval } = node;
   return {
     resource: referenceOf(call),
@@ -266,6 +309,8 @@ function limitsOf(
     const value = values[name];
     // Nothing outside a sandbox has memory of its own.
     if (value === undefined || (sandbox === null && name === 'memoryMiB')) return [];
+    // Nobody is called: how long a person has is said beside it.
+    if (name === 'timeoutMs' && node.call.kind === 'function' && node.call.waits === 'person') return [];
     const isAsked = asked[name] === value;
     const from = isAsked ? 'step' : defaults[name] === value ? 'default' : lowestOf(layers, name, value);
     return [{ name, value, from }];

@@ -120,9 +120,12 @@ async function settledOutputs(
   lost: RedriveOptions['lost'],
 ): Promise<ReadonlyMap<string, Json>> {
   const outputs = new Map<string, Json>();
-  for (const { stepPath, attempt, isIdempotent, mayHaveEnded } of stoppedTasks(planOf(run), remains)) {
+  for (const task of stoppedTasks(planOf(run), remains)) {
+    const { stepPath, attempt, isIdempotent, hadBegun, mayHaveEnded } = task;
     const row = await guard.store.attempt(run.id, stepPath, attempt);
-    if (row?.status === 'indeterminate' && !isIdempotent && lost !== 'rerun') {
+    // Stopped with its run or its fork after its intent: it may have done its act, in part or as a whole.
+    const isUnknown = row?.status === 'indeterminate' || (hadBegun && row?.status === 'cancelled');
+    if (isUnknown && !isIdempotent && lost !== 'rerun') {
       throw new WritError(
         'RUN_INDETERMINATE',
         `the outcome of attempt ${attempt} of ${stepPath} is not known`,

@@ -15,12 +15,13 @@ export interface Prepared {
   readonly isKnown: boolean;
 }
 
-/** Throws DOC_INVALID with every finding in `details.diagnostics`, or INTEGRITY_* when a package is not its digest. */
+/** `author`: who registers it, should it be new. Throws DOC_INVALID with every finding in `details.diagnostics`, or INTEGRITY_* when a package is not its digest. */
 export async function prepareWorkflow(
   source: WorkflowSource,
   checked: CheckedWorkflow,
   store: Store,
   clock: Clock,
+  author: string,
 ): Promise<Prepared> {
   const { plan, text, document, diagnostics, agents } = checked;
   const errors = diagnostics.filter((one) => one.severity === 'error');
@@ -36,6 +37,7 @@ export async function prepareWorkflow(
     source: text,
     file: source.file,
     createdAtMs: clock.nowMs(),
+    author,
   };
   return { plan, agents, record, isKnown: false };
 }

@@ -6,11 +6,10 @@ import { auditContext } from './audit-access.js';
 import { draft } from './entries.js';
 import { checkBasis } from './erasure.js';
 import type { Guard } from './judge.js';
+import { MINIMUM_RETENTION_DAYS } from './minimum-retention.js';
 import { authorize } from './start.js';
 import type { Principal, Retention, RetentionView } from './writ.js';
 
-/** EU AI Act, article 19: logs are kept for at least six months. */
-export const MINIMUM_RETENTION_DAYS = 183;
 const MAX_RETENTION_DAYS = 36_500;
 const DAY_MS = 86_400_000;
 

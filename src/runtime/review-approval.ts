@@ -60,14 +60,22 @@ export async function reviewApproval(
 }
 
 function requireMayReview(guard: Guard, approval: ApprovalRecord, { id: subject }: Principal): void {
-  const { tenant: domain, functionId: resource, initiator, requester, votes, editors = [] } = approval;
+  const {
+    tenant: domain,
+    functionId: resource,
+    initiator,
+    requester,
+    author,
+    votes,
+    editors = [],
+  } = approval;
   const access = checkAccess(guard.policy(), { subject, domain, action: 'approval.decide', resource });
   if (!subject.startsWith('user:') || !access.allowed) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${subject} may not review ${approval.id}`, {
       hint: 'ask a person who may decide such requests',
     });
   }
-  if ([initiator, requester, ...editors, ...votes.map((vote) => vote.approver)].includes(subject)) {
+  if ([initiator, requester, author, ...editors, ...votes.map((vote) => vote.approver)].includes(subject)) {
     throw new WritError('APPROVAL_SEPARATION_OF_DUTIES', `${subject} took part in ${approval.id}`, {
       hint: 'somebody who took no part has to review it',
     });

@@ -5,6 +5,7 @@ import type { EffectiveApproval } from '../policy/approval-duty.js';
 import type { AuditRequirement } from '../policy/ceiling.js';
 import type { CeilingRecord, RbacRecord } from '../policy/decide.js';
 import type { OutlineStep } from './outline.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { FunctionReach } from './ports.js';
 
 /** `error`: it would fail for another reason than policy. */
@@ -24,6 +25,15 @@ export interface PlannedLimit {
   readonly from: string;
 }
 
+/** Of a form, or of a task token that somebody answers. */
+export interface PlannedWait {
+  readonly for: 'form' | 'token';
+  /** From the intent on; null = nothing bounds it. */
+  readonly withinMs: number | null;
+  /** Who may fill in the form: roles; empty for a token, which whoever has it answers. */
+  readonly roles: readonly string[];
+}
+
 /** What policy says of a step, and what the step would have. */
 export interface PlannedCall {
   readonly verdict: PlanVerdict;
@@ -36,6 +46,8 @@ export interface PlannedCall {
   /** Every layer, absent ones too; one row per violated field where a layer refuses. */
   readonly ceilings: readonly CeilingRecord[];
   readonly limits: readonly PlannedLimit[];
+  /** An answer from outside that ends it, after the call or in its place; null = it ends with the call. */
+  readonly waits: PlannedWait | null;
   /** Null = none is needed. */
   readonly approval: (EffectiveApproval & { readonly demandedBy: readonly string[] }) | null;
   /** Null = it runs in this process, outside a sandbox. */
@@ -44,6 +56,8 @@ export interface PlannedCall {
   readonly reach: FunctionReach | null;
   /** `anchored`: witnesses have to cosign the log before it begins. */
   readonly audit: AuditRequirement;
+  /** What the data that it may be given carries, as far as that is said beforehand; null = nobody has said anything. */
+  readonly data: DataClass | null;
   /** Names in its request that only the run fills; empty = the request is known. */
   readonly needs: readonly string[];
 }

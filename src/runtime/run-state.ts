@@ -3,7 +3,7 @@
 // payloads.
 import { canonicalJson } from '../canonical-json.js';
 import { sha256 } from '../audit/sha256.js';
-import type { RunHead } from '../engine/state.js';
+import type { RunHead, Seen } from '../engine/state.js';
 import { WritError } from '../errors.js';
 import { isObject, type Commitment, type Hex, type Json } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
@@ -18,6 +18,8 @@ export interface FinishedState {
   readonly v: 1;
   readonly output: Commitment | null;
   readonly error: { readonly code: string; readonly name: string; readonly detail: Commitment } | null;
+  /** By node key, what became of every node that the run came to. Absent in runs of earlier versions. */
+  readonly seen?: Readonly<Record<string, Seen>>;
   /** What a redrive goes on with; absent where the run completed, or it was too much to be kept. */
   readonly remains?: Commitment;
 }

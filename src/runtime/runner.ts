@@ -45,7 +45,8 @@ export function openRunner(guard: Guard): Runner {
   };
   return {
     advance: async (runId) => advance(guard, await live(runId)),
-    execute: async (runId, stepPath, signal) => execute(guard, await live(runId), stepPath, signal),
+    execute: async (runId, stepPath, signal, moved) =>
+      execute(guard, await live(runId), stepPath, signal, moved),
     leave,
     async cancel(runId) {
       await cancelNow(guard, await LiveRun.open(guard, runId));
@@ -98,7 +99,7 @@ type Work = Exclude<Next, { kind: 'finished' | 'person' }>;
 
 function whatNow(live: LiveRun): Next {
   const { execution, executing } = live;
-  const stop = [...executing].filter((stepPath) => execution.task(stepPath)?.isStopping === true);
+  const stop = [...executing].filter((stepPath) => execution.standing(stepPath)?.isStopping === true);
   if (live.lostTask() !== null) {
     return executing.size > 0 ? work(live, [], stop) : { kind: 'person', run: live.run };
   }
@@ -126,20 +127,40 @@ function work(live: LiveRun, start: readonly string[], stop: readonly string[]):
 }
 
 /** Carries one step through the guard. */
-async function execute(guard: Guard, live: LiveRun, stepPath: string, signal: AbortSignal): Promise<void> {
+async function execute(
+  guard: Guard,
+  live: LiveRun,
+  stepPath: string,
+  signal: AbortSignal,
+  moved?: () => void,
+): Promise<void> {
   await live.fresh();
   const task = live.isFinished ? null : live.execution.task(stepPath);
   if (task === null || live.executing.has(stepPath) || !live.execution.mayStart(task)) return;
   live.taken(stepPath);
   live.executing.add(stepPath);
   try {
-    await govern(guard, attemptOf(guard, live, task), settleOf(guard, live, task), signal);
+    await govern(
+      guardOf(guard, live),
+      attemptOf(guard, live, task),
+      settleOf(guard, live, task, moved),
+      signal,
+    );
   } catch (error) {
     // Somebody changed the run before the intent was written: nothing ran; advance looks at it again.
     if (!isConflict(error)) throw error;
   } finally {
     live.executing.delete(stepPath);
   }
+}
+
+const guards = new WeakMap<LiveRun, Guard>();
+
+/** The guard, who knows when what came before in this run is in the store. */
+function guardOf(guard: Guard, live: LiveRun): Guard {
+  const own = guards.get(live) ?? { ...guard, written: () => live.idle() };
+  guards.set(live, own);
+  return own;
 }
 
 /** The attempt that `task` is at, as it would go through the guard now. */
@@ -160,6 +181,7 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     iteration,
     item,
     extent: extentOf(plan, key, task),
+    data: live.execution.data,
     conversation,
     // Rendering may have put a secret together: what is approved, stored and run is the text without it.
     input: guard.redact.json(task.input),
@@ -173,21 +195,23 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
 }
 
 /** How the outcomes of this attempt reach the run. */
-function settleOf(guard: Guard, live: LiveRun, task: Task): Settle {
+function settleOf(guard: Guard, live: LiveRun, task: Task, moved?: () => void): Settle {
   const { stepPath, attempt } = task;
   const judgedAtMs = guard.clock.nowMs();
   let isRunning = false;
   return async (
     outcome,
-    { entries, payloads, record, intentEntry, approvals, charges, tasks }: AttemptChange,
+    { entries, payloads, record, intentEntry, approvals, charges, tasks, carries }: AttemptChange,
   ) => {
     const nowMs = outcome.kind === 'waiting' ? judgedAtMs : guard.clock.nowMs();
     const event = eventOf(guard, outcome, { stepPath, attempt, nowMs });
     const move = (): Move | null => {
-      const now = live.execution.task(stepPath);
+      const now = live.execution.standing(stepPath);
       const isMine = now !== null && now.attempt === attempt;
       const isOpen = isRunning ? now?.phase === 'running' : now !== null && live.execution.mayStart(now);
       if (!isMine || !isOpen || (!isRunning && isToBeCancelled(live))) return null;
+      // Of a sequence the outcome is there before the next intent: a crash between the two costs nobody a decision.
+      if (isRunning && task.item !== null) moved?.();
       // Stopped with its process, and neither with its fork nor with its run: nobody knows what it has done.
       const isLost = outcome.kind === 'cancelled' && !now.isStopping && !isToBeCancelled(live);
       const row = {
@@ -195,7 +219,8 @@ function settleOf(guard: Guard, live: LiveRun, task: Task): Settle {
         ...(intentEntry === undefined ? {} : { intentEntry }),
       };
       return {
-        events: [event],
+        // First the data: what the answer leads to is judged with it.
+        events: carries === undefined ? [event] : [{ kind: 'carried', data: carries, nowMs }, event],
         change: { entries, payloads, attempts: [row], approvals, charges: charges ?? [], tasks: tasks ?? [] },
       };
     };

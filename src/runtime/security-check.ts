@@ -10,6 +10,7 @@ import type { Plan, TaskNode } from '../workflow/plan.js';
 import { actingAgent } from './callable.js';
 import { sandboxKind } from './check.js';
 import { extentOf } from './extent.js';
+import { dataOf } from './run-data.js';
 import { askPolicy, ofRun, NOWHERE, type Guard } from './judge.js';
 import { referenceOf } from './outline.js';
 import { narrowedByPackage } from './package-policy.js';
@@ -194,6 +195,7 @@ async function decideStep(
     sandbox: sandboxKind(node),
     reach: NOWHERE,
     extent: extentOf(plan, key, null),
+    data: dataOf(plan),
   };
   const { packagePolicies = null } = guard.callables;
   const decision = askPolicy(ofRun(guard, run), question);

@@ -2,28 +2,25 @@
 // what the log says beside the attempts. Pure but for sealing payloads: it is computed while the outcome is being
 // committed, so state and log can't disagree.
 import type { Execution } from '../engine/execution.js';
-import type { Changes, Note, StepError } from '../engine/state.js';
+import type { Changes, Note, Seen, StepError } from '../engine/state.js';
 import { stepNode } from '../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../errors.js';
 import type { Commitment, Json } from '../json.js';
 import { principalOf } from './callable.js';
 import { draft, type EntryContext } from './entries.js';
-import { sealJson } from './payload.js';
-import type { AttemptRecord, EntryDraft, PartsChange, Payload, Random, RunRecord } from './ports.js';
-import type { Redactor } from './redaction.js';
+import { sealJson, type Sealing } from './payload.js';
+import type { AttemptRecord, EntryDraft, PartsChange, Payload, RunRecord } from './ports.js';
 import { isCancelRequested } from './journal.js';
 import { referenceOf } from './outline.js';
 import { sealRemains } from './remains.js';
 import { planOf, stored, type FinishedState } from './run-state.js';
 
-/** Process exit code of a run that waits for an approval or another answer from outside (ARCHITECTURE 6). */
+/** Process exit code of a run that waits for an approval or another answer from outside. */
 export const EXIT_WAITING = 10;
 
-export interface SettleContext {
+export interface SettleContext extends Sealing {
   readonly entry: EntryContext;
   readonly nowMs: number;
-  readonly random: Random;
-  readonly redact: Redactor;
 }
 
 /** The run's side of a commit: its next record, and what else becomes true with it. */
@@ -65,7 +62,8 @@ export function settle(
   const noted = noteEntries(run, changes.notes, context);
   if (head.status !== 'running' && !situation.endsLater) {
     const remains = head.status === 'failed' ? sealRemains(run.id, execution.remains(), context) : null;
-    const ended = finish(head.status, head.output, head.error, remains, run, context);
+    const kept = { remains, seen: execution.seen };
+    const ended = finish(head.status, head.output, head.error, kept, run, context);
     const payloads = ended.payloads.map((one) => ({ ...one, entry: one.entry + noted.entries.length }));
     return {
       ...ended,
@@ -216,7 +214,7 @@ function finish(
   status: 'completed' | 'failed',
   output: Json,
   error: StepError | null,
-  remains: Payload | null,
+  kept: Pick<Kept, 'remains' | 'seen'>,
   run: RunRecord,
   context: SettleContext,
 ): Settlement {
@@ -224,18 +222,23 @@ function finish(
     error === null
       ? sealJson(run.id, 'output', output, context)
       : sealJson(run.id, 'error', { message: error.message }, context);
-  return finished(run, status, exitCodeOf(error), { payload, remains }, error, context);
+  return finished(run, status, exitCodeOf(error), { payload, ...kept }, error, context);
 }
 
-/**
- * A finished run keeps commitments only; its engine state, and with it all data, is dropped. `remains`: what a redrive
- * would go on with, of one that did not complete.
- */
+/** What is left of a run that has finished. */
+export interface Kept {
+  readonly payload: Payload | null;
+  /** What a redrive would go on with, of one that did not complete. */
+  readonly remains: Payload | null;
+  readonly seen: ReadonlyMap<string, Seen>;
+}
+
+/** A finished run keeps commitments and the nodes it came to; its engine state, and with it all data, is dropped. */
 export function finished(
   run: RunRecord,
   status: 'completed' | 'failed' | 'cancelled',
   exitCode: number,
-  { payload, remains }: { readonly payload: Payload | null; readonly remains: Payload | null },
+  { payload, remains, seen }: Kept,
   error: StepError | null,
   context: SettleContext,
 ): Settlement {
@@ -256,6 +259,7 @@ export function finished(
       error === null || payload === null
         ? null
         : { code: error.code, name: error.name, detail: payload.commitment },
+    seen: Object.fromEntries(seen),
     ...(remains === null ? {} : { remains: remains.commitment }),
   };
   const record: RunRecord = {

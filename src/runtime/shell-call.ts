@@ -2,26 +2,18 @@
 // a part of it but its fields.
 import { WritError } from '../errors.js';
 import { isDigest, isObject, type Json, type JsonObject } from '../json.js';
+import { KNOWN_CONFIG } from '../workflow/functions.js';
 import type { ImageNames, SandboxFile, SandboxRequest } from './ports.js';
 
 export const SHELL_EXEC = 'tool::shell_exec';
 
-/** What of stdout and stderr a step's output holds (agentos-dialect section 10). */
+/** What of stdout and stderr a step's output holds (AgentOS page). */
 export const SHELL_STDOUT_BYTES = 100 * 1024;
 export const SHELL_STDERR_BYTES = 50 * 1024;
 /** Of files brought back, together: what a step's output may hold of them. */
 export const SHELL_FILES_BYTES = 1024 * 1024;
 
-const FIELDS: ReadonlySet<string> = new Set([
-  'argv',
-  'command',
-  'cwd',
-  'env',
-  'stdin',
-  'image',
-  'files',
-  'outputs',
-]);
+const FIELDS: ReadonlySet<string> = KNOWN_CONFIG.get(SHELL_EXEC) ?? new Set();
 const DEFAULT_IMAGE = 'default';
 
 /** What a step asks a WASM module to do. `name` is a shipped module's, or `sha256:…`. */

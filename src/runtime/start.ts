@@ -12,9 +12,11 @@ import type { Plan } from '../workflow/plan.js';
 import { draft, type EntryContext } from './entries.js';
 import { newId } from './ids.js';
 import type { Guard } from './judge.js';
+import { workflowLayer } from './layers.js';
 import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';
-import { isFinished, stored } from './run-state.js';
+import { dataJson, dataOf, requireKnownLabels } from './run-data.js';
+import { isFinished, planOf, stored } from './run-state.js';
 import { settle } from './settlement.js';
 import { refuseUnavailable } from './unavailable.js';
 import type { Principal } from './writ.js';
@@ -39,6 +41,8 @@ export async function startRun(
 ): Promise<string> {
   const { workflow, plan, input, agents, initiator } = request;
   checkRequest(guard, plan, input, agents);
+  checkLabels(guard, plan);
+  const data = dataJson(dataOf(plan));
   const log: EntryContext = {
     tenant: guard.tenant,
     run: null,
@@ -82,6 +86,7 @@ export async function startRun(
       key: initiator.publicKey,
       parentRun: null,
       agents,
+      ...(data === null ? {} : { data }),
     },
     { input: payload.commitment },
   );
@@ -124,6 +129,12 @@ export function checkRequest(
   }
   const badAgent = Object.values(agents).find((name) => !isPrincipal(`agent:${name}`));
   if (badAgent !== undefined) throw new WritError('USAGE', `"${badAgent}" is no agent name`);
+}
+
+/** Throws INPUT_INVALID for a label of the run's data that no ceiling names. */
+export function checkLabels(guard: Pick<Guard, 'policy' | 'tenant'>, plan: Plan): void {
+  const layers = () => [...guard.policy().layers.own(guard.tenant), workflowLayer(plan)];
+  requireKnownLabels(dataOf(plan), layers, 'INPUT_INVALID');
 }
 
 function checkRunInput(plan: Plan, input: Json): void {
@@ -197,13 +208,15 @@ export async function interruptedRun(
   isHeld: (runId: string) => boolean,
 ): Promise<string | null> {
   const { workflow, input, initiator } = request;
+  const dataOfPlan = (plan: Plan) => dataJson(dataOf(plan));
   const runs = await guard.store.runs({ unfinished: true, workflowId: workflow.id });
-  const wanted = canonicalJson({ input, agents: request.agents });
+  const wanted = canonicalJson({ input, agents: request.agents, data: dataOfPlan(request.plan) });
   for (const run of runs) {
     if (isFinished(run) || run.status !== 'running' || run.initiator !== initiator.id) continue;
     if (run.workflowHash !== workflow.hash || isHeld(run.id)) continue;
     const { agents } = run;
-    if (canonicalJson({ input: await inputOf(guard, run), agents }) === wanted) return run.id;
+    const data = dataOfPlan(planOf(run));
+    if (canonicalJson({ input: await inputOf(guard, run), agents, data }) === wanted) return run.id;
   }
   return null;
 }

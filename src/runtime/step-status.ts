@@ -1,4 +1,4 @@
-// The words by which a step's state is told outside the runtime (agentos-dialect section 7).
+// The words by which a step's state is told outside the runtime (AgentOS page).
 import type { AttemptStatus } from './ports.js';
 
 export type StepStatus =

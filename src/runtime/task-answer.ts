@@ -1,22 +1,25 @@
 // An answer from outside to an attempt that waits for one. Policy says who may give it, at this moment; a token says
 // which attempt is meant and that its bearer was asked. It counts once, in time, and is durable before it is
 // acknowledged; whoever advances the run goes on with it (task-wait.ts).
+import { taskAnswerBytes, type TaskQuestion } from '../approval/task-answer.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
-import { fillsRole } from '../policy/approval-duty.js';
 import { checkValue } from '../workflow/input.js';
 import { isFatalName, isRefusalName } from '../workflow/error-match.js';
-import { draft } from './entries.js';
+import { draft, timeText } from './entries.js';
 import type { Guard } from './judge.js';
 import { isConflict } from './live-run.js';
 import { sealJson } from './payload.js';
-import type { RunRecord, TaskRecord } from './ports.js';
+import type { AttemptRecord, RunRecord, TaskAnswer, TaskRecord } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { isFinished } from './run-state.js';
+import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
+import { ineligible, isAnswerProven, signedAnswerOf, unproven } from './task-proof.js';
+import { formOf, questionOf } from './task-question.js';
 import { hashOfToken, isSameHash } from './task-token.js';
-import { formOf, taskEndsAtMs } from './task-view.js';
+import { taskEndsAtMs } from './task-view.js';
 import type { Principal, TaskReference, TaskReply } from './writ.js';
 
 const MAX_ERROR = 256;
@@ -70,20 +73,30 @@ async function answerOnce(
   const run = await load(guard, task.run);
   await requireAllowed(guard, run, task, by);
   const nowMs = await logTimeMs(guard);
-  await requireOpen(guard, run, task, by, nowMs);
+  const row = await guard.store.attempt(task.run, task.stepPath, task.attempt);
+  await requireOpen(guard, run, task, row, by, nowMs);
   if (reply.kind === 'heartbeat') return alive(guard, task, nowMs);
   const data = reply.kind === 'success' ? outputOf(run, task, reply.output) : refusalOf(task, reply);
   const label = reply.kind === 'success' ? 'output' : 'error';
-  const payload = sealJson(task.run, label, data, guard);
+  const payload = sealJson(task.run, label, data, saltedBy(reply.signed?.salt ?? null, guard));
   const { id, stepPath, attempt } = task;
-  const { id: who, assurance, publicKey } = by;
+  const { id: who, assurance, publicKey: keyId } = by;
+  const atMs = reply.signed?.atMs ?? nowMs;
+  const said = { kind: reply.kind, by: who, assurance, keyId, atMs, payload: payload.commitment };
+  if (reply.signed !== undefined) {
+    requireRecent(atMs, nowMs, 'the answer', 'TASK_SIGNATURE_INVALID');
+    await requireFresh(guard.store, payload.commitment, 'this answer');
+  }
+  const answer = signed(guard, task, questionOf(run, task, row?.input ?? null), said, by);
+  if (answer === null) return refuse(guard, run, task, by, unproven(who), null);
+  const { signature } = answer;
+  const at = timeText(atMs);
   const entry = draft(
     entryContext(guard, run, { id: who, via: guard.via }),
     'task.answered',
-    { taskId: id, stepPath, attempt, answer: reply.kind, by: who, assurance, keyId: publicKey },
+    { taskId: id, stepPath, attempt, answer: reply.kind, by: who, assurance, keyId, signature, at },
     { [label]: payload.commitment },
   );
-  const answer = { kind: reply.kind, by: who, assurance, atMs: nowMs, payload: payload.commitment };
   const answered: TaskRecord = { ...task, state: 'answered', answer };
   await guard.journal.commit({
     entries: [{ ...entry, beforeMs: taskEndsAtMs(task) }],
@@ -91,6 +104,20 @@ async function answerOnce(
     tasks: [{ op: 'update', record: answered }],
   });
   return { ...answered, version: answered.version + 1 };
+}
+
+/** The answer with the signature of whoever acts by a key; null when nothing proves that it is theirs. */
+function signed(
+  guard: Guard,
+  task: TaskRecord,
+  question: TaskQuestion,
+  said: Omit<TaskAnswer, 'signature'>,
+  { assurance, sign }: Principal,
+): TaskAnswer | null {
+  const bytes =
+    assurance === 'key' ? (sign?.(taskAnswerBytes(signedAnswerOf(question, said))) ?? null) : null;
+  const answer = { ...said, signature: bytes === null ? null : Buffer.from(bytes).toString('base64') };
+  return isAnswerProven(guard.policy(), task, question, answer) ? answer : null;
 }
 
 /** A sign of life: it moves the end of the silence, and leaves nothing in the log. */
@@ -108,7 +135,7 @@ async function requireAllowed(guard: Guard, run: RunRecord, task: TaskRecord, by
   const { tenant: domain, functionId: resource } = task;
   const access = checkAccess(guard.policy(), { subject: by.id, domain, action: 'task.answer', resource });
   const refusal = access.allowed
-    ? ineligible(guard, task, by)
+    ? ineligible(guard.policy(), task, { by: by.id, assurance: by.assurance })
     : new WritError(
         access.code ?? 'POLICY_ERROR',
         access.message,
@@ -117,26 +144,11 @@ async function requireAllowed(guard: Guard, run: RunRecord, task: TaskRecord, by
   if (refusal !== null) await refuse(guard, run, task, by, refusal, access.ruleId);
 }
 
-function ineligible(guard: Guard, task: TaskRecord, by: Principal): WritError | null {
-  if (task.kind === 'token') return null;
-  const hint = 'ask a person who may answer it';
-  const not = (why: string): WritError => new WritError('TASK_NOT_ELIGIBLE', why, { hint });
-  if (!by.id.startsWith('user:')) return not(`${by.id} is no person; only people fill in ${task.id}`);
-  const person = guard.policy().people.find(({ id }) => id === by.id);
-  if (person?.assurance.some((accepted) => accepted === by.assurance) !== true)
-    return not(`approvers.yaml does not accept "${by.assurance}" as proof of ${by.id}`);
-  const roles = guard.policy().rolesOf(by.id, task.tenant);
-  if (task.roles.length > 0 && !fillsRole(roles, task.roles.join('|')))
-    return not(`${by.id} may not fill in ${task.id}; it needs ${task.roles.join(' or ')}`);
-  if (task.separationOfDuties && by.id === task.initiator)
-    return not(`${by.id} started this run and may not fill in ${task.id}`);
-  return null;
-}
-
 async function requireOpen(
   guard: Guard,
   run: RunRecord,
   task: TaskRecord,
+  attempt: AttemptRecord | null,
   by: Principal,
   nowMs: number,
 ): Promise<void> {
@@ -148,7 +160,6 @@ async function requireOpen(
     );
     return refuse(guard, run, task, by, error, null);
   }
-  const attempt = await guard.store.attempt(task.run, task.stepPath, task.attempt);
   const isWaitedFor =
     task.state === 'open' &&
     !isFinished(run) &&

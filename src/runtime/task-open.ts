@@ -1,16 +1,19 @@
 // What an attempt that ends by an answer from outside gets with its intent: a task by which it is answered, until when,
 // and where it is answered by token, the token, which reaches the call and nothing else.
 import { WritError } from '../errors.js';
+import type { Decision } from '../policy/decide.js';
+import type { TaskNode } from '../workflow/plan.js';
 import { resolveCallable } from './callable.js';
 import { draft, timeText } from './entries.js';
 import { newId } from './ids.js';
 import type { Guard, Judged } from './judge.js';
 import type { EntryDraft, TaskRecord } from './ports.js';
+import { formDigest } from './task-question.js';
 import { hashOfToken, newToken, putToken, withoutToken } from './task-token.js';
 
-/** What an attempt without a limit is given (states-dialect section 2). */
-const NO_LIMIT_MS = 99_999_999_000;
-/** Of a person's answer, where the document says nothing (approvals section 6). */
+/** What an attempt without a limit is given. */
+export const NO_LIMIT_MS = 99_999_999_000;
+/** Of a person's answer, where the document says nothing. */
 const DEFAULT_EXPIRES_SECONDS = 3_600;
 
 export interface OpenedTask {
@@ -37,7 +40,7 @@ export async function openTask(guard: Guard, judged: Judged): Promise<OpenedTask
 }
 
 async function opened(guard: Guard, judged: Judged, token: string | null): Promise<OpenedTask> {
-  const { attempt, context, callable, limits } = judged;
+  const { attempt, context, callable, limits, decision } = judged;
   const { run, stepPath, node, heartbeatMs, plan } = attempt;
   const nowMs = guard.clock.nowMs();
   const form = node.call.kind === 'function' ? (node.call.form ?? null) : null;
@@ -55,13 +58,14 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     separationOfDuties: form?.approval.separationOfDuties ?? true,
     outputBytes: Math.min(limits.outputBytes, plan.maxDataBytes ?? limits.outputBytes),
     createdAtMs: nowMs,
-    expiresAtMs: nowMs + (token === null ? personMs(judged) : tokenMs(judged)),
+    expiresAtMs: nowMs + answerMs(node, decision),
     heartbeatMs: token === null ? null : heartbeatMs,
     aliveAtMs: nowMs,
     state: 'open',
     answer: null,
     version: 0,
   };
+  const { roles, separationOfDuties } = record;
   const entry = draft(context, 'task.opened', {
     taskId: record.id,
     stepPath,
@@ -69,20 +73,20 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     kind: record.kind,
     expiresAt: timeText(record.expiresAtMs),
     heartbeatMs: record.heartbeatMs,
+    // Who may fill it in, and just what they were shown.
+    ...(form === null ? {} : { form: formDigest(form.schema), roles, separationOfDuties }),
   });
   return { record, entry, told: token === null ? null : await told(guard, judged, token) };
 }
 
-/** How long a token may be answered: as the state says, under every ceiling. */
-function tokenMs({ attempt, decision }: Judged): number {
-  return Math.min(attempt.node.timeoutMs ?? NO_LIMIT_MS, decision.effective.limits.timeoutMs ?? NO_LIMIT_MS);
-}
-
-/** How long a person may answer; the time of the state counts too, where it is shorter. */
-function personMs({ attempt }: Judged): number {
-  const { call, timeoutMs } = attempt.node;
-  const asked = call.kind === 'function' ? call.form?.approval.expiresSeconds : undefined;
-  const expiresMs = (asked ?? DEFAULT_EXPIRES_SECONDS) * 1000;
+/**
+ * How long an answer is waited for. With a token: as the state says, under every ceiling. Of a person: as the form says,
+ * and the time of the state counts too, where it is shorter.
+ */
+export function answerMs({ call, timeoutMs }: TaskNode, { effective }: Decision): number {
+  if (call.kind !== 'function' || call.waits !== 'person')
+    return Math.min(timeoutMs ?? NO_LIMIT_MS, effective.limits.timeoutMs ?? NO_LIMIT_MS);
+  const expiresMs = (call.form?.approval.expiresSeconds ?? DEFAULT_EXPIRES_SECONDS) * 1000;
   return Math.min(expiresMs, timeoutMs ?? expiresMs);
 }
 

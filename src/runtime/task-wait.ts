@@ -10,12 +10,15 @@ import { stepFinished, type EntryContext, type StepEnd } from './entries.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './judge.js';
 import { isConflict, type LiveRun, type Move } from './live-run.js';
-import { openJson } from './payload.js';
+import { isIntact, openJson } from './payload.js';
 import type { AttemptRecord, Change, EntryDraft, TaskRecord } from './ports.js';
 import { entryContext } from './run-context.js';
+import { answerFault } from './task-proof.js';
 
 /** Ended in one go. */
 const AT_ONCE = 64;
+/** Why an answer whose bytes are other ones does not count. */
+const CHANGED = 'the stored answer is not the one that was given';
 
 /** Goes on with what is over. False = nothing was to be done. */
 export async function settleWaits(guard: Guard, live: LiveRun): Promise<boolean> {
@@ -82,8 +85,13 @@ async function goOn(
   const { answer } = record;
   if (answer === null) throw new WritError('STORE_IO', `task ${record.id} was answered with nothing`);
   const { stepPath, attempt } = task;
+  const row = await guard.store.attempt(live.id, stepPath, attempt);
+  const fault = answerFault(guard.policy(), live.run, record, row?.input ?? null);
+  const payload = await guard.store.payload(answer.payload);
+  const doubt = payload !== null && isIntact(payload) ? (fault?.message ?? null) : CHANGED;
+  if (doubt !== null) return end(guard, live, task, record, disbelieved(guard, task, doubt, nowMs), nowMs);
   const about = { stepPath, attempt, nowMs };
-  const data = openJson(await guard.store.payload(answer.payload));
+  const data = openJson(payload);
   if (answer.kind === 'success') {
     const event: EngineEvent = { kind: 'succeeded', output: data, ...about };
     const ended = { event, log: 'succeeded', status: 'succeeded', error: null, task: 'used' } as const;
@@ -116,6 +124,21 @@ function failureOf({ error, cause }: { readonly error?: unknown; readonly cause?
   return name === errorName('APPROVAL_DENIED')
     ? { name, code: 'APPROVAL_DENIED', kind: ERRORS.APPROVAL_DENIED.kind, message }
     : { name, code: 'FUNCTION_FAILED', kind: 'failure', message };
+}
+
+/** What the store holds is no answer of somebody who may: nothing goes on with it. */
+function disbelieved(guard: Guard, { stepPath, attempt }: Task, message: string, nowMs: number): End {
+  const code = 'TASK_SIGNATURE_INVALID';
+  const name = errorName(code);
+  const error: StepError = { name, code, kind: ERRORS[code].kind, message };
+  return {
+    event: { kind: 'failed', error, draw: drawUnit(guard.random), stepPath, attempt, nowMs },
+    log: 'failed',
+    status: 'refused',
+    error: { code, name, message },
+    output: null,
+    task: 'withdrawn',
+  };
 }
 
 function stopped({ stepPath, attempt }: Task, nowMs: number): End {

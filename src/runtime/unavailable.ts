@@ -21,16 +21,23 @@ export async function refuseUnavailable(
 ): Promise<void> {
   if (plan.dialect !== 'steps') return;
   const foresight = new Foresight(plan, input);
+  // It lacks the same, and comes before: whoever reads the message looks there first.
+  let first: { readonly step: string; readonly message: string } | null = null;
   for (const { key, group, map } of outline(plan)) {
     const node = plan.nodes[key];
     const isFirst = key === plan.start || group === plan.start;
-    if (node?.kind !== 'task' || isFirst || map !== null) continue;
+    if (node?.kind !== 'task' || map !== null) continue;
     if (node.when !== null || node.onFailure === 'skip' || sandboxKind(node) !== null) continue;
     const problem = await foreseenProblem(guard, plan, agents, key, node, foresight);
     if (problem?.code !== 'FUNCTION_UNAVAILABLE') continue;
-    throw new WritError(problem.code, `step "${node.name}" could not run: ${problem.message}`, {
+    if (isFirst) {
+      first ??= { step: node.name, message: problem.message };
+      continue;
+    }
+    const step = first?.message === problem.message ? first.step : node.name;
+    throw new WritError(problem.code, `step "${step}" could not run: ${problem.message}`, {
       ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-      details: { step: node.name },
+      details: { step },
       cause: problem,
     });
   }

@@ -73,7 +73,7 @@ export async function runView(
     steps,
     output: null,
     ...(withData ? await dataOf(guard, finishedState(run)?.output ?? null) : {}),
-    error: view.error,
+    error: hinted(view.error, steps),
     exitCode: run.exitCode ?? (run.status === 'waiting' ? EXIT_WAITING : 0),
   };
 }
@@ -251,7 +251,12 @@ async function errorOfMember(
     const payload = await guard.store.payload(output);
     const said = openJson(payload);
     const message = isObject(said) ? said['message'] : undefined;
-    return { ...error, message: typeof message === 'string' ? message : erasedText(payload) };
+    const hint = isObject(said) ? said['hint'] : undefined;
+    return {
+      ...error,
+      message: typeof message === 'string' ? message : erasedText(payload),
+      ...(typeof hint === 'string' ? { hint } : {}),
+    };
   }
   const why = member.attempts.find((one) => one.status === 'skipped')?.output ?? null;
   if (why === null || attemptsOf(member) === 0) return error;
@@ -279,6 +284,14 @@ async function dataOf(
   return erasedBy === null
     ? { output: openJson(payload) }
     : { output: null, outputErasedBy: erasedBy.toString() };
+}
+
+/** The run's error with the hint of the step that it came from. */
+function hinted(error: RunView['error'], steps: readonly StepView[]): RunView['error'] {
+  if (error === null) return null;
+  const hint = steps.find((one) => one.error?.code === error.code && one.error.hint !== undefined)?.error
+    ?.hint;
+  return hint === undefined ? error : { ...error, hint };
 }
 
 async function errorOf(guard: Guard, run: RunRecord): Promise<RunView['error']> {
@@ -317,7 +330,9 @@ function whyOf(guard: Guard, { demandedBy, policyHash }: ApprovalRecord): readon
   if (policy.policyHash !== policyHash) return demandedBy;
   return demandedBy.map((text) => {
     const ceiling = policy.ceilings.find(({ name, layer }) => text.startsWith(`ceiling ${name} (${layer})`));
-    return ceiling === undefined ? text : `${text} [${ceiling.file}]`;
+    if (ceiling === undefined) return text;
+    const line = ceiling.lineOfDemand(text);
+    return `${text} [${ceiling.file}${line === null ? '' : `:${line}`}]`;
   });
 }
 

@@ -4,6 +4,7 @@
 import type { HoldsRole } from '../approval/quorum.js';
 import { fillsRole } from '../policy/approval-duty.js';
 import { delegationOf } from '../policy/delegation.js';
+import { fnMatch } from '../policy/glob.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { ApprovalRecord, Vote } from './ports.js';
 
@@ -12,14 +13,15 @@ export type Voice = Pick<Vote, 'approver' | 'atMs' | 'delegation' | 'breakGlass'
 /** Who may fill which place, of the people whom `voices` count for; nobody else may fill any. */
 export function holdsRoles(
   snapshot: PolicySnapshot,
-  approval: Pick<ApprovalRecord, 'tenant' | 'quorum' | 'createdAtMs'>,
+  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'quorum' | 'createdAtMs'>,
   voices: readonly Voice[],
 ): HoldsRole {
   return (person, role) =>
     voices.some((voice) => {
       if ((voice.delegation ?? voice.approver) !== person) return false;
       if (voice.breakGlass === true) return mayBreakGlass(snapshot, approval.tenant, voice.approver);
-      const roles = lentRoles(snapshot, approval.tenant, voice);
+      const roles = lentRoles(snapshot, approval, voice);
+      if (roles === null) return false;
       if (fillsRole(roles, role)) return true;
       const factor = approval.quorum.find((one) => one.role === role);
       return (factor?.escalation ?? []).some(
@@ -34,11 +36,29 @@ function mayBreakGlass(snapshot: PolicySnapshot, tenant: string, person: string)
   return breakGlass !== null && snapshot.rolesOf(person, tenant).has(breakGlass.role);
 }
 
-/** Roles that a voice brings: the voter's own, or of the delegator's those that the delegation lends. */
-function lentRoles(snapshot: PolicySnapshot, domain: string, voice: Voice): ReadonlySet<string> {
+/**
+ * Roles that a voice brings: the voter's own, or of the delegator's those that the delegation lends. Null = a vote for
+ * somebody by a delegation that does not hold, or that does not lend what lets its giver decide: it brings nothing, not
+ * even where anybody may fill a place.
+ */
+function lentRoles(
+  snapshot: PolicySnapshot,
+  { tenant: domain, functionId }: Pick<ApprovalRecord, 'tenant' | 'functionId'>,
+  voice: Voice,
+): ReadonlySet<string> | null {
   const { approver, delegation: from, atMs } = voice;
   if (from === undefined) return snapshot.rolesOf(approver, domain);
   const found = delegationOf(snapshot.delegations, { from, to: approver, domain, nowMs: atMs });
   const held = snapshot.rolesOf(from, domain);
-  return new Set((found?.roles ?? []).filter((role) => held.has(role)));
+  const lent = (found?.roles ?? []).filter((role) => held.has(role));
+  const reached = new Set(lent.flatMap((role) => [role, ...snapshot.rolesOf(role, domain)]));
+  const mayDecide = snapshot.rules.some(
+    (rule) =>
+      rule.effect === 'allow' &&
+      reached.has(rule.subject) &&
+      (rule.domain === '*' || rule.domain === domain) &&
+      (rule.action === '*' || rule.action === 'approval.decide') &&
+      fnMatch(functionId, rule.resource),
+  );
+  return mayDecide ? new Set(lent) : null;
 }

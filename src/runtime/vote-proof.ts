@@ -1,7 +1,7 @@
 // What proves a vote: a signature that holds under a key enrolled for this very person, or their account on this
 // machine where approvers.yaml says that it is enough. A name, a row or a state that merely says so proves nothing.
 import { verifyDecision, type Decision } from '../approval/decision.js';
-import { seatsOf } from '../approval/ballot.js';
+import { seatsOf, whyBarred } from '../approval/ballot.js';
 import { quorumMet } from '../approval/quorum.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { timeText } from './entries.js';
@@ -36,10 +36,12 @@ export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vot
   return verifyDecision(decisionOf(approval, vote), Buffer.from(signature, 'base64'), publicKey);
 }
 
-/** The stored votes alone fill the quorum, whatever the stored state says. */
+/** The stored votes alone, of people who are not barred, fill the quorum, whatever the stored state says. */
 export function isGranted(snapshot: PolicySnapshot, approval: ApprovalRecord): boolean {
   const proven = approval.votes.filter((vote) => {
-    return vote.decision === 'approve' && isProven(snapshot, approval, vote);
+    const voices = [vote.approver, vote.delegation ?? vote.approver];
+    const isBarred = voices.some((person) => whyBarred(approval, person) !== null);
+    return vote.decision === 'approve' && !isBarred && isProven(snapshot, approval, vote);
   });
   return quorumMet(approval.quorum, seatsOf(proven), holdsRoles(snapshot, approval, proven));
 }

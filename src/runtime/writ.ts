@@ -1,5 +1,6 @@
 // What the command line, the TUI, the server and the library call. One interface, so that every surface goes
 // through the same guard and sees the same views.
+import type { TaskQuestion } from '../approval/task-answer.js';
 import type { VerifyReport } from '../audit/verify/report.js';
 import type { Commitment, Digest, Hex, Json, SubjectDigest } from '../json.js';
 import type { PolicyReload } from './live-policy.js';
@@ -10,6 +11,7 @@ import type { ApprovalStatistics } from './approval-statistics.js';
 import type { AuditEntry, AuditRun } from './audit-view.js';
 import type { OutlineStep } from './outline.js';
 import type { PreviousSubject } from './previous-subject.js';
+import type { DataDeclaration } from './run-data.js';
 import type { RunPlan } from './run-plan.js';
 import type {
   ApprovalFilter,
@@ -17,6 +19,7 @@ import type {
   ApprovalRecord,
   ApprovalState,
   Artifact,
+  AttemptError,
   AttemptStatus,
   FunctionProvider,
   HandedOutCopy,
@@ -26,12 +29,13 @@ import type {
   ProgressNotice,
   RunRecord,
   RunStatus,
+  TaskFilter,
   TaskRecord,
-  TaskState,
   WorkflowRecord,
 } from './ports.js';
 import type { EntryProof } from './proof.js';
 import type { ScrubReport } from './scrub.js';
+import type { StepStatus } from './step-status.js';
 import type { WitnessStatus } from './witness-status.js';
 
 /**
@@ -93,11 +97,23 @@ export interface VoteRequest {
 /** A form is answered under its id, everything else with the token that the step was called with. */
 export type TaskReference = { readonly id: string } | { readonly token: string };
 
+/** The person signed on a machine of their own, over this time and an answer with this salt; absent = here and now. */
+export interface SignedElsewhere {
+  readonly atMs: number;
+  /** 32 bytes. */
+  readonly salt: Uint8Array;
+}
+
 /** As sendTaskSuccess, sendTaskFailure and sendTaskHeartbeat of the States Language. */
 export type TaskReply =
-  | { readonly kind: 'success'; readonly output: Json }
+  | { readonly kind: 'success'; readonly output: Json; readonly signed?: SignedElsewhere }
   /** Null: of a form `Approval.Denied`, else `States.TaskFailed`; and no cause. */
-  | { readonly kind: 'failure'; readonly error: string | null; readonly cause: string | null }
+  | {
+      readonly kind: 'failure';
+      readonly error: string | null;
+      readonly cause: string | null;
+      readonly signed?: SignedElsewhere;
+    }
   | { readonly kind: 'heartbeat' };
 
 /** A task and what it asks. */
@@ -110,6 +126,8 @@ export interface TaskView {
   readonly input: Json;
   /** The JSON Schema that the output has to fit; null where any will do. */
   readonly form: Json | null;
+  /** What whoever answers with a key of their own signs, with the answer itself (approval/task-answer.ts). */
+  readonly question: TaskQuestion;
 }
 
 /** Another input in place of the one that was asked about. */
@@ -158,10 +176,12 @@ export interface StartRequest {
   readonly workflow: WorkflowSource | string;
   readonly input: Json;
   /**
-   * role -> instance. `*` is the run's own agent, which acts in steps that name none (agentos-dialect section 8); a
+   * role -> instance. `*` is the run's own agent, which acts in steps that name none (AgentOS page); a
    * document of dialect 2 has no place for it.
    */
   readonly agents?: Readonly<Record<string, string>>;
+  /** What the input carries, besides what the document says of it; absent = nothing more is said. */
+  readonly data?: DataDeclaration;
 }
 
 /** What a waiting run waits for. */
@@ -204,7 +224,7 @@ export interface StepView {
     readonly state: ApprovalState;
     readonly decidedBy: readonly string[];
   } | null;
-  readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
+  readonly error: AttemptError | null;
   /** Commitment of the output's payload (HMAC-SHA-256, hex); null when there is none. */
   readonly outputCommitment: string | null;
   /** Only in `results`; null when absent or erased. */
@@ -247,8 +267,8 @@ export interface RunView {
   readonly output: Json;
   /** As that of a step. */
   readonly outputErasedBy?: string;
-  readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
-  /** Exit code of the process that ran it to here (ARCHITECTURE 6); 10 while waiting for approval. */
+  readonly error: AttemptError | null;
+  /** Exit code of the process that ran it to here; 10 while waiting for approval. */
   readonly exitCode: number;
 }
 
@@ -495,6 +515,8 @@ export interface Writ {
   outline(runId: string): Promise<readonly OutlineStep[]>;
   /** The plan that the run goes by. NOT_FOUND for an unknown id. */
   compiled(runId: string): Promise<Plan>;
+  /** By node key, how everything stands that the run has come to, what calls nothing too. NOT_FOUND for an unknown id. */
+  standings(runId: string): Promise<ReadonlyMap<string, StepStatus>>;
   /**
    * What the log says of a run, as `onEntry` tells it: from its entry number `from` on (default 0), at most `limit`
    * (default 1,000). Empty when there is nothing yet.
@@ -507,18 +529,15 @@ export interface Writ {
   isAdvanced(runId: string): boolean;
 
   /** What waits for an answer from outside, or did; oldest first. */
-  tasks(filter?: {
-    readonly run?: string;
-    readonly states?: readonly TaskState[];
-  }): Promise<readonly TaskRecord[]>;
+  tasks(filter?: TaskFilter): Promise<readonly TaskRecord[]>;
   /** NOT_FOUND for an unknown id. */
   task(id: string): Promise<TaskView>;
   /** Whether a caller from outside may see the task: who started the run, may answer it, or may read its run's log. */
   mayReadTask(record: TaskRecord, principal: Pick<Principal, 'id'>): boolean;
   /**
    * Answers, once and in time; resolves once durable, and the run goes on where it is driven. Asks for `task.answer` on
-   * the function. Throws TASK_*, POLICY_*, NOT_FOUND, USAGE, and INPUT_INVALID, with `details.problems`, for what does
-   * not fit: then it still waits.
+   * the function; whoever acts by a key signs. Throws TASK_*, POLICY_*, NOT_FOUND, USAGE, and INPUT_INVALID, with
+   * `details.problems`, for what does not fit: then it still waits.
    */
   answerTask(which: TaskReference, reply: TaskReply, principal: Principal): Promise<TaskRecord>;
 
@@ -532,7 +551,10 @@ export interface Writ {
   /** Without what it is about; null = there is none. */
   approvalRecord(id: string): Promise<ApprovalRecord | null>;
   approval(id: string): Promise<ApprovalView>;
-  /** Whether a caller from outside may see the request: who asked, who may decide it, and who may read its run's log. */
+  /**
+   * Whether a caller from outside may see the request: who asked, who may decide it, by a delegation or in an emergency
+   * too, and who may read its run's log.
+   */
   mayRead(record: ApprovalRecord, principal: Pick<Principal, 'id'>): boolean;
   /** What a message that counted came to; null = it has not. */
   receipt(source: string, id: string): Promise<Receipt | null>;

@@ -194,3 +194,16 @@ describe('a number that JSON has no word for', () => {
     expect((await simulate(pass)).output).toEqual(['Infinity', { v: '-Infinity' }]);
   });
 });
+
+describe('credentials that can not be worked out', () => {
+  const task = (fields: object): object => alone({ Type: 'Task', Resource: CALL, ...fields });
+
+  it('are named as a plain document spells them', async () => {
+    expect(await simulate(task({ Credentials: { 'RoleArn.$': '$.role' } }))).toMatchObject({
+      error: 'States.Runtime',
+      cause: `${WHERE}The JSONPath '$.role' specified for the field 'RoleArn.$' could not be found in the input '{}'`,
+    });
+    const inJsonata = task({ ...JSONATA, Credentials: { RoleArn: '{% $states.input.role %}' } });
+    expect((await simulate(inJsonata)).cause).toContain("specified for the field 'Credentials/RoleArn'");
+  });
+});

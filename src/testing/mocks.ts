@@ -1,5 +1,6 @@
 // What stands for the functions of a workflow under test: a list of answers per state, each used once. Nothing outside
 // is called.
+import { isRecordable } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { StepError } from '../engine/index.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
@@ -50,6 +51,12 @@ export class MockPlayer {
       typeof text === 'string' ? text : JSON.stringify(text),
     ]);
     this.files = new Map(texts);
+  }
+
+  /** Is there another answer of this state to come? What echoes has one only. */
+  hasMore(state: string): boolean {
+    const queue = this.#left.get(state);
+    return Array.isArray(queue) && queue.length > 0;
   }
 
   /** The first unused entry for this input, else the first unused one. */
@@ -109,6 +116,8 @@ function mockOf(entry: unknown, where: string): Mock {
     (!isRecord(thrown) || !isTextOrAbsent(thrown['error']) || !isTextOrAbsent(thrown['cause']))
   )
     throw invalid(`${where}.throw`, 'is {error, cause}, both texts');
+  if (entry['return'] !== undefined && !isRecordable(entry['return'] as Json))
+    throw invalid(`${where}.return`, 'holds what no function can give: no JSON value');
   const delay = entry['delaySeconds'];
   if (delay !== undefined && !(typeof delay === 'number' && delay >= 0 && Number.isFinite(delay)))
     throw invalid(`${where}.delaySeconds`, 'is a number of seconds');

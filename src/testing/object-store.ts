@@ -1,4 +1,5 @@
 // The files of a simulation (`mocks.$s3`): what an itemReader reads and where a resultWriter writes. In memory only.
+import { isRecordable } from '../canonical-json.js';
 import {
   itemsFromText,
   objectPlace,
@@ -33,7 +34,11 @@ export function readFrom(files: ReadonlyMap<string, string>, reading: Reading): 
     const message = `The specified key does not exist. Bucket: ${bucket}, Key: ${name}.`;
     return { ok: false, message };
   }
-  return itemsFromText(reader.config, text, maxItems);
+  const read = itemsFromText(reader.config, text, maxItems);
+  // As a run refuses them.
+  return !read.ok || isRecordable(read.items)
+    ? read
+    : { ok: false, message: 'The items hold what can not be recorded.' };
 }
 
 /** Without a resource the results stay in the output, in the form that is asked for. */

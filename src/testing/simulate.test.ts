@@ -240,7 +240,7 @@ spec:
   });
 });
 
-describe('faults of other engines (states-dialect section 17)', () => {
+describe('faults of other engines', () => {
   const choice = (rule: object): object => ({
     StartAt: 'C',
     States: {

@@ -1,10 +1,13 @@
 // A whole workflow on a virtual clock with mocked functions: the real engine, nothing outside, no waiting. Same
 // definition, input and mocks give the same result: random numbers and UUIDs come from a fixed seed.
+import { isRecordable } from '../canonical-json.js';
+import { WritError } from '../errors.js';
 import { Execution } from '../engine/index.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { AttemptSeen } from './attempt.js';
-import type { Plan } from '../workflow/index.js';
+import { checkInput, type Plan } from '../workflow/index.js';
 import { planOf } from './definition.js';
+import type { Governed } from './governance.js';
 import { MockPlayer, type Mocks } from './mocks.js';
 import { virtualRun } from './virtual-run.js';
 
@@ -14,6 +17,11 @@ export interface SimulateOptions {
   readonly mocks?: Mocks;
   /** Sections of the context object; `Execution.StartTime` is where the clock starts (default 2020-01-01T00:00:00Z). */
   readonly context?: JsonObject;
+  /**
+   * Policies decide as they would for a run: a step that they deny fails with the refusal, and one that needs an approval
+   * has it, unless its mock says `approve: false`. Absent: nothing is asked.
+   */
+  readonly policies?: Governed;
   readonly type?: 'STANDARD' | 'EXPRESS';
   /** Default 1,000,000. */
   readonly maxTransitions?: number;
@@ -36,7 +44,8 @@ export const SEED = '77726974'.repeat(8);
 
 /**
  * Runs `definition` (text, or an object in any form that `validate` takes) to its end. A fault of the workflow is a
- * result with status FAILED. Throws DOC_INVALID for an invalid definition, INPUT_INVALID for mocks that are none.
+ * result with status FAILED. Throws DOC_INVALID for an invalid definition, INPUT_INVALID for mocks that are none and for
+ * an input that the workflow's own schema refuses: no run of it would begin.
  */
 export async function simulate(definition: unknown, options: SimulateOptions = {}): Promise<Simulated> {
   return simulatePlan(planOf(definition, options.type), options);
@@ -53,7 +62,12 @@ export async function simulatePlan(
 ): Promise<Simulated> {
   const player = new MockPlayer(options.mocks);
   const { input = {}, context } = options;
+  requireInput(plan, input);
   const startMs = startOf(context);
+  const { policies } = options;
+  const governance =
+    policies === undefined ? null : (await import('./governance.js')).governanceOf(plan, policies);
+  if (governance?.refusal != null) return { status: 'FAILED', ...failureOf(governance.refusal), visited: [] };
   const visited: string[] = [];
   const execution = Execution.start(plan, {
     runId: executionField(context, 'Id') ?? 'simulated',
@@ -73,7 +87,7 @@ export async function simulatePlan(
       watch.entered?.(name);
     },
   });
-  const hasEnded = await virtualRun(execution, player, startMs, watch.attempted).play();
+  const hasEnded = await virtualRun(execution, player, startMs, watch.attempted, governance).play();
   const { status, output, error } = execution.head;
   if (status === 'completed') return { status: 'SUCCEEDED', output, visited };
   if (!hasEnded) {
@@ -81,6 +95,21 @@ export async function simulatePlan(
     return { status: 'FAILED', error: 'Simulate.Stuck', cause, visited };
   }
   return { status: 'FAILED', ...failureOf(error), visited };
+}
+
+function requireInput(plan: Plan, input: Json): void {
+  if (!isRecordable(input)) {
+    throw new WritError('INPUT_INVALID', 'the input holds what can not be recorded', {
+      hint: 'numbers are finite, texts are whole characters, nesting is at most 64 deep',
+    });
+  }
+  const diagnostics = checkInput(plan, input);
+  const [problem] = diagnostics;
+  if (problem === undefined) return;
+  throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
+    hint: "see the workflow's inputs schema",
+    details: { diagnostics },
+  });
 }
 
 /** A timeout has no cause, a Fail state may have no name. */

@@ -203,3 +203,12 @@ describe('a Fail that is tested alone', () => {
     expect(await inspected({ StartAt: 'F', States: { F: fail } })).toEqual({ input: { a: 1 } });
   });
 });
+
+describe('a mock that no call could give', () => {
+  it.each([
+    ['a result and an error', { result: '1', errorOutput: { error: 'E' } }],
+    ['no JSON text', { result: '{' }],
+  ])('is refused: %s', async (_, mock) => {
+    await expect(testState(TASK, { input: [1], mock })).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+  });
+});

@@ -70,6 +70,11 @@ export async function testState(definition: unknown, options: TestStateOptions =
       },
     );
   }
+  if (options.mock?.result !== undefined && options.mock.errorOutput !== undefined) {
+    throw new WritError('INPUT_INVALID', 'the mock has both "result" and "errorOutput"', {
+      hint: 'a call gives one of them',
+    });
+  }
   const stages: Record<string, Json> = {};
   const tested = new StateTest(plan, name, options, stages);
   const result = node.kind === 'fork' ? await tested.fork(node) : await tested.run(node);

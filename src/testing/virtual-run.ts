@@ -3,11 +3,13 @@
 import { openQueryEvaluator } from '../adapters/query/index.js';
 import type { Answer, EngineEvent, Execution, Request, StepError, Task } from '../engine/index.js';
 import type { QueryEvaluator } from '../runtime/ports.js';
+import type { Governance } from './governance.js';
+import { playTask } from './form-answer.js';
 import type { MockPlayer, Played } from './mocks.js';
 import { readFrom, writeTo } from './object-store.js';
 import type { AttemptSeen } from './attempt.js';
 
-/** What an attempt without a limit is given (states-dialect section 2). */
+/** What an attempt without a limit is given. */
 const NO_LIMIT_MS = 99_999_999_000;
 
 /** Processes that evaluate JSONata, shared by all simulations of this process; idle they keep nothing alive. */
@@ -23,12 +25,13 @@ export interface VirtualRun {
   play(until?: () => boolean): Promise<boolean>;
 }
 
-/** `attempted` is told how each attempt ended, when it ends. */
+/** `attempted` is told how each attempt ended, when it ends; `governance`: what is denied does not begin. */
 export function virtualRun(
   execution: Execution,
   player: MockPlayer,
   startMs: number,
   attempted: (seen: AttemptSeen) => void = () => undefined,
+  governance: Governance | null = null,
 ): VirtualRun {
   let nowMs = startMs;
   /** What is under way on the virtual clock: attempts that take time. */
@@ -47,8 +50,16 @@ export function virtualRun(
 
   const start = (task: Task): void => {
     const { stepPath, attempt } = task;
+    const judged = governance?.judge(task, execution.data, nowMs);
+    if (judged?.verdict === 'deny') {
+      attempted({ state: task.node.name, outcome: { threw: judged.error.name } });
+      execution.apply({ kind: 'failed', stepPath, attempt, error: judged.error, draw: 0.5, nowMs });
+      return;
+    }
+    if (judged?.verdict === 'needs_approval')
+      attempted({ state: task.node.name, outcome: 'needed approval' });
     execution.apply({ kind: 'started', stepPath, attempt, nowMs });
-    const played = player.play(task.node.name, task.input);
+    const played = playTask(player, task);
     const { timeoutMs, heartbeatMs } = task;
     const limitMs = Math.min(timeoutMs ?? NO_LIMIT_MS, heartbeatMs ?? NO_LIMIT_MS);
     const takesMs = played.kind === 'timeout' ? limitMs : Math.min(played.delayMs, limitMs);

@@ -66,7 +66,11 @@ describe('reading a document', () => {
     ['a: "\\ud800"', ['DOC_BAD_VALUE 1:4']],
     ['a: 9007199254740993', ['DOC_NUMBER_PRECISION 1:4']],
     ['? [a]\n: 1', ['DOC_SYNTAX 1:3']],
-    ['"": 1', ['DOC_SYNTAX 1:1']],
+    // A field of somebody's data may be called so; a slip of the pen may not.
+    ['"": 1', []],
+    [': 1', ['DOC_SYNTAX 1:1']],
+    ['a: &a {b: 1}\nc:\n  <<: *a\n', ['DOC_UNSUPPORTED 3:3']],
+    ['c: {"<<": 1}', []],
   ])('%j is told with its place', (text, expected) => {
     expect(places(text).map((one) => one.replace(/^(DOC_UNSUPPORTED) 1:\d+$/, '$1 1'))).toEqual(
       expected.map((one) => one.replace(/^(DOC_UNSUPPORTED) 1:\d+$/, '$1 1')),
@@ -80,7 +84,9 @@ describe('reading a document', () => {
     expect(places(`a: ${'é'.repeat(DOCUMENT_MAX_BYTES / 2)}`)).toEqual(['DOC_TOO_LARGE 1:1']);
     expect(places(`${'['.repeat(58)}1${']'.repeat(58)}`)).toEqual([]);
     for (const unit of ['[', '[ ', '{a: ', '- ', '? ', 'a: ', '{"a":[']) {
-      expect(places(unit.repeat(100_000)), unit).toEqual(['DOC_TOO_LARGE 1:1']);
+      // Where it becomes too deep, and not where it begins.
+      const place = expect.stringMatching(/^DOC_TOO_LARGE 1:\d{2,3}$/);
+      expect(places(unit.repeat(100_000)), unit).toEqual([place]);
     }
     const aliases = (n: number) => `a: &x 1\nb: [${'*x, '.repeat(n)}]`;
     expect(places(aliases(100))).toEqual([]);
@@ -91,7 +97,7 @@ describe('reading a document', () => {
     );
     expect(places(`k0: &k0 [1]\n${laughs.join('\n')}`).at(-1)).toContain('DOC_TOO_LARGE');
     expect(places('a: &a [*a]').at(-1)).toMatch(/DOC_(TOO_LARGE|SYNTAX)/);
-    expect(places(`[${'1,'.repeat(400_000)}]`)).toEqual(['DOC_TOO_LARGE 1:1']);
+    expect(places(`[${'1,'.repeat(400_000)}]`)).toEqual([expect.stringMatching(/^DOC_TOO_LARGE 1:\d{6}$/)]);
   });
 
   it('never throws, whatever the text', () => {

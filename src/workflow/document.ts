@@ -33,20 +33,22 @@ export interface ReadDocument {
 
 export function readDocument(text: string): ReadDocument {
   const findings = new Findings(lineStarts(text.length > DOCUMENT_MAX_BYTES ? '' : text));
-  const refuse = (code: 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_UNSUPPORTED', message: string, offset = 0) => {
-    findings.add({ code, message, at: [], offset });
+  type Code = 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_UNSUPPORTED';
+  const refuse = (code: Code, message: string, offset = 0, hint?: string) => {
+    findings.add({ code, message, hint, at: [], offset });
     return { root: null, findings };
   };
+  const isEmpty = () => refuse('DOC_SYNTAX', 'document is empty', 0, 'begin with id: and steps:');
   // A UTF-16 unit is at least one byte of UTF-8, so the second count is only made for texts that can be short enough.
   if (text.length > DOCUMENT_MAX_BYTES || new TextEncoder().encode(text).length > DOCUMENT_MAX_BYTES) {
     return refuse('DOC_TOO_LARGE', `document is larger than ${DOCUMENT_MAX_BYTES} bytes`);
   }
   const tokens = tokenize(text);
-  if (typeof tokens === 'string') return refuse('DOC_TOO_LARGE', tokens);
+  if ('problem' in tokens) return refuse('DOC_TOO_LARGE', tokens.problem, tokens.offset);
   const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, prettyErrors: false });
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
-  if (document === undefined) return refuse('DOC_SYNTAX', 'document is empty');
+  if (document === undefined) return isEmpty();
   for (const error of document.errors) {
     findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), at: [], offset: at(error, text) });
   }
@@ -58,34 +60,46 @@ export function readDocument(text: string): ReadDocument {
   if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     return refuse('DOC_UNSUPPORTED', `YAML ${document.directives.yaml.version} is not read, only 1.2`);
   }
-  if (document.contents === null) return refuse('DOC_SYNTAX', 'document is empty');
-  const root = new Converter(document, findings).convert(document.contents, [], 0);
-  if (root === null) return { root: null, findings };
+  if (document.contents === null) return isEmpty();
+  const converter = new Converter(document, findings);
+  const root = converter.convert(document.contents, [], 0);
+  // What lies behind a limit was not read: nothing can be said of what is missing.
+  if (root === null || converter.stopped) return { root: null, findings };
   findings.locateIn(root);
   return { root, findings };
 }
 
 // The parser's stack is the nesting depth: composing recurses along it, and would take the process down on a
 // hostile text, so it is checked while the parser, which does not recurse, goes through the text.
-function tokenize(text: string): string | Parameters<Composer['compose']>[0] {
+function tokenize(
+  text: string,
+): Parameters<Composer['compose']>[0] | { readonly problem: string; readonly offset: number } {
   const parser = new Parser();
   const tokens = [];
   let lexemes = 0;
+  let offset = 0;
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token);
     if (parser.stack.length > DOCUMENT_MAX_DEPTH + 2) {
-      return `document is nested deeper than ${DOCUMENT_MAX_DEPTH}`;
+      return { problem: `document is nested deeper than ${DOCUMENT_MAX_DEPTH}`, offset };
     }
-    if (++lexemes > MAX_LEXEMES) return 'document has too many parts';
+    if (++lexemes > MAX_LEXEMES) {
+      return { problem: `document has more than ${MAX_LEXEMES} words and signs`, offset };
+    }
+    if (!NOT_IN_TEXT.has(lexeme)) offset += lexeme.length;
   }
   for (const token of parser.end()) tokens.push(token);
   return tokens;
 }
 
+/** What the lexer puts between the parts of the text: document, flow end, scalar. */
+const NOT_IN_TEXT: ReadonlySet<string> = new Set(['\u0002', '\u0018', '\u001f']);
+
 class Converter {
   private nodes = 0;
   private aliases = 0;
-  private stopped = false;
+  /** A limit was met, and the rest was left unread. */
+  stopped = false;
 
   constructor(
     private readonly document: Document.Parsed,
@@ -185,9 +199,17 @@ class Converter {
   private key(node: unknown, path: Segments): string | null {
     if (isScalar(node) && (node.tag === undefined || CORE_TAGS.has(node.tag))) {
       const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
-      if (text !== '' && !/\p{Surrogate}/u.test(text)) return text;
+      if (text === '<<' && node.type === 'PLAIN') {
+        const hint = 'write the fields out; an alias for a whole value is read: field: *name';
+        const message = 'merge keys (<<) are of YAML 1.1 and are not read';
+        this.findings.add({ code: 'DOC_UNSUPPORTED', message, hint, at: path, offset: node.range?.[0] ?? 0 });
+        return null;
+      }
+      // `"": 1` is a field of somebody's data, `: 1` is a slip.
+      const isWritten = text !== '' || node.value === '';
+      if (isWritten && !/\p{Surrogate}/u.test(text)) return text;
     }
-    this.fail('DOC_SYNTAX', 'a key is a text that is not empty', node, path);
+    this.fail('DOC_SYNTAX', 'a key is a text of whole characters', node, path);
     return null;
   }
 

@@ -1,4 +1,4 @@
-// Which errors a `retry` or `catch` list matches (states-dialect section 10). A refusal answers to its own name only,
+// Which errors a `retry` or `catch` list matches (ASL: errors). A refusal answers to its own name only,
 // and only in `catch`; a fatal error, a document error and States.Runtime answer to nothing. No wildcard widens that.
 
 export interface CaughtError {

@@ -1,5 +1,5 @@
-// The function ids a document may name, their aliases, and what each needs in its request (agentos-dialect section
-// 10). Aliases are resolved at load, so policy, approval and audit only ever see the target.
+// The function ids a document may name, their aliases, and what each needs in its request (AgentOS
+// page). Aliases are resolved at load, so policy, approval and audit only ever see the target.
 
 /** Every function of this version. The caller narrows it to what is registered. */
 export const KNOWN_FUNCTIONS: ReadonlySet<string> = new Set([
@@ -31,6 +31,11 @@ export const REQUIRED_CONFIG: ReadonlyMap<string, readonly string[]> = new Map([
   ['tool::shell_exec', ['argv', 'command']],
   ['tool::wasm', ['module']],
   ['tool::http_request', ['url']],
+]);
+
+/** Functions whose request has these fields and no other; one that runs programs passes nothing through to its sandbox. */
+export const KNOWN_CONFIG: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['tool::shell_exec', new Set(['argv', 'command', 'cwd', 'env', 'stdin', 'image', 'files', 'outputs'])],
 ]);
 
 export interface ResolvedFunction {

@@ -21,6 +21,7 @@ export function approvalSpec(value: Json | undefined): ApprovalSpec | null {
     expiresSeconds: typeof expiresSeconds === 'number' ? expiresSeconds : null,
     reasonRequired: spec['reasonRequired'] === true,
     separationOfDuties: typeof separationOfDuties === 'boolean' ? separationOfDuties : null,
+    ...(spec['author'] === true ? { author: true } : {}),
   };
 }
 

@@ -5,7 +5,7 @@ export { KNOWN_FUNCTIONS } from './functions.js';
 export { graphOf, type Graph, type GraphOutcome } from './graph.js';
 export { toMermaid } from './graph-mermaid.js';
 export { toSvg } from './graph-svg.js';
-export { checkInput, type InputProblem } from './input.js';
+export { checkInput, checkValue, type InputProblem } from './input.js';
 export { parseWorkflow, type ParsedWorkflow, type ParseOptions, validate } from './parse.js';
 export type {
   Alternative,

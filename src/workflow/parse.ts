@@ -4,7 +4,7 @@ import type { Json } from '../json.js';
 import type { Diagnostic, Findings } from './diagnostic.js';
 import { readDocument } from './document.js';
 import { KNOWN_FUNCTIONS } from './functions.js';
-import { field, type Located, textField, toJson } from './located.js';
+import { field, type Located, offsetOf, type Segments, textField, toJson } from './located.js';
 import type { Plan } from './plan.js';
 import { nearest } from '../expression/nearest.js';
 import { compileStates } from './states/compile.js';
@@ -33,14 +33,18 @@ export interface ParsedWorkflow {
   readonly document: Json | null;
   /** In the order of the text. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Line and column of what the keys and indices lead to in the text; of the last of them that is there. */
+  readonly place: (segments: Segments) => { readonly line: number; readonly column: number };
 }
 
 /** Reads a workflow of either dialect, YAML 1.2 or JSON. `text` is attacker-controlled; never throws for it. */
 export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedWorkflow {
   const { root, findings } = readDocument(text);
-  if (root === null) return { plan: null, document: null, diagnostics: findings.list() };
-  const plan = compile(root, text, options, findings);
-  return { plan: findings.hasErrors() ? null : plan, document: toJson(root), diagnostics: findings.list() };
+  const place = (segments: Segments) => findings.place(root === null ? 0 : offsetOf(root, segments));
+  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place };
+  const compiled = compile(root, text, options, findings);
+  const plan = findings.hasErrors() ? null : compiled;
+  return { plan, document: toJson(root), diagnostics: findings.list(), place };
 }
 
 /** Is the document without errors? Warnings do not count. */

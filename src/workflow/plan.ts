@@ -3,6 +3,7 @@
 import type { ChoiceRule } from '../expression/choice.js';
 import type { Until } from '../expression/until.js';
 import type { Digest, Json, JsonObject } from '../json.js';
+import type { DataClass } from './data-class.js';
 
 export type { ChoiceRule, Until };
 
@@ -19,7 +20,7 @@ export interface Plan {
   readonly nodes: Readonly<Record<string, PlanNode>>;
   /** JSON Schema of the run input, checked before the run starts. */
   readonly inputs: Json | null;
-  /** `spec` of the workflow's own ceiling layer (policy-and-ceilings section 6); null = none. */
+  /** `spec` of the workflow's own ceiling layer; null = none. */
   readonly ceilings: Json | null;
   /** Whole run in ms, waiting for approval not counted. */
   readonly timeoutMs: number | null;
@@ -27,13 +28,15 @@ export interface Plan {
   readonly maxDataBytes: number | null;
   /** `aws`: the context object has nothing of ours in it (plain States Language). */
   readonly context?: 'aws';
+  /** What the input carries: the document's word, in a run together with that of its start. Absent: nobody has said. */
+  readonly data?: DataClass;
   /** Dialect 1 role names; empty in dialect 2. */
   readonly agents: readonly string[];
   /** Dialect 1: what an unknown template name does. */
   readonly onMissing: 'error' | 'empty' | 'keep';
 }
 
-/** How a state takes its data and what it leaves; the language decides the form (states-dialect section 3). */
+/** How a state takes its data and what it leaves; the language decides the form (ASL: input and output). */
 export type Flow = PathFlow | QueryFlow;
 
 /** Dialect 1: strings in `config` are templates, `outputVar` keeps the output. */
@@ -103,6 +106,8 @@ export interface TaskNode extends NodeBase {
   readonly onFailure: 'fail' | 'skip';
   readonly approval: ApprovalSpec | null;
   readonly sandbox: SandboxSpec | null;
+  /** What its output carries besides what it was given; absent: nothing more. */
+  readonly data?: DataClass;
   /** May run again after a crash between intent and outcome. */
   readonly idempotent: boolean;
   /** null = the run ends here. */
@@ -114,7 +119,7 @@ export type Call =
   | { readonly kind: 'agent'; readonly name: string; readonly digest: Digest }
   /**
    * `agent` is the principal's role or name, null when the step names none; then the run's own agent acts, else
-   * `fallback`: the workflow's agent for this step (agentos-dialect section 8), null when it lists none.
+   * `fallback`: the workflow's agent for this step (AgentOS page), null when it lists none.
    */
   | {
       readonly kind: 'function';
@@ -252,6 +257,8 @@ export interface ApprovalSpec {
   readonly expiresSeconds: number | null;
   readonly reasonRequired: boolean;
   readonly separationOfDuties: boolean | null;
+  /** Not by who wrote the workflow either; absent = not asked for. */
+  readonly author?: true;
 }
 
 export interface SandboxSpec {

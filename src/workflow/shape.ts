@@ -1,24 +1,12 @@
 // Fields, types and ranges of a document against its published JSON Schema, told in the words of diagnostics. All
 // errors of a document in one pass; each points at the author's own line.
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import { nearest } from '../expression/nearest.js';
 import type { Finding, Findings } from './diagnostic.js';
 import { type Located, type Segments, toJson } from './located.js';
-import agentSchema from './schema/agent.json' with { type: 'json' };
-import handSchema from './schema/hand.json' with { type: 'json' };
-import modelsSchema from './schema/models.json' with { type: 'json' };
-import statesSchema from './schema/states.json' with { type: 'json' };
-import stepsSchema from './schema/steps.json' with { type: 'json' };
+import { type SchemaName, validatorOf } from './shape-validator.js';
 
-export type SchemaName =
-  | 'steps'
-  | 'steps#/$defs/step'
-  | 'states'
-  | 'states#/$defs/machine'
-  | 'states#/$defs/compact'
-  | 'agent'
-  | 'hand'
-  | 'models';
+export type { SchemaName };
 
 /** A dialect's own reading of an error: a finding, `skip`, or null for the usual one. */
 export type Translate = (error: ErrorObject, at: Segments) => Finding | 'skip' | null;
@@ -31,7 +19,7 @@ export function checkShape(
   at: Segments,
   translate: Translate = () => null,
 ): void {
-  const check = validator(schema);
+  const check = validatorOf(schema);
   if (check(toJson(value))) return;
   for (const error of check.errors ?? []) {
     if (findings.full) return;
@@ -41,25 +29,6 @@ export function checkShape(
     const finding = translate(error, place) ?? usualFinding(error, place);
     if (finding !== 'skip') findings.add(finding);
   }
-}
-
-let ajv: Ajv2020 | null = null;
-
-// Compiled at first use: most commands never read a document.
-function validator(name: SchemaName): ValidateFunction {
-  ajv ??= new Ajv2020({
-    allErrors: true,
-    verbose: true,
-    allowUnionTypes: true,
-    strictTypes: false,
-    strictRequired: false,
-    validateSchema: false,
-    allowMatchingProperties: true,
-    schemas: [statesSchema, stepsSchema, agentSchema, handSchema, modelsSchema],
-  });
-  const found = ajv.getSchema(`urn:writ:schema:${name}`);
-  if (found === undefined) throw new TypeError(`no schema ${name}`);
-  return found;
 }
 
 function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {

@@ -69,8 +69,11 @@ async function stockCasbin(rules) {
   return enforcer;
 }
 
+/** Questions before the clock runs: a process that has decided for a while, whose code is compiled to the end. */
+const WARM = 20_000;
+
 function times(count, act) {
-  for (let i = 0; i < Math.min(count, 2_000); i++) act(-1 - i);
+  for (let i = 0; i < (count < NEW ? count : WARM); i++) act(-1 - i);
   return Array.from({ length: count }, (_, i) => {
     const before = performance.now();
     act(i);
@@ -97,35 +100,19 @@ export async function decideBench() {
   const built = performance.now() - build;
   const reload = await reloadPauses(files);
 
-  const stock = await stockCasbin(rules);
   const names = rules.filter(({ effect }) => effect === 'allow').map(({ resource }) => resource);
   // Never twice the same: the numbers after the prefix of a glob go on for ever.
   const fresh = (i) => `tool::group${(Math.abs(i) % 1_000) * 10}_${i}`;
-  const scans = Array.from({ length: SCANS }, (_, i) => {
-    const before = performance.now();
-    stock.enforceExSync('user:alice', 'bank', fresh(i), 'function.invoke');
-    return performance.now() - before;
-  });
-  const scan = `stock Casbin over all ${RULES} rules p50 ${(median(scans) * 1e3).toFixed(0)} µs (n=${SCANS})`;
 
   const question = (resource) => ({
     ...{ subject: 'user:alice', domain: 'bank', action: 'function.invoke' },
     resource,
   });
-  const limits = { p50: 10, p99: 50 };
-  reportUs(
-    'RBAC check among 10,000 rules, a new question',
-    times(NEW, (i) => checkAccess(snapshot, question(fresh(i)))),
-    limits,
-    scan,
-  );
+  // Ours comes first: another engine's ten thousand rows, and what a hundred scans of them leave to be collected, are no
+  // part of a process that decides.
+  const checkNew = times(NEW, (i) => checkAccess(snapshot, question(fresh(i))));
   const [known] = names;
-  reportUs(
-    'RBAC check among 10,000 rules, a repeated question',
-    times(AGAIN, () => checkAccess(snapshot, question(known.replace('*', 'x')))),
-    limits,
-    scan,
-  );
+  const checkAgain = times(AGAIN, () => checkAccess(snapshot, question(known.replace('*', 'x'))));
 
   const node = { name: 'step', sandbox: null, timeoutMs: 60_000 };
   const plan = { id: 'bench', ceilings: { limits: { timeoutMs: 120_000 } } };
@@ -154,18 +141,22 @@ export async function decideBench() {
   });
   const verdict = decide(snapshot, request(fresh(1))).verdict;
   if (verdict !== 'allow') throw new Error(`the benched decision is ${verdict}`);
-  reportUs(
-    'decision (2 RBAC checks, 5 layers, record), a new question',
-    times(NEW, (i) => decide(snapshot, request(fresh(100_000 + i)))),
-    { p50: 40, p99: 250 },
-    scan,
-  );
-  reportUs(
-    'decision (2 RBAC checks, 5 layers, record), a repeated question',
-    times(AGAIN, () => decide(snapshot, request(fresh(1)))),
-    { p50: 10, p99: 250 },
-    scan,
-  );
+  const decideNew = times(NEW, (i) => decide(snapshot, request(fresh(100_000 + i))));
+  const decideAgain = times(AGAIN, () => decide(snapshot, request(fresh(1))));
+
+  const stock = await stockCasbin(rules);
+  const scans = Array.from({ length: SCANS }, (_, i) => {
+    const before = performance.now();
+    stock.enforceExSync('user:alice', 'bank', fresh(i), 'function.invoke');
+    return performance.now() - before;
+  });
+  const scan = `stock Casbin over all ${RULES} rules p50 ${(median(scans) * 1e3).toFixed(0)} µs (n=${SCANS})`;
+  const limits = { p50: 10, p99: 50 };
+  reportUs('RBAC check among 10,000 rules, a new question', checkNew, limits, scan);
+  reportUs('RBAC check among 10,000 rules, a repeated question', checkAgain, limits, scan);
+  const decision = 'decision (2 RBAC checks, 5 layers, record)';
+  reportUs(`${decision}, a new question`, decideNew, { p50: 40, p99: 250 }, scan);
+  reportUs(`${decision}, a repeated question`, decideAgain, { p50: 10, p99: 250 }, scan);
   report('policies with 10,000 rules, read, checked, hashed and indexed', {
     measured: `${built.toFixed(0)} ms`,
     target: '<= 150 ms',

@@ -148,6 +148,7 @@ async function commitRun(store, approver) {
     source: '{}',
     file: null,
     createdAtMs: 0,
+    author: null,
   };
   const record = {
     ...{

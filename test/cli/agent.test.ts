@@ -26,6 +26,23 @@ Be kind.
 """
 `;
 
+describe('writ agent check', () => {
+  it('warns of agents and hands that name what no other file describes, at the line', async () => {
+    put('models.yaml', 'providers:\n  house: { baseUrl: "http://127.0.0.1:9/v1", keyless: true }\n');
+    put('agents/clerk.yaml', 'name: clerk\nprovider: haus\n');
+    put('agents/fine.yaml', 'name: fine\nprovider: house\n');
+    put('hands/desk.yaml', 'id: desk\nagent: cleark\nfunctions: { allowed: [] }\n');
+    const { code, stdout } = await place.run(['agent', 'check']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      'agents/clerk.yaml:2:11: warning CONFIG_INVALID: no provider "haus" is described',
+    );
+    expect(stdout).toContain('did you mean "house"?');
+    expect(stdout).toContain('hands/desk.yaml:2:8: warning CONFIG_INVALID: there is no agents/cleark.yaml');
+    expect(stdout).toMatch(/fine\.yaml: valid\n/u);
+  });
+});
+
 describe('writ agent import', () => {
   it('prints the file, and what it leaves out on stderr', async () => {
     put('agent.toml', AGENT);
@@ -65,7 +82,7 @@ tools:
     const broken = await place.json(['agent', 'import', 'broken.toml']);
     expect([broken.code, broken.value]).toMatchObject([
       2,
-      { error: { code: 'DOC_SYNTAX', message: expect.stringMatching(/^line 2, column \d+: /) as unknown } },
+      { error: { code: 'DOC_SYNTAX', message: expect.stringMatching(/^broken\.toml:2:\d+: /) as unknown } },
     ]);
     put('Cargo.toml', '[package]\nname = "a"\n');
     expect((await place.json(['agent', 'import', 'Cargo.toml'])).value).toMatchObject({

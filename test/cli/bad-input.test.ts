@@ -97,7 +97,7 @@ interface DocumentRow {
   /** The diagnostic's code. */
   readonly finding: string;
   /** The diagnostic's place is where this text begins. */
-  readonly at: string | null;
+  readonly at: string;
   readonly says: string;
   readonly hint: string;
 }
@@ -144,12 +144,11 @@ describe('what is refused before anything is written', () => {
     { title: 'a step above a ceiling', file: FLOW, from: 'timeoutSeconds: 120', to: 'timeoutSeconds: 301',
       finding: 'DOC_CEILING_EXCEEDED', at: 'Triage:', hint: 'org-default',
       says: 'limits.timeoutMs is 300000 in ceiling org-default (org), the step asks for 301000' },
-    // Its place is that of the whole document.
     { title: 'ceilings with an unknown field', file: STEPS, from: 'steps:\n', to: 'ceilings: { limit: { timeoutMs: 1000 } }\nsteps:\n',
-      finding: 'DOC_BAD_VALUE', at: null, says: 'unknown field "limit"', hint: 'limits' },
+      finding: 'DOC_BAD_VALUE', at: '{ timeoutMs: 1000 }', says: 'unknown field "limit"', hint: 'limits' },
   ])('a workflow with $title', async ({ file, from, to, finding, at, says, hint }) => {
     const bad = changed(desk, file, from, to, `example/bad-${file.slice('example/'.length)}`);
-    const place = at === null ? `${bad}:1:1: ` : `${placeOf(desk, bad, at)}: `;
+    const place = `${placeOf(desk, bad, at)}: `;
     const value = await expectRefusal(desk, run(bad), {
       exit: 2,
       code: 'DOC_INVALID',

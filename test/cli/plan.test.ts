@@ -11,6 +11,7 @@ import {
   errorOf,
   FLOW,
   HIGH,
+  LOW,
   newDesk,
   STEPS,
   type Desk,
@@ -48,6 +49,30 @@ describe('writ plan', () => {
     expect(stdout).toMatch(/^ {3}ceilings {3}org-default \(org\) ok; claims-triage \(agent\) ok; step ok$/mu);
     expect(stdout).toMatch(/^ {3}approval {3}sync, 1 x role:reviewer, within 1 d 0 h; ceiling org-default/mu);
     expect(stdout).toMatch(/^verdict {4}needs approval; nothing was run, nothing was written$/mu);
+  });
+
+  it('judges what a start would say its input carries, as the run then does', async () => {
+    const own = desk.copy();
+    const file = own.at('policies', 'ceilings', 'org.yaml');
+    const data = 'spec:\n  data: { labelsAllowed: [pii], maxClassification: internal }\n';
+    writeFileSync(file, readFileSync(file, 'utf8').replace('spec:\n', data));
+    const said = ['--label', 'pii', '--classification', 'internal'];
+    expect((await own.run(['plan', STEPS, '--input', LOW])).code).toBe(3);
+    const planned = await own.run(['plan', STEPS, '--input', LOW, ...said]);
+    expect(planned).toMatchObject({ code: 0 });
+    expect(planned.stdout).toMatch(/^ {3}data {7}pii; internal$/mu);
+    expect(await own.run(['run', STEPS, '--input', LOW])).toMatchObject({ code: 3 });
+    expect(await own.run(['run', STEPS, '--input', LOW, ...said])).toMatchObject({ code: 0 });
+    const started = entriesOf(own).length;
+    for (const [flags, code] of [
+      [['--label', 'phi', ...said], 2],
+      [['--unlabelled', ...said], 2],
+      [['--classification', 'secret'], 2],
+    ] as const) {
+      expect((await own.run(['run', STEPS, '--input', LOW, ...flags])).code).toBe(code);
+    }
+    expect(entriesOf(own)).toHaveLength(started);
+    own.remove();
   });
 
   it('says the same of a registered workflow as of its file, as one JSON value', async () => {

@@ -41,6 +41,35 @@ describe('writ policy check', () => {
     expect(no.stdout).toContain('add user:bob to role:adjuster in roles of domain default');
   });
 
+  it('judges the labels and the classification that a question says its data carries', async () => {
+    edit('policies/ceilings/org.yaml', (text) =>
+      text.replace('spec:\n', 'spec:\n  data: { labelsAllowed: [pii], maxClassification: internal }\n'),
+    );
+    const check = (...flags: readonly string[]) =>
+      place.run([
+        'policy',
+        'check',
+        'user:alice',
+        'function.invoke',
+        'tool::wasm',
+        '--sandbox',
+        'wasm',
+        ...flags,
+      ]);
+    const internal = ['--classification', 'internal'];
+    expect((await check('--label', 'pii', ...internal)).code).toBe(0);
+    expect((await check('--unlabelled', ...internal)).code).toBe(0);
+    const unknown = await check();
+    expect(unknown).toMatchObject({ code: 3 });
+    expect(unknown.stdout).toContain(
+      'data.labelsAllowed is pii, the request asks for labels that are not known',
+    );
+    const above = await check('--label', 'pii', '--classification', 'restricted');
+    expect(above.stdout).toContain('data.maxClassification is internal, the request asks for restricted');
+    expect((await check('--label', 'phi', ...internal)).code).toBe(3);
+    expect((await check('--classification', 'secret')).code).toBe(2);
+  });
+
   it('prints one value under --json, for a denial too', async () => {
     const asked = ['policy', 'check', 'user:alice', 'agent.invoke', TRIAGE, '--agent', 'claims-triage'];
     const yes = await place.json(asked);

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hosted, newPlace, type Place } from './writ.js';
 
@@ -89,6 +90,39 @@ describe('writ simulate', () => {
     const { code, stderr } = await here.run(['simulate', 'flow.yaml', ...words]);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
+  });
+});
+
+describe('writ simulate --as', () => {
+  const policies = fileURLToPath(new URL('../../policies', import.meta.url));
+  const steps =
+    'id: claims-x\nagents: [claims-triage]\nsteps: [{name: S, functionId: FUNCTION, config: {module: m}}]\n';
+  const words = ['--mocks', '{"S": [{"return": 1}]}', '--policies', policies];
+  beforeAll(() => {
+    writeFileSync(join(here.folder, 'may.yaml'), steps.replace('FUNCTION', '"tool::wasm"'));
+    writeFileSync(join(here.folder, 'may-not.yaml'), steps.replace('FUNCTION', '"tool::http_request"'));
+  });
+
+  it('has the policies decide every step, with the exit codes of a run', async () => {
+    const may = await here.run(['simulate', 'may.yaml', '--as', 'user:alice', ...words]);
+    expect([may.code, may.stdout]).toEqual([0, '1  S  returned\n\nSUCCEEDED\n1']);
+    const denied = await here.run(['simulate', 'may-not.yaml', '--as', 'user:alice', ...words]);
+    expect(denied.code).toBe(3);
+    expect(denied.stdout).toMatch(
+      /^1 {2}S {2}threw Policy\.Denied\n\nFAILED Policy\.Denied\n.*tool::http_request/,
+    );
+    expect((await here.run(['simulate', 'may-not.yaml', ...words])).code).toBe(0);
+    const stranger = await here.json(['simulate', 'may.yaml', '--as', 'user:bob', ...words]);
+    expect([stranger.code, stranger.value]).toMatchObject([3, { error: 'Policy.Denied', visited: [] }]);
+  });
+
+  it.each([
+    [['--as', 'alice'], /--as names who/],
+    [['--agent', 'a=b'], /--as names who/],
+    [['--as', 'user:alice', '--policies', 'nowhere'], /nowhere/],
+  ])('with %j exits 2', async (flags, message) => {
+    const { code, stderr } = await here.run(['simulate', 'may.yaml', ...flags]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 });
 

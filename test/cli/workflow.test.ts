@@ -137,6 +137,10 @@ describe('writ workflow watch', () => {
     expect(code).toBe(143);
     expect(linesOf(stdout).at(-1)?.type).toBe('approval.requested');
     expect((await desk.json(['workflow', 'status', waiting.run])).value).toMatchObject({ status: 'waiting' });
+    // What a run has not given yet is not shown as `null`.
+    const { stdout: results } = await desk.run(['workflow', 'results', waiting.run]);
+    expect(results).toContain('\nTriage:\n');
+    expect(results).not.toMatch(/^output:$/mu);
   });
 
   it('knows only runs that there are', async () => {

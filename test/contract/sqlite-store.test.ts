@@ -213,6 +213,7 @@ describe('the SQLite file', () => {
       for (const name of ['iteration', 'item', 'turn', 'converged'])
         db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
       db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt; DROP TABLE task');
+      db.exec('ALTER TABLE workflow DROP COLUMN author');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -243,12 +244,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 6');
+      db.pragma('user_version = 7');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('this writ knows version 5');
+        expect(error.message).toContain('this writ knows version 6');
         expect(error.hint).toContain('newer writ');
       }
     });

@@ -202,6 +202,7 @@ export function workflowRecord(
     source: 'id: claims-review\n',
     file: null,
     createdAtMs: T0,
+    author: 'user:alice',
     ...over,
   };
 }
@@ -385,6 +386,18 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         const part = await store.entriesOfRun('a', { from: 1, limit: 1 });
         expect(part.map(({ seq, index }) => [seq, index])).toEqual([[1, 4n]]);
         expect(await store.entriesOfRun('a', { from: 3, limit: 10 })).toEqual([]);
+        expect(await store.entriesOfRun('a', { from: 0, limit: 0 })).toEqual([]);
+        // As many as there are, in pages of any size, byte for byte.
+        const whole = (await store.entriesOfRun('a')).map((row) => ({ ...row, bytes: [...row.bytes] }));
+        for (const limit of [1, 2, 3, 100, 5_000]) {
+          const pages = [];
+          for (let from = 0; from < whole.length; from += limit)
+            pages.push(...(await store.entriesOfRun('a', { from, limit })));
+          expect(pages.map((row) => ({ ...row, bytes: [...row.bytes] }))).toEqual(
+            whole.map((row) => ({ ...row, leafHash: expect.anything() as Uint8Array })),
+          );
+          expect(pages.map((row) => [...row.leafHash])).toEqual(whole.map((row) => [...row.leafHash]));
+        }
         expect((await store.ownEntries('log.opened', 9)).map((row) => row.index)).toEqual([0n]);
         expect(await store.ownEntries('log.opened', 0)).toEqual([]);
         expect(await store.ownEntries('key.rotated', 9)).toEqual([]);
@@ -524,6 +537,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         };
         await store.commit({ runs: [{ op: 'update', record: done }], entries: [] });
         expect(await store.run('r')).toEqual({ ...done, version: 2 });
+        expect(await store.runVersion('r')).toBe(2);
+        expect(await store.runVersion('nobody')).toBeNull();
       });
 
       it('lets exactly one of many updates of the same version win', async () => {
@@ -854,6 +869,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           kind: 'failure',
           by: 'user:bob',
           assurance: 'oidc',
+          keyId: null,
+          signature: null,
           atMs: T0 + 2,
           payload: hex(9),
         } as const;
@@ -875,6 +892,13 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await ids({ run: 'r' })).toBe('bc');
         expect(await ids({ states: ['open'] })).toBe('ab');
         expect(await ids({ run: 'r', states: ['answered', 'used'] })).toBe('c');
+        // A part of the list, behind one that was given: those of one moment by their ids.
+        expect(await ids({ limit: 2 })).toBe('ab');
+        expect(await ids({ after: { createdAtMs: T0, id: 'tsk_a' }, limit: 1 })).toBe('b');
+        expect(await ids({ after: { createdAtMs: T0 + 1, id: 'tsk_a' } })).toBe('bc');
+        expect(await ids({ after: { createdAtMs: T0 + 1, id: 'tsk_b' }, run: 'r' })).toBe('c');
+        expect(await ids({ after: { createdAtMs: T0, id: 'tsk_a' }, states: ['open'] })).toBe('b');
+        expect(await ids({ after: { createdAtMs: T0 + 2, id: 'tsk_c' } })).toBe('');
       });
 
       it('refuses a task that is there, has the token or attempt of another one, or was changed meanwhile', async () => {
@@ -902,6 +926,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           kind: 'success',
           by: 'user:bob',
           assurance: 'key',
+          keyId: 'ed25519:a2V5',
+          signature: 'c2ln',
           atMs: T0 + 2,
           payload: hex(9),
         } as const;

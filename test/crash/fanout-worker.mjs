@@ -2,7 +2,7 @@
 // one, and has an effect outside the store for each item (one synced line in a file). argv: home, workflow.
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { identify, openWrit } from '../../dist/open.js';
+import { identify, openWrit } from './built.mjs';
 
 const [home, id] = process.argv.slice(2);
 const effects = openSync(path.join(home, 'effects.txt'), 'a', 0o600);

@@ -4,7 +4,7 @@
 // argv: home, act (`begin`, `redrive`: and no more, `hang`: within the second step, `drive`), run.
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { identify, openWrit } from '../../dist/open.js';
+import { identify, openWrit } from './built.mjs';
 
 const [home, act, known] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);

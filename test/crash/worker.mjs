@@ -7,7 +7,7 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { identify, openWrit } from '../../dist/open.js';
+import { identify, openWrit } from './built.mjs';
 
 const [home, role, life] = process.argv.slice(2);
 const effects = openSync(path.join(home, 'effects.txt'), 'a', 0o600);

@@ -1,5 +1,5 @@
 // The package as others get it: its types under nodenext, the page's own program, a process that ends by itself.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,6 +61,63 @@ describe('the package', () => {
     const dist = join(installed.folder, 'node_modules', 'writ', 'dist');
     expect(readdirSync(dist).filter((name) => name.startsWith('.'))).toEqual([]);
     expect(existsSync(join(dist, 'index.js'))).toBe(true);
+  });
+});
+
+describe('the command line of the package', () => {
+  const home = (): string => join(installed.folder, 'node_modules', 'writ');
+  const writ = (main: string, ...words: readonly string[]) =>
+    execa(process.execPath, [join(home(), 'dist', main), ...words], {
+      cwd: installed.folder,
+      extendEnv: false,
+      reject: false,
+    });
+
+  it('runs from the bundle, which has the licences of what is in it', async () => {
+    const start = join(home(), 'dist', 'cli', 'start.js');
+    renameSync(start, `${start}.away`);
+    try {
+      expect(await writ('cli/main.js', '--version')).toMatchObject({ exitCode: 0, stderr: '' });
+    } finally {
+      renameSync(`${start}.away`, start);
+    }
+    const licences = readFileSync(join(home(), 'dist', 'bundle', 'LICENSES.txt'), 'utf8');
+    const named = licences.split('\n').map((line) => line.split(' ')[0]);
+    expect(named).toEqual(
+      expect.arrayContaining(['ajv', 'casbin', 'commander', 'handlebars', 'ink', 'yaml']),
+    );
+  });
+
+  it('says of faulty documents from the bundle, with schemas compiled ahead, what it says from its modules', async () => {
+    installed.write('steps.yaml', 'id: Bad Id\nsteps:\n  - nam: x\n    functionId: 7\n    timeoutMs: fast\n');
+    installed.write(
+      'states.yaml',
+      'version: agentrc.workflow/v0.1\nstartAt: A\nstates:\n  A: {type: Choice, choices: [{}], nxt: B}\n  B: {type: Waiting}\n',
+    );
+    cpSync(join(home(), 'policies'), join(installed.folder, 'faulty'), { recursive: true });
+    for (const file of ['rbac/claims.yaml', 'roles/default.yaml', 'ceilings/org.yaml', 'approvers.yaml']) {
+      const path = join(installed.folder, 'faulty', ...file.split('/'));
+      writeFileSync(path, `${readFileSync(path, 'utf8')}\nextra: 1\n`);
+    }
+    writeFileSync(
+      join(installed.folder, 'faulty', 'ceilings', 'more.yaml'),
+      'apiVersion: writ/v1\nkind: Ceiling\nmetadata: {name: more, layer: galaxy}\nspec: {limits: many, sandbox: {allowed: [vm]}}\n',
+    );
+    for (const words of [
+      ['validate', 'steps.yaml', 'states.yaml'],
+      ['--policies', 'faulty', 'policy', 'check', 'user:alice', 'workflow.run', 'claims-review'],
+    ]) {
+      const [bundled, plain] = await Promise.all([
+        writ('cli/main.js', ...words),
+        writ('cli/start.js', ...words),
+      ]);
+      expect(bundled.exitCode).toBe(2);
+      expect([bundled.exitCode, bundled.stdout, bundled.stderr]).toEqual([
+        plain.exitCode,
+        plain.stdout,
+        plain.stderr,
+      ]);
+    }
   });
 });
 

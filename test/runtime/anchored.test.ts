@@ -146,33 +146,39 @@ describe('a step that policy wants witnessed', () => {
     expect(await verifiedWith(current, witnesses.policy('all'))).toBe('quorum-missing');
   });
 
-  it('has everything logged about its run cosigned by the quorum when its function is called', async () => {
-    const current = team();
-    const writ = await current.open({ policies: anchored(current), anchors: witnesses.anchors() });
-    const runId = await current.start(writ, steps([ONE, TWO]));
-    const seen: { intent: bigint; sizes: bigint[] }[] = [];
-    const look = async () => {
-      const rows = await current.stored((store) => store.entriesOfRun(runId));
-      const intent = rows.findLast(({ type }) => type === 'step.intended')?.index ?? -1n;
-      seen.push({ intent, sizes: witnesses.states.map((state) => state.latest()[0]?.size ?? 0n) });
-      return {};
-    };
-    current.functions.answer('tool::test_one', look);
-    current.functions.answer('tool::test_two', look);
-    await current.drive(writ, runId);
-    expect(seen).toHaveLength(2);
-    for (const { intent, sizes } of seen) {
-      const earlier = (await current.stored((store) => store.entriesOfRun(runId))).filter(
-        ({ index, type }) => index < intent && !['authz.decided', 'ceiling.composed'].includes(type),
-      );
-      // What is committed together with the intent can't be witnessed before it.
-      const last = earlier.at(-1)?.index ?? -1n;
-      for (const size of sizes) expect(size).toBeGreaterThan(last);
-    }
-    // And after the last step all of it is.
-    expect(sizeOf(noteOf(current))).toBe(Number((await current.stored((store) => store.log())).size));
-    expect(cosigners(noteOf(current))).toHaveLength(3);
-  });
+  it.each([
+    ['its run', [ONE, TWO], 2],
+    ['the items before it', [`${ONE}, mode: fanout, concurrency: 1, items: [1, 2, 3]`], 3],
+  ])(
+    'has everything logged about %s cosigned by the quorum when its function is called',
+    async (_, lines, calls) => {
+      const current = team();
+      const writ = await current.open({ policies: anchored(current), anchors: witnesses.anchors() });
+      const runId = await current.start(writ, steps(lines));
+      const seen: { intent: bigint; sizes: bigint[] }[] = [];
+      const look = async () => {
+        const rows = await current.stored((store) => store.entriesOfRun(runId));
+        const intent = rows.findLast(({ type }) => type === 'step.intended')?.index ?? -1n;
+        seen.push({ intent, sizes: witnesses.states.map((state) => state.latest()[0]?.size ?? 0n) });
+        return {};
+      };
+      current.functions.answer('tool::test_one', look);
+      current.functions.answer('tool::test_two', look);
+      await current.drive(writ, runId);
+      expect(seen).toHaveLength(calls);
+      for (const { intent, sizes } of seen) {
+        const earlier = (await current.stored((store) => store.entriesOfRun(runId))).filter(
+          ({ index, type }) => index < intent && !['authz.decided', 'ceiling.composed'].includes(type),
+        );
+        // What is committed together with the intent can't be witnessed before it.
+        const last = earlier.at(-1)?.index ?? -1n;
+        for (const size of sizes) expect(size).toBeGreaterThan(last);
+      }
+      // And after the last step all of it is.
+      expect(sizeOf(noteOf(current))).toBe(Number((await current.stored((store) => store.log())).size));
+      expect(cosigners(noteOf(current))).toHaveLength(3);
+    },
+  );
 
   it('is refused without witnesses.policy, and under a quorum of none', async () => {
     const current = team();

@@ -1,6 +1,6 @@
 // Who may decide for whom, what is changed before it is approved, what is taken back, and what stands for an approval:
 // each with the attack that it must not allow. The log is verified after each test.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Document } from 'yaml';
@@ -8,7 +8,7 @@ import type { Json } from '../../src/json.js';
 import { statisticsOf } from '../../src/runtime/approval-statistics.js';
 import type { ApprovalRecord } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
-import { refusalOf, steps, T0, useTeam, type Team } from './fixture.js';
+import { fail, refusalOf, steps, T0, useTeam, type Team } from './fixture.js';
 
 const here = useTeam();
 const HOUR = 3_600_000;
@@ -129,6 +129,14 @@ describe('a delegation', () => {
     expect(decided).toMatchObject({ approver: 'user:audrey', delegation: 'user:bob', assurance: 'key' });
   });
 
+  it('lets who may vote for another see the request, for as long as it holds', async () => {
+    const { team, writ, approval } = await waiting(BY_REVIEWERS, lent({ to: 'user:olivia' }));
+    const sees = (id: string): boolean => writ.mayRead(approval, { id });
+    expect([sees('user:olivia'), sees('user:ada'), sees('user:nobody')]).toEqual([true, false, false]);
+    team.clock.advance(HOUR);
+    expect(sees('user:olivia')).toBe(false);
+  });
+
   it('gives one voice to both: neither votes after the other', async () => {
     const { team, writ, run, approval } = await waiting(TWO, lent());
     await voteFor(team, writ, approval, 'audrey', 'user:bob');
@@ -150,6 +158,54 @@ describe('a delegation', () => {
     await team.drive(writ, run.id);
     await expectNothingRan(run.id);
   });
+
+  it.each([
+    ['none was given', undefined],
+    ['it does not lend the role', { scope: { roles: ['role:operator'], domains: ['default'] } }],
+  ])(
+    'HOLE: a vote of its giver does not stand for it: nobody denies or revokes where %s',
+    async (_, change) => {
+      const { team, writ, run, approval } = await waiting(
+        TWO,
+        change === undefined ? undefined : lent(change),
+      );
+      const inBobsName = async (decision: 'deny' | 'revoke'): Promise<string> => {
+        const vote = { decision, digest: null, reason: null, delegation: 'user:bob' };
+        return (await refusalOf(writ.decide(approval.id, vote, await team.as(writ, 'audrey')))).code;
+      };
+      await team.approve(writ, approval, 'bob');
+      expect(await inBobsName('deny')).toBe('APPROVAL_NOT_ELIGIBLE');
+      expect((await writ.approval(approval.id)).record.state).toBe('pending');
+      await team.approve(writ, approval, 'carol');
+      expect(await inBobsName('revoke')).toBe('APPROVAL_NOT_ELIGIBLE');
+      expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
+    },
+  );
+
+  it.each<[string, Json | null]>([
+    ['none was given', null],
+    ['it has ended', { notAfter: at(T0) }],
+    ['it is to somebody else', { to: 'user:olivia' }],
+    ['it is for another domain', { scope: { roles: ['role:reviewer'], domains: ['other'] } }],
+    ['its giver has not the role', { scope: { roles: ['role:operator'], domains: ['default'] } }],
+    [
+      'the role is not what lets its giver decide',
+      { scope: { roles: ['role:greeter'], domains: ['default'] } },
+    ],
+  ])(
+    'HOLE: nobody approves in the name of somebody, where anybody of them may, when %s',
+    async (_, change) => {
+      const policies = change === null ? approvers(() => undefined) : lent(change);
+      const roles = path.join(policies, 'roles', 'default.yaml');
+      writeFileSync(roles, `${readFileSync(roles, 'utf8')}  role:greeter: [user:bob]\n`);
+      const { team, writ, run, approval } = await waiting(GATED, policies);
+      expect(approval.quorum).toEqual([{ role: 'role:any', n: 1 }]);
+      const error = await refusalOf(voteFor(team, writ, approval, 'audrey', 'user:bob'));
+      expect(error.code).toBe('APPROVAL_NOT_ELIGIBLE');
+      expect(await team.drive(writ, run.id)).toMatchObject({ status: 'waiting' });
+      await expectNothingRan(run.id);
+    },
+  );
 
   it('is not passed on, and frees nobody from a bar', async () => {
     const chain = approvers((document) => {
@@ -323,6 +379,25 @@ describe('changing the input before it is approved', () => {
     }
     await team.drive(writ, run.id);
     await expectNothingRan(run.id);
+  });
+
+  it('bars who did it from every retry of that input too (edited input is retried)', async () => {
+    const { team, writ, run, approval } = await waiting(
+      steps([`${ONE}, approval: sync, errorMode: retry, retry: { initialMs: 0 }`]),
+    );
+    team.functions.answer('tool::test_one', fail(), fail(), () => ({ ok: true }));
+    let asked = await edit(team, writ, approval, { amount: 3 });
+    for (const attempt of [1, 2]) {
+      expect(asked).toMatchObject({ attempt, editors: ['user:bob'] });
+      expect((await refusalOf(team.approve(writ, asked, 'bob'))).code).toBe('APPROVAL_SEPARATION_OF_DUTIES');
+      await team.approve(writ, asked, 'carol');
+      expect(await team.drive(writ, run.id)).toMatchObject({ status: 'waiting' });
+      asked = await team.pending(writ, run.id);
+    }
+    expect(team.functions.calls.map((call) => call.input)).toEqual([{ amount: 3 }, { amount: 3 }]);
+    // Changed again by somebody else: both have had a hand in it.
+    const again = await edit(team, writ, asked, { amount: 2 }, 'carol');
+    expect(again.editors).toEqual(['user:bob', 'user:carol']);
   });
 
   it('is refused for who may not decide, for another digest, for the same input, and after the decision', async () => {

@@ -1,5 +1,8 @@
 // An approval opens the gate once, for one exact act, by somebody who may, before it expires.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { displayHash } from '../../src/approval/display.js';
 import { verifyDecision } from '../../src/approval/decision.js';
 import { subjectDigest, type Subject } from '../../src/approval/subject.js';
 import type { SubjectDigest } from '../../src/json.js';
@@ -64,6 +67,23 @@ describe('a gated step', () => {
     expect(subjectDigest(subject as unknown as Subject)).toBe(approval.subjectDigest);
     expect(Object.keys(subject as object)).toHaveLength(15);
     await team.approve(writ, approval);
+  });
+
+  it('logs the hash of what is shown, and shows why with the line of the rule', async () => {
+    const { team } = here;
+    const policies = team.policiesWith('ceilings/org.yaml', (document) => {
+      const match = { functions: ['tool::test_*'] };
+      document.setIn(['spec', 'approval', 'rules'], [{ match, minimum: 'sync' }]);
+    });
+    const writ = await team.open({ policies });
+    const run = await team.run(writ, steps([GATED]), { amount: 7 });
+    const { display, why = [] } = await writ.approval((await team.pending(writ, run.id)).id);
+    expect(await team.facts(run.id, 'approval.requested')).toMatchObject([
+      { displayHash: displayHash(display) },
+    ]);
+    const text = readFileSync(path.join(policies, 'ceilings', 'org.yaml'), 'utf8');
+    const line = text.split('\n').findIndex((one) => one.includes('- match:')) + 1;
+    expect(why.join('\n')).toContain(`[ceilings/org.yaml:${line}]`);
   });
 
   it('runs exactly once when approved, the approval consumed directly before the intent', async () => {

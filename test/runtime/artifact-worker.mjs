@@ -2,7 +2,7 @@
 // never happens.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { identify, openWrit } from '../../dist/open.js';
+import { identify, openWrit } from '../crash/built.mjs';
 
 const [home, policies, text] = process.argv.slice(2);
 const data = path.join(home, 'data');

@@ -193,6 +193,18 @@ describe('a budget of tokens and money', () => {
     expect(run.error?.code).toBe('CEILING_BUDGET');
   });
 
+  it('gives back what one item did not use before the next one is judged', async () => {
+    const { team } = here;
+    const provider = model(cost(10), { tokens: 80, costMicroUsd: 0 });
+    const writ = await team.open({
+      policies: withBudget({ tokens: 110 }),
+      functions: [team.functions, provider],
+    });
+    const items = `${MODEL}, mode: fanout, concurrency: 1, items: [1, 2, 3]`;
+    expect((await team.run(writ, steps([items]))).status).toBe('completed');
+    expect(provider.turns).toBe(3);
+  });
+
   it('counts a failed call with what it says, and with its estimate when it says nothing', async () => {
     const { team } = here;
     const answers = [

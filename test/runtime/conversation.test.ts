@@ -385,6 +385,10 @@ describe('what a function says of itself', () => {
       hint: 'set BANK_KEY',
     });
     await expect(start(`${OWN}, mode: loop, maxIterations: 2`)).rejects.toMatchObject({ exitCode: 6 });
+    // Both lack it: the first of them is named.
+    await expect(team.run(writ, steps([OWN, OWN]), { amount: 1 })).rejects.toMatchObject({
+      message: 'step "s1" could not run: no key',
+    });
     expect(team.functions.calls).toEqual([]);
     expect([await writ.runs(), await writ.workflows()]).toEqual([[], []]);
 
@@ -407,7 +411,8 @@ describe('what a function says of itself', () => {
       return Promise.resolve(progress === undefined ? 'nobody' : 'somebody');
     };
     const writ = await team.open({ functions: [provider({ invoke })] });
-    expect(await team.run(writ, steps([OWN]), { amount: 1 })).toMatchObject({ output: 'nobody' });
+    // Somebody may watch from another process at any moment.
+    expect(await team.run(writ, steps([OWN]), { amount: 1 })).toMatchObject({ output: 'somebody' });
     const heard: unknown[] = [];
     const stop = writ.onProgress((notice) => heard.push(notice));
     writ.onProgress(() => {

@@ -271,6 +271,39 @@ describe('a plan', () => {
     });
   });
 
+  it('says that a form or a task token is waited for, for how long and of whom, as the task then has it', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const human = { form: { type: 'object' }, approverRoles: ['role:reviewer'] };
+    const call = { resource: 'tool::test_one.waitForTaskToken', parameters: { 'token.$': '$$.Task.Token' } };
+    const cases: readonly (readonly [Record<string, Json>, PlannedCall['waits']])[] = [
+      [{ human }, { for: 'form', withinMs: 3_600_000, roles: ['role:reviewer'] }],
+      [
+        { human: { ...human, expiresSeconds: 7_200 } },
+        { for: 'form', withinMs: 7_200_000, roles: ['role:reviewer'] },
+      ],
+      [
+        { human, timeoutSeconds: 60 },
+        { for: 'form', withinMs: 60_000, roles: ['role:reviewer'] },
+      ],
+      [
+        { ...call, timeoutSeconds: 300 },
+        { for: 'token', withinMs: 300_000, roles: [] },
+      ],
+    ];
+    for (const [fields, waits] of cases) {
+      const text = states('Ask', { Ask: { type: 'Task', end: true, ...fields } });
+      const planned = callOf(await planOf(writ, text), 'Ask');
+      expect(planned.waits).toEqual(waits);
+      expect(planned.limits.some(({ name }) => name === 'timeoutMs')).toBe(waits?.for === 'token');
+      const waiting = await team.run(writ, text);
+      const [task] = await team.stored((store) => store.tasks({ run: waiting.id }));
+      expect((task?.expiresAtMs ?? 0) - (task?.createdAtMs ?? 0)).toBe(waits?.withinMs);
+    }
+    const plain = await planOf(writ, steps([ONE]));
+    expect(callOf(plain, 's1').waits).toBeNull();
+  });
+
   it('refuses a faulty document and an input that does not fit', async () => {
     const { team } = here;
     const writ = await team.open();

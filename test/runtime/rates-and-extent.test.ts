@@ -183,9 +183,15 @@ describe("a workflow's own ceiling", () => {
     const wide = own({ limits: { timeoutMs: 86_400_000 }, functions: { allow: ['*'] } });
     const { ok, diagnostics } = await writ.validate({ text: wide, file: null });
     expect(ok).toBe(false);
-    expect(diagnostics.map(({ path, code }) => [path, code])).toEqual([
-      ['ceilings.functions.allow', 'DOC_CEILING_EXCEEDED'],
-      ['ceilings.limits.timeoutMs', 'DOC_CEILING_EXCEEDED'],
+    const lines = wide.split('\n');
+    const placeOf = (part: string) => {
+      const line = lines.findIndex((one) => one.includes(part));
+      return `${line + 1}:${(lines[line]?.indexOf(part) ?? -1) + 1}`;
+    };
+    const told = diagnostics.map(({ path, code, line, column }) => [path, code, `${line}:${column}`]);
+    expect(told).toEqual([
+      ['ceilings.functions.allow', 'DOC_CEILING_EXCEEDED', placeOf('["*"]')],
+      ['ceilings.limits.timeoutMs', 'DOC_CEILING_EXCEEDED', placeOf('86400000')],
     ]);
     await expect(team.run(writ, wide)).rejects.toMatchObject({ code: 'DOC_INVALID' });
     expect((await team.run(writ, own({ functions: { allow: ['tool::test_one'] } }))).status).toBe(

@@ -4,7 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { verifyEvidence } from '../../src/audit/evidence/verify.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { replacing } from '../contract/fault-store.js';
-import { fail, faulty, interfering, refusalOf, states, steps, useTeam } from './fixture.js';
+import {
+  eventually,
+  fail,
+  faulty,
+  hangUntilAbort,
+  interfering,
+  refusalOf,
+  states,
+  steps,
+  useTeam,
+} from './fixture.js';
 
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
@@ -20,6 +30,20 @@ const called = (): readonly string[] => here.team.functions.calls.map(({ functio
 async function redrive(writ: Writ, runId: string, options: { readonly lost?: 'rerun' } = {}, by = 'alice') {
   await writ.redrive(runId, await here.team.as(writ, by), options);
   return here.team.drive(writ, runId);
+}
+
+/** Cancels from another process while the clock goes on. */
+async function stop(writ: Writ, runId: string): Promise<void> {
+  const { team } = here;
+  let isOver = false;
+  const cancelled = writ.cancel(runId, await team.as(writ, 'alice')).finally(() => {
+    isOver = true;
+  });
+  await eventually(() => {
+    if (!isOver) team.clock.advance(50);
+    return isOver || null;
+  });
+  await cancelled;
 }
 
 describe('a redrive', () => {
@@ -205,36 +229,107 @@ describe('an attempt whose outcome is not known', () => {
   });
 });
 
-describe('a branch that succeeds while the failure of another stops it', () => {
-  it('is not run again', async () => {
+describe('HOLE: an attempt that was stopped after its intent', () => {
+  const parallel = (idempotent: boolean): string =>
+    states('P', {
+      P: {
+        type: 'Parallel',
+        branches: [
+          { startAt: 'A', states: { A: task('tool::test_one') } },
+          { startAt: 'B', states: { B: { ...task('tool::test_two'), idempotent } } },
+        ],
+        end: true,
+      },
+    });
+
+  it('with its cancelled run is not made again, unless somebody says so', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const other = await team.open();
+    team.functions.answer('tool::test_one', hangUntilAbort, () => 'again');
+    const id = await team.start(writ, steps([ONE]));
+    const driven = writ.drive(id, { stopAt: 'finished', signal: team.stop.signal });
+    await eventually(() => called().length === 1 || null);
+    await stop(other, id);
+    await driven;
+    expect(await team.facts(id, 'step.finished')).toMatchObject([{ status: 'cancelled' }]);
+    const error = await refusalOf(redrive(writ, id));
+    expect(error).toMatchObject({ code: 'RUN_INDETERMINATE', hint: expect.stringContaining('--rerun-lost') });
+    expect(await writ.status(id)).toMatchObject({ status: 'cancelled' });
+    expect(called()).toHaveLength(1);
+    const again = await redrive(writ, id, { lost: 'rerun' });
+    expect(again).toMatchObject({ status: 'completed', output: 'again' });
+    expect(called()).toHaveLength(2);
+  });
+
+  /** Branch A fails once branch B has begun; B hears that it is stopped. */
+  async function failing(idempotent: boolean): Promise<{ readonly writ: Writ; readonly id: string }> {
+    const { team } = here;
+    const writ = await team.open();
+    let begun: () => void = () => undefined;
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    team.functions.answer(
+      'tool::test_two',
+      (call) => {
+        begun();
+        return hangUntilAbort(call);
+      },
+      () => 'two',
+    );
+    team.functions.answer(
+      'tool::test_one',
+      async (call) => {
+        await hasBegun;
+        return fail()(call);
+      },
+      () => 'one',
+    );
+    const { id, status } = await team.run(writ, parallel(idempotent));
+    expect(status).toBe('failed');
+    return { writ, id };
+  }
+
+  it('with its fork is not made again, unless somebody says so', async () => {
+    const { writ, id } = await failing(false);
+    expect(await refusalOf(redrive(writ, id))).toMatchObject({
+      code: 'RUN_INDETERMINATE',
+      message: expect.stringContaining('P[1]/B'),
+    });
+    expect(called()).toHaveLength(2);
+    const done = await redrive(writ, id, { lost: 'rerun' });
+    expect(done).toMatchObject({ status: 'completed', output: ['one', 'two'] });
+    expect(called()).toHaveLength(4);
+  });
+
+  it('and is declared idempotent is made again under the same key', async () => {
+    const { writ, id } = await failing(true);
+    expect(await redrive(writ, id)).toMatchObject({ status: 'completed', output: ['one', 'two'] });
+    const keys = here.team.functions.calls.filter(({ functionId }) => functionId === 'tool::test_two');
+    expect(keys).toHaveLength(2);
+    expect(new Set(keys.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1);
+  });
+
+  it('and succeeded all the same is not made again', async () => {
     const { team } = here;
     const writ = await team.open();
     let finish: () => void = () => undefined;
     const held = new Promise<string>((resolve) => {
       finish = () => resolve('late');
     });
-    // It takes no notice of being stopped, and is through with its act.
+    // It takes no notice of being stopped, and is through with its act at about the moment when A fails.
     team.functions.answer('tool::test_two', () => held);
     team.functions.answer('tool::test_one', fail(), () => 'one');
-    const text = states('P', {
-      P: {
-        type: 'Parallel',
-        branches: [
-          { startAt: 'A', states: { A: task('tool::test_one') } },
-          { startAt: 'B', states: { B: task('tool::test_two') } },
-        ],
-        end: true,
-      },
-    });
-    const driven = team.run(writ, text);
+    const driven = team.run(writ, parallel(false));
     finish();
-    const { id, status } = await driven;
-    expect(status).toBe('failed');
+    const { id } = await driven;
     const [before] = (await team.facts(id, 'step.finished')).filter(({ stepPath }) => stepPath === 'P[1]/B');
-    const done = await redrive(writ, id);
-    expect(done.status).toBe('completed');
-    const again = called().filter((one) => one === 'tool::test_two').length;
-    expect(again).toBe(before?.['status'] === 'succeeded' ? 1 : 2);
+    const isKnown = before?.['status'] === 'succeeded';
+    const asked = redrive(writ, id);
+    if (isKnown) expect(await asked).toMatchObject({ status: 'completed', output: ['one', 'late'] });
+    else expect(await refusalOf(asked)).toMatchObject({ code: 'RUN_INDETERMINATE' });
+    expect(called().filter((one) => one === 'tool::test_two')).toHaveLength(1);
   });
 });
 

@@ -126,6 +126,22 @@ describe('a ceiling', () => {
     expect(run.status).toBe('completed');
   });
 
+  it('that demands a sandbox says of a function that has none what would let it run', async () => {
+    const { team } = here;
+    const inSandboxes = team.policiesWith('ceilings/org.yaml', (document) => {
+      document.setIn(['spec', 'sandbox'], { allowed: ['wasm'] });
+    });
+    const writ = await team.open({ policies: inSandboxes });
+    const { ok, diagnostics } = await writ.validate({ text: steps([ONE]), file: null });
+    expect(ok).toBe(false);
+    expect(diagnostics).toMatchObject([
+      {
+        code: 'DOC_CEILING_EXCEEDED',
+        hint: expect.stringContaining('tool::test_one runs outside every sandbox'),
+      },
+    ]);
+  });
+
   it('lowered after the start refuses the next step', async () => {
     const { team } = here;
     const writ = await team.open();

@@ -108,7 +108,7 @@ class Running {
     if (this.#attempts.has(stepPath)) return;
     const stop = new AbortController();
     const over = this.#steps
-      .execute(this.#runId, stepPath, stop.signal)
+      .execute(this.#runId, stepPath, stop.signal, () => this.#alarm.ring())
       .catch((error: unknown) => {
         this.#failure ??= { error };
         // Nothing can be recorded any more: nothing may go on.
@@ -135,7 +135,7 @@ class Running {
   }
 }
 
-/** Rings when an attempt has ended, at a given time, or when the store has changed. */
+/** Rings when an attempt has moved its run on, or has ended, at a given time, or when the store has changed. */
 class Alarm {
   readonly #store: Store;
   readonly #clock: Clock;

@@ -107,6 +107,7 @@ export function prepareChat(parts: AgentParts, input: Json, agent: string | null
     maxOutputTokens: definition?.maxOutputTokens ?? null,
     response,
     definition: definitionDigest([definition?.digest ?? null], endpoint),
+    ...(definition?.data === undefined ? {} : { returns: [definition.data] }),
   };
 }
 

@@ -79,6 +79,7 @@ export function reachOf(talk: Talk): FunctionReach {
     tools: tools.tools.map(({ functionId }) => functionId),
     definition,
     estimate: estimateOf(talk),
+    ...(talk.returns === undefined ? {} : { returns: talk.returns }),
   };
 }
 

@@ -2,7 +2,7 @@
 // can be carried out. What it asks for is handed back and run by nobody here; the answers come with the next turn.
 import { WritError } from '../../errors.js';
 import type { Digest, Json } from '../../json.js';
-import type { Conversation, Turn, Usage } from '../../runtime/ports.js';
+import type { Conversation, DataClass, Turn, Usage } from '../../runtime/ports.js';
 import { callModel, type ModelCall } from './model-call.js';
 import { addUsage, NO_USAGE } from './model-cost.js';
 import type { SchemaCheck } from './response-schema.js';
@@ -30,6 +30,8 @@ export interface Talk {
   readonly response: { readonly schema: Json; readonly check: SchemaCheck } | null;
   /** Over the files this comes from, the endpoint and the model. */
   readonly definition: Digest;
+  /** What answers carry besides what was given, all of these together; absent = nothing more. */
+  readonly returns?: readonly DataClass[];
 }
 
 /** How a conversation has ended. */

@@ -83,6 +83,7 @@ export function prepareHand(
       maxOutputTokens: hand.maxOutputTokens ?? agent?.maxOutputTokens ?? null,
       response: null,
       definition: definitionDigest([hand.digest, agent?.digest ?? null], endpoint),
+      returns: [hand.data, agent?.data].filter((data) => data !== undefined),
     },
   };
 }

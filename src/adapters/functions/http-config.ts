@@ -2,6 +2,7 @@
 // What is not listed is refused. A name is listed as it is spelled in a URL: no patterns, one entry per port.
 import { WritError } from '../../errors.js';
 import { readConfig, schemaOf } from './config-file.js';
+import { DATA_SCHEMA, type WrittenData } from './data-schema.js';
 import { targetOf, type Target } from './egress.js';
 import { HEADERS_SCHEMA, type HeaderSource } from './header-secret.js';
 
@@ -14,6 +15,8 @@ export interface HttpHost {
   readonly methods: readonly HttpMethod[];
   /** Sent with every request; a document can't set or change these. Names in lower case. */
   readonly headers: Readonly<Record<string, HeaderSource>>;
+  /** What its answers carry; absent = nothing more than was sent. */
+  readonly data?: WrittenData;
 }
 
 const DEFAULT_METHODS: readonly HttpMethod[] = ['GET', 'HEAD'];
@@ -30,6 +33,7 @@ interface HttpFile {
         readonly http?: boolean;
         readonly private?: boolean;
         readonly headers?: Readonly<Record<string, HeaderSource>>;
+        readonly data?: WrittenData;
       }
     >
   >;
@@ -51,6 +55,7 @@ const fits = schemaOf<HttpFile>({
           http: { type: 'boolean' },
           private: { type: 'boolean' },
           headers: HEADERS_SCHEMA,
+          data: DATA_SCHEMA,
         },
       },
     },
@@ -85,7 +90,9 @@ function hostsOf(file: string, { hosts }: HttpFile): HttpHosts {
         hint: 'write it once',
       });
     }
-    listed.set(origin.origin, { target: targetOf(origin, host.private ?? false), methods, headers });
+    const { data } = host;
+    const target = targetOf(origin, host.private ?? false);
+    listed.set(origin.origin, { target, methods, headers, ...(data === undefined ? {} : { data }) });
   }
   return listed;
 }

@@ -4,6 +4,7 @@ import { WritError } from '../../errors.js';
 import type { Digest, Json } from '../../json.js';
 import type { FunctionReach } from '../../runtime/ports.js';
 import { schemaOf } from './config-file.js';
+import { returnsOf } from './data-schema.js';
 import { headerValues, secretNames, type SecretByName } from './header-secret.js';
 import { HTTP_METHODS, type HttpHost, type HttpHosts, type HttpMethod } from './http-config.js';
 
@@ -102,13 +103,14 @@ export function parseHttpCall(
 
 /** What the call uses: the one host, the names of the secrets it is sent with, and what the operator has listed. */
 export function reachOfCall({ host }: Pick<HttpCall, 'host'>, digestOf: DigestOf): FunctionReach {
-  const { target, methods, headers } = host;
+  const { target, methods, headers, data } = host;
   const listed = { origin: target.origin, private: target.isPrivate, methods, headers };
   return {
     network: [target.host],
     credentials: secretNames(headers),
     tools: [],
     definition: digestOf(['writ.http.v1', listed]),
+    ...returnsOf(data),
   };
 }
 

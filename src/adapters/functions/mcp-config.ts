@@ -3,6 +3,7 @@
 // with a command runs as a process on this host, outside every sandbox, because the operator says so in this file.
 import { WritError } from '../../errors.js';
 import { parseConfig, readConfigText, schemaOf } from './config-file.js';
+import { DATA_SCHEMA, type WrittenData } from './data-schema.js';
 import { targetOf, type Target } from './egress.js';
 import { HEADERS_SCHEMA, type HeaderSource } from './header-secret.js';
 
@@ -36,6 +37,8 @@ export interface McpServerConfig {
   readonly at: McpProcess | McpUrl;
   /** tool -> SHA-256, 64 lower-case hex digits (mcp-pin.ts). */
   readonly pins: ReadonlyMap<string, string>;
+  /** What its answers carry; absent = nothing more than was sent. */
+  readonly data?: WrittenData;
 }
 
 interface McpFile {
@@ -52,6 +55,7 @@ interface McpFile {
         readonly private?: boolean;
         readonly headers?: Readonly<Record<string, HeaderSource>>;
         readonly tools?: Readonly<Record<string, { readonly schemaSha256: string }>>;
+        readonly data?: WrittenData;
       }
     >
   >;
@@ -117,6 +121,7 @@ const fits = schemaOf<McpFile>({
           http: { type: 'boolean' },
           private: { type: 'boolean' },
           headers: HEADERS_SCHEMA,
+          data: DATA_SCHEMA,
           tools,
         },
       },
@@ -147,7 +152,8 @@ export function parseMcpConfig(file: string, text: string): ReadonlyMap<string, 
   return new Map(
     Object.entries(servers).map(([name, server]) => {
       const pins = Object.entries(server.tools ?? {}).map(([tool, pin]) => [tool, pin.schemaSha256] as const);
-      return [name, { name, at: whereOf(file, name, server), pins: new Map(pins) }];
+      const data = server.data === undefined ? {} : { data: server.data };
+      return [name, { name, at: whereOf(file, name, server), pins: new Map(pins), ...data }];
     }),
   );
 }

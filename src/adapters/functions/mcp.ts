@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { WritError } from '../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import type { FunctionProvider } from '../../runtime/ports.js';
+import { returnsOf } from './data-schema.js';
 import { headerValues, secretNames } from './header-secret.js';
 import type { McpProcess, McpServerConfig } from './mcp-config.js';
 import {
@@ -84,13 +85,20 @@ export async function openMcpFunctions(
       }
       argumentsOf(functionId, input);
       const { at } = server;
+      const returns = returnsOf(server.data);
       const definition = parts.digestOf(['writ.mcp.v1', placeOf(server), name, pin]);
       // What is missing is found out now, before anybody approves.
       if (at.kind === 'url') headerValues(at.headers, parts.secret);
       else variables(at, parts);
       return at.kind === 'url'
-        ? { network: [at.target.host], credentials: secretNames(at.headers), tools: [], definition }
-        : { network: [], credentials: secretsOf(at.env), tools: [], definition };
+        ? {
+            network: [at.target.host],
+            credentials: secretNames(at.headers),
+            tools: [],
+            definition,
+            ...returns,
+          }
+        : { network: [], credentials: secretsOf(at.env), tools: [], definition, ...returns };
     },
     async invoke({ functionId, input, timeoutMs }, signal): Promise<Json> {
       const tool = find(functionId);

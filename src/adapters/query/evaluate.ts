@@ -16,7 +16,7 @@ export type Compile = (source: string, options: jsonata.JsonataOptions) => jsona
 const MAX_EXPRESSION = 64 * 1024;
 /** Expressions that are kept compiled; the one longest unused goes. */
 const MAX_COMPILED = 1_000;
-/** Calls in one another (states-dialect section 9). */
+/** Calls in one another (ASL: JSONata). */
 const MAX_STACK = 500;
 /** Lists and objects in one another in a result. */
 const MAX_DEPTH = 200;

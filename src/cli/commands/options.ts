@@ -17,6 +17,39 @@ export function approverKeyOption(): Option {
   );
 }
 
+/** The options by which a start says what its input carries. */
+export function withData(command: Command): Command {
+  return command
+    .option('--label <name>', 'the input carries it; may be given again (default: not known)', collectText)
+    .option('--unlabelled', 'the input carries no label')
+    .addOption(
+      new Option('--classification <level>', 'how secret the input is (default: not known)').choices([
+        'public',
+        'internal',
+        'confidential',
+        'restricted',
+      ]),
+    );
+}
+
+/** What `withData`'s options have said; `{}` when nothing. Throws USAGE. */
+export function dataSaid(flags: Flags): {
+  readonly data?: { readonly labels?: readonly string[]; readonly classification?: string };
+} {
+  const labels = textsOf(flags['label']);
+  const isUnlabelled = flags['unlabelled'] === true;
+  if (isUnlabelled && labels.length > 0)
+    throw new WritError('USAGE', '--label and --unlabelled exclude each other', { hint: 'give one of them' });
+  const classification = textOf(flags['classification']);
+  if (!isUnlabelled && labels.length === 0 && classification === undefined) return {};
+  return {
+    data: {
+      ...(isUnlabelled || labels.length > 0 ? { labels } : {}),
+      ...(classification === undefined ? {} : { classification }),
+    },
+  };
+}
+
 /** No upper border. */
 export const MOST = Number.MAX_SAFE_INTEGER;
 

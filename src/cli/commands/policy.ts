@@ -33,6 +33,12 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
       .option('--network <host:port>', 'it reaches; may be given again', collectText)
       .option('--credential <name>', 'it uses; may be given again', collectText)
       .option('--label <name>', 'its data carries; may be given again (default: not known)', collectText)
+      .option('--unlabelled', 'its data carries no label')
+      .option(
+        '--classification <level>',
+        'its data is public, internal, confidential or restricted (default: not known)',
+        onlyOnce,
+      )
       .option('--timeout-ms <n>', 'it asks for', onlyOnce)
       .option('--memory-mib <n>', 'it asks for', onlyOnce)
       .option('--at <time>', 'when, e.g. 2026-01-31T00:00:00Z (default: now)', onlyOnce);
@@ -96,9 +102,10 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
 
 function questionFlags(flags: Flags): QuestionFlags {
   return {
-    ...textsIn(flags, 'domain', 'agent', 'sandbox', 'timeoutMs', 'memoryMib', 'at'),
+    ...textsIn(flags, 'domain', 'agent', 'sandbox', 'classification', 'timeoutMs', 'memoryMib', 'at'),
     network: textsOf(flags['network']),
     credential: textsOf(flags['credential']),
     label: textsOf(flags['label']),
+    unlabelled: flags['unlabelled'] === true,
   };
 }

@@ -71,16 +71,12 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
     )
     .option(
       '--egress <host:port>',
-      'docker: a host that a ceiling lists, reached by a proxy; may be given again',
+      'docker: a host that a ceiling lists, reached by a proxy; may be given again (also: --network egress --allow)',
       collectText,
     )
-    .addOption(
-      new Option('--network <mode>', 'egress: as --egress says; none: no network').choices([
-        'none',
-        'egress',
-      ]),
-    )
-    .option('--allow <host:port>', 'the same as --egress', collectText)
+    // As other tools say it; --egress alone says it all.
+    .addOption(new Option('--network <mode>').choices(['none', 'egress']).hideHelp())
+    .addOption(new Option('--allow <host:port>').argParser(collectText).hideHelp())
     .option(
       '--credential <name>',
       'docker: a secret, put into requests outside of the container',

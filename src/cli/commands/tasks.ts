@@ -14,11 +14,13 @@ export function addTaskCommands(parent: Command, leaf: Leaf): void {
       async (context, _, flags) =>
         (await import('../task.js')).listTasks(context, {
           all: flags['all'] === true,
-          ...textsIn(flags, 'run'),
+          ...textsIn(flags, 'run', 'limit', 'cursor'),
         }),
     )
       .option('--all', 'answered and expired ones too')
-      .option('--run <run>', 'of this run only'),
+      .option('--run <run>', 'of this run only')
+      .option('--limit <n>', 'at most so many, 1 to 100 (default 100)')
+      .option('--cursor <cursor>', 'where an earlier list ended'),
   );
   withFormat(
     leaf(
@@ -32,11 +34,14 @@ export function addTaskCommands(parent: Command, leaf: Leaf): void {
   const complete = leaf(
     parent,
     'complete',
-    'fill in a form, or bring a token back with the result, then go on with the run',
+    'fill in a form, field by field at a terminal, or bring a token back with the result; then go on with the run',
     'writ task complete ID --output @answer.json --key bob.key',
     async (context, [id], flags) =>
       (await import('../task.js')).completeTask(context, id, answerFlags(flags)),
-  ).option('--output <json>', 'the result: JSON, @FILE or @- for stdin');
+  ).option(
+    '--output <json>',
+    'the result: JSON, @FILE or @- for stdin; a terminal asks for each field without it',
+  );
   const fail = leaf(
     parent,
     'fail',

@@ -7,12 +7,14 @@ import {
   agentsOf,
   approverKeyOption,
   collectAgent,
+  dataSaid,
   filledOf,
   itemsOf,
   numberOf,
   onlyOnce,
   textOf,
   wholeNumber,
+  withData,
   withFormat,
   textsIn,
 } from './options.js';
@@ -182,7 +184,7 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
 
 /** Registers them at `parent`. */
 export function addPlanCommand(parent: Command, leaf: Leaf, example: string): void {
-  leaf(
+  const plan = leaf(
     parent,
     'plan',
     'show what would run, what decides each step and what needs approval; runs and writes nothing',
@@ -190,17 +192,19 @@ export function addPlanCommand(parent: Command, leaf: Leaf, example: string): vo
     async (context, [workflow = ''], flags) =>
       (await import('../plan.js')).planWorkflow(context, workflow, {
         ...textsIn(flags, 'input'),
+        ...dataSaid(flags),
         agent: agentsOf(flags['agent']),
       }),
   )
     .argument('<workflow>', 'id of a registered workflow, or a file (with / or .yaml, .yml, .json)')
     .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
     .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent);
+  withData(plan);
 }
 
 /** Registers them at `parent`. */
 export function addRunCommand(parent: Command, leaf: Leaf, example: string): void {
-  leaf(
+  const run = leaf(
     parent,
     'run',
     'start a run and drive it until it ends or waits for a person',
@@ -212,6 +216,7 @@ export function addRunCommand(parent: Command, leaf: Leaf, example: string): voi
         ...(input === undefined ? {} : { input }),
         ...(approverKey === undefined ? {} : { approverKey }),
         agent: agentsOf(flags['agent']),
+        ...dataSaid(flags),
         detach: flags['detach'] === true,
       });
     },
@@ -221,4 +226,5 @@ export function addRunCommand(parent: Command, leaf: Leaf, example: string): voi
     .option('--agent <role=instance>', 'who fills a role; may be given again', collectAgent)
     .option('--detach', 'return as soon as the start is durable; a process in the background goes on')
     .addOption(approverKeyOption());
+  withData(run);
 }

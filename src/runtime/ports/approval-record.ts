@@ -115,9 +115,24 @@ export interface TaskAnswer {
   readonly kind: 'success' | 'failure';
   readonly by: string;
   readonly assurance: Vote['assurance'];
+  /** `ed25519:<base64>`; null under every assurance but `key`. */
+  readonly keyId: string | null;
+  /** Base64 Ed25519 over the answer (approval/task-answer.ts); null under every assurance but `key`. */
+  readonly signature: string | null;
+  /** When it was signed, or came. */
   readonly atMs: number;
   /** The output, or `{error, cause}`. */
   readonly payload: Commitment;
+}
+
+/** Which tasks, and which part of them, in the order of the list. */
+export interface TaskFilter {
+  readonly run?: string;
+  readonly states?: readonly TaskState[];
+  /** Only those behind this one. */
+  readonly after?: Pick<TaskRecord, 'createdAtMs' | 'id'>;
+  /** Absent = all. */
+  readonly limit?: number;
 }
 
 /** Which requests, and which part of them, in the order of the list. */

@@ -28,8 +28,12 @@ export interface RunSteps {
    * has moved. One call at a time.
    */
   advance(runId: string): Promise<Next>;
-  /** Carries out a step; resolves when its outcome is durable, or when there is nothing to do. Stops it when `signal` aborts. */
-  execute(runId: string, stepPath: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Carries out a step; resolves when its outcome is durable, or when there is nothing to do. Stops it when `signal` aborts.
+   * `moved`: an item of a map has come to its outcome, and others may begin. That becomes durable with the outcome or
+   * after it, never before.
+   */
+  execute(runId: string, stepPath: string, signal: AbortSignal, moved?: () => void): Promise<void>;
   /** Nothing of the run is being executed, and the lock is about to be released. */
   leave(runId: string): void;
 }

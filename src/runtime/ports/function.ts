@@ -1,6 +1,8 @@
 // What a step calls: functions, and what a call answers, costs and would use.
 import type { Digest, Json } from '../../json.js';
+import type { DataClass } from '../../workflow/data-class.js';
 
+export type { DataClass } from '../../workflow/data-class.js';
 export type {
   AgentDefinition,
   HandDefinition,
@@ -78,6 +80,8 @@ export interface FunctionReach {
    * that nobody knows, which fits under no budget. Null = as little known for this one.
    */
   readonly estimate?: { readonly tokens: number | null; readonly costMicroUsd: number | null };
+  /** What its answer carries besides what it was given, all of these together; absent = nothing more. */
+  readonly returns?: readonly DataClass[];
 }
 
 /** Earlier turns of a conversation; both empty at the first. */

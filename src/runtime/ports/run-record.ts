@@ -82,6 +82,15 @@ export type AttemptStatus =
   | 'indeterminate'
   | 'skipped';
 
+/** What an attempt failed with, in words that hold no payload. */
+export interface AttemptError {
+  readonly code: string;
+  readonly name: string;
+  readonly message: string;
+  /** What to do about it; absent = nobody said. */
+  readonly hint?: string;
+}
+
 /** One attempt of one step; key (run, stepPath, attempt). Data only by commitment. */
 export interface AttemptRecord {
   readonly run: string;
@@ -96,7 +105,7 @@ export interface AttemptRecord {
   readonly output: Commitment | null;
   readonly approvalId: string | null;
   /** Error code and a message without payloads; null when there is none. */
-  readonly error: { readonly code: string; readonly name: string; readonly message: string } | null;
+  readonly error: AttemptError | null;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
   /** Log index of this attempt's `step.intended`; null before. */

@@ -5,8 +5,8 @@ import type {
   ApprovalKey,
   ApprovalRecord,
   ApprovalState,
+  TaskFilter,
   TaskRecord,
-  TaskState,
 } from './approval-record.js';
 import type { AnchoredCheckpointRow, CheckpointRow, EntryDraft, LogRow, LogState } from './log-record.js';
 import type {
@@ -102,6 +102,8 @@ export interface Store {
     page: Page,
   ): Promise<{ readonly workflows: readonly WorkflowRecord[]; readonly total: number }>;
   run(id: string): Promise<RunRecord | null>;
+  /** Of its record; null when there is no such run. Cheaper than `run`, whatever its plan holds. */
+  runVersion(id: string): Promise<number | null>;
   runs(filter?: {
     readonly unfinished?: boolean;
     readonly workflowId?: string;
@@ -130,10 +132,7 @@ export interface Store {
   /** The task of an attempt; null when it has none. */
   taskOfAttempt(run: string, stepPath: string, attempt: number): Promise<TaskRecord | null>;
   /** Oldest first. */
-  tasks(filter?: {
-    readonly run?: string;
-    readonly states?: readonly TaskState[];
-  }): Promise<readonly TaskRecord[]>;
+  tasks(filter?: TaskFilter): Promise<readonly TaskRecord[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
   receipt(source: string, id: string): Promise<Receipt | null>;
 

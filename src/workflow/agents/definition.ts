@@ -2,6 +2,7 @@
 // `models.yaml` in the folder that holds `policies/`. Values are checked when the file is read; a document can only
 // narrow what stands here.
 import type { Digest, Json } from '../../json.js';
+import type { DataClass } from '../data-class.js';
 
 /** Model calls of one conversation where nobody says another number. */
 export const DEFAULT_MAX_TURNS = 10;
@@ -24,6 +25,8 @@ export interface AgentDefinition {
   readonly maxOutputTokens: number | null;
   /** Before the provider's own prices. */
   readonly prices: Prices | null;
+  /** What its answers carry besides what it was given; absent = nothing more. */
+  readonly data?: DataClass;
   /** SHA-256 of the file. */
   readonly digest: Digest;
 }
@@ -51,6 +54,8 @@ export interface HandDefinition {
   readonly maxTurns: number | null;
   readonly temperature: number | null;
   readonly maxOutputTokens: number | null;
+  /** As `data` of an agent, together with that of the hand's own agent. */
+  readonly data?: DataClass;
   /** SHA-256 of the file. */
   readonly digest: Digest;
 }

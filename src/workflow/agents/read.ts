@@ -1,6 +1,7 @@
 // The operator's files of agents, hands and model providers, read strictly: an unknown field, a value out of range or a
 // name that is not the file's is a finding at its line. A file with an error gives no value. Never throws on bad input.
 import type { Digest, Json } from '../../json.js';
+import { dataClassOf } from '../data-class.js';
 import type { Diagnostic, Findings } from '../diagnostic.js';
 import { readDocument } from '../document.js';
 import { resolveFunction } from '../functions.js';
@@ -47,6 +48,7 @@ export function readAgentFile(text: string, fileName: string, digest: Digest): R
       temperature: file.temperature ?? null,
       maxOutputTokens: file.maxOutputTokens ?? null,
       prices: file.prices ?? null,
+      ...dataIn(file),
       digest,
     };
   });
@@ -75,6 +77,7 @@ export function readHandFile(text: string, fileName: string, digest: Digest): Re
       maxTurns: file.maxTurns ?? null,
       temperature: file.temperature ?? null,
       maxOutputTokens: file.maxOutputTokens ?? null,
+      ...dataIn(file),
       digest,
     };
   });
@@ -114,6 +117,7 @@ interface AgentFile {
   readonly temperature?: number;
   readonly maxOutputTokens?: number;
   readonly prices?: Prices;
+  readonly data?: Json;
 }
 
 interface HandFile {
@@ -128,6 +132,7 @@ interface HandFile {
   readonly maxTurns?: number;
   readonly temperature?: number;
   readonly maxOutputTokens?: number;
+  readonly data?: Json;
 }
 
 interface ProviderFile {
@@ -138,6 +143,11 @@ interface ProviderFile {
   readonly model?: string;
   readonly plainHttp?: boolean;
   readonly prices?: Readonly<Record<string, Prices>>;
+}
+
+function dataIn({ data }: { readonly data?: Json }): Pick<AgentDefinition, 'data'> {
+  const found = dataClassOf(data);
+  return found === null ? {} : { data: found };
 }
 
 function read<Value>(

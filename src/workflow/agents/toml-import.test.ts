@@ -90,7 +90,7 @@ key = "sorted"
 
 describe('an imported agent.toml', () => {
   it('is an agent file of ours', () => {
-    const { kind, name, yaml } = importToml(AGENT);
+    const { kind, name, yaml } = importToml(AGENT, 'x.toml');
     expect([kind, name]).toEqual(['agent', 'clerk']);
     const { value, diagnostics } = readAgentFile(yaml, name, digest);
     expect(diagnostics).toEqual([]);
@@ -105,7 +105,7 @@ describe('an imported agent.toml', () => {
   });
 
   it('leaves nothing out without a word, and never allows everything', () => {
-    expect(importToml(AGENT).warnings).toEqual([
+    expect(importToml(AGENT, 'x.toml').warnings).toEqual([
       'agent.model.provider: add "acme" to models.yaml, with its OpenAI-compatible baseUrl',
       'the function "*" is not imported: name the functions one by one, or a namespace as ns::*',
       'persona.division is not imported',
@@ -118,7 +118,10 @@ describe('an imported agent.toml', () => {
   });
 
   it('keeps a prompt that stands where it seems to stand, and names fields of a wrong type', () => {
-    const { yaml, warnings } = importToml('[agent]\nname = "a"\nsystem_prompt = "Hi."\ndescription = 7\n');
+    const { yaml, warnings } = importToml(
+      '[agent]\nname = "a"\nsystem_prompt = "Hi."\ndescription = 7\n',
+      'x.toml',
+    );
     expect(parse(yaml)).toEqual({ name: 'a', systemPrompt: 'Hi.', tools: [] });
     expect(warnings).toEqual(['agent.description is not imported']);
   });
@@ -126,7 +129,7 @@ describe('an imported agent.toml', () => {
 
 describe('an imported HAND.toml', () => {
   it('is a hand file of ours, its settings the input with their defaults', () => {
-    const { kind, name, yaml } = importToml(HAND);
+    const { kind, name, yaml } = importToml(HAND, 'x.toml');
     expect([kind, name]).toEqual(['hand', 'desk']);
     const { value, diagnostics } = readHandFile(yaml, name, digest);
     expect(diagnostics).toEqual([]);
@@ -151,14 +154,14 @@ describe('an imported HAND.toml', () => {
   });
 
   it('leaves nothing out without a word', () => {
-    expect(importToml(HAND).warnings).toEqual([
+    expect(importToml(HAND, 'x.toml').warnings).toEqual([
       'hand.schedule is not imported: start it by your scheduler: writ run FILE with a step that calls hand::run',
       'hand.dashboard.metrics is not imported',
     ]);
   });
 
   it('has 100 turns at most', () => {
-    const { yaml, warnings } = importToml('[hand]\nid = "a"\n[hand.agent]\nmax_iterations = 500\n');
+    const { yaml, warnings } = importToml('[hand]\nid = "a"\n[hand.agent]\nmax_iterations = 500\n', 'x.toml');
     expect(parse(yaml)).toMatchObject({ maxTurns: 100 });
     expect(warnings).toEqual(['hand.agent.max_iterations is 500, imported as 100, which is the most']);
   });
@@ -166,17 +169,17 @@ describe('an imported HAND.toml', () => {
 
 describe('what is no such file', () => {
   it.each([
-    ['broken TOML', '[agent]\nname = "a', 'DOC_SYNTAX', /^line 2, column \d+: /],
+    ['broken TOML', '[agent]\nname = "a', 'DOC_SYNTAX', /^x\.toml:2:\d+: /],
     ['another table', '[package]\nname = "a"', 'DOC_INVALID', /neither an agent.toml nor a HAND.toml/],
     ['a name that is a path', '[agent]\nname = "../../etc/passwd"', 'DOC_INVALID', /agent.name is no name/],
     ['no name', '[hand]\n', 'DOC_INVALID', /hand.id is no name/],
     ['a name of the prototype', '[agent]\n__proto__ = 1', 'DOC_INVALID', /agent.name is no name/],
-    ['deep tables', `[agent]\nname = ${'['.repeat(5000)}${']'.repeat(5000)}`, 'DOC_SYNTAX', /line 2/],
+    ['deep tables', `[agent]\nname = ${'['.repeat(5000)}${']'.repeat(5000)}`, 'DOC_SYNTAX', /^x\.toml:2:/],
     ['too much', `#${'x'.repeat(1024 * 1024)}`, 'DOC_TOO_LARGE', /longer than/],
   ])('is refused: %s', (_, text, code, message) => {
-    expect(() => importToml(text)).toThrow(message);
+    expect(() => importToml(text, 'x.toml')).toThrow(message);
     try {
-      importToml(text);
+      importToml(text, 'x.toml');
     } catch (error) {
       expect(error).toMatchObject({ code });
     }

@@ -19,9 +19,9 @@ export interface Imported {
   readonly warnings: readonly string[];
 }
 
-/** Throws DOC_SYNTAX with line and column, DOC_INVALID for TOML that is neither, DOC_TOO_LARGE. */
-export function importToml(text: string): Imported {
-  const root = new Table(read(text), '');
+/** `file` is for messages. Throws DOC_SYNTAX with line and column, DOC_INVALID for TOML that is neither, DOC_TOO_LARGE. */
+export function importToml(text: string, file: string): Imported {
+  const root = new Table(read(text, file), '');
   const agent = root.table('agent');
   if (agent !== null) return importAgent(root, agent);
   const hand = root.table('hand');
@@ -186,7 +186,7 @@ function yamlOf(file: object): string {
   return stringify(filled, { lineWidth: 0, blockQuote: 'literal' });
 }
 
-function read(text: string): JsonObject {
+function read(text: string, file: string): JsonObject {
   if (text.length > MAX_LENGTH) {
     throw new WritError('DOC_TOO_LARGE', `the file is longer than ${MAX_LENGTH} characters`);
   }
@@ -197,7 +197,7 @@ function read(text: string): JsonObject {
     if (!(error instanceof TomlError)) throw error;
     // Its message goes on with a frame of the source.
     const [message = ''] = error.message.replace('Invalid TOML document: ', '').split('\n');
-    throw new WritError('DOC_SYNTAX', `line ${error.line}, column ${error.column}: ${message}`, {
+    throw new WritError('DOC_SYNTAX', `${file}:${error.line}:${error.column}: ${message}`, {
       hint: 'correct the TOML',
       details: { line: error.line, column: error.column },
     });

@@ -1,7 +1,8 @@
-// Dialect 2 (states-dialect sections 1, 2, 15): a state machine in native, compact or plain States Language form becomes
+// Dialect 2: a state machine in native, compact or plain States Language form becomes
 // a plan. One pass finds everything; the plan exists only when nothing is wrong.
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
+import { dataClassOf } from '../data-class.js';
 import type { Finding, Findings } from '../diagnostic.js';
 import { checkInputsSchema } from '../input.js';
 import { field, type Located, type Segments, toJson } from '../located.js';
@@ -60,6 +61,7 @@ export function compileStates(written: Located, options: StatesOptions, findings
   const metadata = objectOf(document['metadata']);
   const id = text(native ? metadata['name'] : options.form === 'compact' ? document['name'] : undefined);
   const { timeoutSeconds, awsLimits } = machine;
+  const data = dataClassOf(machine['data']);
   const limited = typeof awsLimits === 'boolean' ? awsLimits : options.form === 'asl';
   return {
     v: 3,
@@ -73,6 +75,7 @@ export function compileStates(written: Located, options: StatesOptions, findings
     ceilings: machine['ceilings'] ?? null,
     timeoutMs: typeof timeoutSeconds === 'number' ? timeoutSeconds * 1000 : null,
     maxDataBytes: limited ? AWS_MAX_DATA_BYTES : null,
+    ...(data === null ? {} : { data }),
     ...(options.form === 'asl' ? { context: 'aws' as const } : {}),
     agents: [],
     onMissing: 'error',

@@ -1,4 +1,4 @@
-// How a state takes its data and what it leaves (states-dialect section 3), in the form of its query language.
+// How a state takes its data and what it leaves (ASL: input and output), in the form of its query language.
 import type { Flow } from '../plan.js';
 import type { Fields } from './fields.js';
 

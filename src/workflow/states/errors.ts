@@ -1,4 +1,4 @@
-// `retry` and `catch` of a state (states-dialect section 10). What can never match is told at load: a list that names a
+// `retry` and `catch` of a state (ASL: errors). What can never match is told at load: a list that names a
 // refusal in `retry` is an error, because the author expects a denied step to run again.
 import { nearest } from '../../expression/nearest.js';
 import { isList } from '../../expression/value.js';

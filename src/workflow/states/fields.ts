@@ -1,5 +1,5 @@
 // The fields of one object of a state machine: reads them, and checks the expressions in them by the query language the
-// state is in (states-dialect section 3). A wrong type reads as absent: the schema has reported it, other checks go on.
+// state is in (ASL: input and output). A wrong type reads as absent: the schema has reported it, other checks go on.
 import { WritError } from '../../errors.js';
 import { isIntrinsic, parseIntrinsic } from '../../expression/intrinsic.js';
 import { isDefinite, parsePath, parseReferencePath } from '../../expression/path.js';

@@ -1,4 +1,4 @@
-// Map states (states-dialect section 7): what becomes an item, how many run at once, and what DISTRIBUTED adds.
+// Map states (ASL: Map): what becomes an item, how many run at once, and what DISTRIBUTED adds.
 import type { Distributed, Each, ForkNode, ItemReader, ResultWriter } from '../plan.js';
 import { flowOf } from './data-flow.js';
 import { catchersOf, retriersOf } from './errors.js';

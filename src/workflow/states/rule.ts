@@ -1,4 +1,4 @@
-// Choice rules of a document (states-dialect section 6): in JSONPath exactly one of and, or, not or a comparison, and a
+// Choice rules of a document (ASL: Choice): in JSONPath exactly one of and, or, not or a comparison, and a
 // comparison has a variable and exactly one operator, whose operand has the operator's type; in JSONata a condition.
 import { CHOICE_OPERATORS, type ChoiceRule } from '../../expression/choice.js';
 import { timestampNs } from '../../expression/timestamp.js';

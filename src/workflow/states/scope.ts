@@ -130,6 +130,7 @@ class ScopeCompiler {
     if (length > STATE_NAME_MAX) {
       wrong(`a state name has ${length} characters, the limit is ${STATE_NAME_MAX}`, 'shorten it');
     }
+    if (length === 0) wrong('a state has no name', `a name has 1 to ${STATE_NAME_MAX} characters`);
     if (BLOCKED_NAMES.has(name)) wrong(`a state can't be called ${name}`, 'rename it');
   }
 }

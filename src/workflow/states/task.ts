@@ -1,6 +1,7 @@
-// Task states (states-dialect sections 2 and 11): an agent package by digest, a function, or a person with a form.
-import type { Json } from '../../json.js';
+// Task states (ASL: Task): an agent package by digest, a function, or a person with a form.
+import { isObject, type Json } from '../../json.js';
 import { nearest } from '../../expression/nearest.js';
+import { dataClassOf } from '../data-class.js';
 import { approvalSpec, checkApproval, checkSandbox, sandboxSpec } from '../gate.js';
 import { checkInputsSchema } from '../input.js';
 import { nodeAt } from '../located.js';
@@ -32,9 +33,10 @@ export function taskOf(
     const message = `heartbeatSeconds ${heartbeat} is not less than timeoutSeconds ${timeout}`;
     state.wrong(message, 'a heartbeat comes before the timeout', ['heartbeatSeconds']);
   }
-  const credentials = credentialsOf(state);
+  const credentials = credentialsOf(state, options.document.form);
   const retry = retriersOf(state);
   const catchers = catchersOf(state);
+  const data = dataClassOf(state.values['data']);
   if (target === null) return null;
   const limits = {
     ...(timeout === null || typeof timeout === 'number' ? {} : { timeout }),
@@ -56,6 +58,7 @@ export function taskOf(
     onFailure: 'fail',
     approval,
     sandbox: sandboxSpec(state.values['sandbox'] ?? target.sandbox ?? undefined),
+    ...(data === null ? {} : { data }),
     idempotent: state.values['idempotent'] === true,
     next,
   };
@@ -112,11 +115,16 @@ function humanOf(human: Fields, document: DocumentFacts): Target | null {
   return { call: { ...call, waits: 'person', form: asks }, sandbox: null };
 }
 
-function credentialsOf(state: Fields): Json | undefined {
+/** A fault in them names the field as the document spells it. */
+function credentialsOf(state: Fields, form: DocumentFacts['form']): Json | undefined {
   const given = state.inner('credentials');
   if (given === null) return undefined;
   if (!given.has('roleArn') && !given.has('roleArn.$')) {
     given.missing('"credentials" has no "roleArn"', 'name the role, or leave credentials out');
   }
-  return state.payload('credentials');
+  const payload = state.payload('credentials');
+  if (form !== 'asl' || payload === undefined || !isObject(payload)) return payload;
+  return Object.fromEntries(
+    Object.entries(payload).map(([name, value]) => [name.replace(/^roleArn/, 'RoleArn'), value]),
+  );
 }

@@ -1,4 +1,4 @@
-// Names that `assign` gives to variables (states-dialect section 8): what has a value when a Parallel or Map begins, the
+// Names that `assign` gives to variables (ASL: variables): what has a value when a Parallel or Map begins, the
 // scopes in it may read and may not assign.
 import { isList } from '../../expression/value.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';

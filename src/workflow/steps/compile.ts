@@ -1,7 +1,8 @@
-// Dialect 1 (agentos-dialect sections 1 to 3): a list of steps becomes a chain of tasks and of forks for its fanout
+// Dialect 1 (AgentOS page): a list of steps becomes a chain of tasks and of forks for its fanout
 // groups. What the document asks for is in the plan, or there is no plan.
 import { BLOCKED_NAMES } from '../../expression/names.js';
 import type { JsonObject } from '../../json.js';
+import { dataClassOf } from '../data-class.js';
 import type { Findings } from '../diagnostic.js';
 import { unsupportedSandbox } from '../gate.js';
 import { checkInputsSchema, declaredInputs } from '../input.js';
@@ -34,6 +35,7 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
   const nodes = compileNodes(steps, keys, document, options, findings);
   const identity = identityOf(document, options.fragment, findings);
   if (findings.hasErrors() || identity === null) return null;
+  const data = dataClassOf(document['data']);
   return {
     v: 3,
     dialect: 'steps',
@@ -45,6 +47,7 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
     ceilings: document['ceilings'] ?? null,
     timeoutMs: numberOf(document['timeoutMs']) ?? null,
     maxDataBytes: null,
+    ...(data === null ? {} : { data }),
     agents: textsOf(document['agents']),
     onMissing: onMissingOf(document),
   };
@@ -145,6 +148,8 @@ function identityOf(
   if (id !== undefined) return { id, name: name ?? id };
   if (name === undefined) {
     if (fragment) return { id: 'fragment', name: 'fragment' };
+    // What is there and is no text has been told.
+    if (document['id'] !== undefined || document['name'] !== undefined) return null;
     findings.add({
       code: 'DOC_MISSING_FIELD',
       message: 'the document has neither "id" nor "name"',

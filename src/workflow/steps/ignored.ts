@@ -11,6 +11,8 @@ const ONLY: readonly (readonly [string, string])[] = [
   ['concurrency', 'fanout'],
 ];
 
+const MODES: ReadonlySet<string> = new Set(['sequential', 'fanout', 'collect', 'conditional', 'loop']);
+
 export interface StepShape {
   readonly mode: string;
   readonly functionId: string;
@@ -33,7 +35,8 @@ export function warnIgnored(fields: JsonObject, shape: StepShape, at: Segments, 
       onKey: true,
     });
   };
-  for (const [name, wanted] of ONLY) {
+  // A word that is no mode is told as such; which one was meant is not known.
+  for (const [name, wanted] of MODES.has(mode) ? ONLY : []) {
     if (fields[name] !== undefined && mode !== wanted) {
       ignored(name, `it belongs to mode ${wanted}, this step is ${mode}`);
     }
@@ -50,7 +53,9 @@ export function warnIgnored(fields: JsonObject, shape: StepShape, at: Segments, 
   if (fields['promptTemplate'] !== undefined && shape.noPrompt) {
     ignored('promptTemplate', `${shape.functionId} takes no prompt, its request is "config"`);
   }
-  const retries = fields['errorMode'] === 'retry';
+  const errorMode = fields['errorMode'] ?? 'fail';
+  const retries = errorMode === 'retry';
+  if (!retries && errorMode !== 'fail' && errorMode !== 'skip') return;
   for (const name of ['maxRetries', 'retry']) {
     if (fields[name] !== undefined && !retries) ignored(name, 'errorMode is not retry');
   }

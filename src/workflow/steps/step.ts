@@ -1,7 +1,8 @@
-// One step of dialect 1 as a task (agentos-dialect sections 1 to 4): every field is in the plan, defaults filled in.
+// One step of dialect 1 as a task (AgentOS page): every field is in the plan, defaults filled in.
 import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
 import { templateVariables } from '../../expression/template.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
+import { dataClassOf } from '../data-class.js';
 import type { Findings } from '../diagnostic.js';
 import { PROMPTED, takesNoPrompt } from '../functions.js';
 import { approvalSpec, checkApproval, checkSandbox, sandboxSpec } from '../gate.js';
@@ -62,6 +63,7 @@ export function compileStep(
   checkApproval(approval, [...at, 'approval'], findings);
   const sandbox = sandboxSpec(fields['sandbox'] ?? target.sandbox ?? undefined);
   checkSandbox(fields['sandbox'], [...at, 'sandbox'], findings);
+  const data = dataClassOf(fields['data']);
   return {
     task: {
       kind: 'task',
@@ -88,6 +90,7 @@ export function compileStep(
       onFailure: fields['errorMode'] === 'skip' ? 'skip' : 'fail',
       approval,
       sandbox,
+      ...(data === null ? {} : { data }),
       idempotent: fields['idempotent'] === true,
       next: options.next,
     },

@@ -2,8 +2,9 @@
 import { nearest } from '../../expression/nearest.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
-import { isRegistered, REQUIRED_CONFIG, resolveFunction } from '../functions.js';
+import { isRegistered, KNOWN_CONFIG, REQUIRED_CONFIG, resolveFunction } from '../functions.js';
 import type { Segments } from '../located.js';
+import { unknownField } from '../shape.js';
 import { textOf } from './fields.js';
 
 export interface Target {
@@ -47,6 +48,11 @@ export function resolveTarget(
   const driver = isObject(fields['sandbox']) ? fields['sandbox']['driver'] : fields['sandbox'];
   if (sandbox !== null && driver !== undefined && driver !== sandbox) clash('sandbox', sandbox);
   const config = handId === null ? given : { ...given, handId };
+  const allowed = KNOWN_CONFIG.get(functionId);
+  if (allowed !== undefined) {
+    for (const name of Object.keys(given ?? {}).filter((one) => !allowed.has(one)))
+      findings.add(unknownField(name, [...at, 'config'], [...allowed]));
+  }
   const required = REQUIRED_CONFIG.get(functionId) ?? [];
   if (required.length > 0 && !required.some((name) => config?.[name] !== undefined)) {
     findings.add({

@@ -31,7 +31,8 @@ const SQL = {
   addSubtree: 'INSERT INTO log_subtree VALUES (@level, @index, @hash)',
   setLogState: 'UPDATE log_state SET size = ?, compact_range = ?, last_time_ms = ?',
   workflow: 'SELECT * FROM workflow WHERE id = @id AND (hash = @hash OR version = @version)',
-  addWorkflow: 'INSERT INTO workflow VALUES (@id, @hash, @version, @name, @source, @file, @createdAtMs)',
+  addWorkflow:
+    'INSERT INTO workflow VALUES (@id, @hash, @version, @name, @source, @file, @createdAtMs, @author)',
   addRun: `INSERT INTO run VALUES (@id, @tenant, @workflowId, @workflowHash, @policyHash, @initiator, @status, @plan,
     @state, @waitingFor, @wakeAtMs, @agents, @createdAtMs, @updatedAtMs, @exitCode, @version)
     ON CONFLICT (id) DO NOTHING`,

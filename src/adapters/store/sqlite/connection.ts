@@ -13,6 +13,10 @@ import { checkSchema, createSchema } from './schema.js';
 /** Older versions can lose committed writes silently when one process checkpoints while another writes. */
 const MINIMUM_VERSION = [3, 51, 3] as const;
 const BUSY_POLL_MS = 1;
+/** Of the write-ahead log, before it is copied into the file: pages that many commits change are copied once (16 MiB). */
+const CHECKPOINT_PAGES = 4_096;
+/** Pages of the writing connection in memory, in KiB. */
+const CACHE_KIB = 16_384;
 
 export interface ConnectionOptions {
   readonly file: string;
@@ -86,6 +90,8 @@ function prepareWriter(db: Database.Database, file: string, maxPages: number | n
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
   db.pragma('secure_delete = ON');
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`cache_size = -${CACHE_KIB}`);
   if (maxPages !== null) db.pragma(`max_page_count = ${Math.floor(maxPages)}`);
   createSchema(db, file);
   checkSchema(db, file);

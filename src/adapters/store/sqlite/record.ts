@@ -86,6 +86,7 @@ export function workflowRecord(row: Row): WorkflowRecord {
     source: text(row, 'source'),
     file: textOrNull(row, 'file'),
     createdAtMs: integer(row, 'created_at_ms'),
+    author: textOrNull(row, 'author'),
   };
 }
 
@@ -164,6 +165,7 @@ export function approvalRow(record: ApprovalRecord): Row {
     votes: JSON.stringify(record.votes),
     more: JSON.stringify({
       editors: record.editors,
+      author: record.author,
       review: record.review,
     }),
   };
@@ -211,9 +213,14 @@ export function approvalKeys(row: Row): readonly ApprovalKey[] {
   });
 }
 
-function approvalExtras({ editors, review }: JsonObject): Pick<ApprovalRecord, 'editors' | 'review'> {
+function approvalExtras({
+  editors,
+  author,
+  review,
+}: JsonObject): Pick<ApprovalRecord, 'editors' | 'author' | 'review'> {
   return {
     ...(editors === undefined ? {} : { editors: words(editors, 'more') }),
+    ...(author === undefined ? {} : { author: word(author, 'more') }),
     ...(review === undefined ? {} : { review: approvalReview(review) }),
   };
 }
@@ -289,12 +296,36 @@ export function logRow(row: Row): LogRow {
 
 /** Values that a query put one behind the other; none when it found no row. */
 export function joinedValues(row: Row): Uint8Array[] {
-  const joined = bytesOrNull(row, 'joined');
-  if (joined === null) return [];
+  return row['joined'] === null ? [] : cut(row, 'joined', listed(row, 'lengths').map(Number));
+}
+
+/** Entries of `run` that a query put together into one row; none when it found none. */
+export function logRowsTogether(row: Row, run: string): LogRow[] {
+  if (row['bytes'] === null) return [];
+  const entries = cut(row, 'bytes', listed(row, 'lengths').map(Number));
+  const [indices, seqs, types] = [listed(row, 'indices'), listed(row, 'seqs'), listed(row, 'types')];
+  const hashes = cut(
+    row,
+    'leaf_hashes',
+    indices.map(() => HASH_BYTES),
+  );
+  return entries.map((bytes, at) => {
+    const [index, seq, type, leafHash] = [indices[at], seqs[at], types[at], hashes[at]];
+    if (index === undefined || seq === undefined || type === undefined || leafHash === undefined)
+      throw damaged('bytes');
+    return { index: BigInt(index), bytes, leafHash, run, seq: Number(seq), type };
+  });
+}
+
+/** No word of a type or number holds a comma. */
+function listed(row: Row, name: string): readonly string[] {
+  return text(row, name).split(',');
+}
+
+function cut(row: Row, name: string, lengths: readonly number[]): Uint8Array[] {
+  const joined = bytes(row, name);
   let at = 0;
-  return text(row, 'lengths')
-    .split(',')
-    .map((length) => joined.subarray(at, (at += Number(length))));
+  return lengths.map((length) => joined.subarray(at, (at += length)));
 }
 
 export function checkpointRow(row: Row): CheckpointRow {
@@ -314,6 +345,7 @@ function attemptError(value: JsonObject): AttemptRecord['error'] {
     code: word(value['code'], 'error'),
     name: word(value['name'], 'error'),
     message: word(value['message'], 'error'),
+    ...(value['hint'] === undefined ? {} : { hint: word(value['hint'], 'error') }),
   };
 }
 

@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 5;
+const SCHEMA_VERSION = 6;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -161,7 +161,7 @@ ALTER TABLE attempt ADD COLUMN converged INTEGER;
 
 /** What version 4 adds to version 3. */
 const ADDED_IN_4 = `
-ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, review
+ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, author, review
 CREATE TABLE receipt ( -- messages from outside that count once
   source TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -193,12 +193,18 @@ CREATE INDEX task_by_run ON task (run, state);
 CREATE INDEX task_by_state ON task (state, created_at_ms);
 `;
 
+/** What version 6 adds to version 5. */
+const ADDED_IN_6 = `
+ALTER TABLE workflow ADD COLUMN author TEXT; -- who registered it first; NULL = not known
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
   [3, ADDED_IN_3],
   [4, ADDED_IN_4],
   [5, ADDED_IN_5],
+  [6, ADDED_IN_6],
 ];
 
 /**

@@ -24,8 +24,8 @@ import type {
   RunRecord,
   Store,
   StoredPayload,
+  TaskFilter,
   TaskRecord,
-  TaskState,
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { changeWriter, type ChangeWriter } from './change.js';
@@ -44,6 +44,7 @@ import {
   copyRecord,
   joinedValues,
   logRow,
+  logRowsTogether,
   logState,
   payloadRecord,
   receiptRecord,
@@ -61,10 +62,15 @@ const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 const joined = (query: string): string =>
   `SELECT CAST(group_concat(value, '') AS BLOB) AS joined, group_concat(length(value)) AS lengths FROM (${query})`;
 
+/** Entries of a run in one value: of the largest, less than SQLite takes for one. */
+const MOST_TOGETHER = 2_000;
+
 /** Those behind (@afterMs, @afterId), where there is such; @limit -1 = all. */
-const approvalsWhere = (condition: string): string =>
-  `SELECT * FROM approval WHERE ${condition}
+const listed = (table: 'approval' | 'task', condition: string): string =>
+  `SELECT * FROM ${table} WHERE ${condition}
     AND (@afterMs IS NULL OR (created_at_ms, id) > (@afterMs, @afterId)) ORDER BY created_at_ms, id LIMIT @limit`;
+
+const IN_STATES = 'state IN (SELECT value FROM json_each(@states))';
 
 const SQL = {
   workflow: 'SELECT * FROM workflow WHERE id = ? ORDER BY version DESC LIMIT 1',
@@ -75,6 +81,7 @@ const SQL = {
     ORDER BY id LIMIT @limit OFFSET @offset`,
   workflowCount: 'SELECT COUNT(DISTINCT id) AS total FROM workflow',
   run: 'SELECT * FROM run WHERE id = ?',
+  runVersion: 'SELECT version FROM run WHERE id = ?',
   runs: 'SELECT * FROM run ORDER BY created_at_ms, id',
   runsOfWorkflow: 'SELECT * FROM run WHERE workflow_id = @workflowId ORDER BY created_at_ms, id',
   // The inner query reads an index only: rows hold plan and state.
@@ -92,11 +99,9 @@ const SQL = {
   parts: 'SELECT key, value FROM run_part WHERE run = @run AND substr(key, 1, length(@prefix)) = @prefix',
   used: 'SELECT used FROM meter WHERE scope = @scope AND layer = @layer AND name = @name AND budget = @budget',
   approval: 'SELECT * FROM approval WHERE id = ?',
-  approvals: approvalsWhere('@states IS NULL'),
-  approvalsIn: approvalsWhere('state IN (SELECT value FROM json_each(@states))'),
-  approvalsOfRun: approvalsWhere(
-    'run = @run AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states)))',
-  ),
+  approvals: listed('approval', '@states IS NULL'),
+  approvalsIn: listed('approval', IN_STATES),
+  approvalsOfRun: listed('approval', `run = @run AND (@states IS NULL OR ${IN_STATES})`),
   // As one value: the driver takes longer for many than SQLite for reading them.
   approvalKeys: `SELECT json_group_array(json_array(id, run, step_path, function_id, expires_at_ms)) AS keys FROM (
     SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
@@ -104,11 +109,9 @@ const SQL = {
   task: 'SELECT * FROM task WHERE id = ?',
   taskOfToken: 'SELECT * FROM task WHERE token_hash = ?',
   taskOfAttempt: 'SELECT * FROM task WHERE run = ? AND step_path = ? AND attempt = ?',
-  tasks: 'SELECT * FROM task ORDER BY created_at_ms, id',
-  tasksIn: `SELECT * FROM task WHERE state IN (SELECT value FROM json_each(@states))
-    ORDER BY created_at_ms, id`,
-  tasksOfRun: `SELECT * FROM task WHERE run = @run
-    AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) ORDER BY created_at_ms, id`,
+  tasks: listed('task', '@states IS NULL'),
+  tasksIn: listed('task', IN_STATES),
+  tasksOfRun: listed('task', `run = @run AND (@states IS NULL OR ${IN_STATES})`),
   payload: 'SELECT * FROM payload WHERE commitment = ?',
   receipt: 'SELECT * FROM receipt WHERE source = ? AND id = ?',
   copies: 'SELECT * FROM handed_out ORDER BY made_at_ms, path',
@@ -117,6 +120,10 @@ const SQL = {
   entries: 'SELECT * FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?',
   // A limit below 0 is none.
   entriesOfRun: 'SELECT * FROM log_entry WHERE run = ? AND run_seq >= ? ORDER BY run_seq LIMIT ?',
+  entriesTogether: `SELECT CAST(group_concat(bytes, '') AS BLOB) AS bytes, group_concat(length(bytes)) AS lengths,
+      CAST(group_concat(leaf_hash, '') AS BLOB) AS leaf_hashes, group_concat(idx) AS indices,
+      group_concat(run_seq) AS seqs, group_concat(type) AS types
+    FROM (SELECT * FROM log_entry WHERE run = ? AND run_seq >= ? ORDER BY run_seq LIMIT ?)`,
   ownEntries: "SELECT * FROM log_entry WHERE run = '' AND type = ? ORDER BY idx DESC LIMIT ?",
   entryBytes: joined('SELECT bytes AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),
   leafHashes: joined('SELECT leaf_hash AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),
@@ -179,6 +186,20 @@ interface Writing {
   readonly change: ChangeWriter;
 }
 
+/** The part of a list that is asked for, as `listed` takes it. */
+function partOf({
+  states,
+  after,
+  limit = -1,
+}: Pick<ApprovalFilter | TaskFilter, 'states' | 'after' | 'limit'>) {
+  return {
+    states: states === undefined ? null : JSON.stringify(states),
+    afterMs: after?.createdAtMs ?? null,
+    afterId: after?.id ?? '',
+    limit,
+  };
+}
+
 class SqliteStore implements Store {
   readonly #file: string;
   readonly #reader: Database;
@@ -237,6 +258,10 @@ class SqliteStore implements Store {
     return this.#one('run', runRecord, id);
   }
 
+  async runVersion(id: string): Promise<number | null> {
+    return this.#one('runVersion', (row) => integer(row, 'version'), id);
+  }
+
   async runs(
     filter: { readonly unfinished?: boolean; readonly workflowId?: string } = {},
   ): Promise<readonly RunRecord[]> {
@@ -279,11 +304,10 @@ class SqliteStore implements Store {
   }
 
   async approvals(filter: ApprovalFilter = {}): Promise<readonly ApprovalRecord[]> {
-    const { run, after, limit = -1 } = filter;
-    const states = filter.states === undefined ? null : JSON.stringify(filter.states);
-    const part = { afterMs: after?.createdAtMs ?? null, afterId: after?.id ?? '', limit, states };
+    const { run } = filter;
+    const part = partOf(filter);
     if (run !== undefined) return this.#all('approvalsOfRun', approvalRecord, { ...part, run });
-    return this.#all(states === null ? 'approvals' : 'approvalsIn', approvalRecord, part);
+    return this.#all(part.states === null ? 'approvals' : 'approvalsIn', approvalRecord, part);
   }
 
   async approvalKeys(filter: {
@@ -306,12 +330,11 @@ class SqliteStore implements Store {
     return this.#one('taskOfAttempt', taskRecord, run, stepPath, attempt);
   }
 
-  async tasks(
-    filter: { readonly run?: string; readonly states?: readonly TaskState[] } = {},
-  ): Promise<readonly TaskRecord[]> {
-    const states = filter.states === undefined ? null : JSON.stringify(filter.states);
-    if (filter.run !== undefined) return this.#all('tasksOfRun', taskRecord, { run: filter.run, states });
-    return states === null ? this.#all('tasks', taskRecord) : this.#all('tasksIn', taskRecord, { states });
+  async tasks(filter: TaskFilter = {}): Promise<readonly TaskRecord[]> {
+    const { run } = filter;
+    const part = partOf(filter);
+    if (run !== undefined) return this.#all('tasksOfRun', taskRecord, { ...part, run });
+    return this.#all(part.states === null ? 'tasks' : 'tasksIn', taskRecord, part);
   }
 
   async payload(commitment: Commitment): Promise<StoredPayload | null> {
@@ -367,7 +390,8 @@ class SqliteStore implements Store {
     run: string,
     { from, limit }: { readonly from: number; readonly limit: number } = { from: 0, limit: -1 },
   ): Promise<readonly LogRow[]> {
-    return this.#all('entriesOfRun', logRow, run, from, limit);
+    if (limit < 0 || limit > MOST_TOGETHER) return this.#all('entriesOfRun', logRow, run, from, limit);
+    return this.#one('entriesTogether', (row) => logRowsTogether(row, run), run, from, limit) ?? [];
   }
 
   async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {

@@ -66,6 +66,9 @@ function answerOf(row: Row): TaskAnswer | null {
     kind: oneOf(['success', 'failure'] as const, answer['kind'], 'answer'),
     by: wordOf(answer, 'by'),
     assurance: oneOf(ASSURANCES, answer['assurance'], 'answer'),
+    // Rows of earlier versions have no signature: such an answer counts as one that nobody has signed.
+    keyId: wordOrNull(answer, 'keyId'),
+    signature: wordOrNull(answer, 'signature'),
     atMs: wholeOf(answer, 'atMs'),
     payload: checkHex(answer['payload'], 'answer'),
   };
@@ -75,6 +78,10 @@ function wordOf(facts: JsonObject, name: string): string {
   const value = facts[name];
   if (typeof value !== 'string') throw damaged(name);
   return value;
+}
+
+function wordOrNull(facts: JsonObject, name: string): string | null {
+  return facts[name] === undefined || facts[name] === null ? null : wordOf(facts, name);
 }
 
 function wholeOf(facts: JsonObject, name: string): number {

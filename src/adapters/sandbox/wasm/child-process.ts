@@ -145,7 +145,10 @@ export async function bootChild(
         ...(failure === null ? {} : { cause: failure }),
       });
     }
-    const release = (): void => holders.forEach((holder) => holder.unref());
+    // One that is dying is waited for, and nothing else may keep the runner alive by then.
+    const release = (): void => {
+      if (!isKilled) holders.forEach((holder) => holder.unref());
+    };
     release();
     let isTaken = false;
     const warmed = next().then((report) => report?.t === 'warm');
@@ -157,8 +160,7 @@ export async function bootChild(
       async warmed() {
         hold();
         const isWarm = await warmed;
-        // One that is dying is waited for, and nothing else may keep the runner alive by then.
-        if (!isTaken && !isKilled && !isGone) release();
+        if (!isTaken && !isGone) release();
         return isWarm;
       },
       gone,

@@ -30,7 +30,8 @@ export function checkTargets(
     if (findings.full) return false;
     const other = elsewhere.has(target.name);
     const near =
-      nearest(target.name, names) ?? (names.length > 0 && names.length <= 12 ? `states: ${names.join(', ')}` : undefined);
+      nearest(target.name, names) ??
+      (names.length > 0 && names.length <= 12 ? `states: ${names.join(', ')}` : undefined);
     findings.add({
       code: 'DOC_UNKNOWN_STATE',
       message: `there is no state ${JSON.stringify(target.name)}${other ? ' in this scope' : ''}`,

@@ -1,58 +1,11 @@
-import canonicalize from 'canonicalize';
 import { describe, expect, it } from 'vitest';
-import { isErrorCode, WritError } from '../errors.js';
-import type { Json } from '../json.js';
-import { buildSnapshot, checkAccess, MODEL_TEXT } from './index.js';
+import { RULES, ROLES, PEOPLE, load, refusal, expectRefused } from '../../test/policy/claims-policies.js';
+import { isErrorCode } from '../errors.js';
+import { checkAccess } from './index.js';
 import type { PolicyDiagnostic, PolicySnapshot } from './index.js';
 
-const RULES = `apiVersion: writ/v1
-kind: Rules
-rules:
-  - { id: R-1, effect: allow, subject: "role:adjuster", domain: bank, action: function.invoke, resource: "tool::*" }
-  - { id: R-2, effect: deny, subject: "role:any", domain: "*", action: function.invoke, resource: "tool::raw_*" }
-`;
-const ROLES = `apiVersion: writ/v1
-kind: Roles
-domain: bank
-members: { "role:adjuster": ["user:alice"], "role:reviewer": ["user:bob", "user:carol"] }
-inherits: { "role:lead": ["role:adjuster"] }
-`;
-const PEOPLE = `apiVersion: writ/v1
-kind: Approvers
-people:
-  - { id: "user:bob", keys: [] }
-  - { id: "user:carol", keys: [] }
-`;
 const ceiling = (spec: string, layer = 'org', name = 'org-test') =>
   `apiVersion: writ/v1\nkind: Ceiling\nmetadata: { name: ${name}, layer: ${layer} }\nspec:\n  ${spec}\n`;
-
-function directory(changes: Readonly<Record<string, string | null>> = {}): Map<string, string> {
-  const files = new Map([
-    ['model.conf', MODEL_TEXT],
-    ['rbac/claims.yaml', RULES],
-    ['roles/bank.yaml', ROLES],
-    ['approvers.yaml', PEOPLE],
-  ]);
-  for (const [file, text] of Object.entries(changes)) {
-    if (text === null) files.delete(file);
-    else files.set(file, text);
-  }
-  return files;
-}
-
-const load = (changes: Readonly<Record<string, string | null>> = {}): Promise<PolicySnapshot> =>
-  buildSnapshot({ files: directory(changes), canonicalize: (value: Json) => canonicalize(value) ?? '' });
-
-async function refusal(changes: Readonly<Record<string, string | null>>): Promise<WritError> {
-  const error: unknown = await load(changes).catch((thrown: unknown) => thrown);
-  if (!(error instanceof WritError)) throw new Error('the directory was loaded');
-  expect(error.code).toBe('POLICY_INVALID');
-  return error;
-}
-
-async function expectRefused(changes: Readonly<Record<string, string | null>>, words: string): Promise<void> {
-  expect((await refusal(changes)).message).toContain(words);
-}
 
 const ask = (snapshot: PolicySnapshot, subject: string, resource = 'tool::wasm', domain = 'bank') =>
   checkAccess(snapshot, { subject, domain, action: 'function.invoke', resource });

@@ -1,63 +1,16 @@
 // The traps of stock Casbin, each under its number: what it does there, and that nothing of
 // it can be met here.
-import canonicalize from 'canonicalize';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { expectRefused, load, ROLES } from '../../test/policy/claims-policies.js';
 import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
-import { buildSnapshot, checkAccess, decide, MODEL_HASH, MODEL_TEXT } from './index.js';
+import { checkAccess, decide, MODEL_HASH, MODEL_TEXT } from './index.js';
 import type { PolicySnapshot } from './index.js';
 import { sha256Hex } from './model.js';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
-const RULES = `apiVersion: writ/v1
-kind: Rules
-rules:
-  - { id: R-1, effect: allow, subject: "role:adjuster", domain: bank, action: function.invoke, resource: "tool::*" }
-  - { id: R-2, effect: deny, subject: "role:any", domain: "*", action: function.invoke, resource: "tool::raw_*" }
-`;
-const ROLES = `apiVersion: writ/v1
-kind: Roles
-domain: bank
-members: { "role:adjuster": ["user:alice"], "role:reviewer": ["user:bob", "user:carol"] }
-inherits: { "role:lead": ["role:adjuster"] }
-`;
-const PEOPLE = `apiVersion: writ/v1
-kind: Approvers
-people:
-  - { id: "user:bob", keys: [] }
-  - { id: "user:carol", keys: [] }
-`;
-function directory(changes: Readonly<Record<string, string | null>> = {}): Map<string, string> {
-  const files = new Map([
-    ['model.conf', MODEL_TEXT],
-    ['rbac/claims.yaml', RULES],
-    ['roles/bank.yaml', ROLES],
-    ['approvers.yaml', PEOPLE],
-  ]);
-  for (const [file, text] of Object.entries(changes)) {
-    if (text === null) files.delete(file);
-    else files.set(file, text);
-  }
-  return files;
-}
-
-const load = (changes: Readonly<Record<string, string | null>> = {}): Promise<PolicySnapshot> =>
-  buildSnapshot({ files: directory(changes), canonicalize: (value: Json) => canonicalize(value) ?? '' });
-
-async function refusal(changes: Readonly<Record<string, string | null>>): Promise<WritError> {
-  const error: unknown = await load(changes).catch((thrown: unknown) => thrown);
-  if (!(error instanceof WritError)) throw new Error('the directory was loaded');
-  expect(error.code).toBe('POLICY_INVALID');
-  return error;
-}
-
-async function expectRefused(changes: Readonly<Record<string, string | null>>, words: string): Promise<void> {
-  expect((await refusal(changes)).message).toContain(words);
-}
-
 const rule = (...rules: readonly string[]) => ({
   'rbac/claims.yaml': `apiVersion: writ/v1\nkind: Rules\nrules:\n${rules.map((fields) => `  - { ${fields} }\n`).join('')}`,
 });

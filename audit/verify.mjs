@@ -71,6 +71,24 @@ export function verifyLog(source, { old = [], run, payload = null, ...options } 
   if (pending && (pending.origin !== origin || pending.size <= size)) pending = null;
   if (pending)
     warnings.push(`the publication of size ${pending.size} is unfinished: only ${size} entries were judged`);
+  // What is published while the log is judged is no damage: a signed checkpoint that is there by now says so.
+  let largest = pending ?? newest;
+  let hasMoved = false;
+  const look = (path) => {
+    const bytes = source.get(path) ?? Buffer.alloc(0);
+    const [seen] = attempt(() => openCheckpoint(bytes, pinned, trust.witnesses));
+    if (seen?.origin !== origin) return hasMoved;
+    if (seen.size > largest.size) largest = seen;
+    return (hasMoved ||= path === 'checkpoint' && seen.size > size);
+  };
+  const reaches = (at) => {
+    // `pending` is removed when `checkpoint` is written: read in this order, neither is missed.
+    if (at > largest.size) ['pending', 'checkpoint'].forEach(look);
+    return at <= largest.size;
+  };
+  const isComing = ({ level, n, width }) =>
+    reaches((n * 256n + BigInt(width)) << BigInt(level === 'entries' ? 0 : 8 * level)) &&
+    (width === widthOf(largest.size, level, n) || look('checkpoint'));
 
   /** Checkpoints seen before, given and published ones, ascending by size. */
   function* earlier() {
@@ -139,25 +157,52 @@ export function verifyLog(source, { old = [], run, payload = null, ...options } 
     }
     return edgeHash(levels);
   };
+  const [waiting, unusable] = [[], new Set()];
+  // What was given from outside is looked at before what the log says of its past.
+  for (const [i, bytes] of old.entries()) {
+    const [seen, refused] = attempt(() => openCheckpoint(bytes, pinned, trust.witnesses));
+    if (seen ? seen.origin === origin : refused.isClaimed) continue;
+    unusable.add(bytes);
+    const { verdict, message } = refused ?? { verdict: 'wrong-origin', message: `it is of ${seen.origin}` };
+    add('early', verdict, `old checkpoint ${i + 1}: ${message}`);
+  }
   for (const { bytes, what, path, size: named } of earlier()) {
-    const say = (group, verdict, why) => add(group, verdict, `${what}: ${why}`, { path });
-    const [seen, refused] = attempt(() =>
-      openCheckpoint(bytes ?? Buffer.alloc(0), [...pinned, ...former], trust.witnesses),
-    );
+    if (unusable.has(bytes)) continue;
+    const openBy = (keys) => attempt(() => openCheckpoint(bytes ?? Buffer.alloc(0), keys, trust.witnesses));
+    // A former key may have signed what claims to be this log's and no trusted key has signed; that is told last, and
+    // so is a line of a former key that fails.
+    const [signed, unsigned] = openBy(pinned);
+    const isFormers = Boolean(unsigned?.isClaimed) && named <= size;
+    const [known, unknown] = openBy([...pinned, ...former]);
+    const [seen, refused] = isFormers ? [known, unknown] : [signed, unsigned];
+    const say = (group, verdict, why, isLast = isFormers) => {
+      const tell = () => add(group, verdict, `${what}: ${why}`, { path });
+      if (isLast) waiting.push({ path, tell });
+      else tell();
+    };
     if (!bytes) say('early', 'missing', 'it is listed but is no file');
     // Whose keys these were can't be known without the whole log; that it is damaged is a finding already.
-    else if (refused && !knowsKeys && refused.isClaimed && refused.size <= size) continue;
+    else if (refused && !knowsKeys && isFormers) continue;
     else if (refused) say('early', refused.verdict, refused.message);
-    else if (isLate(seen)) say('early', 'bad-signature', 'signed by a key that was replaced');
-    else if (seen.size !== named) say('early', 'malformed', `it is of size ${seen.size}`);
-    else if (seen.origin !== origin) say('early', 'wrong-origin', `it is of ${seen.origin}`);
-    else if (path && seen.size === pending?.size)
-      equal(seen.root, pending.root) || say('early', 'fork', 'pending is another');
-    else if (seen.size > size) say('early', 'rollback', `the log had size ${seen.size}`);
-    else if (seen.size === size)
-      equal(seen.root, newest.root) || say('early', 'fork', 'another root for this size');
-    else if (isWhole() && !equal(seen.root, rootOf(seen.size))) say('forks', 'fork', 'no prefix of this log');
+    else {
+      if (unknown?.verdict === 'bad-signature') say('early', unknown.verdict, unknown.message, true);
+      else if (isLate(seen)) say('early', 'bad-signature', 'signed by a key that was replaced', true);
+      if (isLate(seen) && isFormers) continue;
+      if (seen.size !== named) say('early', 'malformed', `it is of size ${seen.size}`);
+      else if (seen.origin !== origin) say('early', 'wrong-origin', `it is of ${seen.origin}`);
+      else if (path && seen.size > size && reaches(seen.size)) {
+        if (seen.size === largest.size && !equal(seen.root, largest.root))
+          say('early', 'fork', 'the checkpoint published by now is another');
+      } else if (seen.size > size) say('early', 'rollback', `the log had size ${seen.size}`);
+      else if (seen.size === size)
+        equal(seen.root, newest.root) ||
+          say(isFormers ? 'forks' : 'early', 'fork', 'another root for this size');
+      else if (isWhole() && !equal(seen.root, rootOf(seen.size)))
+        say('forks', 'fork', 'no prefix of this log');
+    }
   }
+  for (const { tell } of waiting.filter(({ path }) => !path)) tell();
+  for (const { tell } of waiting.filter(({ path }) => path)) tell();
 
   // (5) Exactly the files, and the key of today.
   const isTrusted = own && pinned.some((key) => key.name === own.name && key.id === own.id);
@@ -168,7 +213,9 @@ export function verifyLog(source, { old = [], run, payload = null, ...options } 
     add('files', 'bad-signature', 'vkey is not the key the log was opened with last', { path: 'vkey' });
   const path = checkpointPath(size);
   if (!source.get(path)) add('files', 'missing', `${path} is missing`, { path });
-  checkFiles(source, size, pending?.size ?? null, add);
+  checkFiles(source, size, { reaches, isComing }, add);
+  if (hasMoved || largest !== (pending ?? newest))
+    warnings.push(`the log grew to size ${largest.size} meanwhile: only ${size} entries were judged`);
   if (!isWhole()) return report(newest, { warnings });
   const [openIntents, erased] = [runs.finish(), payloads.finish()];
   if (run !== undefined && !tails.has(run)) add('entries', 'missing', `the log has no entry of run ${run}`);
@@ -308,9 +355,9 @@ function judge(argv) {
   if (!isDirectory) throw malformed(`${thing} is no directory`);
   const payload = flags.payloads === undefined ? null : payloadsOf(flags.payloads);
   const source = directorySource(thing);
-  // A log may grow meanwhile: a bad verdict counts when it stood still.
+  // Files of two moments may disagree: a bad verdict counts when the log stood still, or again and again.
   const moment = () => ['checkpoint', 'pending'].map((path) => source.get(path)?.toString('base64')).join();
-  for (let left = 20; ; left--) {
+  for (let left = 5; ; left--) {
     const before = moment();
     const report = verifyLog(source, { ...options, run, payload });
     if (report.ok || left === 0 || moment() === before) return report;

@@ -37,6 +37,8 @@ describe('witnesses.policy', () => {
   });
 });
 
+const KEY = `ed25519:${'A'.repeat(43)}=`;
+
 describe('config.json', () => {
   it.each([
     ['anchor', null],
@@ -45,6 +47,9 @@ describe('config.json', () => {
     ['timestamp', 'http://tsa.example'],
     ['timestamp', { url: 1 }],
     ['retention', []],
+    ['policySigners', { quorum: 2, signers: [KEY, KEY] }],
+    ['policySigners', { quorum: 2, signers: [KEY, KEY.replace('A=', 'B=')] }],
+    ['policySigners', { quorum: 0, signers: [KEY] }],
   ])('is refused when %s is %j', async (key, value) => {
     const config = join(home, 'config.json');
     writeFileSync(config, JSON.stringify({ v: 1, origin: 'o', tenant: 't', [key]: value }));

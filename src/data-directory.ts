@@ -97,7 +97,9 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
       };
     }
   }
-  throw new WritError('STORE_UNAVAILABLE', `${file} is not a config file this version can read`);
+  throw new WritError('STORE_UNAVAILABLE', `${file} is not a config file this version can read`, {
+    hint: 'bring it back from a backup: JSON with "v": 1, "origin" (the name in the log\'s vkey) and "tenant"',
+  });
 }
 
 const MAX_ANCHOR_EVERY_MS = 31 * 86_400_000;
@@ -152,13 +154,16 @@ function retentionOf(config: JsonObject, file: string): Pick<DataConfig, 'retent
   throw new WritError('STORE_UNAVAILABLE', `${file}: retention.days is no whole number of days`);
 }
 
+/** As policy-signers.ts has it, in the one spelling of each key. */
+const SIGNER = /^ed25519:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
+
 /** What can't be understood is refused: a demand for signatures must not be lost by a slip. */
 function signersOf(config: JsonObject, file: string): Pick<DataConfig, 'policySigners'> {
   const { policySigners } = config;
   if (policySigners === undefined) return {};
   const { quorum, signers } = isObject(policySigners) ? policySigners : {};
   const keys = Array.isArray(signers) ? (signers as readonly Json[]) : [];
-  const texts = keys.filter((key) => typeof key === 'string' && /^ed25519:[A-Za-z0-9+/]{43}=$/.test(key));
+  const texts = keys.filter((key) => typeof key === 'string' && SIGNER.test(key));
   const isWhole = typeof quorum === 'number' && Number.isSafeInteger(quorum) && quorum >= 1;
   if (isWhole && texts.length === keys.length && new Set(texts).size >= quorum) {
     return { policySigners: { quorum, signers: texts.map(String) } };

@@ -13,7 +13,8 @@ export interface PolicySigners {
   readonly signers: readonly string[];
 }
 
-const KEY = /^ed25519:([A-Za-z0-9+/]{43}=)$/;
+// One spelling for one key: the last character before the padding carries two zero bits. Two would be two people.
+const KEY = /^ed25519:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/;
 const SIGNATURE = /^[A-Za-z0-9+/]{86}==$/;
 
 /** The same, when it can be met at all. Throws USAGE. */
@@ -24,14 +25,11 @@ export function checkSigners({ quorum, signers }: PolicySigners): PolicySigners 
       hint: 'ed25519:<base64>, as writ keys show prints it',
     });
   }
-  if (quorum > signers.length) {
-    throw new WritError(
-      'USAGE',
-      `${quorum} signatures are required and ${signers.length} signers are known`,
-      {
-        hint: 'name the keys that may sign: --signer, or policySigners in config.json',
-      },
-    );
+  const known = new Set(signers).size;
+  if (quorum > known) {
+    throw new WritError('USAGE', `${quorum} signatures are required and ${known} signers are known`, {
+      hint: 'name the keys that may sign: --signer, or policySigners in config.json',
+    });
   }
   return { quorum, signers };
 }

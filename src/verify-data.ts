@@ -14,6 +14,7 @@ import { parsePayloadLine } from './audit/payload-line.js';
 import { verifyLog } from './audit/verify/log.js';
 import type { ReadPayload } from './audit/verify/payloads.js';
 import type { VerifyReport } from './audit/verify/report.js';
+import type { LogSource } from './audit/verify/source.js';
 import { WritError } from './errors.js';
 import { extendLog } from './runtime/log.js';
 import type { TrustRecord, TrustStore } from './runtime/ports.js';
@@ -44,12 +45,16 @@ export async function verifyData(
   const directory = await open(options.dir);
   const store = options.trust === null ? null : openTrustStore(options.trust);
   const payloads = await openPayloads(options.dir, options.payloads);
+  const knownOf = async (origin: string | null): Promise<TrustRecord | null> =>
+    store === null || origin === null ? null : store.read(origin);
   try {
     const judge = async (): Promise<Attempt> => {
+      // A publisher remembers a checkpoint after it has written it: read before, the record is not ahead of the log.
+      const claimed = await originOf(directory);
+      const before = await knownOf(claimed);
       const source = readingOnce(directory, ['checkpoint', 'vkey']);
-      const newest = await source.get('checkpoint');
-      const origin = newest === null ? null : originOfNote(newest);
-      const known = store === null || origin === null ? null : await store.read(origin);
+      const origin = await originOf(source);
+      const known = origin === claimed ? before : await knownOf(origin);
       const report = await verifyLog(source, {
         ...given,
         trust: known,
@@ -73,6 +78,12 @@ export async function verifyData(
   }
 }
 
+/** Whose log its checkpoint claims to be; null when there is none, or none that can be read. */
+async function originOf(directory: TileDirectory): Promise<string | null> {
+  const newest = await directory.get('checkpoint');
+  return newest === null ? null : originOfNote(newest);
+}
+
 /** A copy of a log under one key, trusting nothing that this machine saw. */
 export function verifyCopy(dir: string, vkey: string): Promise<VerifyReport> {
   return verifyData({ dir, vkeys: [vkey], old: [], trust: null, run: null, payloads: false });
@@ -92,7 +103,7 @@ interface Attempt {
  * The directory with these files read at most once: whose log it is, what is judged and what is remembered are said of
  * the same bytes, whatever somebody puts in their place meanwhile.
  */
-function readingOnce(directory: TileDirectory, paths: readonly string[]): TileDirectory {
+function readingOnce(directory: TileDirectory, paths: readonly string[]): LogSource & TileDirectory {
   const seen = new Map<string, Promise<Uint8Array | null>>();
   return {
     ...directory,
@@ -102,6 +113,7 @@ function readingOnce(directory: TileDirectory, paths: readonly string[]): TileDi
       seen.set(path, bytes);
       return bytes;
     },
+    reread: (path) => directory.get(path),
   };
 }
 
@@ -147,11 +159,12 @@ function warned(report: VerifyReport, reason: string): VerifyReport {
   return { ...report, warnings: [...report.warnings, `this verification is not remembered: ${reason}`] };
 }
 
-const MAX_TRIES = 20;
+const MAX_TRIES = 5;
 
 /**
- * A log may grow while it is verified: files of two moments don't fit together. A bad report counts only when the
- * log stood still while it was made.
+ * A log that grows while it is verified is no bad one (audit/verify/growth.ts), but files of two moments may disagree
+ * otherwise: a key that is replaced, a payload that is erased. A bad report counts when the log stood still while it
+ * was made, or is made again and again.
  */
 async function whileUnchanged(directory: TileDirectory, judge: () => Promise<Attempt>): Promise<Attempt> {
   for (let left = MAX_TRIES; ; left--) {

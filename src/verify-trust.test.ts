@@ -59,7 +59,7 @@ describe('keys and policies', () => {
     await refused({ witnesses: [witness], quorum: 2 }, "can't be met");
     await refused({ quorum: 1 }, 'without witnesses');
     await refused({ policy: join(place, 'absent') }, 'there is no such file');
-    await refused({ policy: place }, 'there is no such file');
+    await refused({ policy: place }, 'it is no regular file');
     await refused({ policy: write('latin1', Uint8Array.of(0x23, 0xe9, 0x0a)) }, 'not UTF-8');
     await refused({ policy: write('line', 'quorum none\nlogs\n') }, 'line 2');
     await refused({ policy: write('long', '#'.repeat(MAX_POLICY_BYTES + 1)) }, 'longer than 65536');

@@ -2,6 +2,7 @@
 // earlier checkpoints. Everything is read whole and strictly before the thing that is judged is opened; what can't be
 // read is USAGE (exit 2), never a verdict.
 import { createPublicKey, verify as nodeVerify } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBounded } from './adapters/store/durable-file.js';
@@ -115,7 +116,9 @@ export async function readGiven(
   } catch (error) {
     throw unreadable(`${what} ${file}`, 'it can not be opened', error);
   }
-  if (bytes === null) throw unreadable(`${what} ${file}`, 'there is no such file');
+  if (bytes === null) {
+    throw unreadable(`${what} ${file}`, existsSync(file) ? 'it is no regular file' : 'there is no such file');
+  }
   if (bytes.length > limit && tooLong === 'refuse') {
     throw unreadable(`${what} ${file}`, `it is longer than ${limit} bytes`);
   }

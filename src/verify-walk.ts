@@ -1,6 +1,7 @@
-// The tree of a large log is read and hashed in a thread of its own while this one judges the entries: about half of
-// the work each. The bytes that were hashed come over with their hashes, so no file is read twice, and what is judged
-// is what was hashed. At most WALK_AHEAD batches are on their way, whatever the size of the log.
+// The tree of a large log is read and hashed in a thread of its own while this one judges the entries. The bytes that
+// were hashed come over with their hashes, so no file is read twice, and what is judged is what was hashed. At most
+// WALK_AHEAD batches are on their way, whatever the size of the log. Finding the parts of an entry is the work of
+// whichever thread has the time: that of the walk while it is ahead, so both end together.
 import { on } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -14,7 +15,7 @@ import { WritError, type ErrorCode } from './errors.js';
 
 /** Entries from which a thread is worth its start. */
 export const WALK_THREAD_FROM = 20_000n;
-/** Batches of 256 entries that the thread may be ahead; it is told of half of them at once. */
+/** Batches of 256 entries that the thread may be ahead. */
 export const WALK_AHEAD = 16;
 
 const THREAD = new URL('./verify-walk-thread.js', import.meta.url);
@@ -25,6 +26,8 @@ export interface WalkTask {
   readonly dir: string;
   readonly size: bigint;
   readonly root: Uint8Array;
+  /** How many batches the judge has taken; it wakes the thread with every one. */
+  readonly taken: Int32Array<SharedArrayBuffer>;
 }
 
 /** One message of the thread; its findings are those since the message before. */
@@ -45,6 +48,8 @@ export interface PackedBatch {
   readonly hashes: Uint8Array;
   readonly root: Uint8Array | null;
   readonly bundle: Uint8Array | null;
+  /** Null when the judge is to make them. */
+  readonly layouts: Int32Array<ArrayBuffer> | null;
 }
 
 /** Walks the log in `dir`, which `source` reads: a large one in a thread, where there is a second processor. */
@@ -61,12 +66,13 @@ export function walkOf(dir: string, source: LogSource): WalkTree {
  * INTERNAL when the thread dies. `thread` is the built file that runs there.
  */
 export async function* walkInThread(
-  task: WalkTask,
+  log: Pick<WalkTask, 'dir' | 'size' | 'root'>,
   findings: FindingList,
   thread: URL = THREAD,
 ): AsyncGenerator<LeafBatch> {
+  const taken = new Int32Array(new SharedArrayBuffer(4));
+  const task: WalkTask = { ...log, taken };
   const worker = new Worker(thread, { workerData: task });
-  let taken = 0;
   try {
     for await (const [message] of on(worker, 'message', { close: ['exit'] })) {
       const { batch, error, ...found } = message as WalkStep;
@@ -75,8 +81,8 @@ export async function* walkInThread(
       if (error !== null) throw new WritError(error.code, error.message, error);
       if (batch === null) return;
       yield unpack(batch);
-      taken += 1;
-      if (taken % (WALK_AHEAD / 2) === 0) worker.postMessage(WALK_AHEAD / 2);
+      Atomics.add(taken, 0, 1);
+      Atomics.notify(taken, 0);
     }
   } finally {
     await worker.terminate();
@@ -84,13 +90,14 @@ export async function* walkInThread(
   throw new WritError('INTERNAL', 'the thread that reads the log ended before the log did');
 }
 
-function unpack({ first, width, hashes, root, bundle }: PackedBatch): LeafBatch {
+function unpack({ first, width, hashes, root, bundle, layouts }: PackedBatch): LeafBatch {
   return {
     first,
     hashes: decoded(decodeTile(hashes, width)),
     root,
     entries: bundle === null ? null : decoded(decodeBundle(bundle, width)),
     bundle,
+    ...(layouts === null ? {} : { layouts }),
   };
 }
 

@@ -69,13 +69,14 @@ async function workflowValidators() {
 }
 
 /** A CommonJS module that exports a function for each schema, by its name. */
-function compiledAhead(ajv, names, schemaId) {
+async function compiledAhead(ajv, names, schemaId) {
   const standaloneCode = createRequire(import.meta.url)('ajv/dist/standalone').default;
+  const { boundErrors } = await importDist('schema-errors.js');
   const local = (at) => `schema${at}`;
   const code = standaloneCode(ajv, Object.fromEntries(names.map((name, at) => [local(at), schemaId(name)])));
   return names.reduce(
     (text, name, at) => `${text}\nexports[${JSON.stringify(name)}] = exports.${local(at)};`,
-    code,
+    boundErrors(code),
   );
 }
 

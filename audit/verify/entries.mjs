@@ -61,7 +61,8 @@ function peopleOf(quorum) {
 const STEPS = /^(?:run|step|loop|sandbox|task)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 const NEEDED = {
   'authz.decided': 'verdict',
-  'approval.requested': 'stepPath attempt approvalId subjectDigest expiresAt quorum',
+  'approval.requested':
+    'stepPath attempt approvalId subjectDigest expiresAt quorum separationOfDuties? editors? author?',
   'approval.decided': 'approvalId subjectDigest approver decision',
   'approval.expired': 'approvalId subjectDigest',
   'approval.withdrawn': 'approvalId subjectDigest',
@@ -82,10 +83,18 @@ const CHECKS = {
   form: isHex,
   roles: (value) => Array.isArray(value) && value.every(isString),
   separationOfDuties: (value) => typeof value === 'boolean',
+  'separationOfDuties?': (value = false) => typeof value === 'boolean',
+  'editors?': (value = []) => CHECKS.roles(value),
+  'author?': (value = '') => isString(value),
 };
 /** What a person said by no key of their own says so, and claims no signature. */
 const isUnsigned = ({ signature, assurance }) =>
   signature === null && ['os', 'oidc', 'token'].includes(assurance);
+/** Who may not decide: nobody but people do; not the author, nor with separation of duties who edited or started it. */
+const isBarred = (who, { separationOfDuties, editors = [], author }, initiator) =>
+  !who.startsWith('user:') ||
+  who === author ||
+  (separationOfDuties === true && ([...editors, initiator].includes(who) || initiator === null));
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
@@ -150,10 +159,12 @@ export function runRules(add) {
       if (isClaimed && !isSigned(data, approval.expiresAt, commit.reason ?? null))
         broken('a signature does not hold');
       if (isOver) return broken(`the approval is ${approval.state}`);
-      if (!['approve', 'deny', 'revoke'].includes(decision))
-        return lacks('decision one of approve, deny, revoke');
-      if (decision !== 'approve') approval.state = decision;
+      if (!/^(approve|deny|revoke)$/.test(decision))
+        return add('entries', 'not-canonical', `${type} without a valid decision`, { index });
       const voices = [data.approver, data.delegation].filter(isString);
+      if (decision !== 'revoke' && voices.some((who) => isBarred(who, approval, run.initiator)))
+        return broken('who decides is not shown to be a person who may');
+      if (decision !== 'approve') approval.state = decision;
       if (decision === 'approve' && !voices.some((one) => approval.by.has(one))) approval.given += 1;
       for (const one of decision === 'approve' ? voices : []) approval.by.add(one);
       const isEnough = approval.given >= peopleOf(approval.quorum);
@@ -305,7 +316,7 @@ export function keyRules(add, origin) {
     if (opening && (type !== 'log.opened' || index !== opening.index + 1n)) keys.finish();
     opening = null;
     if (type === 'log.opened') {
-      if (data.origin !== origin) add('entries', 'wrong-origin', 'another log is opened', { index });
+      if (data.origin !== origin) return add('entries', 'wrong-origin', 'another log is opened', { index });
       if (!isString(vkey)) return add('entries', 'not-canonical', 'log.opened without vkey', { index });
       if (run !== null || (expected ? vkey !== expected.newVkey : index > 0n))
         wrong(index, 'the log is opened again');
@@ -346,7 +357,8 @@ export function payloadRules(add, payload) {
         add('payloads', 'payload-mismatch', `the payload "${label}" is another`, { index });
     }
     if (type !== 'payload.erased') return;
-    if (!isHex(data.commitment)) return add('entries', 'not-canonical', 'it erases no commitment', { index });
+    if (!isHex(data.commitment))
+      return add('payloads', 'not-canonical', 'it erases no commitment', { index });
     erased.set(data.commitment, index);
     absent.delete(data.commitment);
   };

@@ -212,7 +212,7 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
   /** As a trusted key opens it, or one that a trusted key has replaced, up to the size of that time. */
   const openOlder = (note) => {
     const [own, refused] = attempt(() => open(note));
-    for (const former of refused && !keys.isBroken ? keys.formerOf(trust.keys) : []) {
+    for (const former of refused && !keys.isBroken ? keys.formerOf(pinned) : []) {
       const [read] = attempt(() => open(note, [former]));
       if (read && read.size <= keys.lastSizeOf(former)) return [read, null];
     }
@@ -234,6 +234,8 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
   for (const [i, note] of old.entries()) {
     const [seen, refused] = openOlder(note);
     const same = [newest, shown].find((one) => seen && one?.size === seen.size);
+    // Of a key that came after this bundle, perhaps: a bundle shows no later succession than its own.
+    if (refused?.isClaimed && refused.size > newest.size) continue;
     if (refused) add('early', refused.verdict, `old checkpoint ${i + 1}: ${refused.message}`);
     else if (seen.origin !== newest.origin)
       add('early', 'wrong-origin', `old checkpoint ${i + 1} is of ${seen.origin}`);
@@ -243,7 +245,7 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
 
   // The run's chain and meaning; entries about the log itself stand beside it.
   const [runs, run] = [runRules(add), bundle.scope.run];
-  /** By commitment: its labels, the entry that erased it, the digest that people approved. */
+  /** By commitment: its labels, the entry that erased it, the digests that people approved. */
   const [committed, logged, subjects] = [new Map(), new Map(), new Map()];
   let tail = null;
   for (const { index, entry, hash } of proven) {
@@ -256,9 +258,10 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
       add('entries', 'chain-broken', 'it does not follow the last one', { index });
     tail = { seq: entry.seq, hash: hash.toString('hex'), time: entry.time };
     runs.observe(index, entry, hash);
-    if (entry.type === 'approval.requested') subjects.set(entry.commit.subject, entry.data.subjectDigest);
+    const { subject } = entry.type === 'approval.requested' ? entry.commit : {};
+    if (subject) subjects.set(subject, (subjects.get(subject) ?? new Set()).add(entry.data.subjectDigest));
     for (const [label, hex] of Object.entries(entry.commit))
-      committed.set(hex, [...(committed.get(hex) ?? []), label]);
+      committed.set(hex, (committed.get(hex) ?? new Set()).add(label));
   }
   const bounds = (first ? [first, newest] : [newest]).map((note) => ({
     size: note.size,
@@ -274,9 +277,9 @@ export function verifyEvidence(bytes, { old = [], ...options } = {}) {
     const mac = createHmac('sha256', unbase64(salt)).update(`\0${label}\0`).update(payload).digest('hex');
     const isExact = unbase64(salt).length === 32 && !label.includes('\0') && mac === commitment;
     const subject = createHash('sha256').update('writ.approval.v1\0').update(payload).digest('hex');
-    if (!committed.get(commitment)?.includes(label) || !isExact)
+    if (!committed.get(commitment)?.has(label) || !isExact)
       add('payloads', 'payload-mismatch', `"${label}" is not the committed one`);
-    else if (subjects.has(commitment) && subjects.get(commitment) !== subject)
+    else if (subjects.has(commitment) && [...subjects.get(commitment)].join() !== subject)
       add('payloads', 'payload-mismatch', `"${label}" is not what was approved`);
   }
   for (const { commitment, entry } of bundle.erased)

@@ -352,14 +352,17 @@ export function walkTree(source, { size, root }, add, leaves) {
 export const checkpointSize = (path) =>
   /^checkpoints\/\d{20}$/.test(path) ? decimal(path.slice(12).replace(/^0+(?=\d)/, '')) : null;
 /** Rule 5: no file but those of this size, and kept partial tiles that begin what covers them now. */
-export function checkFiles(source, size, pendingSize, add) {
+export function checkFiles(source, size, { reaches, isComing }, add) {
   for (const path of source.list('')) {
     if (/^(checkpoint|vkey|policy|.*\.tmp)$/s.test(path) || checkpointSize(path) !== null) continue;
     const extra = () => add('files', 'extra', `${path} does not belong to the log`, { path });
     const stamped = path.endsWith('.tsr') && checkpointSize(path.slice(0, -4)) !== null;
     const tile = parseTilePath(path);
-    if (path === 'pending' || stamped) {
-      if (!source.get(path) || (stamped && !source.get(path.slice(0, -4)))) extra();
+    if (path === 'pending') {
+      // One that was listed is gone when what it led to is published.
+      if (!source.get(path) && !reaches(size + 1n)) extra();
+    } else if (stamped) {
+      if (!source.get(path) || !source.get(path.slice(0, -4))) extra();
     } else if (!tile && path.startsWith('tile/')) {
       add('files', 'malformed', `${path} is no path of a tile`, { path });
     } else if (!tile) extra();
@@ -367,9 +370,8 @@ export function checkFiles(source, size, pendingSize, add) {
       const { level, n, width } = tile;
       const held = widthOf(size, level, n);
       if (width === held) continue;
-      const isComing = width > held && pendingSize !== null && width === widthOf(pendingSize, level, n);
       const bytes = width < held && source.get(path);
-      if (!bytes && !isComing) extra();
+      if (!bytes && !(width > held && isComing(tile))) extra();
       if (!bytes) continue;
       const whole = source.get(tilePath(level, n, held));
       const [parts, all] = [decodeTile(level, bytes, width), whole && decodeTile(level, whole, held)];

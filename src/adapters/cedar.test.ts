@@ -66,6 +66,28 @@ describe('the policy text of a package', () => {
     expect(await ask(READ, odd)).toMatchObject({ kind: 'denied' });
   });
 
+  it('trap: a text that nests so deep that the engine breaks is a no, and takes no other package with it', async () => {
+    const all = 'permit(principal, action, resource);';
+    const when = (body: string): string => `permit(principal, action, resource) when { ${body} };`;
+    for (const deep of [
+      when('('.repeat(20_000) + 'true' + ')'.repeat(20_000)),
+      when(`1 == ${'1+'.repeat(20_000)}1`),
+      when(`context${'.a'.repeat(20_000)} == 1`),
+    ]) {
+      // All at once: who waits for the same engine must not pay for it.
+      const [before, hostile, after] = await Promise.all([
+        ask(all, shell),
+        ask(deep, shell),
+        ask(READ, read),
+      ]);
+      expect(hostile).toMatchObject({ kind: 'error' });
+      expect([before, after]).toEqual([null, null]);
+      expect(await ask(all, shell)).toBeNull();
+      expect(await ask(READ, shell)).toMatchObject({ kind: 'denied', reason: 'nothing in it permits that' });
+      expect(await ask(deep, shell)).toEqual(hostile);
+    }
+  });
+
   it('says no when the engine can not be loaded or breaks', async () => {
     const missing = openCedar(() => Promise.reject(new Error('no engine')));
     expect(await missing.refusal(READ, { agent: 'a', acts: [] })).toMatchObject({ kind: 'error' });
@@ -80,7 +102,7 @@ describe('the policy text of a package', () => {
     );
     expect(await broken.refusal(READ, { agent: 'a', acts: [read] })).toMatchObject({
       kind: 'error',
-      reason: 'trap',
+      reason: 'the engine breaks on it: trap',
     });
   });
 });

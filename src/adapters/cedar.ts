@@ -1,6 +1,8 @@
 // The policy text of agent packages (Cedar). The text is attacker-controlled until somebody has reviewed the package:
 // it is evaluated in WebAssembly, as a set of its own, and can only say no. Cedar leaves out a policy that fails and
-// goes on with the others, so any error at all counts as no. The engine (13 MB) loads when the first text is asked.
+// goes on with the others, so any error at all counts as no. The engine (13 MB) loads when the first text is asked. A text
+// that nests too deeply traps it, and what has trapped once answers nobody any more: the next text gets a new engine.
+import { createRequire } from 'node:module';
 import { WritError } from '../errors.js';
 import type { PackageAct, PackagePolicies, PackageRefusal } from '../runtime/ports.js';
 
@@ -9,25 +11,16 @@ type Reference = { readonly type: string; readonly id: string };
 
 /** Longest text of a package, in characters. */
 export const MAX_POLICY_TEXT = 64 * 1024;
-/** Texts that are kept parsed inside the engine, which never gives one up: more are refused. */
+/** Texts that are kept parsed inside an engine: with more a new one is loaded. */
 const MAX_TEXTS = 1000;
+/** Texts that have broken an engine are kept in mind, the last ones: to find out costs an engine, some 0.3 s. */
+const MAX_BREAKING = 100;
 
-/** `load`: a test may hand in an engine that breaks. */
-export function openCedar(
-  load: () => Promise<Engine> = () => import('@cedar-policy/cedar-wasm/nodejs'),
-): PackagePolicies {
-  /** Null = parsed; else why it can't be. */
-  const parsed = new Map<string, { readonly id: string; readonly problem: string | null }>();
-  const parse = (engine: Engine, text: string): { readonly id: string; readonly problem: string | null } => {
-    const known = parsed.get(text);
-    if (known !== undefined) return known;
-    if (parsed.size >= MAX_TEXTS) throw new Error(`more than ${MAX_TEXTS} texts in one process`);
-    const id = `package-${parsed.size}`;
-    const answer = engine.preparsePolicySet(id, { staticPolicies: text });
-    const made = { id, problem: answer.type === 'success' ? null : words(answer.errors) };
-    parsed.set(text, made);
-    return made;
-  };
+/** `load` gives an engine that nobody has used yet; a test may hand in one that breaks. */
+export function openCedar(load: () => Promise<Engine> = newEngine): PackagePolicies {
+  const engines = new Engines(load);
+  /** Texts that an engine has broken on, and how: none is tried again. */
+  const breaking = new Map<string, string>();
   return {
     async refusal(text, { agent, acts }) {
       const broken = (reason: string, act: PackageAct | null = null): PackageRefusal => ({
@@ -35,14 +28,19 @@ export function openCedar(
         act,
         reason: reason.slice(0, MAX_REASON),
       });
+      if (text.length > MAX_POLICY_TEXT) return broken(`it is longer than ${MAX_POLICY_TEXT} characters`);
+      const before = breaking.get(text);
+      if (before !== undefined) return broken(before);
+      let used: Loaded | null = null;
       try {
-        if (text.length > MAX_POLICY_TEXT) return broken(`it is longer than ${MAX_POLICY_TEXT} characters`);
-        const { id, problem } = parse(await loaded(load), text);
+        used = await engines.forText(text);
+        while (used.isSpent) used = await engines.forText(text);
+        // From here on nothing else happens in between: whatever breaks is broken by this text.
+        const { id, problem } = parse(used, text);
         if (problem !== null) return broken(`it can't be read: ${problem}`);
-        const engine = await loaded(load);
         for (const act of acts) {
           const { action, resource } = referencesOf(act);
-          const answer = engine.statefulIsAuthorized({
+          const answer = used.engine.statefulIsAuthorized({
             principal: { type: 'AgentRC::Agent', id: agent },
             action,
             resource,
@@ -61,26 +59,75 @@ export function openCedar(
         }
         return null;
       } catch (error) {
-        return broken(error instanceof Error ? error.message : 'the engine failed');
+        const words = error instanceof Error ? error.message : 'the engine failed';
+        if (used === null) return broken(words);
+        engines.drop(used);
+        const reason = `the engine breaks on it: ${words}`;
+        breaking.set(text, reason);
+        for (const oldest of breaking.keys()) if (breaking.size > MAX_BREAKING) breaking.delete(oldest);
+        return broken(reason);
       }
     },
   };
 }
 
-const MAX_REASON = 500;
-const engines = new WeakMap<() => Promise<Engine>, Promise<Engine>>();
+/** An engine with the texts that it holds parsed: null = parsed; else why it can't be. It never gives one up. */
+interface Loaded {
+  readonly engine: Engine;
+  readonly parsed: Map<string, { readonly id: string; readonly problem: string | null }>;
+  /** It has trapped, or is full: its answers are worth nothing, or it takes no more. */
+  isSpent: boolean;
+}
 
-function loaded(load: () => Promise<Engine>): Promise<Engine> {
-  const known = engines.get(load);
+function parse(
+  { engine, parsed }: Loaded,
+  text: string,
+): { readonly id: string; readonly problem: string | null } {
+  const known = parsed.get(text);
   if (known !== undefined) return known;
-  const made = load().catch((cause: unknown) => {
-    engines.delete(load);
-    throw new WritError('INTERNAL', 'the Cedar engine could not be loaded', { cause });
-  });
-  engines.set(load, made);
+  const id = `package-${parsed.size}`;
+  const answer = engine.preparsePolicySet(id, { staticPolicies: text });
+  const made = { id, problem: answer.type === 'success' ? null : words(answer.errors) };
+  parsed.set(text, made);
   return made;
 }
 
+/** One engine at a time, loaded when it is first needed and again after one was dropped. */
+class Engines {
+  #current: Promise<Loaded> | null = null;
+
+  constructor(readonly load: () => Promise<Engine>) {}
+
+  /** May be spent by the time it is there: others have asked meanwhile. */
+  async forText(text: string): Promise<Loaded> {
+    this.#current ??= this.load().then(
+      (engine) => ({ engine, parsed: new Map(), isSpent: false }),
+      (cause: unknown) => {
+        this.#current = null;
+        throw new WritError('INTERNAL', 'the Cedar engine could not be loaded', { cause });
+      },
+    );
+    const loaded = await this.#current;
+    if (loaded.parsed.size >= MAX_TEXTS && !loaded.parsed.has(text)) this.drop(loaded);
+    return loaded;
+  }
+
+  drop(used: Loaded): void {
+    if (used.isSpent) return;
+    used.isSpent = true;
+    this.#current = null;
+  }
+}
+
+/** The module holds one instance for the whole process, so a new instance takes a new module. */
+function newEngine(): Promise<Engine> {
+  const require = createRequire(import.meta.url);
+  const path = require.resolve('@cedar-policy/cedar-wasm/nodejs');
+  delete require.cache[path];
+  return Promise.resolve(require(path) as Engine);
+}
+
+const MAX_REASON = 500;
 /** Names of the specification; a tool is called by its bare name, its whole reference is `context.ref`. */
 function referencesOf({ action, resource }: PackageAct): {
   readonly action: Reference;

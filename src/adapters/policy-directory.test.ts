@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,28 @@ describe('readPolicyDirectory', () => {
     await writeFile(join(directory, 'rbac', 'one-more.yaml'), '');
     expect((await refusal()).message).toContain('more than 200 files');
   });
+
+  it('refuses a file that is written while it is read: half of it could be whole to the loader', async () => {
+    const file = join(directory, 'rbac', 'a.yaml');
+    const script = `const fs = require('node:fs'); const file = fs.openSync(process.argv[1], 'a');
+      process.stdout.write('begun');
+      for (let at = 1; ; at += 1) { fs.writeSync(file, '# x\\n'); if (at % 1000 === 0) fs.ftruncateSync(file); }`;
+    const writer = spawn(process.execPath, ['-e', script, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(writer.stdout, 'data');
+      const seen = async (): Promise<string> => {
+        try {
+          await readPolicyDirectory(directory);
+          return '';
+        } catch (error) {
+          return error instanceof WritError ? error.message : String(error);
+        }
+      };
+      await expect.poll(seen, { timeout: 20_000, interval: 0 }).toMatch(/was written while it was read/u);
+    } finally {
+      writer.kill('SIGKILL');
+    }
+  }, 30_000);
 
   it('refuses bytes that are not UTF-8, and folders without end', async () => {
     await writeFile(join(directory, 'rbac', 'bad.yaml'), new Uint8Array([0xff, 0xfe]));

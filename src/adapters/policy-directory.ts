@@ -60,11 +60,11 @@ async function read(root: string, path: string): Promise<string> {
   if (!(await stat(target)).isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
   const handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const info = await handle.stat();
+    const info = await handle.stat({ bigint: true });
     if (!info.isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
-    refuseOpen(path, info.mode);
+    refuseOpen(path, Number(info.mode));
     // One byte more than allowed is enough to see that a file is too large, also while it grows.
-    const buffer = new Uint8Array(Math.min(info.size, MAX_POLICY_FILE_BYTES) + 1);
+    const buffer = new Uint8Array(Math.min(Number(info.size), MAX_POLICY_FILE_BYTES) + 1);
     let length = 0;
     while (length < buffer.length) {
       const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
@@ -74,7 +74,14 @@ async function read(root: string, path: string): Promise<string> {
     if (length > MAX_POLICY_FILE_BYTES) {
       throw invalid(`${path}: larger than ${MAX_POLICY_FILE_BYTES} bytes`, 'split the file');
     }
-    if (length > info.size) throw invalid(`${path}: grew while it was read`, 'try again');
+    // Half of what is being written could be whole to the loader, without its last denials.
+    const after = await handle.stat({ bigint: true });
+    if (length !== Number(info.size) || after.size !== info.size || after.mtimeNs !== info.mtimeNs) {
+      throw invalid(
+        `${path}: was written while it was read`,
+        'try again; put files in place by renaming them',
+      );
+    }
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer.subarray(0, length));
   } finally {
     await handle.close();

@@ -61,6 +61,36 @@ describe('a vote for somebody else', () => {
   });
 });
 
+describe('a refusal says what is missing', () => {
+  const refused = (code: ErrorCode, message: string, hint: string, act: () => unknown): void => {
+    const told = { code, message: expect.stringContaining(message) as string };
+    expect(act).toThrow(
+      expect.objectContaining({ ...told, hint: expect.stringContaining(hint) as string }) as Error,
+    );
+  };
+  const nothing = (): boolean => false;
+
+  it('the role, the right, or the delegation', () => {
+    const tell = (voter: Voter, message: string, hint = 'policies/'): void =>
+      refused('APPROVAL_NOT_ELIGIBLE', message, hint, () => cast(ballot(), voter, APPROVE));
+    tell({ ...person('ann'), brings: nothing }, 'user:ann may not decide apr_1; it needs claims');
+    // It is not a role that they lack.
+    tell(person('ann', false), 'user:ann may not decide apr_1: no rule of rbac/ lets them');
+    const forBob = { ...person('ann'), brings: nothing, delegation: 'user:bob' };
+    tell(forBob, 'nothing lets user:ann decide apr_1 for user:bob', 'delegation of approvers.yaml');
+  });
+
+  it.each<[BallotState, string]>([
+    ['approved', 'writ approvals revoke apr_1'],
+    ['withdrawn', 'writ approvals list'],
+    ['denied', 'writ approvals show apr_1'],
+  ])('what can be done about a request that is %s', (state, hint) => {
+    refused('APPROVAL_ALREADY_DECIDED', `apr_1 is ${state}`, hint, () =>
+      cast(ballot({ state }), person('ann'), DENY),
+    );
+  });
+});
+
 describe('who wrote the workflow', () => {
   const by = { author: 'user:ann' };
 

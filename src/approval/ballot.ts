@@ -74,12 +74,7 @@ export function castVote(
   if (vote.decision === 'revoke' && (isEligible || voter.delegation === undefined)) {
     return revoke(ballot, voter, vote, mine, nowMs);
   }
-  if (!voter.mayDecide || !isEligible) {
-    const needed = ballot.quorum.map((factor) => factor.role).join(', ');
-    throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} may not decide ${id}; it needs ${needed}`, {
-      hint: 'ask a person who holds the role, or have policies/ changed under review',
-    });
-  }
+  if (!voter.mayDecide || !isEligible) throw notEligible(ballot, voter, isEligible);
   const who = [voter.id, seat].find((one) => whyBarred(ballot, one) !== null);
   if (who !== undefined) {
     const did = whyBarred(ballot, who) ?? '';
@@ -94,11 +89,13 @@ export function castVote(
   requireUnused(ballot, nowMs);
   // A second thought counts only in the safe direction, and only while nothing is decided.
   if (earlier !== undefined && !(ballot.state === 'pending' && vote.decision === 'deny')) {
-    throw new WritError('APPROVAL_ALREADY_VOTED', `${voter.id} has already voted on ${id}`, {
-      hint: 'a vote is not taken back; another person can still deny',
+    const { approver, delegation } = earlier;
+    const who = delegation === undefined ? approver : `${approver}, for ${delegation},`;
+    throw new WritError('APPROVAL_ALREADY_VOTED', `${who} has already voted on ${id}`, {
+      hint: 'a vote is not taken back, and who votes for somebody is one voice with them; another person can still deny',
     });
   }
-  if (ballot.state !== 'pending') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${ballot.state}`);
+  if (ballot.state !== 'pending') throw alreadyDecided(ballot);
   if (vote.decision === 'approve' && vote.digest === null) {
     throw new WritError('USAGE', `approving ${id} needs the full digest of what was looked at`);
   }
@@ -149,9 +146,38 @@ function revoke(
       hint: `deny it instead: writ approvals deny ${id}`,
     });
   }
-  if (state !== 'approved') throw new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${state}`);
+  if (state !== 'approved') throw alreadyDecided(ballot);
   requireReason(ballot, vote);
   return 'revoked';
+}
+
+/** What is missing: the delegation that was named, the right, or a role of the request. */
+function notEligible({ id, quorum }: Ballot, voter: Voter, isEligible: boolean): WritError {
+  const { delegation, mayDecide } = voter;
+  const needed = quorum.map((factor) => factor.role).join(', ');
+  const ask = 'ask another person, or have policies/ changed under review';
+  if (delegation !== undefined && !isEligible) {
+    const what = `nothing lets ${voter.id} decide ${id} for ${delegation}; it needs ${needed}`;
+    return new WritError('APPROVAL_NOT_ELIGIBLE', what, {
+      hint: 'it takes a delegation of approvers.yaml that lends the role and has not ended; the person is named as there',
+    });
+  }
+  const whose = delegation ?? voter.id;
+  const what = mayDecide
+    ? `${whose} may not decide ${id}; it needs ${needed}`
+    : `${whose} may not decide ${id}: no rule of rbac/ lets them`;
+  return new WritError('APPROVAL_NOT_ELIGIBLE', what, { hint: ask });
+}
+
+/** What can be done about a request that is no longer pending. */
+export function alreadyDecided({ id, state }: Pick<Ballot, 'id' | 'state'>): WritError {
+  const hint =
+    state === 'approved'
+      ? `until its step starts it can be taken back: writ approvals revoke ${id}`
+      : state === 'withdrawn'
+        ? 'another request may have taken its place: writ approvals list'
+        : `what became of it: writ approvals show ${id}`;
+  return new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${state}`, { hint });
 }
 
 /** Whether `cast` and a vote of `voter` would be the voice of one person. */

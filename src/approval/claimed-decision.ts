@@ -1,5 +1,7 @@
 // An approver's decision as a log entry tells it: every field is attacker-controlled text. The same in Node and in a
 // browser, so that the command line and an evidence page judge alike.
+// Its fields are those that audit/verify/approval-rules.ts reads out of an entry, which may not import them: where both
+// are put together the compiler sees that they fit.
 import { isHex64 } from '../json.js';
 import { claimedKey } from './claimed-key.js';
 import { verifyDecision } from './decision.js';

@@ -1,4 +1,5 @@
-// A person's signed answer to a task as log entries tell it: every field is attacker-controlled text.
+// A person's signed answer to a task as log entries tell it: every field is attacker-controlled text. Its fields are those
+// that audit/verify/task-rules.ts reads: where both are put together the compiler sees that they fit.
 import { isHex64 } from '../json.js';
 import { claimedKey } from './claimed-key.js';
 import { verifyTaskAnswer } from './task-answer.js';

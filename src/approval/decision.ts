@@ -21,7 +21,15 @@ export interface Decision {
   readonly breakGlass?: true | null;
 }
 
+/** Of a reason, in UTF-16 units. */
+export const MAX_REASON_CHARACTERS = 2_000;
+
 const DOMAIN = utf8ToBytes('writ.decision.v1\0');
+
+/** Whether `text` (attacker-controlled) can be kept as a reason: not too long, and no half character in it. */
+export function isReason(text: string): boolean {
+  return text.length <= MAX_REASON_CHARACTERS && text.isWellFormed();
+}
 
 /** The message an approver signs: `"writ.decision.v1\0"` and the RFC 8785 form of the decision. */
 export function decisionBytes(decision: Decision): Uint8Array {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
-import { displayHash, displaySubject, revealHidden } from './display.js';
+import { displayHash, displaySubject, escapeHidden, revealHidden } from './display.js';
 
 describe('hidden characters', () => {
   it.each<[string, string, string]>([
@@ -44,6 +44,30 @@ describe('hidden characters', () => {
 
   it.each(['plain text, 1 < 2', 'Größe', '日本語', 'שלום', '😀', 'e\u0301'])('%s stays as it is', (text) => {
     expect(revealHidden(text)).toBe(text);
+  });
+});
+
+describe('a JSON text for an editor', () => {
+  it('has no hidden character that would show it as something else, and is the same value', () => {
+    const hidden = [
+      '\u202e',
+      '\u200b',
+      '\u0085',
+      '\u2028',
+      '\u00a0',
+      '\u2800',
+      '\u{e0041}',
+      '\ufeff',
+      '\ud800',
+      '\t',
+      '\u007f',
+    ];
+    const value = { [`a${hidden.join('')}`]: hidden, plain: 'Größe 😀 שלום', deep: [{ b: 'x\r\ny' }] };
+    const text = escapeHidden(JSON.stringify(value, null, 2));
+    expect(revealHidden(text.replaceAll('\n', ''))).toBe(text.replaceAll('\n', ''));
+    expect(text).toContain('Größe 😀 שלום');
+    expect(text).toContain('\\udb40\\udc41');
+    expect(JSON.parse(text)).toEqual(value);
   });
 });
 

@@ -22,6 +22,14 @@ export function revealHidden(text: string): string {
   });
 }
 
+/** The same value as `json`, in which each hidden character but line ends stands as an escape of JSON. */
+export function escapeHidden(json: string): string {
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return json.replace(HIDDEN, (character) =>
+    character === '\n' ? character : character.split('').map(escape).join(''),
+  );
+}
+
 /** One line per element; values indented under their key, in the order of the subject. */
 export function displaySubject(subject: Json): readonly string[] {
   return lines(subject, '');

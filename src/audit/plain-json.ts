@@ -10,27 +10,28 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const NUMBER = /-?[0-9.eE+-]+/y;
 
-/** A plain object in its text. */
+/** A plain object in its text, with the places that `plainObjectEnd` found. */
 export class PlainObject {
   constructor(
     private readonly text: string,
     private readonly start: number,
     /** The position behind it. */
-    readonly end: number,
-    /** Where the value of each member begins and ends, in order; their keys stand between. */
-    private readonly values: readonly number[],
+    private readonly end: number,
+    /** From `first` to `last`: where the value of each member begins and ends, in order; their keys stand between. */
+    private readonly places: Int32Array,
+    private readonly first: number,
+    private readonly last: number,
   ) {}
 
   /** The value of that member, undefined without one. It keeps nothing of the text alive. */
   get(key: string): Json | undefined {
-    const { text, values } = this;
+    const { text, places, last } = this;
     // Behind `{"`, later behind `,"`; a key and its value stand apart by `":`.
     let from = this.start + 2;
-    for (let i = 0; i < values.length; i += 2) {
-      const at = values[i] ?? 0;
-      const end = values[i + 1] ?? 0;
-      if (at - from === key.length + 2 && text.startsWith(key, from))
-        return JSON.parse(text.slice(at, end)) as Json;
+    for (let i = this.first; i < last; i += 2) {
+      const at = places[i] ?? 0;
+      const end = places[i + 1] ?? 0;
+      if (at - from === key.length + 2 && text.startsWith(key, from)) return valueOf(key, text, at, end);
       from = end + 2;
     }
     return undefined;
@@ -42,16 +43,35 @@ export class PlainObject {
   }
 }
 
+/** What members said last, by key: one step is the subject of several entries in a row. */
+const RECENT = new Map<string, { readonly text: string; readonly value: Json }>();
+const MAX_RECENT_KEYS = 64;
+const MAX_RECENT_LENGTH = 128;
+
+/** The value that `text` holds from `at` to `end`; `key` is one of those that rules ask for. */
+function valueOf(key: string, text: string, at: number, end: number): Json {
+  const recent = RECENT.get(key);
+  if (recent?.text.length === end - at && text.startsWith(recent.text, at)) return recent.value;
+  const value = JSON.parse(text.slice(at, end)) as Json;
+  // Objects are the caller's own.
+  if (typeof value !== 'string' || value.length > MAX_RECENT_LENGTH) return value;
+  if (recent !== undefined || RECENT.size < MAX_RECENT_KEYS) RECENT.set(key, { text: `"${value}"`, value });
+  return value;
+}
+
+/** Gets where each value of an object begins and ends, in order. */
+export interface Places {
+  pushValue(from: number, to: number): void;
+}
+
 /**
- * The object that begins at `start` of `text` (attacker-controlled, decoded from strict UTF-8), if it is plain: keys in strictly ascending order of UTF-16 code units (so none occurs twice), no white space, no escape,
+ * The position behind the object that begins at `start` of `text` (attacker-controlled, decoded from strict UTF-8), if
+ * it is plain: keys in strictly ascending order of UTF-16 code units (so none occurs twice), no white space, no escape,
  * numbers as ECMAScript prints them, integers up to 2^53-1, at most MAX_JSON_DEPTH levels, of which `depth` is the
- * object's own. null says nothing.
+ * object's own. -1 says nothing. `places` gets its own values, not those inside them.
  */
-export function plainObject(text: string, start: number, depth: number): PlainObject | null {
-  if (text.charAt(start) !== '{') return null;
-  const values: number[] = [];
-  const end = objectEnd(text, start + 1, depth, values);
-  return end < 0 ? null : new PlainObject(text, start, end, values);
+export function plainObjectEnd(text: string, start: number, depth: number, places: Places): number {
+  return text.charAt(start) === '{' ? objectEnd(text, start + 1, depth, places) : -1;
 }
 
 /** From behind the opening quote: the position behind the closing one, or -1 when something would need an escape. */
@@ -86,8 +106,7 @@ function valueEnd(text: string, at: number, depth: number): number {
   }
 }
 
-/** `values` gets where each value begins and ends. */
-function objectEnd(text: string, from: number, depth: number, values?: number[]): number {
+function objectEnd(text: string, from: number, depth: number, places?: Places): number {
   if (depth > MAX_JSON_DEPTH) return -1;
   if (text.charAt(from) === '}') return from + 1;
   let before = -1;
@@ -101,7 +120,7 @@ function objectEnd(text: string, from: number, depth: number, values?: number[])
     const value = at + 1;
     at = valueEnd(text, value, depth + 1);
     if (at < 0) return -1;
-    values?.push(value, at);
+    places?.pushValue(value, at);
     if (text.charCodeAt(at) !== COMMA) return text.charAt(at) === '}' ? at + 1 : -1;
   }
 }

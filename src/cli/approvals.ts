@@ -1,77 +1,19 @@
-// `writ approvals list | show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest the person
-// saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
+// `writ approvals show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest
+// the person saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
 import { displayHash } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type SubjectDigest } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView, RunView, Writ } from '../runtime/writ.js';
-import { askForDecision } from './approver.js';
+import { askForDecision, voteOnEach, votesAsText, type Asked, type VotesAs } from './approver.js';
 import { showErased } from './erase.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { commandLine } from './command-line.js';
 import { asWritError, noteFailure, withPlace } from './failure.js';
-import { printable, shortReference } from './output.js';
-import { expiryText, renderDecisions } from './render-run.js';
+import { printable } from './output.js';
+import { renderDecisions } from './render-run.js';
 import { showProgress } from './show-progress.js';
 import { runJson } from './run-json.js';
-
-export interface ListFlags {
-  readonly all?: boolean;
-  /** Emergency votes that nobody has looked at yet. */
-  readonly reviews?: boolean;
-  readonly stats?: boolean;
-}
-
-export async function listApprovals(context: Context, flags: ListFlags): Promise<number> {
-  const { output } = context;
-  if (flags.stats === true) return showStatistics(context);
-  return withWrit(context, async (writ) => {
-    const found = await writ.approvals(
-      flags.all === true || flags.reviews === true ? {} : { states: ['pending'] },
-    );
-    const records = flags.reviews === true ? found.filter((one) => one.review?.closedBy === null) : found;
-    if (output.json) {
-      output.value({ approvals: records });
-      return 0;
-    }
-    if (records.length === 0) {
-      const nothing = flags.all === true ? 'there is no approval request' : 'no approval request is pending';
-      output.note(flags.reviews === true ? 'no emergency decision waits for its review' : nothing);
-      return 0;
-    }
-    const { renderTable } = await import('./table.js');
-    const rows = records.map((one) => [
-      one.id,
-      one.state,
-      shortReference(one.functionId),
-      one.requester,
-      one.state === 'pending' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
-    ]);
-    output.line(renderTable(output.colors, ['approval', 'state', 'function', 'asked by', 'expires'], rows));
-    return 0;
-  });
-}
-
-/** Requests per run, how long a decision takes, and how many approvals come faster than anybody reads. */
-async function showStatistics(context: Context): Promise<number> {
-  const { output } = context;
-  return withWrit(context, async (writ) => {
-    const stats = await writ.approvalStatistics();
-    if (output.json) {
-      output.value({ statistics: stats });
-      return 0;
-    }
-    const { shareApprovedWithin2s: share, medianDecisionMs: median } = stats;
-    output.line(`requests               ${stats.requests} in ${stats.runs} runs`);
-    output.line(`requests per run       ${stats.requestsPerRun.toFixed(2)}`);
-    output.line(`votes                  ${stats.votes}, ${stats.approvals} of them approve`);
-    output.line(`median decision time   ${median === null ? '-' : `${(median / 1000).toFixed(1)} s`}`);
-    const hasty = share === null ? '-' : `${stats.approvedWithin2s}, ${(share * 100).toFixed(0)} %`;
-    output.line(`approved within 2 s    ${hasty}`);
-    output.line(`emergency votes        ${stats.breakGlass}, ${stats.openReviews} not reviewed`);
-    return 0;
-  });
-}
 
 /** One request; or several of one step, with the digest that approves them together. */
 export async function showApprovals(context: Context, ids: readonly string[]): Promise<number> {
@@ -135,7 +77,7 @@ export interface DecideFlags {
 }
 
 /** How the vote is cast, of the flags. */
-function howOf(flags: DecideFlags): { readonly delegation?: string; readonly breakGlass?: true } {
+function howOf(flags: DecideFlags): VotesAs {
   return {
     ...(flags.for === undefined ? {} : { delegation: flags.for }),
     ...(flags.breakGlass === true ? { breakGlass: true } : {}),
@@ -160,11 +102,14 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
         flags,
       );
     }
-    const signal = new AbortController().signal;
-    const asked = await askForDecision(context, writ, id, approver, reason, signal);
+    const last: { asked: Asked } = { asked: { outcome: 'interrupted' } };
+    const interrupted = await untilSignal(async (signal) => {
+      last.asked = await askForDecision(context, writ, id, approver, reason, signal, howOf(flags));
+    });
+    const { asked } = last;
     if (asked.outcome === 'recorded') return recorded(context, writ, asked.record, flags);
     context.output.note('nothing was decided');
-    return asked.outcome === 'interrupted' ? 130 : 10;
+    return interrupted ?? (asked.outcome === 'interrupted' ? 130 : 10);
   });
 }
 
@@ -208,16 +153,29 @@ export async function approveBatch(
         },
       );
     }
-    const decided: ApprovalRecord[] = [];
-    for (const { id, subjectDigest } of records) {
-      const vote = { decision: 'approve', digest: subjectDigest, reason: flags.reason ?? null } as const;
-      decided.push(await writ.decide(id, { ...vote, ...howOf(flags) }, approver));
-    }
+    const vote = { decision: 'approve', reason: flags.reason ?? null, ...howOf(flags) } as const;
+    const { records: decided, failures } = await voteOnEach(writ, records, vote, approver);
     for (const record of decided) output.line(recordedText(record));
     const [first] = decided;
     const interrupted = flags.continue && first !== undefined ? await goOn(context, writ, first) : null;
+    const [failure, ...others] = failures;
+    if (failure !== undefined) {
+      for (const other of others) noteFailure(output, other);
+      throw besides(failure, decided);
+    }
     if (output.json) output.value({ approvals: decided });
     return interrupted ?? 0;
+  });
+}
+
+/** The failure of one vote, with the requests whose votes are recorded all the same. */
+function besides(failure: WritError, decided: readonly ApprovalRecord[]): WritError {
+  const { code, message, hint, details } = failure;
+  const recorded = decided.map(({ id, state }) => ({ id, state }));
+  return new WritError(code, message, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { ...details, recorded },
+    cause: failure,
   });
 }
 
@@ -295,14 +253,18 @@ async function recorded(
 /** `approval apr_… approved; vote 1 by user:alice recorded` */
 export function recordedText(record: ApprovalRecord): string {
   const vote = record.votes.at(-1);
-  const by = vote === undefined ? '' : `; ${vote.decision} by ${printable(vote.approver)} is recorded`;
+  const by =
+    vote === undefined
+      ? ''
+      : `; ${vote.decision} by ${printable(vote.approver)}${printable(votesAsText(vote))} is recorded`;
   const given = record.votes.filter((one) => one.decision === 'approve').length;
   const needed = record.quorum.reduce((sum, factor) => sum + factor.n, 0);
   const missing = record.state === 'pending' ? `, ${given} of ${needed} approvals` : '';
   return `approval ${printable(record.id)} is ${record.state}${missing}${by}`;
 }
 
-function runText(run: RunView): string {
+/** `run run_… is completed` */
+export function runText(run: RunView): string {
   return `run ${printable(run.id)} is ${run.status}${run.error === null ? '' : ` (${printable(run.error.code)})`}`;
 }
 

@@ -1,22 +1,27 @@
 // Asking the person at this terminal about one request, or about several of one step, and recording what they said. The
 // vote is bound to the digest of what was on the screen, and every check that counts is made by `writ.decide`, not here.
+import { whyBarred } from '../approval/ballot.js';
 import { WritError } from '../errors.js';
-import { isObject } from '../json.js';
+import { isObject, type Json } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
-import type { Principal, Writ } from '../runtime/writ.js';
+import type { ApprovalView, Principal, VoteRequest, Writ } from '../runtime/writ.js';
 import { batchView } from './batch-view.js';
 import type { Context } from './context.js';
 import { editInEditor } from './edit-input.js';
-import { noteFailure } from './failure.js';
+import { asWritError, noteFailure } from './failure.js';
 import { printable, wantsColor } from './output.js';
 
 /**
- * `left`: nobody decided, or the vote was refused for good. `changed`: the request is no longer what it was; look again.
+ * `left`: nobody decided, or the vote was refused for good. `changed`: the request is no longer what it was; look again,
+ * at `made` where this person has changed it.
  * `interrupted`: Ctrl+C.
  */
 export type Asked =
   | { readonly outcome: 'recorded'; readonly record: ApprovalRecord }
-  | { readonly outcome: 'left' | 'changed' | 'interrupted' };
+  | { readonly outcome: 'left' | 'changed' | 'interrupted'; readonly made?: ApprovalRecord };
+
+/** In whose name, or under which role, a vote is cast; empty = the person's own. */
+export type VotesAs = Pick<VoteRequest, 'delegation' | 'breakGlass'>;
 
 /** What every screen of a person at this terminal has in common. */
 export function screenOf(context: Context, signal: AbortSignal) {
@@ -38,37 +43,58 @@ export async function askForDecision(
   approver: Principal,
   reason: string | null,
   signal: AbortSignal,
+  votesAs: VotesAs = {},
 ): Promise<Asked> {
   const { promptForApproval } = await import('../tui/open-prompt.js');
-  const view = await writ.approval(approvalId);
-  const answer = await promptForApproval({
-    ...screenOf(context, signal),
-    view,
-    previous: await writ.previousSubject(view.record),
-    canEdit: true,
-    approver: approver.id,
-    reason,
-    refresh: async () => (await writ.approval(approvalId)).record,
-  });
-  if (answer.decision === 'none') {
-    if (answer.why !== 'edit') return { outcome: answer.why };
-    const input = isObject(view.subject) ? (view.subject['input'] ?? null) : null;
-    const changed = editInEditor(input, context.env);
-    if (changed === null) {
-      context.output.note('nothing was changed');
-      return { outcome: 'changed' };
-    }
-    const edit = { digest: view.record.subjectDigest, input: changed };
-    const edited = await writ.editApproval(approvalId, edit, approver);
-    context.output.note(`changed: ${printable(edited.id)} asks for it now, digest ${edited.subjectDigest}`);
-    return { outcome: 'changed' };
-  }
-  const vote = {
-    decision: answer.decision,
-    digest: view.record.subjectDigest,
-    reason: answer.reason,
+  // An emergency vote needs a reason whatever the request says.
+  const look = async () => {
+    const { record, ...rest } = await writ.approval(approvalId);
+    const reasonRequired = record.reasonRequired || votesAs.breakGlass === true;
+    return { ...rest, record: { ...record, reasonRequired } };
   };
-  return { outcome: 'recorded', record: await writ.decide(approvalId, vote, approver) };
+  const barred = whyBarred((await look()).record, approver.id);
+  for (let message = barred === null ? null : `you ${barred}: another person has to decide`; ;) {
+    const view = await look();
+    const answer = await promptForApproval({
+      ...screenOf(context, signal),
+      view,
+      previous: await writ.previousSubject(view.record),
+      canEdit: true,
+      approver: `${approver.id}${votesAsText(votesAs)}`,
+      reason,
+      message,
+      refresh: async () => (await look()).record,
+    });
+    const digest = view.record.subjectDigest;
+    if (answer.decision !== 'none') {
+      const vote = { decision: answer.decision, digest, reason: answer.reason, ...votesAs };
+      return { outcome: 'recorded', record: await writ.decide(approvalId, vote, approver) };
+    }
+    if (answer.why !== 'edit') return { outcome: answer.why };
+    try {
+      const changed = await editInEditor(inputOf(view), context);
+      if (changed !== null) {
+        const made = await writ.editApproval(approvalId, { digest, input: changed }, approver);
+        context.output.note(`changed: ${printable(made.id)} asks for it now, digest ${made.subjectDigest}`);
+        return { outcome: 'changed', made };
+      }
+      message = 'nothing was changed';
+    } catch (error) {
+      // What is wrong with the editor, or with what it left, is said where they look: they are asked again.
+      if (!(error instanceof WritError) || error.code !== 'USAGE') throw error;
+      message = `not changed: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`;
+    }
+  }
+}
+
+function inputOf({ subject }: ApprovalView): Json {
+  return isObject(subject) ? (subject['input'] ?? null) : null;
+}
+
+/** ` for user:alice`, ` in an emergency`; empty for somebody's own vote. */
+export function votesAsText({ delegation, breakGlass }: VotesAs): string {
+  const lent = delegation === undefined ? '' : ` for ${delegation}`;
+  return breakGlass === true ? `${lent} in an emergency` : lent;
 }
 
 /** As `askForDecision`, for several requests of one step on one screen; each gets its own vote. */
@@ -89,22 +115,40 @@ export async function askForBatch(
     canEdit: false,
     approver: approver.id,
     reason: null,
+    message: null,
     refresh: async () => (await look()).view.record,
   });
   if (answer.decision === 'none')
     return { outcome: answer.why === 'edit' ? 'left' : answer.why, records: [] };
+  const { decision, reason } = answer;
+  const { records, failures } = await voteOnEach(writ, shown.records, { decision, reason }, approver);
+  const [first] = failures;
+  if (records.length === 0 && first !== undefined) throw first;
+  for (const error of failures) noteFailure(context.output, error);
+  return { outcome: 'recorded', records };
+}
+
+/**
+ * One vote for each. What is recorded stays, and its run is to go on, whatever becomes of the others: a refusal ends
+ * nothing, and what is broken ends it here, as the last of `failures`. Never rejects.
+ */
+export async function voteOnEach(
+  writ: Pick<Writ, 'decide'>,
+  requests: readonly ApprovalRecord[],
+  vote: Omit<VoteRequest, 'digest'>,
+  approver: Principal,
+): Promise<{ readonly records: readonly ApprovalRecord[]; readonly failures: readonly WritError[] }> {
   const records: ApprovalRecord[] = [];
-  for (const { id, subjectDigest: digest } of shown.records) {
+  const failures: WritError[] = [];
+  for (const { id, subjectDigest: digest } of requests) {
     try {
-      const vote = { decision: answer.decision, digest, reason: answer.reason };
-      records.push(await writ.decide(id, vote, approver));
+      records.push(await writ.decide(id, { ...vote, digest }, approver));
     } catch (error) {
-      // What is recorded stays, and its run goes on; the others are told of.
-      if (records.length === 0 || !isRefusedVote(error)) throw error;
-      noteFailure(context.output, error);
+      failures.push(asWritError(error));
+      if (!isRefusedVote(error)) break;
     }
   }
-  return { outcome: 'recorded', records };
+  return { records, failures };
 }
 
 const CHANGED: readonly string[] = [

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { WritError } from '../errors.js';
 import { MAX_ARTIFACT_BYTES } from '../runtime/ports.js';
+import type { DataDeclaration } from '../runtime/run-data.js';
 import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { refuseInside } from './out-path.js';
 import { printable } from './output.js';
@@ -14,13 +15,13 @@ import { renderTable } from './table.js';
 export async function putArtifact(
   context: Context,
   file: string,
-  { name }: { readonly name?: string },
+  { name, data }: { readonly name?: string; readonly data?: DataDeclaration },
 ): Promise<number> {
   const { output, stdin } = context;
   const bytes = await readBytes(file === '-' ? stdin : createReadStream(file), file);
   return withPublishedWrit(context, { drives: false }, async (writ) => {
     const principal = await whoActs(context, writ);
-    const { digest, size, isRedacted } = await writ.artifacts.put(bytes, name ?? null, principal);
+    const { digest, size, isRedacted } = await writ.artifacts.put(bytes, name ?? null, principal, data);
     if (output.json) output.value({ digest, size, name: name ?? null, redacted: isRedacted });
     else output.line(digest);
     if (isRedacted) output.note('values of secrets were replaced by their handles');

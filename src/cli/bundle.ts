@@ -29,6 +29,7 @@ export interface BundleFlags {
   readonly force: boolean;
 }
 
+const MAX_CUSTODIAN_CHARACTERS = 200;
 const MODES = { file: 0o600, directory: 0o700 };
 
 /** Writes F.html and F.json. Exit 0; 3 without the right `audit.export`; 2 when one of them exists. */
@@ -41,7 +42,7 @@ export async function bundleRun(context: Context, run: string, flags: BundleFlag
     run,
     payloads: payloadsOf(flags),
     first: flags.old === undefined ? null : await readNote(flags.old),
-    custodian: flags.custodian ?? null,
+    custodian: custodianOf(flags.custodian),
     files: [
       { path: resolve(files.json), replaces: flags.force, contentOf: (json) => json },
       { path: resolve(files.html), replaces: flags.force, contentOf: (json) => evidencePage(json, page) },
@@ -74,6 +75,7 @@ export async function certifyRun(
   flags: CertifyFlags,
 ): Promise<number> {
   const { out } = flags;
+  const custodian = custodianOf(flags.custodian);
   if (out !== undefined) {
     await refuseInside(context.data, [out]);
     refuseExisting([out], flags.force);
@@ -104,7 +106,7 @@ export async function certifyRun(
     const text = certificateText({
       ...{ evidence, report, version, sha256, vkey: writ.vkey(), size: json.length, file: basename(file) },
       madeAt: new Date(context.nowMs()).toISOString(),
-      custodian: flags.custodian ?? null,
+      custodian,
     });
     if (out !== undefined) await replaceFile(resolve(out), new TextEncoder().encode(text), MODES);
     const { output } = context;
@@ -112,6 +114,17 @@ export async function certifyRun(
     else if (out === undefined) output.line(text.split('\n').map(printable).join('\n').trimEnd());
     else output.line(`certificate  ${printable(out)}`);
     return 0;
+  });
+}
+
+/** The name as it will stand in the certificate; null = a blank. Throws USAGE for what is no name on one line. */
+function custodianOf(name: string | undefined): string | null {
+  if (name === undefined) return null;
+  if (name.trim() !== '' && name.length <= MAX_CUSTODIAN_CHARACTERS && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name)) {
+    return name;
+  }
+  throw new WritError('USAGE', `--custodian is no name of at most ${MAX_CUSTODIAN_CHARACTERS} characters`, {
+    hint: 'give it on one line, for example --custodian "Maria Ruiz, Records"; without the flag it is a blank',
   });
 }
 
@@ -156,6 +169,11 @@ async function readNote(file: string): Promise<string> {
 
 /** What is longer than a bundle may be is cut, and does not verify. */
 async function readBundle(file: string): Promise<Uint8Array> {
+  if (file.endsWith('.html')) {
+    throw new WritError('USAGE', `${file} is the page: a certificate is about its .json`, {
+      hint: `give the file beside it: --bundle ${file.slice(0, -'html'.length)}json`,
+    });
+  }
   const { readGiven } = await import('../verify-trust.js');
   return readGiven(file, MAX_EVIDENCE_BYTES, 'the evidence', 'cut');
 }

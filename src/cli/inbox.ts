@@ -3,7 +3,8 @@
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { askForBatch, askForDecision, isRefusedVote, screenOf } from './approver.js';
-import { goOn, listApprovals, recordedText } from './approvals.js';
+import { goOn, recordedText } from './approvals.js';
+import { listApprovals } from './approvals-list.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 
 /** Process exit code when something waits and nobody could be asked. */
@@ -48,13 +49,16 @@ async function workOff(
       refresh: async () => {
         const now = writ.changeCounter();
         if (now === counter) return null;
+        const keys = await writ.approvalKeys({ states: ['pending'] });
+        // Only now: a list that could not be read is read again.
         counter = now;
-        return writ.approvalKeys({ states: ['pending'] });
+        return keys;
       },
     });
     if (answer.kind === 'left') return;
     if (answer.kind === 'interrupted') {
-      interrupt();
+      // Where a signal took the screen away, it is known already; a second one would end the process on the spot.
+      if (!signal.aborted) interrupt();
       return;
     }
     selected = answer.ids[0] ?? null;
@@ -75,35 +79,59 @@ async function decideAbout(
   try {
     const asked =
       ids.length > 1
-        ? await askForBatch(context, writ, ids, approver, signal)
+        ? { ...(await askForBatch(context, writ, ids, approver, signal)), made: undefined }
         : await askOne(context, writ, only, approver, signal);
     switch (asked.outcome) {
       case 'recorded':
         for (const record of asked.records) context.output.line(recordedText(record));
         await continueRuns(context, writ, asked.records);
-        return asked.records.map(recordedText).join('; ');
+        return asked.records.length === 1
+          ? asked.records.map(recordedText).join('')
+          : `${asked.records.length} requests are ${decisionOf(asked.records)}`;
       case 'interrupted':
-        interrupt();
+        if (!signal.aborted) interrupt();
         return 'interrupted';
       case 'changed':
+        if (asked.made !== undefined)
+          return 'you have changed it: another person decides about the new request';
+        await endExpired(context, writ, ids);
         return 'that request is not what it was; look at the list';
       case 'left':
         return 'nothing was decided';
     }
   } catch (error) {
     if (!isRefusedVote(error)) throw error;
-    return `refused: ${error.message} (${error.code})`;
+    const what = error.code === 'USAGE' ? 'not done' : 'refused';
+    return `${what}: ${error.message} (${error.hint ?? error.code})`;
   }
+}
+
+/** What became of a batch: `approved`, or `approved (2), pending (1)` where they differ. */
+function decisionOf(records: readonly ApprovalRecord[]): string {
+  const states = [...new Set(records.map(({ state }) => state))];
+  if (states.length === 1) return states.join('');
+  return states
+    .map((state) => `${state} (${records.filter((one) => one.state === state).length})`)
+    .join(', ');
 }
 
 async function askOne(context: Context, writ: Writ, id: string, approver: Principal, signal: AbortSignal) {
   const asked = await askForDecision(context, writ, id, approver, null, signal);
-  return { outcome: asked.outcome, records: asked.outcome === 'recorded' ? [asked.record] : [] };
+  const isRecorded = asked.outcome === 'recorded';
+  const made = isRecorded ? undefined : asked.made;
+  return { outcome: asked.outcome, records: isRecorded ? [asked.record] : [], made };
 }
 
 async function continueRuns(context: Context, writ: Writ, records: readonly ApprovalRecord[]): Promise<void> {
   const decided = new Map(records.filter((one) => one.state !== 'pending').map((one) => [one.run, one]));
   for (const record of decided.values()) await goOn(context, writ, record);
+}
+
+/** Where nobody goes on with its run, a request whose time is over would wait here for ever. */
+async function endExpired(context: Context, writ: Writ, ids: readonly string[]): Promise<void> {
+  const records = await Promise.all(ids.map((id) => writ.approvalRecord(id)));
+  const over = records.find((one) => one?.state === 'pending' && context.nowMs() >= one.expiresAtMs);
+  if (over !== undefined && over !== null) await goOn(context, writ, over);
 }
 
 /** More rows than any terminal has. */

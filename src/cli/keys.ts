@@ -1,5 +1,5 @@
-// `writ keys create | show | list`: a person's own signing key. The private key stays in its file (mode 0600) and is
-// never printed; an existing file is never overwritten.
+// `writ keys create | show | list | token`: a person's own signing key. The private key stays in its file (mode 0600) and
+// is never printed; an existing file is never overwritten.
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -128,7 +128,7 @@ function dataText({ labels, classification }: NonNullable<PlannedCall['data']>):
 }
 
 function modeText({ mode, map, itemCount, loop, condition, conditionHolds }: PlannedStep): string {
-  const parts: string[] = [mode ?? ''];
+  const parts: string[] = [mode ?? 'an approval before it'];
   if (map !== null) {
     const items =
       itemCount === null ? 'once per item, how many is not known yet' : `once for each of ${itemCount} items`;

@@ -1,5 +1,6 @@
 // A decision as people and programs read it: verdict, the rule with its place, the roles that lead to it, every layer,
 // and where nothing matched the rules that come closest.
+import type { JsonObject } from '../json.js';
 import { decide, nearestRules } from '../library/policy.js';
 import type {
   CeilingRecord,
@@ -8,6 +9,7 @@ import type {
   NearRule,
   PolicyQuestion,
   PolicySnapshot,
+  QuorumFactor,
   RbacRecord,
 } from '../policy/index.js';
 import type { Colors } from './output.js';
@@ -84,9 +86,10 @@ function placeOf(snapshot: PolicySnapshot, ruleId: string | null): Omit<RuleAnsw
   return { file: rule.file, line: rule.line, reason: rule.reason };
 }
 
-function nearestTo(
+/** Allow rules that come closest to what nothing allowed for this subject. */
+export function nearestTo(
   snapshot: PolicySnapshot,
-  { domain, action, resource }: PolicyQuestion,
+  { domain, action, resource }: Pick<PolicyQuestion, 'domain' | 'action' | 'resource'>,
   subject: string,
 ): readonly NearAnswer[] {
   return nearestRules(snapshot, { subject, domain, action, resource }).map(({ rule, differs }) => ({
@@ -113,7 +116,8 @@ export function shortText(answer: PolicyAnswer, colors: Colors): string {
 }
 
 /** Everything that was asked and what each said. */
-export function longText(answer: PolicyAnswer, root: string, colors: Colors): string {
+export function longText(answer: PolicyAnswer, here: PoliciesHere, colors: Colors): string {
+  const { root } = here;
   const { question, code, message, hint, rules, layers, approval, demandedBy, nearest, assumed } = answer;
   const { initiator, agent, action, resource, domain } = question;
   const who = agent === undefined ? initiator : `${initiator} through ${agent}`;
@@ -131,19 +135,39 @@ export function longText(answer: PolicyAnswer, root: string, colors: Colors): st
   if (layers.length > 0) lines.push('', colors.bold('ceilings'));
   for (const layer of layers) lines.push(layerLine(layer, colors));
   if (approval !== null) {
-    const people = approval.quorum.map(({ role, n }) => `${n} x ${printable(role)}`).join(' and ');
-    lines.push('', colors.bold('approval'));
-    const author = approval.author === true ? ', not by who wrote the workflow' : '';
-    lines.push(
-      `  ${approval.mode}, ${people}, within ${durationText(approval.expiresSeconds * 1000)}${author}`,
-    );
-    for (const by of demandedBy) lines.push(`  ${printable(by)}`);
+    lines.push('', colors.bold('approval'), `  ${approvalText(approval)}`);
+    for (const by of demandedBy) lines.push(`  ${demandLine(by, here)}`);
   }
   lines.push(
     '',
     colors.dim(`policy ${answer.policyHash.slice(0, 12)}, ceilings ${answer.ceilingHash.slice(0, 12)}`),
   );
   return lines.join('\n');
+}
+
+/** Policies, and what their directory is called. */
+export interface PoliciesHere {
+  readonly snapshot: PolicySnapshot;
+  readonly root: string;
+}
+
+/** `sync, 1 x role:reviewer, within 1 h 0 min`; of a decision, or of the log. */
+export function approvalText(approval: EffectiveApproval | JsonObject): string {
+  const { mode, quorum, expiresSeconds, author } = approval;
+  const factors = (Array.isArray(quorum) ? quorum : []) as readonly Partial<QuorumFactor>[];
+  const people = factors.map(({ role = '?', n = 0 }) => `${n} x ${printable(role)}`).join(' and ');
+  const word = typeof mode === 'string' ? mode : '?';
+  const within = typeof expiresSeconds === 'number' ? `, within ${durationText(expiresSeconds * 1000)}` : '';
+  return `${printable(word)}, ${people}${within}${author === true ? ', not by who wrote the workflow' : ''}`;
+}
+
+/** What asks for an approval, and the place of the ceiling's rule. */
+export function demandLine(text: string, { snapshot, root }: PoliciesHere): string {
+  for (const { file, lineOfDemand } of snapshot.ceilings) {
+    const line = lineOfDemand(text);
+    if (line !== null) return `${printable(text)} (${printable(`${root}/${file}`)}:${line})`;
+  }
+  return printable(text);
 }
 
 export function verdictWord(verdict: Decision['verdict'], colors: Colors): string {
@@ -171,7 +195,7 @@ export function ruleLines(
   return lines;
 }
 
-function nearLine(near: NearAnswer, root: string): string {
+export function nearLine(near: NearAnswer, root: string): string {
   const rule = `${near.subject} ${near.action} ${near.resource} in ${near.domain}`;
   const place = printable(`${root}/${near.file}`);
   return `  ${printable(near.ruleId)} for ${printable(near.for)}: ${printable(rule)}; not the ${near.differs.join(' and ')} (${place}:${near.line})`;

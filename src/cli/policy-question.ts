@@ -42,11 +42,13 @@ export async function questionOf(
   const { agent, sandbox, network, credential, label, timeoutMs, memoryMib, at } = flags;
   const assumed: string[] = [];
   const domain = flags.domain ?? (await domainHere(context, snapshot));
-  const kind = sandbox === undefined ? anySandbox(snapshot, domain, action) : sandboxOf(sandbox);
+  const kind = sandbox === undefined ? usualSandbox(snapshot, domain, action, resource) : sandboxOf(sandbox);
   if (sandbox === undefined && kind !== null) assumed.push(`sandbox ${kind} (--sandbox)`);
+  if (action === 'function.invoke' || action === 'agent.invoke')
+    assumed.push(...aboutData(snapshot, domain, flags));
   const limits = {
-    ...(timeoutMs === undefined ? {} : { timeoutMs: Number(timeoutMs) }),
-    ...(memoryMib === undefined ? {} : { memoryMiB: Number(memoryMib) }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs: wholeOf('--timeout-ms', timeoutMs) }),
+    ...(memoryMib === undefined ? {} : { memoryMiB: wholeOf('--memory-mib', memoryMib) }),
   };
   return {
     question: {
@@ -97,10 +99,47 @@ export async function domainHere(context: Context, snapshot: PolicySnapshot): Pr
   });
 }
 
-/** A sandbox that the ceilings allow: the question is then about everything else. */
-function anySandbox(snapshot: PolicySnapshot, domain: string, action: string): 'wasm' | 'docker' | null {
-  if (!/^(?:function|agent)\.invoke$/u.test(action)) return null;
-  return snapshot.layers.compose(snapshot.layers.own(domain)).ceiling.sandbox.allowed?.at(-1) ?? null;
+/**
+ * The sandbox that it would run in, as the guard chooses it: packages and modules in WASM, commands in a container unless
+ * the ceilings leave only WASM. Any other function runs outside, and is asked about as that.
+ */
+function usualSandbox(
+  snapshot: PolicySnapshot,
+  domain: string,
+  action: string,
+  resource: string,
+): 'wasm' | 'docker' | null {
+  if (action === 'agent.invoke') return 'wasm';
+  if (action !== 'function.invoke') return null;
+  if (resource === 'tool::wasm') return 'wasm';
+  if (resource !== 'tool::shell_exec') return null;
+  const { allowed } = snapshot.layers.compose(snapshot.layers.own(domain)).ceiling.sandbox;
+  return allowed === null || allowed.includes('docker') ? 'docker' : 'wasm';
+}
+
+/** What the question leaves unsaid of the data, or says in a word of its own, where a ceiling here asks for it. */
+function aboutData(snapshot: PolicySnapshot, domain: string, flags: QuestionFlags): readonly string[] {
+  const { data, approval } = snapshot.layers.compose(snapshot.layers.own(domain)).ceiling;
+  const named = [...(data.labelsAllowed ?? []), ...approval.rules.flatMap(({ match }) => match.labels ?? [])];
+  const asksLabels = data.labelsAllowed !== null || named.length > 0;
+  const isUnsaid = flags.label.length === 0 && !flags.unlabelled;
+  return [
+    ...(asksLabels && isUnsaid ? ['labels not known (--label, --unlabelled)'] : []),
+    ...(data.maxClassification !== undefined && flags.classification === undefined
+      ? ['classification not known (--classification)']
+      : []),
+    ...flags.label
+      .filter((label) => named.length > 0 && !named.includes(label))
+      .map(
+        (label) =>
+          `that a workflow names the label ${label}: no ceiling here does, and a run is refused else`,
+      ),
+  ];
+}
+
+function wholeOf(flag: string, text: string): number {
+  if (/^[1-9][0-9]{0,14}$/u.test(text)) return Number(text);
+  throw new WritError('USAGE', `${flag} is ${JSON.stringify(text)}`, { hint: 'a whole number above 0' });
 }
 
 function classified(text: string | undefined): Pick<PolicyQuestion, 'classification'> {

@@ -53,6 +53,10 @@ function showFailure(output: Output, root: string, one: CaseResult): void {
     const found = decidedBy.length === 0 ? 'nothing' : decidedBy.map(printable).join(', ');
     output.line(`  expected it by ${printable(by)}, it was by ${found}`);
   }
+  if (verdict === expected && by === null) {
+    output.line(`  nobody can ask that, so it is denied whatever the policies say: ${printable(message)}`);
+    output.line('  correct the request; where this is what is tested, add by: POLICY_REQUEST_INVALID');
+  }
 }
 
 async function reportOf(directory: string, nowMs: number): Promise<TestReport> {
@@ -105,7 +109,8 @@ export async function diffPolicies(
 }
 
 function showComparison(output: Output, comparison: PolicyComparison): void {
-  const { same, decisions, rules, ceilings, approvers, asked, notAsked } = comparison;
+  const { same, decisions, rules, rulesNotAsked, asked, notAsked } = comparison;
+  const { ceilings, roles, approvers } = comparison;
   if (same) {
     output.line(output.colors.green('the same policies: no decision changes'));
     return;
@@ -123,7 +128,11 @@ function showComparison(output: Output, comparison: PolicyComparison): void {
   for (const [what, ids] of Object.entries(rules)) {
     if (ids.length > 0) output.line(`rules ${what}: ${ids.slice(0, MOST_SHOWN).map(printable).join(', ')}`);
   }
-  for (const { what, before, after } of [...ceilings, ...approvers]) {
+  if (rulesNotAsked.length > 0) {
+    const ids = rulesNotAsked.slice(0, MOST_SHOWN).map(printable).join(', ');
+    output.line(output.colors.yellow(`look at these rules yourself, no example of them was found: ${ids}`));
+  }
+  for (const { what, before, after } of [...ceilings, ...roles, ...approvers]) {
     output.line(
       `${printable(what)}: ${printable(JSON.stringify(before))} -> ${printable(JSON.stringify(after))}`,
     );

@@ -19,7 +19,7 @@ export async function showRetention(context: Context, flags: RetentionFlags): Pr
     return withWrit(context, async (writ) => show(output, await writ.retention()));
   }
   if (!/^[1-9][0-9]{0,5}$/.test(days)) {
-    throw new WritError('USAGE', `--days "${days.slice(0, 40)}" is no number of days`, {
+    throw new WritError('USAGE', `--days "${days.slice(0, 40)}" is no number of days from 1 to 999999`, {
       hint: 'a whole number, such as 365',
     });
   }

@@ -91,10 +91,11 @@ export async function execInSandbox(
       await writ.drive(run, { stopAt: 'waiting', signal });
     });
     const view = await writ.status(run);
-    if (result === null) return interrupted ?? (await tellNothingRan(context, writ, view));
-    if (flags.outDir !== undefined) await writeOutputs(flags.outDir, result);
+    if (result === null) return interrupted ?? (await tellNothingRan(context, writ, view, flags));
+    const unwritten = flags.outDir === undefined ? null : await writeOutputs(flags.outDir, result);
     show(context, view, result);
-    return interrupted ?? exitOf(result, view);
+    if (unwritten !== null) noteFailure(context.output, unwritten);
+    return interrupted ?? (unwritten === null ? exitOf(result, view) : NOT_ENDED_WELL);
   });
 }
 
@@ -265,14 +266,28 @@ function textOf(bytes: Uint8Array): string | null {
   }
 }
 
-/** The driver has refused unsafe paths; a name that is taken is not overwritten. */
-async function writeOutputs(folder: string, { outputs = [] }: SandboxResult): Promise<void> {
-  await mkdir(folder, { recursive: true });
+/**
+ * The driver has refused unsafe paths; a name that is taken is not overwritten. What can't be written does not take the
+ * rest of the result with it: it is told beside that.
+ */
+async function writeOutputs(folder: string, { outputs = [] }: SandboxResult): Promise<WritError | null> {
+  let unwritten: WritError | null = null;
+  await mkdir(folder, { recursive: true }).catch(() => undefined); // told with the first file
   for (const { path, bytes } of outputs) {
     const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, bytes, { flag: 'wx', mode: 0o600 });
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, bytes, { flag: 'wx', mode: 0o600 });
+    } catch (cause) {
+      const { code } = Object(cause) as { code?: unknown };
+      const why = code === 'EEXIST' ? 'it is there already' : String(code);
+      unwritten ??= new WritError('USAGE', `the output ${printable(file)} was not written: ${why}`, {
+        hint: 'nothing is overwritten: give --out-dir a folder that is new or empty, and run it again',
+        cause,
+      });
+    }
   }
+  return unwritten;
 }
 
 function show(context: Context, view: RunView, result: SandboxResult): void {
@@ -341,8 +356,10 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
   'SANDBOX_IMAGE_MISSING',
   'SANDBOX_RUNTIME_UNKNOWN',
 ]);
+/** A request that can't be read is one that names no image or module there is: all else of it is made here. */
+const UNKNOWN_NAME = 'FUNCTION_REQUEST_INVALID';
 /** What the flags ask for could never run anywhere: as a document's error would be told. */
-const USAGE: ReadonlySet<string> = new Set(['SANDBOX_SPEC_INVALID']);
+const USAGE: ReadonlySet<string> = new Set(['SANDBOX_SPEC_INVALID', UNKNOWN_NAME]);
 const BAD_USAGE = 2;
 
 /** Of what refused the step, for who gave flags: a step's own hints speak of documents. */
@@ -358,11 +375,24 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   SANDBOX_RUNTIME_UNKNOWN: "register it in the engine's daemon.json; no other runtime takes its place",
 };
 
+/** What to do about a refusal, in words of the flags; undefined = nothing is known. */
+function hintFor(error: NonNullable<RunView['error']>, { driver }: ExecFlags): string | undefined {
+  if (error.code !== UNKNOWN_NAME) return WHAT_TO_DO[error.code] ?? error.hint;
+  return driver === 'docker'
+    ? '--image takes a name that docker.yaml gives, or sha256:… of an image that the engine has'
+    : `--module takes a name, sha256:… or a FILE.wasm; ${error.hint ?? ''}`;
+}
+
 /** Denied, refused, unavailable, or waiting for a person: as any run tells it. */
-async function tellNothingRan(context: Context, writ: Writ, view: RunView): Promise<number> {
+async function tellNothingRan(
+  context: Context,
+  writ: Writ,
+  view: RunView,
+  flags: ExecFlags,
+): Promise<number> {
   const { output } = context;
   const waiting = view.waitingFor;
-  const todo = view.error === null ? undefined : (WHAT_TO_DO[view.error.code] ?? view.error.hint);
+  const todo = view.error === null ? undefined : hintFor(view.error, flags);
   if (output.json)
     output.value({
       run: view.id,

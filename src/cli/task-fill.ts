@@ -1,5 +1,6 @@
 // `writ task complete ID` at a terminal: shows what is asked, asks for the fields of the form, and answers as the person
-// who acts. Whoever goes away before the last yes has answered nothing: the task waits on.
+// who acts. Who may not answer is refused before the first question. Whoever goes away before the last yes has answered
+// nothing: the task waits on.
 import { WritError } from '../errors.js';
 import type { Principal, TaskView, Writ } from '../runtime/writ.js';
 import type { Json } from '../json.js';
@@ -11,7 +12,7 @@ import { printable } from './output.js';
 /** Ctrl+C. */
 const EXIT_INTERRUPTED = 130;
 
-/** What was filled in, or the exit code of who went away. Throws TASK_ANSWERED, TASK_CLOSED, USAGE. */
+/** What was filled in, or the exit code of who went away. Throws TASK_*, POLICY_*, NOT_FOUND, USAGE. */
 export async function askForForm(
   context: Context,
   writ: Writ,
@@ -20,6 +21,7 @@ export async function askForForm(
   show: (view: TaskView) => void,
 ): Promise<{ readonly output: Json } | number> {
   const { output } = context;
+  await writ.requireMayAnswer(id, by);
   const view = await writ.task(id);
   const form = formOf(view);
   show(view);

@@ -2,13 +2,14 @@
 // it counts; what is reported is what was recorded. After it the run goes on in this process.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import { cursorOf, parseCursor, type Listed } from '../runtime/list-cursor.js';
+import { pageOf } from '../runtime/list-cursor.js';
 import type { TaskAnswer, TaskRecord } from '../runtime/ports.js';
 import type { TaskReference, TaskReply, TaskView, Writ } from '../runtime/writ.js';
-import { goOn } from './approvals.js';
+import { goOn, runText } from './approvals.js';
 import { readText, readTextFile } from './bounded-read.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
+import { afterOf, limitOf, type ListFlags } from './list-flags.js';
 import { printable, shortReference } from './output.js';
 import { expiryText } from './render-run.js';
 import { readRunInput } from './run-input.js';
@@ -16,55 +17,25 @@ import { runJson } from './run-json.js';
 import { formLines } from './task-form.js';
 import { timeText } from './time-text.js';
 
-/** As over HTTP. */
-const MAX_LISTED = 100;
-
-export interface ListFlags {
-  readonly all: boolean;
-  readonly run?: string;
-  /** At most so many, 1 to 100. */
-  readonly limit?: string;
-  /** Where an earlier list ended. */
-  readonly cursor?: string;
-}
-
-function limitOf(text: string | undefined): number {
-  if (text === undefined) return MAX_LISTED;
-  const limit = /^[1-9]\d{0,2}$/u.test(text) ? Number(text) : Infinity;
-  if (limit <= MAX_LISTED) return limit;
-  throw new WritError('USAGE', `--limit is a number from 1 to ${MAX_LISTED}`);
-}
-
-function afterOf(text: string): Listed {
-  const after = parseCursor(text, 'tsk');
-  if (after !== null) return after;
-  throw new WritError('USAGE', '--cursor is one that an earlier list gave', {
-    hint: 'leave it out to begin with the oldest: writ task list',
-  });
-}
-
 export async function listTasks(context: Context, flags: ListFlags): Promise<number> {
   const { output } = context;
   const limit = limitOf(flags.limit);
-  const after = flags.cursor === undefined ? null : afterOf(flags.cursor);
+  const after = afterOf(flags.cursor, 'tsk');
   return withWrit(context, async (writ) => {
     // NOT_FOUND for a run that there is none of: it is not one without tasks.
     if (flags.run !== undefined) await writ.status(flags.run);
-    const found = await writ.tasks({
+    const filter = {
       ...(flags.run === undefined ? {} : { run: flags.run }),
-      ...(flags.all ? {} : { states: ['open'] }),
-      ...(after === null ? {} : { after }),
-      limit: limit + 1,
-    });
-    const records = found.slice(0, limit);
-    const last = records.at(-1);
-    const cursor = found.length > limit && last !== undefined ? cursorOf(last) : null;
+      ...(flags.all === true ? {} : { states: ['open'] as const }),
+    };
+    const read = (part: object) => writ.tasks({ ...filter, ...part });
+    const { page: records, cursor } = await pageOf(after, read, () => true, limit);
     if (output.json) {
       output.value({ tasks: records.map(taskJson), cursor });
       return 0;
     }
     if (records.length === 0) {
-      output.note(flags.all ? 'there is no task' : 'no task waits for an answer');
+      output.note(flags.all === true ? 'there is no task' : 'no task waits for an answer');
       return 0;
     }
     const { renderTable } = await import('./table.js');
@@ -226,10 +197,7 @@ async function told(context: Context, writ: Writ, record: TaskRecord, flags: Ans
   const interrupted = flags.continue ? await goOn(context, writ, record) : null;
   const run = await writ.results(record.run);
   if (output.json) output.value({ task: taskJson(record), run: runJson(run) });
-  else
-    output.line(
-      `run ${printable(run.id)} is ${run.status}${run.error === null ? '' : ` (${printable(run.error.code)})`}`,
-    );
+  else output.line(runText(run));
   return interrupted ?? 0;
 }
 

@@ -116,5 +116,7 @@ export type EngineEvent =
     }
   /** What a task gives carries this: the run's data only grows by it. Comes before what the task has come to. */
   | { readonly kind: 'carried'; readonly data: DataClass; readonly nowMs: number }
+  /** Data from outside the run is about to come in and carries this: what is not known of it is not known of the run. */
+  | { readonly kind: 'taken-in'; readonly data: DataClass; readonly nowMs: number }
   /** Timers, time limits and slices of long work: whatever is due at `nowMs` goes on. */
   | { readonly kind: 'tick'; readonly nowMs: number };

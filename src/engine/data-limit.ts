@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 
-/** States-dialect section 14. Characters of JSON, as an upper bound for what is stored. */
+/** Characters of JSON, as an upper bound for what is stored. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 /** Below the 64 levels that RFC 8785 text may have here, with room for what wraps the data. */
 const MAX_DEPTH = 60;

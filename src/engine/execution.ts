@@ -2,7 +2,7 @@
 // results come in with events. Stored as a small head and parts, of which `takeChanges` gives those that changed.
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
-import { grownBy, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
+import { grownBy, mixedWith, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EngineEvent, Task } from './command.js';
 import { entered, newFrame } from './frame.js';
@@ -264,6 +264,7 @@ export class Execution {
     this.#interpreter.begin(event.nowMs);
     if (event.kind === 'tick') this.#tick(event.nowMs);
     else if (event.kind === 'carried') tree.head = { ...tree.head, data: grownBy(this.data, event.data) };
+    else if (event.kind === 'taken-in') tree.head = { ...tree.head, data: mixedWith(this.data, event.data) };
     else if (event.kind === 'answered') this.#answered(event);
     else this.#happened(event);
     this.#interpreter.settle();
@@ -285,7 +286,7 @@ export class Execution {
     this.#interpreter.answered(frame, frame.ask, answer);
   }
 
-  #happened(event: Exclude<EngineEvent, { kind: 'tick' | 'answered' | 'carried' }>): void {
+  #happened(event: Exclude<EngineEvent, { kind: 'tick' | 'answered' | 'carried' | 'taken-in' }>): void {
     const tree = this.#tree;
     const at = (): Frame | undefined => {
       const frame = tree.atTask(event.stepPath);
@@ -418,7 +419,7 @@ export class Execution {
         token: task.token ?? null,
         iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
         item: frame.call === null ? this.#itemOf(frame) : null,
-        entries: frame.call === null ? entered(frame) : 1,
+        entries: frame.call === null ? entered(this.#plan, frame) : 1,
         ...this.#aroundOf(frame),
         isStopping: frame.isStopping,
       },

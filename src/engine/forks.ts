@@ -10,6 +10,11 @@ import type { Walk } from './walk.js';
 
 /** Children of one lane at once where the document sets no bound. */
 const MAX_CONCURRENCY = 1000;
+/**
+ * Cursors of a run at once: Maps in Maps would multiply what each may have. Beyond it a lane goes on with one child at a
+ * time, so that every lane comes to its end.
+ */
+const MAX_CURSORS = 10_000;
 const LEAVE: Stage = { name: 'leave', index: null };
 
 export class Forks {
@@ -59,7 +64,9 @@ export class Forks {
       const total = lane.items?.length ?? 1;
       const bound = fork.map?.concurrency ?? (typeof each?.concurrency === 'number' ? each.concurrency : 0);
       const room = each === null ? 1 : Math.min(bound || MAX_CONCURRENCY, MAX_CONCURRENCY);
-      while (lane.begun < total && lane.begun - lane.ended < room) {
+      const mayBegin = (live: number): boolean =>
+        live === 0 || (live < room && this.#walk.tree.size < MAX_CURSORS);
+      while (lane.begun < total && mayBegin(lane.begun - lane.ended)) {
         lane.begun += 1;
         this.#begin(frame, fork, node, position, lane.begun - 1);
       }

@@ -45,8 +45,15 @@ export function begun({ attempts }: Frame, key: string): number {
   return Object.hasOwn(attempts, key) ? (attempts[key] ?? 0) : 0;
 }
 
-/** No name of a state holds it. */
+/** No name of a state holds them. */
 const AGAIN = '\0again';
+const GATE = '\0gate';
+
+/** What attempts at this node are counted under: those at the gate before a state are not entries into it. */
+export function attemptKey(plan: Plan, frame: Frame): string {
+  if (frame.call !== null) return '';
+  return isGate(plan, frame) ? frame.node + GATE : frame.node;
+}
 
 /** One more attempt of `key` that follows another one, with the same input. */
 export function madeAgain(frame: Frame, key: string): Readonly<Record<string, number>> {
@@ -54,12 +61,18 @@ export function madeAgain(frame: Frame, key: string): Readonly<Record<string, nu
 }
 
 /** How often the cursor has entered the state it is in: attempts that were made again are none of their own. */
-export function entered(frame: Frame): number {
-  return begun(frame, frame.node) - begun(frame, frame.node + AGAIN);
+export function entered(plan: Plan, frame: Frame): number {
+  const key = attemptKey(plan, frame);
+  return begun(frame, key) - begun(frame, key + AGAIN);
 }
 
 export function publicPart(error: StepError | null): StepOutcome['error'] {
   return error === null ? null : { code: error.code, message: error.message };
+}
+
+/** The task of this cursor is the gate before a state that calls nothing (workflow/state-gate.ts). */
+export function isGate(plan: Plan, { node, call }: Frame): boolean {
+  return call === null && plan.nodes[node]?.kind !== 'task';
 }
 
 /** AWS writes one event more for a task that is handed over and waited for. */

@@ -2,6 +2,7 @@
 export type { EngineEvent, Task } from './command.js';
 export { Execution, type StartOptions } from './execution.js';
 export { itemsFromText } from './item-text.js';
+export { isIntolerable } from './map-items.js';
 export type {
   Answer,
   Query,

@@ -4,6 +4,7 @@
 import { WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
 import type { Catcher, ForkNode, Plan, PlanNode, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import type { Values } from './amount.js';
 import { tokenOf } from './context.js';
 import { Conversations } from './conversations.js';
@@ -11,7 +12,7 @@ import { MAX_WORK, measure } from './data-limit.js';
 import { runFailure, stateFault, stepError, toldName } from './fault.js';
 import { fractionOf } from './draws.js';
 import { Forks } from './forks.js';
-import { begun, isRunnable, isSubmitted, landed, madeAgain } from './frame.js';
+import { attemptKey, begun, isGate, isRunnable, isSubmitted, landed, madeAgain } from './frame.js';
 import { Maps } from './maps.js';
 import type { Answer } from './query.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
@@ -86,14 +87,15 @@ export class Interpreter implements Walk {
       const node = asking === undefined ? null : this.nodeOf(asking);
       return node === null ? null : callNode(node, frame.call.functionId);
     }
-    const node = this.plan.nodes[frame.node];
-    return node?.kind === 'task' ? node : null;
+    return taskAt(this.plan.nodes[frame.node]);
   }
 
   /** The function has answered. */
   succeed(frame: Frame, node: TaskNode, result: Json): void {
     this.#work = 0;
+    const here = this.plan.nodes[frame.node];
     if (frame.call !== null) this.calls.answer(frame, frame.call, 'succeeded', result);
+    else if (here?.kind === 'pass' || here?.kind === 'fork') this.go(this.#letIn(frame, here));
     else this.go(this.#succeeded(frame, node, result));
   }
 
@@ -275,6 +277,28 @@ export class Interpreter implements Walk {
   }
 
   #enter(node: PlanNode, frame: Frame): Frame | null {
+    if (node.kind === 'task' || taskAt(node) === null) return this.#goIn(node, frame);
+    // The gate before a state; it keeps how often the state was tried.
+    const limits = { timeoutMs: null, heartbeatMs: null };
+    // A retry is no entry of its own.
+    const again = frame.fork === null ? {} : madeAgain(frame, attemptKey(this.plan, frame));
+    const here: Frame = { ...frame, fork: null, attempts: { ...frame.attempts, ...again } };
+    return this.beginAttempt(here, frame.data, null, limits, frame.fork?.retries);
+  }
+
+  /** The gate is open: the run enters the state that was approved, with the input that was shown. */
+  #letIn(frame: Frame, node: PlanNode): Frame | null {
+    // Somebody may have edited it before it was approved.
+    const { input: data, retries } = frame.task ?? { input: frame.data, retries: [] };
+    const fork = retries.length === 0 ? null : { ...unopened(frame), retries };
+    const here: Frame = { ...frame, data, task: null, fork };
+    return this.attempted(node, here, () => {
+      this.data.fitting(node, data);
+      return this.#goIn(node, here);
+    });
+  }
+
+  #goIn(node: PlanNode, frame: Frame): Frame | null {
     switch (node.kind) {
       case 'task':
         return node.flow.language === 'template'
@@ -342,7 +366,7 @@ export class Interpreter implements Walk {
   ): Frame {
     // A retry is work of the run like any other: no document has more of it than maxTransitions.
     this.#count();
-    const key = frame.call === null ? frame.node : '';
+    const key = attemptKey(this.plan, frame);
     const attempt = begun(frame, key) + 1;
     const { run } = this.tree.head;
     const idempotencyKey = again?.idempotencyKey ?? `${run.id}/${stepPathOf(this.plan, frame)}/${attempt}`;
@@ -359,7 +383,8 @@ export class Interpreter implements Walk {
       heartbeatMs: limits.heartbeatMs,
     };
     const token = again?.token ?? (frame.call === null ? tokenOf(this.plan, this.tree, frame) : null);
-    this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2); // …Scheduled, …Started, …Submitted
+    // …Scheduled, …Started, …Submitted; the gate before a state is no event of its own.
+    if (!isGate(this.plan, frame)) this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2);
     return {
       ...frame,
       attempts: { ...frame.attempts, [key]: attempt, ...(again === null ? {} : madeAgain(frame, key)) },
@@ -382,7 +407,7 @@ export class Interpreter implements Walk {
   }
 
   recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
-    this.event(frame); // …Failed, …TimedOut
+    if (frame.task === null || !isGate(this.plan, frame)) this.event(frame); // …Failed, …TimedOut
     return this.#tryAgain(frame, node, error, draw);
   }
 

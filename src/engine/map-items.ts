@@ -37,7 +37,11 @@ export function itemLimit(reader: ItemReader, values: Values): number | null {
 
 /** More items have failed than the Map tolerates, of `total`. */
 export function isIntolerable(
-  { failed, toleratedCount, toleratedPercentage }: MapState,
+  {
+    failed,
+    toleratedCount,
+    toleratedPercentage,
+  }: Pick<MapState, 'failed' | 'toleratedCount' | 'toleratedPercentage'>,
   total: number,
 ): boolean {
   if (failed === 0) return false;

@@ -2,6 +2,7 @@
 // result; every state that has not gets a new attempt with the input it had, all its retries and none of its approvals.
 // Of Parallel and Map only what has not ended well is begun again. Ids and attempt numbers are never used twice.
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import type { CurrentTask, Frame, Parts, RunHead } from './state.js';
 import { stepPathOf } from './step-path.js';
 import type { Walk } from './walk.js';
@@ -47,11 +48,11 @@ export function stoppedTasks(plan: Plan, { parts }: Remains): readonly StoppedTa
     const frame = part as unknown as Frame; // our own, as RunTree.from reads it
     const { task, call } = frame;
     if (task === null || frame.ask !== null || task.phase === 'ready' || task.phase === 'calls') continue;
-    const node = plan.nodes[frame.node];
+    const node = taskAt(plan.nodes[frame.node]);
     found.push({
       stepPath: stepPathOf(plan, frame),
       attempt: task.attempt,
-      isIdempotent: call === null && node?.kind === 'task' && node.idempotent,
+      isIdempotent: call === null && node?.idempotent === true,
       hadBegun: task.phase === 'running' || task.phase === 'lost',
       mayHaveEnded: isUnderWay(task),
     });

@@ -105,7 +105,6 @@ export interface Stage {
   readonly held?: Json;
 }
 
-/** `node`: the key of the state that is entered, with the stage `input` only. */
 /** What it asked for, and at which stage of its state. */
 export interface Ask extends Stage {
   readonly kind: 'query' | 'read' | 'write';
@@ -196,7 +195,7 @@ export interface ForkState {
   readonly input: Json;
   /** Why it fails, once children that run have ended. */
   readonly failing: StepError | null;
-  /** Of a Map. `batchInput` and `writing` are the fields of that name, worked out at entry. */
+  /** Null unless it is a Map of dialect 2. */
   readonly map: MapState | null;
 }
 
@@ -209,6 +208,7 @@ export interface MapState {
   readonly failed: number;
   /** Keys of the items when they came from an object. */
   readonly keys: readonly string[] | null;
+  /** Arguments of its ResultWriter, worked out at entry; null when it has none. */
   readonly writing: Json;
 }
 

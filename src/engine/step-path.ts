@@ -1,6 +1,7 @@
 // How a task is named in approvals, attempts and the log: the step, and where it is when it is there more than once.
 // The one place that knows how such a name is spelt; everything that reads one asks here.
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import type { Frame } from './state.js';
 
 /** Unique among all tasks of a run, whenever they run; the attempt's number is counted under it. */
@@ -101,7 +102,7 @@ export function stepNode(plan: Plan, stepPath: string): TaskNode | null {
   const last = stepPath.slice(stepPath.lastIndexOf('/') + 1);
   const key = plan.dialect === 'steps' ? last.replace(/\[\d+\]$/, '') : fromPath(last);
   const node = Object.hasOwn(plan.nodes, key) ? plan.nodes[key] : undefined;
-  return node?.kind === 'task' ? node : null;
+  return taskAt(node);
 }
 
 /** The node of a call: it acts as the step that asks, and has no more time, approval or retries than policy gives it. */

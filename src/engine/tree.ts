@@ -90,6 +90,11 @@ export class RunTree {
     return drawBytes(this.head.seed, `draw ${this.head.drawn}`);
   }
 
+  /** Cursors that have not ended. */
+  get size(): number {
+    return this.#frames.size;
+  }
+
   frame(id: string): Frame | undefined {
     return this.#frames.get(id);
   }

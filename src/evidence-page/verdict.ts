@@ -11,7 +11,7 @@ const MEANS: Readonly<Record<Verdict, string>> = {
     'The parts of this file fit together, but nobody has said yet whose log this is. Anyone could have made such a file. Give the key of the log below, from a source other than this file.',
   malformed: 'The file was changed or damaged: a part of it can not be read as it must be.',
   'bad-signature':
-    'The checkpoint of this evidence is not signed by the pinned key. Either the key is not that of this log, or the evidence was changed.',
+    'A checkpoint of this evidence is not signed by the key it was checked with. Either the key is not that of this log, or not the one of that time (a log can get a new key), or the evidence was changed.',
   'wrong-origin': 'This is the evidence of another log than the one that is trusted.',
   'quorum-missing':
     'Fewer independent witnesses have confirmed the checkpoint than the policy you gave asks for.',

@@ -1,8 +1,10 @@
-// Runs that this process drives without anybody waiting for them. One that waits for a person is let go until its
-// approval is decided, here or by another process, or expires; then it is driven on. The process stays alive while a
-// run goes on or somebody waits for its end, never for a person: what runs here is durable, another may go on with it.
+// Runs that this process drives without anybody waiting for them. One that waits for an answer from outside is let go
+// until its approval is decided or its form or token answered, here or by another process, or the time for it is over;
+// then it is driven on. The process stays alive while a run goes on or somebody waits for its end, never for a person:
+// what runs here is durable, another may go on with it.
 import { WritError } from '../errors.js';
 import type { RunRecord } from '../runtime/ports.js';
+import { taskEndsAtMs } from '../runtime/task-view.js';
 import type { Writ } from '../runtime/writ.js';
 
 /** How often it is looked at whether anything was committed, while a run waits for a person or `close` for a run. */
@@ -129,26 +131,33 @@ async function driveOnce(writ: Writ, { runId, stop }: Driven): Promise<RunRecord
 interface Pending {
   /** Names the set. */
   readonly ids: string;
-  readonly expiresAtMs: number;
+  /** When the first of them is over, as things stand: a sign of life of a task moves it. */
+  readonly endsAtMs: number;
 }
 
+/** Approvals, forms and tokens that nobody has answered yet. */
 async function pendingOf(writ: Writ, run: string): Promise<Pending> {
-  const pending = await writ.approvals({ run, states: ['pending'] });
+  const approvals = await writ.approvals({ run, states: ['pending'] });
+  const tasks = await writ.tasks({ run, states: ['open'] });
   return {
-    ids: pending.map((one) => one.id).join(' '),
-    expiresAtMs: Math.min(...pending.map((one) => one.expiresAtMs)),
+    ids: [...approvals, ...tasks].map((one) => one.id).join(' '),
+    endsAtMs: Math.min(...approvals.map((one) => one.expiresAtMs), ...tasks.map(taskEndsAtMs)),
   };
 }
 
-/** Resolves when something that was pending is no more, or has expired. */
+/** Resolves when something that was pending is no more, or its time is over. */
 async function untilChange(writ: Writ, runId: string, pending: Pending, signal: AbortSignal): Promise<void> {
+  let { endsAtMs } = pending;
   let seen: number | null = null;
   do {
     await pause(POLL_MS, signal, 'unheld');
     const counter = writ.changeCounter();
-    if (counter !== seen && (await pendingOf(writ, runId)).ids !== pending.ids) return;
+    if (counter === seen) continue;
     seen = counter;
-  } while (!signal.aborted && Date.now() < pending.expiresAtMs);
+    const now = await pendingOf(writ, runId);
+    if (now.ids !== pending.ids) return;
+    endsAtMs = now.endsAtMs;
+  } while (!signal.aborted && Date.now() < endsAtMs);
 }
 
 function isOver({ status }: RunRecord): boolean {

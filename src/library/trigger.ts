@@ -221,7 +221,7 @@ function actsOf({ writ, principal, random, background }: TriggerParts): Acts {
   };
 }
 
-/** The document's text. One of dialect 1 without an id gets a UUID: its name alone would take another's place. */
+/** The document's text. One without an id gets a UUID: any two of those would take each other's place. */
 function sourceOf(definition: JsonObject, random: Random): string {
   try {
     canonicalJson(definition);
@@ -231,8 +231,23 @@ function sourceOf(definition: JsonObject, random: Random): string {
       hint: 'plain JSON: leave out what is undefined',
     });
   }
-  const isNameless = Object.hasOwn(definition, 'steps') && !Object.hasOwn(definition, 'id');
-  return JSON.stringify(isNameless ? { id: newUuid(random), ...definition } : definition, null, 2);
+  const missing = missingName(definition);
+  return JSON.stringify(
+    missing === null ? definition : { [missing]: newUuid(random), ...definition },
+    null,
+    2,
+  );
+}
+
+/** The field that would name it, in the form that it is in; null when it is there. The native form has to have its own. */
+function missingName(definition: JsonObject): 'id' | 'name' | null {
+  const has = (...keys: readonly string[]): boolean => keys.some((key) => Object.hasOwn(definition, key));
+  if (has('steps')) return has('id') ? null : 'id';
+  if (has('apiVersion', 'ApiVersion', 'spec', 'Spec')) return null;
+  const version = definition['version'];
+  const isCompact = typeof version === 'string' && version.startsWith('agentrc.workflow/');
+  if (isCompact) return has('name', 'Name') ? null : 'name';
+  return has('States', 'states') && !has('id', 'Id') ? 'id' : null;
 }
 
 /** Before anything looks into it: a value that holds itself has no end. */

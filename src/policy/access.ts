@@ -1,9 +1,11 @@
 // One question, one answer, with the rule that gave it and the chain of roles that leads to it. Everything that
 // isn't a clear allow is a deny: a malformed question, an unknown domain, an error.
 import type { ErrorCode } from '../errors.js';
-import { isAction, resourceProblem } from './action.js';
+import { ACTIONS_HINT, isAction, resourceProblem } from './action.js';
 import { fnMatch } from './glob.js';
 import { Memo } from './memo.js';
+import { ANY_ROLE } from './role.js';
+import type { Rule } from './rule.js';
 import type { PolicySnapshot } from './snapshot.js';
 import { isDomain, isPrincipal, isVisible, MAX_TEXT_LENGTH, principalProblem, quoted } from './text.js';
 
@@ -50,7 +52,14 @@ export function checkAccess(snapshot: PolicySnapshot, question: AccessQuestion):
 
 function answered(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
   const problem = questionProblem(snapshot, question);
-  return problem === null ? judged(snapshot, question) : refused('POLICY_REQUEST_INVALID', problem);
+  if (problem === null) return judged(snapshot, question);
+  const { domain, action } = question;
+  const known = isAction(action)
+    ? isDomain(domain) && !snapshot.domains.has(domain)
+      ? { hint: `domains of roles/*.yaml: ${[...snapshot.domains].join(', ') || 'none'}` }
+      : {}
+    : { hint: ACTIONS_HINT };
+  return { ...refused('POLICY_REQUEST_INVALID', problem), ...known };
 }
 
 /**
@@ -127,19 +136,48 @@ function judged(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswe
   };
 }
 
-/** The smallest change that would allow it: a role that may, or a rule to write. */
+/**
+ * The smallest change that would allow it: a role that may, or a rule to write. For an agent or service a role that others
+ * of its kind hold: one of people would give it what people may.
+ */
 function howToAllow(snapshot: PolicySnapshot, { subject, domain, action, resource }: AccessQuestion): string {
-  const rule = snapshot.rules.find(
-    (candidate) =>
-      candidate.effect === 'allow' &&
-      candidate.subject.startsWith('role:') &&
-      (candidate.domain === '*' || candidate.domain === domain) &&
-      (candidate.action === '*' || candidate.action === action) &&
-      fnMatch(resource, candidate.resource),
-  );
+  const kind = subject.slice(0, subject.indexOf(':') + 1);
+  const isOfKind = (role: string): boolean =>
+    kind === 'user:' || kindsOf(snapshot).has(JSON.stringify([kind, role, domain]));
+  const mayBe = (candidate: Rule): boolean =>
+    candidate.effect === 'allow' &&
+    candidate.subject.startsWith('role:') &&
+    (candidate.domain === '*' || candidate.domain === domain) &&
+    (candidate.action === '*' || candidate.action === action) &&
+    fnMatch(resource, candidate.resource);
+  let rule: Rule | undefined;
+  for (const candidate of snapshot.rules) {
+    if (!mayBe(candidate)) continue;
+    rule ??= candidate;
+    if (!isOfKind(candidate.subject)) continue;
+    rule = candidate;
+    break;
+  }
+  if (rule?.subject === ANY_ROLE)
+    return `give ${subject} any role in domain ${domain}: rule ${rule.id} is for everybody whom a file names`;
   return rule === undefined
     ? `no role may ${action} ${resource}; add a rule to rbac/*.yaml`
     : `add ${subject} to ${rule.subject} in roles of domain ${domain} (rule ${rule.id})`;
+}
+
+const kinds = new WeakMap<PolicySnapshot, ReadonlySet<string>>();
+
+/** Which kinds of principals hold which role in which domain. */
+function kindsOf(snapshot: PolicySnapshot): ReadonlySet<string> {
+  const known = kinds.get(snapshot);
+  if (known !== undefined) return known;
+  const made = new Set(
+    snapshot.roleEdges.map(({ member, role, domain }) =>
+      JSON.stringify([member.slice(0, member.indexOf(':') + 1), role, domain]),
+    ),
+  );
+  kinds.set(snapshot, made);
+  return made;
 }
 
 function refused(code: Extract<ErrorCode, `POLICY_${string}`>, message: string): AccessAnswer {

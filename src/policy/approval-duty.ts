@@ -5,7 +5,7 @@ import type { ApprovalRule, Ceiling, Escalation } from './ceiling.js';
 import { least, strictestMode } from './meet.js';
 import { compareText } from './diagnostic.js';
 import type { Facts } from './facts.js';
-import { packageNames } from './facts.js';
+import { everyPackageName } from './facts.js';
 import { fnMatch } from './glob.js';
 import { hostMatches } from './host.js';
 import type { ApprovalMode } from './ceiling-shape.js';
@@ -167,8 +167,8 @@ function matches(match: ApprovalRule['match'], facts: Facts): boolean {
   const glob = (patterns: readonly string[] | undefined, values: readonly string[]) =>
     patterns === undefined || patterns.some((pattern) => values.some((value) => fnMatch(value, pattern)));
   return (
-    glob(match.functions, [facts.functionId]) &&
-    glob(match.agents, packageNames(facts)) &&
+    glob(match.functions, [facts.functionId, ...everyPackageName(facts)]) &&
+    glob(match.agents, everyPackageName(facts)) &&
     glob(match.credentials, facts.credentials) &&
     (match.network === undefined ||
       match.network.some((pattern) => facts.network.some((host) => hostMatches(host, pattern)))) &&

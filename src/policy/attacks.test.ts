@@ -7,6 +7,7 @@ import type { Json } from '../json.js';
 import {
   buildSnapshot,
   checkAccess,
+  comparePolicies,
   decide,
   MODEL_TEXT,
   parseCeilingSpec,
@@ -59,6 +60,7 @@ describe('an address in another spelling', () => {
     '169.254.43518:80',
     '0251.0376.0251.0376:80',
     '[::ffff:169.254.169.254]:80',
+    '[::ffff:a9fe:a9fe]:80',
     '[0:0:0:0:0:0:0:1]:80',
     '[0::1]:80',
     'api.x:65536',
@@ -88,7 +90,7 @@ describe('an address in another spelling', () => {
   });
 
   it('in a ceiling is refused: as a deny it would look like protection and never match', () => {
-    for (const host of ['2852039166:80', 'api.x:080', '[0::1]:*', '127.1:*']) {
+    for (const host of ['2852039166:80', 'api.x:080', '[0::1]:*', '127.1:*', '[::ffff:7f00:1]:*']) {
       expect(() => parseCeilingSpec({ network: { deny: [host] } }, 'test')).toThrow(/network\/deny\/0/);
     }
     expect(() =>
@@ -98,13 +100,30 @@ describe('an address in another spelling', () => {
 });
 
 describe('a name that looks like another one', () => {
-  // A Cyrillic а, a full-width a, a letter with a combining accent, Cyrillic letters only, a Greek omicron.
+  // A Cyrillic а, a full-width a, a letter with a combining accent, Cyrillic letters only, a Greek omicron, a phonetic
+  // alpha, an Armenian o, a Cherokee A, a Lisu A.
   it.each([
     'user:\u0430lice',
     'user:\uff41lice',
     'user:e\u0301va',
     'user:\u0440\u0430\u0443',
     'user:b\u03bfb',
+    'user:\u0251lice',
+    'user:b\u0585b',
+    'user:\u13aalice',
+    'user:\ua4eelice',
+    // Beside Latin: a Canadian d, a Bengali 0, an Arabic 1, a Georgian o, a Hebrew letter; a click that looks like an l.
+    'user:\u146fave',
+    'user:b\u09e6b',
+    'user:b\u0661b',
+    'user:b\u10ffb',
+    'user:alice\u05d0',
+    'user:a\u01c0ice',
+    // A hyphen, a minus, a fraction slash and a colon that are not those of a keyboard.
+    'user:a\u2010b',
+    'user:a\u2212b',
+    'user:a\u2044b',
+    'user:a\ua789b',
   ])('is refused wherever a policy file names somebody, and shown by its codes: %s', async (name) => {
     const rule = { action: 'tool.invoke', subject: 'role:r', resource: '*' };
     const approvers = { 'approvers.yaml': { ...header('Approvers'), people: [{ id: name, keys: [] }] } };
@@ -113,23 +132,46 @@ describe('a name that looks like another one', () => {
       () => load([rule], { 'role:r': [name] }),
       () => load([rule], { 'role:r': ['user:a'] }, approvers),
     ]) {
-      expect(await problemOf(loading())).toMatch(/\\u\{[0-9a-f]+\}.*(?:NFKC|Latin)/u);
+      expect(await problemOf(loading())).toMatch(/\\u\{[0-9a-f]+\}.*(?:NFKC|Latin|looks like)/u);
     }
     const snapshot = await load([rule], { 'role:r': ['user:a'] });
     const ask = { subject: name, domain: 'bank', action: 'tool.invoke', resource: 'x' };
     expect(checkAccess(snapshot, ask).code).toBe('POLICY_REQUEST_INVALID');
   });
 
-  it.each(['user:иван', 'user:josé', 'user:山田', 'user:Ιωάννης', 'user:a.b+c@d'])(
-    'of one script is a name: %s',
-    async (name) => {
-      const snapshot = await load([{ action: 'tool.invoke', subject: name, resource: '*' }], {
-        'role:r': [name],
-      });
+  // Variation selectors, fillers, joiners, a braille pattern without dots, private use: in every font nothing, or anything.
+  it.each(['\ufe0f', '\u{e0100}', '\u034f', '\u115f', '\u1160', '\u17b4', '\u180b', '\u2800', '\ue000'])(
+    'is refused where an invisible character makes it another one: U+%#',
+    async (unseen) => {
+      const rule = { action: 'tool.invoke', subject: 'role:r', resource: '*' };
+      const name = `user:ali${unseen}ce`;
+      const code = `U+${(unseen.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+      expect(await problemOf(load([rule], { 'role:r': [name] }))).toContain(code);
+      const snapshot = await load([rule], { 'role:r': ['user:alice'] });
       const ask = { subject: name, domain: 'bank', action: 'tool.invoke', resource: 'x' };
-      expect(checkAccess(snapshot, ask).allowed).toBe(true);
+      expect(checkAccess(snapshot, ask).code).toBe('POLICY_REQUEST_INVALID');
+      expect(checkAccess(snapshot, { ...ask, subject: 'user:alice', resource: `x${unseen}` }).allowed).toBe(
+        false,
+      );
     },
   );
+
+  it.each([
+    'user:иван',
+    'user:josé',
+    'user:山田',
+    'user:山田taro',
+    'user:Ιωάννης',
+    'user:a.b+c@d',
+    'user:o’neil',
+    'user:מירב',
+  ])('of one script is a name: %s', async (name) => {
+    const snapshot = await load([{ action: 'tool.invoke', subject: name, resource: '*' }], {
+      'role:r': [name],
+    });
+    const ask = { subject: name, domain: 'bank', action: 'tool.invoke', resource: 'x' };
+    expect(checkAccess(snapshot, ask).allowed).toBe(true);
+  });
 });
 
 describe('text that means something elsewhere', () => {
@@ -202,6 +244,20 @@ describe('text that means something elsewhere', () => {
       const ask = { subject: 'user:a', domain, action: 'tool.invoke', resource: 'x' };
       expect(checkAccess(snapshot, ask).allowed).toBe(false);
     }
+  });
+});
+
+describe('a domain where nobody holds a role', () => {
+  it('is part of the policy hash: rules for every domain hold there, so no signature stands for it unseen', async () => {
+    const rule = { action: 'tool.invoke', subject: 'user:a', resource: 'x', domain: '*' };
+    const roles = { 'role:r': ['user:a'] };
+    const bare = { 'roles/other.yaml': { ...header('Roles'), domain: 'other' } };
+    const ask = { subject: 'user:a', domain: 'other', action: 'tool.invoke', resource: 'x' };
+    const before = await load([rule], roles);
+    const after = await load([rule], roles, bare);
+    expect([checkAccess(before, ask).allowed, checkAccess(after, ask).allowed]).toEqual([false, true]);
+    expect(after.policyHash).not.toBe(before.policyHash);
+    expect(comparePolicies(before, after)).toMatchObject({ same: false, decisions: [{ domain: 'other' }] });
   });
 });
 

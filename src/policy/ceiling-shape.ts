@@ -1,6 +1,7 @@
 // `spec` of a ceiling document as it is written: its schema and what a checked one holds.
 import type { Json } from '../json.js';
 import {
+  fits,
   host,
   integer,
   label,
@@ -11,6 +12,7 @@ import {
   path,
   pattern,
   role,
+  rows,
   sandboxKind,
   text,
   name,
@@ -101,15 +103,22 @@ export interface CeilingDocument {
 
 // --- schema ---------------------------------------------------------------------------------------------------
 
-const names = { allow: list(pattern), deny: list(pattern) };
-const hosts = { allow: list(host), deny: list(host) };
+/** Parts that stand in a ceiling many times: compiled once, which is most of what compiling it takes. */
+export const ceilingParts = {
+  Patterns: list(pattern),
+  Hosts: list(host),
+  Whole: integer(0, Number.MAX_SAFE_INTEGER),
+};
+const patterns = fits('Patterns');
+const names = { allow: patterns, deny: patterns };
+const hosts = { allow: fits('Hosts'), deny: fits('Hosts') };
 
 /** Fields of a budget for one period. */
 export const budgets = {
   usd: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
-  tokens: integer(0, Number.MAX_SAFE_INTEGER),
-  calls: integer(0, Number.MAX_SAFE_INTEGER),
-  wallClockMs: integer(0, Number.MAX_SAFE_INTEGER),
+  tokens: fits('Whole'),
+  calls: fits('Whole'),
+  wallClockMs: fits('Whole'),
 };
 
 /** JSON Schema of `CeilingSpec`. */
@@ -119,10 +128,10 @@ export const ceilingSpec = object({
   skills: object(names),
   mcp: object(names),
   memory: object(names),
-  agents: object({ ...names, requireDigest: { type: 'boolean' }, requireSigners: list(pattern) }),
+  agents: object({ ...names, requireDigest: { type: 'boolean' }, requireSigners: patterns }),
   delegation: object({ ...names, maxDepth: integer(0, 100), maxAgents: integer(0, 10_000) }),
   network: object({ mode: oneOf('none', 'allowlist', 'open'), ...hosts }),
-  mounts: object({ allow: list(object({ path, mode: oneOf('ro', 'rw') }, ['path', 'mode'])) }, ['allow']),
+  mounts: object({ allow: rows(object({ path, mode: oneOf('ro', 'rw') }, ['path', 'mode'])) }, ['allow']),
   credentials: object({ mode: oneOf('none', 'broker', 'inherit'), ...names }),
   sandbox: object({
     allowed: list(sandboxKind),
@@ -137,12 +146,12 @@ export const ceilingSpec = object({
       items: object(
         {
           match: object({
-            functions: list(pattern),
-            agents: list(pattern),
+            functions: patterns,
+            agents: patterns,
             labels: list(label),
             sandbox: list(sandboxKind),
-            credentials: list(pattern),
-            network: list(host),
+            credentials: patterns,
+            network: fits('Hosts'),
             costUsdAbove: text('^[0-9]{1,12}(?:\\.[0-9]{1,6})?$', 'a decimal string'),
           }),
           minimum: oneOf('async', 'sync', 'two-person'),
@@ -152,7 +161,7 @@ export const ceilingSpec = object({
           author: { type: 'boolean' },
           expiresSeconds: integer(1, 30 * 86_400),
           reasonRequired: { type: 'boolean' },
-          escalation: list(
+          escalation: rows(
             object(
               {
                 afterSeconds: integer(1, 30 * 86_400),
@@ -192,7 +201,7 @@ export const ceilingSpec = object({
       'depth',
     ),
   ),
-  rates: list(
+  rates: rows(
     object({ match: pattern, count: integer(0, 1_000_000_000), perSeconds: integer(1, 31_536_000) }, [
       'match',
       'count',

@@ -7,6 +7,7 @@ import { CLASSIFICATIONS, EXTENT_NAMES, LIMIT_NAMES, settled } from './ceiling.j
 import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling } from './ceiling.js';
 import type { ApprovalRuleSpec, CeilingSpec, NameSpec } from './ceiling-shape.js';
 import { addressProblem } from './action.js';
+import { neverMatching } from './ceiling-names.js';
 import { patternProblem } from './glob.js';
 import { classified, limitSet, metered, required, signers, sorted, unique } from './normal-form.js';
 import { rateList } from './rate.js';
@@ -102,6 +103,13 @@ function contradictions(spec: CeilingSpec): ShapeProblem[] {
     if (moment !== undefined && momentMs(moment) === null)
       refuse(`/validity/${key}`, `${moment} does not exist`);
   }
+  const [beginMs, endMs] = [notBefore, notAfter].map((one) => (one === undefined ? null : momentMs(one)));
+  // From notBefore, included, to notAfter, excluded: one that ends as it begins holds at no time either.
+  if (beginMs != null && endMs != null && beginMs >= endMs) {
+    const hint =
+      'put notAfter after notBefore; a ceiling that lets nothing through says `functions: { allow: [] }`';
+    refuse('/validity/notAfter', `${notAfter} is not after notBefore ${notBefore}, so no time fits`, hint);
+  }
   const patterns: [string, readonly string[] | undefined][] = [
     ...(
       ['functions', 'tools', 'skills', 'mcp', 'memory', 'agents', 'delegation', 'credentials'] as const
@@ -142,6 +150,7 @@ function contradictions(spec: CeilingSpec): ShapeProblem[] {
       if (problem !== null) refuse(`${pointer}/${index}`, problem);
     }
   }
+  for (const { pointer, message, hint } of neverMatching(spec)) refuse(pointer, message, hint);
   return found;
 }
 
@@ -221,7 +230,7 @@ export function normalizeRule(rule: ApprovalRuleSpec): ApprovalRule {
     reasonRequired: rule.reasonRequired ?? false,
     ...(rule.escalation === undefined || rule.escalation.length === 0
       ? {}
-      : { escalation: rule.escalation.map(normalizeEscalation).toSorted(bySeconds) }),
+      : { escalation: unique(rule.escalation.map(normalizeEscalation)).toSorted(bySeconds) }),
   };
 }
 

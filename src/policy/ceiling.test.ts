@@ -134,6 +134,14 @@ describe('permits at the borders', () => {
     ]);
   });
 
+  it('a validity of one second is one, and one that ends as it begins is refused', () => {
+    const from = (notBefore: string) =>
+      checkCeilingSpec({ validity: { notBefore, notAfter: '2026-01-01T00:00:01Z' } }).ok;
+    expect(from('2026-01-01T00:00:00Z')).toBe(true);
+    expect(from('2026-01-01T00:00:01Z')).toBe(false);
+    expect(from('2026-01-01T00:00:02Z')).toBe(false);
+  });
+
   it('validity includes its start and excludes its end', () => {
     const at = (nowMs: number) =>
       permits(parse({ validity: { notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-02-01T00:00:00Z' } }), {

@@ -1,12 +1,15 @@
 // Which decisions change between two policy directories. Every principal of both is asked about an example of every
-// resource that a rule of either names; ceilings, approvers and roles are compared by what they say.
+// resource that a rule of either names; ceilings, roles and everything of approvers.yaml are compared by what they say.
 import type { Json } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
 import { ACTIONS, resourceProblem } from './action.js';
 import type { Action } from './action.js';
+import type { BreakGlass, Delegation } from './delegation.js';
 import { compareText } from './diagnostic.js';
-import { exampleOf } from './glob-cover.js';
+import { examplesOf } from './glob-example.js';
+import type { Grant } from './grant.js';
+import type { Rule } from './rule.js';
 import type { PolicySnapshot } from './snapshot.js';
 
 export interface DecisionChange {
@@ -46,7 +49,12 @@ export interface PolicyComparison {
     readonly removed: readonly string[];
     readonly changed: readonly string[];
   };
+  /** Of the rules that differ: those of whose pattern no example was found, so that nothing was asked about them. */
+  readonly rulesNotAsked: readonly string[];
   readonly ceilings: readonly FieldChange[];
+  /** Who holds a role, or inherits it: the roles of quorums are named by no rule. */
+  readonly roles: readonly FieldChange[];
+  /** People, delegations, standing approvals and who may break the glass. */
   readonly approvers: readonly FieldChange[];
 }
 
@@ -76,46 +84,48 @@ export function comparePolicies(before: PolicySnapshot, after: PolicySnapshot): 
     }
   }
   const { policyHash } = before;
+  const rules = ruleChanges(before, after);
+  const isUnasked = (id: string): boolean =>
+    [before.ruleById(id), after.ruleById(id)].some(
+      (rule) => rule !== null && targetsOfRule(rule).length === 0,
+    );
   return {
     same: policyHash === after.policyHash,
     policyHash: { before: policyHash, after: after.policyHash },
     asked,
     notAsked: total - asked,
     decisions,
-    rules: ruleChanges(before, after),
+    rules,
+    rulesNotAsked: united(rules.added, rules.removed, rules.changed).filter(isUnasked),
     ceilings: ceilingChanges(before, after),
+    roles: roleChanges(before, after),
     approvers: approverChanges(before, after),
   };
 }
 
 /** Every action a rule names with an example of its resource; a rule about all actions is asked with each that fits. */
-function targetsOf(
-  ...snapshots: readonly PolicySnapshot[]
-): readonly { readonly action: Action; readonly resource: string }[] {
-  const found = new Map<string, { readonly action: Action; readonly resource: string }>();
+function targetsOf(...snapshots: readonly PolicySnapshot[]): readonly Target[] {
+  const found = new Map<string, Target>();
   for (const { rules } of snapshots) {
-    for (const rule of rules) {
-      const actions = rule.action === '*' ? (ACTIONS as readonly Action[]) : [rule.action];
-      for (const action of actions) {
-        for (const resource of examplesOf(rule.resource)) {
-          if (resourceProblem(action, resource) !== null) continue;
-          found.set(JSON.stringify([action, resource]), { action, resource });
-        }
-      }
+    for (const target of rules.flatMap(targetsOfRule)) {
+      found.set(JSON.stringify([target.action, target.resource]), target);
     }
   }
   return [...found].toSorted(([a], [b]) => compareText(a, b)).map(([, target]) => target);
 }
 
-const DIGEST = `sha256:${'0'.repeat(64)}`;
+interface Target {
+  readonly action: Action;
+  readonly resource: string;
+}
 
-/** A bare example, and the forms that functions, packages, hosts and paths have. */
-function examplesOf(pattern: string): readonly string[] {
-  const bare = exampleOf(pattern);
-  const open = pattern.endsWith('*') ? exampleOf(pattern.slice(0, -1)) : bare;
-  const examples = [bare, `${open}@${DIGEST}`, `${open}x@${DIGEST}`];
-  if (pattern === '*') examples.push('tool::x', `x@${DIGEST}`, 'x.example:443', '/x');
-  return [...new Set(examples)].filter((one) => one !== '');
+function targetsOfRule(rule: Pick<Rule, 'action' | 'resource'>): readonly Target[] {
+  const actions = rule.action === '*' ? (ACTIONS as readonly Action[]) : [rule.action];
+  return actions.flatMap((action) =>
+    examplesOf(rule.resource, (resource) => resourceProblem(action, resource) === null).map((resource) => {
+      return { action, resource };
+    }),
+  );
 }
 
 function answerOf({ allowed, ruleId }: AccessAnswer): Answered {
@@ -150,15 +160,39 @@ function ceilingChanges(before: PolicySnapshot, after: PolicySnapshot): readonly
   return fieldChanges(fields(before), fields(after));
 }
 
+function roleChanges(before: PolicySnapshot, after: PolicySnapshot): readonly FieldChange[] {
+  const holders = (snapshot: PolicySnapshot) => {
+    const found = new Map<string, string[]>();
+    for (const { member, role, domain } of snapshot.roleEdges) {
+      const what = `${role} in ${domain}`;
+      const held = found.get(what);
+      if (held === undefined) found.set(what, [member]);
+      else held.push(member);
+    }
+    return found;
+  };
+  return fieldChanges(holders(before), holders(after));
+}
+
 function approverChanges(before: PolicySnapshot, after: PolicySnapshot): readonly FieldChange[] {
-  const people = (snapshot: PolicySnapshot) =>
-    new Map<string, Json>(
-      snapshot.people.map(({ id, keys, osUser, assurance }) => [
-        `approver ${id}`,
-        { keys: [...keys], osUser, assurance: [...assurance] },
-      ]),
-    );
-  return fieldChanges(people(before), people(after));
+  const fields = (snapshot: PolicySnapshot) =>
+    new Map<string, Json>([
+      ...snapshot.people.map(({ id, keys, osUser, oidc, assurance }) => {
+        const proof = { keys: [...keys], osUser, oidc, assurance: [...assurance] };
+        return [`approver ${id}`, proof] as const;
+      }),
+      ...snapshot.delegations.map((one) => {
+        return [`delegation from ${one.from} to ${one.to}`, asJson(one)] as const;
+      }),
+      ...snapshot.grants.map((one) => [`grant ${one.id}`, asJson(one)] as const),
+      ...(snapshot.breakGlass === null ? [] : [['breakGlass', asJson(snapshot.breakGlass)] as const]),
+    ]);
+  return fieldChanges(fields(before), fields(after));
+}
+
+/** Of a snapshot: plain values, and nothing undefined among them. */
+function asJson(value: Delegation | Grant | BreakGlass): Json {
+  return { ...value };
 }
 
 function fieldChanges(was: ReadonlyMap<string, Json>, is: ReadonlyMap<string, Json>): readonly FieldChange[] {

@@ -376,13 +376,16 @@ describe('adding a layer', () => {
     const rank = { deny: 2, needs_approval: 1, allow: 0 };
     const spec = fc.record(
       {
-        functions: fc.record({ deny: fc.subarray(['tool::wasm', 'x']) }, { requiredKeys: [] }),
+        functions: fc.record({ deny: fc.subarray(['tool::wasm', 'tool::x']) }, { requiredKeys: [] }),
         sandbox: fc.record({ allowed: fc.subarray(['wasm', 'docker']) }),
         approval: fc.record({
           minimum: fc.constantFrom('none', 'async', 'sync', 'two-person'),
           rules: fc.array(
             fc.record({
-              match: fc.record({ functions: fc.subarray(['tool::*', 'x']) }, { requiredKeys: [] }),
+              match: fc.record(
+                { functions: fc.subarray(['tool::*', 'tool::x'], { minLength: 1 }) },
+                { requiredKeys: [] },
+              ),
               minimum: fc.constantFrom('async', 'sync', 'two-person'),
               approverRoles: fc.subarray(['role:reviewer', 'role:medical', 'role:idle'], { minLength: 1 }),
               quorum: fc.integer({ min: 1, max: 3 }),

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
-import { isAction, isStepAct } from './action.js';
+import { ACTIONS_HINT, isAction, isStepAct, resourceProblem } from './action.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
 import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
@@ -13,7 +13,7 @@ import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
-import { requestProblem } from './facts.js';
+import { everyPackageName, honestPackageName, requestProblem } from './facts.js';
 import { grantFor } from './grant.js';
 import type { Grant } from './grant.js';
 import { hostMatches } from './host.js';
@@ -130,12 +130,16 @@ export function decide(snapshot: PolicySnapshot, request: DecisionRequest): Deci
     const problem = problemOf(request);
     return problem === null
       ? decideValid(snapshot, request)
-      : denied(snapshot, 'POLICY_REQUEST_INVALID', problem, 'ask with known, well-formed names');
+      : denied(snapshot, 'POLICY_REQUEST_INVALID', problem, hintFor(request));
   } catch (error) {
     const words = error instanceof Error ? error.message : 'unknown error';
     const hint = 'nothing runs until policy can decide';
     return denied(snapshot, 'POLICY_ERROR', `policy could not decide: ${words}`, hint);
   }
+}
+
+function hintFor({ action }: DecisionRequest): string {
+  return isAction(action) ? 'ask with known, well-formed names' : ACTIONS_HINT;
 }
 
 /** What is said to a question that can't be understood. Never throws. */
@@ -144,12 +148,9 @@ export function refuseQuestion(snapshot: PolicySnapshot, problem: string): Decis
 }
 
 function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
-  const { domain, action, resource, facts } = request;
+  const { action, facts } = request;
   const subjects = request.agent === null ? [request.initiator] : [request.initiator, request.agent];
-  const answers = subjects.map((subject) => ({
-    subject,
-    answer: checkAccess(snapshot, { subject, domain, action, resource }),
-  }));
+  const answers = subjects.map((subject) => ({ subject, answer: accessOf(snapshot, request, subject) }));
 
   const layers = allLayers(snapshot, request);
   const { ceiling: composed, hash: ceilingHash } = snapshot.layers.compose(layers);
@@ -211,6 +212,19 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
     ceilingHash,
     modelHash: snapshot.modelHash,
   };
+}
+
+/** What RBAC says; a rule that denies a package denies it under any repository that a document puts before its digest. */
+function accessOf(snapshot: PolicySnapshot, request: DecisionRequest, subject: string): AccessAnswer {
+  const { domain, action, resource, facts } = request;
+  const answer = checkAccess(snapshot, { subject, domain, action, resource });
+  if (action !== 'agent.invoke' || !answer.allowed) return answer;
+  for (const alias of everyPackageName(facts)) {
+    if (alias === resource || resourceProblem(action, alias) !== null) continue;
+    const other = checkAccess(snapshot, { subject, domain, action, resource: alias });
+    if (other.effect === 'deny') return other;
+  }
+  return answer;
 }
 
 // --- layers ---------------------------------------------------------------------------------------------------------
@@ -299,7 +313,8 @@ function grantOf(
   if (snapshot.grants.length === 0) return null;
   const roles = snapshot.grantRolesOf(initiator, domain);
   const { functionId } = facts;
-  return grantFor(snapshot.grants, { functionId, initiator, roles, domain, nowMs, needed });
+  const alsoCalled = honestPackageName(facts);
+  return grantFor(snapshot.grants, { functionId, alsoCalled, initiator, roles, domain, nowMs, needed });
 }
 
 function reachable(

@@ -7,7 +7,7 @@ import type { Json } from '../json.js';
 import type { Place, Problems } from './diagnostic.js';
 import { readPlain } from './plain-yaml.js';
 import type { Mark, PlainDocument } from './plain-yaml.js';
-import { isVisible, MAX_TEXT_LENGTH } from './text.js';
+import { MAX_TEXT_LENGTH, unseenIn } from './text.js';
 
 /** Longest file, in characters; the directory reader bounds bytes as well. */
 export const MAX_FILE_LENGTH = 1024 * 1024;
@@ -213,8 +213,13 @@ class Reader {
   }
 
   #textProblem(text: string, offset: number): boolean {
-    if (!isVisible(text)) {
-      this.#refuse(offset, 'text holds a control or invisible character');
+    const unseen = unseenIn(text);
+    if (unseen !== null) {
+      this.#refuse(
+        offset,
+        `text holds a control or invisible character, ${unseen}`,
+        'write it again by hand',
+      );
       return true;
     }
     if (text.length > MAX_TEXT_LENGTH) {

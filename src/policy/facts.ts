@@ -14,6 +14,8 @@ export interface Facts {
   readonly agentName: string | null;
   /** `sha256:…` of that package; null = not pinned. */
   readonly agentDigest: string | null;
+  /** What that package calls itself, as its verified bytes say; absent = not known. The document wrote the repository. */
+  readonly agentOwnName?: string;
   /** null = runs without a sandbox; then a ceiling that names sandbox kinds refuses it. */
   readonly sandbox: SandboxKind | null;
   /** `host:port`, lower case; empty = no network. */
@@ -84,6 +86,35 @@ export function packageNames(facts: Facts): readonly string[] {
 }
 
 /**
+ * As `packageNames`, and the package by its own name under every part of the path: for what forbids or asks for more.
+ * Which repository a package comes from is the word of the document alone, and its bytes are the same under any: who
+ * writes `ghcr.io/bank/other` before the digest of a denied package still calls that package. Never for what allows.
+ */
+export function everyPackageName(facts: Facts): readonly string[] {
+  const names = packageNames(facts);
+  return [
+    ...new Set([...ownNames(facts).flatMap((own) => packageNames({ ...facts, agentName: own })), ...names]),
+  ];
+}
+
+/** The package by its own name, from that alone to the whole path of its reference; empty where it is not known. */
+function ownNames({ agentName, agentOwnName: own }: Facts): readonly string[] {
+  if (agentName === null || own === undefined) return [];
+  const path = agentName.split('/');
+  return path.map((_, length) => [...path.slice(0, length), own].join('/'));
+}
+
+/**
+ * What the package would be called as if its reference ended in its own name, with its digest where it has one; null =
+ * it does, or nobody knows. What stands for a person's approval has to name the package by both.
+ */
+export function honestPackageName(facts: Facts): string | null {
+  const agentName = ownNames(facts).at(-1);
+  if (agentName === undefined || agentName === facts.agentName) return null;
+  return packageNames({ ...facts, agentName }).at(-1) ?? null;
+}
+
+/**
  * Why the question can't be judged, or null. The value is attacker-controlled as far as types go (a caller in
  * JavaScript): arrays, numbers and String objects in place of strings are refused (trap 5).
  */
@@ -96,6 +127,8 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
     return `functionId ${quoted(facts.functionId)} is not a visible, non-empty string`;
   if (facts.agentName !== null && !isName(facts.agentName))
     return `agentName ${quoted(facts.agentName)} is no name`;
+  if (facts.agentOwnName !== undefined && !isName(facts.agentOwnName))
+    return `agentOwnName ${quoted(facts.agentOwnName)} is no name`;
   if (facts.agentDigest !== null && !DIGEST.test(String(facts.agentDigest))) {
     return `agentDigest ${quoted(facts.agentDigest)} is not sha256:<64 hex>`;
   }

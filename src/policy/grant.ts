@@ -57,6 +57,8 @@ export function collectGrants(
 
 export interface GrantQuestion {
   readonly functionId: string;
+  /** Another name of what is called, which the grant has to name too; null = it has none. */
+  readonly alsoCalled: string | null;
   readonly initiator: string;
   /** Roles of the initiator in the domain. */
   readonly roles: ReadonlySet<string>;
@@ -67,7 +69,8 @@ export interface GrantQuestion {
 
 /** The grant that stands for the approval `needed`; null = a person has to give it. */
 export function grantFor(grants: readonly Grant[], question: GrantQuestion): Grant | null {
-  const { functionId, initiator, roles, domain, nowMs, needed } = question;
+  const { functionId, alsoCalled, initiator, roles, domain, nowMs, needed } = question;
+  const names = alsoCalled === null ? [functionId] : [functionId, alsoCalled];
   const people = needed.quorum.reduce((sum, { n }) => sum + n, 0);
   // Nobody's standing approval is that of somebody else than the author.
   if (needed.mode === 'two-person' || needed.reasonRequired || needed.author === true || people > 1)
@@ -79,7 +82,7 @@ export function grantFor(grants: readonly Grant[], question: GrantQuestion): Gra
         nowMs < grant.notAfterMs &&
         grant.domains.includes(domain) &&
         grant.subjects.some((subject) => subject === initiator || roles.has(subject)) &&
-        grant.functions.some((pattern) => fnMatch(functionId, pattern)),
+        names.every((name) => grant.functions.some((pattern) => fnMatch(name, pattern))),
     ) ?? null
   );
 }

@@ -30,7 +30,7 @@ export { fnMatch } from './glob.js';
 export { MAX_GRANT_DAYS } from './grant.js';
 export type { Grant } from './grant.js';
 export { lintPolicies } from './lint.js';
-export type { LintFinding } from './lint.js';
+export type { LintFinding } from './lint-finding.js';
 export { LOCK_FILE, lockMessage, lockOf, readLock, signedBy } from './lock.js';
 export type { PolicyLock } from './lock.js';
 export { nearestRules } from './nearest.js';

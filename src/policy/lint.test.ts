@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +20,8 @@ async function load(
     roles = {},
     ceiling = null,
     people = [],
-  }: { roles?: object; ceiling?: object | null; people?: object[] } = {},
+    approvers = {},
+  }: { roles?: object; ceiling?: object | null; people?: object[]; approvers?: object } = {},
 ): Promise<PolicySnapshot> {
   const rows = rules.map((rule, index) => ({
     ...{ id: `R-${index + 1}`, effect: 'allow', subject: 'role:a', domain: 'bank', action: 'tool.invoke' },
@@ -27,7 +30,7 @@ async function load(
   const files: [string, object][] = [
     ['rbac/r.yaml', { ...header('Rules'), rules: rows }],
     ['roles/r.yaml', { ...header('Roles'), domain: 'bank', members: { 'role:a': ['user:a'] }, ...roles }],
-    ['approvers.yaml', { ...header('Approvers'), people }],
+    ['approvers.yaml', { ...header('Approvers'), people, ...approvers }],
   ];
   if (ceiling !== null) {
     files.push([
@@ -88,6 +91,43 @@ describe('lint', () => {
     ]);
   });
 
+  it('does not say of a role that it gives nothing where a delegation, an emergency or a standing approval names it', async () => {
+    const roles = {
+      members: { 'role:a': ['user:a'], 'role:lent': [], 'role:glass': [], 'role:standing': [] },
+    };
+    const approvers = {
+      delegations: [
+        {
+          ...{ from: 'user:a', to: 'user:b', notAfter: '2030-01-01T00:00:00Z' },
+          scope: { roles: ['role:lent'], domains: ['bank'] },
+        },
+      ],
+      breakGlass: { role: 'role:glass', reviewWithinHours: 24 },
+      grants: [
+        {
+          ...{ id: 'g', functions: ['tool::x'], subjects: ['role:standing'], domains: ['bank'], reason: 'r' },
+          ...{ notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-01-02T00:00:00Z' },
+        },
+      ],
+    };
+    const people = ['user:a', 'user:b'].map((id, at) => ({
+      id,
+      keys: [`ed25519:${'AB'[at]}${'A'.repeat(42)}=`],
+    }));
+    expect(codes(await load([{}], { roles, people, approvers }))).toEqual([]);
+    expect(codes(await load([{}], { roles, people }))).toHaveLength(3);
+  });
+
+  it('names approvers without a key, and not those who prove who they are by other means', async () => {
+    const people = [
+      { id: 'user:a', keys: [] },
+      { id: 'user:b', keys: [], iss: 'https://id.example', sub: 'b', assurance: ['oidc'] },
+      { id: 'user:c', keys: [], assurance: ['token'] },
+      { id: 'user:d', keys: [], osUser: 'd', assurance: ['os'] },
+    ];
+    expect(codes(await load([{}], { people }))).toEqual(['approver-without-key user:a']);
+  });
+
   it('names rights without bounds, and long chains of roles', async () => {
     const chain = Object.fromEntries(
       Array.from({ length: 5 }, (_, at) => [at === 0 ? 'role:a' : `role:c${at}`, [`role:c${at + 1}`]]),
@@ -120,6 +160,78 @@ describe('lint', () => {
     const may = { action: 'approval.decide', resource: 'tool::x' };
     expect(codes(await load([{}], { ceiling, people }))).toEqual(['quorum-unreachable c']);
     expect(codes(await load([{}, may], { ceiling, people }))).toEqual([]);
+  });
+
+  describe('an approval.minimum', () => {
+    const ceiling = { approval: { minimum: 'sync' } };
+    const key = (letter: string) => [`ed25519:${letter}${'A'.repeat(42)}=`];
+    const people = [
+      { id: 'user:a', keys: key('A') },
+      { id: 'user:b', keys: key('B') },
+    ];
+    const roles = { members: { 'role:a': ['user:a'], 'role:b': ['user:b'] } };
+    const call = { action: 'function.invoke', resource: 'tool::x' };
+    const decide = (subject: string, resource = 'tool::x') => ({
+      ...{ subject, action: 'approval.decide', resource },
+    });
+    const found = async (rules: readonly RuleRow[], spec: object = ceiling) =>
+      codes(await load(rules, { ceiling: spec, people, roles })).filter((one) => one.startsWith('quorum'));
+
+    it('is named where somebody may call what nobody may decide on', async () => {
+      expect(await found([call])).toEqual(['quorum-unreachable c']);
+      expect(await found([call, decide('role:b', 'tool::y')])).toEqual(['quorum-unreachable c']);
+      expect(await found([call, decide('role:b')])).toEqual([]);
+      expect(await found([call, decide('role:b', '*')])).toEqual([]);
+    });
+
+    it('needs somebody else than the one who calls', async () => {
+      expect(await found([call, decide('role:a')])).toEqual(['quorum-unreachable c']);
+      expect(await found([call, { ...call, subject: 'role:b' }, decide('role:a')])).toEqual([]);
+    });
+
+    it('needs two of them where two are asked for', async () => {
+      const twice = { approval: { minimum: 'two-person' } };
+      expect(await found([call, decide('role:a'), decide('role:b')], twice)).toEqual([
+        'quorum-unreachable c',
+      ]);
+    });
+
+    it('counts a pattern only when no example of it can be approved', async () => {
+      const wide = { action: 'function.invoke', resource: 'tool::*' };
+      expect(await found([wide, decide('role:b', 'tool::deep_*')])).toEqual([]);
+      expect(await found([wide, decide('role:b', 'agent::chat')])).toEqual(['quorum-unreachable c']);
+    });
+
+    it('is about packages too, and about nothing that no ceiling or rule lets anybody call', async () => {
+      const agent = { action: 'agent.invoke', resource: 'ghcr.io/bank/*' };
+      expect(await found([agent])).toEqual(['quorum-unreachable c']);
+      expect(await found([agent, decide('role:b', 'ghcr.io/bank/a*')])).toEqual([]);
+      expect(await found([call], { ...ceiling, functions: { allow: ['agent::*'] } })).toEqual([]);
+      expect(await found([call, { ...call, effect: 'deny', subject: 'role:any' }])).toEqual([]);
+    });
+
+    it('is joined with the rules that match, a rule for all among them', async () => {
+      const rule = { match: {}, minimum: 'sync', approverRoles: ['role:b'], separationOfDuties: false };
+      expect(await found([call, decide('role:b')], { approval: { rules: [rule] } })).toEqual([]);
+      expect(await found([call, decide('role:a')], { approval: { rules: [rule] } })).toEqual([
+        'quorum-unreachable c',
+      ]);
+    });
+
+    it('is said once of what a rule names as well', async () => {
+      const rules = [{ match: { functions: ['tool::x'] }, minimum: 'sync', approverRoles: ['role:b'] }];
+      expect(await found([call], { approval: { minimum: 'sync', rules } })).toEqual(['quorum-unreachable c']);
+    });
+  });
+
+  it('is silent about the shipped set', async () => {
+    const files = new Map<string, string>();
+    const root = path.resolve(import.meta.dirname, '..', '..', 'policies');
+    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+      if (/\.(?:yaml|conf)$/.test(name)) files.set(name, readFileSync(path.join(root, name), 'utf8'));
+    }
+    const snapshot = await buildSnapshot({ files, canonicalize: (value: Json) => canonicalize(value) ?? '' });
+    expect(codes(snapshot).filter((one) => one.startsWith('quorum'))).toEqual([]);
   });
 
   it('takes thousands of rules', async () => {

@@ -1,40 +1,15 @@
 // What is allowed in a policy directory and yet is likely a mistake: rules that never decide, roles nobody uses, quorums
 // nobody can reach. A finding changes no verdict. `error` = something a step needs can never happen.
-import { resourceProblem } from './action.js';
 import type { CeilingLayer } from './ceiling.js';
 import { composeCeilings } from './meet.js';
 import { compareText } from './diagnostic.js';
-import { exampleOf, patternCovers } from './glob-cover.js';
+import { patternCovers } from './glob-cover.js';
 import { emptyFields } from './permits.js';
-import { eligibleApprovers, isReachable } from './quorum.js';
-import { joinDemands } from './approval-duty.js';
+import type { LintFinding } from './lint-finding.js';
+import { quorumFindings } from './lint-quorum.js';
 import { ANY_ROLE, MAX_ROLE_DEPTH } from './role.js';
 import type { Rule } from './rule.js';
-import type { LoadedCeiling, PolicySnapshot } from './snapshot.js';
-
-export interface LintFinding {
-  readonly code:
-    | 'rule-shadowed'
-    | 'rule-redundant'
-    | 'deny-without-effect'
-    | 'rule-unused'
-    | 'rule-untested'
-    | 'allow-everything'
-    | 'role-unused'
-    | 'role-deep'
-    | 'approver-without-key'
-    | 'quorum-unreachable'
-    | 'ceiling-empty'
-    | 'ceiling-expired';
-  readonly severity: 'error' | 'warning';
-  /** Relative to the directory; null = no single file. */
-  readonly file: string | null;
-  readonly line: number | null;
-  /** A rule's id, a role, a person, a ceiling. */
-  readonly about: string;
-  readonly message: string;
-  readonly hint: string;
-}
+import type { PolicySnapshot } from './snapshot.js';
 
 /** More rules than this are compared with their neighbours only through the index of actions: it stays quick. */
 const MAX_COMPARED = 2000;
@@ -201,8 +176,14 @@ function roleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
   const named = new Set([
     ...snapshot.rules.map(({ subject }) => subject),
     ...snapshot.ceilings.flatMap(({ spec }) =>
-      spec.approval.rules.flatMap(({ approverRoles }) => approverRoles),
+      spec.approval.rules.flatMap(({ approverRoles, escalation = [] }) => [
+        ...approverRoles,
+        ...escalation.flatMap(({ addRoles, notifyRoles }) => [...addRoles, ...notifyRoles]),
+      ]),
     ),
+    ...snapshot.delegations.flatMap(({ roles }) => roles),
+    ...snapshot.grants.flatMap(({ subjects }) => subjects),
+    ...(snapshot.breakGlass === null ? [] : [snapshot.breakGlass.role]),
   ]);
   for (const domain of snapshot.domains) {
     for (const role of snapshot.rolesIn(domain)) {
@@ -227,7 +208,7 @@ function roleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
 
 function peopleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
   return snapshot.people
-    .filter(({ keys, assurance }) => keys.length === 0 && !assurance.includes('os'))
+    .filter(({ keys, assurance }) => keys.length === 0 && assurance.every((one) => one === 'key'))
     .map(({ id }) => ({
       code: 'approver-without-key' as const,
       severity: 'warning' as const,
@@ -252,7 +233,7 @@ function ceilingFindings(snapshot: PolicySnapshot, nowMs: number): readonly Lint
   }
   for (const domain of snapshot.domains) {
     const layers = snapshot.layers.own(domain);
-    found.push(...emptyFindings(domain, layers), ...quorumFindings(snapshot, domain));
+    found.push(...emptyFindings(domain, layers), ...quorumFindings(snapshot, domain, nowMs));
   }
   return unique(found);
 }
@@ -263,54 +244,6 @@ function emptyFindings(domain: string, layers: readonly CeilingLayer[]): readonl
     message: `nothing fits under ${field} in ${domain}: the ceilings have nothing in common`,
     hint: 'give their lists something in common',
   }));
-}
-
-/** Can the people who may decide on what a rule is about, by RBAC too, reach its quorum? */
-function quorumFindings(snapshot: PolicySnapshot, domain: string): readonly LintFinding[] {
-  const found: LintFinding[] = [];
-  for (const ceiling of snapshot.ceilings) {
-    if (ceiling.layer === 'tenant' && ceiling.name !== domain) continue;
-    for (const rule of ceiling.spec.approval.rules) {
-      const demand = joinDemands([{ ...rule, by: '', mode: rule.minimum }]);
-      if (demand === null) continue;
-      for (const resource of decidables(rule.match)) {
-        const eligible = eligibleApprovers(snapshot, {
-          ...{ domain, functionId: resource, separationOfDuties: false, involved: [] },
-        });
-        if (isReachable(snapshot, domain, demand.quorum, eligible)) continue;
-        found.push(quorumFinding(ceiling, domain, resource, demand.quorum));
-      }
-    }
-  }
-  return found;
-}
-
-const DIGEST = `sha256:${'0'.repeat(64)}`;
-
-/** An example of each function or package that a rule names; one that names none is asked about nothing. */
-function decidables(match: LoadedCeiling['spec']['approval']['rules'][number]['match']): readonly string[] {
-  const functions = (match.functions ?? []).map(exampleOf);
-  const packages = (match.agents ?? []).map((pattern) => {
-    const name = exampleOf(pattern.replace(/\*$/, '')).replace(/@.*$/s, '');
-    return `${name}@${DIGEST}`;
-  });
-  const isAskable = (resource: string) => resourceProblem('approval.decide', resource) === null;
-  return [...functions, ...packages].filter((resource) => isAskable(resource));
-}
-
-function quorumFinding(
-  ceiling: LoadedCeiling,
-  domain: string,
-  resource: string,
-  quorum: readonly { readonly role: string; readonly n: number }[],
-): LintFinding {
-  const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
-  const what = resource.replace(`@${DIGEST}`, '');
-  return {
-    ...{ code: 'quorum-unreachable', severity: 'error', file: ceiling.file, line: null, about: ceiling.name },
-    message: `nobody can approve ${what} in ${domain}: ${needed} are needed, and not so many may decide on it`,
-    hint: 'give the role approval.decide on it in rbac/*.yaml, or add people to approvers.yaml',
-  };
 }
 
 function unique(findings: readonly LintFinding[]): readonly LintFinding[] {

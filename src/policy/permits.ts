@@ -9,7 +9,7 @@ import { APPROVAL_MODES, CLASSIFICATIONS, LIMIT_NAMES } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
 import type { CeilingRequest, Facts } from './facts.js';
-import { isRunnersOwn, packageNames } from './facts.js';
+import { everyPackageName, isRunnersOwn, packageNames } from './facts.js';
 import { fnMatch } from './glob.js';
 import { ratesOf, rateText } from './rate.js';
 import { hostMatches, pathContains } from './host.js';
@@ -123,17 +123,18 @@ function nameViolations(
   return values.flatMap((value) => formViolations(field, code, ceiling, [value], match));
 }
 
-/** `forms`: every form by which a list may name the one thing that is asked for. */
+/** `forms`: every form by which a list may name the one thing that is asked for; `deniedForms`: those of a deny. */
 function formViolations(
   field: string,
   code: Code,
   ceiling: NameCeiling,
   forms: readonly string[],
   match: Matches = fnMatch,
+  deniedForms: readonly string[] = forms,
 ): Violation[] {
   const requested = forms.at(-1) ?? '';
-  const inList = (list: readonly string[]) =>
-    list.find((pattern) => forms.some((form) => match(form, pattern))) ?? null;
+  const inList = (list: readonly string[], names = forms) =>
+    list.find((pattern) => names.some((form) => match(form, pattern))) ?? null;
   const found: Violation[] = [];
   for (const group of ceiling.allow) {
     if (inList(group) !== null) continue;
@@ -145,7 +146,7 @@ function formViolations(
       requested,
     });
   }
-  const denied = inList(ceiling.deny);
+  const denied = inList(ceiling.deny, deniedForms);
   if (denied !== null) found.push({ field: `${field}.deny`, code, limit: denied, requested });
   return found;
 }
@@ -156,7 +157,8 @@ function agentViolations(
 ): readonly Violation[] {
   if (facts.agentName === null) return NONE;
   const forms = packageNames(facts);
-  const found = formViolations('agents', 'CEILING_AGENTS', ceiling.agents, forms);
+  const denials = everyPackageName(facts);
+  const found = formViolations('agents', 'CEILING_AGENTS', ceiling.agents, forms, fnMatch, denials);
   if (ceiling.agents.requireDigest && facts.agentDigest === null) {
     const requested = forms.at(-1) ?? '';
     found.push({ field: 'agents.requireDigest', code: 'CEILING_AGENTS', limit: 'a digest', requested });

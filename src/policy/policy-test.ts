@@ -1,5 +1,6 @@
 // Unit tests of policies: policies/tests/*.yaml, each a question and the verdict it must get. They decide nothing; they
 // tell an operator that a change does what it should. Coverage is the rules that decided at least one case.
+import { labelOf } from './ceiling.js';
 import { compareText, Problems } from './diagnostic.js';
 import { decide, refuseQuestion } from './decide.js';
 import type { Decision } from './decide.js';
@@ -16,7 +17,7 @@ export interface PolicyCase {
   /** As the file says it; judged when it is asked. */
   readonly request: unknown;
   readonly expect: Decision['verdict'];
-  /** A rule's id, or `name-of-layer:field`; null = whatever decides. */
+  /** A rule's id, `name-of-layer:field`, or POLICY_REQUEST_INVALID; null = whatever rule or ceiling decides. */
   readonly by: string | null;
 }
 
@@ -91,7 +92,8 @@ export function runPolicyTests(
     const { file, line, name, expect, by } = one;
     return {
       ...{ file, line, name, expected: expect, verdict: decision.verdict, by, decidedBy },
-      ok: decision.verdict === expect && (by === null || decidedBy.includes(by)),
+      // A question that nobody can ask is denied whatever the policies say: a misspelt one would prove nothing.
+      ok: decision.verdict === expect && (by === null ? !isUnjudged(decision) : decidedBy.includes(by)),
       message: decision.message,
     };
   });
@@ -107,14 +109,25 @@ export function runPolicyTests(
   };
 }
 
+/** No rule and no ceiling was asked: the question is none, or policy failed. */
+function isUnjudged({ code }: Decision): boolean {
+  return code === 'POLICY_REQUEST_INVALID' || code === 'POLICY_ERROR';
+}
+
 /**
  * Rules that allowed or denied, and of ceilings what refused: `org-prod:network` for `network.mode` and
- * `network.allow` alike, and the field in full.
+ * `network.allow` alike, and the field in full; `org-prod:approval` of one that asks for the approval. Where nothing was
+ * judged, the code alone.
  */
-function decidersOf({ rbac, ceiling }: Decision): readonly string[] {
+function decidersOf(decision: Decision): readonly string[] {
+  const { rbac, ceiling, code, demandedBy } = decision;
+  if (code !== null && isUnjudged(decision)) return [code];
   const rules = rbac.flatMap(({ ruleId }) => (ruleId === null ? [] : [ruleId]));
   const layers = ceiling.flatMap(({ name, ok, field }) =>
     ok || field === undefined ? [] : [`${name}:${field.split('.')[0] ?? ''}`, `${name}:${field}`],
   );
-  return [...new Set([...rules, ...layers])];
+  const asking = ceiling
+    .filter((of) => demandedBy.some((text) => text.startsWith(`${labelOf(of)}: `)))
+    .map(({ name }) => `${name}:approval`);
+  return [...new Set([...rules, ...layers, ...asking])];
 }

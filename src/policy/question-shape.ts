@@ -1,7 +1,18 @@
 // A question to policy as people and programs write it, and the tests that are made of questions: schemas and types.
 import type { Json } from '../json.js';
 import { budgets, type ApprovalMode } from './ceiling-shape.js';
-import { fits, header, integer, list, moment, object, oneOf, role, sandboxKind } from './schema-parts.js';
+import {
+  fits,
+  header,
+  integer,
+  list,
+  moment,
+  object,
+  oneOf,
+  role,
+  rows,
+  sandboxKind,
+} from './schema-parts.js';
 
 /** policies/tests/*.yaml: questions, and what is to be said to each. */
 export interface PolicyTestDocument {
@@ -67,7 +78,7 @@ const question = {
   nowMs: integer(0, Number.MAX_SAFE_INTEGER),
   sandbox: sandboxKind,
   network: list(anyText, 1000),
-  mounts: list(object({ path: anyText, mode: oneOf('ro', 'rw') }, ['path', 'mode']), 1000),
+  mounts: rows(object({ path: anyText, mode: oneOf('ro', 'rw') }, ['path', 'mode']), 1000),
   credentials: list(anyText, 1000),
   tools: list(anyText, 1000),
   limits: { type: 'object', additionalProperties: { type: 'number' } },
@@ -108,7 +119,7 @@ export const policyTestSchema = object(
           request: object(
             {
               ...question,
-              layers: list(
+              layers: rows(
                 object(
                   {
                     layer: oneOf('workflow', 'agent', 'parent', 'step'),

@@ -6,7 +6,7 @@ import type { ApprovalAsk } from './approval-duty.js';
 import { microUsd, NO_COST } from './budget.js';
 import type { Estimate } from './budget.js';
 import { LAYERS } from './ceiling.js';
-import { checkCeilingSpec } from './ceiling-spec.js';
+import { checkCeilingSpec, momentMs } from './ceiling-spec.js';
 import type {
   CeilingLayer,
   Classification,
@@ -73,6 +73,8 @@ export function readQuestion(
     const [first] = shape.problems;
     return { ok: false, problem: `${first?.pointer ?? ''} ${first?.message ?? 'is no question'}`.trim() };
   }
+  const { at } = shape.document;
+  if (at !== undefined && momentMs(at) === null) return { ok: false, problem: `there is no time ${at}` };
   const read = readLayers(layers);
   if (typeof read === 'string') return { ok: false, problem: read };
   return { ok: true, request: requestOf(shape.document, read, nowMs) };

@@ -4,7 +4,7 @@
 // I.371), so that a charge is a comparison and an addition. What has been charged before comes in as a value.
 import type { Rate } from './ceiling.js';
 import type { RateSpec } from './ceiling-shape.js';
-import { packageNames } from './facts.js';
+import { everyPackageName } from './facts.js';
 import type { Facts } from './facts.js';
 import { fnMatch } from './glob.js';
 import { sorted, unique } from './normal-form.js';
@@ -17,7 +17,7 @@ export function rateList(specs: readonly RateSpec[]): readonly Rate[] {
 /** The rates that count a call with these facts. An erasure, which the runner does itself, is not counted; a form is. */
 export function ratesOf(rates: readonly Rate[] | undefined, facts: Facts): readonly Rate[] {
   if (rates === undefined || facts.functionId.startsWith('audit::')) return [];
-  const forms = sorted([facts.functionId, ...packageNames(facts)]);
+  const forms = sorted([facts.functionId, ...everyPackageName(facts)]);
   return rates.filter(({ match }) => forms.some((form) => fnMatch(form, match)));
 }
 

@@ -1,6 +1,7 @@
 // Schemas of policy files as functions, each compiled at first use. Compiling costs more than everything else a short
 // command does: the bundle of the command line holds, in place of this file, what test/bundle.mjs compiled ahead.
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
+import { boundErrors } from '../schema-errors.js';
 import { schemaId } from './schema-parts.js';
 
 let ajv: Ajv2020 | null = null;
@@ -25,7 +26,7 @@ export function openAjv(
     ...{ strict: false, validateSchema: false },
     // A schema that another one refers to is a function that both call.
     inlineRefs: false,
-    code,
+    code: { ...code, process: boundErrors },
   });
   for (const [kind, schema] of Object.entries(schemas)) opened.addSchema(schema, schemaId(kind));
   return opened;

@@ -3,7 +3,7 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json } from '../json.js';
 import { pointerSegment } from './document.js';
-import { ceilingSpec, type CeilingDocument, type CeilingSpec } from './ceiling-shape.js';
+import { ceilingParts, ceilingSpec, type CeilingDocument, type CeilingSpec } from './ceiling-shape.js';
 import {
   policyTestSchema,
   questionSchema,
@@ -24,6 +24,7 @@ import {
   pattern,
   principal,
   role,
+  rows,
   subject,
   text,
   user,
@@ -103,7 +104,7 @@ const roleMap = (items: object) => ({
 });
 
 /** For the test that checks them and the bundle that has them compiled; nothing else needs them. */
-export const SCHEMAS: Record<keyof Shapes, object> = {
+export const SCHEMAS: Record<keyof Shapes | keyof typeof ceilingParts, object> = {
   Rules: object(
     {
       ...header('Rules'),
@@ -164,7 +165,7 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
           ['id', 'keys'],
         ),
       },
-      delegations: list(
+      delegations: rows(
         object(
           {
             from: user,
@@ -180,7 +181,7 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
         1000,
       ),
       breakGlass: object({ role, reviewWithinHours: integer(1, 720) }, ['role', 'reviewWithinHours']),
-      grants: list(
+      grants: rows(
         object(
           {
             id: name,
@@ -207,6 +208,7 @@ export const SCHEMAS: Record<keyof Shapes, object> = {
     ['apiVersion', 'kind', 'metadata', 'spec'],
   ),
   CeilingSpec: ceilingSpec,
+  ...ceilingParts,
   Question: questionSchema,
   PolicyTest: policyTestSchema,
 };
@@ -222,8 +224,11 @@ export function checkShape<K extends keyof Shapes>(
   | { readonly ok: false; readonly problems: ShapeProblem[] } {
   const validate = validatorOf(kind, SCHEMAS) as ValidateFunction<Shapes[K]>;
   if (validate(value)) return { ok: true, document: value };
-  return { ok: false, problems: (validate.errors ?? []).flatMap(explain) };
+  return { ok: false, problems: (validate.errors ?? []).slice(0, MAX_EXPLAINED).flatMap(explain) };
 }
+
+/** As many as are reported of a whole directory. */
+const MAX_EXPLAINED = 200;
 
 function explain(error: ErrorObject): ShapeProblem[] {
   // An error inside a key's own schema; `propertyNames` tells it with the key's place.
@@ -241,7 +246,8 @@ function explain(error: ErrorObject): ShapeProblem[] {
   const field = error.instancePath.split('/').at(-1) ?? '';
   const subjectOf =
     field === '' ? 'document' : /^\d+$/.test(field) ? `item ${Number(field) + 1}` : `"${field}"`;
-  const shown = quoted(error.data);
+  // Written only where it is shown: an object with a thousand unknown fields is in a thousand errors.
+  const shown = (): string => quoted(error.data);
   switch (error.keyword) {
     case 'additionalProperties': {
       const known = Object.keys((schema['properties'] as object | undefined) ?? {});
@@ -252,12 +258,12 @@ function explain(error: ErrorObject): ShapeProblem[] {
       return at(`field "${String(params['missingProperty'])}" is missing`);
     case 'enum':
       return at(
-        `${subjectOf} must be exactly one of ${(params['allowedValues'] as string[]).join(', ')}, not ${shown}`,
+        `${subjectOf} must be exactly one of ${(params['allowedValues'] as string[]).join(', ')}, not ${shown()}`,
       );
     case 'const':
-      return at(`${subjectOf} must be "${String(params['allowedValue'])}", not ${shown}`);
+      return at(`${subjectOf} must be "${String(params['allowedValue'])}", not ${shown()}`);
     case 'pattern':
-      return at(`${subjectOf} must be ${String(schema['description'])}, not ${shown}`);
+      return at(`${subjectOf} must be ${String(schema['description'])}, not ${shown()}`);
     case 'propertyNames':
       return at(
         `key "${String(params['propertyName'])}" is not allowed here`,
@@ -265,7 +271,7 @@ function explain(error: ErrorObject): ShapeProblem[] {
         String(params['propertyName']),
       );
     case 'type':
-      return at(`${subjectOf} must be of type ${String(params['type'])}, not ${shown}`);
+      return at(`${subjectOf} must be of type ${String(params['type'])}, not ${shown()}`);
     default:
       return at(`${subjectOf} ${error.message ?? 'is not allowed'}`);
   }

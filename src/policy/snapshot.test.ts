@@ -126,6 +126,23 @@ describe('decisions', () => {
     expect(answer.hint).toBe('add user:bob to role:adjuster in roles of domain bank (rule R-1)');
   });
 
+  it('a denial names for an agent a role that agents hold, and no role that nobody can be put into', async () => {
+    const rule = (id: string, subject: string) =>
+      `  - { id: ${id}, effect: allow, subject: "${subject}", domain: bank, action: tool.invoke, resource: "${subject === 'role:any' ? 'y' : 'x'}" }\n`;
+    const snapshot = await load({
+      'rbac/more.yaml': `apiVersion: writ/v1\nkind: Rules\nrules:\n${rule('M-1', 'role:people')}${rule('M-2', 'role:bots')}${rule('M-3', 'role:any')}`,
+      'roles/more.yaml': `apiVersion: writ/v1\nkind: Roles\ndomain: bank\nmembers: { "role:people": ["user:p"], "role:bots": ["agent:b"] }\n`,
+    });
+    const hintFor = (subject: string, resource: string) =>
+      checkAccess(snapshot, { subject, domain: 'bank', action: 'tool.invoke', resource }).hint;
+    expect(hintFor('agent:new', 'x')).toBe('add agent:new to role:bots in roles of domain bank (rule M-2)');
+    expect(hintFor('service:new', 'x')).toContain('role:people');
+    expect(hintFor('user:new', 'x')).toContain('role:people');
+    expect(hintFor('user:new', 'y')).toBe(
+      'give user:new any role in domain bank: rule M-3 is for everybody whom a file names',
+    );
+  });
+
   it('a domain no file defines is denied before Casbin sees it', async () => {
     const answer = ask(await load(), 'user:alice', 'tool::wasm', 'other');
     expect(answer).toMatchObject({ allowed: false, code: 'POLICY_REQUEST_INVALID' });
@@ -227,17 +244,17 @@ describe('approvers', () => {
     ['an emergency role without a review', 'breakGlass: { role: "role:x" }', 'reviewWithinHours'],
     [
       'a grant for every function',
-      'grants: [{ id: G1, functions: ["*"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z", reason: x }]',
+      'grants: [{ id: G1, functions: ["*"], subjects: ["role:adjuster"], domains: [bank], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z", reason: x }]',
       'a grant names functions',
     ],
     [
       'a grant that holds for longer than a month',
-      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-02-01T00:00:00Z", reason: x }]',
+      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:adjuster"], domains: [bank], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-02-01T00:00:00Z", reason: x }]',
       'up to 30 days',
     ],
     [
       'a grant that nobody gives a reason for',
-      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:x"], domains: [d], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z" }]',
+      'grants: [{ id: G1, functions: ["tool::a"], subjects: ["role:adjuster"], domains: [bank], notBefore: "2040-01-01T00:00:00Z", notAfter: "2040-01-02T00:00:00Z" }]',
       'reason',
     ],
   ])('refuse %s', async (_, line, words) => {
@@ -273,6 +290,11 @@ describe('ceilings', () => {
     ['mounts: { allow: [{ path: /data/, mode: ro }] }', 'absolute path'],
     ['mounts: { allow: [{ path: /data/../etc, mode: ro }] }', 'absolute path'],
     ['validity: { notBefore: "2026-02-30T00:00:00Z" }', 'does not exist'],
+    [
+      'validity: { notBefore: "2026-02-02T00:00:00Z", notAfter: "2026-02-01T00:00:00Z" }',
+      'is not after notBefore 2026-02-02T00:00:00Z, so no time fits',
+    ],
+    ['validity: { notBefore: "2026-02-01T00:00:00Z", notAfter: "2026-02-01T00:00:00Z" }', 'so no time fits'],
     ['clamp: [timeoutMs]', 'no value in limits'],
     ['functions: { alow: ["*"] }', 'unknown field "alow"'],
     ['functions: { allow: null }', 'null'],

@@ -3,6 +3,7 @@
 // Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
 import type { Hex, Json } from '../json.js';
 import { demandText, minimumText } from './approval-duty.js';
+import { checkApproverNames } from './approver-names.js';
 import { labelOf, LAYERS } from './ceiling.js';
 import { checkCeilingSpec, normalizeRule } from './ceiling-spec.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
@@ -129,6 +130,9 @@ export async function buildSnapshot({
     sources.approvers === null
       ? []
       : collectGrants(sources.approvers.source, sources.approvers.document, problems);
+  if (sources.approvers !== null) {
+    checkApproverNames(sources.approvers.source, sources.approvers.document, roles, problems);
+  }
   const breakGlass = sources.approvers?.document.breakGlass ?? null;
   const hashOf = (ceiling: Ceiling) => sha256Hex(canonicalize(ceiling));
   const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
@@ -147,8 +151,12 @@ export async function buildSnapshot({
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
   await pause?.();
+  // A domain where nobody holds a role is one where rules for `*` hold: it decides, though no edge names it.
+  const peopled = new Set(roles.edges.map(({ domain }) => domain));
+  const bare = [...roles.domains].filter((domain) => !peopled.has(domain));
   const others = {
     modelHash: MODEL_HASH,
+    ...(bare.length === 0 ? {} : { domains: bare }),
     roles: roles.edges.map(({ member, role, domain }) => [member, role, domain]),
     ceilings: ceilings.map(({ layer, name, spec }) => ({ layer, name, spec })),
     approvers: people.map(({ id, keys, osUser, oidc, assurance }) => ({
@@ -373,13 +381,22 @@ function checkApprovers(
   for (const [index, rule] of (approval?.rules ?? []).entries()) {
     const pointer = `/spec/approval/rules${pointerSegment(index)}`;
     const wanted = rule.approverRoles ?? [];
-    const unknown = wanted.findIndex(
-      (role) => role !== ANY_ROLE && !domains.some((domain) => roles.isDefined(role, domain)),
-    );
+    const isKnown = (role: string): boolean =>
+      role === ANY_ROLE || domains.some((domain) => roles.isDefined(role, domain));
+    const unknown = wanted.findIndex((role) => !isKnown(role));
     if (unknown >= 0) {
       const at = source.place(`${pointer}/approverRoles${pointerSegment(unknown)}`);
       problems.add(source.file, at, `unknown role "${wanted[unknown]}"`, 'define it in roles/*.yaml');
       continue;
+    }
+    for (const [step, lists] of (rule.escalation ?? []).entries()) {
+      for (const field of ['notifyRoles', 'addRoles'] as const) {
+        const missing = (lists[field] ?? []).findIndex((role) => !isKnown(role));
+        if (missing < 0) continue;
+        const inside = `/escalation${pointerSegment(step)}/${field}${pointerSegment(missing)}`;
+        const message = `unknown role "${lists[field]?.[missing]}"`;
+        problems.add(source.file, source.place(pointer + inside), message, 'define it in roles/*.yaml');
+      }
     }
     if (rule.escalation !== undefined && wanted.length === 0) {
       const at = source.place(`${pointer}/escalation`);
@@ -398,7 +415,10 @@ interface ApprovalRuleShape {
   readonly minimum: string;
   readonly approverRoles?: readonly string[];
   readonly quorum?: number;
-  readonly escalation?: readonly object[];
+  readonly escalation?: readonly {
+    readonly notifyRoles?: readonly string[];
+    readonly addRoles?: readonly string[];
+  }[];
 }
 
 function holds(roles: RoleGraph, person: Person, domain: string, wanted: readonly string[]): boolean {

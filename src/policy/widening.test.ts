@@ -5,7 +5,7 @@ import { parseCeilingSpec } from './ceiling-spec.js';
 import { widenings } from './widening.js';
 
 const parse = (spec: Json) => parseCeilingSpec(spec, 'test');
-const wider = (own: Json, above: Json) => widenings(parse(own), parse(above)).map(({ field }) => field);
+const wider = (own: Json, above: Json) => widenings(parse(own), parse(above), own).map(({ field }) => field);
 
 describe('a ceiling under another one', () => {
   it.each<[string, Json, Json, Json]>([
@@ -28,6 +28,10 @@ describe('a ceiling under another one', () => {
     ['network.allow', { network: { allow: ['*.x:443'] } }, { network: { allow: ['*.x:*'] } }],
     ['network.allow', { network: { allow: ['*.x:443'] } }, { network: { allow: ['x:443'] } }],
     ['credentials.mode', { credentials: { mode: 'none' } }, { credentials: { mode: 'broker' } }],
+    // The widest mode is what saying nothing comes to, and still more than is allowed where a document says it.
+    ['network.mode', { network: { mode: 'none' } }, { network: { mode: 'open' } }],
+    ['network.mode', { network: { mode: 'allowlist', allow: ['a.x:443'] } }, { network: { mode: 'open' } }],
+    ['credentials.mode', { credentials: { mode: 'broker' } }, { credentials: { mode: 'inherit' } }],
     [
       'mounts.allow',
       { mounts: { allow: [{ path: '/data', mode: 'ro' }] } },
@@ -60,6 +64,11 @@ describe('a ceiling under another one', () => {
     expect(wider(above, above)).toEqual([]);
     expect(widenings(NO_CEILING, parse(above))).toEqual([]);
     expect(widenings(parse(own), NO_CEILING)).toEqual([]);
+  });
+
+  it('is not wider by a mode that it leaves out', () => {
+    const above = { network: { mode: 'none' }, credentials: { mode: 'none' } };
+    expect(wider({ network: { deny: ['a.x:443'] }, credentials: {} }, above)).toEqual([]);
   });
 
   it('is not wider by what adds up: denials, approvals, rates and requirements', () => {

@@ -1,6 +1,7 @@
 // Where a ceiling that stands under others says more than they allow. At run time the meet holds and such words change
 // nothing; whoever wrote them is told beforehand that they will not get what they ask for. Only what is written counts: a
 // field that says nothing takes what is above it. Approval, rates and requirements add up, and are never wider.
+import { isObject, type Json } from '../json.js';
 import { amountText, BUDGET_NAMES, BUDGET_PERIODS, budgetField } from './budget.js';
 import { CLASSIFICATIONS, CREDENTIAL_MODES, LIMIT_NAMES, NETWORK_MODES } from './ceiling.js';
 import type { Ceiling, NameCeiling } from './ceiling.js';
@@ -20,8 +21,11 @@ const NAME_FIELDS = [
   'credentials',
 ] as const;
 
-/** Every field by which `own` allows what `above` does not, by its own words. Empty: it only narrows. */
-export function widenings(own: Ceiling, above: Ceiling): readonly Widening[] {
+/**
+ * Every field by which `own` allows what `above` does not, by its own words. Empty: it only narrows. `written` is the
+ * document that `own` was read from: its normal form does not tell a mode that says nothing from one that is left out.
+ */
+export function widenings(own: Ceiling, above: Ceiling, written: Json = {}): readonly Widening[] {
   const found: Widening[] = [];
   const add = (field: string, limit: string, requested: string) => found.push({ field, limit, requested });
   const larger = (
@@ -40,13 +44,14 @@ export function widenings(own: Ceiling, above: Ceiling): readonly Widening[] {
   // A suffix pattern, taken as a host, is within another one just where every host under it is.
   const isWithin = (general: string, special: string) => hostMatches(special, general);
   for (const [limit, host] of beyond(own.network, above.network, isWithin)) add('network.allow', limit, host);
-  // `open` and `inherit` are what a ceiling says that says nothing.
-  const higher = <T extends string>(field: string, chain: readonly T[], value: T, limit: T) => {
+  // `open` and `inherit` are also what a ceiling says that says nothing.
+  const higher = <T extends string>(name: string, chain: readonly T[], value: T, limit: T) => {
     const [mine, most] = [chain.indexOf(value), chain.indexOf(limit)];
-    if (mine > most && mine < chain.length - 1) add(field, limit, value);
+    if (mine > most && (mine < chain.length - 1 || saysMode(written, name)))
+      add(`${name}.mode`, limit, value);
   };
-  higher('network.mode', NETWORK_MODES, own.network.mode, above.network.mode);
-  higher('credentials.mode', CREDENTIAL_MODES, own.credentials.mode, above.credentials.mode);
+  higher('network', NETWORK_MODES, own.network.mode, above.network.mode);
+  higher('credentials', CREDENTIAL_MODES, own.credentials.mode, above.credentials.mode);
   for (const { path, mode } of own.mounts.flat()) {
     for (const group of above.mounts) {
       const isInside = group.some(
@@ -94,6 +99,11 @@ export function widenings(own: Ceiling, above: Ceiling): readonly Widening[] {
   if (from !== null && earliest !== null && from < earliest)
     add('validity.notBefore', iso(earliest), iso(from));
   return found;
+}
+
+function saysMode(written: Json, name: string): boolean {
+  const field = isObject(written) ? written[name] : undefined;
+  return isObject(field) && field['mode'] !== undefined;
 }
 
 /** Patterns of `own` that a group of `above` has no cover for, each with the group. */

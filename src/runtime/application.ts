@@ -70,6 +70,7 @@ import { openRunner, type Runner } from './runner.js';
 import { LivePolicy, type LoadedPolicies, type PolicyPin } from './live-policy.js';
 import { logContext } from './entries.js';
 import { recordPolicy } from './policy-record.js';
+import { keepRefused } from './refused-message.js';
 import { redrive } from './redrive.js';
 import { requireStandsAt } from './resume-from.js';
 import { withData } from './run-data.js';
@@ -78,7 +79,7 @@ import { authorize, checkLabels, checkRequest, interruptedRun, startRun, type Ru
 import { standings } from './standings.js';
 import { startErasure } from './start-erasure.js';
 import { securityCheck } from './security-check.js';
-import { answerTask } from './task-answer.js';
+import { answerTask, requireMayAnswer } from './task-answer.js';
 import { mayReadTask, taskView } from './task-view.js';
 import { approvalView, runView } from './views.js';
 import { witnessChecks, witnessStatus } from './witness-status.js';
@@ -419,6 +420,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     tasks: (filter) => store.tasks(filter),
     task: (id) => taskView(guard, id),
     mayReadTask: (record, { id }) => mayReadTask(live.current(), record, id),
+    requireMayAnswer: (id, by) => requireMayAnswer(guard, id, by),
     async answerTask(which, reply, by) {
       const record = await answerTask(guard, which, reply, by);
       await cadence.settle();
@@ -426,10 +428,12 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     },
     approvals: (filter) => store.approvals(filter),
     approvalKeys: (filter) => store.approvalKeys(filter),
+    decidedRuns: () => store.decidedRuns(),
     approvalRecord: (id) => store.approval(id),
     approval: (id) => approvalView(guard, id),
     mayRead: (record, principal) => mayReadApproval(live.current(), record, principal, clock.nowMs()),
     receipt: (source, id) => store.receipt(source, id),
+    keepRefused: (message) => keepRefused(guard, message),
     outbox: openOutbox(store),
     async editApproval(id, edit, editor) {
       const record = await editApproval(guard, id, edit, editor);

@@ -6,9 +6,11 @@ import { digestOfSubjectBytes, subjectBytes, subjectDigest } from '../approval/s
 import { canonicalJson } from '../canonical-json.js';
 import type { ErrorCode } from '../errors.js';
 import type { Commitment, SubjectDigest } from '../json.js';
+import { eligibleApprovers, isReachable } from '../policy/quorum.js';
 import { approvalEnded, asJson, draft, timeText, type EntryContext } from './entries.js';
 import { editorsOfRetried } from './edited-request.js';
 import { newId } from './ids.js';
+import { isAsLogged } from './approval-origin.js';
 import type { Attempt } from './attempt.js';
 import type { Guard, Judged } from './judge.js';
 import { openJson, sealBytes, sealJson } from './payload.js';
@@ -102,6 +104,10 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   if (approval.state === 'approved') {
     // The row says so; only votes that hold make it so.
     if (!isGranted(guard.policy(), approval)) return request(guard, judged, nowMs, approval);
+    if (!(await isAsLogged(guard.store, approval))) {
+      const ended = endApproval(context, approval, 'withdrawn', 'stored request does not match the log');
+      return refused('APPROVAL_DIGEST_MISMATCH', `the stored request ${approval.id} was changed`, ended);
+    }
     return { kind: 'open', consume: approval, approvalId: approval.id, ended: null };
   }
   return {
@@ -114,17 +120,34 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   };
 }
 
-/** A row whose quorum or duties were changed in the store would let other people decide than policy does. */
-function isAsDemanded(approval: ApprovalRecord, { attempt, callable, decision, author }: Judged): boolean {
+/**
+ * A row whose function, quorum, duties or expiry were changed in the store would let other people decide, or later, than
+ * policy does.
+ */
+function isAsDemanded(
+  approval: ApprovalRecord,
+  { attempt, callable, context, decision, author }: Judged,
+): boolean {
   const needed = decision.effective.approval;
   if (needed === null) return false;
   const demanded = { mode: needed.mode, quorum: asJson(needed.quorum), author };
-  const duties = { ...demanded, separation: needed.separationOfDuties, reason: needed.reasonRequired };
-  const { mode, quorum, separationOfDuties: separation, reasonRequired: reason } = approval;
-  const stored = { mode, quorum: asJson(quorum), author: approval.author ?? null, separation, reason };
+  const { separationOfDuties, reasonRequired, expiresSeconds } = needed;
+  const duties = { ...demanded, separationOfDuties, reasonRequired, livesMs: expiresSeconds * 1000 };
+  const { mode, quorum } = approval;
+  const stored = {
+    ...{ mode, quorum: asJson(quorum), author: approval.author ?? null },
+    ...{ separationOfDuties: approval.separationOfDuties, reasonRequired: approval.reasonRequired },
+    livesMs: approval.expiresAtMs - approval.createdAtMs,
+  };
   const isSame = canonicalJson(duties) === canonicalJson(stored);
+  const isOfThis = approval.functionId === callable.resource && approval.tenant === context.tenant;
   const { initiator } = attempt.run;
-  return isSame && approval.initiator === initiator && approval.requester === (callable.agent ?? initiator);
+  return (
+    isSame &&
+    isOfThis &&
+    approval.initiator === initiator &&
+    approval.requester === (callable.agent ?? initiator)
+  );
 }
 
 /** The open request of an attempt that can't start any more ends with it. */
@@ -154,7 +177,7 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   const isNextTurn = before.status === 'asked' && conversation !== null;
   if (!isRerun && !isNextTurn) return null;
   const approval = before.approvalId === null ? null : await guard.store.approval(before.approvalId);
-  if (approval?.state !== 'consumed') return null;
+  if (approval?.state !== 'consumed' || !isGranted(guard.policy(), approval)) return null;
   const granted = subjectDigest({ ...subject, attempt: approval.attempt });
   if (granted !== approval.subjectDigest) return null;
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
@@ -197,6 +220,11 @@ export function request(
     earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
   const editors = [...new Set([...before, ...(editor === null ? [] : [editor])])];
+  if (!canBeReached(guard, judged, editors)) {
+    const left = `without ${editors.join(', ')}, who changed the input`;
+    const message = `too few people are left to approve ${callable.resource} ${left}`;
+    return refused('APPROVAL_QUORUM_UNREACHABLE', message);
+  }
   const record: ApprovalRecord = {
     id: newId('apr', guard.random),
     tenant: guard.tenant,
@@ -231,6 +259,7 @@ export function request(
       displayHash: displayHash(displaySubject(openJson(subjectPayload))),
       mode,
       quorum: asJson(quorum),
+      separationOfDuties,
       expiresAt: timeText(record.expiresAtMs),
       stepPath: attempt.stepPath,
       attempt: attempt.attempt,
@@ -249,6 +278,24 @@ export function request(
   const writes: ApprovalWrite[] = ended === null ? [] : [ended.write];
   writes.push({ op: 'insert', record });
   return { kind: 'waiting', approval: record, writes, entries, payloads, input };
+}
+
+/** The decision knew of nobody who has changed the input: without them the others may be too few. */
+function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]): boolean {
+  const { attempt, callable, decision, author } = judged;
+  const needed = decision.effective.approval;
+  if (needed?.separationOfDuties !== true || editors.length === 0) return true;
+  const { initiator } = attempt.run;
+  const involved = [initiator, callable.agent ?? initiator, ...editors];
+  const question = {
+    domain: guard.tenant,
+    functionId: callable.resource,
+    separationOfDuties: true,
+    involved,
+  };
+  const barred = author === null ? {} : { author };
+  const eligible = eligibleApprovers(guard.policy(), { ...question, ...barred });
+  return isReachable(guard.policy(), guard.tenant, needed.quorum, eligible);
 }
 
 function endApproval(

@@ -34,6 +34,8 @@ export interface ApprovalEvent {
 export interface ApprovalOutbox {
   /** Where a channel that is new begins: with the oldest request that is still open, else with what comes. */
   start(): Promise<bigint>;
+  /** Where what comes begins. */
+  end(): Promise<bigint>;
   /** Events of at most `limit` entries from `first` on, and where to go on; `end`: there was nothing more. */
   read(
     first: bigint,
@@ -44,9 +46,11 @@ export interface ApprovalOutbox {
 export function openOutbox(
   store: Pick<Store, 'entries' | 'log' | 'approval' | 'approvals' | 'payload'>,
 ): ApprovalOutbox {
+  const end = async (): Promise<bigint> => (await store.log()).size;
   return {
+    end,
     async start() {
-      let first = (await store.log()).size;
+      let first = await end();
       // The oldest request has the smallest index: requests are listed by age.
       const [oldest] = await store.approvals({ states: ['pending', 'approved'], limit: 1 });
       const payload = oldest === undefined ? null : await store.payload(oldest.subject);
@@ -54,7 +58,7 @@ export function openOutbox(
       return first;
     },
     async read(first, limit) {
-      const { size } = await store.log();
+      const size = await end();
       const rows = first < size ? await store.entries(first, size, limit) : [];
       const events: ApprovalEvent[] = [];
       for (const row of rows) {

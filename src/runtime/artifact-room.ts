@@ -6,6 +6,7 @@ import { checkAccess } from '../policy/access.js';
 import { auditContext } from './audit-access.js';
 import type { Guard } from './judge.js';
 import { artifactNameProblem } from './ports.js';
+import { readDeclaration, requireKnownLabels } from './run-data.js';
 import { authorize } from './start.js';
 import type { ArtifactRoom, Principal } from './writ.js';
 
@@ -21,12 +22,14 @@ export function artifactRoom(guard: Guard): ArtifactRoom {
   ): Promise<void> =>
     authorize(guard, auditContext(guard, principal), principal, action, resource, { digest });
   return {
-    async put(given, name, principal) {
+    async put(given, name, principal, declared = {}) {
       if (name !== null) checkName(name);
+      const data = readDeclaration(declared);
+      requireKnownLabels(data, () => guard.policy().ceilings, 'INPUT_INVALID');
       const bytes = guard.redact.bytes(given);
       const digest = guard.artifacts.digestOf(bytes);
       await allow(principal, 'artifact.write', name ?? digest, digest);
-      await guard.artifacts.put(bytes, name);
+      await guard.artifacts.put(bytes, name, data);
       return { digest, size: bytes.length, isRedacted: bytes !== given };
     },
     async get(which, principal) {

@@ -4,6 +4,7 @@ import { WritError } from '../errors.js';
 import type { Digest, Json } from '../json.js';
 import { isRunnersOwn } from '../policy/facts.js';
 import type { ApprovalSpec, Plan, TaskNode } from '../workflow/plan.js';
+import { STATE_GATE } from '../workflow/state-gate.js';
 import type {
   AgentPackage,
   FunctionProvider,
@@ -106,6 +107,7 @@ export async function resolveCallable(
   if (functionId === 'tool::wasm') return { ...facts, ...(await resolveModule(callables, node, input)) };
   if (functionId === SHELL_EXEC) return { ...facts, ...(await resolveShell(callables, node, input)) };
   if (node.call.waits === 'person') return { ...facts, kind: 'function', provider: PERSON, functionId };
+  if (functionId === STATE_GATE) return { ...facts, kind: 'function', provider: GATE, functionId };
   const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
     one.functionIds.includes(functionId),
   );
@@ -129,6 +131,9 @@ const PERSON: FunctionProvider = {
   functionIds: [],
   invoke: () => Promise.reject(new WritError('INTERNAL', 'a form is filled in by a person, not called')),
 };
+
+/** Nothing is done where only an approval was asked for: the run goes on. */
+const GATE: FunctionProvider = { functionIds: [], invoke: () => Promise.resolve(null) };
 
 async function resolveAgent(
   callables: Callables,

@@ -12,6 +12,7 @@ import { widenings } from '../policy/widening.js';
 import { parseWorkflow, type ParsedWorkflow } from '../workflow/parse.js';
 import type { DataClass } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './judge.js';
 import { extentOf } from './extent.js';
@@ -48,8 +49,9 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     ...checkLabels(guard, plan),
   ];
   const agents = new Set<Digest>();
-  for (const [key, node] of Object.entries(plan.nodes)) {
-    if (node.kind !== 'task') continue;
+  for (const [key, state] of Object.entries(plan.nodes)) {
+    const node = taskAt(state);
+    if (node === null) continue;
     const agent = node.call.kind === 'agent' ? await resolve(guard, node, node.call.digest, found) : null;
     if (agent !== null) agents.add(agent.digest);
     await checkModule(guard, node, found);
@@ -89,10 +91,11 @@ function checkCeilings(guard: Guard, plan: Plan, place: ParsedWorkflow['place'])
     const isOuter = outer.line !== top.line || outer.column !== top.column;
     return isOuter ? outer : place(['spec', ...segments]);
   };
-  const checked = checkCeilingSpec(plan.ceilings);
+  const written = plan.ceilings;
+  const checked = checkCeilingSpec(written);
   if (checked.ok) {
     return layersAbove(guard).flatMap(({ layer, name, spec }) =>
-      widenings(checked.ceiling, spec).map(({ field, limit, requested }) => ({
+      widenings(checked.ceiling, spec, written).map(({ field, limit, requested }) => ({
         ...{ code: 'DOC_CEILING_EXCEEDED' as const, severity: 'error' as const, ...placeOf(field, '.') },
         message: `ceilings: ${field} is ${limit} in ceiling ${name} (${layer}), the workflow says ${requested}`,
         hint: `a ceiling can only narrow: stay under it, or have the owner of ${name} raise it`,
@@ -233,6 +236,7 @@ function checkFit(
         functionId: resource,
         agentName: call.kind === 'agent' ? call.name : null,
         agentDigest: agent?.digest ?? null,
+        ...(agent === null ? {} : { agentOwnName: agent.name }),
         sandbox: sandboxKind(node),
         // Judged when it would run: who asked for which host is written down then.
         network: [],

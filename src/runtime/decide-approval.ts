@@ -1,23 +1,23 @@
 // A person's decision on one request: eligibility is asked at this moment, the vote is signed with the person's own
 // key, and the decision is durable before it is acknowledged. Two processes may decide at once: compare-and-set.
 import { castVote } from '../approval/ballot.js';
-import { decisionBytes } from '../approval/decision.js';
+import { decisionBytes, isReason, MAX_REASON_CHARACTERS } from '../approval/decision.js';
+import type { HoldsRole } from '../approval/quorum.js';
 import { WritError } from '../errors.js';
 import type { JsonObject } from '../json.js';
-import { checkAccess } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import { isAsLogged } from './approval-origin.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalReview, ApprovalState, Payload, Receipt, Vote } from './ports.js';
+import { REMEMBERED_MS, requireNotReceived } from './received.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
 import { decisionOf, isProven } from './vote-proof.js';
 import { approvalView } from './views.js';
-import { holdsRoles } from './voice.js';
+import { accessOf, actionOf, holdsRoles, type Voice } from './voice.js';
 import type { Principal, VoteRequest } from './writ.js';
-
-const MAX_REASON = 2_000;
 
 /**
  * The record after the vote, durable. The same vote again is a replay and changes nothing. Throws STORE_CONFLICT when
@@ -29,8 +29,8 @@ export async function decideApproval(
   vote: VoteRequest,
   approver: Principal,
 ): Promise<ApprovalRecord> {
-  if (vote.reason !== null && vote.reason.length > MAX_REASON) {
-    throw new WritError('USAGE', `a reason has at most ${MAX_REASON} characters`);
+  if (vote.reason !== null && !isReason(vote.reason)) {
+    throw new WritError('USAGE', `a reason is text of at most ${MAX_REASON_CHARACTERS} characters`);
   }
   for (;;) {
     const approval = await guard.store.approval(id);
@@ -39,10 +39,16 @@ export async function decideApproval(
     // Whoever knows a public key can name it: until the signature holds, nothing is written about its owner, and nothing
     // is told of what they sent before.
     requireTheirs(guard, approval, vote, approver);
-    await requireNotReceived(guard, vote);
+    await requireNotReceived(guard.store, messagesOf(vote));
     try {
       // Nobody signs for a subject that is no longer what its digest says.
       await approvalView(guard, id);
+      // Nor for a request that is not the one that was asked: its row decides whose vote counts, and for how long.
+      if (!(await isAsLogged(guard.store, approval))) {
+        throw new WritError('APPROVAL_DIGEST_MISMATCH', `the stored request ${id} was changed`, {
+          hint: 'decide nothing about it; find out who changed the store: writ audit verify',
+        });
+      }
       return await decideOnce(guard, approval, vote, approver);
     } catch (error) {
       // Somebody else's vote came first: judge this one against the new state.
@@ -62,19 +68,21 @@ async function decideOnce(
   const run = await load(guard, approval.run);
   const context = entryContext(guard, run, { id: approver.id, via: 'approvals' });
   const { decision, digest, delegation, breakGlass } = request;
-  const action = breakGlass === true ? 'approval.breakglass' : 'approval.decide';
-  const access = checkAccess(snapshot, {
-    subject: delegation ?? approver.id,
-    domain: approval.tenant,
-    action,
-    resource: approval.functionId,
-  });
   const lent = delegation === undefined ? {} : { delegation };
   const whose = whoseOf(request);
+  const action = actionOf(whose);
+  const access = accessOf(snapshot, approval, { approver: approver.id, ...whose });
   const ballotVote = { decision, digest, reasonGiven: request.reason !== null };
-  const own = { approver: approver.id, atMs: nowMs, ...whose };
-  const holds = holdsRoles(snapshot, approval, [...approval.votes, own]);
-  const brings = holdsRoles(snapshot, approval, [own]);
+  // At the time that is signed, by which the vote is judged again when its step starts, and now: what begins or ends
+  // between the two counts for neither.
+  const holdsWith = (before: readonly Voice[]): HoldsRole => {
+    const at = [nowMs, request.signed?.atMs ?? nowMs].map((atMs) =>
+      holdsRoles(snapshot, approval, [...before, { approver: approver.id, atMs, ...whose }]),
+    );
+    return (person, role) => at.every((holds) => holds(person, role));
+  };
+  const holds = holdsWith(approval.votes);
+  const brings = holdsWith([]);
   const voter = { id: approver.id, mayDecide: access.allowed, brings, ...lent };
   const reason = reasonOf(guard, approval, request);
   if (request.signed !== undefined)
@@ -165,9 +173,6 @@ function voteAnswer(record: ApprovalRecord, request: VoteRequest, approver: Prin
   return { id, run, subjectDigest, decision: request.decision, approver: approver.id, state };
 }
 
-/** How long a message is remembered at least: longer than any sender tries again. */
-const REMEMBERED_MS = 24 * 3_600_000;
-
 function receiptOf(
   request: VoteRequest,
   record: ApprovalRecord,
@@ -182,13 +187,6 @@ function receiptOf(
 
 function messagesOf({ receipt, also }: VoteRequest): readonly NonNullable<VoteRequest['receipt']>[] {
   return [receipt, also].filter((one) => one !== undefined);
-}
-
-async function requireNotReceived(guard: Guard, request: VoteRequest): Promise<void> {
-  for (const { source, id } of messagesOf(request)) {
-    if ((await guard.store.receipt(source, id)) === null) continue;
-    throw new WritError('STORE_CONFLICT', `a message of ${source} with this id was received before`);
-  }
 }
 
 function requireEmergency({ id }: ApprovalRecord, request: VoteRequest): void {

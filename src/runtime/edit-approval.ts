@@ -1,7 +1,7 @@
 // Changing what a request asks for, before anybody approves it: the old request is withdrawn and another one, with the
 // digest of the new input, takes its place in the same commit. Policy and ceilings are asked again first, and whoever
 // changed the input counts as one who asks: where duties are separated, somebody else has to approve it.
-import { castVote } from '../approval/ballot.js';
+import { alreadyDecided, castVote } from '../approval/ballot.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isObject, type Json, type SubjectDigest } from '../json.js';
@@ -11,7 +11,9 @@ import { attemptRecord, known } from './attempt-record.js';
 import { draft } from './entries.js';
 import { decisionEntries, judge, type Guard } from './judge.js';
 import { isConflict, LiveRun } from './live-run.js';
-import type { ApprovalRecord, Receipt, Store } from './ports.js';
+import type { ApprovalRecord, Receipt } from './ports.js';
+import { REMEMBERED_MS, requireNotReceived } from './received.js';
+import { recordedBytes } from './recordable.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { attemptOf } from './runner.js';
 import { approvalView } from './views.js';
@@ -31,11 +33,11 @@ export async function editApproval(
   edit: EditRequest,
   editor: Principal,
 ): Promise<ApprovalRecord> {
-  if (Buffer.byteLength(canonicalJson(edit.input)) > MAX_EDITED_BYTES) {
+  if (recordedBytes(edit.input, 'the changed input', 'USAGE') > MAX_EDITED_BYTES) {
     throw new WritError('USAGE', `the changed input has more than ${MAX_EDITED_BYTES} bytes`);
   }
   for (;;) {
-    await requireNotReceived(guard.store, edit.receipt);
+    await requireNotReceived(guard.store, edit.receipt === undefined ? [] : [edit.receipt]);
     try {
       return await editOnce(guard, id, edit, editor);
     } catch (error) {
@@ -91,7 +93,11 @@ async function editOnce(
     });
   }
   const gate = request(guard, judged, nowMs, approval, { editor: editor.id });
-  if (gate.kind === 'refused') throw new WritError(gate.code, gate.message);
+  if (gate.kind === 'refused') {
+    throw new WritError(gate.code, gate.message, {
+      hint: `${id} stands as it is; deny it and start a run with that input, or have more people given the role`,
+    });
+  }
   const entries = decisionEntries(judged);
   const first = entries.length;
   await guard.journal.commit({
@@ -113,9 +119,6 @@ async function editOnce(
   return gate.approval;
 }
 
-/** As long as that of a vote: longer than any sender tries again. */
-const REMEMBERED_MS = 24 * 3_600_000;
-
 function receiptOf(
   receipt: EditRequest['receipt'],
   supersedes: string,
@@ -130,14 +133,6 @@ function receiptOf(
 export function madeBy(answer: Json): string | null {
   const made = isObject(answer) ? answer['made'] : undefined;
   return typeof made === 'string' ? made : null;
-}
-
-async function requireNotReceived(
-  store: Pick<Store, 'receipt'>,
-  receipt: EditRequest['receipt'],
-): Promise<void> {
-  if (receipt === undefined || (await store.receipt(receipt.source, receipt.id)) === null) return;
-  throw new WritError('STORE_CONFLICT', `a message of ${receipt.source} with this id was received before`);
 }
 
 /** Who may approve it may change it: the same questions, asked of a vote that is not cast. */
@@ -157,9 +152,7 @@ async function requireMayEdit(
   const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
   try {
     castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, brings);
-    if (approval.state !== 'pending') {
-      throw new WritError('APPROVAL_ALREADY_DECIDED', `${approval.id} is ${approval.state}`);
-    }
+    if (approval.state !== 'pending') throw alreadyDecided(approval);
   } catch (error) {
     if (error instanceof WritError && error.kind === 'refusal') {
       const run = await load(guard, approval.run);

@@ -28,7 +28,7 @@ export interface ExportParts {
   readonly guard: Guard;
   readonly signer: Signer;
   /** The published files. */
-  readonly source: Required<LogSource>;
+  readonly source: Required<Pick<LogSource, 'get' | 'list'>>;
   /** An empty directory; USAGE when it is none. */
   readonly openEmpty: (dir: string) => Promise<LogDirectory>;
   readonly openNew: OpenNew;
@@ -93,7 +93,11 @@ async function vkeyAt({ guard, signer }: ExportParts, size: bigint): Promise<str
 }
 
 /** Everything that belongs to the tree of `size` but `vkey` and `checkpoint`; returns how many files. */
-async function copyFiles(source: Required<LogSource>, target: LogDirectory, size: bigint): Promise<number> {
+async function copyFiles(
+  source: Required<Pick<LogSource, 'get' | 'list'>>,
+  target: LogDirectory,
+  size: bigint,
+): Promise<number> {
   let files = 0;
   for await (const path of source.list()) {
     if (!belongs(path, size)) continue;

@@ -2,6 +2,7 @@
 // again. The document's own numbers, and what only the run knows (items of a map, entries of a state) once it is known.
 import type { LimitSet } from '../policy/ceiling.js';
 import type { ForkNode, Plan, Retrier } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import { nextOf } from './outline.js';
 
 /** What the run knows of a step's place; absent = it has not begun. */
@@ -50,8 +51,9 @@ function placesOf(plan: Plan): ReadonlyMap<string, Place> {
   if (before !== undefined) return before;
   const places = new Map<string, Place>();
   const around = new Map(forksAround(plan));
-  for (const [key, node] of Object.entries(plan.nodes)) {
-    if (node.kind !== 'task') continue;
+  for (const [key, state] of Object.entries(plan.nodes)) {
+    const node = taskAt(state);
+    if (node === null) continue;
     const forks: ForkNode[] = [];
     for (let fork = around.get(key); fork !== undefined; fork = around.get(fork.key)) forks.push(fork.node);
     places.set(key, {

@@ -69,21 +69,23 @@ export async function govern(
   settle: Settle,
   signal: AbortSignal,
 ): Promise<void> {
-  const context = contextOf(guard, attempt);
   const edited = await editedRequest(guard, attempt);
   if (edited !== null) {
     await adopt(edited, settle);
     return;
   }
   let judged: Judged;
-  let intent: Intent | null;
-  try {
-    judged = await judge(guard, attempt, context);
-    intent = await pass(guard, judged, settle, signal);
-  } catch (error) {
-    return refuseToStart(guard, attempt, context, error, settle);
-  }
-  if (intent === null) return;
+  let intent: Intent | 'ended' | 'outdated';
+  do {
+    const context = contextOf(guard, attempt);
+    try {
+      judged = await judge(guard, attempt, context);
+      intent = await pass(guard, judged, settle, signal);
+    } catch (error) {
+      return refuseToStart(guard, attempt, context, error, settle);
+    }
+  } while (intent === 'outdated');
+  if (intent === 'ended') return;
   const { task } = intent;
   // A person with a form is waited for; nothing is called.
   if (task !== null && task.told === null)
@@ -107,35 +109,40 @@ export async function govern(
   }
 }
 
-/** Verdict, approval, witnesses where policy requires them, intent. Null where the attempt ends or waits here. */
+/**
+ * Verdict, approval, witnesses where policy requires them, intent. `ended`: the attempt ends or waits here. `outdated`:
+ * nothing is written, other policies have come into force while it was judged.
+ */
 async function pass(
   guard: Guard,
   judged: Judged,
   settle: Settle,
   signal: AbortSignal,
-): Promise<Intent | null> {
+): Promise<Intent | 'ended' | 'outdated'> {
   if (judged.decision.verdict === 'deny') {
     const { code, message, hint } = judged.decision;
     const refusal = { ...failed(code ?? 'POLICY_ERROR', message), ...(hint === null ? {} : { hint }) };
     const ended = await endOpenApproval(guard, judged.context, judged.earlier, 'policy now denies the step');
     await refuse(guard, judged, refusal, ended, settle);
-    return null;
+    return 'ended';
   }
   const gate = await openGate(guard, judged);
   if (gate.kind === 'waiting') {
     await wait(judged, gate, settle);
-    return null;
+    return 'ended';
   }
   if (gate.kind === 'refused') {
     await refuse(guard, judged, failed(gate.code, gate.message), gate.ended, settle);
-    return null;
+    return 'ended';
   }
   if (judged.decision.effective.audit === 'anchored') {
     // Witnesses see all that came before.
     await guard.written?.();
     await guard.requireAnchor(judged.attempt.run.id, signal);
   }
-  return intend(guard, judged, gate, settle);
+  // What takes time ends here. What policy says now is what counts, and how fresh it is.
+  const isOutdated = guard.policy().policyHash !== judged.context.policy || guard.stalePolicy() !== null;
+  return isOutdated ? 'outdated' : ((await intend(guard, judged, gate, settle)) ?? 'ended');
 }
 
 function contextOf(guard: Guard, attempt: Attempt): EntryContext {

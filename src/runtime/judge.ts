@@ -217,6 +217,7 @@ export function askPolicy(
       functionId: callable.resource,
       agentName: node.call.kind === 'agent' ? node.call.name : null,
       agentDigest: callable.agentDigest,
+      ...(callable.package === null ? {} : { agentOwnName: callable.package.name }),
       sandbox,
       network: reach.network,
       mounts: mountFacts(node),

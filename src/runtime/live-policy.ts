@@ -162,11 +162,11 @@ function checkTests({ snapshot, files }: LoadedPolicies, nowMs: number): void {
   const failed = cases.filter(({ ok }) => !ok);
   const [first] = failed;
   if (first === undefined) return;
-  const { file, line, name, expected, verdict } = first;
+  const { file, line, name, expected, verdict, message } = first;
   const more = failed.length === 1 ? '' : ` (and ${failed.length - 1} more)`;
   throw new WritError(
     'POLICY_INVALID',
-    `${file}:${line}: "${name}" expects ${expected} and gets ${verdict}${more}`,
+    `${file}:${line}: "${name}" expects ${expected} and gets ${verdict}, ${message}${more}`,
     { hint: 'see all: writ policy test' },
   );
 }

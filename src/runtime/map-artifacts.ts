@@ -15,9 +15,10 @@ import {
 import { isRecordable } from '../canonical-json.js';
 import { withinLimits } from '../engine/data-limit.js';
 import { WritError, type ErrorCode } from '../errors.js';
-import { isDigest, isObject, type Digest, type Json } from '../json.js';
+import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../json.js';
 import { NO_COST } from '../policy/budget.js';
 import { decide, type Decision } from '../policy/decide.js';
+import { classificationOf, mixedWith, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft } from './entries.js';
 import { ofRun, whileFresh, type Guard } from './judge.js';
@@ -29,6 +30,7 @@ import {
   type EntryDraft,
   type RunRecord,
 } from './ports.js';
+import { dataJson } from './run-data.js';
 import { intendWrite, wrote, type WriteIntent } from './result-write.js';
 import { entryContext } from './run-context.js';
 
@@ -39,22 +41,32 @@ const MAX_LISTED = 100_000;
 export interface MapRun {
   readonly run: RunRecord;
   readonly plan: Plan;
+  /** What its data carries now: so does what it writes. */
+  readonly execution: { readonly data: DataClass };
 }
 
 type Action = 'artifact.read' | 'artifact.write';
 type Fault = Extract<ReadingAnswer, { readonly ok: false }>;
 
+export interface Taken {
+  readonly answer: ReadingAnswer;
+  /** What the file that was read carries; absent where no file was. */
+  readonly data?: DataClass;
+}
+
 /** Throws the fatal STORE_* only; every other fault is an answer. */
-export async function readItems(guard: Guard, of: MapRun, reading: Reading): Promise<ReadingAnswer> {
-  return answered(async () => {
+export async function readItems(guard: Guard, of: MapRun, reading: Reading): Promise<Taken> {
+  let data: DataClass | undefined;
+  const answer = await answered(async () => {
     const read = /:listObjectsV2$/.test(reading.reader.resource)
-      ? await listed(guard, of, reading)
-      : await itemsOf(guard, of, reading);
+      ? await listed(guard, of, reading, (carried) => (data = carried))
+      : await itemsOf(guard, of, reading, (carried) => (data = carried));
     if (!read.ok) return read;
     // Depth and size first: what is as deep as its author likes is not walked by anything that recurses.
     const items = guard.redact.json(withinLimits(read.items));
     return isRecordable(items) ? { ok: true, items } : fault('The items hold what can not be recorded.');
   });
+  return data === undefined ? { answer } : { answer, data };
 }
 
 export interface Written {
@@ -88,6 +100,8 @@ async function write(
   act: Act,
 ): Promise<WritingAnswer> {
   const { id } = of.run;
+  // Whatever it gives is made of what it was given.
+  const { data } = of.execution;
   const { resource } = writing.writer;
   const redacted = { ...writing, results: writing.results.map((result) => withoutSecrets(guard, result)) };
   if (resource === null) return { ok: true, output: resultsInline(redacted, id) };
@@ -113,12 +127,17 @@ async function write(
   const allowed = judged.map(({ entry }) => entry);
   act.intent = await intendWrite(guard, of.run, writing.stepPath, files, allowed);
   let manifest: Digest | null = null;
-  for (const { name, bytes } of files) manifest = await guard.artifacts.put(bytes, name);
+  for (const { name, bytes } of files) manifest = await guard.artifacts.put(bytes, name, data);
   return { ok: true, output: withDigest(made.output, resource, manifest) };
 }
 
 /** The objects of a bucket, of those that may be read: what may not is as if it were not there. */
-async function listed(guard: Guard, of: MapRun, reading: Reading): Promise<ReadingAnswer> {
+async function listed(
+  guard: Guard,
+  of: MapRun,
+  reading: Reading,
+  carries: (data: DataClass) => void,
+): Promise<ReadingAnswer> {
   const { bucket, prefix } = objectPlace(reading.arguments);
   // Whatever a key would begin with: `<bucket>/` and one more character is a name.
   const problem = artifactNameProblem(`${bucket}/x`);
@@ -132,7 +151,16 @@ async function listed(guard: Guard, of: MapRun, reading: Reading): Promise<Readi
   const found = await guard.artifacts.list(beginning, MAX_LISTED + 1);
   if (found.length > MAX_LISTED) return fault(`There are more than ${MAX_LISTED} objects under '${prefix}'.`);
   const readable = found.filter(({ name }) => ask(guard, of, 'artifact.read', name).verdict === 'allow');
-  const entry = entryOf(guard, of, 'artifact.read', beginning, decision, { objects: readable.length });
+  // A name is data too: whoever wrote the file made it of what the file carries.
+  let data: DataClass | null = null;
+  for (const digest of new Set(readable.map((one) => one.digest))) {
+    const one = await dataOfArtifact(guard, digest);
+    data = data === null ? one : mixedWith(data, one);
+  }
+  if (data !== null) carries(data);
+  const told = data === null ? {} : { data: dataJson(data) };
+  const about = { objects: readable.length, ...told };
+  const entry = entryOf(guard, of, 'artifact.read', beginning, decision, about);
   await guard.journal.commit({ entries: [entry] });
   const items = readable.map((one) => objectJson(one, bucket));
   return { ok: true, items: reading.maxItems === null ? items : items.slice(0, reading.maxItems) };
@@ -150,7 +178,13 @@ function objectJson({ name, digest, size, storedAtMs }: ListedArtifact, bucket: 
   };
 }
 
-async function itemsOf(guard: Guard, of: MapRun, reading: Reading): Promise<ReadingAnswer> {
+/** `carries` is told what the file carries, before anything of it is looked at. */
+async function itemsOf(
+  guard: Guard,
+  of: MapRun,
+  reading: Reading,
+  carries: (data: DataClass) => void,
+): Promise<ReadingAnswer> {
   const { reader, maxItems } = reading;
   if (reader.config.inputType === 'PARQUET') return fault('PARQUET is not read.');
   const { bucket, key, digest } = objectPlace(reading.arguments);
@@ -167,7 +201,9 @@ async function itemsOf(guard: Guard, of: MapRun, reading: Reading): Promise<Read
   // Whoever may not read it does not learn whether it is there.
   const found = !isAllowed || isDigest(resource) ? null : await guard.artifacts.find(resource);
   const named = isDigest(resource) ? resource : (found?.digest ?? null);
-  const about = isAllowed ? { digest: named } : {};
+  const data = !isAllowed || named === null ? null : await dataOfArtifact(guard, named);
+  if (data !== null) carries(data);
+  const about = isAllowed ? { digest: named, ...(data === null ? {} : { data: dataJson(data) }) } : {};
   await guard.journal.commit({ entries: [entryOf(guard, of, 'artifact.read', resource, decision, about)] });
   if (!isAllowed) return refusal(decision);
   const bytes = named === null ? null : await guard.artifacts.read(named);
@@ -182,6 +218,16 @@ async function itemsOf(guard: Guard, of: MapRun, reading: Reading): Promise<Read
   return text === null
     ? fault('The object is not valid UTF-8.')
     : itemsFromText(reader.config, text, maxItems);
+}
+
+/** All that was said of these bytes; what nobody has said anything of is not known. */
+async function dataOfArtifact({ artifacts }: Guard, digest: Digest): Promise<DataClass> {
+  const said = (await artifacts.dataOf(digest)).map(({ labels, classification }) => ({
+    labels,
+    classification: classificationOf(classification),
+  }));
+  const [first, ...others] = said;
+  return first === undefined ? UNKNOWN_DATA : others.reduce(mixedWith, first);
 }
 
 function textOf(bytes: Uint8Array): string | null {
@@ -227,7 +273,11 @@ function entryOf(
   action: Action,
   resource: string,
   { verdict, rbac, code }: Decision,
-  about: { readonly digest?: Digest | null; readonly objects?: number } = {},
+  about: {
+    readonly digest?: Digest | null;
+    readonly objects?: number;
+    readonly data?: JsonObject | null;
+  } = {},
 ): EntryDraft {
   return draft(entryContext(guard, run), 'authz.decided', {
     stepPath: null,

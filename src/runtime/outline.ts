@@ -1,6 +1,7 @@
 // The steps of a workflow in the order in which a run comes to them, with how they belong together: for people who look
 // at a workflow before it runs, or while it does. Read from the compiled plan; nothing of a run is in it.
 import type { Call, Each, Loop, Plan, PlanNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 
 /** `task`: a step of dialect 2, which has no modes. */
 export type StepMode = 'sequential' | 'fanout' | 'collect' | 'conditional' | 'loop' | 'task';
@@ -13,7 +14,7 @@ export interface OutlineStep {
   readonly kind: PlanNode['kind'];
   /** Null for what is no task: a choice, a wait, a fork. */
   readonly mode: StepMode | null;
-  /** What it calls: a function id, or a package with its digest; null for what is no task. */
+  /** What it calls: a function id, or a package with its digest; null for what is no task and needs no approval. */
   readonly calls: string | null;
   /** Key of the fork that it is in: its fanout group, or Parallel and Map states; null = none. */
   readonly group: string | null;
@@ -52,12 +53,12 @@ interface Place {
 
 function stepOf(plan: Plan, node: PlanNode, { key, group, each }: Place): OutlineStep {
   const { name, kind } = node;
-  const task = kind === 'task' ? node : null;
+  const task = taskAt(node);
   return {
     key,
     name,
     kind,
-    mode: task === null ? null : plan.dialect === 'states' ? 'task' : modeOf(task, group),
+    mode: task === null || kind !== 'task' ? null : plan.dialect === 'states' ? 'task' : modeOf(task, group),
     calls: task === null ? null : referenceOf(task.call),
     group,
     map:

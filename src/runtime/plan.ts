@@ -13,6 +13,7 @@ import {
   type DataClass,
 } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import { actingAgent, resolveCallable, type Callable } from './callable.js';
 import { sandboxKind } from './check.js';
 import { Foresight, type KnownRequest } from './foresight.js';
@@ -60,7 +61,10 @@ export async function planRun(guard: Guard, question: PlanQuestion): Promise<Run
     if (step.group === null || step.group !== group) [data, given] = [grownBy(data, given), UNKNOWN_DATA];
     group = step.group;
     const node = plan.nodes[step.key];
-    const task = node?.kind === 'task' ? node : null;
+    // What a file will carry is not known before it is read.
+    if (node?.kind === 'fork' && node.lanes.some(({ each }) => each?.items.kind === 'reader'))
+      data = UNKNOWN_DATA;
+    const task = taskAt(node);
     const isFirst = step.key === plan.start || step.group === plan.start;
     const each = eachOf(plan, step);
     const call = task === null ? null : await planCall(guard, question, step.key, task, foresight, data);

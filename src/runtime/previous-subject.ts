@@ -14,11 +14,14 @@ export async function previousSubject(
   store: Pick<Store, 'approvals' | 'payload'>,
   record: ApprovalRecord,
 ): Promise<PreviousSubject | null> {
-  const before = (await store.approvals({ run: record.run })).filter(
-    (one) =>
-      one.id !== record.id && nodePath(one.stepPath) === nodePath(record.stepPath) && isBefore(one, record),
-  );
-  const previous = before.toSorted((a, b) => (isBefore(a, b) ? -1 : 1)).at(-1);
+  const node = nodePath(record.stepPath);
+  const isBefore = inOrder();
+  let previous: ApprovalRecord | undefined;
+  // One pass: a run may have asked thousands of times.
+  for (const one of await store.approvals({ run: record.run })) {
+    const isEarlier = one.id !== record.id && nodePath(one.stepPath) === node && isBefore(one, record);
+    if (isEarlier && (previous === undefined || !isBefore(one, previous))) previous = one;
+  }
   const payload = previous === undefined ? null : await store.payload(previous.subject);
   if (previous === undefined || payload?.bytes == null) return null;
   // Changed bytes are compared with nothing.
@@ -32,9 +35,11 @@ function nodePath(stepPath: string): string {
 }
 
 /** By the order in which their steps come; at the same step by attempt, then by time. */
-function isBefore(a: ApprovalRecord, b: ApprovalRecord): boolean {
-  if (a.stepPath !== b.stepPath) {
-    return a.stepPath.localeCompare(b.stepPath, 'en', { numeric: true }) < 0;
-  }
-  return a.attempt !== b.attempt ? a.attempt < b.attempt : a.createdAtMs < b.createdAtMs;
+function inOrder(): (a: ApprovalRecord, b: ApprovalRecord) => boolean {
+  // Made where it is used: one that is made with the module can't be part of a start-up snapshot.
+  const paths = new Intl.Collator('en', { numeric: true });
+  return (a, b) => {
+    if (a.stepPath !== b.stepPath) return paths.compare(a.stepPath, b.stepPath) < 0;
+    return a.attempt !== b.attempt ? a.attempt < b.attempt : a.createdAtMs < b.createdAtMs;
+  };
 }

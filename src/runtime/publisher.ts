@@ -245,7 +245,7 @@ export async function writeChanged(directory: LogDirectory, path: string, text: 
 /** AUDIT_ROLLBACK: `what` is of more entries than the store holds. */
 export function rollback(what: string, seen: bigint, size: bigint): WritError {
   return new WritError('AUDIT_ROLLBACK', `${what} has size ${seen}, but the store holds ${size} entries`, {
-    hint: 'the store was restored from an old copy or cut: bring back the newest one; nothing was appended',
+    hint: 'the store was restored from an old copy or cut, and nothing was appended: bring back the newest one, or where it is lost begin a new log (audit/README.md, Backups)',
     details: { seen: seen.toString(), size: size.toString() },
   });
 }

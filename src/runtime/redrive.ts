@@ -9,8 +9,8 @@ import type { Json } from '../json.js';
 import { draft } from './entries.js';
 import { isErasure } from './erasure-workflow.js';
 import type { Guard } from './judge.js';
-import { openJson } from './payload.js';
-import type { RunRecord } from './ports.js';
+import { isIntact, openJson } from './payload.js';
+import type { AttemptRecord, RunRecord } from './ports.js';
 import { openRemains } from './remains.js';
 import { entryContext, load } from './run-context.js';
 import { finishedState, planOf } from './run-state.js';
@@ -39,8 +39,8 @@ export async function redrive(
   await authorize(guard, context, principal, 'run.resume', run.workflowId);
   await authorize(guard, context, { id: run.initiator }, 'workflow.run', run.workflowId);
   const remains = await openRemains(guard.store, run);
-  await requireNothingErased(guard, run);
-  const outputs = await settledOutputs(guard, run, remains, lost);
+  const logged = await loggedOutputs(guard, run);
+  const outputs = await settledOutputs(guard, run, remains, lost, logged);
   const { random, redact, clock } = guard;
   const nowMs = clock.nowMs();
   const seed = Buffer.from(random.bytes(32)).toString('hex');
@@ -100,16 +100,33 @@ function requireEnded(run: RunRecord): void {
 }
 
 /**
- * What it would go on with holds copies of inputs and outputs, and would bring back what was erased of those. An erasure
- * raises the version of the run, so one that comes after this look makes the commit fail.
+ * What the log says that attempts have given: the commitment of the output, by `attemptKey`. Throws RUN_NOT_REDRIVABLE
+ * where data was erased: what the run would go on with holds copies of inputs and outputs, and would bring back what was
+ * erased of those. An erasure raises the version of the run, so one that comes after this look makes the commit fail.
  */
-async function requireNothingErased({ store }: Guard, { id, workflowId }: RunRecord): Promise<void> {
+async function loggedOutputs(
+  { store }: Guard,
+  { id, workflowId }: RunRecord,
+): Promise<ReadonlyMap<string, string>> {
+  const outputs = new Map<string, string>();
   for (const { bytes, index } of await store.entriesOfRun(id)) {
-    if (parseEntry(bytes).type !== 'payload.erased') continue;
-    throw new WritError('RUN_NOT_REDRIVABLE', `data of run ${id} was erased (entry ${index})`, {
-      hint: `run it anew: writ workflow run ${workflowId}`,
-    });
+    const { type, data, commit } = parseEntry(bytes);
+    if (type === 'payload.erased') {
+      throw new WritError('RUN_NOT_REDRIVABLE', `data of run ${id} was erased (entry ${index})`, {
+        hint: `run it anew: writ workflow run ${workflowId}`,
+      });
+    }
+    const { stepPath, attempt, status } = data;
+    if (type !== 'step.finished' || typeof stepPath !== 'string' || typeof attempt !== 'number') continue;
+    const { output } = commit;
+    if (status === 'succeeded' && output !== undefined)
+      outputs.set(attemptKey({ stepPath, attempt }), output);
   }
+  return outputs;
+}
+
+function attemptKey({ stepPath, attempt }: Pick<AttemptRecord, 'stepPath' | 'attempt'>): string {
+  return JSON.stringify([stepPath, attempt]);
 }
 
 /** Outputs of attempts that were being stopped and had succeeded all the same: they are not made again. */
@@ -118,6 +135,7 @@ async function settledOutputs(
   run: RunRecord,
   remains: Remains,
   lost: RedriveOptions['lost'],
+  logged: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, Json>> {
   const outputs = new Map<string, Json>();
   for (const task of stoppedTasks(planOf(run), remains)) {
@@ -140,6 +158,16 @@ async function settledOutputs(
       throw new WritError('RUN_NOT_REDRIVABLE', `the output of ${stepPath} was erased`, {
         hint: `run it anew: writ workflow run ${run.workflowId}`,
       });
+    }
+    // A row that merely says so is nobody's answer: what counts is to the byte what the log names.
+    if (logged.get(attemptKey(row)) !== row.output || !isIntact(payload)) {
+      throw new WritError(
+        'INTEGRITY_DIGEST',
+        `the stored output of attempt ${attempt} of ${stepPath} is not what the log names`,
+        {
+          hint: 'do not go on with it; find out who changed the store: writ audit verify --payloads',
+        },
+      );
     }
     outputs.set(stepPath, openJson(payload));
   }

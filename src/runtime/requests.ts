@@ -2,6 +2,8 @@
 // data directory and the evaluator's process is touched, and of artifacts only what policy allows (map-artifacts.ts). The
 // answers become durable with what follows from them.
 import type { Answer, Request } from '../engine/query.js';
+import type { EngineEvent } from '../engine/command.js';
+import type { DataClass } from '../workflow/data-class.js';
 import type { Guard } from './judge.js';
 import type { LiveRun } from './live-run.js';
 import { readItems, writeResults, type Written } from './map-artifacts.js';
@@ -26,7 +28,11 @@ export async function answerRequests(guard: Guard, live: LiveRun): Promise<boole
   // Should another process have changed the run meanwhile, a question that is no longer asked takes no answer.
   await live.commitOutcome(
     () => ({
-      events: answers.map(({ id, at, answer }) => ({ kind: 'answered' as const, id, at, answer, nowMs })),
+      // First the data: what the answer leads to is judged with it.
+      events: answers.flatMap(({ id, at, answer, data }): EngineEvent[] => [
+        ...(data === undefined ? [] : [{ kind: 'taken-in' as const, data, nowMs }]),
+        { kind: 'answered', id, at, answer, nowMs },
+      ]),
       change: {
         entries: answers.flatMap(({ change }) => change?.entries ?? []),
         attempts: answers.flatMap(({ change }) => change?.attempts ?? []),
@@ -41,14 +47,14 @@ async function answerOf(
   guard: Guard,
   live: LiveRun,
   request: Request,
-): Promise<{ readonly answer: Answer; readonly change?: Written['change'] }> {
+): Promise<{ readonly answer: Answer; readonly change?: Written['change']; readonly data?: DataClass }> {
   switch (request.kind) {
     case 'query': {
       const { kind: _, ...query } = request;
       return { answer: await guard.queries.evaluate(query) };
     }
     case 'read':
-      return { answer: await readItems(guard, live, request) };
+      return readItems(guard, live, request);
     case 'write':
       return writeResults(guard, live, request);
   }

@@ -5,6 +5,7 @@ import { WritError } from '../errors.js';
 import { nearest } from '../expression/nearest.js';
 import { isObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import type { RunRecord, Store } from './ports.js';
 import { planOf } from './run-state.js';
 
@@ -41,7 +42,7 @@ export async function requireStandsAt(
 }
 
 function keyOf(plan: Plan, step: string): string {
-  const tasks = Object.entries(plan.nodes).filter(([, { kind }]) => kind === 'task');
+  const tasks = Object.entries(plan.nodes).filter(([, node]) => taskAt(node) !== null);
   const found = tasks.find(([key, { name }]) => key === step || name === step);
   if (found !== undefined) return found[0];
   const names = tasks.map(([, { name }]) => name);

@@ -1,5 +1,6 @@
 // What an emergency vote leaves behind: somebody who took no part has to look at it afterwards and say so. Until then
 // it is listed. Closing it changes nothing that has run.
+import { isReason, MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import { WritError } from '../errors.js';
 import { checkAccess } from '../policy/access.js';
 import { draft } from './entries.js';
@@ -17,14 +18,9 @@ export async function reviewApproval(
   reason: string,
   reviewer: Principal,
 ): Promise<ApprovalRecord> {
-  if (reason.trim() === '' || reason.length > 2_000) {
-    throw new WritError(
-      'APPROVAL_REASON_REQUIRED',
-      `the review of ${id} needs words, 2,000 characters at most`,
-      {
-        hint: 'add --reason TEXT',
-      },
-    );
+  if (reason.trim() === '' || !isReason(reason)) {
+    const words = `the review of ${id} needs words, ${MAX_REASON_CHARACTERS} characters at most`;
+    throw new WritError('APPROVAL_REASON_REQUIRED', words, { hint: 'add --reason TEXT' });
   }
   for (;;) {
     const approval = await guard.store.approval(id);

@@ -7,6 +7,7 @@ import { checkAccess } from '../policy/access.js';
 import type { Decision } from '../policy/decide.js';
 import { isPrincipal } from '../policy/text.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import { actingAgent } from './callable.js';
 import { sandboxKind } from './check.js';
 import { extentOf } from './extent.js';
@@ -145,8 +146,9 @@ async function askPackages(
 /** What policy and every ceiling say of each step before its data is known. Throws POLICY_*, CEILING_*, APPROVAL_*. */
 async function everyStep(guard: Guard, run: RunRecord, plan: Plan): Promise<JsonObject[]> {
   const decisions: JsonObject[] = [];
-  for (const [stepPath, node] of Object.entries(plan.nodes)) {
-    if (node.kind !== 'task') continue;
+  for (const [stepPath, state] of Object.entries(plan.nodes)) {
+    const node = taskAt(state);
+    if (node === null) continue;
     const { resource, decision } = await decideStep(guard, run, plan, stepPath, node);
     if (decision.verdict === 'deny') {
       const { code, message, hint } = decision;

@@ -6,7 +6,7 @@ import type { Sealing } from './payload.js';
 import type { Store } from './ports.js';
 
 /** How far the clock of somebody who signs elsewhere may be off, and how old their signature may be. */
-const SIGNED_WITHIN_MS = 300_000;
+export const SIGNED_WITHIN_MS = 300_000;
 
 /** Throws `code` unless it was signed within the last 5 minutes; `what` is, say, `the decision`. */
 export function requireRecent(atMs: number, nowMs: number, what: string, code: ErrorCode): void {

@@ -2,7 +2,6 @@
 // which attempt is meant and that its bearer was asked. It counts once, in time, and is durable before it is
 // acknowledged; whoever advances the run goes on with it (task-wait.ts).
 import { taskAnswerBytes, type TaskQuestion } from '../approval/task-answer.js';
-import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { Json, JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
@@ -13,6 +12,7 @@ import type { Guard } from './judge.js';
 import { isConflict } from './live-run.js';
 import { sealJson } from './payload.js';
 import type { AttemptRecord, RunRecord, TaskAnswer, TaskRecord } from './ports.js';
+import { recordedBytes } from './recordable.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { isFinished } from './run-state.js';
 import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
@@ -43,6 +43,15 @@ export async function answerTask(
       if (!isConflict(error)) throw error;
     }
   }
+}
+
+/**
+ * Nothing when this person may answer the form, before anything is asked of them. Throws TASK_*, POLICY_*, NOT_FOUND, and
+ * what was refused stands in the log: they were about to answer.
+ */
+export async function requireMayAnswer(guard: Guard, id: string, by: Principal): Promise<void> {
+  const task = await findTask(guard, { id });
+  await requireAllowed(guard, await load(guard, task.run), task, by);
 }
 
 /** Which token it was is not told: not that there is another, not how much of it was right. */
@@ -202,13 +211,7 @@ async function refuse(
 
 /** `output` is attacker-controlled. Everything that is wrong with it is said at once. */
 function outputOf(run: RunRecord, task: TaskRecord, output: Json): Json {
-  let bytes: number;
-  try {
-    bytes = Buffer.byteLength(canonicalJson(output));
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    throw new WritError('INPUT_INVALID', `the output can't be recorded: ${error.message}`);
-  }
+  const bytes = recordedBytes(output, 'the output');
   if (bytes > task.outputBytes) {
     throw new WritError(
       'INPUT_INVALID',
@@ -244,11 +247,6 @@ function refusalOf(task: TaskRecord, reply: Extract<TaskReply, { kind: 'failure'
     );
   if (cause.length > MAX_CAUSE)
     throw new WritError('INPUT_INVALID', `a cause has at most ${MAX_CAUSE} characters`);
-  try {
-    canonicalJson(cause);
-  } catch (failure) {
-    if (!(failure instanceof WritError)) throw failure;
-    throw new WritError('INPUT_INVALID', `the cause can't be recorded: ${failure.message}`);
-  }
+  recordedBytes(cause, 'the cause');
   return { error, cause };
 }

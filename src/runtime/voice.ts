@@ -2,6 +2,7 @@
 // delegated the vote to them, at the moment it was cast. An escalation adds roles to the factor it was written for, an
 // emergency role stands for any role; neither makes a quorum smaller.
 import type { HoldsRole } from '../approval/quorum.js';
+import { checkAccess, type AccessAnswer } from '../policy/access.js';
 import { fillsRole } from '../policy/approval-duty.js';
 import { delegationOf } from '../policy/delegation.js';
 import { fnMatch } from '../policy/glob.js';
@@ -9,6 +10,23 @@ import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { ApprovalRecord, Vote } from './ports.js';
 
 export type Voice = Pick<Vote, 'approver' | 'atMs' | 'delegation' | 'breakGlass'>;
+
+/** Under which action a vote is cast. */
+export function actionOf({
+  breakGlass,
+}: Pick<Voice, 'breakGlass'>): 'approval.decide' | 'approval.breakglass' {
+  return breakGlass === true ? 'approval.breakglass' : 'approval.decide';
+}
+
+/** Whether policy lets whose voice it is decide the request. */
+export function accessOf(
+  snapshot: PolicySnapshot,
+  { tenant: domain, functionId: resource }: Pick<ApprovalRecord, 'tenant' | 'functionId'>,
+  voice: Omit<Voice, 'atMs'>,
+): AccessAnswer {
+  const subject = voice.delegation ?? voice.approver;
+  return checkAccess(snapshot, { subject, domain, action: actionOf(voice), resource });
+}
 
 /** Who may fill which place, of the people whom `voices` count for; nobody else may fill any. */
 export function holdsRoles(

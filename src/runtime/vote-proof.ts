@@ -6,7 +6,8 @@ import { quorumMet } from '../approval/quorum.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { timeText } from './entries.js';
 import type { ApprovalRecord, Vote } from './ports.js';
-import { holdsRoles } from './voice.js';
+import { SIGNED_WITHIN_MS } from './signed-elsewhere.js';
+import { accessOf, holdsRoles } from './voice.js';
 
 /** What the voter signs; `vote` without its signature. */
 export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature'>): Decision {
@@ -36,12 +37,22 @@ export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vot
   return verifyDecision(decisionOf(approval, vote), Buffer.from(signature, 'base64'), publicKey);
 }
 
-/** The stored votes alone, of people who are not barred, fill the quorum, whatever the stored state says. */
+/**
+ * The stored votes alone, of people who are not barred and whom policy lets decide, fill the quorum, and nobody has denied
+ * it or taken it back, whatever the stored state says.
+ */
 export function isGranted(snapshot: PolicySnapshot, approval: ApprovalRecord): boolean {
+  if (approval.votes.some(({ decision }) => decision !== 'approve')) return false;
   const proven = approval.votes.filter((vote) => {
     const voices = [vote.approver, vote.delegation ?? vote.approver];
     const isBarred = voices.some((person) => whyBarred(approval, person) !== null);
-    return vote.decision === 'approve' && !isBarred && isProven(snapshot, approval, vote);
+    const mayDecide = !isBarred && accessOf(snapshot, approval, vote).allowed;
+    return mayDecide && isOfItsTime(approval, vote) && isProven(snapshot, approval, vote);
   });
   return quorumMet(approval.quorum, seatsOf(proven), holdsRoles(snapshot, approval, proven));
+}
+
+/** A signature over a time of which somebody may merely say so: by a delegation that has ended, say. */
+function isOfItsTime({ createdAtMs, expiresAtMs }: ApprovalRecord, { atMs }: Vote): boolean {
+  return atMs >= createdAtMs - SIGNED_WITHIN_MS && atMs < expiresAtMs + SIGNED_WITHIN_MS;
 }

@@ -1,6 +1,7 @@
 // What is known of a registered workflow: its versions, and the steps of the newest with who acts in each.
 import { WritError } from '../errors.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import { taskAt } from '../workflow/state-gate.js';
 import { actingAgent } from './callable.js';
 import { checkWorkflow } from './check.js';
 import type { Guard } from './judge.js';
@@ -15,8 +16,8 @@ export async function workflowView(guard: Guard, id: string): Promise<WorkflowVi
   const { plan, diagnostics } = await checkWorkflow(guard, { text: record.source, file: record.file });
   const steps: WorkflowView['steps'][number][] = [];
   for (const step of plan === null ? [] : outline(plan)) {
-    const node = plan?.nodes[step.key];
-    const principal = plan !== null && node?.kind === 'task' ? await principalOf(guard, plan, node) : null;
+    const node = taskAt(plan?.nodes[step.key]);
+    const principal = plan !== null && node !== null ? await principalOf(guard, plan, node) : null;
     steps.push({ ...step, principal });
   }
   return {

@@ -55,9 +55,15 @@ export interface Principal {
 export interface ArtifactRoom {
   /**
    * Durable when it resolves, without the values of known secrets. Asks for `artifact.write` on the name, without one on
-   * the digest. Throws POLICY_*.
+   * the digest. `data`: what the bytes carry, and so will every run that reads them; absent = not known, which counts as
+   * the worst. Of the same bytes all that was ever said holds. Throws POLICY_*, USAGE, INPUT_INVALID.
    */
-  put(bytes: Uint8Array, name: string | null, principal: Principal): Promise<StoredArtifact>;
+  put(
+    bytes: Uint8Array,
+    name: string | null,
+    principal: Principal,
+    data?: DataDeclaration,
+  ): Promise<StoredArtifact>;
   /** By name or `sha256:…`. Asks for `artifact.read` on it. Throws POLICY_*, NOT_FOUND. */
   get(which: string, principal: Principal): Promise<Artifact>;
   /**
@@ -540,6 +546,11 @@ export interface Writ {
    * `details.problems`, for what does not fit: then it still waits.
    */
   answerTask(which: TaskReference, reply: TaskReply, principal: Principal): Promise<TaskRecord>;
+  /**
+   * Rejects as answerTask would when this person may not answer the form, and logs it as that does: ask before anybody
+   * fills anything in. What it says holds at this moment; answerTask asks again.
+   */
+  requireMayAnswer(id: string, principal: Principal): Promise<void>;
 
   /** Oldest first. */
   approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
@@ -548,6 +559,8 @@ export interface Writ {
     readonly states: readonly ApprovalState[];
     readonly limit?: number;
   }): Promise<readonly ApprovalKey[]>;
+  /** Waiting runs of which a request was decided or has expired; they may have gone on since. */
+  decidedRuns(): Promise<readonly string[]>;
   /** Without what it is about; null = there is none. */
   approvalRecord(id: string): Promise<ApprovalRecord | null>;
   approval(id: string): Promise<ApprovalView>;
@@ -558,6 +571,8 @@ export interface Writ {
   mayRead(record: ApprovalRecord, principal: Pick<Principal, 'id'>): boolean;
   /** What a message that counted came to; null = it has not. */
   receipt(source: string, id: string): Promise<Receipt | null>;
+  /** A message that was refused counts no second time either; one that has counted stays what it was. */
+  keepRefused(message: Pick<Receipt, 'source' | 'id' | 'digest'>): Promise<void>;
   /** What channels are told of. */
   readonly outbox: ApprovalOutbox;
   /** `digest` must be the full subject digest the person saw. Throws APPROVAL_*; resolves once durable. */

@@ -9,7 +9,7 @@ import { change, decide, deciderOf, requireReadable, type DecideParts } from './
 import { readDecision } from './decision-body.js';
 import type { Authenticate } from './identity.js';
 import { malformed } from './json-body.js';
-import { afterOf, pageOf } from './list-page.js';
+import { afterOf, readablePage } from './list-page.js';
 import { bodyOf, callerOf, json, provenCaller, unproven, type Env } from './request.js';
 import { sha256 } from './sha256.js';
 
@@ -52,7 +52,7 @@ export function addApprovalRoutes(app: Hono<Env>, parts: ApprovalRouteParts): vo
       // Checked against the list above.
       ...(states === undefined ? {} : { states: states as ApprovalState[] }),
     };
-    const { page, cursor: next } = await pageOf(
+    const { page, cursor: next } = await readablePage(
       afterOf(cursor, 'apr'),
       (part) => writ.approvals({ ...filter, ...part }),
       (record) => writ.mayRead(record, principal),

@@ -1,11 +1,11 @@
 // The approval server: the HTTP interface behind a listener with every bound set. It stops gracefully: no new request,
 // streams end, what is under way has a few seconds.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { WritError } from '../errors.js';
 import { openApi, type ApiParts } from './api.js';
 import { limitConnections } from './connections.js';
+import { listen } from './listen.js';
 
 /** For the head of a request, and for all of it. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -23,10 +23,10 @@ export interface ApprovalServer {
   stop(): void;
 }
 
-/** Listens on `host`:`port` (0 = any free port). Throws USAGE when that can't be listened on. */
+/** Listens at `address` (port 0 = any free one). Throws USAGE when that can't be listened on. */
 export async function serveApprovals(
   parts: Omit<ApiParts, 'stopping'>,
-  { host, port }: { readonly host: string; readonly port: number },
+  address: { readonly host: string; readonly port: number },
 ): Promise<ApprovalServer> {
   const stopping = new AbortController();
   let fault: WritError | null = null;
@@ -65,37 +65,10 @@ export async function serveApprovals(
       resolve(fault);
     });
   });
-  await listen(server, host, port);
+  const url = await listen(server, address);
   server.on('error', (cause) => {
     fault ??= new WritError('INTERNAL', 'the listener failed', { cause });
     stop();
   });
-  return { url: urlOf(server.address() as AddressInfo), stopped, stop };
-}
-
-/** Why listening failed, by the system's code. */
-const LISTEN_FAULTS: Readonly<Partial<Record<string, string>>> = {
-  EADDRINUSE: 'it is in use',
-  EACCES: 'this user may not',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'no such host',
-};
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error & { readonly code?: string }): void => {
-      const why = LISTEN_FAULTS[cause.code ?? ''] ?? cause.code ?? cause.message;
-      const hint = 'give --listen another address of this machine';
-      reject(new WritError('USAGE', `can't listen on ${host}:${port}: ${why}`, { hint, cause }));
-    };
-    server.once('error', failed);
-    server.listen({ host, port }, () => {
-      server.off('error', failed);
-      resolve();
-    });
-  });
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  return { url, stopped, stop };
 }

@@ -5,6 +5,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Hono } from 'hono';
 import { html } from 'hono/html';
 import type { CallbackToken, ServeState } from '../adapters/store/serve-state.js';
+import { MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import { revealHidden } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type Hex, type Json } from '../json.js';
@@ -14,7 +15,7 @@ import type { Ctx, Env } from './request.js';
 import { sha256 } from './sha256.js';
 
 export interface CallbackParts {
-  readonly writ: Pick<Writ, 'approval' | 'receipt' | 'principalOfToken'>;
+  readonly writ: Pick<Writ, 'approval' | 'mayRead' | 'receipt' | 'principalOfToken'>;
   readonly state: ServeState;
   readonly bodyOf: (c: Ctx) => Promise<Uint8Array>;
   readonly decide: (
@@ -28,7 +29,6 @@ export interface CallbackParts {
 
 /** How long a page that was opened can be sent. */
 const NONCE_MS = 600_000;
-const MAX_REASON_CHARACTERS = 2_000;
 
 export function addCallbackRoutes(app: Hono<Env>, parts: CallbackParts): void {
   // A page of a process before this one is opened again: nothing is kept for it.
@@ -39,7 +39,9 @@ export function addCallbackRoutes(app: Hono<Env>, parts: CallbackParts): void {
     const [, at = ''] = /^(\d{1,15})-[0-9a-f]{64}$/u.exec(text) ?? [];
     const age = parts.nowMs() - Number(at);
     if (at === '' || age < 0 || age > NONCE_MS) return false;
-    return timingSafeEqual(Buffer.from(text), Buffer.from(nonceOf(hash, Number(at))));
+    // Another spelling of the same time (zeros before it) is another text.
+    const [given, own] = [Buffer.from(text), Buffer.from(nonceOf(hash, Number(at)))];
+    return given.length === own.length && timingSafeEqual(given, own);
   };
 
   app.get('/a/:token', async (c) => {
@@ -114,8 +116,23 @@ async function tokenOf(
   if (token === null || token.untilMs <= nowMs()) return null;
   if ((await writ.receipt('callback', token.hash)) !== null) return null;
   const view = await writ.approval(token.approval);
+  // A link outlives the rights of whom it was made for: it shows them no more than the interface would.
+  if (!isTheirs(writ, view, token)) return null;
   const isOpen = view.record.state === 'pending' && view.record.subjectDigest === token.subjectDigest;
   return isOpen && nowMs() < view.record.expiresAtMs ? { token, view } : null;
+}
+
+function isTheirs(
+  writ: Pick<Writ, 'mayRead' | 'principalOfToken'>,
+  { record }: ApprovalView,
+  { approver }: CallbackToken,
+): boolean {
+  try {
+    return writ.mayRead(record, writ.principalOfToken(approver));
+  } catch (error) {
+    if (error instanceof WritError && error.code === 'POLICY_IDENTITY_UNKNOWN') return false;
+    throw error;
+  }
 }
 
 function form(
@@ -154,7 +171,7 @@ function gone(): Promise<Response> {
   return page(
     404,
     html`<h1>This link decides nothing</h1>
-      <p>It was used, has expired, or never was one.</p>`,
+      <p>It was used, has expired, is no longer yours, or never was one.</p>`,
   );
 }
 

@@ -103,17 +103,12 @@ export function deciderOf(
 
 /** Throws NOT_FOUND for a request that is not there, and in the same words for one that is not theirs to see. */
 export async function requireReadable(
-  writ: Pick<Writ, 'approval' | 'mayRead'>,
+  writ: Pick<Writ, 'approvalRecord' | 'mayRead'>,
   id: string,
   principal: Principal,
 ): Promise<ApprovalRecord> {
-  if (!isApprovalId(id)) throw notFound();
-  try {
-    const { record } = await writ.approval(id);
-    if (writ.mayRead(record, principal)) return record;
-  } catch (error) {
-    if (!(error instanceof WritError) || error.code !== 'NOT_FOUND') throw error;
-  }
+  const record = isApprovalId(id) ? await writ.approvalRecord(id) : null;
+  if (record !== null && writ.mayRead(record, principal)) return record;
   throw notFound();
 }
 

@@ -1,11 +1,11 @@
 // The body of a decision, over HTTP or in a webhook. Attacker-controlled: read strictly (no key twice, no unknown key,
 // every value of its exact form). There is no field for a name: who decides is proven, not stated.
+import { MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import { isHex64, isObject, type Json, type JsonObject, type SubjectDigest } from '../json.js';
 import { malformed, objectOf } from './json-body.js';
 import { bytesOf, readSignature, type KeySignature } from './signature-body.js';
 
 export const MAX_BODY_BYTES = 65_536;
-const MAX_REASON_CHARACTERS = 2_000;
 const FIELDS = ['decision', 'digest', 'reason', 'signature', 'delegation', 'breakGlass'] as const;
 
 /** The person's own signature over the decision (writ.decision.v1). */
@@ -44,7 +44,12 @@ export function readDecision(bytes: Uint8Array): HttpDecision {
   if (!isObject(changes) || Object.keys(changes).join() !== 'input') {
     throw malformed('changes is {"input": …}, the whole input as it is to be');
   }
-  return { ...decisionOf(body), changes: { input: changes['input'] ?? null } };
+  const given = decisionOf(body);
+  // A change casts no vote: a denial would be lost without a word, and so would for whom or as what it was meant.
+  if (given.decision !== 'approve' || given.delegation !== null || given.breakGlass) {
+    throw malformed('changes goes with decision approve, and with neither delegation nor breakGlass');
+  }
+  return { ...given, changes: { input: changes['input'] ?? null } };
 }
 
 /** Throws HttpProblem 400. */

@@ -1,7 +1,8 @@
 // The events of one request as a stream (server-sent events): for who may read it, until their token ends, and only so
-// many at once, of all and of one person.
+// many at once, of all and of one person. Rights that are taken away end it with the next event.
 import type { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { ApprovalRecord } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';
 import { requireReadable } from './decide.js';
@@ -12,7 +13,7 @@ import { provenCaller, type Env } from './request.js';
 import { openStreams } from './streams.js';
 
 export interface EventRouteParts {
-  readonly writ: Pick<Writ, 'approval' | 'mayRead' | 'entries' | 'changeCounter'>;
+  readonly writ: Pick<Writ, 'approvalRecord' | 'mayRead' | 'entries' | 'changeCounter'>;
   readonly authenticate: Authenticate;
   readonly failed: (error: unknown, what: string) => void;
   readonly stopping: AbortSignal;
@@ -41,7 +42,9 @@ export function addEventRoutes(app: Hono<Env>, parts: EventRouteParts): void {
           ended.abort();
         });
         try {
-          const events = approvalEvents(writ, record, { from, untilMs, signal, nowMs: () => parts.nowMs() });
+          const mayRead = (now: ApprovalRecord): boolean => writ.mayRead(now, principal);
+          const asked = { from, untilMs, signal, mayRead, nowMs: () => parts.nowMs() };
+          const events = approvalEvents(writ, record, asked);
           for await (const event of events) {
             if (event === null) await stream.write(': waiting\n\n');
             else

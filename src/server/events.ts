@@ -2,6 +2,7 @@
 // event is its entry's number in the run, so a client that lost the connection goes on where it was.
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { RunEntry, Writ } from '../runtime/writ.js';
+import { pause } from './pause.js';
 
 export interface StreamedEvent {
   readonly seq: number;
@@ -15,6 +16,8 @@ interface Streaming {
   /** The stream ends then: whoever asked has to prove again who they are. */
   readonly untilMs: number;
   readonly signal: AbortSignal;
+  /** Asked again before anything is told: rights that are gone end the stream. */
+  readonly mayRead: (record: ApprovalRecord) => boolean;
   readonly nowMs: () => number;
 }
 
@@ -29,9 +32,9 @@ export function isOver(state: string): boolean {
 
 /** null = nothing for a while. Ends after the event that ends the request. */
 export async function* approvalEvents(
-  writ: Pick<Writ, 'entries' | 'changeCounter' | 'approval'>,
+  writ: Pick<Writ, 'entries' | 'changeCounter' | 'approvalRecord'>,
   { id, run }: ApprovalRecord,
-  { from, untilMs, signal, nowMs }: Streaming,
+  { from, untilMs, signal, mayRead, nowMs }: Streaming,
 ): AsyncGenerator<StreamedEvent | null> {
   let next = from;
   let told = nowMs();
@@ -42,11 +45,12 @@ export async function* approvalEvents(
         told = nowMs();
         yield null;
       }
-      await pause(signal);
+      await pause(POLL_MS, signal);
       continue;
     }
     counter = now;
-    const { record } = await writ.approval(id);
+    const record = await writ.approvalRecord(id);
+    if (record === null || !mayRead(record)) return;
     for (let batch = BATCH; batch === BATCH && !signal.aborted;) {
       const entries = await writ.entries(run, { from: next, limit: BATCH });
       batch = entries.length;
@@ -67,16 +71,4 @@ function dataOf({ data, timeMs }: RunEntry): Readonly<Record<string, unknown>> {
   const told = { approvalId, subjectDigest, decision, approver, state, cause, expiresAt };
   const known = Object.entries(told).filter(([, value]) => value !== undefined);
   return { at: new Date(timeMs).toISOString(), ...Object.fromEntries(known) };
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, POLL_MS);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -1,7 +1,7 @@
 // Who calls over HTTP. Proven by a bearer token: of an identity provider that serve.yaml pins (issuer, audience,
 // algorithms), or made by the person with their own enrolled key. Never by a name that the request states.
 import { readFile } from 'node:fs/promises';
-import type { JWTVerifyGetKey } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { WritError } from '../errors.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { OWN_KEY_ISSUER, OWN_KEY_TYPE } from './own-token.js';
@@ -20,7 +20,7 @@ const JWKS_CACHED_MS = 300_000;
 
 export interface Caller {
   readonly principal: Principal;
-  /** When the token ends. */
+  /** When the token ends, or is too old. */
   readonly untilMs: number;
 }
 
@@ -80,7 +80,7 @@ async function byProvider(
   });
   return {
     principal: writ.principalOfOidc(provider.issuer, payload.sub ?? ''),
-    untilMs: (payload.exp ?? 0) * 1000,
+    untilMs: endOf(payload),
   };
 }
 
@@ -113,7 +113,11 @@ async function ownKey(token: string, { writ, audience, nowMs }: AuthenticatePart
     },
   );
   if (principal === null) throw unknownCaller();
-  return { principal, untilMs: (payload.exp ?? 0) * 1000 };
+  return { principal, untilMs: endOf(payload) };
+}
+
+function endOf({ exp = 0, iat = 0 }: JWTPayload): number {
+  return Math.min(exp, iat + MAX_AGE_SECONDS) * 1000;
 }
 
 async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): Promise<JWTVerifyGetKey> {
@@ -131,18 +135,20 @@ async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): P
     cacheMaxAge: JWKS_CACHED_MS,
     // The same guard as for all this server sends: no redirect, no inner address.
     [customFetch]: async (url: string) => {
-      try {
-        const answer = await askEndpoint(
-          {
-            ...{ method: 'GET', url, headers: { accept: 'application/json' }, body: null },
-            ...{ timeoutMs: JWKS_TIMEOUT_MS, signal: new AbortController().signal },
-          },
-          { allowLoopback, hosts: null },
-        );
-        return new Response(Buffer.from(answer.body), { status: answer.status });
-      } catch (cause) {
-        throw new WritError('FUNCTION_UNAVAILABLE', `the keys of ${issuer} can't be read now`, { cause });
-      }
+      const unread = (cause?: unknown): WritError =>
+        new WritError('FUNCTION_UNAVAILABLE', `the keys of ${issuer} can't be read now`, { cause });
+      const answer = await askEndpoint(
+        {
+          ...{ method: 'GET', url, headers: { accept: 'application/json' }, body: null },
+          ...{ timeoutMs: JWKS_TIMEOUT_MS, signal: new AbortController().signal },
+        },
+        { allowLoopback, hosts: null },
+      ).catch((cause: unknown) => {
+        throw unread(cause);
+      });
+      // Not the caller's fault either, who may hold a good token.
+      if (answer.status !== 200) throw unread();
+      return new Response(Buffer.from(answer.body), { status: answer.status });
     },
   });
 }

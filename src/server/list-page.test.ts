@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Listed } from '../runtime/list-cursor.js';
+import { MAX_LISTED, pageOf, type Listed } from '../runtime/list-cursor.js';
 import { HttpProblem } from './answer.js';
-import { afterOf, MAX_LISTED, pageOf } from './list-page.js';
+import { afterOf } from './list-page.js';
 
+/** The rest of an id. */
+const LONG = 'xyz234xyz234';
 /** 1,000 records, five of each millisecond. */
 const ALL = Array.from({ length: 1_000 }, (_, i) => ({
   createdAtMs: Math.floor(i / 5),
-  id: `tsk_${String.fromCharCode(97 + (i % 5))}`,
+  id: `tsk_${String.fromCharCode(97 + (i % 5))}${LONG}`,
 }));
 let reads = 0;
 const read = async ({ after, limit }: { after?: Listed; limit: number }): Promise<readonly Listed[]> => {
@@ -24,7 +26,7 @@ describe('a list in pages', () => {
     ['every seventh', ({ createdAtMs }) => createdAtMs % 7 === 0],
     ['just a page', ({ createdAtMs }) => createdAtMs < MAX_LISTED / 5],
     ['just a page and one more', (record) => ALL.indexOf(record) <= MAX_LISTED],
-    ['the last one only', ({ createdAtMs, id }) => createdAtMs === 199 && id === 'tsk_e'],
+    ['the last one only', ({ createdAtMs, id }) => createdAtMs === 199 && id === `tsk_e${LONG}`],
     ['nothing', () => false],
   ])('gives %s once and in order, page by page', async (_, mayRead) => {
     const given: Listed[] = [];
@@ -42,6 +44,34 @@ describe('a list in pages', () => {
     reads = 0;
     await pageOf(null, read, () => true);
     expect(reads).toBe(1);
+  });
+
+  it.each<[string, (record: Listed) => boolean]>([
+    ['all of it', () => true],
+    ['nothing', () => false],
+    ['the last one only', ({ createdAtMs, id }) => createdAtMs === 199 && id === `tsk_e${LONG}`],
+    ['every second', (record) => ALL.indexOf(record) % 2 === 0],
+    ['none of the first 400', (record) => ALL.indexOf(record) >= 400],
+  ])('HOLE: looks at few records for one page, and tells of %s in more of them', async (_, mayRead) => {
+    const given: Listed[] = [];
+    let cursor: string | null = null;
+    do {
+      reads = 0;
+      const found: Awaited<ReturnType<typeof pageOf>> = await pageOf(
+        afterOf(cursor ?? undefined, 'tsk'),
+        read,
+        mayRead,
+        10,
+        40,
+      );
+      expect(reads).toBeLessThanOrEqual(2);
+      given.push(...found.page);
+      ({ cursor } = found);
+      // What the caller may not see is not named.
+      const named = ALL.find((one) => cursor === `${one.createdAtMs}-${one.id}`);
+      expect(named === undefined || mayRead(named)).toBe(true);
+    } while (cursor !== null);
+    expect(given).toEqual(ALL.filter(mayRead));
   });
 
   it('goes on behind what a cursor of its own kind names, and refuses every other text', () => {

@@ -1,9 +1,8 @@
-// Lists over HTTP, a page at a time, oldest first. What the caller may not read is not there for them.
-import { cursorOf, parseCursor, type Listed } from '../runtime/list-cursor.js';
+// Where a list over HTTP goes on, and what one page of it may cost: whoever may see nothing of it, or little, keeps nobody
+// else waiting.
+import { setImmediate } from 'node:timers/promises';
+import { MAX_LISTED, pageOf, parseCursor, type Listed } from '../runtime/list-cursor.js';
 import { malformed } from './json-body.js';
-
-/** On one page. */
-export const MAX_LISTED = 100;
 
 /** The record that `cursor` stands behind; null without one. Attacker-controlled; throws 400. */
 export function afterOf(cursor: string | undefined, prefix: 'apr' | 'tsk'): Listed | null {
@@ -13,23 +12,19 @@ export function afterOf(cursor: string | undefined, prefix: 'apr' | 'tsk'): List
   return after;
 }
 
-/** Reads in parts: what stands behind the page that is asked for costs nothing. `cursor` is null on the last page. */
-export async function pageOf<Record extends Listed>(
+/** Records of one page, whether its caller may read them or not. */
+export const MAX_LOOKED_AT = 1_000;
+
+/** What the caller may read of it, at most 100; with a cursor for as long as there may be more. */
+export function readablePage<Record extends Listed>(
   after: Listed | null,
   read: (part: { readonly after?: Listed; readonly limit: number }) => Promise<readonly Record[]>,
   mayRead: (record: Record) => boolean,
-): Promise<{ readonly page: readonly Record[]; readonly cursor: string | null }> {
-  const limit = 2 * MAX_LISTED;
-  const seen: Record[] = [];
-  for (let behind = after; seen.length <= MAX_LISTED;) {
-    const found = await read({ ...(behind === null ? {} : { after: behind }), limit });
-    seen.push(...found.filter(mayRead));
-    const last = found.at(-1);
-    if (last === undefined || found.length < limit) break;
-    behind = { createdAtMs: last.createdAtMs, id: last.id };
-  }
-  const page = seen.slice(0, MAX_LISTED);
-  const last = page.at(-1);
-  const isMore = seen.length > page.length && last !== undefined;
-  return { page, cursor: isMore ? cursorOf(last) : null };
+): ReturnType<typeof pageOf<Record>> {
+  const inTurn: typeof read = async (part) => {
+    // Others are heard between two parts.
+    await setImmediate();
+    return read(part);
+  };
+  return pageOf(after, inTurn, mayRead, MAX_LISTED, MAX_LOOKED_AT);
 }

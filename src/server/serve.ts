@@ -8,15 +8,15 @@ import { projectOf } from '../agent-files.js';
 import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import { openSecrets, openWrit } from '../open.js';
-import type { Writ } from '../runtime/writ.js';
 import { keepPolicies, policyFingerprint } from '../policy-reload.js';
 import { serveApprovals } from './approval-server.js';
+import { openFaultNotes } from './fault-notes.js';
 import { openAuthenticate } from './identity.js';
 import { openRateLimit } from './rate.js';
-import { openRunDriver } from './run-driver.js';
+import { openRunDriver, type RunDriver } from './run-driver.js';
 import { readServeConfig } from './serve-config.js';
+import { deliverWebhooks } from './webhook-delivery.js';
 import { askEndpoint } from './webhook-endpoint.js';
-import { collectEvents, deliverDue, type DeliverParts } from './webhook-out.js';
 
 export interface ServeOptions {
   readonly data: string;
@@ -59,14 +59,17 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
       ...{ writ, providers: config.oidc, audience, allowLoopback, nowMs },
     });
     let fault: WritError | null = null;
+    const noteFault = openFaultNotes((line) => {
+      note({ ...line });
+    }, nowMs);
     const failed = (error: unknown, what: string): void => {
-      const code = error instanceof WritError ? error.code : 'INTERNAL';
-      note({ event: 'serve.failed', what, code, message: wordsOf(error) });
+      noteFault(error, what);
       if (!(error instanceof WritError) || error.kind !== 'fatal' || error.code === 'STORE_BUSY') return;
       fault ??= error;
       server?.stop();
     };
-    const driver = openRunDriver(writ, { failed, nowMs });
+    const locks = openLocks(pathsOf(data).locks);
+    let driver: RunDriver | null = null;
     let server: Awaited<ReturnType<typeof serveApprovals>> | null = null;
     server = await serveApprovals(
       {
@@ -76,14 +79,16 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
         trustedProxies: config.trustedProxies,
         tokenBearer: config.taskTokenBearer,
         decided: (run) => {
-          driver.wake(run);
+          driver?.wake(run);
         },
       },
       { host, port },
     );
+    // Only now: where nothing listens, nothing is to go on beside it.
+    const driving = openRunDriver(writ, { failed, nowMs });
+    driver = driving;
     const ending = new AbortController();
-    const delivery = deliver(
-      writ,
+    const delivery = deliverWebhooks(
       {
         ...{ writ, state: opened, secret, random: systemRandom, nowMs },
         channels: [...config.channels.values()],
@@ -93,7 +98,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
           note({ event: 'webhook.attempted', channel, entry, attempt, outcome });
         },
       },
-      { lock: () => openLocks(pathsOf(data).locks).tryHold('webhooks'), signal: ending.signal, failed },
+      { lock: () => locks.tryHold('webhooks'), signal: ending.signal, failed },
     );
     const policyKeeper = keepPolicies(writ, policies, {
       since: files,
@@ -109,7 +114,7 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
     const stopped = (async (): Promise<WritError | null> => {
       const heard = await running.stopped;
       ending.abort();
-      await Promise.all([delivery, driver.stop(), policyKeeper.stop()]);
+      await Promise.all([delivery, driving.stop(), policyKeeper.stop()]);
       opened.close();
       try {
         if (fault === null) await writ.publish();
@@ -134,69 +139,4 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
     await writ.close();
     throw error;
   }
-}
-
-const POLL_MS = 100;
-const TIDY_MS = 3_600_000;
-
-/** One process delivers, whoever holds the lock; another one takes over when it ends. */
-async function deliver(
-  writ: Pick<Writ, 'changeCounter'>,
-  parts: DeliverParts,
-  {
-    lock,
-    signal,
-    failed,
-  }: {
-    readonly lock: () => { release(): void } | null;
-    readonly signal: AbortSignal;
-    readonly failed: (error: unknown, what: string) => void;
-  },
-): Promise<void> {
-  const names = parts.channels.filter(({ out }) => out !== null).map(({ name }) => name);
-  if (names.length === 0) return;
-  let held: { release(): void } | null = null;
-  let tidyMs = 0;
-  try {
-    for (let seen = -1; !signal.aborted;) {
-      held ??= lock();
-      if (held === null) {
-        await pause(10 * POLL_MS, signal);
-        continue;
-      }
-      const now = parts.nowMs();
-      if (now >= tidyMs) {
-        parts.state.tidy(now);
-        tidyMs = now + TIDY_MS;
-      }
-      const counter = writ.changeCounter();
-      const more = counter === seen ? false : await collectEvents(parts);
-      if (!more) seen = counter;
-      const made = await deliverDue(parts, signal);
-      if (!more && made === 0) await pause(POLL_MS, signal);
-    }
-  } catch (error) {
-    failed(error, 'webhooks');
-  } finally {
-    held?.release();
-  }
-}
-
-/** Nothing that anybody sent: a message of ours, or the kind of the error. */
-function wordsOf(error: unknown): string {
-  if (error instanceof WritError) return error.message;
-  return error instanceof Error ? error.name : 'unknown';
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

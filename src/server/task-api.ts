@@ -10,7 +10,7 @@ import type { Principal, SignedElsewhere, TaskReference, TaskReply, Writ } from 
 import { HttpProblem } from './answer.js';
 import type { Caller } from './identity.js';
 import { malformed, objectOf } from './json-body.js';
-import { afterOf, pageOf } from './list-page.js';
+import { afterOf, readablePage } from './list-page.js';
 import { unproven, type Ctx, type Env } from './request.js';
 import { bytesOf, readSignature, type KeySignature } from './signature-body.js';
 
@@ -47,7 +47,7 @@ export function addTaskRoutes(app: Hono<Env>, parts: TaskApiParts): void {
       // Checked against the list above.
       ...(states === undefined ? {} : { states: states as TaskState[] }),
     };
-    const { page, cursor: next } = await pageOf(
+    const { page, cursor: next } = await readablePage(
       afterOf(cursor, 'tsk'),
       (part) => writ.tasks({ ...filter, ...part }),
       (record) => writ.mayReadTask(record, principal),

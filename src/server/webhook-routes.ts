@@ -1,10 +1,11 @@
 // Decisions that come by webhook. The signature of the message is its relay's: the person proves themselves in the body,
-// or the relay's key is theirs. A message counts once, whatever came of it.
+// or the relay's key is theirs. A message counts once, whatever came of it: one that was refused is over, and only what
+// this server could not judge (5xx, 429) may come again under the same id.
 import type { Hono } from 'hono';
 import type { ServeState } from '../adapters/store/serve-state.js';
 import { WritError } from '../errors.js';
 import type { Principal, Writ } from '../runtime/writ.js';
-import { HttpProblem } from './answer.js';
+import { errorAnswer, HttpProblem } from './answer.js';
 import {
   decide,
   deciderOf,
@@ -23,7 +24,13 @@ import { verifyChannel } from './webhook-in.js';
 export interface WebhookRouteParts extends DecideParts {
   readonly writ: Pick<
     Writ,
-    'approval' | 'mayRead' | 'decide' | 'receipt' | 'principalOfSignature' | 'principalOfToken'
+    | 'approvalRecord'
+    | 'mayRead'
+    | 'decide'
+    | 'receipt'
+    | 'keepRefused'
+    | 'principalOfSignature'
+    | 'principalOfToken'
   >;
   readonly authenticate: Authenticate;
   readonly channels: ReadonlyMap<string, Channel>;
@@ -47,16 +54,36 @@ export function addWebhookRoutes(app: Hono<Env>, parts: WebhookRouteParts): void
       if (!verdict.ok) failed(new WritError('APPROVAL_WEBHOOK_INVALID', verdict.code), 'webhook');
       throw new WritError('APPROVAL_WEBHOOK_INVALID', 'the webhook is not accepted');
     }
-    const body = readRelayed(bytes);
     const receipt = { source: `webhook:${channel.name}`, id: verdict.id, digest: sha256(bytes) };
-    // Before anything is looked at: a message counts once, whatever came of it.
+    // Before anything is looked at.
     if ((await writ.receipt(receipt.source, receipt.id)) !== null) throw replayed();
-    const { principal, once } = await relayedBy(parts, body, verdict.publicKey);
-    if (body.signature === null) await requireReadable(writ, body.approvalId, principal);
-    const { status, answer } = await decide(parts, body.approvalId, body, principal, receipt, once);
-    if (status === 200) throw replayed();
-    return json(201, answer);
+    try {
+      const { status, answer } = await judge(parts, bytes, verdict.publicKey, receipt);
+      if (status === 201) return json(201, answer);
+    } catch (error) {
+      if (isOver(error)) await writ.keepRefused(receipt);
+      throw error;
+    }
+    throw replayed();
   });
+}
+
+async function judge(
+  parts: WebhookRouteParts,
+  bytes: Uint8Array,
+  publicKey: string | null,
+  receipt: Receipt,
+): ReturnType<typeof decide> {
+  const body = readRelayed(bytes);
+  const { principal, once } = await relayedBy(parts, body, publicKey);
+  if (body.signature === null) await requireReadable(parts.writ, body.approvalId, principal);
+  return decide(parts, body.approvalId, body, principal, receipt, once);
+}
+
+/** It was judged, and what it says does not hold. */
+function isOver(error: unknown): boolean {
+  const { status } = errorAnswer(error);
+  return status < 500 && status !== 429;
 }
 
 async function relayedBy(

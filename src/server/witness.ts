@@ -1,11 +1,11 @@
 // The witness over HTTP: POST /add-checkpoint and nothing else. Everything a client can do is bounded: the bytes of a
 // body, the time of a request, the number of connections. After a fault of its state the witness stops: what it has
 // promised is then unknown, and a promise it forgot would be a fork.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { MAX_ADD_CHECKPOINT_BYTES } from '../audit/index.js';
 import { WritError } from '../errors.js';
 import type { Witness } from '../runtime/witness.js';
+import { listen } from './listen.js';
 
 /** For all of a request, headers included; a slower client is cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -30,10 +30,10 @@ export interface WitnessServer {
   stop(): void;
 }
 
-/** Listens on `host`:`port` (0 = any free port). Throws USAGE when that can't be listened on. */
+/** Listens at `address` (port 0 = any free one). Throws USAGE when that can't be listened on. */
 export async function serveWitness(
   witness: Witness,
-  { host, port }: { readonly host: string; readonly port: number },
+  address: { readonly host: string; readonly port: number },
   onEvent: (event: WitnessEvent) => void,
 ): Promise<WitnessServer> {
   let fault: WritError | null = null;
@@ -65,12 +65,12 @@ export async function serveWitness(
       resolve(fault);
     });
   });
-  await listen(server, host, port);
+  const url = await listen(server, address);
   server.on('error', (error) => {
     fault ??= asFault(error);
     stop();
   });
-  return { url: urlOf(server.address() as AddressInfo), stopped, stop };
+  return { url, stopped, stop };
 }
 
 async function handle(
@@ -141,37 +141,6 @@ function send(
 ): void {
   response.writeHead(status, { ...headers, 'content-type': contentType, 'cache-control': 'no-store' });
   response.end(body);
-}
-
-/** Why listening failed, and what to do, by the system's code. */
-const LISTEN_FAULTS: Readonly<Partial<Record<string, readonly [string, string]>>> = {
-  EADDRINUSE: ['it is in use', 'choose another port with --listen, or stop what uses this one'],
-  EACCES: ['this user may not', 'choose a port from 1024 on with --listen'],
-  EADDRNOTAVAIL: ['this machine has no such address', 'give --listen an address of this machine'],
-  ENOTFOUND: ['no such host', 'give --listen an address of this machine'],
-};
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error & { readonly code?: string }): void => {
-      const [why, hint] = LISTEN_FAULTS[cause.code ?? ''] ?? [cause.code ?? cause.message, 'see --listen'];
-      reject(
-        new WritError('USAGE', `can't listen on ${host}:${port}: ${why}`, {
-          hint,
-          cause,
-        }),
-      );
-    };
-    server.once('error', failed);
-    server.listen({ host, port }, () => {
-      server.off('error', failed);
-      resolve();
-    });
-  });
-}
-
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 function asFault(error: unknown): WritError {

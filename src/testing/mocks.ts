@@ -15,7 +15,7 @@ export interface Mock {
   readonly timeout?: boolean;
   /** Virtual time before the answer. */
   readonly delaySeconds?: number;
-  /** Of a state with an approval, or that a person fills in: false = `Approval.Denied`. */
+  /** Of a state with an approval, also one that calls nothing, or that a person fills in: false = `Approval.Denied`. */
   readonly approve?: boolean;
 }
 

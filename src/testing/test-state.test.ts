@@ -212,3 +212,55 @@ describe('a mock that no call could give', () => {
     await expect(testState(TASK, { input: [1], mock })).rejects.toMatchObject({ code: 'INPUT_INVALID' });
   });
 });
+
+describe('names that look like something of ours', () => {
+  const machine = (name: string): object => ({
+    StartAt: name,
+    States: { [name]: { Type: 'Pass', Next: 'b' }, b: { Type: 'Succeed' } },
+  });
+
+  it.each(['#', '#next/a', '#next/b', '#caught/0/b', '#'.repeat(80)])(
+    'a state called %s is no way out, and is not gone through for ever',
+    async (name) => {
+      const tested = await testState(machine(name), { stateName: name });
+      expect(tested).toEqual({ status: 'SUCCEEDED', output: {}, nextState: 'b' });
+    },
+  );
+
+  it.each(['#next/b', '#caught/0/b'])('a catcher that leads to %s says so', async (target) => {
+    const states = {
+      a: { ...TASK, Catch: [{ ErrorEquals: ['States.ALL'], Next: target }] },
+      [target]: { Type: 'Succeed' },
+    };
+    const options = { stateName: 'a', mock: { errorOutput: { error: 'E', cause: 'c' } } };
+    expect(await testState({ StartAt: 'a', States: states }, options)).toMatchObject({
+      status: 'CAUGHT_ERROR',
+      nextState: target,
+    });
+  });
+
+  it.each(['constructor', '__proto__', 'toString'])(
+    'there is no state "%s" without one',
+    async (stateName) => {
+      await expect(testState(machine('a'), { stateName })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    },
+  );
+});
+
+describe('items of a Map that have failed', () => {
+  const distributed = { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' };
+  const each = { StartAt: 'x', States: { x: { Type: 'Pass', End: true } }, ProcessorConfig: distributed };
+  const map = { Type: 'Map', ItemProcessor: each, ToleratedFailurePercentage: 50, End: true };
+
+  it.each([
+    [2, 'SUCCEEDED'],
+    [3, 'FAILED'],
+  ])('%i of 4 under a bound of half of them: %s', async (mapIterationFailureCount, status) => {
+    const options = {
+      input: [1, 2, 3, 4],
+      mock: { result: '[]' },
+      stateConfiguration: { mapIterationFailureCount },
+    };
+    expect(await testState(map, options)).toMatchObject({ status });
+  });
+});

@@ -1,10 +1,11 @@
 // One state alone, as AWS's TestState: its data, its error handling and where it would go, with the answer of what it
 // calls given. The state runs in the real engine; every state it could go to is replaced by an end that tells its name.
 import { WritError } from '../errors.js';
-import { Execution, type StepError } from '../engine/index.js';
+import { Execution, isIntolerable, type StepError } from '../engine/index.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import { errorMatches, type ForkNode, type Plan, type PlanNode, type TaskNode } from '../workflow/index.js';
-import { planOf } from './definition.js';
+import { withoutGate } from '../workflow/state-gate.js';
+import { ALONE, END, endsOf, isPathState, lanesOf, parsed, planAround, wayOut } from './lone-state.js';
 import { mockError, MockPlayer } from './mocks.js';
 import { failureOf, SEED, START_MS } from './simulate.js';
 import { virtualRun } from './virtual-run.js';
@@ -55,7 +56,9 @@ export interface TestedState {
  */
 export async function testState(definition: unknown, options: TestStateOptions = {}): Promise<TestedState> {
   const { plan, name } = planAround(definition, options.stateName);
-  const node = plan.nodes[name];
+  const found = Object.hasOwn(plan.nodes, name) ? plan.nodes[name] : undefined;
+  // Mocks are of the state: its approval is had.
+  const node = found === undefined ? undefined : withoutGate(found);
   if (node === undefined) {
     throw new WritError('NOT_FOUND', `the definition has no state "${name}"`, {
       hint: `it has ${Object.keys(plan.nodes).slice(0, 10).join(', ')}`,
@@ -152,18 +155,20 @@ class StateTest {
       if (flow.parameters === undefined) silent.add('afterParameters');
     }
     const { execution, visited } = this.#start(
-      { ...this.#ends(node), [this.#name]: node, ...this.#lanes(node) },
+      { ...endsOf(node), [this.#name]: node, ...lanesOf(node) },
       silent,
     );
     await virtualRun(execution, this.#player(), this.#startMs).play();
     const began = node.lanes.some(({ start }) => visited.includes(start));
-    const isThrough = execution.head.status === 'completed' && !visited.some((one) => one.startsWith(CAUGHT));
+    const isThrough =
+      execution.head.status === 'completed' &&
+      !visited.some((one) => one.startsWith(END) && wayOut(one).catcher !== null);
     // What follows from its items does not count: they are the mock's.
     return began || isThrough ? null : this.#resultOf(node, execution, visited, null);
   }
 
   async run(node: PlanNode, silent: ReadonlySet<string> = new Set()): Promise<TestedState> {
-    const { execution, visited } = this.#start({ ...this.#ends(node), [this.#name]: node }, silent);
+    const { execution, visited } = this.#start({ ...endsOf(node), [this.#name]: node }, silent);
     const run = virtualRun(execution, this.#player(), this.#startMs);
     const failure = this.#failure(node);
     const retries = this.#options.stateConfiguration?.retrierRetryCount ?? 0;
@@ -190,22 +195,20 @@ class StateTest {
     const { status, output, error } = execution.head;
     if (status !== 'completed') return { status: 'FAILED', ...failureOf(error) };
     const end = visited.find((one) => one.startsWith(END));
-    const caught = /^#caught\/(\d+)\/(.*)$/s.exec(end ?? '');
-    if (caught !== null) {
-      const [, index, nextState = ''] = caught;
-      this.errorDetails = { errorDetails: { catchIndex: Number(index) } };
+    const { catcher = null, target: nextState } = end === undefined ? {} : wayOut(end);
+    if (catcher !== null) {
+      this.errorDetails = { errorDetails: { catchIndex: catcher } };
       const words = failureOf(failure ?? (await this.#uncaught(node)));
-      return { status: 'CAUGHT_ERROR', output, ...words, nextState };
+      return { status: 'CAUGHT_ERROR', output, ...words, ...(nextState === undefined ? {} : { nextState }) };
     }
-    const nextState = end?.slice(NEXT.length);
     return { status: 'SUCCEEDED', output, ...(nextState === undefined ? {} : { nextState }) };
   }
 
   /** What a catcher took, of a state that failed by itself. */
   async #uncaught(node: PlanNode): Promise<StepError | null> {
     const bare = { ...node, catch: [] } as PlanNode;
-    const nodes = node.kind === 'fork' ? this.#lanes(node) : {};
-    const { execution } = this.#start({ ...this.#ends(bare), [this.#name]: bare, ...nodes }, new Set());
+    const nodes = node.kind === 'fork' ? lanesOf(node) : {};
+    const { execution } = this.#start({ ...endsOf(bare), [this.#name]: bare, ...nodes }, new Set());
     await virtualRun(execution, this.#player(), this.#startMs).play();
     return execution.head.error;
   }
@@ -243,16 +246,6 @@ class StateTest {
       },
     );
     return { execution, visited };
-  }
-
-  /** Wherever the state can go: an end that keeps its input. */
-  #ends(node: PlanNode): Record<string, PlanNode> {
-    return Object.fromEntries(targetsOf(node).map((target) => [target, endNode(target)]));
-  }
-
-  /** Inside a Map or Parallel nothing runs: its first states are ends. */
-  #lanes(node: ForkNode): Record<string, PlanNode> {
-    return Object.fromEntries(node.lanes.map(({ start }) => [start, endNode(start)]));
   }
 
   #input(): Json {
@@ -300,11 +293,9 @@ class StateTest {
     const percentage = this.#stages['toleratedFailurePercentage'];
     const items = this.#stages['afterItemsPath'];
     const total = Array.isArray(items) ? items.length : failures;
-    const isTolerated =
-      (typeof count === 'number' || typeof percentage === 'number') &&
-      (typeof count !== 'number' || failures <= count) &&
-      (typeof percentage !== 'number' || (failures * 100) / Math.max(total, 1) <= percentage);
-    if (isTolerated) return null;
+    const toleratedCount = typeof count === 'number' ? count : null;
+    const toleratedPercentage = typeof percentage === 'number' ? percentage : null;
+    if (!isIntolerable({ failed: failures, toleratedCount, toleratedPercentage }, total)) return null;
     return mockError(
       'States.ExceedToleratedFailureThreshold',
       'The specified tolerated failure threshold was exceeded',
@@ -333,113 +324,9 @@ function withReaderData(player: MockPlayer, data: string): MockPlayer {
   return player;
 }
 
-/** The name of a state that is given alone. */
-const ALONE = 'StateName';
-/** Keys of ends begin so; no state does (they are in no document). */
-const END = '#';
-const NEXT = '#next/';
-const CAUGHT = '#caught/';
-
-/** The state that is given alone; null for a whole workflow. */
-function stateIn(definition: unknown): JsonObject | null {
-  const given = typeof definition === 'string' ? parsed(definition, 'definition') : (definition as Json);
-  return isObject(given) && ('Type' in given || 'type' in given) ? given : null;
-}
-
-/** One state, and in JSONPath. */
-function isPathState(definition: unknown): boolean {
-  const state = stateIn(definition);
-  return state !== null && (state['QueryLanguage'] ?? state['queryLanguage']) !== 'JSONata';
-}
-
-/** A state alone becomes a workflow of one; what it can go to is put beside it. */
-function planAround(definition: unknown, stateName: string | undefined): { plan: Plan; name: string } {
-  const state = stateIn(definition);
-  if (state === null) {
-    const plan = planOf(definition);
-    return { plan: tagged(plan, stateName ?? plan.start), name: stateName ?? plan.start };
-  }
-  const name = stateName ?? ALONE;
-  const targets = [...new Set(namesIn(state))].filter((target) => target !== name);
-  const ends = Object.fromEntries(targets.map((target) => [target, { Type: 'Succeed' }]));
-  const plan = planOf({ StartAt: name, States: { [name]: state, ...ends } });
-  return { plan: tagged(plan, name), name };
-}
-
-/** Where a state written down alone can go. */
-function namesIn(state: JsonObject): string[] {
-  const read = (holder: Json, ...names: readonly string[]): string[] =>
-    isObject(holder)
-      ? names.flatMap((name) => {
-          const value = holder[name];
-          return typeof value === 'string' ? [value] : [];
-        })
-      : [];
-  const list = (...names: readonly string[]): readonly Json[] =>
-    names.flatMap((name) => {
-      const value = state[name];
-      return Array.isArray(value) ? (value as readonly Json[]) : [];
-    });
-  return [
-    ...read(state, 'Next', 'next', 'Default', 'default'),
-    ...list('Choices', 'choices', 'Catch', 'catch').flatMap((rule) => read(rule, 'Next', 'next')),
-  ];
-}
-
-/** The plan with the ways out of one state leading to ends of their own. */
-function tagged(plan: Plan, name: string): Plan {
-  const node = plan.nodes[name];
-  if (node === undefined) return plan;
-  const next = (target: string | null): string | null => (target === null ? null : `${NEXT}${target}`);
-  const catchers = 'catch' in node ? node.catch : [];
-  const changed = {
-    ...node,
-    ...('next' in node ? { next: next(node.next) } : {}),
-    ...(node.kind === 'choice'
-      ? {
-          default: next(node.default),
-          choices: node.choices.map((one) => ({ ...one, next: `${NEXT}${one.next}` })),
-        }
-      : {}),
-    ...('catch' in node
-      ? { catch: catchers.map((one, index) => ({ ...one, next: `${CAUGHT}${index}/${one.next}` })) }
-      : {}),
-  };
-  return { ...plan, nodes: { ...plan.nodes, [name]: changed } };
-}
-
-function targetsOf(node: PlanNode): string[] {
-  const targets = [
-    ...('next' in node ? [node.next] : []),
-    ...(node.kind === 'choice' ? [node.default, ...node.choices.map(({ next }) => next)] : []),
-    ...('catch' in node ? node.catch.map(({ next }) => next) : []),
-  ];
-  return targets.filter((target) => target !== null);
-}
-
-function endNode(name: string): PlanNode {
-  return {
-    kind: 'succeed',
-    name,
-    line: 0,
-    column: 0,
-    flow: { language: 'jsonpath', inputPath: '$', resultPath: '$', outputPath: '$' },
-  };
-}
-
 function retrierIndex(node: PlanNode & { readonly retry: TaskNode['retry'] }, failure: StepError): number {
   const index = node.retry.findIndex(({ errorEquals }) => errorMatches(errorEquals, failure, 'retry'));
   return Math.max(index, 0);
-}
-
-/** A text is JSON text, as in AWS's API; anything else is the value itself. */
-function parsed(value: Json, what: string): Json {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value) as Json;
-  } catch {
-    throw new WritError('INPUT_INVALID', `${what} is no JSON text`);
-  }
 }
 
 function given(fields: Readonly<Record<string, Json | undefined>>): JsonObject {

@@ -127,6 +127,61 @@ describe('the approval prompt', () => {
     expect(frame()).toContain('undecided; you are user:alice');
   });
 
+  it('reads a request once, not with every key and tick, however large it is', async () => {
+    let reads = 0;
+    const large = {
+      ...view,
+      get display() {
+        reads += 1;
+        return view.display;
+      },
+    };
+    const { clock, press } = open({ view: large });
+    await settled();
+    const before = reads;
+    clock.pass(1_000);
+    await press('j', 'k', '?');
+    clock.tick();
+    await settled();
+    expect(reads).toBe(before);
+  });
+
+  it('shows what is typed: the digits within 60 columns, the end of a reason however long (typed-text-cut)', async () => {
+    const { clock, press, frame } = open({ view: { ...view, record: { ...record, reasonRequired: true } } });
+    clock.pass(1_000);
+    await press('a', `\u001b[200~${'w'.repeat(120)}\u001b[201~`, ...'end');
+    expect(frame()).toMatch(/wwwend_$/mu);
+    await press('\r', ...DIGEST.slice(0, 4));
+    const typed = frame()
+      .split('\n')
+      .find((line) => line.endsWith(`then Enter: ${DIGEST.slice(0, 4)}_`));
+    expect(typed?.length).toBeLessThanOrEqual(60);
+  });
+
+  it('says that a reason is needed, and who may decide from when on', async () => {
+    const quorum = [
+      {
+        ...{ role: 'role:senior', n: 1 },
+        escalation: [{ afterSeconds: 60, notifyRoles: [], addRoles: ['role:approver'] }],
+      },
+    ];
+    const { frame } = open({ view: { ...view, record: { ...record, reasonRequired: true, quorum } } });
+    await settled();
+    expect(frame()).toContain('needs: 1 x role:senior, with a reason, not who asked or started the run');
+    expect(frame()).toContain(
+      'escalation: from 2026-03-01T09:31:00.000Z on role:approver for role:senior too',
+    );
+  });
+
+  it('begins with what became of an edit, until a key counts', async () => {
+    const { clock, press, frame } = open({ message: 'nothing was changed' });
+    await settled();
+    expect(frame()).toContain('nothing was changed');
+    clock.pass(1_000);
+    await press('j');
+    expect(frame()).not.toContain('nothing was changed');
+  });
+
   it('approves by a, the typed prefix and Enter', async () => {
     const { clock, press, answers, frame } = open();
     clock.pass(1_000);

@@ -6,8 +6,8 @@
 // - a request that changes while it is open disarms; a decided or expired one can only be left;
 // - with a screen reader: linear text once, no countdown, no redraw without a key.
 // What the keys do is prompt-state.ts; the vote itself is checked again where it is recorded.
-import { Box, Static, Text, useStdout } from 'ink';
-import { useEffect, useReducer, useRef, useState, type ReactNode } from 'react';
+import { Box, Static, Text } from 'ink';
+import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { PreviousSubject } from '../runtime/previous-subject.js';
@@ -25,13 +25,12 @@ import {
 import { wrapRows } from './rows.js';
 import { differenceText } from './time-left.js';
 import { useKeys, type PromptClock } from './use-keys.js';
+import { useTerminalSize } from './use-size.js';
 
 /** How often the request is read again and the countdown moves. */
 export const REFRESH_MS = 1_000;
-const HEADER_ROWS = 3;
-const FOOTER_ROWS = 5;
-const DEFAULT_COLUMNS = 80;
-const DEFAULT_ROWS = 24;
+/** Above and below the rows of the request. Ink clears the whole terminal when a frame is as high, so one stays free. */
+const FRAME_ROWS = 8;
 
 export type { PromptClock } from './use-keys.js';
 
@@ -45,6 +44,8 @@ export interface ApprovalPromptProps {
   readonly approver: string;
   /** A reason given beforehand; null = asked for when the request requires one. */
   readonly reason: string | null;
+  /** What to say first. */
+  readonly message?: string | null;
   readonly clock: PromptClock;
   /** The request as it is stored now. */
   readonly refresh: () => Promise<ApprovalRecord>;
@@ -56,10 +57,16 @@ export interface ApprovalPromptProps {
 
 export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
   const { view, clock, screenReader, onAnswer } = props;
-  const { columns, height } = useSize();
+  const { columns, rows: most } = useTerminalSize();
+  const height = Math.max(3, most - FRAME_ROWS);
   const [record, setRecord] = useState(view.record);
-  const lines = approvalLines({ ...view, record }, props.previous ?? null);
-  const rows = screenReader ? lines : wrapRows(lines, columns);
+  const { previous = null } = props;
+  // Of a large input neither is made anew with every key and tick.
+  const lines = useMemo(() => approvalLines({ ...view, record }, previous), [view, record, previous]);
+  const rows = useMemo(
+    () => (screenReader ? lines : wrapRows(lines, columns)),
+    [screenReader, lines, columns],
+  );
   const shown = screenReader ? rows.length : height;
   const [state, dispatch] = useReducer(reducePrompt, null, () =>
     openPromptState({
@@ -71,6 +78,7 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
       height: shown,
       nowMs: clock.nowMs(),
       canEdit: props.canEdit ?? false,
+      message: props.message ?? null,
     }),
   );
   const [nowMs, setNowMs] = useState(() => clock.nowMs());
@@ -121,6 +129,7 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
         armed={isArmed(state, Math.max(nowMs, clock.nowMs()))}
         approver={props.approver}
         color={props.color}
+        columns={columns}
       />
     </Box>
   );
@@ -157,15 +166,18 @@ function Field(props: {
   readonly armed: boolean;
   readonly approver: string;
   readonly color: boolean;
+  readonly columns: number;
 }): ReactNode {
-  const { state, armed, approver, color } = props;
+  const { state, armed, approver, color, columns } = props;
+  // Whoever types sees the end of what they have typed.
+  const isTyped = state.stage === 'reason' || state.stage === 'confirm';
   return (
     <>
       <Text wrap="truncate">{state.message ?? (state.help ? HELP : ' ')}</Text>
-      <Text bold={color} wrap="truncate">
+      <Text bold={color} wrap={isTyped ? 'truncate-start' : 'truncate'}>
         {fieldText(state, armed, approver)}
       </Text>
-      <Text wrap="truncate">{keysText(state)}</Text>
+      <Text wrap="truncate">{keysText(state, columns)}</Text>
     </>
   );
 }
@@ -189,7 +201,7 @@ function LinearPrompt(props: {
       {state.message !== null && <Text>{state.message}</Text>}
       {state.help && <Text>{HELP}</Text>}
       <Text>{fieldText(state, true, approver)}</Text>
-      <Text>{keysText(state)}</Text>
+      <Text>{keysText(state, Infinity)}</Text>
     </>
   );
 }
@@ -209,18 +221,22 @@ function fieldText(state: PromptState, armed: boolean, by: string): string {
     case 'reason':
       return `reason to ${state.asked}: ${revealHidden(state.reason)}_`;
     case 'confirm':
-      return `to approve type the digest's first ${TYPED_DIGITS} hex digits, then Enter: ${state.typed}_`;
+      return `type the digest's first ${TYPED_DIGITS} hex digits, then Enter: ${state.typed}_`;
     case 'deny':
-      return 'deny this request for good? Enter denies, any other key goes back';
+      return 'deny this request for good? Enter denies, other keys go back';
     case 'closed':
       return 'closed';
   }
 }
 
-function keysText(state: PromptState): string {
+/** 60 columns have room for the short form. */
+const VIEW_KEYS = 'j/k move  PgUp/PgDn page  a approve  d deny  e edit  w why  ? help  q leave';
+const SHORT_VIEW_KEYS = 'j/k PgUp/PgDn a approve d deny e edit w why ? help q leave';
+
+function keysText(state: PromptState, columns: number): string {
   switch (state.stage) {
     case 'view':
-      return 'j/k move  PgUp/PgDn page  a approve  d deny  e edit  w why  ? help  q leave';
+      return columns < VIEW_KEYS.length ? SHORT_VIEW_KEYS : VIEW_KEYS;
     case 'reason':
     case 'confirm':
     case 'deny':
@@ -232,26 +248,6 @@ function keysText(state: PromptState): string {
 
 function countdownText(leftMs: number): string {
   return leftMs <= 0 ? 'expired' : `expires in ${differenceText(leftMs)}`;
-}
-
-/** Ink clears the whole terminal when a frame is as high as it, so one row stays free. */
-function useSize(): { readonly columns: number; readonly height: number } {
-  const { stdout } = useStdout();
-  const read = (): { columns: number; height: number } => ({
-    columns: stdout.columns > 0 ? stdout.columns : DEFAULT_COLUMNS,
-    height: Math.max(3, (stdout.rows > 0 ? stdout.rows : DEFAULT_ROWS) - HEADER_ROWS - FOOTER_ROWS),
-  });
-  const [size, setSize] = useState(read);
-  useEffect(() => {
-    const onResize = (): void => {
-      setSize(read());
-    };
-    stdout.on('resize', onResize);
-    return () => {
-      stdout.off('resize', onResize);
-    };
-  });
-  return size;
 }
 
 /** Ticks, and reads the request again; a request that can't be read again is treated as closed. */

@@ -1,16 +1,18 @@
 // The inbox: every request that waits, and which of them is opened next. Rules: nothing is
 // approved or denied here; a list that changes keeps the selection by id; words, never colour alone; 80x24 is enough;
 // with a screen reader linear text that changes only after a key.
-import { Box, Static, Text, useStdout } from 'ink';
+import { Box, Static, Text } from 'ink';
 import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import { useKeys, type PromptClock } from './use-keys.js';
+import { useTerminalSize } from './use-size.js';
 import { batchKey, QUEUE_HEAD, queueRow } from './queue-row.js';
 import { openQueueState, reduceQueue, topOf, type QueueAnswer, type QueueItem } from './queue-state.js';
 
 const REFRESH_MS = 1_000;
-const FRAME_ROWS = 8;
+/** Around the list. One more stays free: Ink clears all of the terminal when a frame is as high. */
+const FRAME_ROWS = 9;
 /** Of a message; a longer one is cut, it is all there when the request is opened. */
 const MESSAGE_ROWS = 3;
 const MARGIN = 4;
@@ -36,7 +38,8 @@ export interface ApprovalQueueProps {
 
 export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
   const { approver, clock, color, screenReader, onAnswer } = props;
-  const { columns, height } = useSize();
+  const { columns, rows } = useTerminalSize();
+  const height = Math.max(3, rows - FRAME_ROWS);
   const [keys, setKeys] = useState(props.keys);
   const [known, setKnown] = useState(() => byId(props.records));
   const items = useMemo(() => keys.map(itemOf), [keys]);
@@ -107,14 +110,14 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
   if (screenReader) {
     const index = keys.findIndex((key) => key.id === state.selected);
     const at = keys[index];
-    const selection = at === undefined ? foot : `${index + 1} of ${keys.length}: ${row(at)}`;
+    const selection = at === undefined ? null : `selected ${index + 1} of ${keys.length}: ${row(at)}`;
     return (
       <>
         <Static items={[title, ...shown.map(row), foot]}>
           {(line, key) => <Text key={key}>{line}</Text>}
         </Static>
         {note !== ' ' && <Text>{note}</Text>}
-        <Text>selected {selection}</Text>
+        {selection !== null && <Text>{selection}</Text>}
         <Text>{KEYS}</Text>
       </>
     );
@@ -133,13 +136,15 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
       ))}
       <Text wrap="truncate">{foot.padEnd(columns, '-')}</Text>
       <Text>{note.slice(0, MESSAGE_ROWS * columns)}</Text>
-      <Text wrap="truncate">{KEYS}</Text>
+      <Text wrap="truncate">{columns < KEYS.length ? SHORT_KEYS : KEYS}</Text>
     </Box>
   );
 }
 
 /** At most 80 characters. */
 const KEYS = 'j/k move   Enter open   Space mark for a batch   w why   ? help   q leave';
+/** At most 60. */
+const SHORT_KEYS = 'j/k move  Enter open  Space mark  w why  ? help  q leave';
 const HELP = 'Enter shows a request, or all marked ones; only what was read is decided';
 
 /** Of 10,000 only the few that are marked are asked for their batch. */
@@ -187,24 +192,4 @@ function useShown(
       over = true;
     };
   }, [keys, shown, onRead]);
-}
-
-/** One row of the terminal stays free: Ink clears all of it when a frame is as high. */
-function useSize(): { readonly columns: number; readonly height: number } {
-  const { stdout } = useStdout();
-  const read = (): { columns: number; height: number } => ({
-    columns: stdout.columns > 0 ? stdout.columns : 80,
-    height: Math.max(3, (stdout.rows > 0 ? stdout.rows : 24) - FRAME_ROWS - 1),
-  });
-  const [size, setSize] = useState(read);
-  useEffect(() => {
-    const onResize = (): void => {
-      setSize(read());
-    };
-    stdout.on('resize', onResize);
-    return () => {
-      stdout.off('resize', onResize);
-    };
-  });
-  return size;
 }

@@ -22,6 +22,7 @@ export function approvalLines(
     ...(record.editors ?? []).map((editor) => `input changed by: ${revealHidden(editor)}`),
     ...(view.why ?? record.demandedBy).map((reason) => `why: ${revealHidden(reason)}`),
     `needs: ${neededText(record)}`,
+    ...escalationLines(record),
     ...record.votes.map(
       (vote) =>
         `earlier vote: ${vote.decision} by ${revealHidden(vote.approver)}${howCast(vote)} (${vote.assurance})`,
@@ -48,10 +49,23 @@ function howCast({ delegation, breakGlass }: ApprovalRecord['votes'][number]): s
 
 function neededText(record: ApprovalRecord): string {
   const factors = record.quorum.map(({ role, n }) => `${n} x ${revealHidden(role)}`).join(' and ');
+  const reason = record.reasonRequired ? ', with a reason' : '';
   const duties = record.separationOfDuties ? ', not who asked or started the run' : '';
   const author =
     record.author === undefined ? '' : `, not ${revealHidden(record.author)} who wrote the workflow`;
-  return `${factors}${duties}${author}`;
+  return `${factors}${reason}${duties}${author}`;
+}
+
+/** Who else may fill a place, and from when on. */
+function escalationLines({ quorum, createdAtMs }: ApprovalRecord): readonly string[] {
+  return quorum.flatMap(({ role, escalation = [] }) =>
+    escalation
+      .filter(({ addRoles }) => addRoles.length > 0)
+      .map(({ afterSeconds, addRoles }) => {
+        const from = new Date(createdAtMs + afterSeconds * 1000).toISOString();
+        return `escalation: from ${from} on ${addRoles.map(revealHidden).join(', ')} for ${revealHidden(role)} too`;
+      }),
+  );
 }
 
 /** `denied by user:bob`; null while the request can still be decided. */

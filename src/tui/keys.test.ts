@@ -65,6 +65,14 @@ describe('keys', () => {
     expect(decode('ab\u0003')).toEqual([{ kind: 'interrupt' }]);
   });
 
+  it('sees Ctrl+C alone in a paste whose end never comes, and what is typed after it', () => {
+    expect(decode('\u001b[200~yes', 'a', '\u0003', 'q')).toEqual([
+      { kind: 'interrupt' },
+      { kind: 'text', text: 'q' },
+    ]);
+    expect(decode('\u001b[200~a\u0003b\u001b[201~')).toEqual([{ kind: 'paste', text: 'a\u0003b' }]);
+  });
+
   it('reports the focus beside a key of the same chunk', () => {
     expect(decode('\u001b[Ia')).toEqual([{ kind: 'focus-in' }, { kind: 'text', text: 'a' }]);
   });

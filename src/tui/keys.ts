@@ -27,6 +27,7 @@ export const STOP_REPORTS = '\u001b[?2004l\u001b[?1004l';
 
 const PASTE_START = '\u001b[200~';
 const PASTE_END = '\u001b[201~';
+const INTERRUPT = '\u0003';
 /** A paste longer than this is kept up to here; the rest is dropped. */
 const MAX_PASTE = 4096;
 
@@ -38,7 +39,7 @@ const SEQUENCES: Readonly<Record<string, Exclude<Key['kind'], 'text' | 'paste'>>
   '\u001b': 'escape',
   '\u007f': 'backspace',
   '\b': 'backspace',
-  '\u0003': 'interrupt',
+  [INTERRUPT]: 'interrupt',
   '\u001b[A': 'up',
   '\u001bOA': 'up',
   '\u001b[B': 'down',
@@ -75,6 +76,8 @@ export function createKeyDecoder(): KeyDecoder {
   };
   return {
     push(chunk) {
+      // A paste whose end never comes must not keep a person from leaving.
+      if (chunk === INTERRUPT) pasted = null;
       if (pasted !== null) return growPaste(chunk);
       const start = chunk.indexOf(PASTE_START);
       if (start >= 0) {

@@ -1,14 +1,13 @@
 // A few rows of a terminal that are drawn anew while something goes on, and taken off again when it is over. What they
 // say is the caller's; here is how they are drawn: only what changed, never as high as the screen (Ink would clear it),
 // and the terminal as it was before when it is over, whatever ends it.
-import { Box, render, Text, useStdin, useStdout } from 'ink';
-import { createElement, useEffect, useReducer, useState, type ReactNode } from 'react';
+import { Box, render, Text, useStdin } from 'ink';
+import { createElement, useEffect, useReducer, type ReactNode } from 'react';
 import { createKeyDecoder } from './keys.js';
+import { useTerminalSize } from './use-size.js';
 
 /** How often rows with a time in them are drawn anew. */
 const TICK_MS = 1_000;
-const DEFAULT_COLUMNS = 80;
-const DEFAULT_ROWS = 24;
 
 export interface Size {
   readonly columns: number;
@@ -64,7 +63,8 @@ interface RowsProps extends Pick<LiveRowsOptions, 'rows' | 'onInterrupt'> {
 }
 
 function Rows({ rows, keys, onInterrupt, onReady }: RowsProps): ReactNode {
-  const size = useSize();
+  const { columns, rows: most } = useTerminalSize();
+  const size = { columns, rows: Math.max(1, most - 1) };
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => {
     onReady(redraw);
@@ -86,25 +86,6 @@ function Rows({ rows, keys, onInterrupt, onReady }: RowsProps): ReactNode {
         ))}
     </Box>
   );
-}
-
-function useSize(): Size {
-  const { stdout } = useStdout();
-  const read = (): Size => ({
-    columns: stdout.columns > 0 ? stdout.columns : DEFAULT_COLUMNS,
-    rows: Math.max(1, (stdout.rows > 0 ? stdout.rows : DEFAULT_ROWS) - 1),
-  });
-  const [size, setSize] = useState(read);
-  useEffect(() => {
-    const onResize = (): void => {
-      setSize(read());
-    };
-    stdout.on('resize', onResize);
-    return () => {
-      stdout.off('resize', onResize);
-    };
-  });
-  return size;
 }
 
 /** Keys are taken so that what is typed does not stand between the rows; all but Ctrl+C mean nothing. */

@@ -15,15 +15,17 @@ export interface PromptOptions extends Terminal {
   readonly canEdit: boolean;
   readonly approver: string;
   readonly reason: string | null;
+  /** What to say first. */
+  readonly message: string | null;
   readonly refresh: () => Promise<ApprovalRecord>;
   readonly color: boolean;
 }
 
 /** Resolves with what the person did; without an answer it is `none`. */
 export function promptForApproval(options: PromptOptions): Promise<Answer> {
-  const { view, previous, canEdit, approver, reason, refresh, color, screenReader } = options;
+  const { view, previous, canEdit, approver, reason, message, refresh, color, screenReader } = options;
   const clock = terminalClock(() => options.nowMs());
-  const shown = { view, previous, canEdit, approver, reason, refresh, color, screenReader, clock };
+  const shown = { view, previous, canEdit, approver, reason, message, refresh, color, screenReader, clock };
   return showScreen<Answer>(options, (onAnswer) => createElement(ApprovalPrompt, { ...shown, onAnswer }), {
     decision: 'none',
     why: 'interrupted',

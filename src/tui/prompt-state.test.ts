@@ -5,6 +5,7 @@ import {
   ARMING_DELAY_MS,
   isArmed,
   isSeen,
+  MAX_REASON,
   openPromptState,
   reducePrompt,
   type PromptEvent,
@@ -120,6 +121,13 @@ describe('approving', () => {
     expect(press(asked, [' ', 'enter']).stage).toBe('reason');
     const done = press(asked, ['o', 'k', 'enter', '4', 'f', '0', 'a', 'enter']);
     expect(done.answer).toEqual({ decision: 'approve', reason: 'ok' });
+  });
+
+  it('cuts a reason that is too long, never in the middle of a character', () => {
+    const asked = press(open({ reasonRequired: true }), ['a']);
+    const paste = { kind: 'paste', text: `${'x'.repeat(MAX_REASON - 1)}\u{1f600}` } as const;
+    const { reason } = reducePrompt(asked, { type: 'key', key: paste, nowMs: ARMED });
+    expect(reason).toBe('x'.repeat(MAX_REASON - 1));
   });
 
   it('takes a reason that was given beforehand', () => {

@@ -61,6 +61,8 @@ export function openPromptState(request: {
   readonly nowMs: number;
   /** Default: false. */
   readonly canEdit?: boolean;
+  /** What is said until a key counts; default: nothing. */
+  readonly message?: string | null;
 }): PromptState {
   const { digest, reasonRequired, reason, expiresAtMs, rows, height, nowMs } = request;
   const state: PromptState = {
@@ -78,7 +80,7 @@ export function openPromptState(request: {
     top: 0,
     seen: Math.min(rows, height),
     help: false,
-    message: null,
+    message: request.message ?? null,
     answer: null,
   };
   return expireWhenDue(state, nowMs);
@@ -188,10 +190,7 @@ function onReasonKey(state: PromptState, key: Key): PromptState {
     case 'text':
     case 'paste':
       // Line ends and other controls of pasted text become spaces.
-      return {
-        ...state,
-        reason: `${state.reason}${key.text.replace(/\p{Cc}+/gu, ' ')}`.slice(0, MAX_REASON),
-      };
+      return { ...state, reason: cutReason(`${state.reason}${key.text.replace(/\p{Cc}+/gu, ' ')}`) };
     case 'backspace':
       return { ...state, reason: [...state.reason].slice(0, -1).join('') };
     case 'enter':
@@ -252,6 +251,12 @@ function leave(state: PromptState): PromptState {
 
 function answered(state: PromptState, answer: Answer): PromptState {
   return { ...state, answer };
+}
+
+/** Never in the middle of a character: half of one is no text that could be recorded. */
+function cutReason(text: string): string {
+  const cut = text.slice(0, MAX_REASON);
+  return cut.isWellFormed() ? cut : cut.slice(0, -1);
 }
 
 function reasonOf(state: PromptState): string | null {

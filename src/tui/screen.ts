@@ -1,9 +1,12 @@
 // Puts one screen on a real terminal and takes it off again, whatever happens: raw mode, paste and focus reports are
-// off when this has returned or the process ends.
+// off when this has returned or the process ends. A terminal that gets narrower shows nothing of the frame before.
 import { render } from 'ink';
 import type { ReactElement } from 'react';
 import { REPORT_PASTE_AND_FOCUS, STOP_REPORTS } from './keys.js';
 import type { PromptClock } from './use-keys.js';
+
+/** The cursor to the first row, and every row empty; what was scrolled away stays. */
+const CLEAR = '\u001b[H\u001b[2J';
 
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
@@ -28,6 +31,7 @@ export async function showScreen<Answer>(
   stdout.write(REPORT_PASTE_AND_FOCUS);
   // Before anything is drawn: who sees the screen may type, and no key is to be echoed or wait for the end of a line.
   if (stdin.isTTY) stdin.setRawMode(true);
+  const stopClearing = screenReader ? () => undefined : clearWhenNarrower(stdout);
   const screen = render(
     element((given) => {
       answer = given;
@@ -45,9 +49,28 @@ export async function showScreen<Answer>(
   } finally {
     signal.removeEventListener('abort', take);
     process.off('exit', restore);
+    stopClearing();
     restore();
+    // As linear text a screen ends without a line end: what is said next is not to run on in its last line.
+    if (screenReader) stdout.write('\n');
   }
   return answer;
+}
+
+/**
+ * Rows that are longer than the terminal has become go on in the next row: Ink, which draws all of them anew then, would
+ * leave the upper ones where they are. Call the result to stop.
+ */
+function clearWhenNarrower(stdout: NodeJS.WriteStream): () => void {
+  let { columns } = stdout;
+  const onResize = (): void => {
+    if (stdout.columns < columns) stdout.write(CLEAR);
+    columns = stdout.columns;
+  };
+  stdout.prependListener('resize', onResize);
+  return () => {
+    stdout.off('resize', onResize);
+  };
 }
 
 export function terminalClock(nowMs: () => number): PromptClock {

@@ -28,6 +28,15 @@ export function grownBy(run: DataClass, more: DataClass): DataClass {
   return { labels, classification: isKnown ? higher(run.classification, more.classification) : null };
 }
 
+/** Of two that are put together: what either carries, and unknown where one is. */
+export function mixedWith(a: DataClass, b: DataClass): DataClass {
+  const isKnown = a.classification !== null && b.classification !== null;
+  return {
+    labels: a.labels === null || b.labels === null ? null : both(a.labels, b.labels),
+    classification: isKnown ? higher(a.classification, b.classification) : null,
+  };
+}
+
 /** Whether it says anything at all. */
 export function isDeclared({ labels, classification }: DataClass): boolean {
   return labels !== null || classification !== null;
@@ -46,8 +55,13 @@ export function dataClassOf(value: Json | undefined): DataClass | null {
             given.filter((label) => typeof label === 'string'),
             [],
           ),
-    classification: CLASSIFICATIONS.find((one) => one === classification) ?? null,
+    classification: classificationOf(classification),
   };
+}
+
+/** The word, when it is one; null for everything else. */
+export function classificationOf(word: unknown): Classification | null {
+  return CLASSIFICATIONS.find((one) => one === word) ?? null;
 }
 
 function both(a: readonly string[], b: readonly string[]): readonly string[] {

@@ -13,7 +13,7 @@ export interface Diagnostic {
   readonly line: number;
   /** 1-based, UTF-16 units. */
   readonly column: number;
-  /** Path in the document, e.g. `spec.states.Triage.agent`; empty for the document itself. */
+  /** Path in the document, keywords in native spelling: `spec.states.Triage.agent`; empty for the document itself. */
   readonly path: string;
 }
 
@@ -30,6 +30,11 @@ export interface Finding {
   readonly offset?: number;
 }
 
+/** How a document spells what checks say in native names. */
+export interface DocumentSpelling {
+  words(text: string): string;
+}
+
 /** At most this many errors, and as many warnings, are kept; a last one says that there may be more. */
 export const MAX_FINDINGS = 200;
 
@@ -39,12 +44,18 @@ export class Findings {
   private readonly seen = new Set<string>();
   private errors = 0;
   private warnings = 0;
+  private spelling: DocumentSpelling | null = null;
 
   /** `lineStarts`: offset of each line's first unit, ascending, the first is 0. */
   constructor(
     private readonly lineStarts: readonly number[],
     private root: Located | null = null,
   ) {}
+
+  /** Findings are told in the spelling of the document from here on. */
+  spellAs(spelling: DocumentSpelling): void {
+    this.spelling = spelling;
+  }
 
   /** Places are looked up in `root` from here on. */
   locateIn(root: Located): void {
@@ -64,6 +75,7 @@ export class Findings {
       (this.root === null ? 0 : offsetOf(this.root, finding.at, finding.onKey === true ? 'key' : 'value'));
     const place = this.place(offset);
     const path = pathText(finding.at);
+    const told = (text: string): string => this.spelling?.words(text) ?? text;
     const same = JSON.stringify([finding.code, path, offset, finding.message]);
     if (this.seen.has(same)) return;
     this.seen.add(same);
@@ -72,8 +84,8 @@ export class Findings {
     this.found.push({
       code: finding.code,
       severity,
-      message: finding.message,
-      ...(finding.hint === undefined ? {} : { hint: finding.hint }),
+      message: told(finding.message),
+      ...(finding.hint === undefined ? {} : { hint: told(finding.hint) }),
       ...place,
       path,
       offset,

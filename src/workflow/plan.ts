@@ -155,6 +155,8 @@ export interface ForkNode extends NodeBase {
   readonly lanes: readonly Lane[];
   /** null = a group of dialect 1. */
   readonly flow: Flow | null;
+  /** Of entering it (state-gate.ts); absent = none is asked for. */
+  readonly approval?: ApprovalSpec;
   readonly retry: readonly Retrier[];
   readonly catch: readonly Catcher[];
   /** null = the run, or the lane this node is in, ends here. */
@@ -315,6 +317,8 @@ export interface PassNode extends NodeBase {
   readonly flow: Flow;
   /** undefined = the input passes through. */
   readonly result?: Json;
+  /** As a fork's. */
+  readonly approval?: ApprovalSpec;
   readonly next: string | null;
 }
 

@@ -1,6 +1,7 @@
 // The published schemas of documents as functions, each compiled at first use. Compiling costs more than everything else
 // a short command does: the bundle of the command line holds, in place of this file, what test/bundle.mjs compiled ahead.
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
+import { boundErrors } from '../schema-errors.js';
 import agentSchema from './schema/agent.json' with { type: 'json' };
 import handSchema from './schema/hand.json' with { type: 'json' };
 import modelsSchema from './schema/models.json' with { type: 'json' };
@@ -47,6 +48,6 @@ export function openAjv(code: NonNullable<Options['code']>): Ajv2020 {
     validateSchema: false,
     allowMatchingProperties: true,
     schemas: [statesSchema, stepsSchema, agentSchema, handSchema, modelsSchema],
-    code,
+    code: { ...code, process: boundErrors },
   });
 }

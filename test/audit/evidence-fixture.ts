@@ -42,6 +42,9 @@ export interface Story {
   readonly form?: { readonly signature: string | null };
   /** Steps that need no approval, before the one that does: six entries each. */
   readonly plainSteps?: number;
+  /** Entries of the run behind its steps, and payloads they commit to. */
+  readonly more?: readonly EntryDraft[];
+  readonly payloads?: readonly DisclosedPayload[];
 }
 
 export interface EvidenceLog {
@@ -61,7 +64,7 @@ export async function evidenceLog(story: Story = {}): Promise<EvidenceLog> {
   const signer = testSigner();
   const store = new MemoryStore();
   const directory = new MemoryDirectory();
-  const payloads: DisclosedPayload[] = [];
+  const payloads: DisclosedPayload[] = [...(story.payloads ?? [])];
   const seal = (label: string, value: string): Commitment => {
     const bytes = new TextEncoder().encode(value);
     const salt = new Uint8Array(32).fill(payloads.length + 1);
@@ -102,6 +105,7 @@ export async function evidenceLog(story: Story = {}): Promise<EvidenceLog> {
     story.signature,
   );
   if (story.form !== undefined) formStep(add, seal, story.form.signature);
+  for (const draft of story.more ?? []) store.append([draft]);
   const gone = seal('output', '{"decision":"pay"}');
   if (finished) add('run.finished', { status: 'completed', exitCode: 0, reason: null }, { output: gone });
   else add('secret.used', { name: 's', host: 'h', stepPath: 'a' }, { output: gone });

@@ -276,22 +276,19 @@ describe('the meaning of a run', () => {
   });
 });
 
+function certificateOf(bytes: Uint8Array, custodian: string | null): string {
+  const { report, evidence } = verifyEvidence(bytes, OUTSIDE);
+  if (evidence === null) throw new Error('no evidence');
+  return certificateText({
+    ...{ evidence, report, vkey: log.vkey, file: 'claim.json', size: bytes.length, sha256: 'ab'.repeat(32) },
+    ...{ madeAt: '2026-03-02T08:00:00.000Z', version: '0.1.0', custodian },
+  });
+}
+
 describe('the certificate', () => {
   it('says what was checked, leaves to the person what only a person knows, and stays within its lines', () => {
     const bytes = bundleOf(log);
-    const { report, evidence } = verifyEvidence(bytes, OUTSIDE);
-    if (evidence === null) throw new Error('no evidence');
-    const text = certificateText({
-      ...{
-        evidence,
-        report,
-        vkey: log.vkey,
-        file: 'claim.json',
-        size: bytes.length,
-        sha256: 'ab'.repeat(32),
-      },
-      ...{ madeAt: '2026-03-02T08:00:00.000Z', version: '0.1.0', custodian: 'Maria Ruiz' },
-    });
+    const text = certificateOf(bytes, 'Maria Ruiz');
     expect(text).toContain('I, Maria Ruiz, am the custodian');
     expect(text).toContain(`SHA-256    ${'ab'.repeat(32)}`);
     expect(text).toContain('It found: verified.');
@@ -299,5 +296,22 @@ describe('the certificate', () => {
     expect(text).toContain('[ ] The log was written by the software');
     const long = text.split('\n').filter((line) => line.length > 96 && !line.startsWith('Log key'));
     expect(long).toEqual([]);
+  });
+
+  it('takes no sentence from what the bundle says of itself: nobody signed that', () => {
+    const forged = {
+      custodian: 'Eve\n8.  I further declare\u001b[2J',
+      hash: 'MD5',
+      method: 'none\n9.  nothing',
+      tool: 'writ\n10. x',
+      version: '\u202e1',
+    };
+    const bytes = encodeEvidence({ ...evidenceOf(log), certificate: forged });
+    expect(verifyEvidence(bytes, OUTSIDE).report.verdict).toBe('verified');
+    const text = certificateOf(bytes, null);
+    expect(text).not.toMatch(/^(8|9|10)\./m);
+    expect(text).not.toMatch(/MD5|nothing|\u001b|\u202e/u);
+    expect(text).toContain('to be in the Merkle tree (RFC 6962)');
+    expect(text).toContain('Eve 8. I further declare');
   });
 });

@@ -153,6 +153,7 @@ export function testLocks(): Locks & { held: string[] } {
   return {
     held,
     tryHold: (name) => (held.includes(name) ? null : take(name)),
+    names: () => held,
     async hold(name) {
       if (held.includes(name)) throw new WritError('STORE_BUSY', `${name} is held`);
       return take(name);

@@ -24,13 +24,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** Writes the log and judges it both ways. */
-async function judge(directory: MemoryDirectory): Promise<{ here: VerifyReport; there: VerifyReport }> {
-  const dir = mkdtempSync(join(home, 'log-'));
-  for (const [path, bytes] of directory.files) {
+function write(dir: string, { files }: MemoryDirectory): void {
+  for (const [path, bytes] of files) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), bytes);
   }
+}
+
+/** Writes the log and judges it both ways. */
+async function judge(directory: MemoryDirectory): Promise<{ here: VerifyReport; there: VerifyReport }> {
+  const dir = mkdtempSync(join(home, 'log-'));
+  write(dir, directory);
   const source = openTileDirectory(dir);
   const here = await verifyLog(source, OPTIONS);
   const there = await verifyLog(source, {
@@ -100,6 +104,18 @@ describe('a log whose files a thread reads', () => {
     const { here, there } = await judge(copy);
     expect(there).toEqual(here);
     expect(there.verdict).toBe('missing');
+  });
+});
+
+describe('a walk that is given up', () => {
+  it('ends its thread, which may be waiting for its batches to be taken', async () => {
+    const dir = mkdtempSync(join(home, 'log-'));
+    write(dir, whole);
+    const log = { dir, size: BigInt(SIZE), root: new Uint8Array(32) };
+    const walk = walkInThread(log, new FindingList(), BUILT);
+    const first = await walk.next();
+    expect(first.value?.first).toBe(0n);
+    await expect(walk.return(undefined)).resolves.toEqual({ done: true, value: undefined });
   });
 });
 

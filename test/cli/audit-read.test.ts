@@ -168,6 +168,10 @@ describe('writ audit rotate-key', () => {
     const old = (await place.run(['audit', 'vkey'])).stdout;
     const before = await place.run(['audit', 'prove', '1', '--out', 'before.tlog-proof'], AUDREY);
     expect(before.code).toBe(0);
+    const { runs } = (await place.json(['workflow', 'list', '--runs'])).value as { runs: { id: string }[] };
+    const bundle = ['audit', 'bundle', runs[0]?.id ?? '', '--out'];
+    expect((await place.run([...bundle, 'before.html'], AUDREY)).code).toBe(0);
+    await place.run(['audit', 'export', '--out', 'kept'], AUDREY);
     const made = await place.json(['audit', 'rotate-key'], ADA);
     expect(made).toMatchObject({ code: 0, value: { former: old } });
     const { vkey, entry } = made.value as { vkey: string; entry: string };
@@ -183,6 +187,14 @@ describe('writ audit rotate-key', () => {
     await place.run(['audit', 'prove', entry, '--out', 'after.tlog-proof'], AUDREY);
     expect(await verify('after.tlog-proof', '--vkey', vkey, '--no-trust')).toMatchObject({ code: 0 });
     expect(await verify('after.tlog-proof', '--vkey', old, '--no-trust')).toMatchObject({ code: 5 });
+    // Evidence of before: under the key of its time, on this machine too, which has seen a larger log of the new key.
+    expect(await verify('before.json', '--vkey', old)).toMatchObject({ code: 0 });
+    const renewed = await verify('before.json', '--vkey', vkey);
+    expect([renewed.code, renewed.stdout]).toEqual([5, expect.stringContaining("the bundle's time")]);
+    // Evidence of after, shown to grow from a checkpoint of before: unpinned is not refused.
+    await place.run([...bundle, 'after.html', '--old', 'kept/checkpoint'], AUDREY);
+    expect(await verify('after.json', '--vkey', vkey)).toMatchObject({ code: 0 });
+    expect(await verify('after.json', '--no-trust')).toMatchObject({ value: { verdict: 'unpinned' } });
     const all = await place.json(['audit', 'vkey', '--all']);
     expect(all.value).toMatchObject({ vkey, former: [{ vkey: old, entry }] });
     expect((await place.run(['audit', 'vkey', '--all'])).stdout).toMatch(

@@ -214,6 +214,45 @@ export async function startWaiting(desk: Desk, workflow = FLOW, input = HIGH): P
   return { run: id, approval: waitingFor.approvalId, digest: subjectDigest };
 }
 
+const EACH = `id: claims-each
+agents: [claims-triage]
+steps:
+  - name: Triage
+    functionId: tool::wasm
+    mode: fanout
+    items: input.claims
+    agent: claims-triage
+    sandbox: wasm
+    approval: async
+    errorMode: skip
+    config: { module: claims-triage, input: '{{item}}' }
+`;
+
+export interface Asked {
+  readonly id: string;
+  readonly run: string;
+  readonly subjectDigest: string;
+  readonly stepPath: string;
+  readonly state: string;
+  readonly expiresAtMs: number;
+}
+
+/** Starts a run of one step that asks for each of these claims by itself; the requests as they are listed. */
+export async function startWaitingForEach(
+  desk: Desk,
+  claims: readonly object[],
+): Promise<{ readonly run: string; readonly asked: readonly Asked[] }> {
+  writeFileSync(desk.at('each.yaml'), EACH);
+  const input = JSON.stringify({ claims });
+  const started = await desk.json(['workflow', 'run', 'each.yaml', '--input', input]);
+  expect(started).toMatchObject({ code: 10 });
+  const run = (started.value as { id: string }).id;
+  const { value } = await desk.json(['approvals', 'list', '--run', run]);
+  const asked = (value as { approvals: readonly Asked[] }).approvals;
+  expect(new Set(asked.map(({ id }) => id)).size).toBe(claims.length);
+  return { run, asked };
+}
+
 /** The failure of a command under --json. */
 export function errorOf(ran: Ran & { readonly value: unknown }): {
   code: string;

@@ -167,6 +167,17 @@ describe('writ audit certify', () => {
     expect((await desk.run(['audit', 'certify', '--help'])).stdout).toContain('the one --bundle is about');
   });
 
+  it('takes a custodian on one line, and the JSON, not the page', async () => {
+    const of = (...words: string[]) => desk.run(['audit', 'certify', run, ...words], AUDREY);
+    for (const name of ['a\nb', ' ', 'x'.repeat(201)]) {
+      expect(await of('--custodian', name)).toMatchObject({ code: 2, stdout: '' });
+      expect((await bundle('--out', 'name.html', '--custodian', name)).code).toBe(2);
+    }
+    expect(existsSync(desk.at('name.html'))).toBe(false);
+    const page = await of('--bundle', 'c.html');
+    expect([page.code, page.stderr]).toEqual([2, expect.stringContaining('--bundle c.json')]);
+  });
+
   it('certifies nothing that does not verify, and nothing without the right', async () => {
     const bad = await desk.run(['audit', 'certify', run, '--bundle', 'bad.json', '--out', 'bad.txt'], AUDREY);
     expect(bad.code).toBe(5);

@@ -96,6 +96,30 @@ describe('writ policy check', () => {
     });
   });
 
+  it('asks about the sandbox that it would run in, not about one that happens to be allowed', async () => {
+    edit('policies/ceilings/org.yaml', (text) =>
+      text.replace('allowed: [wasm, docker]', 'allowed: [docker]'),
+    );
+    const module = await place.run(['policy', 'check', 'user:alice', 'function.invoke', 'tool::wasm']);
+    expect(module).toMatchObject({ code: 3 });
+    expect(module.stdout).toContain('sandbox.allowed is docker, the request asks for wasm');
+    edit('policies/rbac/claims.yaml', (text) =>
+      text.replace('resource: tool::wasm', 'resource: agent::chat'),
+    );
+    const chat = await place.run(['policy', 'check', 'user:alice', 'function.invoke', 'agent::chat']);
+    expect(chat).toMatchObject({ code: 3 });
+    expect(chat.stdout).toContain('the request asks for no sandbox');
+  });
+
+  it('names the actions there are where one is misspelt, and the domains', async () => {
+    const action = await place.run(['policy', 'check', 'user:alice', 'function.invok', 'tool::wasm']);
+    expect(action.stdout).toMatch(/^hint {4}actions are .*function\.invoke/mu);
+    const words = ['policy', 'check', 'user:alice', 'workflow.run', 'claims-x', '--domain', 'defualt'];
+    expect((await place.run(words)).stdout).toMatch(/^hint {4}domains of roles\/\*\.yaml: default$/mu);
+    const late = await place.run([...words.slice(0, 5), '--timeout-ms', 'soon']);
+    expect([late.code, late.stderr]).toEqual([2, expect.stringContaining('--timeout-ms is "soon"')]);
+  });
+
   it('says that a person has to approve, exit 0', async () => {
     const review = `ghcr.io/bank/human-review-assistant@${DIGEST}`;
     const { code, stdout } = await place.run(['policy', 'check', 'user:alice', 'agent.invoke', review]);
@@ -205,6 +229,20 @@ describe('writ policy test', () => {
     expect(stdout).toMatch(/^ {2}expected it by CL-999, it was by CL-010, CL-011$/mu);
   });
 
+  it('fails with exit 1 on a request that nobody can ask, and says how to go on', async () => {
+    edit('policies/tests/ceilings.yaml', (text) =>
+      text.replace(
+        'action: function.invoke, resource: tool::wasm }',
+        'action: function.invok, resource: tool::wasm }',
+      ),
+    );
+    edit('policies/tests/ceilings.yaml', (text) => text.replace('by: org-default:sandbox', '# by'));
+    const { code, stdout } = await place.run(['policy', 'test']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('nobody can ask that, so it is denied whatever the policies say');
+    expect(stdout).toContain('by: POLICY_REQUEST_INVALID');
+  });
+
   it('fails with exit 1 without tests or under the coverage that is asked, and 2 for a broken file', async () => {
     edit('policies/tests/roles.yaml', (text) => text.slice(0, text.indexOf('  # workflow.run on payments')));
     const few = await place.json(['policy', 'test', '--min-coverage', '100']);
@@ -254,6 +292,7 @@ describe('writ policy diff', () => {
     expect(ceilings.map(({ what }) => what)).toEqual(['ceiling org-default (org) limits']);
     const text = await place.run(['policy', 'diff', 'policies', 'changed']);
     expect([text.code, text.stdout]).toEqual([0, expect.stringMatching(/^allow {2}deny {2}user:ada/mu)]);
+    expect(text.stdout).toContain('role:admin in default: ["user:ada"] -> null');
   });
 });
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
@@ -124,6 +125,28 @@ describe('writ sandbox exec', () => {
     writeFileSync(desk.at('docker.yaml'), '');
   });
 
+  it('calls a name that no image and no module has bad usage, and tells the flag and the names there are', async () => {
+    writeFileSync(desk.at('docker.yaml'), `images:\n  tools: sha256:${'0'.repeat(64)}\n`);
+    const image = await json([...DOCKER, '--image', 'tool', '--', 'id'], absent);
+    writeFileSync(desk.at('docker.yaml'), '');
+    expect([image.code, image.value]).toMatchObject([
+      2,
+      {
+        error: {
+          message: expect.stringContaining('it has: tools') as string,
+          hint: expect.stringContaining('--image takes a name') as string,
+        },
+      },
+    ]);
+    for (const name of ['jsn', `sha256:${'0'.repeat(64)}`]) {
+      const module = await json(['sandbox', 'exec', '--driver', 'wasm', '--module', name]);
+      expect([module.code, module.value]).toMatchObject([
+        2,
+        { error: { hint: expect.stringMatching(/--module takes a name.*\bjson, csv, text\b/) as string } },
+      ]);
+    }
+  });
+
   it('runs a shipped module in WASM, with what it printed', async () => {
     const { code, value } = await json(
       [
@@ -176,6 +199,21 @@ describe('writ sandbox exec', () => {
     expect(readFileSync(desk.at('sum', 'out.txt'), 'utf8')).toBe('3.50');
   });
 
+  it('overwrites nothing with an output, and still shows what the program came to', async () => {
+    writeFileSync(desk.at('two.js'), 'print("printed"); writeFile("a", "new"); writeFile("b", "new");');
+    mkdirSync(desk.at('taken'));
+    writeFileSync(desk.at('taken', 'a'), 'old');
+    const words = [...WASM, 'javascript', '--file', 'two.js', '--out', '*', '--out-dir', 'taken'];
+    const [group = '', verb = '', ...rest] = words;
+    const ran = await desk.run([group, verb, '--json', ...rest, '--', 'two.js']);
+    expect(ran.code).toBe(1);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ status: 'exited', stdout: { text: 'printed\n' } });
+    expect(ran.stderr).toMatch(/error: the output taken\/a was not written: it is there already/);
+    expect(ran.stderr).toMatch(/hint: .*--out-dir/);
+    const found = ['a', 'b'].map((name) => readFileSync(desk.at('taken', name), 'utf8'));
+    expect(found).toEqual(['old', 'new']);
+  });
+
   it('keeps a module of the user, runs it by its digest, and refuses one that is none', async () => {
     const shipped = readFileSync(new URL('../../sandbox/wasm/modules/text.wasm', import.meta.url));
     writeFileSync(desk.at('own.wasm'), shipped);
@@ -194,7 +232,7 @@ describe('writ sandbox exec', () => {
       expect([bad.code, bad.value]).toMatchObject([1, { error: { code: 'SANDBOX_MODULE_INVALID' } }]);
       expect(JSON.stringify(bad.value)).toMatch(says);
     }
-    expect((await json([...WASM, `sha256:${'0'.repeat(64)}`])).code).toBe(1);
+    expect((await json([...WASM, `sha256:${'0'.repeat(64)}`])).code).toBe(2);
   });
 
   it('stops a deterministic clock at the time of the intent', async () => {

@@ -28,7 +28,11 @@ describe.skipIf(noEngine !== null)(`attacks from a container${skipped}`, () => {
     ids = images('sh', 'python');
     driver = here.open();
   });
-  afterAll(() => driver.close());
+  const made: Digest[] = [];
+  afterAll(async () => {
+    await driver.close();
+    for (const image of made) await docker.getImage(image).remove({ force: true });
+  });
   afterEach(async () => {
     expect(await left(here.home)).toEqual([]);
   });
@@ -426,6 +430,25 @@ print('END')`);
     expect(result.outputs).toBeUndefined();
   });
 
+  it.each([
+    ['a folder that is a link', 'ln -s /etc d', 'd/passwd'],
+    ['a folder that is a link, and a pattern', 'mkdir r; echo x > r/a.txt; ln -s . l', 'l/r/*.txt'],
+    ['a link further up', 'mkdir -p r/e; echo x > r/e/a; ln -s r l', 'l/e/a'],
+    ['a link further down', 'mkdir r; ln -s /etc r/l', 'r/l/passwd'],
+    ["another process's root", 'ln -s /proc/1/root d', 'd/etc/passwd'],
+  ])('follows no link on the way to an output: %s', async (_what, command, wanted) => {
+    const result = await run(['sh', '-c', `cd /work; ${command}`], {}, { outputs: [wanted] });
+    expect(result).toMatchObject({ status: 'output-refused', exitCode: 0 });
+    expect(result.outputs).toBeUndefined();
+  });
+
+  it('hands out what lies in folders, beside a link that nobody asked for', async () => {
+    const command = 'cd /work; mkdir -p r/e; echo x > r/e/a; echo y > r/b; ln -s /etc r/e/l; ln -s /etc m';
+    const wants = { outputs: ['r/e/a', 'r/b', 'absent/folder/a'] };
+    const result = await run(['sh', '-c', command], {}, wants);
+    expect(result.outputs?.map(({ path: name }) => name)).toEqual(['r/b', 'r/e/a']);
+  });
+
   it('hands out no socket, and what is wanted beside one', async () => {
     const binding = [
       'python3',
@@ -486,18 +509,40 @@ print('END')`);
     "tells in its own words, and not in the engine's, that the image has no program %s",
     async (program) => {
       // Without `timeout` the engine itself starts it, beside what waits.
-      const made = await imported('LABEL writ.tools="sleep tar"');
-      const wants = { program: imageProgram(made), outputs: ['*'] };
-      const result = await run([program], {}, wants);
+      const image = await imported('LABEL writ.tools="sleep tar"');
+      const shown: string[] = [];
+      const result = await run(
+        [program],
+        {},
+        {
+          program: imageProgram(image),
+          outputs: ['*'],
+          onOutput: (_stream, bytes) => shown.push(text({ bytes })),
+        },
+      );
       expect(result).toMatchObject({ status: 'exited', exitCode: 127 });
       expect(text(result.stdout)).toBe('');
       expect(text(result.stderr)).toBe('the image has no such program\n');
+      expect(shown).toEqual([]);
+    },
+  );
+
+  it.each([[{}], [{ files: [{ path: 'f', bytes: new Uint8Array(1) }] }]])(
+    'runs a program whose step says where programs are, and not where ours are: %j',
+    async (change) => {
+      const env = { PATH: '/work' };
+      const ran = await run(
+        ['/bin/sh', '-c', 'echo $PATH'],
+        {},
+        { ...change, program: imageProgram(ids.sh), env },
+      );
+      expect([ran.exitCode, text(ran.stdout), text(ran.stderr)]).toEqual([0, '/work\n', '']);
     },
   );
 
   it('X04: refuses an image with a volume, and overrides all it says about how it is run', async () => {
-    const made = await imported('VOLUME /data');
-    await expect(driver.prepare({ ...plain(), program: imageProgram(made) })).rejects.toMatchObject({
+    const image = await imported('VOLUME /data');
+    await expect(driver.prepare({ ...plain(), program: imageProgram(image) })).rejects.toMatchObject({
       code: 'SANDBOX_UNSUPPORTED',
     });
     const other = await imported(
@@ -513,8 +558,6 @@ print('END')`);
     expect(text(result.stdout)).toBe('65534\n/work\n');
     const late = await run(['sleep', '60'], { timeoutMs: 500 }, { program: imageProgram(other) });
     expect(late).toMatchObject({ status: 'timeout' });
-    await docker.getImage(made).remove({ force: true });
-    await docker.getImage(other).remove({ force: true });
   });
 
   it('X07: runs in no runtime but the one that is required', async () => {
@@ -549,7 +592,9 @@ print('END')`);
   async function imported(...changes: readonly string[]): Promise<Digest> {
     const container = await docker.createContainer({ Image: ids.sh, Cmd: ['true'] });
     try {
-      return await importedFrom(container, changes);
+      const image = await importedFrom(container, changes);
+      made.push(image);
+      return image;
     } finally {
       await container.remove({ force: true });
     }

@@ -8,6 +8,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openLocks } from '../../src/adapters/store/locks.js';
 import type { Digest } from '../../src/json.js';
 import type { SandboxDriver, SandboxLimits, SandboxRequest, SandboxResult } from '../../src/runtime/ports.js';
 import {
@@ -309,6 +310,8 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
         await next.close();
         await elsewhere.close();
       }
+      // Of the killed one nothing is left that showed that it lived: the one lock there is is the driver's of this file.
+      expect(openLocks(here.home).names().length).toBeLessThanOrEqual(1);
     },
   );
 

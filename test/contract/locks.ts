@@ -52,6 +52,14 @@ export function locksContract(name: string, makeFixture: () => LocksFixture): vo
       for (const lock of held) lock?.release();
     });
 
+    it('tells the names that are held, of other openers too, and forgets a released one', () => {
+      expect(locks.names()).toEqual([]);
+      const held = ['a', 'a.lock'].map((each) => fixture.open().tryHold(each));
+      expect([...locks.names()].sort()).toEqual(['a', 'a.lock']);
+      for (const lock of held) lock?.release();
+      expect(locks.names()).toEqual([]);
+    });
+
     it('takes a release twice without freeing the lock of the next holder', () => {
       const first = locks.tryHold('run-1');
       first?.release();

@@ -984,6 +984,36 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await store.approvalKeys({ states: ['expired'] })).toEqual([]);
       });
 
+      it('names the waiting runs of which a request was decided or has expired, and no others', async () => {
+        const states = [
+          'approved',
+          'denied',
+          'expired',
+          'revoked',
+          'pending',
+          'consumed',
+          'withdrawn',
+        ] as const;
+        const runs = [
+          ...states.map((state, at) => runRecord(state, { status: 'waiting', createdAtMs: T0 - at })),
+          runRecord('running', { status: 'running' }),
+          runRecord('over', { status: 'failed' }),
+          runRecord('asks-nobody', { status: 'waiting' }),
+        ];
+        await store.commit({ runs: runs.map((record) => ({ op: 'insert' as const, record })), entries: [] });
+        const asked = [
+          ...states.map((state) => approvalRecord(`apr_${state}`, state, { state })),
+          approvalRecord('apr_run', 'running', { state: 'approved' }),
+          approvalRecord('apr_over', 'over', { state: 'denied' }),
+          approvalRecord('apr_more', 'denied', { state: 'pending' }),
+        ];
+        await store.commit({
+          approvals: asked.map((record) => ({ op: 'insert' as const, record })),
+          entries: [],
+        });
+        expect(await store.decidedRuns()).toEqual(['revoked', 'expired', 'denied', 'approved']);
+      });
+
       it('gives an approval back with its votes, and changes nothing but the decision', async () => {
         await store.commit({ runs: [{ op: 'insert', record: runRecord('r') }], entries: [] });
         const asked = approvalRecord('apr_1', 'r');

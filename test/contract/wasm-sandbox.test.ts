@@ -112,6 +112,20 @@ describe('wasm sandbox', () => {
       expect(result).toMatchObject({ status: 'output-refused' });
       expect(result.outputs).toBeUndefined();
     }
+    // Where a pattern expects a folder, as a container's are.
+    for (const [target, pattern] of [
+      ['/workspace/real', 'out/*.csv'],
+      ['/bin', 'out/**'],
+      ['real', '**/*.csv'],
+    ] as const) {
+      const planted = {
+        ...request(['link', target, '/workspace/out']),
+        files: [{ path: 'real/a.csv', bytes: new Uint8Array(1) }],
+        outputs: [pattern],
+      };
+      const result = await driver.run(planted, new AbortController().signal);
+      expect([pattern, result]).toMatchObject([pattern, { status: 'output-refused' }]);
+    }
     const unwanted = { ...request(['link', '/etc/passwd', '/workspace/l']), outputs: ['x*'] };
     const result = await driver.run(unwanted, new AbortController().signal);
     // The control: the link was made, and opening it finds nothing.
@@ -318,6 +332,37 @@ describe('wasm module check', () => {
       limits: driver.defaults,
     });
 
+  /** One segment of zeros; `at` is a signed LEB128. */
+  const data = (at: readonly number[], size: number): number[] =>
+    section(11, [1, 0, 0x41, ...at, 0x0b, size, ...new Array<number>(size).fill(0)]);
+
+  /** Of two entries. */
+  const TABLE = section(4, [1, 0x70, 0, 2]);
+  /** One segment. */
+  const elements = (...segment: readonly number[]): number[] => section(9, [1, ...segment]);
+
+  it.each([
+    ['up to the last byte', data([0xff, 0xff, 0x03], 1)],
+    ['that is put nowhere by itself', section(11, [1, 1, 2, 0, 0])],
+    ['at a place that is another expression', section(11, [1, 0, 0x23, 0, 0x0b, 1, 0])],
+    ['of the largest table', section(4, [1, 0x70, 0, 0x80, 0xad, 0xe2, 0x04])],
+    ['elements up to the last entry', elements(0, 0x41, 1, 0x0b, 1, 0)],
+    ['elements of every other form', elements(1, 0, 1, 0)],
+    ['elements that are declared', elements(3, 0, 1, 0)],
+    ['elements with a table number', elements(2, 0, 0x41, 0, 0x0b, 0, 2, 0, 0)],
+    ['elements of expressions', elements(4, 0x41, 0, 0x0b, 2, 0xd2, 0, 0x0b, 0xd0, 0x70, 0x0b)],
+    ['elements of expressions with a type', elements(6, 0, 0x41, 0, 0x0b, 0x70, 1, 0xd2, 0, 0x0b)],
+    ['elements at a place that is another expression', elements(0, 0x23, 0, 0x0b, 1, 0)],
+  ])(
+    'accepts data and tables that fit, and leaves to the engine what is not plain: %s',
+    async (_what, one) => {
+      const at = (id: number): readonly number[] => (one[0] === id ? one : []);
+      const table = one[0] === 9 ? TABLE : at(4);
+      const before = [...HEADER, ...TYPE, ...FUNCTION, ...table, ...MEMORY, ...EXPORT, ...at(9)];
+      expect(await prepare([...before, ...CODE, ...at(11)])).toMatchObject({ driver: 'wasm' });
+    },
+  );
+
   it('accepts the smallest command', async () => {
     const evidence = await prepare([...HEADER, ...TYPE, ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE]);
     expect(evidence).toMatchObject({ driver: 'wasm' });
@@ -353,6 +398,41 @@ describe('wasm module check', () => {
       'more memory than the limit',
       [...HEADER, ...TYPE, ...FUNCTION, ...section(5, [1, 0, 0x81, 0x08]), ...EXPORT, ...CODE],
       /1025 pages/,
+    ],
+    [
+      'data one byte behind its memory',
+      [...HEADER, ...TYPE, ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE, ...data([0xff, 0xff, 0x03], 2)],
+      /data segment 0 lies outside/,
+    ],
+    [
+      'data at a place that is negative',
+      [...HEADER, ...TYPE, ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE, ...data([0x7f], 1)],
+      /data segment 0 lies outside/,
+    ],
+    [
+      'a table that no engine makes',
+      [...HEADER, ...TYPE, ...FUNCTION, ...section(4, [1, 0x70, 0, 0x81, 0xad, 0xe2, 0x04]), ...MEMORY],
+      /table of 10000001 entries/,
+    ],
+    [
+      'an element one entry behind its table',
+      [...HEADER, ...TYPE, ...FUNCTION, ...TABLE, ...MEMORY, ...EXPORT, ...elements(0, 0x41, 2, 0x0b, 1, 0)],
+      /element segment 0 lies outside/,
+    ],
+    [
+      'an element of an expression behind its table',
+      [...HEADER, ...TABLE, ...elements(6, 0, 0x41, 0x7f, 0x0b, 0x70, 1, 0xd2, 0, 0x0b)],
+      /element segment 0 lies outside/,
+    ],
+    [
+      'an element for a table that is not there',
+      [...HEADER, ...TABLE, ...elements(2, 1, 0x41, 0, 0x0b, 0, 1, 0)],
+      /element segment 0 lies outside/,
+    ],
+    [
+      'elements that are cut off',
+      [...HEADER, ...TABLE, ...elements(0, 0x41, 0, 0x0b, 0xff, 0xff, 3, 0)],
+      /cut off/,
     ],
     ['a host function', [...HEADER, ...TYPE, ...importing('env', 'system', [0, 0])], /env\.system/],
     [
@@ -399,11 +479,11 @@ describe('wasm module check', () => {
   });
 
   it.each([
-    ['code that is not valid', [], [0, 0x6a, 0x0b]],
-    ['a trap before _start', section(8, [0]), [0, 0x00, 0x0b]],
+    ['code that is not valid', [], [0, 0x6a, 0x0b], 'not valid WebAssembly'],
+    ['a trap before _start', section(8, [0]), [0, 0x00, 0x0b], 'stopped before _start'],
   ] as const)(
     'calls it a crash when the engine finds what the check could not see: %s',
-    async (_what, start, body) => {
+    async (_what, start, body, reason) => {
       const result = await driver.run(
         {
           argv: [],
@@ -428,7 +508,7 @@ describe('wasm module check', () => {
         new AbortController().signal,
       );
       expect(result).toMatchObject({ status: 'crashed', exitCode: null });
-      expect(result.reason).toContain('could not load or start');
+      expect(result.reason).toContain(reason);
     },
   );
 });

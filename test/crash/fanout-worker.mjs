@@ -2,7 +2,7 @@
 // one, and has an effect outside the store for each item (one synced line in a file). argv: home, workflow.
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { identify, openWrit } from './built.mjs';
+import { identify, openHome } from './built.mjs';
 
 const [home, id] = process.argv.slice(2);
 const effects = openSync(path.join(home, 'effects.txt'), 'a', 0o600);
@@ -23,13 +23,7 @@ const text =
   `  - { name: each, mode: fanout, functionId: "tool::test_effect", config: { n: "{{item}}" }, items: input.list, ` +
   `concurrency: 16, errorMode: skip${again} }\n`;
 
-const writ = await openWrit({
-  data: path.join(home, 'data'),
-  policies: path.join(home, 'policies'),
-  functions: [provider],
-  trustFile: path.join(home, 'trust.json'),
-  wasmPool: 0,
-});
+const writ = await openHome(home, provider);
 const alice = await identify(writ, path.join(home, 'alice.key'));
 const { signal } = new AbortController();
 const found = (await writ.runs({ workflowId: id }))[0]?.id;

@@ -1,6 +1,5 @@
 // kill -9 in the middle of a map of 200 items, over and over: nothing that has an outcome runs again, nothing that is
 // not idempotent runs twice, what is idempotent runs again under its own key, and the log verifies afterwards.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,6 +11,7 @@ import { extendLog } from '../../src/runtime/log.js';
 import { openJson } from '../../src/runtime/payload.js';
 import { finishedState } from '../../src/runtime/run-state.js';
 import { furnish } from './furnish.js';
+import { live as begin } from './life.js';
 
 const KILLS = 6;
 const ITEMS = 200;
@@ -27,24 +27,8 @@ afterEach(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** One life; killed once it has had so many effects, or left to its end. Its last word. */
 function live(workflow: string, effects: number | null): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [worker, home, workflow], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    let errors = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (effects !== null && said.split('effect\n').length > effects) child.kill('SIGKILL');
-    });
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (errors === '' && (code === 0 || signal === 'SIGKILL'))
-        resolve(said.trim().split('\n').at(-1) ?? '');
-      else reject(new Error(`the worker ended with ${code ?? signal}: ${errors}`));
-    });
-  });
+  return begin(worker, [home, workflow], effects ?? Infinity);
 }
 
 /** How often each idempotency key had its effect, by item. */

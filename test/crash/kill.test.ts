@@ -179,14 +179,16 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
   const witness = new Witness();
   const alive: [Life | null, Life | null] = [null, null];
   const kills: [number, number] = [0, 0];
+  /** One of the two lanes has failed: nothing is begun any more. */
+  let isOver = false;
 
   /** When this life ends: at a moment of its start, or a moment after it has said so much. The load changes neither. */
   function doom(life: Life, kill: number, at: 0 | 1, random: () => number): void {
-    let isOver = false;
-    void life.ended.finally(() => (isOver = true)).catch(() => undefined);
+    let hasEnded = false;
+    void life.ended.finally(() => (hasEnded = true)).catch(() => undefined);
     const strike = (): void => {
-      if (isOver) return;
-      isOver = true;
+      if (hasEnded) return;
+      hasEnded = true;
       life.child.kill('SIGKILL');
       // As when the power fails.
       if (kill % 5 === 2) alive[at === 0 ? 1 : 0]?.child.kill('SIGKILL');
@@ -206,7 +208,7 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
 
   /** Lives of one process, one after another, until both were killed often enough. */
   async function lane(at: 0 | 1, random: () => number): Promise<void> {
-    for (let kill = 0; kills[0] < KILLS[0] || kills[1] < KILLS[1]; kill++) {
+    for (let kill = 0; !isOver && (kills[0] < KILLS[0] || kills[1] < KILLS[1]); kill++) {
       const role = at === 0 ? 'runner' : kill % 2 === 0 ? 'clerk' : 'appender';
       const life = begin(role, `${role}-${kill}`);
       alive[at] = life;
@@ -226,7 +228,13 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
     { timeout: 600_000 },
     async () => {
       console.log(`crash: seed ${SEED}`);
-      await Promise.all([lane(0, randomOf(SEED)), lane(1, randomOf(SEED ^ 0x5bd1e995))]);
+      const lanes = [lane(0, randomOf(SEED)), lane(1, randomOf(SEED ^ 0x5bd1e995))];
+      try {
+        await Promise.all(lanes);
+      } finally {
+        isOver = true;
+        await Promise.allSettled(lanes);
+      }
       expect(kills[0] + kills[1]).toBeGreaterThanOrEqual(200);
 
       const clerk = begin('clerk', 'drain');

@@ -4,7 +4,7 @@
 // argv: home, act (`begin`, `redrive`: and no more, `hang`: within the second step, `drive`), run.
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { identify, openWrit } from './built.mjs';
+import { identify, openHome } from './built.mjs';
 
 const [home, act, known] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);
@@ -28,13 +28,7 @@ const provider = {
   },
 };
 
-const writ = await openWrit({
-  data: path.join(home, 'data'),
-  policies: path.join(home, 'policies'),
-  functions: [provider],
-  trustFile: path.join(home, 'trust.json'),
-  wasmPool: 0,
-});
+const writ = await openHome(home, provider);
 const alice = await identify(writ, path.join(home, 'alice.key'));
 const { signal } = new AbortController();
 const step = (name) =>

@@ -7,7 +7,7 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { identify, openWrit } from './built.mjs';
+import { identify, openHome } from './built.mjs';
 
 const [home, role, life] = process.argv.slice(2);
 const effects = openSync(path.join(home, 'effects.txt'), 'a', 0o600);
@@ -35,13 +35,7 @@ const workflow = (id) => ({
   file: null,
 });
 
-const writ = await openWrit({
-  data: path.join(home, 'data'),
-  policies: path.join(home, 'policies'),
-  functions: [provider],
-  trustFile: path.join(home, 'trust.json'),
-  wasmPool: 0,
-});
+const writ = await openHome(home, provider);
 writ.onEntry(({ type, run, timeMs }) => say(`entry ${type} ${run ?? '-'} ${timeMs}`));
 const person = (name) => identify(writ, path.join(home, `${name}.key`));
 const { signal } = new AbortController();

@@ -1,31 +1,17 @@
 // A batch on a real terminal: items of one step, each read in full on one screen, one of them left out, confirmed by the
 // digits of a digest that names exactly those that were marked, and each with its own signed vote.
-import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { entriesOf, expectVerified, newDesk, type Desk } from '../cli/claims-desk.js';
+import {
+  entriesOf,
+  expectVerified,
+  newDesk,
+  startWaitingForEach,
+  type Asked,
+  type Desk,
+} from '../cli/claims-desk.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
 import { plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal } from './waiting-desk.js';
-
-const FLOW = `id: claims-batch
-agents: [claims-triage]
-steps:
-  - name: Triage
-    functionId: tool::wasm
-    mode: fanout
-    items: input.claims
-    agent: claims-triage
-    sandbox: wasm
-    approval: async
-    errorMode: skip
-    config: { module: claims-triage, input: '{{item}}' }
-`;
-
-interface Asked {
-  readonly id: string;
-  readonly subjectDigest: string;
-  readonly stepPath: string;
-}
 
 describeOnTerminal('a batch', () => {
   let desk: Desk;
@@ -34,15 +20,8 @@ describeOnTerminal('a batch', () => {
 
   beforeAll(async () => {
     desk = await newDesk();
-    writeFileSync(desk.at('batch.yaml'), FLOW);
     const claims = ['one', 'two', 'three'].map((id) => ({ id, evil: 'a\u202eb\u001b[2J', amount: 1 }));
-    const input = JSON.stringify({ claims });
-    const started = await desk.json(['workflow', 'run', 'batch.yaml', '--input', input]);
-    expect(started).toMatchObject({ code: 10 });
-    run = (started.value as { id: string }).id;
-    const { value } = await desk.json(['approvals', 'list']);
-    asked = (value as { approvals: readonly Asked[] }).approvals;
-    expect(asked).toHaveLength(3);
+    ({ run, asked } = await startWaitingForEach(desk, claims));
   });
   afterAll(() => desk.remove());
 
@@ -65,7 +44,7 @@ describeOnTerminal('a batch', () => {
   };
   const states = async (): Promise<readonly string[]> => {
     const { value } = await desk.json(['approvals', 'list', '--all']);
-    const { approvals } = value as { approvals: readonly (Asked & { readonly state: string })[] };
+    const { approvals } = value as { approvals: readonly Asked[] };
     return asked.map(({ id }) => approvals.find((one) => one.id === id)?.state ?? '');
   };
   /** In the order of the queue, whose first two are marked. */
@@ -74,10 +53,7 @@ describeOnTerminal('a batch', () => {
       .sort(byExpiry)
       .slice(0, 2)
       .map(({ id }) => id);
-  const byExpiry = (a: Asked, b: Asked): number => {
-    const [one, other] = [a, b].map((each) => (each as Asked & { readonly expiresAtMs: number }).expiresAtMs);
-    return (one ?? 0) - (other ?? 0) || (a.id < b.id ? -1 : 1);
-  };
+  const byExpiry = (a: Asked, b: Asked): number => a.expiresAtMs - b.expiresAtMs || (a.id < b.id ? -1 : 1);
 
   it('shows every item whole, and is not approved before the last line or by the digits of one item', async () => {
     const shown = await desk.json(['approvals', 'show', ...marked()]);

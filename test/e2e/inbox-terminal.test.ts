@@ -1,7 +1,7 @@
 // `writ approvals` on a real terminal: the queue, one request after the other, and nothing decided by a key that was
 // not meant for it. Without a terminal it only says what waits.
 import { chmodSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BOB, entriesOf, expectVerified } from '../cli/claims-desk.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
 import { plain, type TerminalSession } from './pseudo-terminal.js';
@@ -80,6 +80,7 @@ describeOnTerminal('the approval inbox', () => {
     terminal.type(ENTER);
     await armed(terminal);
     terminal.type('e');
+    await terminal.shows('another person decides about the new request');
     await terminal.shows('(you have changed it)');
     terminal.type('q');
     expect(await terminal.ended).toEqual({ code: 0, restored: true });
@@ -87,6 +88,75 @@ describeOnTerminal('the approval inbox', () => {
     expect(value).toMatchObject({ state: 'withdrawn', votes: [] });
     const { value: list } = await here.desk.json(['approvals', 'list']);
     expect(list).toMatchObject({ approvals: [{ state: 'pending', editors: ['user:bob'] }] });
+    await expectVerified(here.desk);
+  });
+
+  it('asks about the same request again when the editor changes nothing, fails, or leaves no JSON', async () => {
+    const editor = here.desk.at('editor.sh');
+    writeFileSync(
+      editor,
+      '#!/bin/sh\necho here\nread -r what && case $what in bad) echo "{" > "$1";; fail) exit 3;; esac\n',
+    );
+    chmodSync(editor, 0o700);
+    const terminal = open({ EDITOR: editor });
+    await terminal.shows('1 request waits');
+    terminal.type(ENTER);
+    await armed(terminal);
+    for (const [typed, said] of [
+      ['none', 'nothing was changed'],
+      ['fail', 'not changed: the editor ended with code 3'],
+      ['bad', "not changed: the text can't be taken"],
+    ] as const) {
+      // What is typed next is the editor's: nobody else reads the terminal meanwhile.
+      terminal.type('e');
+      await terminal.shows('here');
+      terminal.type(`${typed}\n`);
+      await terminal.shows(said);
+      await armed(terminal);
+    }
+    terminal.type('q');
+    await terminal.shows('nothing was decided');
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    await here.expectUndecided();
+  });
+
+  it('says to who is barred why, and ends what has expired when it is looked at (expired-request-waits-for-ever)', async () => {
+    const gate = { type: 'Pass', approval: { mode: 'sync', expiresSeconds: 1 }, end: true };
+    const spec = { startAt: 'Gate', states: { Gate: gate } };
+    const head = {
+      apiVersion: 'agentrc.workflow/v0.1',
+      kind: 'AgentWorkflow',
+      metadata: { name: 'claims-gate' },
+    };
+    writeFileSync(here.desk.at('gate.yaml'), JSON.stringify({ ...head, spec }));
+    await here.desk.run(['run', 'gate.yaml', '--input', '{}']);
+    const terminal = open({ WRIT_KEY: 'alice.key' });
+    await terminal.shows('2 requests wait');
+    await terminal.shows('expired ');
+    terminal.type(ENTER);
+    await terminal.shows('this request has expired');
+    // Until keys count nothing moves.
+    await vi.waitFor(
+      () => {
+        const hasMoved = plain(terminal.drawn()).includes('lines 2-');
+        if (!hasMoved) terminal.type('j');
+        expect(hasMoved).toBe(true);
+      },
+      { timeout: 60_000, interval: 300 },
+    );
+    terminal.type(ESCAPE);
+    await terminal.shows('that request is not what it was');
+    await terminal.shows('1 request waits');
+    terminal.type(ENTER);
+    await terminal.shows('you started this run: another person has to decide');
+    await terminal.shows('undecided; you are user:alice');
+    terminal.type(ESCAPE);
+    await terminal.shows('nothing was decided');
+    terminal.type('q');
+    expect(await terminal.ended).toEqual({ code: 0, restored: true });
+    const { value } = await here.desk.json(['approvals', 'list', '--all']);
+    expect(value).toMatchObject({ approvals: [{ state: 'pending' }, { state: 'expired' }] });
     await expectVerified(here.desk);
   });
 

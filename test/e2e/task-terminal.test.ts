@@ -58,7 +58,8 @@ afterAll(async () => {
   desk.remove();
 });
 
-const open = (): TerminalSession => bobsTerminal(desk, ['task', 'complete', task]);
+const open = (env: Readonly<Record<string, string>> = {}): TerminalSession =>
+  bobsTerminal(desk, ['task', 'complete', task], env);
 
 async function expectOpen(): Promise<void> {
   const { value } = await desk.json(['task', 'show', task]);
@@ -95,6 +96,14 @@ describeOnTerminal('a form', () => {
     expect(answered?.data['signature']).toMatch(/^[A-Za-z0-9+/]{86}==$/u);
     const shown = await desk.run(['task', 'show', task]);
     expect(shown.stdout).toContain(`by user:bob (signed with ${String(answered?.data['keyId'])})`);
+  });
+
+  it('that somebody may not answer is refused before the first question', async () => {
+    const terminal = open({ WRIT_KEY: 'alice.key' });
+    await terminal.shows('no rule allows user:alice task.answer');
+    expect(await terminal.ended).toEqual({ code: 3, restored: true });
+    expect(plain(terminal.drawn())).not.toContain('approved: ');
+    await expectOpen();
   });
 
   it('that somebody leaves with Ctrl+C waits on, at any question', async () => {

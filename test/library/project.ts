@@ -92,6 +92,7 @@ ${[
   ['team', 'function.invoke', 'agent::chat'],
   ['reviewer', 'approval.decide', 'team::*'],
   ['reviewer', 'approval.decide', 'agent::chat'],
+  ['reviewer', 'task.answer', 'team::*'],
 ]
   .map(
     ([role, action, resource], index) =>

@@ -127,6 +127,24 @@ describe('workflow::create', () => {
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/u);
   });
 
+  it('gives state machines without a name a random UUID too: none takes the place of another', async () => {
+    const writ = await opened();
+    const states = (result: string) => ({ A: { Type: 'Pass', Result: result, End: true } });
+    const plain = (result: string) => ({ StartAt: 'A', States: states(result) });
+    const compact = (result: string) => ({ version: 'agentrc.workflow/v0.1', states: states(result) });
+    const ids = [
+      await writ.trigger('workflow::create', plain('first')),
+      await writ.trigger('workflow::create', plain('second')),
+      await writ.trigger('workflow::create', compact('third')),
+      await writ.trigger('workflow::create', compact('fourth')),
+    ];
+    expect(new Set(ids).size).toBe(4);
+    const run = await writ.trigger('workflow::run', { workflowId: ids[0] ?? '', wait: true });
+    expect(run).toMatchObject({ status: 'completed', output: 'first' });
+    expect(await writ.trigger('workflow::create', { id: 'mine', ...plain('fifth') })).toBe('mine');
+    expect(await writ.trigger('workflow::create', { name: 'ours', ...compact('sixth') })).toBe('ours');
+  });
+
   it('refuses a definition with every finding, and keeps nothing of it', async () => {
     const writ = await opened();
     const bad = flow('bad', { functionId: 'team::unknown', promptTemplat: 'x' });
@@ -319,6 +337,53 @@ describe('workflow::run', () => {
     await bob.decide(request.id, { decision: 'deny', digest: null, reason: null }, await bob.whoActs());
     expect(await waited).toMatchObject({ status: 'failed', error: { code: 'APPROVAL_DENIED' } });
     expect(calls).toBe(0);
+  });
+});
+
+describe('a token that nobody here brings back', () => {
+  const ask = {
+    id: 'ask',
+    StartAt: 'Ask',
+    States: {
+      Ask: {
+        Type: 'Task',
+        Resource: 'team::ask.waitForTaskToken',
+        Parameters: { 'token.$': '$$.Task.Token' },
+        TimeoutSeconds: 120,
+        Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'Late' }],
+        End: true,
+      },
+      Late: { Type: 'Pass', Result: 'late', End: true },
+    },
+  };
+  const askedOf = (writ: EmbeddedWrit): Promise<string> =>
+    new Promise((resolve) => {
+      writ.function('team::ask', { input: OBJECT, output: OBJECT }, (input) => {
+        resolve((input as { token: string }).token);
+        return {};
+      });
+    });
+
+  it('ends the wait of wait: true when another process brings it back', async () => {
+    const writ = await opened();
+    const asked = askedOf(writ);
+    const workflowId = await writ.trigger('workflow::create', ask);
+    const waited = writ.trigger('workflow::run', { workflowId, wait: true });
+    const token = await asked;
+    const bob = await opened('bob');
+    const open = await eventually(async () => (await bob.tasks({ states: ['open'] }))[0] ?? null);
+    await bob.answerTask({ token }, { kind: 'success', output: { paid: true } }, await bob.whoActs());
+    expect(await waited).toMatchObject({ runId: open.run, status: 'completed', output: { paid: true } });
+  });
+
+  it('ends the wait of wait: true when its heartbeat stays away', async () => {
+    const writ = await opened();
+    void askedOf(writ);
+    const { Ask, Late } = ask.States;
+    const States = { Ask: { ...Ask, HeartbeatSeconds: 1 }, Late };
+    const workflowId = await writ.trigger('workflow::create', { ...ask, States });
+    const run = await writ.trigger('workflow::run', { workflowId, wait: true });
+    expect(run).toMatchObject({ status: 'completed', output: 'late' });
   });
 });
 

@@ -47,6 +47,12 @@ export class Draws {
     return values.filter(() => this.chance(0.5));
   }
 
+  /** At least one of them: a rule about none is refused. */
+  several<T>(first: T, ...others: readonly T[]): T[] {
+    const found = this.some(first, ...others);
+    return found.length > 0 ? found : [first];
+  }
+
   /** Each field with that probability; what is undefined is absent. */
   fields(probability: number, all: Readonly<Record<string, () => Json>>): JsonObject {
     const found: Record<string, Json> = {};
@@ -163,12 +169,12 @@ function ruleOf(draws: Draws): JsonObject {
   const roles = () => draws.one(['role:x'], ['role:y'], ['role:x', 'role:y'], ['role:any']);
   return {
     match: draws.fields(0.2, {
-      functions: () => draws.some('tool::a', 'tool::*'),
-      agents: () => draws.some('reg/a*', 'reg/b'),
-      labels: () => draws.some('pii', 'phi'),
-      sandbox: () => draws.some('wasm', 'docker'),
-      network: () => draws.some('api.x:443', '*.x:*'),
-      credentials: () => draws.some('db', '*'),
+      functions: () => draws.several('tool::a', 'tool::*'),
+      agents: () => draws.several('reg/a*', 'reg/b'),
+      labels: () => draws.several('pii', 'phi'),
+      sandbox: () => draws.several('wasm', 'docker'),
+      network: () => draws.several('api.x:443', '*.x:*'),
+      credentials: () => draws.several('db', '*'),
       costUsdAbove: () => draws.one('0', '0.000001'),
     }),
     minimum: draws.one(...MINIMA),

@@ -371,7 +371,8 @@ function of(stepPath: string | undefined): { readonly stepPath?: string } {
 
 /** An event for the task it names, else for the only one. Where there is none it is for nobody. */
 export function addressed(event: TestEvent, execution: Execution): EngineEvent {
-  if (event.kind === 'tick' || event.kind === 'answered' || event.kind === 'carried') return event;
+  if (event.kind === 'tick' || event.kind === 'answered') return event;
+  if (event.kind === 'carried' || event.kind === 'taken-in') return event;
   const tasks = execution.tasks();
   const task = event.stepPath === undefined ? tasks[0] : execution.task(event.stepPath);
   const stepPath = task?.stepPath ?? event.stepPath ?? 'nobody';

@@ -172,8 +172,8 @@ describe('who has to approve, changed in the store', () => {
     await writ.createWorkflow({ text, file: null }, await team.as(writ, 'alice'));
     const run = await team.run(writ, text, { amount: 7 }, 'carol');
     const approval = await team.pending(writ, run.id);
-    tamper(`UPDATE approval SET ${change} WHERE id = ?`, approval.id);
     await team.approve(writ, approval, 'bob');
+    tamper(`UPDATE approval SET ${change} WHERE id = ?`, approval.id);
     expect((await team.drive(writ, run.id)).status).toBe('waiting');
     await expectNothingRan(run.id);
     const again = await team.pending(writ, run.id);
@@ -188,7 +188,9 @@ describe('who has to approve, changed in the store', () => {
     const run = await team.run(writ, PLAIN, { amount: 7 }, 'carol');
     const approval = await team.pending(writ, run.id);
     tamper('UPDATE approval SET separation_of_duties = 0 WHERE id = ?', approval.id);
-    await team.approve(writ, approval, 'carol');
+    // The log says of whom it is.
+    expect((await refusalOf(team.approve(writ, approval, 'carol'))).code).toBe('APPROVAL_DIGEST_MISMATCH');
+    expect((await writ.approval(approval.id)).record.votes).toEqual([]);
     tamper('UPDATE approval SET separation_of_duties = 1 WHERE id = ?', approval.id);
     expect((await team.drive(writ, run.id)).status).toBe('waiting');
     await expectNothingRan(run.id);

@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Document } from 'yaml';
+import { loadPersonKey } from '../../src/adapters/keys/person-key.js';
+import { decisionBytes } from '../../src/approval/decision.js';
 import type { Json } from '../../src/json.js';
 import { statisticsOf } from '../../src/runtime/approval-statistics.js';
 import type { ApprovalRecord } from '../../src/runtime/ports.js';
@@ -127,6 +129,8 @@ describe('a delegation', () => {
     expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
     const [decided] = await team.facts(run.id, 'approval.decided');
     expect(decided).toMatchObject({ approver: 'user:audrey', delegation: 'user:bob', assurance: 'key' });
+    // What an auditor needs to see that nobody was barred.
+    expect(await team.facts(run.id, 'approval.requested')).toMatchObject([{ separationOfDuties: true }]);
   });
 
   it('lets who may vote for another see the request, for as long as it holds', async () => {
@@ -140,7 +144,11 @@ describe('a delegation', () => {
   it('gives one voice to both: neither votes after the other', async () => {
     const { team, writ, run, approval } = await waiting(TWO, lent());
     await voteFor(team, writ, approval, 'audrey', 'user:bob');
-    expect((await refusalOf(team.approve(writ, approval, 'bob'))).code).toBe('APPROVAL_ALREADY_VOTED');
+    const { code, message } = await refusalOf(team.approve(writ, approval, 'bob'));
+    expect([code, message]).toEqual([
+      'APPROVAL_ALREADY_VOTED',
+      `user:audrey, for user:bob, has already voted on ${approval.id}`,
+    ]);
     expect((await writ.approval(approval.id)).record).toMatchObject({ state: 'pending' });
     await team.approve(writ, approval, 'carol');
     expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
@@ -226,20 +234,22 @@ describe('a delegation', () => {
   });
 });
 
-describe('an escalation', () => {
-  const escalating = (): string =>
-    here.team.policiesWith('ceilings/org.yaml', (document) => {
-      document.setIn(['spec', 'approval'], {
-        rules: [
-          {
-            match: { functions: ['tool::test_one'] },
-            minimum: 'sync',
-            approverRoles: ['role:reviewer'],
-            escalation: [{ afterSeconds: 600, notifyRoles: ['role:operator'], addRoles: ['role:operator'] }],
-          },
-        ],
-      });
+/** After ten minutes operators may decide too. */
+const escalating = (): string =>
+  here.team.policiesWith('ceilings/org.yaml', (document) => {
+    document.setIn(['spec', 'approval'], {
+      rules: [
+        {
+          match: { functions: ['tool::test_one'] },
+          minimum: 'sync',
+          approverRoles: ['role:reviewer'],
+          escalation: [{ afterSeconds: 600, notifyRoles: ['role:operator'], addRoles: ['role:operator'] }],
+        },
+      ],
     });
+  });
+
+describe('an escalation', () => {
   it('adds people at its time and not a millisecond before, and asks for no fewer', async () => {
     const { team } = here;
     const writ = await team.open({ policies: withRule(escalating(), 'role:operator', 'approval.decide') });
@@ -256,6 +266,32 @@ describe('an escalation', () => {
     expect((await refusalOf(team.approve(writ, approval, 'olivia'))).code).toBe('APPROVAL_NOT_ELIGIBLE');
     team.clock.advance(1);
     expect((await team.approve(writ, approval, 'olivia')).state).toBe('approved');
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
+  });
+});
+
+describe('HOLE: a vote that was signed before an escalation and comes after it', () => {
+  it('is refused, in place of an approval that its step does not believe', async () => {
+    const { team } = here;
+    const writ = await team.open({ policies: withRule(escalating(), 'role:operator', 'approval.decide') });
+    const run = await team.run(writ, steps([ONE]), { amount: 7 });
+    const { id, subjectDigest, expiresAtMs } = await team.pending(writ, run.id);
+    const key = loadPersonKey(path.join(team.home, 'olivia.key'));
+    const signedAt = async (atMs: number): Promise<ApprovalRecord> => {
+      const signature = key.sign(
+        decisionBytes({
+          ...{ approvalId: id, subjectDigest, decision: 'approve', approver: 'user:olivia' },
+          ...{ at: new Date(atMs).toISOString(), expiresAt: new Date(expiresAtMs).toISOString() },
+          ...{ reasonCommitment: null, delegation: null, breakGlass: null },
+        }),
+      );
+      const olivia = writ.principalOfSignature(key.publicKey, signature);
+      const signed = { atMs, reasonSalt: null };
+      return writ.decide(id, { decision: 'approve', digest: subjectDigest, reason: null, signed }, olivia);
+    };
+    team.clock.advance(601_000);
+    expect((await refusalOf(signedAt(T0 + 599_999))).code).toBe('APPROVAL_NOT_ELIGIBLE');
+    expect((await signedAt(T0 + 600_000)).state).toBe('approved');
     expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
   });
 });
@@ -330,6 +366,22 @@ describe('an emergency role', () => {
   });
 });
 
+describe('a reason', () => {
+  it('is whole characters, and not too many: anything else is the mistake of whoever gives it', async () => {
+    const { team, writ, approval } = await waiting();
+    for (const reason of ['x'.repeat(2_001), 'half \ud83d']) {
+      const vote = { decision: 'deny', digest: approval.subjectDigest, reason } as const;
+      const error = await refusalOf(writ.decide(approval.id, vote, await team.as(writ, 'bob')));
+      expect(error).toMatchObject({ code: 'USAGE', kind: 'document' });
+      const review = await refusalOf(writ.reviewApproval(approval.id, reason, await team.as(writ, 'carol')));
+      expect(review.code).toBe('APPROVAL_REASON_REQUIRED');
+    }
+    expect((await writ.approval(approval.id)).record).toMatchObject({ state: 'pending', votes: [] });
+    const vote = { decision: 'deny', digest: approval.subjectDigest, reason: 'x'.repeat(2_000) } as const;
+    expect((await writ.decide(approval.id, vote, await team.as(writ, 'bob'))).state).toBe('denied');
+  });
+});
+
 describe('changing the input before it is approved', () => {
   const edit = async (
     team: Team,
@@ -369,8 +421,41 @@ describe('changing the input before it is approved', () => {
     await expectNothingRan(run.id);
   });
 
-  it('may be done again, and all who did it are barred', async () => {
+  it('takes no input that a run could not hold, and says so to whoever gave it (edit nested too deep)', async () => {
     const { team, writ, run, approval } = await waiting();
+    const nested = (depth: number): Json => (depth === 0 ? 1 : [nested(depth - 1)]);
+    for (const input of [nested(61), nested(70), { amount: '\ud83d' }]) {
+      const error = await refusalOf(edit(team, writ, approval, input));
+      expect(error).toMatchObject({ code: 'USAGE', kind: 'document' });
+      expect(error.message).toContain("the changed input can't be recorded");
+    }
+    expect((await writ.approval(approval.id)).record.state).toBe('pending');
+    expect(await team.facts(run.id, 'approval.requested')).toHaveLength(1);
+    expect((await edit(team, writ, approval, { amount: nested(59) })).state).toBe('pending');
+  });
+
+  /** Three people who may decide. */
+  const withOlivia = (): string =>
+    here.team.policiesWith('roles/default.yaml', (document) => {
+      document.setIn(['members', 'role:reviewer'], ['user:bob', 'user:carol', 'user:olivia']);
+    });
+
+  it('leaves enough people to approve what was made of it (edit-makes-quorum-unreachable)', async () => {
+    const pair = steps([`${ONE}, approval: { mode: sync, approverRoles: ["role:reviewer"], quorum: 2 }`]);
+    const { team, writ, run, approval } = await waiting(pair);
+    expect((await refusalOf(edit(team, writ, approval, { amount: 3 }))).code).toBe(
+      'APPROVAL_QUORUM_UNREACHABLE',
+    );
+    expect((await team.pending(writ, run.id)).id).toBe(approval.id);
+    // One more reviewer, and the two who are left can.
+    const more = await waiting(pair, withOlivia());
+    const edited = await edit(more.team, more.writ, more.approval, { amount: 3 });
+    for (const name of ['carol', 'olivia']) await more.team.approve(more.writ, edited, name);
+    expect(await more.team.drive(more.writ, more.run.id)).toMatchObject({ status: 'completed' });
+  });
+
+  it('may be done again, and all who did it are barred', async () => {
+    const { team, writ, run, approval } = await waiting(GATED, withOlivia());
     const first = await edit(team, writ, approval, { amount: 3 });
     const second = await edit(team, writ, first, { amount: 2 }, 'carol');
     expect(second.editors).toEqual(['user:bob', 'user:carol']);
@@ -384,6 +469,7 @@ describe('changing the input before it is approved', () => {
   it('bars who did it from every retry of that input too (edited input is retried)', async () => {
     const { team, writ, run, approval } = await waiting(
       steps([`${ONE}, approval: sync, errorMode: retry, retry: { initialMs: 0 }`]),
+      withOlivia(),
     );
     team.functions.answer('tool::test_one', fail(), fail(), () => ({ ok: true }));
     let asked = await edit(team, writ, approval, { amount: 3 });

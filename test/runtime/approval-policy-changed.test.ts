@@ -1,5 +1,9 @@
 // What was approved is what runs: policy, ceilings or program changed between approval and start means a new question.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Writ } from '../../src/runtime/writ.js';
+import { replacing } from '../contract/fault-store.js';
 import { refusalOf, steps, type Team, useTeam } from './fixture.js';
 
 const here = useTeam();
@@ -111,5 +115,62 @@ describe('a policy that changed between approval and start', () => {
     const [intended] = await team.facts(run.id, 'step.intended');
     expect(intended?.['approvalId']).toBe(null);
     expect((await refusalOf(team.approve(plain, approval))).code).toBe('APPROVAL_ALREADY_DECIDED');
+  });
+});
+
+describe('HOLE: policies that come into force while a step is judged', () => {
+  /** Reloads them once, when the approved request is looked at: the step was judged by then, and nothing is written. */
+  async function approvedAndReloaded(edit: (text: string) => string) {
+    const { team } = here;
+    // Its people are others than those of the shipped policy tests.
+    rmSync(path.join(team.policies, 'tests'), { recursive: true });
+    let writ: Writ | null = null;
+    const rules = path.join(team.policies, 'rbac', 'test.yaml');
+    const reload = async (): Promise<void> => {
+      const reloading = writ;
+      writ = null;
+      writeFileSync(rules, edit(readFileSync(rules, 'utf8')));
+      expect(await reloading?.reloadPolicies()).toMatchObject({ status: 'loaded' });
+    };
+    const opened = await team.open({
+      store: (inner) =>
+        replacing(inner, {
+          approval: async (id) => {
+            const found = await inner.approval(id);
+            if (found?.state === 'approved' && writ !== null) await reload();
+            return found;
+          },
+        }),
+    });
+    const run = await team.run(opened, GATED);
+    const approval = await team.pending(opened, run.id);
+    await team.approve(opened, approval);
+    writ = opened;
+    return { team, writ: opened, run: await team.drive(opened, run.id), approval };
+  }
+
+  it('deny it: it does not run under those of before, which the log says are over', async () => {
+    const { team, writ, run, approval } = await approvedAndReloaded((text) =>
+      text.replaceAll(
+        'function.invoke, resource: "tool::test_*"',
+        'function.invoke, resource: "tool::other"',
+      ),
+    );
+    expect(run).toMatchObject({ status: 'failed', exitCode: 3 });
+    expect((await writ.approval(approval.id)).record.state).toBe('withdrawn');
+    expect(team.functions.calls).toEqual([]);
+    expect(await team.types(run.id)).not.toContain('step.intended');
+  });
+
+  it('are asked, whatever is different in them: it was approved under others', async () => {
+    const { team, writ, run, approval } = await approvedAndReloaded((text) =>
+      text.replace('run.cancel, resource: "test*"', 'run.cancel, resource: "test-*"'),
+    );
+    expect(run.status).toBe('waiting');
+    expect(team.functions.calls).toEqual([]);
+    const again = await team.pending(writ, run.id);
+    expect([again.id === approval.id, again.policyHash]).toEqual([false, writ.policyHash]);
+    await team.approve(writ, again);
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
   });
 });

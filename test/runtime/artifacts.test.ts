@@ -8,7 +8,7 @@ import { openSecrets } from '../../src/open.js';
 import { isObject, type Digest, type Json, type JsonObject } from '../../src/json.js';
 import type { Artifacts } from '../../src/runtime/ports.js';
 import type { RunView } from '../../src/runtime/writ.js';
-import { HOSTILE_NAMES, textOf } from '../contract/artifacts.js';
+import { HOSTILE_NAMES, textOf, UNSAID } from '../contract/artifacts.js';
 import { fail, faulty, field, refusalOf, states, useTeam } from './fixture.js';
 
 const use = useTeam();
@@ -36,7 +36,7 @@ beforeEach(() => {
 
 const store = (): Artifacts => openArtifacts(path.join(use.team.data, 'artifacts'));
 const put = (name: string | null, text: string | Uint8Array): Promise<Digest> =>
-  store().put(typeof text === 'string' ? new TextEncoder().encode(text) : text, name);
+  store().put(typeof text === 'string' ? new TextEncoder().encode(text) : text, name, UNSAID);
 
 const CSV = { inputType: 'CSV', csvHeaderLocation: 'FIRST_ROW' };
 const GET = 'arn:aws:states:::s3:getObject';

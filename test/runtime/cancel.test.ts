@@ -186,6 +186,7 @@ describe('a run that ends at the moment it is cancelled', () => {
     const ends: Promise<void>[] = [];
     const locks = (inner: Locks): Locks => ({
       hold: (name, timeoutMs) => inner.hold(name, timeoutMs),
+      names: () => inner.names(),
       tryHold: (name) => {
         if (ends.length === 0 && name === `run.${runId}`) {
           ends.push(finish());
@@ -212,6 +213,7 @@ describe('a run that ends at the moment it is cancelled', () => {
     const other = await team.open({
       locks: (inner) => ({
         hold: (name, timeoutMs) => inner.hold(name, timeoutMs),
+        names: () => inner.names(),
         tryHold: (name) => {
           reads += name === `run.${runId}` ? 1 : 0;
           return inner.tryHold(name);

@@ -1,5 +1,7 @@
 // A process dies between intent and outcome: what was done is not known. An idempotent step runs again under the same
 // key, any other waits for a person; a gated one is asked for again.
+import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/json.js';
 import type { Locks } from '../../src/runtime/ports.js';
@@ -63,6 +65,16 @@ describe('an idempotent step', () => {
     expect(await team.facts(runId, 'approval.requested')).toHaveLength(1);
     const intents = await team.facts(runId, 'step.intended');
     expect(new Set(intents.map((data) => data['approvalId'])).size).toBe(1);
+  });
+
+  it('HOLE: that is gated asks again when nothing but a row says that it was approved', async () => {
+    const { team, writ, runId } = await crash(steps([`${GATED}, idempotent: true`]));
+    const db = new Database(path.join(team.data, 'writ.db'));
+    expect(db.prepare(`UPDATE approval SET votes = '[]' WHERE run = ?`).run(runId).changes).toBe(1);
+    db.close();
+    expect((await team.drive(writ, runId)).status).toBe('waiting');
+    expect(team.functions.calls).toHaveLength(1);
+    expect(await team.pending(writ, runId)).toMatchObject({ attempt: 2, state: 'pending', votes: [] });
   });
 
   it('that is gated asks again when policy has changed since', async () => {
@@ -192,7 +204,11 @@ describe('a process that is gone while its function hangs', () => {
       held.add(name);
       return { name, release: () => void held.delete(name) };
     };
-    return (inner) => ({ tryHold, hold: (name, timeoutMs) => inner.hold(name, timeoutMs) });
+    return (inner) => ({
+      tryHold,
+      hold: (name, timeoutMs) => inner.hold(name, timeoutMs),
+      names: () => [...held],
+    });
   };
 
   it('leaves an intent that the next process finds, and its late answer changes nothing', async () => {

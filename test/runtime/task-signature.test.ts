@@ -4,6 +4,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { verifyTaskAnswer } from '../../src/approval/task-answer.js';
+import { commitment } from '../../src/audit/commitment.js';
 import type { Commitment, Hex, Json, JsonObject } from '../../src/json.js';
 import type { Principal, TaskReply, Writ } from '../../src/runtime/writ.js';
 import { refusalOf, states, useTeam } from './fixture.js';
@@ -206,6 +207,40 @@ describe('HOLE: an answer that somebody wrote into the store', () => {
     forge(one.task, { signature: null });
     await one.writ.cancel(one.run, await team.as(one.writ, 'alice'));
     expect(await team.facts(one.run, 'step.finished')).toMatchObject([{ status: 'cancelled' }]);
+  });
+});
+
+describe('HOLE: an answer that somebody wrote into the store before a redrive', () => {
+  const FORGED = Buffer.from('{"ok":true}');
+
+  async function expectNoRedrive({ writ, run }: Waiting): Promise<void> {
+    const refusal = await refusalOf(writ.redrive(run, await here.team.as(writ, 'alice')));
+    expect(refusal.code).toBe('INTEGRITY_DIGEST');
+    expect(refusal.message).toBe('the stored output of attempt 1 of Review is not what the log names');
+    expect(await here.team.types(run)).not.toContain('run.redriven');
+  }
+
+  it('as the outcome of an attempt that nobody answered does not count', async () => {
+    const one = await waiting();
+    here.team.payloadsIntact = false;
+    await one.writ.cancel(one.run, await here.team.as(one.writ, 'alice'));
+    const salt = Buffer.alloc(32, 9);
+    const hex = commitment(salt, 'output', FORGED);
+    tamper(
+      'INSERT INTO payload (commitment, label, salt, bytes, media_type, run, entry_idx) VALUES (?, ?, ?, ?, ?, ?, 1)',
+      ...[Buffer.from(hex, 'hex'), 'output', salt, FORGED, 'application/json', one.run],
+    );
+    tamper(`UPDATE attempt SET status = 'succeeded', output = ? WHERE run = ?`, hex, one.run);
+    await expectNoRedrive(one);
+  });
+
+  it('as other bytes of the answer that was given does not count', async () => {
+    const one = await waiting();
+    here.team.payloadsIntact = false;
+    await answer(one, await here.team.as(one.writ, 'bob'), { kind: 'success', output: { ok: false } });
+    await one.writ.cancel(one.run, await here.team.as(one.writ, 'alice'));
+    tamper(`UPDATE payload SET bytes = ? WHERE label = 'output' AND run = ?`, FORGED, one.run);
+    await expectNoRedrive(one);
   });
 });
 

@@ -142,6 +142,9 @@ describe('a form that a person fills in', () => {
     const large = await refusalOf(answer(writ, taskOf(waiting), success('x'.repeat(limit - 1))));
     expect([large.code, large.message]).toEqual(['INPUT_INVALID', expect.stringContaining(String(limit))]);
     expect((await refusalOf(answer(writ, taskOf(waiting), success('\ud800')))).code).toBe('INPUT_INVALID');
+    // A run's data is at most 60 deep: the step would fail with what was recorded.
+    const deep = JSON.parse('['.repeat(62) + ']'.repeat(62)) as Json;
+    expect((await refusalOf(answer(writ, taskOf(waiting), success(deep)))).code).toBe('INPUT_INVALID');
     await answer(writ, taskOf(waiting), success('x'.repeat(limit - 2)));
     expect((await team.drive(writ, waiting.id)).status).toBe('completed');
   });

@@ -114,6 +114,21 @@ describe('javascript', () => {
     );
   });
 
+  it('begins Math.random with random bytes, which a fixed seed fixes, and not with the clock', async () => {
+    const args = ['-e', 'print(Math.random(), Math.random(), new Date().getTime())'];
+    const seen = async (digit: string): Promise<readonly string[]> => {
+      const deterministic = { seed: digit.repeat(64), nowMs: 1_700_000_000_000 };
+      return (await tool('javascript', args, '', { deterministic })).out.trim().split(' ');
+    };
+    const [one = [], again, other = []] = await Promise.all(['a', 'a', 'b'].map(seen));
+    expect(one[2]).toBe('1700000000000');
+    expect(again).toEqual(one);
+    // Another attempt, the same clock.
+    expect(other[2]).toBe(one[2]);
+    expect(new Set([one[0], one[1], other[0], other[1]]).size).toBe(4);
+    for (const number of [...one.slice(0, 2), ...other.slice(0, 2)]) expect(number).toMatch(/^0\.[0-9]+|e-/);
+  });
+
   it('has no way out of itself', async () => {
     const names = ['process', 'require', 'fetch', 'std', 'os', 'setTimeout', 'WebAssembly'];
     const code = `print([${names.map((name) => `typeof ${name}`).join()}].every((t) => t === 'undefined'))`;

@@ -165,6 +165,28 @@ describe('a webhook that comes in', () => {
     expect(mine).toMatchObject({ status: 201, body: { approver: 'user:carol', state: 'approved' } });
   });
 
+  it('HOLE: once refused, is a replay from then on, whatever its body says: who votes again needs a new id', async () => {
+    const one = await startWaiting(desk);
+    const good = await signed(one);
+    const refused = [
+      [{ ...good, digest: '0'.repeat(64) }, 'APPROVAL_DIGEST_MISMATCH'],
+      [{ ...good, approver: 'user:bob' }, 'INPUT_INVALID'],
+      [{ approvalId: one.approval, decision: 'deny', digest: one.digest }, 'APPROVAL_NOT_ELIGIBLE'],
+      [{ ...good, signature: undefined, idToken: 'a.b.c' }, 'POLICY_IDENTITY_UNKNOWN'],
+    ] as const;
+    const codeOf = ({ body }: Answer) => (body as { error?: { code: string } }).error?.code;
+    for (const [at, [body, code]] of refused.entries()) {
+      const id = `msg_refused_${at}`;
+      expect(codeOf(await hook(body, { id }))).toBe(code);
+      for (const again of [body, good]) {
+        const answer = await hook(again, { id });
+        expect([code, answer.status, codeOf(answer)]).toEqual([code, 409, 'APPROVAL_WEBHOOK_INVALID']);
+      }
+    }
+    expect(decided(one.run)).toEqual([]);
+    expect((await hook(good)).status).toBe(201);
+  });
+
   it('is refused in one way, whatever is wrong with it', async () => {
     const one = await startWaiting(desk);
     const body = await signed(one);

@@ -5,14 +5,16 @@
  *
  * The script has ECMAScript 2020 and these: `args` (a list of texts), `stdin()` (all of it, as text), `print(...)` and
  * `console.log(...)` to stdout, `console.error(...)` to stderr, `readFile(path)` and `writeFile(path, text)` below
- * /workspace, `exit(code)`. No modules, no timers, no process, no network. Promises run to their end. Exit 0; 1 when the
- * script throws, with its stack on stderr; 2 for wrong arguments.
+ * /workspace, `exit(code)`. `Math.random()` begins with the sandbox's random bytes, not with the clock. No modules, no
+ * timers, no process, no network. Promises run to their end. Exit 0; 1 when the script throws, with its stack on stderr;
+ * 2 for wrong arguments.
  */
 #include <fenv.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "quickjs.h"
 
 /* Of the script's own stack, inside the module's. */
@@ -195,6 +197,22 @@ static JSValue js_exit(JSContext *context, JSValueConst self, int count, JSValue
   exit(code & 0xff);
 }
 
+/* QuickJS would begin with the time alone: equal for two runs at the same moment, and for all runs with a fixed clock. */
+static uint64_t random_state = 0;
+
+static JSValue js_random(JSContext *context, JSValueConst self, int count, JSValueConst *values) {
+  if (random_state == 0) {
+    if (getentropy(&random_state, sizeof random_state) != 0)
+      return JS_ThrowInternalError(context, "there are no random bytes");
+    if (random_state == 0) random_state = 1;
+  }
+  /* xorshift64*, as QuickJS has it; 53 bits of it are a number below 1. */
+  random_state ^= random_state >> 12;
+  random_state ^= random_state << 25;
+  random_state ^= random_state >> 27;
+  return JS_NewFloat64(context, (double)(random_state * 0x2545F4914F6CDD1D >> 11) * 0x1p-53);
+}
+
 static void define(JSContext *context, JSValueConst object, const char *name, JSCFunction *function, int count) {
   JS_SetPropertyStr(context, object, name, JS_NewCFunction(context, function, name, count));
 }
@@ -210,6 +228,10 @@ static void define_all(JSContext *context, int count, char **arguments) {
   define(context, console, "log", js_print, 1);
   define(context, console, "error", js_error, 1);
   JS_SetPropertyStr(context, global, "console", console);
+  JSValue math = JS_GetPropertyStr(context, global, "Math");
+  JS_DefinePropertyValueStr(context, math, "random", JS_NewCFunction(context, js_random, "random", 0),
+                            JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+  JS_FreeValue(context, math);
   JSValue list = JS_NewArray(context);
   for (int i = 0; i < count; i++)
     JS_SetPropertyUint32(context, list, i, JS_NewString(context, arguments[i]));

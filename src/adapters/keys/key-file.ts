@@ -126,6 +126,10 @@ export function readKeyFile(
   try {
     value = JSON.parse(text);
   } catch (error) {
+    if (text.startsWith('-----BEGIN')) {
+      const hint = 'a key of SSH is used from your ssh-agent: ssh-add FILE, then --key ssh-agent';
+      throw invalid(file, codes, 'is a key of another program', hint);
+    }
     // The parser's own message quotes the text it failed on.
     throw invalid(file, codes, `is not JSON (${error instanceof Error ? error.name : 'unreadable'})`);
   }

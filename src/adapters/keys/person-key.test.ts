@@ -53,6 +53,13 @@ describe('personal key', () => {
     expect(() => loadPersonKey(file)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
   });
 
+  it('says of a key of SSH how it is used', () => {
+    const text = '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n';
+    writeFileSync(file, text, { mode: 0o600 });
+    const told = { code: 'INPUT_INVALID', hint: expect.stringContaining('--key ssh-agent') as string };
+    expect(() => loadPersonKey(file)).toThrow(expect.objectContaining(told));
+  });
+
   it('refuses a log key, a swapped public key and a damaged name', () => {
     createLogKey(file, 'example.com/log');
     expect(() => loadPersonKey(file)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));

@@ -8,17 +8,30 @@ export const MAX_FILES_BYTES = 16 * 1024 * 1024;
 export const MAX_DEPTH = 8;
 const MAX_PATH_BYTES = 255;
 
-/** What is wrong with the files of a request or the patterns of wanted ones; null = nothing. */
-export function filesProblem(files: readonly SandboxFile[], outputs: readonly string[]): string | null {
+/**
+ * What is wrong with the files of a request or the patterns of wanted ones; null = nothing. `folder`: one that has to be
+ * there as well, by its path; null = none. `diskMiB`: what the files may take.
+ */
+export function filesProblem(
+  files: readonly SandboxFile[],
+  outputs: readonly string[],
+  { folder, diskMiB }: { readonly folder: string | null; readonly diskMiB: number },
+): string | null {
   if (files.length > MAX_FILES) return `more than ${MAX_FILES} files`;
   const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
   if (bytes > MAX_FILES_BYTES) return `its files have ${bytes} bytes, ${MAX_FILES_BYTES} fit`;
+  if (bytes > diskMiB * 1024 * 1024) return `its files have ${bytes} bytes, more than diskMiB ${diskMiB}`;
   const seen = new Set<string>();
   for (const { path } of files) {
     if (!isRelative(path) || path.split('/').length > MAX_DEPTH)
       return 'a file has a path that is not relative and normalised';
     if (seen.has(path)) return 'two files have the same path';
     seen.add(path);
+  }
+  for (const path of [...seen, ...(folder === null ? [] : [`${folder}/`])]) {
+    const parts = path.split('/');
+    if (parts.some((_, at) => at > 0 && seen.has(parts.slice(0, at).join('/'))))
+      return 'a file has a path that is also a folder';
   }
   if (outputs.length > MAX_FILES) return `more than ${MAX_FILES} output patterns`;
   return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';

@@ -1,5 +1,6 @@
 // Artifacts as files below one directory: `sha256/ab/<64 hex>` holds bytes, `names/<hash of bucket>/<hash of name>.json`
-// refers to them. No path holds any text from outside, so no name can lead elsewhere or meet another one. Bytes are
+// refers to them, `data/<64 hex>/<hash of what is said>.json` says what they carry, all that was ever said in one file:
+// without it nobody knows, and no file can be taken away so that less is known to be in them. No path holds any text from outside, so no name can lead elsewhere or meet another one. Bytes are
 // hashed on every read, nothing is remembered, and no link is followed: a link where a folder or a file should be is a fault.
 import { createHash } from 'node:crypto';
 import { lstat, readdir } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { isDigest, isObject, type Digest, type Json } from '../../json.js';
 import {
   artifactNameProblem,
   MAX_ARTIFACT_BYTES,
+  type ArtifactData,
   type ArtifactName,
   type Artifacts,
   type ListedArtifact,
@@ -17,6 +19,10 @@ import { fileError, hasCode, readBounded, removeFile, replaceFile } from './dura
 
 const MODES = { file: 0o600, directory: 0o700 };
 const MAX_REFERENCE_BYTES = 16 * 1024;
+/** All that is said of an artifact. */
+const MAX_SAID_BYTES = 1024 * 1024;
+/** Each means that another process has said something meanwhile. */
+const MAX_MISSES = 16;
 const REFERENCE = /^[0-9a-f]{64}\.json$/;
 const BUCKET = /^[0-9a-f]{64}$/;
 
@@ -29,6 +35,8 @@ export function openArtifacts(directory: string): Artifacts {
     const folder = join(blobs, hex.slice(0, 2));
     return { folder, path: join(folder, hex) };
   };
+  const said = join(directory, 'data');
+  const saidAt = (digest: Digest): string => join(said, digest.slice('sha256:'.length));
   const nameAt = (name: string): { readonly folder: string; readonly path: string } => {
     const folder = join(names, hexOf(name.slice(0, name.indexOf('/'))));
     return { folder, path: join(folder, `${hexOf(name)}.json`) };
@@ -43,7 +51,7 @@ export function openArtifacts(directory: string): Artifacts {
   };
   return {
     digestOf,
-    async put(bytes, name) {
+    async put(bytes, name, data) {
       if (name !== null) checkName(name);
       if (bytes.length > MAX_ARTIFACT_BYTES) {
         throw new WritError(
@@ -55,6 +63,8 @@ export function openArtifacts(directory: string): Artifacts {
         );
       }
       const digest = digestOf(bytes);
+      await areFolders(directory, said, saidAt(digest));
+      await say(digest, data);
       const blob = blobAt(digest);
       await areFolders(directory, blobs, blob.folder);
       // Written anew where it is there already: whoever wrote it may have died before it was durable, and a file that
@@ -84,6 +94,13 @@ export function openArtifacts(directory: string): Artifacts {
       }
       return bytes;
     },
+    async dataOf(digest) {
+      if (!isDigest(digest))
+        throw new WritError('USAGE', 'an artifact is named by sha256: and 64 hex digits');
+      const found = await saidOf(digest);
+      if (found.some((one) => one.isChanged)) throw broken('was changed');
+      return statementsOf(found.flatMap((one) => one.statements));
+    },
     async has(digest) {
       const { folder, path } = blobAt(digest);
       return (await areFolders(directory, blobs, folder)) && (await storedAt(path)) !== null;
@@ -97,12 +114,43 @@ export function openArtifacts(directory: string): Artifacts {
       if (await isNamed(digest)) return false;
       const bytes = await readBounded(path, MAX_ARTIFACT_BYTES, 'refuse');
       await removeFile(path);
+      // What it carried stays known where it comes back.
       if (bytes === null || !(await isNamed(digest))) return true;
       await replaceFile(path, bytes, MODES);
       return false;
     },
     list,
   };
+
+  /** What is said goes into one file with all that was said before; what two processes say at once is both kept. */
+  async function say(digest: Digest, data: ArtifactData): Promise<void> {
+    const before = await saidOf(digest);
+    const statements = statementsOf([...before.flatMap((one) => one.statements), data]);
+    const text = JSON.stringify({ v: 1, said: statements.map((one) => [one.labels, one.classification]) });
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.length > MAX_SAID_BYTES) {
+      throw new WritError('USAGE', `too many different things have been said of ${digest}`, {
+        hint: 'it carries all of them: say less of it, or put other bytes',
+      });
+    }
+    const file = `${digestOf(bytes).slice('sha256:'.length)}.json`;
+    const folder = saidAt(digest);
+    await replaceFile(join(folder, file), bytes, MODES);
+    // Only now, and only what stands in the new one too.
+    for (const one of before) if (one.file !== file) await removeFile(join(folder, one.file));
+  }
+
+  async function saidOf(digest: Digest): Promise<readonly Said[]> {
+    const folder = saidAt(digest);
+    for (let miss = 0; miss < MAX_MISSES; miss += 1) {
+      const files = await entriesOf(directory, folder, REFERENCE, said);
+      const found = await Promise.all(files.map((file) => readSaid(join(folder, file), file)));
+      const whole = found.filter((one) => one !== null);
+      // One that is gone now stands in another that was not there yet.
+      if (whole.length === found.length) return whole;
+    }
+    throw broken('does not stay');
+  }
 
   async function isNamed(digest: Digest): Promise<boolean> {
     return (await list('', Infinity)).some((one) => one.digest === digest);
@@ -194,6 +242,44 @@ async function readReference(path: string): Promise<ArtifactName | null> {
   if (typeof name !== 'string' || artifactNameProblem(name) !== null || !isWhole) throw broken('has no name');
   if (typeof digest !== 'string' || !isDigest(digest)) throw broken('has no digest');
   return { name, digest, size };
+}
+
+interface Said {
+  readonly file: string;
+  /** Then nobody knows what was said there. */
+  readonly isChanged: boolean;
+  readonly statements: readonly ArtifactData[];
+}
+
+/** Null when it is gone. */
+async function readSaid(path: string, file: string): Promise<Said | null> {
+  const bytes = await readFileAt(path, MAX_SAID_BYTES);
+  if (bytes === null) return null;
+  const isChanged = `${digestOf(bytes).slice('sha256:'.length)}.json` !== file;
+  const value = isChanged ? null : (JSON.parse(new TextDecoder().decode(bytes)) as Json);
+  // A list by itself is one statement: so they were written once, a file each.
+  const all = isObject(value) ? value['said'] : [value];
+  return { file, isChanged, statements: (isList(all) ? all : [null]).map(readStatement) };
+}
+
+/** What is not understood is not known, which counts as the worst. */
+function readStatement(value: Json): ArtifactData {
+  const [labels = null, classification = null] = isList(value) ? value : [];
+  const texts = isList(labels) ? labels.filter((label) => typeof label === 'string') : [];
+  return {
+    labels: isList(labels) && texts.length === labels.length ? texts : null,
+    classification: typeof classification === 'string' ? classification : null,
+  };
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+/** Each once, in one order: the same statements are the same file. */
+function statementsOf(all: readonly ArtifactData[]): readonly ArtifactData[] {
+  const byText = new Map(all.map((one) => [JSON.stringify([one.labels, one.classification]), one]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }
 
 /** Null when there is nothing. What lies there and is no file of ours, or is longer than one, is a fault. */

@@ -1,8 +1,8 @@
 // Locks between processes. A lock is an exclusive SQLite transaction on an empty file of its own: the operating
 // system holds it (POSIX record locks) and frees it when the process dies, however it dies. No pid, no time to live,
 // no heartbeat. A free lock leaves no file behind, except after a kill; the next holder takes that file over.
-import { mkdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { WritError } from '../../errors.js';
@@ -10,17 +10,20 @@ import type { Lock, Locks } from '../../runtime/ports.js';
 import { isBusy, openError } from './sqlite/driver-error.js';
 
 const POLL_MS = 20;
+const SUFFIX = '.lock';
 const NAME = /^[a-z0-9_-][a-z0-9._-]{0,127}$/;
 /** Each miss means that another process took and freed the lock meanwhile. */
 const MAX_MISSES = 16;
 
 /**
- * Locks that live in `directory` (made with mode 0700). Names: 1 to 128 of `a-z 0-9 . _ -`, no leading dot; others
+ * Locks that live in `place` (made with mode 0700). Names: 1 to 128 of `a-z 0-9 . _ -`, no leading dot; others
  * throw INPUT_INVALID. A directory that can't be used throws STORE_READ_ONLY or STORE_UNAVAILABLE.
  */
-export function openLocks(directory: string): Locks {
+export function openLocks(place: string): Locks {
+  // Where the working folder has been removed, Node never ends making folders in a relative place.
+  const directory = resolve(place);
   const tryHold = (name: string): Lock | null => {
-    const file = join(directory, `${checkName(name)}.lock`);
+    const file = join(directory, `${checkName(name)}${SUFFIX}`);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       for (let miss = 0; miss < MAX_MISSES; miss++) {
@@ -34,6 +37,16 @@ export function openLocks(directory: string): Locks {
   };
   return {
     tryHold,
+    names() {
+      try {
+        const files = readdirSync(directory).filter((file) => file.endsWith(SUFFIX));
+        return files.map((file) => file.slice(0, -SUFFIX.length)).filter((name) => NAME.test(name));
+      } catch (error) {
+        // Nobody has ever held one.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+        throw openError(error, directory);
+      }
+    },
     async hold(name, timeoutMs) {
       const giveUpAt = performance.now() + timeoutMs;
       for (;;) {

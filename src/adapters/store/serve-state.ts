@@ -44,8 +44,6 @@ const SQL = {
   add: `INSERT INTO delivery VALUES (@channel, @event, 0, @dueMs, @untilMs, '') ON CONFLICT DO NOTHING`,
   due: `SELECT channel, event, attempts, until_ms FROM delivery
     WHERE due_ms <= @nowMs AND channel IN (SELECT value FROM json_each(@channels)) ORDER BY due_ms LIMIT @limit`,
-  nextDue:
-    'SELECT MIN(due_ms) AS due FROM delivery WHERE channel IN (SELECT value FROM json_each(@channels))',
   settle: `UPDATE delivery SET attempts = @attempts, due_ms = @dueMs, outcome = @outcome
     WHERE channel = @channel AND event = @event`,
   // Those that are over are kept for a look, for a time.
@@ -94,8 +92,6 @@ export interface ServeState {
     events: readonly { readonly event: bigint; readonly dueMs: number; readonly untilMs: number }[],
   ): void;
   due(channels: readonly string[], nowMs: number, limit: number): readonly Delivery[];
-  /** When the next is due; null = none. */
-  nextDueMs(channels: readonly string[]): number | null;
   /** Null = over. */
   settle(
     delivery: Delivery,
@@ -165,11 +161,6 @@ export function openServeState(file: string): ServeState {
             return { channel, event: event ?? 0n, attempts: Number(attempts), untilMs: Number(until_ms) };
           }),
       ),
-    nextDueMs: (channels) =>
-      guarded('read', () => {
-        const { due } = sql('nextDue').get({ channels: JSON.stringify(channels) }) as { due: bigint | null };
-        return due === null ? null : Number(due);
-      }),
     settle({ channel, event }, { attempts, dueMs, outcome }) {
       guarded('write to', () => sql('settle').run({ channel, event, attempts, dueMs, outcome }));
     },

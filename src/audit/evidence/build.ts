@@ -7,7 +7,7 @@ import { isHex64, type Commitment } from '../../json.js';
 import type { DisclosedPayload, Evidence, EvidenceEntry } from './format.js';
 
 /** How a bundle is made, as its certificate says it; every sentence is one the verifier checks. */
-const EVIDENCE_METHOD =
+export const EVIDENCE_METHOD =
   'Each entry is shown whole. Its SHA-256 leaf hash is proven to be in the Merkle tree (RFC 6962) whose root the ' +
   "log's Ed25519 key has signed. Entries of the run are numbered from 0, and each names the hash of the one before. " +
   'Payloads are bound to entries by HMAC-SHA-256 commitments with a random salt each.';

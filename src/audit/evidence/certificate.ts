@@ -1,6 +1,8 @@
 // The certificate that goes with a bundle: a text for the keeper of the records to read, correct and sign, in the form
 // that US Federal Rule of Evidence 902(14) asks of data identified by a hash. It says only what was computed and
-// checked when it was made; what only a person can know is left to the person.
+// checked when it was made; what only a person can know is left to the person. What the bundle says of itself is
+// attacker-controlled, signed by nobody: it is quoted as such, on its own line, and never stands for what was checked.
+import { EVIDENCE_METHOD } from './build.js';
 import type { Evidence } from './format.js';
 import type { EvidenceReport } from './verify.js';
 
@@ -28,8 +30,8 @@ const BLANK = '______________________________';
 /** Plain text, lines of at most 96 characters where the values allow it. Values from the log stand as they are. */
 export function certificateText(facts: CertificateFacts): string {
   const { evidence, report, vkey, file, size, sha256, madeAt, version } = facts;
-  const custodian = facts.custodian ?? evidence.certificate.custodian ?? BLANK;
-  const { tool, method, hash } = evidence.certificate;
+  const custodian = oneLine(facts.custodian ?? evidence.certificate.custodian ?? BLANK);
+  const { tool } = evidence.certificate;
   const lines = [
     'CERTIFICATION OF DATA IDENTIFIED BY A HASH',
     'for the custodian of the records or another qualified person to read, correct and sign',
@@ -49,13 +51,13 @@ export function certificateText(facts: CertificateFacts): string {
     ),
     ...paragraph(
       '2.',
-      `The record was made from the log by software (${tool} ${evidence.certificate.version}). ${countSentence(report)}`,
+      `The record says that it was made by ${tool} ${evidence.certificate.version}. ${countSentence(report)}`,
     ),
     ...paragraph(
       '3.',
-      `The record is identified by its ${hash} value above. Another file with the same value is the same to the byte for all practical purposes; any change gives another value.`,
+      `The record is identified by its SHA-256 value above. Another file with the same value is the same to the byte for all practical purposes; any change gives another value.`,
     ),
-    ...paragraph('4.', `How entries are tied to the log: ${method}`),
+    ...paragraph('4.', `How entries are tied to the log: ${EVIDENCE_METHOD}`),
     ...paragraph(
       '5.',
       `On ${madeAt} this software (writ ${version}) read the file, computed the value above, and checked the record under the log key above, which it read from the installation that keeps the log. It found: ${report.verdict}. ${report.completeness === null ? '' : `${capital(report.completeness.message)}.`}`,
@@ -86,7 +88,7 @@ export function certificateText(facts: CertificateFacts): string {
       'I declare under penalty of perjury that the foregoing is true and correct to the best of my knowledge.',
     ),
     '',
-    `Name       ${facts.custodian ?? evidence.certificate.custodian ?? BLANK}`,
+    ...value('Name', custodian),
     `Title      ${BLANK}`,
     `Place      ${BLANK}`,
     `Date       ${BLANK}`,
@@ -119,7 +121,12 @@ function payloadSentence({ payloads: { disclosed, erased, withheld } }: Evidence
 }
 
 function value(name: string, text: string): readonly string[] {
-  return [`${name.padEnd(10)} ${text}`];
+  return [`${name.padEnd(10)} ${oneLine(text)}`];
+}
+
+/** No line breaks, terminal sequences or turned writing direction: no value makes a paragraph of its own. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{C}\s]+/gu, ' ').trim();
 }
 
 /** Wrapped at spaces, hanging under its mark; a word that is too long stays whole. */
@@ -127,7 +134,9 @@ function paragraph(mark: string, text: string): readonly string[] {
   const indent = mark === '' ? '' : `${mark} `.padEnd(4);
   const lines: string[] = [];
   let line = indent;
-  for (const word of text.split(' ').filter((one) => one !== '')) {
+  for (const word of oneLine(text)
+    .split(' ')
+    .filter((one) => one !== '')) {
     const isFirst = line.trimEnd() === mark || line.trim() === '';
     if (!isFirst && line.length + 1 + word.length > WIDTH) {
       lines.push(line);

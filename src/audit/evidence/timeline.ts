@@ -3,6 +3,7 @@
 // log's (attacker-controlled) and are made harmless where they are shown.
 import type { Json, JsonObject } from '../../json.js';
 import { isObject } from '../../json.js';
+import { countOf, listOf, optional, shown, textOf } from './shown-value.js';
 import type { ShownEntry } from './verify.js';
 
 /** One entry as a line of the timeline. */
@@ -178,7 +179,7 @@ export function storyOf(
     moments: own.map(momentOf),
     log: entries.filter(({ entry }) => entry.run !== run).map((one) => ({ ...momentOf(one), seq: null })),
     approvals: approvalsOf(own),
-    tasks: only('task.opened').map((one) => taskOf(one, only('task.answered'))),
+    tasks: tasksOf(only('task.opened'), only('task.answered')),
     decisions: only('authz.decided').map(decisionOf),
     ceilings: only('ceiling.composed').map(ceilingOf),
     sandboxes: own.flatMap(sandboxOf),
@@ -277,13 +278,15 @@ function failedLayers(layers: Json | undefined): string {
 }
 
 function approvalsOf(own: readonly ShownEntry[]): readonly ShownApproval[] {
-  const about = (id: string): readonly ShownEntry[] =>
-    own.filter(({ entry }) => entry.type.startsWith('approval.') && entry.data.approvalId === id);
+  const about = groups(
+    own.filter(({ entry }) => entry.type.startsWith('approval.')),
+    ({ approvalId }) => shown(approvalId),
+  );
   return own
     .filter(({ entry }) => entry.type === 'approval.requested')
     .map(({ entry: { data, time, commit } }) => {
       const id = shown(data.approvalId);
-      const all = about(id);
+      const all = about.get(id) ?? [];
       return {
         id,
         step: shown(data.stepPath),
@@ -294,7 +297,7 @@ function approvalsOf(own: readonly ShownEntry[]): readonly ShownApproval[] {
         quorum: quorumText(data.quorum),
         requestedAt: time,
         expiresAt: shown(data.expiresAt),
-        state: stateOf(all.at(-1)),
+        state: stateOf(all.findLast(({ entry }) => entry.type !== 'approval.reviewed')),
         votes: all.filter(({ entry }) => entry.type === 'approval.decided').map(voteOf),
       };
     });
@@ -310,10 +313,18 @@ function stateOf(last: ShownEntry | undefined): string {
     case 'approval.withdrawn':
       return 'withdrawn';
     case 'approval.decided':
-      return textOf(last.entry.data.state) ?? shown(last.entry.data.decision);
+      return decidedState(last.entry.data);
     default:
       return 'requested';
   }
+}
+
+/** What a vote leads to follows from the vote; only whether it was the last one needed is the entry's to say. */
+function decidedState({ decision, state }: JsonObject): string {
+  if (decision === 'deny') return 'denied';
+  if (decision === 'revoke') return 'revoked';
+  if (decision !== 'approve') return shown(decision);
+  return state === 'approved' || state === undefined ? 'approved' : 'requested';
 }
 
 function voteOf(one: ShownEntry): ShownVote {
@@ -325,6 +336,29 @@ function voteOf(one: ShownEntry): ShownVote {
     ...proofOf(one),
     reason: commit['reason'] ?? null,
   };
+}
+
+/** Those of one key together, in order: one pass, however many a hostile bundle holds. */
+function groups(
+  entries: readonly ShownEntry[],
+  keyOf: (data: JsonObject) => string,
+): ReadonlyMap<string, readonly ShownEntry[]> {
+  const found = new Map<string, ShownEntry[]>();
+  for (const one of entries) {
+    const key = keyOf(one.entry.data);
+    const group = found.get(key);
+    if (group === undefined) found.set(key, [one]);
+    else group.push(one);
+  }
+  return found;
+}
+
+/** An answer is to one attempt: another one with the same task id was not asked this. */
+function tasksOf(opened: readonly ShownEntry[], answered: readonly ShownEntry[]): readonly ShownTask[] {
+  const keyOf = ({ taskId, stepPath, attempt }: JsonObject): string =>
+    JSON.stringify([shown(taskId), shown(stepPath), shown(attempt)]);
+  const answers = groups(answered, keyOf);
+  return opened.map((one) => taskOf(one, answers.get(keyOf(one.entry.data)) ?? []));
 }
 
 function taskOf({ entry: { data, time } }: ShownEntry, answers: readonly ShownEntry[]): ShownTask {
@@ -339,7 +373,7 @@ function taskOf({ entry: { data, time } }: ShownEntry, answers: readonly ShownEn
     who: `${roles.length === 0 ? 'whom policy lets answer' : roles.join(' or ')}${barred}`,
     openedAt: time,
     expiresAt: shown(data.expiresAt),
-    answers: answers.filter(({ entry }) => entry.data.taskId === data.taskId).map(answerOf),
+    answers: answers.map(answerOf),
   };
 }
 
@@ -456,26 +490,4 @@ function quorumText(quorum: Json | undefined): string {
   );
   if (factors.length > 0) return factors.join(' and ');
   return typeof quorum === 'string' || typeof quorum === 'number' ? `${quorum} approvals` : 'nobody named';
-}
-
-function optional(before: string, value: Json | undefined): string {
-  return value === null || value === undefined ? '' : `${before}${shown(value)}`;
-}
-
-function listOf(value: Json | undefined): readonly Json[] {
-  return Array.isArray(value) ? (value as readonly Json[]) : [];
-}
-
-function textOf(value: Json | undefined): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function countOf(value: Json | undefined): number | null {
-  return typeof value === 'number' ? value : null;
-}
-
-/** Any value as text; what is absent is a dash. */
-function shown(value: Json | undefined): string {
-  if (value === null || value === undefined) return '-';
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -18,11 +18,18 @@ export interface EvidenceTrust extends TrustOptions {
 
 export type OpenedNote =
   | { readonly checkpoint: Checkpoint; readonly cosignatures: readonly Cosignature[] }
-  | { readonly verdict: Finding['verdict']; readonly message: string };
+  | {
+      readonly verdict: Finding['verdict'];
+      readonly message: string;
+      /** No trusted key signed it, but a key of the log's name claims to have: one of another time, perhaps. */
+      readonly claimed?: { readonly checkpoint: Checkpoint };
+    };
 
 export interface Trust {
   /** Log keys from outside; empty = unpinned. */
   readonly pinned: readonly Vkey[];
+  /** `pinned`, else those that the bundle suggests: what its parts have to fit. */
+  readonly keys: readonly Vkey[];
   /** Witnesses and quorum; null = none were given. */
   readonly policy: TlogPolicy | null;
   /** Reads a signed checkpoint (attacker-controlled) under the trusted keys and `former` ones; never throws. */
@@ -43,6 +50,7 @@ export function evidenceTrust(
   const seen = seenNotes(given.old, given.trust);
   return {
     pinned,
+    keys,
     policy,
     seen,
     open(note, former = []) {

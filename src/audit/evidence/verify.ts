@@ -87,6 +87,9 @@ export function verifyEvidence(bytes: Uint8Array, options: EvidenceOptions = {})
 
 type Opened = Exclude<OpenedNote, { verdict: unknown }>;
 
+const OTHER_KEY =
+  "; if the log's key was replaced, pin the one of the bundle's time, or have the bundle made again";
+
 interface Proven {
   readonly index: bigint;
   readonly entry: Entry;
@@ -180,7 +183,8 @@ class Judge {
     const { checkpoint: note, origin } = this.evidence;
     const read = trust.open(note);
     if ('verdict' in read) {
-      this.early.add(read.verdict, `the checkpoint: ${read.message}`);
+      const rotated = read.claimed === undefined ? '' : OTHER_KEY;
+      this.early.add(read.verdict, `the checkpoint: ${read.message}${rotated}`);
       // What is not signed as it must be can still be looked at; it is never called verified.
       const checkpoint = read.verdict === 'malformed' ? null : readable(note);
       return checkpoint === null ? null : { checkpoint, cosignatures: [] };
@@ -208,7 +212,7 @@ class Judge {
   private openOlder(trust: Trust, note: string): OpenedNote {
     const own = trust.open(note);
     if (!('verdict' in own) || this.history.broken) return own;
-    for (const former of this.history.formerKeys(trust.pinned)) {
+    for (const former of this.history.formerKeys(trust.keys)) {
       const read = trust.open(note, [former]);
       const until = this.history.lastSize(former);
       if (!('verdict' in read) && until !== null && read.checkpoint.size <= until) return read;
@@ -243,7 +247,10 @@ class Judge {
     for (const { note, what, named } of trust.seen) {
       const read = this.openOlder(trust, note);
       if ('verdict' in read) {
-        this.early.add(read.verdict, `${named}: ${read.message}`);
+        // Of a key that came after this bundle, perhaps: a bundle shows no later succession than its own.
+        const isLater = read.claimed !== undefined && read.claimed.checkpoint.size > newest.size;
+        if (isLater) this.warnings.push(`${named} is of another key of the log: not compared`);
+        else this.early.add(read.verdict, `${named}: ${read.message}`);
         continue;
       }
       const { origin, size, root } = read.checkpoint;
@@ -378,10 +385,10 @@ class Judge {
         this.payloads.add('payload-mismatch', `${what} is not committed to by an entry of the run`);
       } else if (salt.length !== SALT_BYTES || !isLabel(label) || commitment(salt, label, bytes) !== hex) {
         this.payloads.add('payload-mismatch', `${what} is not the committed one`);
-      } else if (subjects.has(hex) && this.options.subjectDigest !== undefined) {
-        if (this.options.subjectDigest(bytes) !== subjects.get(hex)) {
+      } else if (this.options.subjectDigest !== undefined && subjects.has(hex)) {
+        const approved = subjects.get(hex);
+        if (approved?.size !== 1 || !approved.has(this.options.subjectDigest(bytes)))
           this.payloads.add('payload-mismatch', `${what} is not what was approved: it has another digest`);
-        }
       }
       present.add(hex);
       const by = logged.get(hex);
@@ -401,10 +408,14 @@ class Judge {
   }
 }
 
-/** Commitment of each approval's subject, and the digest that people approved. */
-function subjectsOf(own: readonly ShownEntry[]): ReadonlyMap<string | undefined, unknown> {
-  const requests = own.filter(({ entry }) => entry.type === 'approval.requested');
-  return new Map(requests.map(({ entry: { commit, data } }) => [commit['subject'], data.subjectDigest]));
+/** By the commitment of a subject: the digests that people approved with it, of every approval that shows it. */
+function subjectsOf(own: readonly ShownEntry[]): ReadonlyMap<string, ReadonlySet<unknown>> {
+  const found = new Map<string, Set<unknown>>();
+  for (const { entry } of own) {
+    const hex = entry.type === 'approval.requested' ? entry.commit['subject'] : undefined;
+    if (hex !== undefined) found.set(hex, (found.get(hex) ?? new Set()).add(entry.data.subjectDigest));
+  }
+  return found;
 }
 
 function isLabel(label: string): boolean {

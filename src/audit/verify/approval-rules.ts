@@ -1,8 +1,9 @@
-// Rule 7 for approvals: one that was used was asked for, given for the same digest by enough people, alive, used once and
-// directly before its intent; every vote that says it is signed is. No approval is asked for twice in a log.
+// Rule 7 for approvals: one that was used was asked for, given for the same digest by enough people who may, alive, used
+// once and directly before its intent; every vote that says it is signed is. No approval is asked for twice in a log.
 import type { Json } from '../../json.js';
 import { ownText } from '../own-text.js';
 import { formatTime } from '../time.js';
+import { dutiesOf, whyBarred, type Duties } from './approval-duties.js';
 import type { Facts, StepRef } from './facts.js';
 import type { JudgedEntry } from './judged-entry.js';
 import type { FindingList } from './report.js';
@@ -16,6 +17,7 @@ export interface Approval {
   readonly expiresAtMs: number;
   /** Distinct approvers needed. */
   readonly needed: number;
+  readonly duties: Duties;
   /** People whose approval counts, and those for whom one of them voted. */
   readonly approvers: Set<string>;
   /** Approvals that count: nobody's voice counts twice, their own or lent to somebody. */
@@ -111,8 +113,9 @@ export class ApprovalRules {
     const expiresAtMs = facts.time('expiresAt');
     const needed = quorumSize(facts.data.get('quorum'));
     if (needed === null) facts.misshapen('quorum');
-    if (step === null || id === null || subjectDigest === null || expiresAtMs === null || needed === null)
-      return;
+    const duties = dutiesOf(facts);
+    if (step === null || id === null || subjectDigest === null || expiresAtMs === null) return;
+    if (needed === null || duties === null) return;
     if (this.asked.has(id)) return facts.broken(`approval ${id} is requested twice in this log`);
     this.asked.add(id);
     approvals.set(id, {
@@ -121,6 +124,7 @@ export class ApprovalRules {
       attempt: step.attempt,
       expiresAtMs,
       needed,
+      duties,
       approvers: new Set(),
       given: 0,
       state: 'pending',
@@ -130,7 +134,8 @@ export class ApprovalRules {
     });
   }
 
-  voted(approvals: Approvals, facts: Facts): void {
+  /** `initiator`: who started the run; null = its log does not say. */
+  voted(approvals: Approvals, facts: Facts, initiator: string | null): void {
     const approval = approvalOf(approvals, facts);
     const approver = facts.text('approver');
     const decision = facts.text('decision');
@@ -139,11 +144,16 @@ export class ApprovalRules {
     if (approval.state !== 'pending' && approval.state !== 'approved') {
       return facts.broken(`a decision on an approval that is ${approval.state}`);
     }
-    if (decision === 'deny' || decision === 'revoke') {
+    if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke')
+      return facts.misshapen('decision');
+    const delegation = facts.data.get('delegation');
+    const voices = typeof delegation === 'string' ? [approver, delegation] : [approver];
+    // Taking an approval back is nobody's privilege.
+    const why = decision === 'revoke' ? null : whyBarred(approval.duties, voices, initiator);
+    if (why !== null) return facts.broken(why);
+    if (decision !== 'approve') {
       approval.state = decision === 'deny' ? 'denied' : 'revoked';
-    } else if (decision === 'approve') {
-      const delegation = facts.data.get('delegation');
-      const voices = typeof delegation === 'string' ? [approver, delegation] : [approver];
+    } else {
       if (!voices.some((one) => approval.approvers.has(one))) approval.given += 1;
       for (const one of voices) approval.approvers.add(ownText(one));
       const enough = approval.given >= approval.needed;
@@ -154,8 +164,6 @@ export class ApprovalRules {
       } else if (claimed === 'approved') {
         approval.state = 'approved';
       }
-    } else {
-      facts.misshapen('decision');
     }
   }
 

@@ -10,6 +10,7 @@ import {
   type Tile,
 } from '../tile-path.js';
 import { equalBytes } from '../tree-hash.js';
+import type { Growth } from './growth.js';
 import type { FindingList } from './report.js';
 import type { LogSource } from './source.js';
 
@@ -20,8 +21,8 @@ export async function checkFiles(
   source: LogSource,
   list: (under?: string) => AsyncIterable<string>,
   size: bigint,
-  /** Size of a publication that was interrupted or is under way; its files may be there, and are not judged. */
-  pendingSize: bigint | null,
+  /** Files of a publication that was interrupted or made meanwhile may be there, and are not judged. */
+  growth: Growth,
   findings: FindingList,
   warnings: string[],
 ): Promise<void> {
@@ -31,7 +32,8 @@ export async function checkFiles(
   for await (const path of list()) {
     if (KNOWN.has(path) || parseCheckpointPath(path) !== null) continue;
     if (path === 'pending') {
-      if ((await source.get(path)) === null)
+      // One that was listed is gone when what it led to is published.
+      if ((await source.get(path)) === null && !(await growth.reaches(size + 1n)))
         findings.add('extra', `${path} is listed but is no file`, { path });
     } else if (path === 'policy') {
       warnings.push('policy is a suggestion inside what is judged: not read');
@@ -43,7 +45,7 @@ export async function checkFiles(
       if ((await source.get(path.slice(0, -'.tsr'.length))) === null || (await source.get(path)) === null)
         findings.add('extra', `${path} is a time stamp of no checkpoint`, { path });
     } else if (path.startsWith('tile/')) {
-      await checkTileFile(source, path, { size, pendingSize }, cover, findings);
+      await checkTileFile(source, path, { size, growth }, cover, findings);
     } else {
       findings.add('extra', `${path} is no file of a log`, { path });
     }
@@ -63,7 +65,7 @@ interface Cover {
 async function checkTileFile(
   source: LogSource,
   path: string,
-  { size, pendingSize }: { readonly size: bigint; readonly pendingSize: bigint | null },
+  { size, growth }: { readonly size: bigint; readonly growth: Growth },
   cover: Cover,
   findings: FindingList,
 ): Promise<void> {
@@ -75,7 +77,7 @@ async function checkTileFile(
   const hashes = hashesAtLevel(size, tile.level);
   const end = tile.n * 256n + BigInt(tile.width);
   if (end > hashes) {
-    if (pendingSize !== null && tilePath(coveringTile(tile, pendingSize)) === path) return;
+    if (await isComing(tile, growth)) return;
     findings.add('extra', `${path} lies beyond the tree of size ${size}`, { path });
     return;
   }
@@ -94,6 +96,13 @@ async function checkTileFile(
   }
   // An absent or unreadable cover is a finding of the walk already.
   if (cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
+}
+
+/** Whether this file, beyond the judged tree, is of what is published by now: the last of it, or something on the way. */
+async function isComing(tile: Tile, growth: Growth): Promise<boolean> {
+  const end = tile.n * 256n + BigInt(tile.width);
+  if (!(await growth.reaches(tile.level === 'entries' ? end : end << BigInt(8 * tile.level)))) return false;
+  return coveringTile(tile, growth.size).width === tile.width || growth.hasMoved();
 }
 
 /** The tile that a tree of `size` has in this tile's place. */

@@ -5,6 +5,7 @@ import { parseCheckpointPath, TILE_WIDTH } from '../tile-path.js';
 import { equalBytes } from '../tree-hash.js';
 import type { Checkpoint } from '../checkpoint.js';
 import type { Cosignature } from '../cosignature.js';
+import type { Growth } from './growth.js';
 import { MAX_FINDINGS, type FindingList, type Where } from './report.js';
 import type { OpenCheckpoint, ReadCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
@@ -44,8 +45,8 @@ export class History {
   constructor(
     private readonly seen: AsyncIterator<Seen>,
     private readonly newest: Checkpoint,
-    /** What an unfinished publication is about to make the newest; its copy in `checkpoints/` may be there already. */
-    private readonly pending: Checkpoint | null,
+    /** Copies in `checkpoints/` may be there of what is published meanwhile. */
+    private readonly growth: Growth,
     /** Sizes alone decide: rollback, or another root for the same size. */
     private readonly early: FindingList,
     /** Decided by the tree, so it counts only when the tree itself is whole. */
@@ -68,7 +69,7 @@ export class History {
         count === TILE_WIDTH && batch.root !== null
           ? appendLeaf(this.range, this.tiles, batch.root)
           : [...this.range, ...rangeFromEdge([batch.hashes.slice(0, count)])];
-      const seconds = this.judge(seen, rangeRoot(range, seen.checkpoint.size))
+      const seconds = (await this.judge(seen, rangeRoot(range, seen.checkpoint.size)))
         ? this.bound(seen.cosignatures)
         : null;
       if (seconds !== null) bounds.push({ size: seen.checkpoint.size, seconds, what: seen.what });
@@ -83,7 +84,7 @@ export class History {
   /** What is left when the tree has ended. */
   async finish(): Promise<void> {
     for (let seen = await this.peek(); seen !== null; seen = await this.peek()) {
-      this.judge(seen, null);
+      await this.judge(seen, null);
       this.next = null;
     }
   }
@@ -97,21 +98,23 @@ export class History {
   }
 
   /** True when it is a prefix of this log. */
-  private judge(seen: Seen, root: Uint8Array | null): boolean {
+  private async judge(seen: Seen, root: Uint8Array | null): Promise<boolean> {
     const { size } = seen.checkpoint;
     const where: Where = seen.path === undefined ? {} : { path: seen.path };
-    const isPending = this.pending !== null && size === this.pending.size && seen.path !== undefined;
+    // Only the log's own copies: what was given from outside is to be judged, not to be overtaken.
+    const isAhead = seen.path !== undefined && size > this.newest.size && (await this.growth.reaches(size));
     if (seen.unsigned !== null) {
       // A former key's time ended inside this tree: what is larger is nobody's.
       if (size > this.newest.size) this.early.add('bad-signature', `${seen.what}: ${seen.unsigned}`, where);
       else this.waiting = true;
     }
-    const expected = isPending ? this.pending.root : size === this.newest.size ? this.newest.root : root;
-    if (expected !== null && equalBytes(seen.checkpoint.root, expected)) return !isPending;
+    const known = isAhead || size === this.newest.size ? this.growth.rootOf(size) : root;
+    if (known !== null && equalBytes(seen.checkpoint.root, known)) return !isAhead;
     if (seen.unsigned !== null) {
       if (size <= this.newest.size && this.waitingForks.size < MAX_FINDINGS) this.waitingForks.add(seen.what);
-    } else if (isPending) {
-      this.early.add('fork', `${seen.what} has another root than the pending checkpoint`, where);
+    } else if (isAhead) {
+      const message = `${seen.what} has another root than the checkpoint that is published by now`;
+      if (known !== null) this.early.add('fork', message, where);
     } else if (size > this.newest.size) {
       const message = `the log had size ${size} (${seen.what}), its checkpoint says ${this.newest.size}`;
       this.early.add('rollback', message, where);

@@ -1,9 +1,11 @@
 // The entry as the rules see it: of its data, they ask for single members, and of most entries for few or none. So data
 // that is plain stays text until somebody asks.
+import { WritError } from '../../errors.js';
 import type { Json, JsonObject } from '../../json.js';
 import { readEntry, type Entry, type EntryFault } from '../entry.js';
-import { scanFrame } from '../entry-frame.js';
-import { decodeUtf8 } from '../json-reader.js';
+import { Frame } from '../entry-frame.js';
+import { Layouts } from '../frame-layout.js';
+import { textOf } from './entry-batch.js';
 
 /** What an entry says of its event; everything in it is attacker-controlled. */
 export interface EntryData {
@@ -14,15 +16,38 @@ export interface EntryData {
 
 export type JudgedEntry = Omit<Entry, 'data'> & { readonly data: EntryData };
 
-/** As `readEntry`. */
-export function readJudged(
-  bytes: Uint8Array,
-): JudgedEntry | { readonly fault: EntryFault; readonly message: string } {
-  const text = textOf(bytes);
-  const plain = text === null ? null : scanFrame(text);
-  if (plain !== null) return plain;
-  const entry = readEntry(bytes);
-  return 'fault' in entry ? entry : judged(entry);
+/** What is wrong with an entry. */
+export interface Unreadable {
+  readonly fault: EntryFault;
+  readonly message: string;
+}
+
+/** The entries of a batch, each as `readEntry` reads its bytes. `layouts` is what `layOutBatch` made of them, if it was asked. */
+export function* readBatch(
+  entries: readonly Uint8Array[],
+  layouts: Int32Array | null,
+): Generator<JudgedEntry | Unreadable> {
+  const own = new Layouts(layouts === null ? entries.length : 0);
+  let at = 0;
+  for (const bytes of entries) {
+    let frame: Frame | null = null;
+    if (layouts === null) {
+      const text = textOf(bytes);
+      if (text !== null && own.add(text)) frame = new Frame(text, own.numbers, own.last);
+    } else {
+      const length = layouts[at] ?? 0;
+      if (length === 0) throw new WritError('INTERNAL', 'an entry of a batch was not laid out');
+      const text = length > 1 ? textOf(bytes) : null;
+      if (text !== null) frame = new Frame(text, layouts, at);
+      at += length;
+    }
+    if (frame !== null) {
+      yield frame;
+      continue;
+    }
+    const entry = readEntry(bytes);
+    yield 'fault' in entry ? entry : judged(entry);
+  }
 }
 
 /** The same of an entry that was read whole. */
@@ -32,13 +57,4 @@ export function judged(entry: Entry): JudgedEntry {
     ...entry,
     data: { get: (key) => (Object.hasOwn(data, key) ? data[key] : undefined), all: () => data },
   };
-}
-
-function textOf(bytes: Uint8Array): string | null {
-  try {
-    return decodeUtf8(bytes);
-  } catch {
-    // Not UTF-8: the strict reader says so.
-    return null;
-  }
 }

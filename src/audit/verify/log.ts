@@ -12,8 +12,9 @@ import { formatVkey, type Vkey } from '../vkey.js';
 import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
 import { judgeFormer, signerFault } from './former-checkpoints.js';
+import { Growth } from './growth.js';
 import { History, mergeSeen, publishedCheckpoints, seenOf, type Seen } from './history.js';
-import { readJudged } from './judged-entry.js';
+import { readBatch } from './judged-entry.js';
 import { KeyHistory } from './key-history.js';
 import type { VerifyDecision } from './approval-rules.js';
 import { Meaning } from './meaning.js';
@@ -21,7 +22,12 @@ import { newestCheckpoint, ownKey, pendingCheckpoint, ROTATED, type OwnKey } fro
 import { Payloads, type ReadPayload } from './payloads.js';
 import { hexOf } from './hex.js';
 import { FindingList, signatureNotes, type Finding, type VerifyReport } from './report.js';
-import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
+import {
+  checkpointOpener,
+  keylessOpener,
+  type OpenCheckpoint,
+  type OpenedCheckpoint,
+} from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import { boundOf, TimeBounds, type TimeBound } from './time-bound.js';
 import type { VerifyAnswer } from './task-rules.js';
@@ -129,13 +135,12 @@ class Verification {
     this.own = await ownKey(source, this.early);
     if (this.own === 'absent' && this.writ) this.files.add('missing', 'vkey is missing', { path: 'vkey' });
     const keys = this.keys();
-    const open = checkpointOpener(keys, this.witnesses, this.verify);
+    const open =
+      keys.length > 0
+        ? checkpointOpener(keys, this.witnesses, this.verify)
+        : keylessOpener(this.witnesses, this.verify);
     const known = this.options.trust ?? null;
-    const newest = await newestCheckpoint(
-      source,
-      { open, keyed: keys.length > 0, known, verify: this.verify },
-      this.early,
-    );
+    const newest = await newestCheckpoint(source, { open, known, verify: this.verify }, this.early);
     if (newest === null) return this.report(null);
     this.newest = newest;
     const { checkpoint } = newest;
@@ -145,11 +150,13 @@ class Verification {
     const published = publishedCheckpoints(this.source, open, this.early);
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
     const bound = (of: OpenedCheckpoint['cosignatures']): bigint | null => boundOf(this.trust.policy, of);
-    const history = new History(seen, checkpoint, pending, this.early, this.forks, bound);
+    const growth = new Growth(source, open, checkpoint, pending);
+    const history = new History(seen, checkpoint, growth, this.early, this.forks, bound);
     // Listing waits for the disk, and the first batch of a thread takes a while: one beside the other.
-    const both = [this.readTree(checkpoint, history), this.checkFiles(newest, pending?.size ?? null)];
+    const both = [this.readTree(checkpoint, history), this.checkFiles(checkpoint, growth)];
     for (const done of await Promise.allSettled(both)) if (done.status === 'rejected') throw done.reason;
     this.warnings.push(...this.listWarnings);
+    if (growth.warning !== null) this.warnings.push(growth.warning);
     this.judgeTime(newest);
     await this.judgeKeys(keys, newest, pending !== null, history);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
@@ -230,11 +237,12 @@ class Verification {
     const fault = newest.signers.length === 0 ? null : signerFault(newest.signers, size, this.keyHistory);
     if (fault !== null) this.early.add('bad-signature', fault, { path: 'checkpoint' });
     const replaced = keys.some((key) => this.keyHistory.lastSize(key) !== null);
-    if (!history.waiting && !replaced) return;
-    const open = checkpointOpener([...keys, ...this.keyHistory.formerKeys(keys)], [], this.verify);
+    const former = this.keyHistory.formerKeys(keys);
+    if (!history.waiting && !replaced && former.length === 0) return;
+    const open = checkpointOpener([...keys, ...former], [], this.verify);
     const { source, given, keyHistory } = this;
-    const former = { source, given, open, keys: keyHistory, forks: history.waitingForks };
-    await judgeFormer(former, this.early, this.forks);
+    const seen = { source, given, open, keys: keyHistory, forks: history.waitingForks };
+    await judgeFormer(seen, this.early, this.forks);
   }
 
   private judgeOwnKey(isUnfinished: boolean): void {
@@ -266,12 +274,13 @@ class Verification {
     if (entries.length > 0 && hashes.length !== entries.length * 64)
       throw new WritError('INTERNAL', `the batch from entry ${first} has not one hash for each entry`);
     let next = 0;
-    for (const [i, bytes] of entries.entries()) {
+    let i = -1;
+    for (const entry of readBatch(entries, batch.layouts ?? null)) {
+      i += 1;
       const index = first + BigInt(i);
       for (let bound = bounds[next]; bound !== undefined && bound.size <= index; bound = bounds[++next]) {
         this.times.judge(bound);
       }
-      const entry = readJudged(bytes);
       if ('fault' in entry) {
         const verdict = entry.fault === 'json' ? 'malformed' : 'not-canonical';
         this.entries.add(verdict, `entry ${index}: ${entry.message}`, { index });
@@ -294,11 +303,7 @@ class Verification {
   }
 
   /** (5) Exactly the files that belong to the log. */
-  private async checkFiles(
-    newest: { checkpoint: Checkpoint; text: string },
-    pendingSize: bigint | null,
-  ): Promise<void> {
-    const { size } = newest.checkpoint;
+  private async checkFiles({ size }: Checkpoint, growth: Growth): Promise<void> {
     const path = checkpointPath(size);
     if (this.writ && (await this.source.get(path)) === null) {
       this.listed.add('missing', `${path} is missing`, { path });
@@ -310,7 +315,7 @@ class Verification {
       return;
     }
     const list = (under?: string): AsyncIterable<string> => this.list(under);
-    await checkFiles(this.source, list, size, pendingSize, this.listed, this.listWarnings);
+    await checkFiles(this.source, list, size, growth, this.listed, this.listWarnings);
   }
 
   private list(under?: string): AsyncIterable<string> {

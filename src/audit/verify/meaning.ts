@@ -99,7 +99,7 @@ export class Meaning {
       case 'approval.requested':
         return this.approvals.requested(run.approvals, facts);
       case 'approval.decided':
-        return this.approvals.voted(run.approvals, facts);
+        return this.approvals.voted(run.approvals, facts, run.initiator);
       case 'approval.expired':
         return this.approvals.ended(run.approvals, facts, 'expired');
       case 'approval.withdrawn':

@@ -5,12 +5,7 @@ import type { VerifySignature } from '../ed25519.js';
 import { parseNote } from '../note.js';
 import { parseVkey, type Vkey } from '../vkey.js';
 import type { FindingList } from './report.js';
-import {
-  checkpointOpener,
-  unsignedCheckpoint,
-  type OpenCheckpoint,
-  type OpenedCheckpoint,
-} from './signed-checkpoint.js';
+import { checkpointOpener, type OpenCheckpoint, type OpenedCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import type { KnownLog } from './trust.js';
 
@@ -37,8 +32,6 @@ export async function ownKey(source: LogSource, findings: FindingList): Promise<
 
 export interface NewestOptions {
   readonly open: OpenCheckpoint;
-  /** There is a key, pinned or the log's own. */
-  readonly keyed: boolean;
   /** What this machine saw of the log. */
   readonly known: KnownLog | null;
   readonly verify: VerifySignature;
@@ -47,7 +40,7 @@ export interface NewestOptions {
 /** `checkpoint`: note, signature, text, origin; null when it is not to be believed. */
 export async function newestCheckpoint(
   source: LogSource,
-  { open, keyed, known, verify }: NewestOptions,
+  { open, known, verify }: NewestOptions,
   findings: FindingList,
 ): Promise<OpenedCheckpoint | null> {
   const path = 'checkpoint';
@@ -58,9 +51,6 @@ export async function newestCheckpoint(
   }
   const read = open(bytes);
   if (!('verdict' in read)) return read;
-  // No key at all: the hashes can still be checked, and the verdict says unpinned.
-  const unsigned = keyed || read.verdict !== 'bad-signature' ? null : unsignedCheckpoint(bytes);
-  if (unsigned !== null) return unsigned;
   const older = read.claimed === undefined ? null : olderThanKnown(bytes, known, verify);
   if (older !== null) findings.add('rollback', older, { path });
   else

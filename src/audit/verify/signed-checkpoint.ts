@@ -10,7 +10,7 @@ import type { Vkey } from '../vkey.js';
 export interface OpenedCheckpoint {
   readonly checkpoint: Checkpoint;
   readonly text: string;
-  /** Trusted log keys that signed it; never empty. */
+  /** Trusted log keys that signed it; empty only where there is no key at all. */
   readonly signers: readonly Vkey[];
   /** Of the trusted witnesses. */
   readonly cosignatures: readonly Cosignature[];
@@ -59,18 +59,29 @@ export function checkpointOpener(
       }
       return { checkpoint, text, signers, cosignatures };
     } catch (error) {
-      if (!(error instanceof WritError)) throw error;
-      const unsigned = error.details !== undefined && 'badSignature' in error.details;
-      return { verdict: unsigned ? 'bad-signature' : 'malformed', message: error.message };
+      return refusalOf(error);
     }
   };
 }
 
-/** The checkpoint in a readable note (attacker-controlled) that nobody's key vouches for; null when there is none. */
-export function unsignedCheckpoint(note: string | Uint8Array): OpenedCheckpoint | null {
-  const { text } = parseNote(note);
-  const checkpoint = claimedCheckpoint(text);
-  return checkpoint === null ? null : { checkpoint, text, signers: [], cosignatures: [] };
+/** Opens checkpoints where there is no log key at all: hashes and witnesses can still be checked, and nothing is verified. */
+export function keylessOpener(witnesses: readonly Vkey[], verify: VerifySignature): OpenCheckpoint {
+  return (note) => {
+    try {
+      const { text } = parseNote(note);
+      const cosignatures = noteCosignatures(note, witnesses, verify);
+      return { checkpoint: parseCheckpoint(text), text, signers: [], cosignatures };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+}
+
+/** What is wrong with a note; rethrows what is no verdict about it. */
+function refusalOf(error: unknown): RefusedCheckpoint {
+  if (!(error instanceof WritError)) throw error;
+  const unsigned = error.details !== undefined && 'badSignature' in error.details;
+  return { verdict: unsigned ? 'bad-signature' : 'malformed', message: error.message };
 }
 
 function claimedCheckpoint(text: string): Checkpoint | null {

@@ -19,6 +19,8 @@ export interface LeafBatch {
   readonly entries: readonly Uint8Array[] | null;
   /** The bundle that `entries` are pieces of; null with them. */
   readonly bundle: Uint8Array | null;
+  /** What `layOutBatch` makes of `entries`, where the walk had the time for it. */
+  readonly layouts?: Int32Array;
 }
 
 /** A file of the tree and the hashes or entries in it. */

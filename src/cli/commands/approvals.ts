@@ -21,13 +21,17 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
     .usage('[options]');
   withFormat(
     leaf(parent, 'list', 'list pending approval requests', 'writ approvals list', async (context, _, flags) =>
-      (await import('../approvals.js')).listApprovals(context, {
+      (await import('../approvals-list.js')).listApprovals(context, {
         all: flags['all'] === true,
         reviews: flags['reviews'] === true,
         stats: flags['stats'] === true,
+        ...textsIn(flags, 'run', 'limit', 'cursor'),
       }),
     )
       .option('--all', 'decided and expired ones too')
+      .option('--run <run>', 'of this run only')
+      .option('--limit <n>', 'at most so many, 1 to 100 (default 100)')
+      .option('--cursor <cursor>', 'where an earlier list ended')
       .option('--reviews', 'emergency decisions that nobody has reviewed')
       .option('--stats', 'requests per run, decision time, share approved within 2 s'),
   );

@@ -1,20 +1,24 @@
 // The commands `writ artifact …`.
 import type { Command } from 'commander';
 import type { Leaf } from './leaf.js';
-import { textsIn } from './options.js';
+import { dataSaid, textsIn, withData } from './options.js';
 
 /** Registers them at `parent`. */
 export function addArtifactCommands(parent: Command, leaf: Leaf): void {
-  leaf(
+  const put = leaf(
     parent,
     'put',
     'store a file; prints its digest',
-    'writ artifact put claims.csv --name claims/2026/open.csv',
+    'writ artifact put claims.csv --name claims/2026/open.csv --label pii',
     async (context, [file = ''], flags) =>
-      (await import('../artifact.js')).putArtifact(context, file, textsIn(flags, 'name')),
+      (await import('../artifact.js')).putArtifact(context, file, {
+        ...textsIn(flags, 'name'),
+        ...dataSaid(flags),
+      }),
   )
     .argument('<file>', 'any file up to 64 MiB; - for stdin')
     .option('--name <bucket/key>', 'the name by which workflows read it; it then refers to this file');
+  withData(put, 'file');
   leaf(
     parent,
     'list',

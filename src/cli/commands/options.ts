@@ -17,13 +17,13 @@ export function approverKeyOption(): Option {
   );
 }
 
-/** The options by which a start says what its input carries. */
-export function withData(command: Command): Command {
+/** The options by which a start says what its input carries, and a person what a file does. */
+export function withData(command: Command, what: 'input' | 'file' = 'input'): Command {
   return command
-    .option('--label <name>', 'the input carries it; may be given again (default: not known)', collectText)
-    .option('--unlabelled', 'the input carries no label')
+    .option('--label <name>', `the ${what} carries it; may be given again (default: not known)`, collectText)
+    .option('--unlabelled', `the ${what} carries no label`)
     .addOption(
-      new Option('--classification <level>', 'how secret the input is (default: not known)').choices([
+      new Option('--classification <level>', `how secret the ${what} is (default: not known)`).choices([
         'public',
         'internal',
         'confidential',

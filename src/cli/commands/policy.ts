@@ -29,7 +29,7 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
     command
       .option('--domain <name>', "tenant (default: the data directory's)", onlyOnce)
       .option('--agent <name>', 'the agent or service that acts for the subject', onlyOnce)
-      .option('--sandbox <kind>', 'wasm, docker or none (default: one that the ceilings allow)', onlyOnce)
+      .option('--sandbox <kind>', 'wasm, docker or none (default: the one it would run in)', onlyOnce)
       .option('--network <host:port>', 'it reaches; may be given again', collectText)
       .option('--credential <name>', 'it uses; may be given again', collectText)
       .option('--label <name>', 'its data carries; may be given again (default: not known)', collectText)

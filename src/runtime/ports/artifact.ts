@@ -4,6 +4,12 @@ import type { Digest } from '../../json.js';
 /** Most bytes that one artifact holds: the most data that a run holds. */
 export const MAX_ARTIFACT_BYTES = 64 * 1024 * 1024;
 
+/** What the bytes of an artifact carry; null = nobody knows, which counts as the worst. */
+export interface ArtifactData {
+  readonly labels: readonly string[] | null;
+  readonly classification: string | null;
+}
+
 /** Bytes that never change, under the digest of what they are. */
 export interface Artifact {
   readonly digest: Digest;
@@ -31,10 +37,12 @@ export interface ListedArtifact extends ArtifactName {
 export interface Artifacts {
   digestOf(bytes: Uint8Array): Digest;
   /**
-   * Durable when it resolves, bytes before name: a crash at any point leaves the name as it was or as it shall be, and
-   * never a name of bytes that are not there. The same again changes nothing.
+   * Durable when it resolves, what the bytes carry before the bytes and those before the name: a crash at any point leaves
+   * the name as it was or as it shall be, and never a name of bytes that are not there. The same again changes nothing.
    */
-  put(bytes: Uint8Array, name: string | null): Promise<Digest>;
+  put(bytes: Uint8Array, name: string | null, data: ArtifactData): Promise<Digest>;
+  /** What every `put` of these bytes has said that they carry; [] = nobody has said anything. */
+  dataOf(digest: Digest): Promise<readonly ArtifactData[]>;
   /** What the name refers to; null = there is none. INTEGRITY_DIGEST when the reference is of another name, or broken. */
   find(name: string): Promise<ArtifactName | null>;
   /** Hashed on every read; null = there is none. INTEGRITY_DIGEST when the bytes are others. */

@@ -6,6 +6,8 @@ export interface Locks {
   tryHold(name: string): Lock | null;
   /** Waits at most `timeoutMs`; STORE_BUSY after that. */
   hold(name: string, timeoutMs: number): Promise<Lock>;
+  /** Those that are held, and those that a killed holder has left; holding and releasing one removes it. In no order. */
+  names(): readonly string[];
 }
 
 export interface Lock {

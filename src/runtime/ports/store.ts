@@ -127,6 +127,8 @@ export interface Store {
     readonly states: readonly ApprovalState[];
     readonly limit?: number;
   }): Promise<readonly ApprovalKey[]>;
+  /** Waiting runs of which a request was decided or has expired, oldest first; they may have gone on since. */
+  decidedRuns(): Promise<readonly string[]>;
   task(id: string): Promise<TaskRecord | null>;
   taskOfToken(tokenHash: Hex): Promise<TaskRecord | null>;
   /** The task of an attempt; null when it has none. */

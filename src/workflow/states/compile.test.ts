@@ -362,7 +362,12 @@ Spec:
     ],
     [['A: { type: Succeed }', 'B: { type: Succeed }'], ['DOC_UNREACHABLE_STATE 8:5 spec.states.B']],
     [['A: { type: Succeed, next: A }'], ['DOC_UNKNOWN_FIELD 7:25 spec.states.A.next']],
-    [['A: { type: Pass, approval: sync, end: true }'], ['DOC_UNSUPPORTED 7:22 spec.states.A.approval']],
+    [['A: { type: Pass, approval: sync, end: true }'], []],
+    [
+      ['A: { type: Pass, approval: { mode: two-person, quorum: 1 }, end: true }'],
+      ['DOC_BAD_VALUE 7:60 spec.states.A.approval.quorum'],
+    ],
+    [['A: { type: Succeed, approval: sync }'], ['DOC_UNKNOWN_FIELD 7:25 spec.states.A.approval']],
     [['A: { type: Fail, errorPath: $.e }'], []],
     [['A: { type: Fail, error: x, errorPath: $.e }'], ['DOC_BAD_VALUE 7:32 spec.states.A.errorPath']],
     [['A: { type: Fail, cause: x, causePath: $.e }'], ['DOC_BAD_VALUE 7:32 spec.states.A.causePath']],

@@ -7,11 +7,12 @@ import type { Finding, Findings } from '../diagnostic.js';
 import { checkInputsSchema } from '../input.js';
 import { field, type Located, type Segments, toJson } from '../located.js';
 import type { Plan, PlanNode } from '../plan.js';
-import { checkShape, describe, type SchemaName } from '../shape.js';
+import { checkShape, describe, type SchemaName, unknownField } from '../shape.js';
 import { workflowSlug } from '../steps/names.js';
 import { type AgentReference, parseAgentReference } from './agent-reference.js';
 import type { DocumentFacts } from './document-facts.js';
 import { compileScopes, jsonataOff } from './scope.js';
+import { spellingOf } from './as-written.js';
 import { compactSpelling, machineSpelling, nativeSpelling } from './spelling.js';
 import { unsupported } from './unsupported.js';
 
@@ -34,6 +35,7 @@ const SCHEMAS: Readonly<Record<StatesOptions['form'], SchemaName>> = {
 /** The plan of a state machine; null when a finding is an error. */
 export function compileStates(written: Located, options: StatesOptions, findings: Findings): Plan | null {
   const native = options.form === 'native';
+  findings.spellAs(spellingOf(written));
   const root = spelled(written, options.form, findings);
   findings.locateIn(root);
   const at: Segments = native ? ['spec'] : [];
@@ -43,6 +45,10 @@ export function compileStates(written: Located, options: StatesOptions, findings
   const node = native ? field(root, 'spec')?.value : root;
   const inputs = field(node, 'inputs')?.value;
   if (inputs?.kind === 'map') checkInputsSchema(inputs, [...at, 'inputs'], findings);
+  if (native && machine['id'] !== undefined) {
+    const hint = 'the workflow is called by metadata.name';
+    findings.add({ ...unknownField('id', at, []), hint });
+  }
   const jsonata = machine['queryLanguage'] === 'JSONata';
   if (jsonata && !options.jsonata) findings.add(jsonataOff([...at, 'queryLanguage']));
   const facts: DocumentFacts = {
@@ -59,7 +65,7 @@ export function compileStates(written: Located, options: StatesOptions, findings
   const valid = nodes.filter((entry): entry is [string, PlanNode] => entry[1] !== null);
   if (findings.hasErrors() || valid.length < nodes.length) return null;
   const metadata = objectOf(document['metadata']);
-  const id = text(native ? metadata['name'] : options.form === 'compact' ? document['name'] : undefined);
+  const id = text(native ? metadata['name'] : document[options.form === 'compact' ? 'name' : 'id']);
   const { timeoutSeconds, awsLimits } = machine;
   const data = dataClassOf(machine['data']);
   const limited = typeof awsLimits === 'boolean' ? awsLimits : options.form === 'asl';

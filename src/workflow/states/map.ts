@@ -3,7 +3,7 @@ import type { Distributed, Each, ForkNode, ItemReader, ResultWriter } from '../p
 import { flowOf } from './data-flow.js';
 import { catchersOf, retriersOf } from './errors.js';
 import type { Fields } from './fields.js';
-import type { NodeBase } from './task.js';
+import { entryApprovalOf, type NodeBase } from './task.js';
 import { refusal } from './unsupported.js';
 
 /** Longest label, in code points. */
@@ -61,11 +61,13 @@ export function mapOf(base: NodeBase, state: Fields, next: string | null, expres
     distributed: distributedOf(state, distributed),
   };
   const flow = flowOf(state, true);
+  const gate = entryApprovalOf(state);
   const retry = retriersOf(state);
   const catchers = catchersOf(state);
   const start = processor?.text('startAt') ?? null;
   if (start === null) return null;
-  return { ...base, kind: 'fork', form: 'map', lanes: [{ start, each }], flow, retry, catch: catchers, next };
+  const lanes = [{ start, each }];
+  return { ...base, kind: 'fork', form: 'map', lanes, flow, ...gate, retry, catch: catchers, next };
 }
 
 function checkInline(state: Fields): void {

@@ -72,7 +72,7 @@ describe('a Parallel', () => {
       'Branches: [{StartAt: B, ProcessorConfig: {}, States: {B: {Type: Pass, End: true}}}]',
       ['DOC_UNKNOWN_FIELD 3:47'],
     ],
-    ['Approval: sync, Branches: [{StartAt: B, States: {B: {Type: Succeed}}}]', ['DOC_UNSUPPORTED 3:23']],
+    ['Approval: often, Branches: [{StartAt: B, States: {B: {Type: Succeed}}}]', ['DOC_BAD_VALUE 3:33']],
   ])('with %s is refused at its place', (fields, expected) => {
     const text = machine(`A: {Type: Parallel, ${fields}, Next: C}`, 'C: {Type: Succeed}').replace(
       'End: true, Next: C',

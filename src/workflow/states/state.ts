@@ -9,7 +9,7 @@ import type { Fields } from './fields.js';
 import { mapOf } from './map.js';
 import { isQuery } from './query-text.js';
 import { alternativesOf } from './rule.js';
-import { type NodeBase, taskOf } from './task.js';
+import { entryApprovalOf, type NodeBase, taskOf } from './task.js';
 
 export interface StateOptions {
   readonly document: DocumentFacts;
@@ -31,7 +31,7 @@ export function stateOf(base: NodeBase, state: Fields, options: StateOptions): P
       const { result } = state.values;
       const next = nextOf(state);
       const given = result === undefined || state.language === 'jsonata' ? {} : { result };
-      return { ...base, kind: 'pass', flow: flowOf(state), ...given, next };
+      return { ...base, kind: 'pass', flow: flowOf(state), ...entryApprovalOf(state), ...given, next };
     }
     case 'Wait': {
       const until = untilOf(state);
@@ -66,8 +66,19 @@ function parallelOf(base: NodeBase, state: Fields, next: string | null): ForkNod
     return { start: branch.text('startAt') ?? '', each: null };
   });
   const flow = flowOf(state);
+  const gate = entryApprovalOf(state);
   const retry = retriersOf(state);
-  return { ...base, kind: 'fork', form: 'parallel', lanes, flow, retry, catch: catchersOf(state), next };
+  return {
+    ...base,
+    kind: 'fork',
+    form: 'parallel',
+    lanes,
+    flow,
+    ...gate,
+    retry,
+    catch: catchersOf(state),
+    next,
+  };
 }
 
 const UNTIL = ['seconds', 'secondsPath', 'timestamp', 'timestampPath'];
@@ -75,10 +86,11 @@ const UNTIL = ['seconds', 'secondsPath', 'timestamp', 'timestampPath'];
 function untilOf(state: Fields): WaitNode['until'] | null {
   const given = UNTIL.filter((name) => state.has(name));
   if (given.length !== 1) {
-    const found = given.length === 0 ? 'none' : given.join(' and ');
+    const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`);
+    const found = given.length === 0 ? 'none' : quoted(given).join(' and ');
     return state.add({
       code: 'DOC_BAD_VALUE',
-      message: `a Wait has ${found} of ${UNTIL.join(', ')}`,
+      message: `a Wait has ${found} of ${quoted(UNTIL).join(', ')}`,
       hint: 'give it exactly one',
       at: [],
       onKey: true,

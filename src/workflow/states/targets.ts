@@ -35,7 +35,7 @@ export function checkTargets(
     findings.add({
       code: 'DOC_UNKNOWN_STATE',
       message: `there is no state ${JSON.stringify(target.name)}${other ? ' in this scope' : ''}`,
-      hint: other ? 'it is in another scope; next, default and startAt never leave theirs' : near,
+      hint: other ? 'it is in another scope; "next", "default" and "startAt" never leave theirs' : near,
       at: target.at,
     });
     return false;
@@ -61,7 +61,7 @@ export function checkTargets(
     findings.add({
       code: 'DOC_UNREACHABLE_STATE',
       message: `no path leads to the state ${JSON.stringify(name)}`,
-      hint: 'name it in a next, default or catch, or remove it',
+      hint: 'name it in a "next", "default" or "catch", or remove it',
       at: [...at, 'states', name],
       onKey: true,
     });

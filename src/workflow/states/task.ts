@@ -5,7 +5,7 @@ import { dataClassOf } from '../data-class.js';
 import { approvalSpec, checkApproval, checkSandbox, sandboxSpec } from '../gate.js';
 import { checkInputsSchema } from '../input.js';
 import { nodeAt } from '../located.js';
-import type { PlanNode, TaskNode } from '../plan.js';
+import type { ApprovalSpec, PlanNode, TaskNode } from '../plan.js';
 import { parseAgentReference } from './agent-reference.js';
 import { flowOf } from './data-flow.js';
 import type { DocumentFacts } from './document-facts.js';
@@ -23,8 +23,7 @@ export function taskOf(
   options: { readonly document: DocumentFacts; readonly express: boolean },
 ): TaskNode | null {
   const target = targetOf(state, options.document, options.express);
-  const approval = approvalSpec(state.values['approval']);
-  checkApproval(approval, [...state.at, 'approval'], state.findings);
+  const approval = approvalOf(state);
   checkSandbox(state.values['sandbox'], [...state.at, 'sandbox'], state.findings);
   const flow = flowOf(state);
   const timeout = state.amount('timeoutSeconds');
@@ -62,6 +61,19 @@ export function taskOf(
     idempotent: state.values['idempotent'] === true,
     next,
   };
+}
+
+/** null when the state asks for none. */
+export function approvalOf(state: Fields): ApprovalSpec | null {
+  const approval = approvalSpec(state.values['approval']);
+  checkApproval(approval, [...state.at, 'approval'], state.findings);
+  return approval;
+}
+
+/** Of a state that calls nothing: its approval is of entering it, and `none` is none. */
+export function entryApprovalOf(state: Fields): { readonly approval?: ApprovalSpec } {
+  const approval = approvalOf(state);
+  return approval === null || approval.mode === 'none' ? {} : { approval };
 }
 
 function targetOf(state: Fields, document: DocumentFacts, express: boolean): Target | null {

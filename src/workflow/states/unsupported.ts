@@ -5,17 +5,8 @@ import type { Finding } from '../diagnostic.js';
 import { unsupportedSandbox } from '../gate.js';
 import type { Segments } from '../located.js';
 
-const GATED: ReadonlySet<string> = new Set(['Pass', 'Parallel', 'Map']);
-
 /** A schema error as DOC_UNSUPPORTED, or null when it is something else. */
 export function unsupported(error: ErrorObject, at: Segments): Finding | null {
-  if (error.keyword === 'additionalProperties') {
-    const title = (error.parentSchema as { title?: string } | undefined)?.title ?? '';
-    const name = (error.params as { additionalProperty?: unknown }).additionalProperty;
-    if (name === 'approval' && GATED.has(title)) {
-      return refusal(`approval on a ${title}`, [...at, name], true, 'put the approval on a Task');
-    }
-  }
   return unsupportedSandbox(error, at);
 }
 

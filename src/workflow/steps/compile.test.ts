@@ -196,6 +196,10 @@ steps:
     ['async', { mode: 'async' }],
     ['two-person', { mode: 'two-person' }],
     [
+      { mode: 'sync', expiresSeconds: 2_592_000 },
+      { mode: 'sync', expiresSeconds: 2_592_000 },
+    ],
+    [
       { approverRoles: ['ops'], quorum: 2 },
       { mode: 'sync', approverRoles: ['ops'], quorum: 2 },
     ],
@@ -233,6 +237,8 @@ steps:
     [['retry: {maxMs: 1, jiter: full}', 'errorMode: retry'], ['DOC_UNKNOWN_FIELD 5:23 steps[0].retry.jiter']],
     // gates and sandboxes
     [['approval: yes please'], ['DOC_BAD_VALUE 5:15 steps[0].approval']],
+    // 30 days and a second: no policy lets a request wait so long, which is said before anything runs.
+    [['approval: {expiresSeconds: 2592001}'], ['DOC_BAD_VALUE 5:32 steps[0].approval.expiresSeconds']],
     [['approval: {mode: sync, approvers: [a]}'], ['DOC_UNKNOWN_FIELD 5:28 steps[0].approval.approvers']],
     [['approval: {onExpire: approve}'], ['DOC_BAD_VALUE 5:26 steps[0].approval.onExpire']],
     [['approval: {mode: two-person, quorum: 1}'], ['DOC_BAD_VALUE 5:42 steps[0].approval.quorum']],

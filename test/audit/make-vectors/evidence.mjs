@@ -295,7 +295,7 @@ export function evidence() {
     .notes(6, () => 'run-2')
     .publish();
   const rotatedLeaves = rotated.entries.map(leafHash);
-  const bundle = (shown) =>
+  const bundle = (shown, over = {}) =>
     of({
       checkpoint: rotated.note().toString(),
       disclosed: [],
@@ -305,6 +305,7 @@ export function evidence() {
         checkpoint: rotated.note(2).toString(),
         consistency: consistency(2, rotatedLeaves).map(base64),
       },
+      ...over,
     });
   const pin = { vkeys: [NEXT.vkey] };
   test('an older checkpoint of a key that was replaced', bundle([0, 1, 2, 3]), ok, pin);
@@ -315,6 +316,32 @@ export function evidence() {
     pin,
   );
   test('only the old key is pinned', bundle([0, 1, 2, 3]), { verdict: 'bad-signature' });
+  test(
+    'an older checkpoint of a key that was replaced, and no key from outside',
+    bundle([0, 1, 2, 3], { policy: `log ${NEXT.vkey}\nquorum none\n` }),
+    { verdict: 'unpinned' },
+    { vkeys: [] },
+  );
+  const [later, early] = [rotated.note(), rotated.note(2)].map((note) => Buffer.from(note));
+  const ofOldKey = of({
+    checkpoint: early.toString(),
+    disclosed: [],
+    entries: shownEntries(rotated.entries.slice(0, 2), [0, 1]),
+    erased: [],
+  });
+  test('a larger checkpoint of the key that followed was kept elsewhere', ofOldKey, ok, { old: [later] });
+  test(
+    'a larger checkpoint of a stranger was kept elsewhere',
+    ofOldKey,
+    { verdict: 'bad-signature' },
+    { old: [Buffer.from(signed(textOf('log.example/else', 9, leafHash(Buffer.of(1))), STRANGER))] },
+  );
+  test(
+    'a checkpoint of the same size is signed by a key that followed',
+    ofOldKey,
+    { verdict: 'bad-signature' },
+    { old: [Buffer.from(signed(textOf(ORIGIN, 2, leafHash(Buffer.of(1))), NEXT))] },
+  );
   write();
 }
 

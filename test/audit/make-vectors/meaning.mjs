@@ -340,6 +340,72 @@ export function meaning() {
   ]);
   good('a signed vote with a reason', [requested(), vote({}, {}, { reason: 'a'.repeat(64) })]);
 
+  const separate = { separationOfDuties: true };
+  const edited = { ...separate, editors: ['user:carol', 'user:bob'] };
+  const written = { author: 'user:bob' };
+  const takenBack = decided({ decision: 'revoke', state: 'revoked' });
+  good('a vote of another, with separation of duties', [
+    started(),
+    requested({ ...separate, editors: ['user:carol'], author: 'user:alice' }),
+    decided(),
+    consumed(),
+    intended(approve),
+    finished(4),
+  ]);
+  good('a vote of who started the run, where duties are not separated', [
+    started('user:bob'),
+    requested({ separationOfDuties: false }),
+    decided(),
+  ]);
+  good('a vote of who changed the input, where duties are not separated', [
+    started(),
+    requested({ ...edited, separationOfDuties: false }),
+    decided(),
+  ]);
+  good('a vote of who changed the input, of an older request that does not tell', [
+    requested({ editors: ['user:bob'] }),
+    decided(),
+  ]);
+  good('an approval that who started the run takes back', [
+    started('user:bob'),
+    requested(separate),
+    decided({ approver: 'user:carol' }),
+    takenBack,
+  ]);
+  const deny = { decision: 'deny', state: 'denied' };
+  for (const [who, lines] of [
+    ['who wrote the workflow', [started(), requested(written)]],
+    ['who changed the input', [started(), requested(edited)]],
+    ['who started the run', [started('user:bob'), requested(separate)]],
+    ['anybody, in a run that nobody is said to have started', [['secret.used', {}], requested(separate)]],
+  ]) {
+    bad(`a vote of ${who}`, [...lines, decided()], 2);
+    bad(`a signed vote of ${who}`, [...lines, vote()], 2);
+    bad(`a deny of ${who}`, [...lines, decided(deny)], 2);
+    bad(`a vote for ${who}`, [...lines, decided({ approver: 'user:dora', delegation: 'user:bob' })], 2);
+  }
+  bad(
+    'a vote of who started the run, who is said to be another afterwards',
+    [started('user:bob'), started(), requested(separate), decided()],
+    3,
+  );
+  bad(
+    'an approval of who wrote the workflow that is used',
+    [started(), requested(written), decided(), consumed(), intended(approve), finished(4)],
+    2,
+  );
+  for (const who of ['agent:claims', 'service:writ', 'bob']) {
+    bad(`a vote of ${who}, who is no person`, [requested(), decided({ approver: who })], 1);
+    bad(`a vote for ${who}, who is no person`, [requested(), decided({ delegation: who })], 1);
+  }
+  for (const [what, over] of [
+    ['duties are text', { separationOfDuties: 'true' }],
+    ['duties are null', { separationOfDuties: null }],
+    ['editors are one name', { editors: 'user:bob' }],
+    ['editors are no names', { editors: [1] }],
+    ['author is null', { author: null }],
+  ])
+    bad(`a request whose ${what}`, [requested(over)], 0, 'not-canonical');
   bad('a delegation that was not signed', [requested(), vote({}, lent)], 1);
   bad('a delegation that was signed and is not told', [requested(), vote(lent)], 1);
   bad('an emergency that was not signed', [requested(), vote({}, emergency)], 1);

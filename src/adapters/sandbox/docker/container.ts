@@ -83,7 +83,9 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
     remove,
     async main() {
       const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
-      const stream = duplexOf(await ask('attach', container.attach(attached)));
+      const stream = await takenOver('attach', (abortSignal) =>
+        container.attach({ ...attached, abortSignal }),
+      );
       const stopWaiting = new AbortController();
       // Whichever comes first; the state is looked up then.
       const hints = [closeOf(stream)];
@@ -113,6 +115,7 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
           }
         },
         isUnstarted: () => false, // what can't be started rejects
+        speaks: () => Promise.resolve(true),
         kill,
         cpuMs,
       };
@@ -131,22 +134,34 @@ function containerOf(container: Dockerode.Container, remove: () => Promise<void>
           Tty: false,
         }),
       );
-      const stream = duplexOf(await ask('exec start', exec.start({ hijack: true, stdin: true })));
+      const stream = await takenOver('exec start', (abortSignal) =>
+        exec.start({ hijack: true, stdin: true, abortSignal }),
+      );
       const closed = closeOf(stream);
       let isUnstarted = false;
+      const look = (): Promise<{ ExitCode: number | null; Pid: number; Running: boolean }> =>
+        ask('exec inspect', exec.inspect());
       return {
         stream,
         start: () => Promise.resolve(),
         async exited() {
           await closed;
           return settled(async () => {
-            const { Running, ExitCode, Pid } = await ask('exec inspect', exec.inspect());
+            const { Running, ExitCode, Pid } = await look();
             isUnstarted = Pid === 0 && !Running;
             return Running ? null : (ExitCode ?? null);
           });
         },
         // The engine writes why to where the program's output would have come (measured), and counts that as its end.
         isUnstarted: () => isUnstarted,
+        // Its process is there before its words are, or the engine has given it up.
+        async speaks() {
+          const pid = await settled(async () => {
+            const { Running, Pid } = await look();
+            return Pid === 0 && Running ? null : Pid;
+          });
+          return pid !== 0;
+        },
         kill, // there is no way to end one program of a container
         cpuMs,
       };
@@ -175,6 +190,23 @@ function closeOf(stream: Duplex): Promise<void> {
       .once('close', resolve)
       .once('error', () => resolve());
   });
+}
+
+/**
+ * A connection to a program. One that the engine refuses, or is late with, is cut: the library leaves it open, and it
+ * would keep the runner alive for minutes after everything is closed (measured).
+ */
+async function takenOver(
+  what: string,
+  call: (abortSignal: AbortSignal) => Promise<NodeJS.ReadWriteStream>,
+): Promise<Duplex> {
+  const cut = new AbortController();
+  try {
+    return duplexOf(await ask(what, call(cut.signal)));
+  } catch (error) {
+    cut.abort();
+    throw error;
+  }
 }
 
 /** A hijacked connection is a socket, whatever its declared type says. */

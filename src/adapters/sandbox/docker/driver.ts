@@ -38,7 +38,7 @@ import { watchMemory, type MemoryEvents } from './memory-events.js';
 import { IDLE_MS, openContainerPool } from './pool.js';
 import { openRunner, RUNNER_LABEL, type Runner } from './reaper.js';
 import { checkRequest, DEFAULT_LIMITS, type DockerRequest } from './request-check.js';
-import { nothingRan, requireTools, runStep, startWaiting, type StepResult } from './step.js';
+import { endsInside, nothingRan, requireTools, runStep, startWaiting, type StepResult } from './step.js';
 
 export interface DockerDriverOptions {
   /** Of the engine; default /var/run/docker.sock. */
@@ -311,14 +311,14 @@ function requestEvidence(request: DockerRequest, { known, image, spec, egress }:
         ? {}
         : { files: 'read-only root, /work and /tmp in memory, the mounts named, read-only unless rw' }),
       ...(egress === null ? {} : { network: EGRESS_KEPT_BY }),
-      timeoutMs: image.tools.has('timeout')
+      timeoutMs: endsInside(request, (tool) => image.tools.has(tool))
         ? 'SIGKILL by the runner, a deadline inside behind it'
         : 'SIGKILL by the runner',
       ...(cpuMs === null ? {} : { cpuMs: 'looked at every 250 ms, SIGKILL; RLIMIT_CPU of each process' }),
       memoryMiB: 'control group, no swap; files in memory count',
       cpus: 'CFS quota',
       pids: 'control group',
-      diskMiB: `size of ${'/work'}, no other place is larger`,
+      diskMiB: 'size of /work, no other place is larger',
       outputBytes: 'counted as it comes, SIGKILL at the cap',
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matches, MAX_DEPTH, MAX_FILES, MAX_FILES_BYTES } from '../files.js';
-import { basesOf, checkUnread, wantedFiles } from './outputs.js';
+import { basesOf, checkUnread, foldersAbove, wantedFiles } from './outputs.js';
 import { tarOf } from './tar.js';
 
 const named = (...paths: string[]): Uint8Array =>
@@ -64,6 +64,13 @@ describe('wantedFiles', () => {
     expect(found(full, '*')).toEqual(['f']);
     const over = tarOf([{ path: 'f', bytes: Buffer.alloc(MAX_FILES_BYTES + 1) }]);
     expect(() => found(over, '*')).toThrow(/bytes/);
+  });
+});
+
+describe('the folders above what tar is given', () => {
+  it('are all of them, once, and none of what tar looks at itself', () => {
+    expect(foldersAbove(basesOf(['a', '*', '**/x', 'd/*']))).toEqual([]);
+    expect(foldersAbove(basesOf(['d/a', 'd/e/b', 'd/e/*.txt', 'f/g/**']))).toEqual(['./d', './d/e', './f']);
   });
 });
 

@@ -18,6 +18,18 @@ export function basesOf(patterns: readonly string[]): string[] {
   return [...new Set(bases)].sort();
 }
 
+/**
+ * The folders above these bases. Tar stores a link as what it is where it meets one, and follows it on the way to a path
+ * that it is given: these have to be looked at by themselves.
+ */
+export function foldersAbove(bases: readonly string[]): string[] {
+  const above = bases.flatMap((base) => {
+    const segments = base.split('/');
+    return segments.slice(2).map((_, at) => segments.slice(0, at + 2).join('/'));
+  });
+  return [...new Set(above)].sort();
+}
+
 /** What tar says of what is only not there, or of an archive that it made all the same. */
 const HARMLESS =
   /: No such file or directory$|delayed from previous errors|due to previous errors|: file changed as we read it$/;

@@ -3,6 +3,7 @@
 // and of another installation only those that should have ended long ago.
 import { createHash, randomBytes } from 'node:crypto';
 import type Dockerode from 'dockerode';
+import { WritError } from '../../../errors.js';
 import type { Lock, Locks } from '../../../runtime/ports.js';
 import { ask, askUnlessGone } from './engine.js';
 import { makeFolder, reapFolders, removeFolders } from './folders.js';
@@ -11,6 +12,8 @@ export const RUNNER_LABEL = 'writ.runner';
 const INSTALLATION_LABEL = 'writ.installation';
 const DEADLINE_LABEL = 'writ.deadline';
 const RUN_LABEL = 'writ.run';
+const LOCK = 'sandbox-';
+const MAX_TRIES = 16;
 /** Past its deadline by so much, nobody looks after a container any more. */
 const GRACE_MS = 60_000;
 
@@ -20,17 +23,19 @@ export interface Runner {
   labels(deadlineMs: number, run: string | null): Readonly<Record<string, string>>;
   /** A new and empty folder for the sockets of one step. */
   folder(): Promise<string>;
-  /** Removes what dead runners left, containers and folders; how many containers. */
+  /** Removes what dead runners left, containers, folders and locks; how many containers. */
   reap(engine: Dockerode): Promise<number>;
   /** Nothing of this runner may be running any more. */
   release(): void;
 }
 
-/** `installation` tells data directories apart that share an engine: any text, only its hash is used. */
+/**
+ * `installation` tells data directories apart that share an engine: any text, only its hash is used. Throws
+ * SANDBOX_UNAVAILABLE.
+ */
 export function openRunner(locks: Locks, installation: string): Runner {
-  const id = randomBytes(16).toString('hex');
+  const { id, lock } = newLock(locks);
   const owner = createHash('sha256').update(installation).digest('hex').slice(0, 32);
-  const lock = locks.tryHold(lockOf(id));
   return {
     id,
     labels: (deadlineMs, run) => ({
@@ -41,6 +46,9 @@ export function openRunner(locks: Locks, installation: string): Runner {
     }),
     folder: () => makeFolder({ owner, runner: id }),
     async reap(engine) {
+      // Of a runner that was killed with nothing running, its lock alone is left: asking for it removes it.
+      for (const name of locks.names())
+        if (name.startsWith(LOCK) && name !== lockOf(id)) isDead(locks, name.slice(LOCK.length));
       await reapFolders(owner, (runner) => runner !== id && isDead(locks, runner));
       const filters = { label: [RUNNER_LABEL] };
       const containers = await ask('list', engine.listContainers({ all: true, filters }));
@@ -57,13 +65,25 @@ export function openRunner(locks: Locks, installation: string): Runner {
     },
     release() {
       removeFolders({ owner, runner: id });
-      lock?.release();
+      lock.release();
     },
   };
 }
 
+/** An id, and that its runner lives. Whoever reaps may look at a lock just as it is made: then another id is taken. */
+function newLock(locks: Locks): { readonly id: string; readonly lock: Lock } {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const id = randomBytes(16).toString('hex');
+    const lock = locks.tryHold(lockOf(id));
+    if (lock !== null) return { id, lock };
+  }
+  throw new WritError('SANDBOX_UNAVAILABLE', 'the runner of containers can not show that it lives', {
+    hint: 'look who holds the locks in the data directory',
+  });
+}
+
 function lockOf(runner: string): string {
-  return `sandbox-${runner}`;
+  return `${LOCK}${runner}`;
 }
 
 /** A label that is no id of ours names no lock: whoever wrote it, no runner of ours lives behind it. */

@@ -62,6 +62,16 @@ describe('what the docker sandbox takes', () => {
     expect(() => checkRequest(request({ argv: [] }))).toThrow(/no program/);
     const file = { path: 'a', bytes: new Uint8Array(0) };
     expect(() => checkRequest(request({ files: [file, file] }))).toThrow(/same path/);
+    for (const cwd of ['/work/a', '/work/a/b'])
+      expect(() => checkRequest(request({ cwd, files: [{ ...file, path: 'a' }] }))).toThrow(/also a folder/);
+    const below = {
+      cwd: '/work/a',
+      files: [
+        { ...file, path: 'a/b' },
+        { ...file, path: 'ab' },
+      ],
+    };
+    expect(checkRequest(request(below)).cwd).toBe('/work/a');
   });
 
   it.each(['Name:latest', '../x', 'a b', ''])('takes no repository %j', (repository) => {

@@ -91,18 +91,21 @@ export function checkRequest(request: SandboxRequest): DockerRequest {
       `is to use the runtime ${runtime}, a ceiling requires ${required}`,
       'leave the runtime out',
     );
-  const problem = filesProblem(files, outputs);
+  const cwd = workingDirectory(request.cwd);
+  const limits = limitsOf(request.limits);
+  const folder = cwd === WORK ? null : cwd.slice(WORK.length + 1);
+  const problem = filesProblem(files, outputs, { folder, diskMiB: limits.diskMiB });
   if (problem !== null) throw invalid(problem);
   return {
     argv,
     env,
     stdin,
     image: program,
-    cwd: workingDirectory(request.cwd),
+    cwd,
     files,
     outputs,
     mounts: request.mounts ?? [],
-    limits: limitsOf(request.limits),
+    limits,
     runtime: required ?? runtime,
     run,
     egress: checkedEgress(request),

@@ -2,12 +2,12 @@
 // when this has resolved, or the engine does not answer any more; one from the pool is going then, see `leaving`.
 import type Dockerode from 'dockerode';
 import { WritError } from '../../../errors.js';
-import type { SandboxResult } from '../../../runtime/ports.js';
+import type { SandboxFile, SandboxResult } from '../../../runtime/ports.js';
 import { createContainer, type Container } from './container.js';
 import type { ContainerSpec } from './container-spec.js';
 import { EngineError, isNoProgram, saysNoProgram, unavailable } from './engine.js';
 import type { MemoryEvents } from './memory-events.js';
-import { basesOf, checkUnread, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
+import { basesOf, checkUnread, foldersAbove, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
 import { supervise, type EgressEnd, type ProgramEnd, type Supervised } from './supervise.js';
 import { tarOf } from './tar.js';
@@ -57,7 +57,7 @@ export interface StepParts {
 /** Throws WritError (unavailable) when nothing ran. */
 export async function runStep(parts: StepParts, signal: AbortSignal): Promise<StepResult> {
   const { request } = parts;
-  const moves = needsFiles(request);
+  const moves = needsFiles(request) || (choosesPrograms(request) && parts.hasTool('sleep'));
   const argv = moves ? holding(request) : withDeadline(parts);
   let container: Container;
   try {
@@ -160,7 +160,7 @@ function supervision({ request, onOutput, egressEnded }: StepParts): Parameters<
 
 /** A deadline inside, for the case that the runner is gone; the runner's own comes first. */
 function withDeadline({ request, hasTool }: StepParts): readonly string[] {
-  if (!hasTool('timeout')) return request.argv;
+  if (!hasTool('timeout') || choosesPrograms(request)) return request.argv;
   return ['timeout', '-s', 'KILL', String(deadlineSeconds(request)), ...request.argv];
 }
 
@@ -170,6 +170,16 @@ function holding(request: DockerRequest): readonly string[] {
 
 function deadlineSeconds({ limits }: DockerRequest): number {
   return Math.ceil(limits.timeoutMs / 1_000) + 2;
+}
+
+/** It is ended by something inside, too, when its runner is gone. */
+export function endsInside(request: DockerRequest, hasTool: (name: string) => boolean): boolean {
+  return hasTool(needsFiles(request) || choosesPrograms(request) ? 'sleep' : 'timeout');
+}
+
+/** By its PATH, which need not hold ours: then it is ended with the container that waits beside it. */
+function choosesPrograms({ env }: DockerRequest): boolean {
+  return env['PATH'] !== undefined;
 }
 
 /** Something has to be in its folder before the program starts, or is wanted from there after it. */
@@ -209,17 +219,23 @@ async function takeFiles(
   signal: AbortSignal,
 ): Promise<Pick<StepResult, 'outputs'> | Omit<StepResult, 'stdout' | 'stderr' | 'usage' | 'exitCode'>> {
   try {
-    const argv = ['tar', '-c', '-f', '-', '-C', WORK, ...basesOf(patterns)];
-    const tar = await container.exec(argv, { env: {}, cwd: WORK });
-    const read = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
-    const { end, stdout, stderr } = read;
-    if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
-    if (end.kind === 'lost' || end.kind === 'unstarted') return FILES_LOST;
-    if (end.kind === 'output-limit' || end.kind === 'timeout')
-      throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
-    // A pattern may have no file: tar says so by its exit code, and the rest is there.
-    checkUnread(stderr.bytes, patterns);
-    return { outputs: wantedFiles(stdout.bytes, patterns) };
+    const bases = basesOf(patterns);
+    const folders = foldersAbove(bases);
+    let outputs: readonly SandboxFile[] = [];
+    // The folders on the way first: none of them may be a link.
+    for (const argv of folders.length === 0 ? [bases] : [['--no-recursion', ...folders], bases]) {
+      const tar = await container.exec(['tar', '-c', '-f', '-', '-C', WORK, ...argv], { env: {}, cwd: WORK });
+      const read = await supervise(tar, transfer(new Uint8Array(0), MAX_ARCHIVE_BYTES), signal);
+      const { end, stdout, stderr } = read;
+      if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
+      if (end.kind === 'lost' || end.kind === 'unstarted') return FILES_LOST;
+      if (end.kind === 'output-limit' || end.kind === 'timeout')
+        throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
+      // A pattern may have no file: tar says so by its exit code, and the rest is there.
+      checkUnread(stderr.bytes, patterns);
+      outputs = wantedFiles(stdout.bytes, patterns);
+    }
+    return { outputs };
   } catch (error) {
     // Its program has run: whatever happens now, this is no step that did not.
     if (!(error instanceof WritError)) return FILES_LOST;

@@ -19,7 +19,7 @@ function program(text: string, { isUnstarted, endsItself }: { isUnstarted: boole
     stream.push(null);
     over(exitCode);
   };
-  const made: Program = {
+  const made: { -readonly [name in keyof Program]: Program[name] } = {
     stream,
     start: () => {
       if (endsItself) end(126);
@@ -27,6 +27,7 @@ function program(text: string, { isUnstarted, endsItself }: { isUnstarted: boole
     },
     exited: () => code,
     isUnstarted: () => isUnstarted,
+    speaks: () => Promise.resolve(!isUnstarted),
     kill: () => {
       end(137);
       return Promise.resolve();
@@ -58,6 +59,49 @@ describe('supervise', () => {
     const { end, stdout } = await supervise(killed, limits, AbortSignal.abort());
     expect(end).toEqual({ kind: 'cancelled' });
     expect(Buffer.from(stdout.bytes).toString()).toBe(ENGINE_WORDS);
+  });
+
+  it('kills again what was not there yet when it was killed', async () => {
+    const stopping = new AbortController();
+    const slow = program('hi', { isUnstarted: false, endsItself: false });
+    const kill = slow.kill;
+    let isStarted = false;
+    let kills = 0;
+    slow.kill = async () => {
+      kills += 1;
+      // The engine says that nothing of that name runs.
+      if (isStarted) await kill();
+    };
+    slow.start = async () => {
+      stopping.abort();
+      while (kills === 0) await new Promise(setImmediate);
+      isStarted = true;
+    };
+    const { end } = await supervise(slow, limits, stopping.signal);
+    expect(end).toEqual({ kind: 'cancelled' });
+    expect(await slow.exited()).toBe(137);
+  });
+
+  it("shows nobody the engine's words as they come, and all that a program says, in order", async () => {
+    const shown = async (isUnstarted: boolean, speaks: Program['speaks']): Promise<string> => {
+      let seen = '';
+      const onOutput: Supervision['onOutput'] = (_stream, bytes) => {
+        seen += Buffer.from(bytes).toString();
+      };
+      const one = program(ENGINE_WORDS, { isUnstarted, endsItself: true });
+      one.speaks = speaks;
+      await supervise(one, { ...limits, onOutput }, new AbortController().signal);
+      return seen;
+    };
+    expect(await shown(true, () => Promise.resolve(false))).toBe('');
+    expect(await shown(false, () => Promise.resolve(true))).toBe(ENGINE_WORDS);
+    // Nobody can tell while it runs: its end does.
+    expect(await shown(true, () => Promise.reject(new Error('gone')))).toBe('');
+    expect(await shown(false, () => Promise.reject(new Error('gone')))).toBe(ENGINE_WORDS);
+    const never = new Promise<boolean>(() => {
+      // nobody answers
+    });
+    expect(await shown(false, () => never)).toBe(ENGINE_WORDS);
   });
 
   it('tells a program that never started from one that ended', async () => {

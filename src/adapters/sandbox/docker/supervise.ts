@@ -38,6 +38,8 @@ export interface Program {
   exited(): Promise<number>;
   /** Known once it has ended. */
   isUnstarted(): boolean;
+  /** Whether what has come on its stream is the program's: asked when something has. Rejects where nobody can tell. */
+  speaks(): Promise<boolean>;
   kill(): Promise<void>;
   /** CPU time so far, of everything in the container; null = not known. */
   cpuMs(): Promise<number | null>;
@@ -91,13 +93,14 @@ export async function supervise(
   const cpu = cpuOf(program, (usedMs) => {
     if (cpuMs !== null && usedMs > cpuMs) stop({ kind: 'timeout', limit: 'cpuMs' });
   });
+  const live = onOutput === undefined ? null : liveOutput(program, onOutput);
   const capture = openCapture(
     outputBytes,
     () => {
       stop({ kind: 'output-limit', stream: capture.full() ?? 'stdout' });
       stream.destroy();
     },
-    onOutput,
+    live?.give,
   );
   const closed = new Promise<void>((resolve) => {
     stream.once('end', resolve).once('close', resolve);
@@ -113,7 +116,13 @@ export async function supervise(
   const watch = accounts ? setInterval(cpu.look, CPU_POLL_MS) : undefined;
   try {
     await program.start();
-    if (signal.aborted) abort();
+    if (killing === null) {
+      if (signal.aborted) abort();
+    } else {
+      // What was sent before there was anything to kill has killed nothing.
+      killing = killing.catch(() => undefined).then(() => program.kill());
+      killing.catch(() => undefined); // awaited below
+    }
     const gone = program.exited();
     void egressEnded?.then((why) => stop({ kind: 'egress', why }));
     gone.then(
@@ -126,10 +135,12 @@ export async function supervise(
     if (killing !== null) {
       await atMost(DEATH_MS, Promise.allSettled([killing, gone]));
       await atMost(DRAIN_KILLED_MS, closed);
+      live?.end();
       const output = program.isUnstarted() ? NO_OUTPUT : capture.result();
       return { end, ...output, wallMs, cpuMs: cpu.used() };
     }
     await atMost(DRAIN_MS, closed);
+    live?.end();
     if (program.isUnstarted()) {
       const said = Buffer.from(capture.result().stdout.bytes).toString('utf8');
       return { end: { kind: 'unstarted', said }, ...NO_OUTPUT, wallMs, cpuMs: null };
@@ -148,6 +159,41 @@ export async function supervise(
 
 const NOTHING: Captured = { bytes: new Uint8Array(0), truncated: false };
 const NO_OUTPUT = { stdout: NOTHING, stderr: NOTHING };
+
+interface LiveOutput {
+  readonly give: NonNullable<Supervision['onOutput']>;
+  /** The program has ended. */
+  readonly end: () => void;
+}
+
+/** Shows output as it comes, from when it is known to be the program's and not the engine's words about it. */
+function liveOutput(program: Program, show: LiveOutput['give']): LiveOutput {
+  let held: Parameters<typeof show>[] | null = null;
+  let isShown = false;
+  const release = (): void => {
+    isShown = true;
+    for (const part of held?.splice(0) ?? []) show(...part);
+  };
+  return {
+    give(stream, bytes) {
+      if (isShown) return show(stream, bytes);
+      held ??= askFirst();
+      held.push([stream, bytes]);
+    },
+    end() {
+      if (!program.isUnstarted()) release();
+    },
+  };
+  function askFirst(): [] {
+    program.speaks().then(
+      (speaks) => {
+        if (speaks) release();
+      },
+      () => undefined, // its end tells
+    );
+    return [];
+  }
+}
 
 interface CpuAccount {
   /** Asks, unless an answer is awaited. */

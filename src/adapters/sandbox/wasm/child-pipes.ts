@@ -150,7 +150,7 @@ function parseReport(line: string): Report | null {
     case 'taken':
       return { t: 'taken', ok: fields.get('ok') === true };
     case 'load-failed':
-      return { t: 'load-failed' };
+      return { t: 'load-failed', isValid: fields.get('isValid') === true };
     default:
       return null;
   }

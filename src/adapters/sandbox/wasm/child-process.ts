@@ -7,6 +7,7 @@ import { WritError } from '../../../errors.js';
 import type { SandboxFile } from '../../../runtime/ports.js';
 import { collect, readReports, send, socketOf, type NextReport } from './child-pipes.js';
 import { GUEST_UID, type Launch } from './hardening.js';
+import type { WantedOutputs } from './outputs.js';
 import type { Ready, Sized, Trap } from './protocol.js';
 
 /** Longest boot; after that the driver is unavailable. */
@@ -32,7 +33,7 @@ export interface ChildOrder {
   readonly files: readonly SandboxFile[];
   readonly diskBytes: number;
   /** Which of the files that a guest leaves are wanted; throws WritError where they may not be had. null = none. */
-  readonly select: ((listed: readonly Sized[] | null) => readonly Sized[]) | null;
+  readonly select: ((listed: readonly Sized[] | null) => WantedOutputs) | null;
   /** Of what is kept, as it comes. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
 }
@@ -40,7 +41,8 @@ export interface ChildOrder {
 export type ChildEnd =
   | { readonly kind: 'exit'; readonly code: number; readonly files: readonly SandboxFile[] }
   | { readonly kind: 'trap'; readonly trap: Trap }
-  | { readonly kind: 'load-failed' }
+  /** `isLoaded`: and stopped before `_start`. */
+  | { readonly kind: 'load-failed'; readonly isValid: boolean; readonly isLoaded: boolean }
   | { readonly kind: 'timeout'; readonly limit: 'timeoutMs' | 'cpuMs' }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'oom' }
@@ -245,7 +247,8 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
     const report = (await child.warmed) ? await child.next() : null;
     // Death or the deadline will say what it was.
     if (report === null || report.t === 'ready' || report.t === 'warm' || report.t === 'taken') return;
-    if (report.t === 'load-failed') return decide({ kind: 'load-failed' });
+    if (report.t === 'load-failed')
+      return decide({ kind: 'load-failed', isValid: report.isValid, isLoaded: false });
     counts = report;
     if (report.t === 'limit') return decide({ kind: 'output-limit', stream: report.stream });
     if (report.t === 'disk') return decide({ kind: 'disk-limit' });
@@ -287,14 +290,15 @@ async function takeFiles(
   listed: readonly Sized[] | null,
 ): Promise<readonly SandboxFile[] | WritError | null> {
   if (select === null) return [];
-  let wanted: readonly Sized[];
+  let wanted: WantedOutputs;
   try {
     wanted = select(listed);
   } catch (error) {
     if (error instanceof WritError) return error;
     throw error;
   }
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  const { files, regular } = wanted;
+  const total = files.reduce((sum, { size }) => sum + size, 0);
   // No more is kept than was announced, whatever the child sends.
   let room = total;
   const came = collect(child.outputs, (length) => {
@@ -302,7 +306,7 @@ async function takeFiles(
     room -= part;
     return part;
   });
-  send(child.orders, { t: 'take', paths: wanted.map(({ path }) => path) }, []);
+  send(child.orders, { t: 'take', paths: files.map(({ path }) => path), regular }, []);
   const report = await child.next();
   if (report?.t !== 'taken') return null;
   if (!report.ok) {
@@ -314,7 +318,7 @@ async function takeFiles(
   const bytes = came.bytes();
   if (bytes.length !== total) return null;
   let at = 0;
-  return wanted.map(({ path, size }) => {
+  return files.map(({ path, size }) => {
     at += size;
     return { path, bytes: bytes.slice(at - size, at) };
   });

@@ -148,10 +148,10 @@ async function main(sdkUrl: string): Promise<void> {
   for (const { path, size } of order.files) files[`${WORKSPACE}/${path}`] = await input.take(size);
   setTimeout(end, order.timeoutMs + OWN_DEADLINE_GRACE_MS);
   const started = await start(module, order.args, order.env, files);
-  if (started === null) return report({ t: 'load-failed' });
+  if (started === null) return report({ t: 'load-failed', isValid: isWebAssembly(module) });
   if (!(await run(started.guest, started.box, stdin, order, driver))) return;
   const take = (await input.line()) as unknown as Take;
-  await report({ t: 'taken', ok: await handOut(started.box, take.paths) });
+  await report({ t: 'taken', ok: await handOut(started.box, take) });
 }
 
 /**
@@ -243,9 +243,10 @@ function listable(files: Sized[] | null): Sized[] | null {
   return fits ? files : null;
 }
 
-/** Sends each file over fd 6; false when one is no regular file. */
-async function handOut(box: Box, paths: readonly string[]): Promise<boolean> {
+/** Sends each file over fd 6; false when one, or one that is only asked about, is no regular file. */
+async function handOut(box: Box, { paths, regular }: Take): Promise<boolean> {
   try {
+    for (const path of regular) await box.fs.readFile(`${WORKSPACE}/${path}`);
     for (const path of paths) {
       const bytes = await box.fs.readFile(`${WORKSPACE}/${path}`);
       if (bytes.length > 0) await write(outputs, bytes);
@@ -265,6 +266,12 @@ async function feed(guest: Guest, stdin: Uint8Array): Promise<void> {
   } catch {
     // The guest ended without reading all of it, which is its right; its exit code is the answer.
   }
+}
+
+function isWebAssembly(bytes: Uint8Array): boolean {
+  // The language's own types have no WebAssembly.
+  const { WebAssembly } = globalThis as unknown as { WebAssembly: { validate(bytes: Uint8Array): boolean } };
+  return WebAssembly.validate(bytes);
 }
 
 function ready(): Ready {

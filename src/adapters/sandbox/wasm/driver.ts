@@ -23,10 +23,10 @@ import {
   type Machine,
 } from './hardening.js';
 import { checkModule, type CheckedModule } from './module-check.js';
-import { wantedOutputs } from './outputs.js';
+import { wantedOutputs, type WantedOutputs } from './outputs.js';
 import { openPool } from './pool.js';
 import type { Sized, Trap } from './protocol.js';
-import { checkRequest, DEFAULT_LIMITS, type RunLimits, type WasmModule } from './request-check.js';
+import { checkRequest, DEFAULT_LIMITS, pagesOf, type RunLimits, type WasmModule } from './request-check.js';
 
 /** What the process needs beside the guest's memory and files; above all together it is killed. */
 const PROCESS_MIB = 160;
@@ -34,8 +34,6 @@ const PROCESS_MIB = 160;
 const SMALL_BYTES = 100 * 1024;
 /** Shipped modules that a child runs although nobody has used them. */
 const WARM_UNUSED = 2;
-/** Modules remembered as used. */
-const MAX_USED = 1_000;
 const MIB = 1_048_576;
 /** Longest step a pooled child serves: its CPU backstop is fixed when it boots. */
 const POOLED_TIMEOUT_MS = 120_000;
@@ -55,19 +53,21 @@ export interface WasmDriverOptions {
 /** Opens the driver. Nothing is started before the first `preflight`, `prepare` or `run`. */
 export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const { poolSize = 1, env = process.env, shipped = [] } = options;
-  const checkedShipped = shipped.map((module) => checkModule(module, POOLED_CLASS));
-  const used = new Set<string>();
+  const checkedShipped = new Map(
+    shipped.map((module) => [module.digest, checkModule(module, pagesOf(DEFAULT_LIMITS))]),
+  );
+  /** Shipped ones, as they were run last, the latest last: with another memory limit they are other bytes to the engine. */
+  const used = new Map<string, CheckedModule>();
   /**
    * What has been run here, small before large, the last twice: the second run is what makes it quick (measured). Then two
    * that have not, small ones: they show the engine what a module is.
    */
   const warmUp = (): Uint8Array[] => {
-    const recent = [...used].reverse();
     const isSmall = ({ bytes }: CheckedModule): boolean => bytes.length <= SMALL_BYTES;
-    const known = checkedShipped
-      .filter(({ digest }) => used.has(digest))
-      .sort((one, other) => recent.indexOf(one.digest) - recent.indexOf(other.digest));
-    const others = checkedShipped.filter((module) => isSmall(module) && !known.includes(module));
+    const known = [...used.values()].reverse();
+    const others = [...checkedShipped.values()].filter(
+      (module) => isSmall(module) && !used.has(module.digest),
+    );
     return [
       ...known.slice(0, 1).filter(isSmall),
       ...known.filter(isSmall),
@@ -169,9 +169,11 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
 
   const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
     const checked = check(request);
-    used.delete(checked.module.digest); // the last is the latest
-    used.add(checked.module.digest);
-    for (const old of used) if (used.size > MAX_USED) used.delete(old);
+    const { digest } = checked.module;
+    if (checked.pooled && checkedShipped.has(digest)) {
+      used.delete(digest); // the last is the latest
+      used.set(digest, checked.module);
+    }
     const { outputs = [] } = request;
     let evidence: JsonObject = { driver: 'wasm' };
     try {
@@ -206,7 +208,9 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
         files: request.files ?? [],
         diskBytes: limits.diskMiB * MIB,
         select:
-          outputs.length === 0 ? null : (listed: readonly Sized[] | null) => wantedOutputs(listed, outputs),
+          outputs.length === 0
+            ? null
+            : (listed: readonly Sized[] | null): WantedOutputs => wantedOutputs(listed, outputs),
         ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
       };
       return resultOf(startTold(await child.run(order, signal), module), evidence, {
@@ -317,11 +321,11 @@ function nothingRan(
 /** What the engine ends with where a module can't be started; a guest may also choose it. */
 const NOT_STARTED = 45;
 
-/** Of a trap before `_start` the engine tells no more than an exit code: it is read as one where there is such code. */
-function startTold(run: ChildResult, { hasStartFunction }: CheckedModule): ChildResult {
+/** Of a trap before `_start` the engine tells no more than an exit code: it is read as one where there can be such a trap. */
+function startTold(run: ChildResult, { canEndBeforeStart }: CheckedModule): ChildResult {
   const { end } = run;
-  if (!hasStartFunction || end.kind !== 'exit' || end.code !== NOT_STARTED) return run;
-  return { ...run, end: { kind: 'load-failed' } };
+  if (!canEndBeforeStart || end.kind !== 'exit' || end.code !== NOT_STARTED) return run;
+  return { ...run, end: { kind: 'load-failed', isValid: true, isLoaded: true } };
 }
 
 function resultOf(
@@ -378,7 +382,7 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
     case 'trap':
       return { status: 'crashed', limitHit: null, reason: TRAP_REASONS[end.trap] };
     case 'load-failed':
-      return { status: 'crashed', limitHit: null, reason: 'the engine could not load or start the module' };
+      return { status: 'crashed', limitHit: null, reason: loadFailure(end) };
     case 'died':
       return end.outOfMemory
         ? { status: 'oom', limitHit: 'memoryMiB', reason: 'the engine ran out of memory' }
@@ -390,10 +394,21 @@ function outcomeOf(end: ChildEnd): Pick<SandboxResult, 'status' | 'limitHit' | '
   }
 }
 
+function loadFailure({ isValid, isLoaded }: Extract<ChildEnd, { kind: 'load-failed' }>): string {
+  if (isLoaded)
+    return 'the module was stopped before _start: by its start function, its data or its elements';
+  return isValid
+    ? 'the engine could not load the module: it uses what this engine has not'
+    : 'the engine could not load the module: it is not valid WebAssembly, or of a later version';
+}
+
 const TRAP_REASONS: Readonly<Record<Trap, string>> = {
   engine: 'the engine gave up, as a rule because its own memory was used up',
   unreachable: 'the guest trapped: unreachable',
   divide_by_zero: 'the guest trapped: divide_by_zero',
+  integer_overflow: 'the guest trapped: integer_overflow, a number that its type can not hold',
+  indirect_call: 'the guest trapped: indirect_call, of no function or one of another type',
+  exception: 'the guest trapped: exception, one that it does not catch',
   out_of_bounds: 'the guest trapped: out_of_bounds',
   stack_overflow: 'the guest trapped: stack_overflow',
   other: 'the guest trapped',

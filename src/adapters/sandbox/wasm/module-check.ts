@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto';
 import { WritError } from '../../../errors.js';
 import { isDigest, type Digest } from '../../../json.js';
+import { invalid, printable, Reader } from './module-reader.js';
+import { checkData, checkElements, readTables } from './module-segments.js';
 
 /** Largest module this driver reads. */
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -19,8 +21,8 @@ export interface CheckedModule {
   readonly initialPages: number;
   /** Never above the cap; lower when the module itself asked for less. */
   readonly maximumPages: number;
-  /** Code of it runs before `_start`. */
-  readonly hasStartFunction: boolean;
+  /** It has a start function, or data or elements whose place is no plain number: it can be stopped before `_start`. */
+  readonly canEndBeforeStart: boolean;
 }
 
 // WASI preview 1 as specified. WASIX and other extensions stay out: processes, threads, outbound sockets.
@@ -45,12 +47,22 @@ const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 const WASI_MODULE = 'wasi_snapshot_preview1';
 
-const SECTION = { custom: 0, import: 2, memory: 5, export: 7, start: 8, last: 13 } as const;
+const SECTION = {
+  custom: 0,
+  import: 2,
+  table: 4,
+  memory: 5,
+  export: 7,
+  start: 8,
+  element: 9,
+  data: 11,
+  last: 13,
+} as const;
 const MAX_IMPORTS = 1_000;
 const MAX_EXPORTS = 100_000;
-const MAX_NAME_BYTES = 4_096;
 /** 4 GiB of 32-bit memory. */
 const MAX_PAGES = 65_536;
+const PAGE_BYTES = 65_536;
 
 /**
  * Checks size, digest, form, imports and memory, then rewrites the memory maximum to at most `maximumPages`.
@@ -76,6 +88,8 @@ export function checkModule(
   let memoryAt: { readonly start: number; readonly end: number } | null = null;
   let hasStart = false;
   let hasMemoryExport = false;
+  let tables: readonly number[] | null = [];
+  let isPlain = true;
   const seen = new Set<number>();
 
   const reader = new Reader(bytes, 8, bytes.length);
@@ -88,10 +102,14 @@ export function checkModule(
     if (seen.has(id)) throw invalid(`section ${id} stands twice`);
     seen.add(id);
     if (id === SECTION.import) checkImports(section);
+    if (id === SECTION.table) tables = readTables(section);
     if (id === SECTION.memory) {
       memory = readMemory(section);
       memoryAt = { start, end: reader.offset };
     }
+    if (id === SECTION.element) isPlain = checkElements(section, tables) && isPlain;
+    if (id === SECTION.data && memory !== null)
+      isPlain = checkData(section, memory.initial * PAGE_BYTES) && isPlain;
     if (id === SECTION.export) {
       const exports = readExports(section);
       hasStart = exports.get('_start') === 0;
@@ -123,7 +141,7 @@ export function checkModule(
     bytes: rewritten,
     initialPages: memory.initial,
     maximumPages: maximum,
-    hasStartFunction: seen.has(SECTION.start),
+    canEndBeforeStart: seen.has(SECTION.start) || !isPlain,
   };
 }
 
@@ -216,73 +234,4 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return out;
-}
-
-/** Names come from the module: only short plain ASCII reaches a message. */
-function printable(name: string): string {
-  return /^[\x21-\x7e]{1,64}$/.test(name) ? name : '(unprintable name)';
-}
-
-function invalid(why: string, hint?: string): WritError {
-  return new WritError(
-    'SANDBOX_MODULE_INVALID',
-    `module can't be run: ${why}`,
-    hint === undefined ? {} : { hint },
-  );
-}
-
-/** Bounds-checked cursor over `bytes[offset, end)`. */
-class Reader {
-  offset: number;
-  private readonly bytes: Uint8Array;
-  private readonly end: number;
-
-  constructor(bytes: Uint8Array, offset: number, end: number) {
-    this.bytes = bytes;
-    this.offset = offset;
-    this.end = end;
-  }
-
-  atEnd(): boolean {
-    return this.offset >= this.end;
-  }
-
-  byte(): number {
-    const value = this.offset < this.end ? this.bytes[this.offset] : undefined;
-    if (value === undefined) throw invalid(`it is cut off at byte ${this.offset}`);
-    this.offset += 1;
-    return value;
-  }
-
-  /** Unsigned LEB128 of at most 5 bytes. */
-  u32(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if ((byte & 0x80) === 0) {
-        if (value > 0xffff_ffff) break;
-        return value;
-      }
-    }
-    throw invalid(`a number at byte ${this.offset} is too long`);
-  }
-
-  slice(length: number): Reader {
-    if (length > this.end - this.offset) throw invalid(`it is cut off: a section at byte ${this.offset}`);
-    const part = new Reader(this.bytes, this.offset, this.offset + length);
-    this.offset += length;
-    return part;
-  }
-
-  name(): string {
-    const length = this.u32();
-    if (length > MAX_NAME_BYTES) throw invalid(`a name at byte ${this.offset} is too long`);
-    const part = this.slice(length);
-    return Buffer.from(part.bytes.subarray(part.offset, part.end)).toString('utf8');
-  }
-
-  mustEnd(section: string): void {
-    if (!this.atEnd()) throw invalid(`its ${section} section has surplus bytes`);
-  }
 }

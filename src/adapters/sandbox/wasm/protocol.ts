@@ -42,6 +42,8 @@ export interface Sized {
 export interface Take {
   readonly t: 'take';
   readonly paths: readonly string[];
+  /** Of these it is only asked whether they are regular files. */
+  readonly regular: readonly string[];
 }
 
 /** Modules the child runs to have them compiled while it waits; only ones the product ships. Sent before any order. */
@@ -81,15 +83,19 @@ export type Report =
   | { readonly t: 'disk'; readonly out: number; readonly err: number }
   /** Whether all that was to be taken was a regular file, and is on its way. */
   | { readonly t: 'taken'; readonly ok: boolean }
-  | { readonly t: 'load-failed' };
+  /** Whether its bytes are WebAssembly that this process can compile. */
+  | { readonly t: 'load-failed'; readonly isValid: boolean };
 
 /** Why a guest was stopped by the engine; `engine` = the engine itself gave up, as a rule for want of memory. */
-export type Trap = 'engine' | 'unreachable' | 'divide_by_zero' | 'out_of_bounds' | 'stack_overflow' | 'other';
-export const TRAPS: readonly Trap[] = [
+export const TRAPS = [
   'engine',
   'unreachable',
   'divide_by_zero',
+  'integer_overflow',
+  'indirect_call',
+  'exception',
   'out_of_bounds',
   'stack_overflow',
   'other',
-];
+] as const;
+export type Trap = (typeof TRAPS)[number];

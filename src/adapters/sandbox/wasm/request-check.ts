@@ -87,7 +87,8 @@ export function checkRequest(request: SandboxRequest): RequestPlan {
     throw invalid(`arguments and variables have ${bytes} bytes, ${MAX_TEXT_BYTES} fit`);
   const unnamed = variables.findIndex(([name]) => !VARIABLE_NAME.test(name));
   if (unnamed >= 0) throw invalid(`environment variable ${unnamed + 1} has a name that is no identifier`);
-  const problem = filesProblem(request.files ?? [], request.outputs ?? []);
+  const { diskMiB = DEFAULT_DISK_MIB } = request.limits;
+  const problem = filesProblem(request.files ?? [], request.outputs ?? [], { folder: null, diskMiB });
   if (problem !== null) throw invalid(problem);
   if (request.stdin.length > MAX_STDIN_BYTES) {
     throw invalid(`stdin has ${request.stdin.length} bytes, ${MAX_STDIN_BYTES} fit`);
@@ -95,13 +96,18 @@ export function checkRequest(request: SandboxRequest): RequestPlan {
 
   const memoryClass = MEMORY_CLASSES.find((entry) => entry.memoryMiB >= request.limits.memoryMiB);
   if (memoryClass === undefined) throw new WritError('INTERNAL', 'no memory class holds an accepted limit');
-  const { timeoutMs, memoryMiB, outputBytes, cpuMs = null, diskMiB = DEFAULT_DISK_MIB } = request.limits;
+  const { timeoutMs, memoryMiB, outputBytes, cpuMs = null } = request.limits;
   return {
-    pages: memoryMiB * 16,
+    pages: pagesOf(request.limits),
     classPages: memoryClass.pages,
     module: program,
     limits: { timeoutMs, memoryMiB, outputBytes, cpuMs, diskMiB },
   };
+}
+
+/** Of 64 KiB, that a guest's memory may have. */
+export function pagesOf({ memoryMiB }: Pick<SandboxLimits, 'memoryMiB'>): number {
+  return memoryMiB * 16;
 }
 
 // JSON escapes a byte to six at most: what passes the text limit fits the child's order line.

@@ -15,6 +15,10 @@ describe('trapOf', () => {
     ['remainder by zero', 'divide_by_zero'],
     ['Maximum call stack size exceeded', 'stack_overflow'],
     ['memory access out of bounds', 'out_of_bounds'],
+    ['js: float unrepresentable in integer range', 'integer_overflow'],
+    ['js: divide result unrepresentable', 'integer_overflow'],
+    ['js: null function or function signature mismatch', 'indirect_call'],
+    ['js: [object WebAssembly.Exception]', 'exception'],
     ['something new', 'other'],
   ])('reads %j as %s', (line, trap) => {
     expect(trapOf(said(line, GUEST(1), GUEST(2), ENGINE))).toBe(trap);

@@ -14,6 +14,13 @@ export function trapOf(message: string): Trap {
   if (new Set(modules).size > 1 && modules[0] === modules.at(-1)) return 'engine';
   if (line.endsWith('js: unreachable')) return 'unreachable';
   if (line.endsWith('divide by zero') || line.endsWith('remainder by zero')) return 'divide_by_zero';
+  if (
+    line.endsWith('float unrepresentable in integer range') ||
+    line.endsWith('divide result unrepresentable')
+  )
+    return 'integer_overflow';
+  if (line.endsWith('null function or function signature mismatch')) return 'indirect_call';
+  if (line.endsWith('[object WebAssembly.Exception]')) return 'exception';
   if (line.includes('Maximum call stack')) return 'stack_overflow';
   if (!line.includes('out of bounds')) return 'other';
   // A guest's own stack lies at the beginning of its memory, as a rule: a recursion without end runs out of it there.

@@ -1,0 +1,113 @@
+// Whoever signs a change of policies has to see all of it: what a comparison leaves out is approved unseen.
+import canonicalize from 'canonicalize';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../json.js';
+import { ACTIONS, isAction, resourceProblem } from './action.js';
+import { fnMatch } from './glob.js';
+import { examplesOf } from './glob-example.js';
+import { buildSnapshot, comparePolicies, MODEL_TEXT } from './index.js';
+import type { PolicySnapshot } from './index.js';
+
+const header = (kind: string) => ({ apiVersion: 'writ/v1', kind });
+const PEOPLE = ['user:bo', 'user:ca'].map((id) => ({ id, keys: [] }));
+const MEMBERS = { 'role:r': ['user:bo', 'user:ca'], 'role:dpo': ['user:bo'] };
+const GRANT = {
+  ...{ id: 'g', functions: ['tool::x'], subjects: ['role:any'], domains: ['d'], reason: 'x' },
+  ...{ notBefore: '2026-11-01T00:00:00Z', notAfter: '2026-11-20T00:00:00Z' },
+};
+const DELEGATION = {
+  ...{ from: 'user:bo', to: 'user:ca', notAfter: '2027-01-01T00:00:00Z' },
+  scope: { roles: ['role:r'], domains: ['d'] },
+};
+
+function load({
+  rules = [],
+  members = MEMBERS,
+  approvers = {},
+}: {
+  readonly rules?: readonly (readonly [action: string, resource: string])[];
+  readonly members?: object;
+  readonly approvers?: object;
+}): Promise<PolicySnapshot> {
+  const row = { effect: 'allow', subject: 'role:r', domain: 'd' };
+  const rows = [['function.invoke', 'tool::x'] as const, ...rules].map(([action, resource], at) => {
+    return { id: `R-${at}`, ...row, action, resource };
+  });
+  return buildSnapshot({
+    files: new Map([
+      ['model.conf', MODEL_TEXT],
+      ['rbac/r.yaml', JSON.stringify({ ...header('Rules'), rules: rows })],
+      ['roles/r.yaml', JSON.stringify({ ...header('Roles'), domain: 'd', members })],
+      ['approvers.yaml', JSON.stringify({ ...header('Approvers'), people: PEOPLE, ...approvers })],
+    ]),
+    canonicalize: (value: Json) => canonicalize(value) ?? '',
+  });
+}
+
+describe('the comparison of two policies', () => {
+  it.each<[string, object, string]>([
+    ['a standing approval', { grants: [GRANT] }, 'grant g'],
+    ['a delegation', { delegations: [DELEGATION] }, 'delegation from user:bo to user:ca'],
+    ['who may break the glass', { breakGlass: { role: 'role:r', reviewWithinHours: 2 } }, 'breakGlass'],
+    [
+      'the identity behind an approver',
+      { people: [{ id: 'user:bo', keys: [], iss: 'https://other.example', sub: 'm' }, PEOPLE[1]] },
+      'approver user:bo',
+    ],
+  ])('shows %s', async (_, approvers, what) => {
+    const changes = comparePolicies(await load({}), await load({ approvers }));
+    expect(changes.approvers).toMatchObject([{ what }]);
+    const back = comparePolicies(await load({ approvers }), await load({}));
+    expect(back.approvers).toMatchObject([{ what }]);
+    expect(comparePolicies(await load({ approvers }), await load({ approvers })).approvers).toEqual([]);
+  });
+
+  it('shows who has a role that no rule names, and only quorums ask for', async () => {
+    const members = { ...MEMBERS, 'role:dpo': ['user:bo', 'user:mallory'] };
+    const changes = comparePolicies(await load({}), await load({ members }));
+    expect(changes.decisions).toEqual([]);
+    expect(changes.roles).toEqual([
+      { what: 'role:dpo in d', before: ['user:bo'], after: ['user:bo', 'user:mallory'] },
+    ]);
+  });
+
+  it.each([
+    ['artifact.read', '*'],
+    ['artifact.read', 'sha256:*'],
+    ['artifact.write', 'reports-*'],
+    ['network.egress', 'api.example:*'],
+    ['network.egress', '10.*'],
+    ['network.egress', '[*'],
+    ['network.egress', 'api.example:4?3'],
+    ['agent.invoke', 'ghcr.io/*@sha256:ab*'],
+    ['agent.invoke', '*@sha256:*'],
+    ['agent.invoke', 'ghcr.io/bank/???*'],
+    ['function.invoke', 'tool*'],
+    ['function.invoke', '*'],
+    ['approval.decide', 'g*/x*'],
+    ['filesystem.read', '/data*'],
+  ])('asks about a new rule for %s on %s', async (action, resource) => {
+    const changes = comparePolicies(await load({}), await load({ rules: [[action, resource]] }));
+    expect(changes.rulesNotAsked).toEqual([]);
+    expect(changes.decisions.map(({ after }) => after.ruleId)).toContain('R-1');
+  });
+
+  it('names a rule of which it found no example', async () => {
+    const odd = `ghcr.io/x@sha256:${'?'.repeat(63)}*a?`;
+    const changes = comparePolicies(await load({}), await load({ rules: [['agent.invoke', odd]] }));
+    expect(changes).toMatchObject({ decisions: [], rules: { added: ['R-1'] }, rulesNotAsked: ['R-1'] });
+  });
+});
+
+describe('an example of a pattern', () => {
+  it('is matched by it and can be asked for, and there are four at most', () => {
+    for (const pattern of ['*', 'tool::*', '?*', '*x*', '**', 'a?b*', 'x']) {
+      for (const action of ACTIONS.filter(isAction)) {
+        const isAskable = (value: string) => resourceProblem(action, value) === null;
+        const found = examplesOf(pattern, isAskable);
+        expect(found.length).toBeLessThanOrEqual(4);
+        expect(found.every((value) => isAskable(value) && fnMatch(value, pattern))).toBe(true);
+      }
+    }
+  });
+});

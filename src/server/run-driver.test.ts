@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { WritError } from '../errors.js';
+import type { ApprovalEvent } from '../runtime/approval-outbox.js';
+import type { ApprovalRecord, RunRecord } from '../runtime/ports.js';
+import { openRunDriver, type RunDriver } from './run-driver.js';
+
+type DrivenWrit = Parameters<typeof openRunDriver>[0];
+
+let driver: RunDriver | null = null;
+afterEach(() => driver?.stop());
+
+interface Trial {
+  readonly driven: string[];
+  readonly failed: unknown[];
+  /** Where each of them happened. */
+  readonly places: string[];
+  /** Another process commits this event. */
+  commit(event: Partial<ApprovalEvent>): void;
+}
+
+/** A driver beside a store in which nothing waits, but for `over`. */
+function trial(over: Partial<DrivenWrit> = {}): Trial {
+  const events: ApprovalEvent[] = [];
+  const driven: string[] = [];
+  const failed: unknown[] = [];
+  const places: string[] = [];
+  const writ: DrivenWrit = {
+    approvalKeys: async () => [],
+    tasks: async () => [],
+    decidedRuns: async () => [],
+    outbox: {
+      start: async () => 0n,
+      end: async () => BigInt(events.length),
+      read: async (first) => ({
+        events: events.slice(Number(first)),
+        next: BigInt(events.length),
+        end: true,
+      }),
+    },
+    changeCounter: () => events.length,
+    drive: async (run) => {
+      driven.push(run);
+      return {} as RunRecord;
+    },
+    ...over,
+  };
+  driver = openRunDriver(writ, {
+    failed: (error, what) => {
+      failed.push(error);
+      places.push(what);
+    },
+    nowMs: () => Date.now(),
+  });
+  return { driven, failed, places, commit: (event) => void events.push(event as ApprovalEvent) };
+}
+
+const decided = (run: string, state: ApprovalRecord['state']): Partial<ApprovalEvent> => {
+  const record: Partial<ApprovalRecord> = { run, state };
+  return { type: 'approval.decided', timeMs: 0, record: record as ApprovalRecord };
+};
+
+describe('runs beside a server', () => {
+  it('go on at the start where a request of theirs was decided and they have not gone on', async () => {
+    const { driven } = trial({ decidedRuns: async () => ['approved', 'denied'] });
+    await vi.waitFor(() => expect(driven).toEqual(['approved', 'denied']));
+  });
+
+  it('go on when another process has decided and does not go on with them', async () => {
+    const decidedRuns = vi.fn(async () => []);
+    const { driven, commit } = trial({ decidedRuns });
+    await vi.waitFor(() => expect(decidedRuns).toHaveBeenCalled());
+    commit(decided('asks-on', 'pending'));
+    commit(decided('used', 'consumed'));
+    for (const state of ['approved', 'denied', 'revoked', 'expired'] as const) commit(decided(state, state));
+    await vi.waitFor(() => expect(driven).toEqual(['approved', 'denied', 'revoked', 'expired']), {
+      timeout: 20_000,
+    });
+  });
+
+  it('go on although the first look at them failed', async () => {
+    let looks = 0;
+    const busy = new WritError('STORE_BUSY', 'the store is in use');
+    const { driven, failed } = trial({
+      decidedRuns: async () => ['decided'],
+      approvalKeys: async () => {
+        if (looks++ === 0) throw busy;
+        return [];
+      },
+    });
+    await vi.waitFor(() => expect(driven).toEqual(['decided']), { timeout: 20_000 });
+    expect(failed).toEqual([busy]);
+  });
+
+  it('are left to the process that advances them, and a fault of one is told', async () => {
+    const { driven, failed, places } = trial({
+      decidedRuns: async () => ['theirs', 'broken', 'mine'],
+      drive: async (run) => {
+        driven.push(run);
+        if (run === 'theirs') throw new WritError('RUN_BUSY', 'another process advances it');
+        if (run === 'broken') throw new WritError('STORE_IO', 'broken');
+        return {} as RunRecord;
+      },
+    });
+    await vi.waitFor(() => expect(driven).toHaveLength(3));
+    await vi.waitFor(() =>
+      expect(failed).toMatchObject([{ code: 'STORE_IO', message: 'run broken: broken' }]),
+    );
+    // Of few places, so that what is told stays little, however many runs there are.
+    expect(places).toEqual(['run']);
+  });
+});

@@ -1,0 +1,77 @@
+// The repository before a digest is the word of whoever wrote the document, and the bytes are the same under any: what a
+// rule, a ceiling or an approval says of a package holds however the document calls it.
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../src/json.js';
+import { AGENT_DIGEST, FakeSandbox, refusalOf, states, useTeam } from './fixture.js';
+
+const here = useTeam();
+const OTHER_NAMES = ['ghcr.io/bank/renamed', 'ghcr.io/bank/x/claims-triage', 'ghcr.io/bank/x/y/z'];
+
+function policiesWith(at: readonly string[], value: Json, rules: readonly string[] = []): string {
+  const { team } = here;
+  const policies = team.policiesWith('ceilings/org.yaml', (document) => {
+    if (at.at(-1) === 'rules') document.addIn(['spec', ...at], document.createNode(value));
+    else if (at.length > 0) document.setIn(['spec', ...at], value);
+  });
+  appendFileSync(path.join(policies, 'rbac', 'test.yaml'), rules.map((rule) => `  - ${rule}\n`).join(''));
+  return policies;
+}
+
+const calling = (name: string): string =>
+  states('A', { A: { type: 'Task', agent: `${name}@${AGENT_DIGEST}`, end: true } });
+
+describe('a package that a document calls by another repository', () => {
+  it('needs the approval that a ceiling asks for it by name', async () => {
+    const { team } = here;
+    const rule = { match: { agents: ['ghcr.io/bank/claims-triage*'] }, minimum: 'sync' };
+    const decide =
+      "{ id: T-1, effect: allow, subject: role:reviewer, domain: default, action: approval.decide, resource: 'ghcr.io/bank/*' }";
+    const sandbox = new FakeSandbox();
+    const policies = policiesWith(['approval', 'rules'], rule, [decide]);
+    const writ = await team.open({ policies, sandbox });
+    for (const name of OTHER_NAMES) {
+      expect((await team.run(writ, calling(name))).status, name).toBe('waiting');
+    }
+    expect(sandbox.runs).toEqual([]);
+  });
+
+  it('stays denied by the ceiling that denies it by name', async () => {
+    const { team } = here;
+    const sandbox = new FakeSandbox();
+    const policies = policiesWith(['agents', 'deny'], ['ghcr.io/bank/claims-triage*']);
+    const writ = await team.open({ policies, sandbox });
+    for (const name of OTHER_NAMES) {
+      const refusal = await refusalOf(team.run(writ, calling(name)));
+      expect(refusal.message, name).toContain('agents.deny');
+    }
+    expect(sandbox.runs).toEqual([]);
+  });
+
+  it('stays denied by the rule that denies it by name', async () => {
+    const { team } = here;
+    const deny =
+      "{ id: T-9, effect: deny, subject: role:any, domain: default, action: agent.invoke, resource: 'ghcr.io/bank/claims-triage@*' }";
+    const sandbox = new FakeSandbox();
+    const writ = await team.open({ policies: policiesWith([], null, [deny]), sandbox });
+    for (const name of OTHER_NAMES) {
+      const view = await team.run(writ, calling(name));
+      expect(view, name).toMatchObject({
+        status: 'failed',
+        exitCode: 3,
+        error: { code: 'POLICY_DENY_RULE' },
+      });
+      expect((await team.facts(view.id, 'authz.decided'))[0]).toMatchObject({ ruleId: 'T-9' });
+    }
+    expect(sandbox.runs).toEqual([]);
+  });
+
+  it('is still allowed where nothing is said against it', async () => {
+    const { team } = here;
+    const writ = await team.open({ sandbox: new FakeSandbox() });
+    for (const name of OTHER_NAMES) {
+      expect((await team.run(writ, calling(name))).status, name).toBe('completed');
+    }
+  });
+});

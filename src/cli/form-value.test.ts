@@ -61,6 +61,12 @@ describe('what a person types into a field', () => {
     expect(value({ enum: ['7', 7] }, '7')).toBe('that is none of them');
   });
 
+  it('is a choice by number beside choices that cannot be written as a number', () => {
+    const odd = { toString: 0, valueOf: 0 };
+    expect(value({ enum: [odd, [[1]], true] }, '1')).toEqual(odd);
+    expect(value({ enum: [odd, [[1]], true] }, '2')).toEqual([[1]]);
+  });
+
   it('is one of the choices, whatever they are and whatever is typed', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 5 }), fc.string(), (choices, text) => {

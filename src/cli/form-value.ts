@@ -28,8 +28,10 @@ export function choicesOf(schema: Json): readonly Json[] | null {
 /** Whether choices can be named by number: not where one of them could be meant by it. */
 export function areNumbered(choices: readonly Json[]): boolean {
   return !choices.some((one) => {
+    // Only these are written like a number; an object would be asked to write itself.
+    if (typeof one !== 'number' && typeof one !== 'string') return false;
     const number = Number(one);
-    return one !== null && Number.isInteger(number) && number >= 1 && number <= choices.length;
+    return Number.isInteger(number) && number >= 1 && number <= choices.length;
   });
 }
 

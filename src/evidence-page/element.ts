@@ -112,3 +112,8 @@ export function section(
     ...children,
   );
 }
+
+/** A step as the log names it (attacker-controlled), with its attempt. */
+export function stepText(step: string, attempt: number | null): string {
+  return attempt === null ? foreign(step) : `${foreign(step)}, attempt ${attempt}`;
+}

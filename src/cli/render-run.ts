@@ -84,22 +84,8 @@ export function statusWord(status: RunStatus, colors: Colors): string {
 type StepWord = StepStatus | 'not run';
 
 function stepWord(status: StepWord, colors: Colors): string {
-  switch (status) {
-    case 'completed':
-      return colors.green(status);
-    case 'failed':
-    case 'cancelled':
-    case 'indeterminate':
-      return colors.red(status);
-    case 'waiting':
-      return colors.yellow(status);
-    case 'pending':
-    case 'running':
-    case 'skipped':
-      return status;
-    case 'not run':
-      return colors.dim(status);
-  }
+  if (status === 'not run') return colors.dim(status);
+  return status === 'skipped' ? status : statusWord(status, colors);
 }
 
 /** Columns that are left out, one after the other, where they don't fit. */

@@ -1,26 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import { openNote, parseCheckpoint, parseVkey, formatVkey } from '../../src/audit/index.js';
-import { base64, corpus, CORPUS_NOTE, HAVE_CORPUS } from './corpus.js';
-
-interface NoteCase {
-  name: string;
-  note_b64: string;
-  vkeys: string[];
-  ok: boolean;
-  verified: string[];
-  unverified: number;
-}
-interface CheckpointCase {
-  name: string;
-  note_b64: string;
-  vkey: string;
-  ok: boolean;
-  origin?: string;
-  size?: number | string;
-  root?: string;
-  extensions?: string[];
-}
+import { base64, corpus, CORPUS_NOTE, HAVE_CORPUS, type CheckpointCase, type NoteCase } from './corpus.js';
 
 describe.skipIf(!HAVE_CORPUS)(`note, vkey and checkpoint vectors${CORPUS_NOTE}`, () => {
   it.each(corpus<{ tests: NoteCase[] }>('notes.json').tests ?? [])('note: $name', (test) => {

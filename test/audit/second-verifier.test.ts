@@ -4,7 +4,17 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { base64, corpus, CORPUS_NOTE, HAVE_CORPUS, hex } from './corpus.js';
+import {
+  base64,
+  corpus,
+  CORPUS_NOTE,
+  HAVE_CORPUS,
+  hex,
+  type CheckpointCase,
+  type ConsistencyCase,
+  type InclusionCase,
+  type NoteCase,
+} from './corpus.js';
 import { MemoryDirectory } from './log-fixture.js';
 import { decisive, judgeFirst, judgeSecond, second, SECOND_VERIFIER, type Given } from './second-verifier.js';
 
@@ -19,41 +29,6 @@ describe('the files of the second verifier', () => {
     expect(text.split('\n').length - 1).toBeLessThan(400);
   });
 });
-
-interface InclusionCase {
-  name: string;
-  leafIdx: number | string;
-  treeSize: number | string;
-  root: string;
-  leafHash: string;
-  proof: string[] | null;
-  wantErr: boolean;
-}
-interface ConsistencyCase {
-  name: string;
-  size1: number | string;
-  size2: number | string;
-  root1: string;
-  root2: string;
-  proof: string[] | null;
-  wantErr: boolean;
-}
-interface NoteCase {
-  name: string;
-  note_b64: string;
-  vkeys: string[];
-  ok: boolean;
-  verified: string[];
-  unverified: number;
-}
-interface CheckpointCase {
-  name: string;
-  note_b64: string;
-  vkey: string;
-  ok: boolean;
-  size?: number | string;
-  root?: string;
-}
 
 function attempt<T>(read: () => T): T | null {
   try {

@@ -14,26 +14,16 @@ import {
   verifyInclusion,
   type TileLevel,
 } from '../../src/audit/index.js';
-import { base64, corpus, CORPUS_NOTE, HAVE_CORPUS, hex } from './corpus.js';
+import {
+  base64,
+  corpus,
+  CORPUS_NOTE,
+  HAVE_CORPUS,
+  hex,
+  type ConsistencyCase,
+  type InclusionCase,
+} from './corpus.js';
 
-interface InclusionCase {
-  name: string;
-  leafIdx: number | string;
-  treeSize: number | string;
-  root: string;
-  leafHash: string;
-  proof: string[] | null;
-  wantErr: boolean;
-}
-interface ConsistencyCase {
-  name: string;
-  size1: number | string;
-  size2: number | string;
-  root1: string;
-  root2: string;
-  proof: string[] | null;
-  wantErr: boolean;
-}
 interface Hashes {
   leaf: { data: string; hash: string }[];
   node: { left: string; right: string; hash: string }[];

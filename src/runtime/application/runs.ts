@@ -1,0 +1,170 @@
+// Runs: planned, started, advanced, stopped, and looked at.
+import { WritError } from '../../errors.js';
+import { requestCancel } from '../cancel.js';
+import { checkWorkflow } from '../check.js';
+import { OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from '../create-workflow.js';
+import { finishCancel } from '../finish-cancel.js';
+import { withRepeatableCalls } from '../function-registry.js';
+import type { HeldRuns } from '../held-runs.js';
+import type { Guard } from '../judge.js';
+import { outline } from '../outline.js';
+import { planRun } from '../plan.js';
+import type { Dispatcher, RunRecord } from '../ports.js';
+import { redrive } from '../redrive.js';
+import { prepareWorkflow, storedSource } from '../register.js';
+import { requireStandsAt } from '../resume-from.js';
+import { entryContext, load } from '../run-context.js';
+import { withData } from '../run-data.js';
+import { runEntries } from '../run-entries.js';
+import { isFinished, planOf } from '../run-state.js';
+import type { Runner } from '../runner.js';
+import { standings } from '../standings.js';
+import { authorize, checkLabels, checkRequest, interruptedRun, startRun, type RunStart } from '../start.js';
+import { runView } from '../views.js';
+import type { Principal, Runs, RunViews, StartRequest } from '../writ.js';
+import type { Core } from './core.js';
+import type { Documents } from './workflows.js';
+
+/** Makes the run durable and holds it until it is driven; its id. */
+export async function beginRun(guard: Guard, held: HeldRuns, request: RunStart): Promise<string> {
+  let id: string | null = null;
+  try {
+    // Held from before the run exists: nobody takes it for interrupted.
+    return await startRun(guard, request, (runId) => {
+      held.hold(runId);
+      id = runId;
+    });
+  } catch (error) {
+    if (id !== null) held.letGo(id);
+    throw error;
+  }
+}
+
+export function runCalls(
+  core: Core,
+  documents: Documents,
+  held: HeldRuns,
+  runner: Runner,
+  dispatcher: Dispatcher,
+): Runs {
+  const { parts, guard, functions, cadence, anchors } = core;
+  const { store, clock, locks } = parts;
+  const { near, prepare, keep } = documents;
+  const { redact } = guard;
+
+  const toStart = async (request: StartRequest, initiator: Principal): Promise<RunStart> => {
+    const { workflow, input, agents = {}, data } = request;
+    const prepared = await prepare(
+      typeof workflow === 'string' ? await storedSource(store, workflow) : workflow,
+      initiator,
+    );
+    const { plan, record } = prepared;
+    refuseOwnId(record.id, parts.isSandboxTrial === true ? [OWN_WORKFLOWS.erase] : undefined);
+    return {
+      workflow: record,
+      plan: withRepeatableCalls(withData(plan, data), functions.providers),
+      input: redact.json(input),
+      agents,
+      initiator,
+      keep: async () => {
+        await refuseDeniedCreation(guard, prepared, initiator);
+        await keep(prepared);
+      },
+    };
+  };
+
+  return {
+    async plan({ workflow, input, agents = {}, data }, { id }) {
+      const source = typeof workflow === 'string' ? await storedSource(store, workflow) : workflow;
+      const looking = near(source);
+      const checked = await checkWorkflow(looking, source);
+      // What a ceiling refuses is an answer here, with its layer and field, and no fault of the document.
+      const diagnostics = checked.diagnostics.filter(({ code }) => code !== 'DOC_CEILING_EXCEEDED');
+      const {
+        record,
+        isKnown,
+        plan: compiled,
+      } = await prepareWorkflow(source, { ...checked, diagnostics }, store, clock, id);
+      const plan = withData(compiled, data);
+      checkRequest(guard, plan, input, agents);
+      checkLabels(guard, plan);
+      return planRun(looking, {
+        record,
+        isRegistered: isKnown,
+        plan,
+        input: input === undefined ? undefined : redact.json(input),
+        agents,
+        initiator: id,
+      });
+    },
+    start: async (request, initiator) => beginRun(guard, held, await toStart(request, initiator)),
+    async interrupted(request, initiator) {
+      return interruptedRun(guard, await toStart(request, initiator), (runId) => held.isHeld(runId));
+    },
+    async drive(runId, options) {
+      await load(guard, runId);
+      held.letGo(runId);
+      const run = await dispatcher.drive(runId, options);
+      await cadence.settle();
+      await anchors.after(runId, options.signal);
+      return run;
+    },
+    async resume(runId, principal, options = {}) {
+      const run = await load(guard, runId);
+      if (isFinished(run)) throw alreadyFinished(run);
+      const context = entryContext(guard, run, { id: principal.id, via: guard.via });
+      await authorize(guard, context, principal, 'run.resume', run.workflowId);
+      const { from } = options;
+      if (from === undefined && run.status !== 'indeterminate') return;
+      const lost = options.lost ?? (from === undefined ? null : 'rerun');
+      if (lost === null) {
+        throw new WritError('RUN_INDETERMINATE', `the outcome of a step of ${runId} was lost in a crash`, {
+          hint: `look at it, then: writ workflow resume ${runId} --rerun-lost, or --fail-lost`,
+        });
+      }
+      const by = { id: principal.id, via: guard.via };
+      await held.during(runId, async () => {
+        if (from !== undefined) await requireStandsAt(store, run, from);
+        await runner.decideLost(runId, lost, by);
+      });
+    },
+    redrive: (runId, principal, options = {}) =>
+      held.during(runId, () => redrive(guard, runId, principal, options)),
+    async cancel(runId, principal) {
+      const run = await load(guard, runId);
+      if (isFinished(run)) throw alreadyFinished(run);
+      const context = entryContext(guard, run, { id: principal.id, via: guard.via });
+      await authorize(guard, context, principal, 'run.cancel', run.workflowId);
+      await requestCancel(guard, runId, principal.id);
+      held.letGo(runId);
+      await finishCancel(guard, locks, runner, runId);
+      await cadence.settle();
+      return runView(guard, runId, { withData: false });
+    },
+    isAdvanced: (runId) => held.isHeld(runId),
+  };
+}
+
+export function runViewCalls({ guard }: Core): RunViews {
+  const { store } = guard;
+  return {
+    runs: (filter) => store.runs(filter),
+    runsPage: (page) => store.runsPage(page),
+    status: (runId, options) => runView(guard, runId, { ...options, withData: false }),
+    results: (runId, options) => runView(guard, runId, { ...options, withData: true }),
+
+    outline: async (runId) => outline(planOf(await load(guard, runId))),
+    compiled: async (runId) => planOf(await load(guard, runId)),
+    standings: (runId) => standings(guard, runId),
+    entries: (runId, part) => runEntries(store, runId, part),
+  };
+}
+
+function alreadyFinished(run: RunRecord): WritError {
+  return new WritError('RUN_ALREADY_FINISHED', `run ${run.id} is ${run.status}`, {
+    hint:
+      run.status === 'completed'
+        ? `see what it did: writ workflow results ${run.id}`
+        : `see what it did: writ workflow results ${run.id}; let it go on: writ workflow redrive ${run.id}`,
+  });
+}

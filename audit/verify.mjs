@@ -249,7 +249,8 @@ export function directorySource(dir) {
     return bytes && isReal(path) ? bytes : null;
   };
   function* list(directory, depth = directory === '' ? 0 : 1) {
-    if (!fs.existsSync(join(dir, directory)) || !isReal(directory)) return;
+    const at = fs.statSync(join(dir, directory), { throwIfNoEntry: false });
+    if (!at?.isDirectory() || !isReal(directory)) return;
     const found = fs.readdirSync(join(dir, directory), { withFileTypes: true });
     for (const entry of found.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = directory === '' ? entry.name : `${directory}/${entry.name}`;

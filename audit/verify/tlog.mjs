@@ -315,14 +315,15 @@ export function walkTree(source, { size, root }, add, leaves) {
     return parts;
   };
   const blame = ({ level, n, stored, hashes }, itself) => {
-    const at = stored?.findIndex((hash, i) => hashes[i] && !equal(hash, hashes[i])) ?? -1;
-    const [path, index] = [at < 0 || tilePath(level, n, stored.length), n * 256n + BigInt(at)];
-    if (at < 0) return;
-    if (itself) add('tree', 'tile-mismatch', `${path} is not what is below it`, { path });
-    else if (level > 0)
-      add('tree', 'tile-mismatch', `it is not as in ${path}`, { path: tilePath(level - 1, index) });
-    else
-      add('tree', 'entry-mismatch', 'it is not its leaf', { index, path: path.replace('/0/', '/entries/') });
+    const wrong = [...(stored ?? []).keys()].filter((i) => hashes[i] && !equal(stored[i], hashes[i]));
+    const path = wrong.length > 0 && tilePath(level, n, stored.length);
+    if (itself && path) add('tree', 'tile-mismatch', `${path} is not what is below it`, { path });
+    for (const i of itself ? [] : wrong) {
+      const index = n * 256n + BigInt(i);
+      const entry = { index, path: path.replace('/0/', '/entries/') };
+      if (level === 0) add('tree', 'entry-mismatch', 'it is not its leaf', entry);
+      else add('tree', 'tile-mismatch', `it is not as in ${path}`, { path: tilePath(level - 1, index) });
+    }
   };
   for (let n = 0n; n * 256n < size; n++) {
     const [entries, stored] = [read('entries', n), read(0, n)];

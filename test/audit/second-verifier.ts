@@ -2,7 +2,7 @@
 // JavaScript outside of the build, so what it exports is described here.
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
-import { verifyLog, type VerifyReport } from '../../src/audit/index.js';
+import { verifyLog, type LogSource, type VerifyReport } from '../../src/audit/index.js';
 import type { ReadPayload } from '../../src/audit/verify/payloads.js';
 import { verifyClaimedDecision } from '../../src/approval/claimed-decision.js';
 import { verifyClaimedTaskAnswer } from '../../src/approval/claimed-task-answer.js';
@@ -26,6 +26,10 @@ export interface Payload {
 }
 
 type Claim = Readonly<Record<string, unknown>>;
+interface LogFiles {
+  readonly get: (path: string) => Uint8Array | null;
+  readonly list: (under: string) => Iterable<string>;
+}
 export interface SecondVerifier {
   readonly leafHash: (bytes: Uint8Array) => Uint8Array;
   readonly nodeHash: (left: Uint8Array, right: Uint8Array) => Uint8Array;
@@ -51,10 +55,8 @@ export interface SecondVerifier {
   readonly readEntry: (bytes: Uint8Array) => unknown;
   readonly verifyProof: (proof: Uint8Array, entry: Uint8Array, options: Claim) => VerifyReport;
   readonly verifyEvidence: (bytes: Uint8Array, options: Claim) => VerifyReport;
-  readonly verifyLog: (
-    source: { get: (path: string) => Uint8Array | null; list: (under: string) => Iterable<string> },
-    options: Claim,
-  ) => VerifyReport;
+  readonly directorySource: (dir: string) => LogFiles;
+  readonly verifyLog: (source: LogFiles, options: Claim) => VerifyReport;
 }
 
 export const SECOND_VERIFIER = path.join(import.meta.dirname, '../../audit/verify.mjs');
@@ -74,19 +76,21 @@ export function judgeSecond(directory: MemoryDirectory, { payloads, ...given }: 
   return second.verifyLog(source, { ...given, payload });
 }
 
+/** What the first verifier checks signatures with, as the command line does. */
+export const SIGNATURES = {
+  verifyDecision: verifyClaimedDecision,
+  verifyAnswer: verifyClaimedTaskAnswer,
+  verifySignature: verifyWithNode,
+};
+
 /** This repository's report, as `writ audit verify --no-trust` makes it. */
-export function judgeFirst(
-  directory: MemoryDirectory,
-  { payloads, old, ...given }: Given,
-): Promise<VerifyReport> {
+export function judgeFirst(directory: LogSource, { payloads, old, ...given }: Given): Promise<VerifyReport> {
   const read: ReadPayload = (hex) => Promise.resolve(payloads?.[hex] ?? null);
   return verifyLog(directory, {
     ...given,
     old: (old ?? []).map((note) => new TextDecoder().decode(note)),
     ...(payloads === undefined ? {} : { payloads: read }),
-    verifyDecision: verifyClaimedDecision,
-    verifyAnswer: verifyClaimedTaskAnswer,
-    verifySignature: verifyWithNode,
+    ...SIGNATURES,
   });
 }
 

@@ -3,15 +3,19 @@
 import { parseCheckpointPath } from '../tile-path.js';
 import type { KeyHistory } from './key-history.js';
 import type { FindingList, Where } from './report.js';
-import type { OpenCheckpoint, ReadCheckpoint } from './signed-checkpoint.js';
+import type { OpenCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import type { SeenNote } from './trust.js';
 
 export interface FormerCheckpoints {
   readonly source: LogSource;
   readonly given: readonly SeenNote[];
-  /** Opens with the trusted keys and those they replaced. */
+  /** Opens with the trusted keys, as the first reading did. */
+  readonly first: OpenCheckpoint;
+  /** Opens with them and those they replaced. */
   readonly open: OpenCheckpoint;
+  /** Of the newest checkpoint. */
+  readonly size: bigint;
   readonly keys: KeyHistory;
   /** `what` of those that are no prefix of the tree, as the first reading found. */
   readonly forks: ReadonlySet<string>;
@@ -19,30 +23,37 @@ export interface FormerCheckpoints {
 
 /** Unsigned ones go to `early`, signed ones that are no prefix to `forked`. */
 export async function judgeFormer(
-  { source, given, open, keys, forks }: FormerCheckpoints,
+  { source, given, first, open, size, keys, forks }: FormerCheckpoints,
   early: FindingList,
   forked: FindingList,
 ): Promise<void> {
-  const judge = (read: ReadCheckpoint, what: string, expected: bigint | null, where: Where): void => {
+  const judge = (note: string | Uint8Array, what: string, named: bigint | null, where: Where): void => {
+    const before = first(note);
+    const isFormers = 'verdict' in before;
+    // Only what may be a former key's was left open; all else was told by the first reading.
+    if (isFormers && (before.claimed === undefined || (named ?? before.claimed.checkpoint.size) > size))
+      return;
+    const read = open(note);
     if ('verdict' in read) {
-      // Other faults were found by the first reading.
-      if (read.verdict === 'bad-signature') early.add(read.verdict, `${what}: ${read.message}`, where);
+      if (isFormers || read.verdict === 'bad-signature')
+        early.add(read.verdict, `${what}: ${read.message}`, where);
       return;
     }
-    const { size } = read.checkpoint;
-    const fault = signerFault(read.signers, size, keys);
+    const { size: told } = read.checkpoint;
+    const fault = signerFault(read.signers, told, keys);
     if (fault !== null) early.add('bad-signature', `${what}: ${fault}`, where);
-    else if (expected !== null && size !== expected) {
-      early.add('malformed', `${what} holds the checkpoint of size ${size}`, where);
+    else if (!isFormers) return;
+    else if (named !== null && told !== named) {
+      early.add('malformed', `${what} holds the checkpoint of size ${told}`, where);
     } else if (forks.has(what))
-      forked.add('fork', `${what} of size ${size} is not a prefix of this log`, where);
+      forked.add('fork', `${what} of size ${told} is not a prefix of this log`, where);
   };
-  for (const { note, what } of given) judge(open(note), what, null, {});
+  for (const { note, what } of given) judge(note, what, null, {});
   if (source.list === undefined) return;
   for await (const path of source.list('checkpoints')) {
-    const size = parseCheckpointPath(path);
-    const bytes = size === null ? null : await source.get(path);
-    if (bytes !== null) judge(open(bytes), path, size, { path });
+    const named = parseCheckpointPath(path);
+    const bytes = named === null ? null : await source.get(path);
+    if (bytes !== null) judge(bytes, path, named, { path });
   }
 }
 

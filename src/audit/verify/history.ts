@@ -6,7 +6,7 @@ import { equalBytes } from '../tree-hash.js';
 import type { Checkpoint } from '../checkpoint.js';
 import type { Cosignature } from '../cosignature.js';
 import type { Growth } from './growth.js';
-import { MAX_FINDINGS, type FindingList, type Where } from './report.js';
+import { MAX_FINDINGS, type Finding, type FindingList, type Where } from './report.js';
 import type { OpenCheckpoint, ReadCheckpoint } from './signed-checkpoint.js';
 import type { LogSource } from './source.js';
 import type { TimeBound } from './time-bound.js';
@@ -22,6 +22,18 @@ export interface Seen {
   readonly unsigned: string | null;
 }
 
+/** One in `checkpoints/` that can't be compared, and why: told in its place among the others. */
+export interface Unusable {
+  readonly path: string;
+  readonly size: bigint;
+  readonly verdict: Finding['verdict'];
+  readonly message: string;
+}
+
+export type Earlier = Seen | Unusable;
+
+const sizeOf = (one: Earlier): bigint => ('verdict' in one ? one.size : one.checkpoint.size);
+
 /** What the note says, when it is signed or may be signed by a former key; null when it is neither. */
 export function seenOf(read: ReadCheckpoint, what: string, path?: string): Seen | null {
   const told = 'verdict' in read ? read.claimed : read;
@@ -36,14 +48,14 @@ export class History {
   /** Compact range over the roots of the full tiles so far. */
   private range: Uint8Array[] = [];
   private tiles = 0n;
-  private next: Seen | null = null;
+  private next: Earlier | null = null;
   /** Some checkpoint waits for the keys that the log once had. */
   waiting = false;
   /** Those of them that are no prefix of this log, by `what`; bounded, since each becomes a finding. */
   readonly waitingForks = new Set<string>();
 
   constructor(
-    private readonly seen: AsyncIterator<Seen>,
+    private readonly seen: AsyncIterator<Earlier>,
     private readonly newest: Checkpoint,
     /** Copies in `checkpoints/` may be there of what is published meanwhile. */
     private readonly growth: Growth,
@@ -59,11 +71,12 @@ export class History {
   async observe(batch: LeafBatch): Promise<readonly TimeBound[]> {
     const bounds: TimeBound[] = [];
     const end = batch.first + BigInt(batch.hashes.length);
-    for (
-      let seen = await this.peek();
-      seen !== null && seen.checkpoint.size <= end;
-      seen = await this.peek()
-    ) {
+    for (let seen = await this.peek(); seen !== null && sizeOf(seen) <= end; seen = await this.peek()) {
+      this.next = null;
+      if ('verdict' in seen) {
+        this.tell(seen);
+        continue;
+      }
       const count = Number(seen.checkpoint.size - batch.first);
       const range =
         count === TILE_WIDTH && batch.root !== null
@@ -73,7 +86,6 @@ export class History {
         ? this.bound(seen.cosignatures)
         : null;
       if (seconds !== null) bounds.push({ size: seen.checkpoint.size, seconds, what: seen.what });
-      this.next = null;
     }
     if (batch.root === null) return bounds;
     this.range = appendLeaf(this.range, this.tiles, batch.root);
@@ -84,12 +96,17 @@ export class History {
   /** What is left when the tree has ended. */
   async finish(): Promise<void> {
     for (let seen = await this.peek(); seen !== null; seen = await this.peek()) {
-      await this.judge(seen, null);
       this.next = null;
+      if ('verdict' in seen) this.tell(seen);
+      else await this.judge(seen, null);
     }
   }
 
-  private async peek(): Promise<Seen | null> {
+  private tell({ verdict, message, path }: Unusable): void {
+    this.early.add(verdict, message, { path });
+  }
+
+  private async peek(): Promise<Earlier | null> {
     if (this.next === null) {
       const step = await this.seen.next();
       this.next = step.done === true ? null : step.value;
@@ -130,11 +147,11 @@ export class History {
 /** Merges two ascending streams into one. */
 export async function* mergeSeen(
   given: readonly Seen[],
-  published: AsyncIterable<Seen>,
-): AsyncGenerator<Seen> {
+  published: AsyncIterable<Earlier>,
+): AsyncGenerator<Earlier> {
   const rest = given.toSorted((a, b) => compare(a.checkpoint.size, b.checkpoint.size));
   for await (const seen of published) {
-    while (rest[0] !== undefined && rest[0].checkpoint.size <= seen.checkpoint.size) {
+    while (rest[0] !== undefined && rest[0].checkpoint.size <= sizeOf(seen)) {
       yield rest[0];
       rest.shift();
     }
@@ -143,12 +160,11 @@ export async function* mergeSeen(
   yield* rest;
 }
 
-/** The readable checkpoints of `checkpoints/`, ascending; others become findings. */
+/** The checkpoints of `checkpoints/`, ascending. */
 export async function* publishedCheckpoints(
   source: LogSource,
   openCheckpoint: OpenCheckpoint,
-  findings: FindingList,
-): AsyncGenerator<Seen> {
+): AsyncGenerator<Earlier> {
   if (source.list === undefined) return;
   let last = -1n;
   for await (const path of source.list('checkpoints')) {
@@ -159,11 +175,12 @@ export async function* publishedCheckpoints(
     const read = bytes === null ? null : openCheckpoint(bytes);
     const seen = read === null ? null : seenOf(read, path, path);
     if (read === null) {
-      findings.add('missing', `${path} is listed but can't be read`, { path });
+      yield { path, size, verdict: 'missing', message: `${path} is listed but can't be read` };
     } else if (seen === null) {
-      if ('verdict' in read) findings.add(read.verdict, `${path}: ${read.message}`, { path });
+      if ('verdict' in read) yield { path, size, verdict: read.verdict, message: `${path}: ${read.message}` };
     } else if (size <= last || (seen.checkpoint.size !== size && seen.unsigned === null)) {
-      findings.add('malformed', `${path} holds the checkpoint of size ${seen.checkpoint.size}`, { path });
+      const message = `${path} holds the checkpoint of size ${seen.checkpoint.size}`;
+      yield { path, size, verdict: 'malformed', message };
     } else {
       last = size;
       // What it says counts only once it is signed; until then its place is what its name says.

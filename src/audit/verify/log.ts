@@ -147,7 +147,7 @@ class Verification {
     this.judgeQuorum(newest);
     const pending = await pendingCheckpoint(source, open, checkpoint, this.early, this.warnings);
 
-    const published = publishedCheckpoints(this.source, open, this.early);
+    const published = publishedCheckpoints(this.source, open);
     const seen = mergeSeen(this.givenCheckpoints(open, checkpoint), published);
     const bound = (of: OpenedCheckpoint['cosignatures']): bigint | null => boundOf(this.trust.policy, of);
     const growth = new Growth(source, open, checkpoint, pending);
@@ -158,7 +158,7 @@ class Verification {
     this.warnings.push(...this.listWarnings);
     if (growth.warning !== null) this.warnings.push(growth.warning);
     this.judgeTime(newest);
-    await this.judgeKeys(keys, newest, pending !== null, history);
+    await this.judgeKeys({ keys, first: open }, newest, pending !== null, history);
     if (!this.writ || this.tree.any) return this.report(checkpoint);
     return this.report(checkpoint, this.meaning.finish(), this.payloads.finish());
   }
@@ -224,7 +224,7 @@ class Verification {
 
   /** (4) and (7) Checkpoints of keys that were replaced, and whether `vkey` is the key of today. */
   private async judgeKeys(
-    keys: readonly Vkey[],
+    { keys, first }: { readonly keys: readonly Vkey[]; readonly first: OpenCheckpoint },
     newest: OpenedCheckpoint,
     isUnfinished: boolean,
     history: History,
@@ -241,7 +241,7 @@ class Verification {
     if (!history.waiting && !replaced && former.length === 0) return;
     const open = checkpointOpener([...keys, ...former], [], this.verify);
     const { source, given, keyHistory } = this;
-    const seen = { source, given, open, keys: keyHistory, forks: history.waitingForks };
+    const seen = { source, given, first, open, size, keys: keyHistory, forks: history.waitingForks };
     await judgeFormer(seen, this.early, this.forks);
   }
 

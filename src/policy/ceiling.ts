@@ -20,8 +20,16 @@ export type NetworkMode = 'none' | 'allowlist' | 'open';
 export type CredentialMode = 'none' | 'broker' | 'inherit';
 export type MountMode = 'ro' | 'rw';
 
-/** What a driver or the runner measures: ms, MiB, bytes, cores, processes. */
-export const MEASURED_NAMES = ['timeoutMs', 'memoryMiB', 'outputBytes', 'cpus', 'pids'] as const;
+/** What a driver or the runner measures: ms, MiB, bytes, cores, processes; what passes through a way out. */
+export const MEASURED_NAMES = [
+  'timeoutMs',
+  'memoryMiB',
+  'outputBytes',
+  'cpus',
+  'pids',
+  'egressBytes',
+  'egressRequests',
+] as const;
 /** How large a workflow may make a step: how wide and deep it lies, how often it comes round, is tried again. */
 export const EXTENT_NAMES = ['fanoutWidth', 'loopIterations', 'retries', 'depth'] as const;
 /** What a ceiling may limit. */

@@ -21,6 +21,12 @@ describe('a ceiling under another one', () => {
     ['limits.timeoutMs', { limits: { timeoutMs: 10 } }, { limits: { timeoutMs: 11 } }],
     ['limits.retries', { limits: { retries: 0 } }, { limits: { retries: 1 } }],
     ['limits.pids', { limits: { pids: 5 }, clamp: ['pids'] }, { limits: { pids: 6 } }],
+    ['limits.egressBytes', { limits: { egressBytes: 5 } }, { limits: { egressBytes: 6 } }],
+    [
+      'limits.egressRequests',
+      { limits: { egressRequests: 5 }, clamp: ['egressRequests'] },
+      { limits: { egressRequests: 6 } },
+    ],
     ['delegation.maxDepth', { delegation: { maxDepth: 0 } }, { delegation: { maxDepth: 1 } }],
     ['budget.usd', { budget: { usd: '1.00' } }, { budget: { usd: '1.000001' } }],
     ['budget.perDay.calls', { budget: { perDay: { calls: 1 } } }, { budget: { perDay: { calls: 2 } } }],

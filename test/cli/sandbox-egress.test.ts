@@ -46,14 +46,14 @@ describe('writ sandbox exec --egress', () => {
   });
 
   /** What the operator's own ceiling says; the shipped one has no network. */
-  const ceiling = (network: unknown): void => {
+  const ceiling = (network: unknown, more: object = {}): void => {
     writeFileSync(
       desk.at('policies', 'ceilings', 'org.yaml'),
       JSON.stringify({
         apiVersion: 'writ/v1',
         kind: 'Ceiling',
         metadata: { name: 'org-default', layer: 'org' },
-        spec: { network },
+        spec: { network, ...more },
       }),
     );
   };
@@ -189,6 +189,49 @@ describe('writ sandbox exec --egress', () => {
         ...['--', 'sh', '-c', `for i in 1 2 3; do wget -q -O - http://127.0.0.1:${port}/; done; sleep 20`],
       );
       expect([code, value]).toMatchObject([1, { status: 'output-limit', limitHit: 'egressRequests' }]);
+    });
+
+    it('a budget of a ceiling holds where the step says none, and a step may only ask for less', async () => {
+      const network = { mode: 'allowlist', allow: [`127.0.0.1:${port}`] };
+      const loop = `for i in 1 2 3 4; do wget -q -O - http://127.0.0.1:${port}/ || exit 0; done; sleep 20`;
+      const asking = (...words: string[]) =>
+        exec('--egress', `127.0.0.1:${port}`, ...words, '--', 'sh', '-c', loop);
+      const ended = (limitHit: string) => [1, { status: 'output-limit', limitHit }];
+      seen.length = 0;
+
+      ceiling(network, { limits: { egressRequests: 2 } });
+      const byCeiling = await asking();
+      expect([byCeiling.code, byCeiling.value]).toMatchObject(ended('egressRequests'));
+      expect(byCeiling.value).toMatchObject({ evidence: { egressRequests: 2, egressBytes: 67_108_864 } });
+      expect(seen).toHaveLength(2);
+      const less = await asking('--egress-requests', '1');
+      expect(less.value).toMatchObject({ limitHit: 'egressRequests', evidence: { egressRequests: 1 } });
+      expect(seen).toHaveLength(3);
+      const more = await asking('--egress-requests', '3');
+      expect([more.code, more.text]).toMatchObject([
+        2,
+        expect.stringContaining('limits.egressRequests is 2'),
+      ]);
+      expect(seen).toHaveLength(3);
+
+      ceiling(network, { limits: { egressBytes: 300 }, clamp: ['egressBytes'] });
+      const lowered = await asking('--egress-bytes', '1000000');
+      expect([lowered.code, lowered.value]).toMatchObject(ended('egressBytes'));
+      expect(lowered.value).toMatchObject({ evidence: { egressBytes: 300, egressRequests: 1_000 } });
+      const { run } = lowered.value as { run: string };
+      const { stdout } = await desk.run(['audit', 'show', run, '--json']);
+      const entries = (JSON.parse(stdout) as { entries: { entry: Entry }[] }).entries.map(
+        ({ entry }) => entry,
+      );
+      const dataOf = (type: string) => entries.find((one) => one.type === type)?.data;
+      expect(dataOf('ceiling.composed')?.['effective']).toMatchObject({
+        limits: { egressBytes: 300 },
+        narrowed: ['egressBytes'],
+      });
+      expect(dataOf('sandbox.started')?.['limits']).toMatchObject({
+        egressBytes: 300,
+        egressRequests: 1_000,
+      });
     });
   });
 });

@@ -446,6 +446,31 @@ describe('wasm module check', () => {
       /sock_open/,
     ],
     [
+      'a function of WASI in another form',
+      [...HEADER, ...TYPE, ...importing('wasi_snapshot_preview1', 'fd_write', [0, 0])],
+      /imports fd_write as \(\) -> \(\), and that is \(i32, i32, i32, i32\) -> \(i32\)/,
+    ],
+    [
+      'a function of WASI of a type that is not there',
+      [...HEADER, ...TYPE, ...importing('wasi_snapshot_preview1', 'fd_write', [0, 9])],
+      /a type that it has not/,
+    ],
+    [
+      '_start with a parameter',
+      [...HEADER, ...section(1, [1, 0x60, 1, 0x7f, 0]), ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE],
+      /_start is \(i32\) -> \(\), not \(\) -> \(\)/,
+    ],
+    [
+      '_start with a result',
+      [...HEADER, ...section(1, [1, 0x60, 0, 1, 0x7e]), ...FUNCTION, ...MEMORY, ...EXPORT, ...CODE],
+      /_start is \(\) -> \(i64\)/,
+    ],
+    [
+      'more functions than can be made',
+      [...HEADER, ...TYPE, ...section(3, [0xc1, 0x84, 0x3d, 0]), ...MEMORY],
+      /1000001 functions/,
+    ],
+    [
       'a global import',
       [...HEADER, ...importing('wasi_snapshot_preview1', 'fd_write', [3, 0x7f, 0])],
       /other than a function/,
@@ -481,6 +506,12 @@ describe('wasm module check', () => {
   it.each([
     ['code that is not valid', [], [0, 0x6a, 0x0b], 'not valid WebAssembly'],
     ['a trap before _start', section(8, [0]), [0, 0x00, 0x0b], 'stopped before _start'],
+    [
+      'a wait for another thread',
+      [],
+      [0, 0x41, 0, 0x41, 0, 0x42, 0x7f, 0xfe, 0x01, 2, 0, 0x1a, 0x0b],
+      'the guest trapped: atomic_wait',
+    ],
   ] as const)(
     'calls it a crash when the engine finds what the check could not see: %s',
     async (_what, start, body, reason) => {
@@ -499,7 +530,7 @@ describe('wasm module check', () => {
                 ...MEMORY,
                 ...EXPORT,
                 ...start,
-                ...section(10, [1, 3, ...body]),
+                ...section(10, [1, body.length, ...body]),
               ]),
             ),
           },

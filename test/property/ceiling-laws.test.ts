@@ -198,6 +198,7 @@ describe('what the laws are tried on', () => {
       ...['agents.requireDigest', 'agents.requireSigners', 'delegation.maxDepth', 'delegation.maxAgents'],
       ...['network.mode', 'credentials.mode', 'mounts.allow', 'sandbox.allowed', 'sandbox.require', 'rates'],
       ...['timeoutMs', 'memoryMiB', 'outputBytes', 'cpus', 'pids'].map((name) => `limits.${name}`),
+      ...['egressBytes', 'egressRequests'].map((name) => `limits.${name}`),
       ...['fanoutWidth', 'loopIterations', 'retries', 'depth'].map((name) => `limits.${name}`),
       ...['calls', 'tokens', 'usd', 'wallClockMs'].flatMap((name) => [
         `budget.${name}`,

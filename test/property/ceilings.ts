@@ -1,7 +1,7 @@
 // Ceilings and requests made at random from one number: every field, over a vocabulary so small that they meet often. Plain
 // code instead of arbitraries, because the laws want tens of thousands of each; the number gives the same one again.
 import type { Json, JsonObject } from '../../src/json.js';
-import { CLASSIFICATIONS, LIMIT_NAMES, type Ceiling } from '../../src/policy/ceiling.js';
+import { CLASSIFICATIONS, LIMIT_NAMES, MEASURED_NAMES, type Ceiling } from '../../src/policy/ceiling.js';
 import { parseCeilingSpec } from '../../src/policy/ceiling-spec.js';
 import type { CeilingRequest, Facts, ObtainedApproval } from '../../src/policy/facts.js';
 import { composeCeilings } from '../../src/policy/meet.js';
@@ -159,7 +159,7 @@ export function specOf(draws: Draws, density: number): JsonObject {
   };
 }
 
-const MEASURED: ReadonlySet<string> = new Set(['timeoutMs', 'memoryMiB', 'outputBytes', 'cpus', 'pids']);
+const MEASURED: ReadonlySet<string> = new Set(MEASURED_NAMES);
 
 function limitOf(draws: Draws, name: string): () => number {
   return () => (name === 'cpus' ? draws.one(0.5, 1, 2.5) : draws.whole(name === 'retries' ? 0 : 1, 4));

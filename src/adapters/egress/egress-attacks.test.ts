@@ -228,10 +228,69 @@ describe('the egress proxy under attack', () => {
     ],
     ['no HTTP at all', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
     ['headers without an end', `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(64 * 1024)}\r\n\r\n`],
+    ['an encoding for the way', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
+    ['an encoding after the chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\nok'],
+    ['no status', 'HTTP/1.1 000 none\r\nContent-Length: 2\r\n\r\nok'],
+    ['a bare return in a header', 'HTTP/1.1 200 OK\r\nX-A: b\rSet-Cookie: c\r\n\r\nok'],
   ])('passes no answer on that has %s', async (_what, text) => {
     await open();
     reply = () => text;
     expect(statuses(await get(url()))).toEqual(['HTTP/1.1 502']);
+  });
+
+  it('leaves control characters of a status line out', async () => {
+    await open();
+    reply = () => 'HTTP/1.1 200 \u0007\u001b[2J\r\ncontent-length: 2\r\n\r\nok';
+    expect(await get(url())).toMatch(/^HTTP\/1\.1 200 \r\n[^]*ok$/u);
+  });
+
+  it('pipelining: one connection has one request under way, however many it sends at once', async () => {
+    await open();
+    const all = await raw(`GET ${url()} HTTP/1.1\r\n\r\n`.repeat(50));
+    expect(statuses(all)).toEqual(['HTTP/1.1 200']);
+    expect([decisions.length, asked.length]).toEqual([1, 1]);
+    await proxy?.close();
+
+    // In a tunnel, too.
+    await open();
+    const request = `GET / HTTP/1.1\r\nHost: api.test:${port}\r\n\r\n`;
+    const got = await raw(`CONNECT api.test:${port} HTTP/1.1\r\n\r\n${request.repeat(50)}`);
+    expect(statuses(got)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+    // The tunnel's own connection, which carried nothing, is one of them.
+    expect([decisions.length, asked.length - 1]).toEqual([2, 2]);
+  });
+
+  it('control: one connection carries one request after the other', async () => {
+    await open();
+    const client = connect({ path: socket });
+    for (let i = 0; i < 20; i += 1) {
+      client.write(`GET ${url()}${i} HTTP/1.1\r\n\r\n`);
+      let got = '';
+      while (!got.endsWith('ok')) got += String(((await once(client, 'data')) as [Buffer])[0]);
+      expect(statuses(got)).toEqual(['HTTP/1.1 200']);
+    }
+    client.destroy();
+    expect(asked).toHaveLength(20);
+  });
+
+  it('request smuggling: a length behind a thousand headers is seen, and makes no body another request', async () => {
+    await open();
+    const many = 'a:\r\n'.repeat(1_100);
+    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: other.test\r\n\r\n';
+    await raw(
+      `GET ${url()} HTTP/1.1\r\n${many}Content-Length: ${smuggled.length}\r\nConnection: close\r\n\r\n${smuggled}`,
+    );
+    await expect.poll(() => asked[0]?.endsWith(smuggled)).toBe(true);
+    expect(asked[0]).toContain(`\r\ncontent-length: ${smuggled.length}\r\n`);
+    expect(statuses(await get(url(), `${many}Host: evil.test\r\n`))).toEqual(['HTTP/1.1 403']);
+  });
+
+  it('hints without end are counted, and end the step at its budget', async () => {
+    const own = await open();
+    const hint = `HTTP/1.1 103 Early Hints\r\nLink: <${'a'.repeat(2_000)}>\r\n\r\n`;
+    reply = () => `${hint.repeat(700)}${OK}`;
+    expect(await get(url())).toBe('');
+    expect(await own.ended).toBe('egressBytes');
   });
 });
 
@@ -294,6 +353,22 @@ describe('the egress proxy under attack: secrets', () => {
     expect(asked[0]).toContain(SECRET);
     expect(got.toLowerCase()).not.toContain(SECRET.toLowerCase());
     expect(statuses(got)).toHaveLength(1);
+  });
+
+  it.each([
+    ['for the way only', 'Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
+    [
+      'behind a thousand headers',
+      `${'a:\r\n'.repeat(1_100)}Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok`,
+    ],
+    [
+      'in a second header',
+      'Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok',
+    ],
+  ])('passes no answer on that is packed, as it says %s', async (_what, text) => {
+    await open([], ['bank-api']);
+    reply = () => `HTTP/1.1 200 OK\r\n${text}`;
+    expect(statuses(await get(url(), authorization()))).toEqual(['HTTP/1.1 502']);
   });
 
   it('TRACE, which gives a request back as it came, gives no value back', async () => {

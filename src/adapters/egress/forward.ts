@@ -31,6 +31,9 @@ export interface Place {
 /** What asks for an answer in pieces or packed: of a value that comes in two pieces, neither can be told from other text. */
 const OF_THE_ANSWER: ReadonlySet<string> = new Set(['accept-encoding', 'if-range', 'range']);
 const MAX_HEADER_BYTES = 32 * 1024;
+const PRINTABLE = /^[\t\x20-\x7e\x80-\xff]*$/u;
+/** Of an answer that is only on its way, nearly. */
+const STATUS_LINE_BYTES = 20;
 /** Of a host that says nothing. */
 const ANSWER_MS = 120_000;
 
@@ -95,6 +98,9 @@ export async function forward(
     : raw;
   try {
     socket.on('error', () => undefined); // the request tells
+    // Node's client lets go of its parser then. Bytes that were still waiting, because the program reads slowly, it takes
+    // for a fault of its own, which nobody can catch: the runner would end.
+    socket.once('close', () => socket.removeAllListeners('data'));
     const going = httpRequest({
       // Instead of an agent, which would dial by itself.
       createConnection: () => socket,
@@ -105,6 +111,11 @@ export async function forward(
       maxHeaderSize: MAX_HEADER_BYTES,
       timeout: ANSWER_MS,
     });
+    going.maxHeadersCount = 0; // all of them, as in server.ts
+    // Any number of them may come before an answer.
+    going.on('information', ({ rawHeaders }) =>
+      traffic.add(target.host, 'bytesIn', STATUS_LINE_BYTES + rawHeaders.join('').length),
+    );
     going.once('timeout', () => going.destroy(new Error('no answer in time')));
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       going.once('response', resolve).on('error', reject);
@@ -159,7 +170,11 @@ async function giveBack(
   response: ServerResponse,
 ): Promise<void> {
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (isLookedThrough && encoding !== 'identity') {
+  // Packed for the way only: the next reader would get it packed, and not be told.
+  const coding = answer.headers['transfer-encoding']?.trim().toLowerCase() ?? 'identity';
+  const status = answer.statusCode ?? 0;
+  const isRead = (coding === 'identity' || coding === 'chunked') && status >= 200;
+  if (!isRead || (isLookedThrough && encoding !== 'identity')) {
     answer.destroy();
     unreachable(request, response);
     return;
@@ -174,7 +189,9 @@ async function giveBack(
     .filter(([name]) => !holdsValue(name))
     .map(([name, value]): [string, string] => [name, clean(value)]);
   if (!traffic.add(host, 'bytesIn', sizeOf(headers))) return;
-  response.writeHead(answer.statusCode ?? 502, clean(answer.statusMessage ?? ''), headers.flat());
+  const message = clean(answer.statusMessage ?? '');
+  // Control characters in it are for whoever looks at the program's output, and no server of ours writes them.
+  response.writeHead(status, PRINTABLE.test(message) ? message : '', headers.flat());
   const longest = Math.max(0, ...values.map(({ length }) => length));
   await pipeline(
     answer,

@@ -34,4 +34,29 @@ describe('redactingStream', () => {
     expect(await through('abc', VALUE.slice(0, -1))).toBe(`abc${VALUE.slice(0, -1)}`);
     expect(await through()).toBe('');
   });
+
+  it('chunks of one byte: what comes at once is looked through at once, and nothing of it is lost', async () => {
+    let looks = 0;
+    const stream = redactingStream((bytes) => {
+      looks += 1;
+      return bytes;
+    }, VALUE.length);
+    const text = 'abcdefgh'.repeat(1_000);
+    let all = '';
+    stream.on('data', (chunk: Buffer) => (all += chunk.toString('latin1')));
+    for (const one of text) stream.write(one);
+    stream.end();
+    await once(stream, 'end');
+    expect(all).toBe(text);
+    expect(looks).toBeLessThan(10);
+  });
+
+  it('ends with an error when it can not be looked through', async () => {
+    const stream = redactingStream(() => {
+      throw new Error('no secrets to be had');
+    }, VALUE.length);
+    stream.write('x');
+    const [error] = (await once(stream, 'error')) as [Error];
+    expect([error.message, stream.read()]).toEqual(['no secrets to be had', null]);
+  });
 });

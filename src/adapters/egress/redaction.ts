@@ -8,16 +8,32 @@ export type Redact = (bytes: Uint8Array) => Uint8Array;
 /** Longest that a value may be when it is written in one of the spellings a redactor knows, per byte of it. */
 const SPELLING = 12;
 
-/** `longest`: bytes of the longest value. So many times that is held back until more is known to follow or not. */
+/**
+ * `longest`: bytes of the longest value. So many times that is held back until more is known to follow or not. Looking
+ * through it costs the same for one byte as for thousands, and a host may send its answer byte by byte: what comes at once
+ * is looked through at once.
+ */
 export function redactingStream(redact: Redact, longest: number): Transform {
   const held = longest * SPELLING;
   let carry: Buffer = Buffer.alloc(0);
   return new Transform({
     transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
-      const clean = Buffer.from(redact(Buffer.concat([carry, chunk])));
-      const sure = Math.max(0, clean.length - held);
-      carry = clean.subarray(sure);
-      done(null, clean.subarray(0, sure));
+      // Later: what else has come by then is the next piece, all of it.
+      setImmediate(() => {
+        let clean: Buffer;
+        try {
+          clean = Buffer.from(redact(Buffer.concat([carry, chunk])));
+        } catch (error) {
+          done(error instanceof Error ? error : new Error('the answer could not be looked through'));
+          return;
+        }
+        const sure = Math.max(0, clean.length - held);
+        carry = clean.subarray(sure);
+        done(null, clean.subarray(0, sure));
+      });
+    },
+    writev(pieces, done) {
+      this._write(Buffer.concat(pieces.map(({ chunk }) => chunk as Buffer)), 'utf8', done);
     },
     flush(done: TransformCallback) {
       done(null, Buffer.from(redact(carry)));

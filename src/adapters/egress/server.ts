@@ -55,6 +55,21 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
     requireHostHeader: false,
   };
   const tunnelled = new WeakMap<Duplex, Requests>();
+  const answering = new WeakMap<Duplex, ServerResponse>();
+  /**
+   * A request before the answer to the last is over: one connection would have any number of them under way. Nothing more
+   * is read from it, and it ends with that answer.
+   */
+  const isEarly = ({ socket: from }: IncomingMessage, response: ServerResponse): boolean => {
+    const last = answering.get(from);
+    if (last === undefined || last.writableEnded) {
+      answering.set(from, response);
+      return false;
+    }
+    from.pause();
+    if (last.listenerCount('close', cutOff) === 0) last.once('close', cutOff);
+    return true;
+  };
   const answer = (work: Promise<void>, one: Duplex): void => {
     work.catch(() => one.destroy()); // a fault of ours, or a peer that went away: nothing more passes on it
   };
@@ -66,6 +81,7 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
       request.socket.destroy();
       return;
     }
+    if (isEarly(request, response)) return;
     tunnel.silence.breakFor(response);
     answer(serveTunnelled(parts, tunnel, request, response, known, stop.signal), request.socket);
   });
@@ -75,6 +91,7 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
     inner.emit('connection', one);
   };
   const outer = createServer(options, (request, response) => {
+    if (isEarly(request, response)) return;
     answer(serveAbsolute(parts, request, response, known, stop.signal), request.socket);
   });
   outer.maxConnections = MAX_CONNECTIONS;
@@ -89,6 +106,9 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
   for (const server of [outer, inner]) {
     // A program that has sent all it has to say may end its side, and still gets the answer.
     Object.assign(server, { httpAllowHalfOpen: true });
+    // Their bytes are bounded. Node leaves out what comes behind the thousandth header, and still obeys it: a length that
+    // nobody here has seen would make a body another request for the host.
+    server.maxHeadersCount = 0;
     server.on('clientError', (error: NodeJS.ErrnoException, client: Duplex) => {
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !client.writable) {
         client.destroy();
@@ -118,6 +138,10 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
         cut();
       }),
   };
+}
+
+function cutOff(this: ServerResponse): void {
+  this.req.socket.destroy();
 }
 
 function listening(server: Server, path: string): Promise<void> {

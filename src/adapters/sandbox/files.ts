@@ -49,17 +49,27 @@ export function isRelative(path: string): boolean {
 /** U+FFFD is what bytes that are no UTF-8 are read as: two names could become one. */
 const CONTROL = /[\u0000-\u001f\u007f\ufffd]/;
 
-/** `**` stands for any number of segments, `*` for any characters of one. */
+/**
+ * `**` stands for any number of segments, `*` for any characters of one. Where it does not fit, only the last `**` takes
+ * one segment more: time is bounded by pattern times path, whatever names a program has chosen.
+ */
 export function matches(pattern: readonly string[], path: readonly string[]): boolean {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return path.length === 0;
-  if (first === '**') {
-    // `**/**` means no more than `**`, and would be tried over and over.
-    if (rest[0] === '**') return matches(rest, path);
-    return path.some((_, at) => matches(rest, path.slice(at))) || matches(rest, []);
+  let [at, next] = [0, 0];
+  let retry: { readonly pattern: number; readonly path: number } | null = null;
+  while (next < path.length) {
+    const [part, segment = ''] = [pattern[at], path[next]];
+    if (part === '**') {
+      at += 1;
+      retry = { pattern: at, path: next + 1 };
+    } else if (part !== undefined && matchesSegment(part, segment)) {
+      at += 1;
+      next += 1;
+    } else if (retry !== null) {
+      ({ pattern: at, path: next } = retry);
+      retry = { pattern: at, path: next + 1 };
+    } else return false;
   }
-  const [segment, ...below] = path;
-  return segment !== undefined && matchesSegment(first, segment) && matches(rest, below);
+  return pattern.slice(at).every((part) => part === '**');
 }
 
 /** Linear in the text: each literal part is looked for after the one before. */

@@ -93,8 +93,10 @@ export function readReports(stream: Socket): NextReport {
 
 /** Writes one line and the bytes it announces. A broken pipe shows as the child's death. */
 export function send(pipe: Socket, line: Order | Take | WarmUp, bodies: readonly Uint8Array[]): void {
+  pipe.cork();
   pipe.write(`${JSON.stringify(line)}\n`);
   for (const body of bodies) if (body.length > 0) pipe.write(body);
+  pipe.uncork();
 }
 
 /** A pipe of a child started with `stdio: 'pipe'`; Node makes sockets of them. */

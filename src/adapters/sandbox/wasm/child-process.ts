@@ -205,6 +205,21 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
     };
   });
 
+  const abort = (): void => decide({ kind: 'cancelled' });
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+
+  // Before all that is done here: the child works meanwhile. What it says is read when this function waits.
+  const { args, env, outputBytes, timeoutMs, diskBytes } = order;
+  const lengths = { moduleBytes: order.module.length, stdinBytes: order.stdin.length };
+  const files = order.files.map(({ path, bytes }) => ({ path, size: bytes.length }));
+  const lists = order.select !== null;
+  send(child.orders, { t: 'run', ...lengths, files, diskBytes, lists, args, env, outputBytes, timeoutMs }, [
+    order.module,
+    order.stdin,
+    ...order.files.map(({ bytes }) => bytes),
+  ]);
+
   // Counted here as well: the child's own count is only as good as the child.
   let room = order.outputBytes;
   const keep =
@@ -234,9 +249,6 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
     if (order.cpuMs !== null && cpuMs > order.cpuMs) decide({ kind: 'timeout', limit: 'cpuMs' });
   };
   const watch = setInterval(look, WATCH_INTERVAL_MS);
-  const abort = (): void => decide({ kind: 'cancelled' });
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
 
   void child.gone.then(() => {
     const outOfMemory = /out of memory/i.test(child.said());
@@ -260,16 +272,6 @@ async function runOnce(child: Parts, order: ChildOrder, signal: AbortSignal): Pr
     else if (files !== null) decide({ kind: 'exit', code: report.code, files });
   };
   void follow();
-
-  const { args, env, outputBytes, timeoutMs, diskBytes } = order;
-  const lengths = { moduleBytes: order.module.length, stdinBytes: order.stdin.length };
-  const files = order.files.map(({ path, bytes }) => ({ path, size: bytes.length }));
-  const lists = order.select !== null;
-  send(child.orders, { t: 'run', ...lengths, files, diskBytes, lists, args, env, outputBytes, timeoutMs }, [
-    order.module,
-    order.stdin,
-    ...order.files.map(({ bytes }) => bytes),
-  ]);
 
   const end = await ended;
   const wallMs = performance.now() - startedMs;

@@ -409,7 +409,8 @@ const TRAP_REASONS: Readonly<Record<Trap, string>> = {
   integer_overflow: 'the guest trapped: integer_overflow, a number that its type can not hold',
   indirect_call: 'the guest trapped: indirect_call, of no function or one of another type',
   exception: 'the guest trapped: exception, one that it does not catch',
+  atomic_wait: 'the guest trapped: atomic_wait, for another thread, and there is none',
   out_of_bounds: 'the guest trapped: out_of_bounds',
   stack_overflow: 'the guest trapped: stack_overflow',
-  other: 'the guest trapped',
+  other: 'the guest trapped, and the engine has no name for why',
 };

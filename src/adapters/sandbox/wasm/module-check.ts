@@ -6,6 +6,7 @@ import { WritError } from '../../../errors.js';
 import { isDigest, type Digest } from '../../../json.js';
 import { invalid, printable, Reader } from './module-reader.js';
 import { checkData, checkElements, readTables } from './module-segments.js';
+import { checkImports, checkStart, readFunctions, readTypes } from './module-types.js';
 
 /** Largest module this driver reads. */
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -25,31 +26,11 @@ export interface CheckedModule {
   readonly canEndBeforeStart: boolean;
 }
 
-// WASI preview 1 as specified. WASIX and other extensions stay out: processes, threads, outbound sockets.
-// The four sock_* functions work on descriptors that were opened for the guest only, and we open none.
-const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
-  ...['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get', 'clock_res_get', 'clock_time_get'],
-  ...['fd_advise', 'fd_allocate', 'fd_close', 'fd_datasync', 'fd_fdstat_get', 'fd_fdstat_set_flags'],
-  ...['fd_fdstat_set_rights', 'fd_filestat_get', 'fd_filestat_set_size', 'fd_filestat_set_times', 'fd_pread'],
-  ...[
-    'fd_prestat_get',
-    'fd_prestat_dir_name',
-    'fd_pwrite',
-    'fd_read',
-    'fd_readdir',
-    'fd_renumber',
-    'fd_seek',
-  ],
-  ...['fd_sync', 'fd_tell', 'fd_write', 'path_create_directory', 'path_filestat_get'],
-  ...['path_filestat_set_times', 'path_link', 'path_open', 'path_readlink', 'path_remove_directory'],
-  ...['path_rename', 'path_symlink', 'path_unlink_file', 'poll_oneoff', 'proc_exit', 'proc_raise'],
-  ...['sched_yield', 'random_get', 'sock_accept', 'sock_recv', 'sock_send', 'sock_shutdown'],
-]);
-const WASI_MODULE = 'wasi_snapshot_preview1';
-
 const SECTION = {
   custom: 0,
+  type: 1,
   import: 2,
+  function: 3,
   table: 4,
   memory: 5,
   export: 7,
@@ -58,11 +39,15 @@ const SECTION = {
   data: 11,
   last: 13,
 } as const;
-const MAX_IMPORTS = 1_000;
 const MAX_EXPORTS = 100_000;
 /** 4 GiB of 32-bit memory. */
 const MAX_PAGES = 65_536;
 const PAGE_BYTES = 65_536;
+
+/** What was found out about modules lately, by digest and cap: the same bytes come again for each step, twice. */
+const recent = new Map<string, CheckedModule>();
+const MAX_RECENT = 16;
+const MAX_RECENT_BYTES = 2 * 1024 * 1024;
 
 /**
  * Checks size, digest, form, imports and memory, then rewrites the memory maximum to at most `maximumPages`.
@@ -82,11 +67,23 @@ export function checkModule(
       hint: 'restore the module from its source, or pin the digest you reviewed',
     });
   }
+  const key = `${digest} ${maximumPages}`;
+  const checked = recent.get(key) ?? inspect(bytes, digest, maximumPages);
+  recent.delete(key); // the last is the latest
+  if (bytes.length <= MAX_RECENT_BYTES) recent.set(key, checked);
+  const [oldest] = recent.keys();
+  if (oldest !== undefined && recent.size > MAX_RECENT) recent.delete(oldest);
+  return checked;
+}
+
+function inspect(bytes: Uint8Array, digest: Digest, maximumPages: number): CheckedModule {
   checkHeader(bytes);
 
   let memory: { readonly initial: number; readonly maximum: number | null } | null = null;
   let memoryAt: { readonly start: number; readonly end: number } | null = null;
-  let hasStart = false;
+  let types: readonly string[] | null = [];
+  let functions: number[] = [];
+  let start: Exported | undefined;
   let hasMemoryExport = false;
   let tables: readonly number[] | null = [];
   let isPlain = true;
@@ -94,32 +91,35 @@ export function checkModule(
 
   const reader = new Reader(bytes, 8, bytes.length);
   while (!reader.atEnd()) {
-    const start = reader.offset;
+    const at = reader.offset;
     const id = reader.byte();
     const section = reader.slice(reader.u32());
     if (id === SECTION.custom) continue;
-    if (id > SECTION.last) throw invalid(`section ${id} at byte ${start} is unknown`);
+    if (id > SECTION.last) throw invalid(`section ${id} at byte ${at} is unknown`);
     if (seen.has(id)) throw invalid(`section ${id} stands twice`);
     seen.add(id);
-    if (id === SECTION.import) checkImports(section);
+    if (id === SECTION.type) types = readTypes(section);
+    if (id === SECTION.import) functions = checkImports(section, types);
+    if (id === SECTION.function) functions = functions.concat(readFunctions(section));
     if (id === SECTION.table) tables = readTables(section);
     if (id === SECTION.memory) {
       memory = readMemory(section);
-      memoryAt = { start, end: reader.offset };
+      memoryAt = { start: at, end: reader.offset };
     }
     if (id === SECTION.element) isPlain = checkElements(section, tables) && isPlain;
     if (id === SECTION.data && memory !== null)
       isPlain = checkData(section, memory.initial * PAGE_BYTES) && isPlain;
     if (id === SECTION.export) {
       const exports = readExports(section);
-      hasStart = exports.get('_start') === 0;
-      hasMemoryExport = exports.get('memory') === 2;
+      start = exports.get('_start');
+      hasMemoryExport = exports.get('memory')?.kind === 2;
     }
   }
 
-  if (!hasStart) {
+  if (start?.kind !== 0) {
     throw invalid('it exports no function _start', 'build it as a WASI command, not as a reactor or library');
   }
+  checkStart(types?.[functions[start.index] ?? -1]);
   if (memory === null || memoryAt === null) throw invalid('it has no memory of its own');
   if (!hasMemoryExport) throw invalid('it does not export its memory under the name "memory"');
   if (memory.initial > maximumPages) {
@@ -161,27 +161,6 @@ function checkHeader(bytes: Uint8Array): void {
   throw invalid('its version is not 1');
 }
 
-function checkImports(section: Reader): void {
-  const count = section.u32();
-  if (count > MAX_IMPORTS) throw invalid(`it has ${count} imports, at most ${MAX_IMPORTS} are read`);
-  for (let i = 0; i < count; i += 1) {
-    const module = section.name();
-    const name = section.name();
-    const kind = section.byte();
-    if (kind === 2)
-      throw invalid('it imports its memory', 'memory must be its own, so that it can be capped');
-    if (kind !== 0) throw invalid(`it imports something other than a function, import ${i}`);
-    section.u32();
-    if (module !== WASI_MODULE || !WASI_FUNCTIONS.has(name)) {
-      throw invalid(
-        `it imports ${printable(module)}.${printable(name)}`,
-        `only WASI preview 1 functions of ${WASI_MODULE} can be imported; there is no network and no process`,
-      );
-    }
-  }
-  section.mustEnd('import');
-}
-
 function readMemory(section: Reader): { initial: number; maximum: number | null } {
   if (section.u32() !== 1) throw invalid('it has not exactly one memory');
   const flags = section.byte();
@@ -195,16 +174,20 @@ function readMemory(section: Reader): { initial: number; maximum: number | null 
   return { initial, maximum };
 }
 
-/** name -> kind (0 function, 2 memory). */
-function readExports(section: Reader): Map<string, number> {
+/** `kind` 0 = a function, 2 = a memory. */
+interface Exported {
+  readonly kind: number;
+  readonly index: number;
+}
+
+function readExports(section: Reader): Map<string, Exported> {
   const count = section.u32();
   if (count > MAX_EXPORTS) throw invalid(`it has ${count} exports, at most ${MAX_EXPORTS} are read`);
-  const exports = new Map<string, number>();
+  const exports = new Map<string, Exported>();
   for (let i = 0; i < count; i += 1) {
     const name = section.name();
     if (exports.has(name)) throw invalid(`it exports ${printable(name)} twice`);
-    exports.set(name, section.byte());
-    section.u32();
+    exports.set(name, { kind: section.byte(), index: section.u32() });
   }
   section.mustEnd('export');
   return exports;

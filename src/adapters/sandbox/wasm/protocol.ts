@@ -94,6 +94,7 @@ export const TRAPS = [
   'integer_overflow',
   'indirect_call',
   'exception',
+  'atomic_wait',
   'out_of_bounds',
   'stack_overflow',
   'other',

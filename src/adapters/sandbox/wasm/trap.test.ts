@@ -19,6 +19,7 @@ describe('trapOf', () => {
     ['js: divide result unrepresentable', 'integer_overflow'],
     ['js: null function or function signature mismatch', 'indirect_call'],
     ['js: [object WebAssembly.Exception]', 'exception'],
+    ['js: Atomics.wait cannot be called in this context', 'atomic_wait'],
     ['something new', 'other'],
   ])('reads %j as %s', (line, trap) => {
     expect(trapOf(said(line, GUEST(1), GUEST(2), ENGINE))).toBe(trap);

@@ -21,6 +21,7 @@ export function trapOf(message: string): Trap {
     return 'integer_overflow';
   if (line.endsWith('null function or function signature mismatch')) return 'indirect_call';
   if (line.endsWith('[object WebAssembly.Exception]')) return 'exception';
+  if (line.includes('Atomics.wait cannot')) return 'atomic_wait';
   if (line.includes('Maximum call stack')) return 'stack_overflow';
   if (!line.includes('out of bounds')) return 'other';
   // A guest's own stack lies at the beginning of its memory, as a rule: a recursion without end runs out of it there.

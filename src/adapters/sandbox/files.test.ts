@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { matches } from './files.js';
+
+const fits = (pattern: string, path: string): boolean => matches(pattern.split('/'), path.split('/'));
+
+describe('output patterns', () => {
+  it.each([
+    ['a/b', 'a/b', true],
+    ['a/b', 'a', false],
+    ['a', 'a/b', false],
+    ['*', 'a', true],
+    ['*', 'a/b', false],
+    ['**', 'a/b/c', true],
+    ['**/x.csv', 'x.csv', true],
+    ['**/x.csv', 'a/b/x.csv', true],
+    ['**/x.csv', 'a/x.csv/b', false],
+    ['a/**', 'a', true],
+    ['a/**', 'a/b/c', true],
+    ['a/**', 'b/a', false],
+    ['a/**/b', 'a/b', true],
+    ['a/**/b/*.csv', 'a/b/c/b/d.csv', true],
+    ['**/a/**/b', 'a/c/a/b', true],
+    ['**/a/**/b', 'b/a/c', false],
+    ['**/**', 'a', true],
+  ])('%s and %s: %s', (pattern, path, expected) => {
+    expect(fits(pattern, path)).toBe(expected);
+  });
+
+  it('folders named to be tried over and over cost no more than others', () => {
+    const started = process.cpuUsage();
+    expect(fits(`${'**/a/'.repeat(15)}b`, Array(32).fill('a').join('/'))).toBe(false);
+    const { user } = process.cpuUsage(started);
+    expect(user).toBeLessThan(1_000_000); // it was hours
+  });
+});

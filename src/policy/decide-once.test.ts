@@ -95,6 +95,27 @@ describe('a question that is asked again', () => {
     }
   });
 
+  it('is another one when a list of it has changed since it was asked', () => {
+    const network: string[] = [];
+    const asked = question();
+    const changing = { ...asked, facts: { ...asked.facts, network } };
+    const first = decideOnce(snapshot, changing);
+    expect(decideOnce(snapshot, changing)).toBe(first);
+    network.push('api.example:443');
+    expect(decideOnce(snapshot, changing)).not.toBe(first);
+    expect(decideOnce(snapshot, question())).toEqual(first);
+  });
+
+  it('is another one where something was left out, or is no plain value', () => {
+    const first = decideOnce(snapshot, question());
+    const { facts } = question();
+    const { agentName: _, ...without } = facts;
+    const list = Object.assign(Object.create(Array.prototype), { length: 0 }) as string[];
+    for (const strange of [without, { ...facts, network: list }, { ...facts, agentName: undefined }])
+      expect(decideOnce(snapshot, question({ facts: strange as typeof facts }))).not.toBe(first);
+    expect(decideOnce(snapshot, question())).toEqual(first);
+  });
+
   it('is decided anew by other policies', async () => {
     expect(decideOnce(snapshot, question()).verdict).toBe('allow');
     const denying = await policies({ 'rbac/r.yaml': RULE('deny') });

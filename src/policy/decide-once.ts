@@ -8,7 +8,8 @@ import type { PolicySnapshot } from './snapshot.js';
 
 interface Known {
   readonly snapshot: PolicySnapshot;
-  readonly question: string;
+  /** A copy: what was asked may change afterwards, what was answered may not. */
+  readonly question: Json;
   readonly decision: Decision;
 }
 
@@ -22,12 +23,12 @@ const last = new WeakMap<readonly CeilingLayer[], Known>();
  * layers. Where a layer holds for a time only, or a standing approval may be there, everything is decided anew.
  */
 export function decideOnce(snapshot: PolicySnapshot, request: DecisionRequest): Decision {
-  const question = isFirst(request) ? null : questionOf(snapshot, request);
-  if (question === null) return decide(snapshot, request);
+  if (isFirst(request) || !isTimeless(snapshot, request)) return decide(snapshot, request);
   const before = last.get(request.layers);
-  if (before?.snapshot === snapshot && before.question === question) return before.decision;
+  if (before?.snapshot === snapshot && isAsBefore(before.question, request)) return before.decision;
+  const question = questionOf(request);
   const decision = decide(snapshot, request);
-  last.set(request.layers, { snapshot, question, decision });
+  if (question !== null) last.set(request.layers, { snapshot, question, decision });
   return decision;
 }
 
@@ -38,20 +39,50 @@ function isFirst(request: DecisionRequest | null): boolean {
   return true;
 }
 
-/** Everything that is asked but time and layers, as one text; null where the answer is not for later. */
-function questionOf(snapshot: PolicySnapshot, request: DecisionRequest): string | null {
+/** Everything that is asked but time and layers; null where the answer is not for later. */
+function questionOf(request: DecisionRequest): Json | null {
   try {
-    if (!isTimeless(snapshot, request)) return null;
     const { nowMs: _, layers: __, ...question } = request;
     // Not JSON by type: what is none is found out here.
-    return canonicalJson(question as unknown as Json);
+    return JSON.parse(canonicalJson(question as unknown as Json)) as Json;
   } catch {
     // A question that can't be read is for `decide` to refuse, in its words.
     return null;
   }
 }
 
-function isTimeless(snapshot: PolicySnapshot, { domain, layers, nowMs }: DecisionRequest): boolean {
+/** Time and layers are no part of it. */
+const APART: readonly string[] = ['nowMs', 'layers'] satisfies (keyof DecisionRequest)[];
+
+function isAsBefore(question: Json, request: DecisionRequest): boolean {
+  return isSameJson(question, request, APART);
+}
+
+/** Whether `now` says what `known` does, member by member but for those `apart`. What is no JSON says nothing. */
+function isSameJson(known: Json, now: unknown, apart: readonly string[] = []): boolean {
+  if (known === null || typeof known !== 'object') return known === now;
+  if (typeof now !== 'object' || now === null) return false;
+  if (Object.getPrototypeOf(known) !== Object.getPrototypeOf(now)) return false;
+  const before = known as Readonly<Record<string, Json>>;
+  const members = now as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(now);
+  if (keys.length !== Object.keys(before).length + apart.length) return false;
+  return keys.every((key) => {
+    if (apart.includes(key)) return true;
+    const was = Object.hasOwn(before, key) ? before[key] : undefined;
+    return was !== undefined && isSameJson(was, members[key]);
+  });
+}
+
+function isTimeless(snapshot: PolicySnapshot, request: DecisionRequest): boolean {
+  try {
+    return isAlwaysSo(snapshot, request);
+  } catch {
+    return false;
+  }
+}
+
+function isAlwaysSo(snapshot: PolicySnapshot, { domain, layers, nowMs }: DecisionRequest): boolean {
   const isAlways = ({ spec }: CeilingLayer): boolean =>
     spec === null || (spec.validity.notBeforeMs === null && spec.validity.notAfterMs === null);
   return (

@@ -4,10 +4,10 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Node, Scalar } from 'yaml';
 import type { Json } from '../json.js';
+import { readPlain } from '../plain-yaml.js';
+import type { Mark, PlainDocument } from '../plain-yaml.js';
 import type { Place, Problems } from './diagnostic.js';
-import { readPlain } from './plain-yaml.js';
-import type { Mark, PlainDocument } from './plain-yaml.js';
-import { MAX_TEXT_LENGTH, unseenIn } from './text.js';
+import { isVisible, MAX_TEXT_LENGTH, unseenIn } from './text.js';
 
 /** Longest file, in characters; the directory reader bounds bytes as well. */
 export const MAX_FILE_LENGTH = 1024 * 1024;
@@ -22,6 +22,8 @@ export interface SourceDocument {
   place(pointer: string): Place;
   /** Place of the key that introduces `pointer`. */
   keyPlace(pointer: string): Place;
+  /** Places of the items of the list at `pointer`, for a long one. */
+  itemPlaces(pointer: string): (index: number) => Place;
 }
 
 /** Reads one file; null when a problem was added. Never throws for what the text holds. */
@@ -30,7 +32,7 @@ export function readDocument(file: string, text: string, problems: Problems): So
     problems.add(file, START, `file has ${text.length} characters, at most ${MAX_FILE_LENGTH} are allowed`);
     return null;
   }
-  const plain = readPlain(text);
+  const plain = readPlain(text, isVisible);
   return plain === null ? readWithParser(file, text, problems) : plainSource(file, text, plain);
 }
 
@@ -45,36 +47,45 @@ export function readWithParser(file: string, text: string, problems: Problems): 
   }
 }
 
-function plainSource(file: string, text: string, { value, mark }: PlainDocument): SourceDocument {
+function plainSource(file: string, text: string, { value, mark: root }: PlainDocument): SourceDocument {
   const lines = new LineCounting(text);
   return {
     file,
     value,
-    place: (pointer) => lines.place(findMark(mark, pointer).value),
+    place: (pointer) => lines.place(offsetOf(findMark(root, pointer).mark)),
     keyPlace: (pointer) => {
-      const { value: at, key } = findMark(mark, pointer);
-      return lines.place(key ?? at);
+      const { mark, key } = findMark(root, pointer);
+      return lines.place(key ?? offsetOf(mark));
+    },
+    itemPlaces: (pointer) => {
+      const { mark: list } = findMark(root, pointer);
+      return (index) =>
+        lines.place(offsetOf((typeof list === 'number' ? undefined : list.parts[index]) ?? list));
     },
   };
 }
 
-/** Offset of the value at the pointer, of its nearest ancestor when it is absent; of its key when it is not. */
-function findMark(root: Mark, pointer: string): { readonly value: number; readonly key: number | null } {
+function offsetOf(mark: Mark): number {
+  return typeof mark === 'number' ? mark : mark.at;
+}
+
+/** The value at the pointer, its nearest ancestor when it is absent; the offset of its key when it is not. */
+function findMark(root: Mark, pointer: string): { readonly mark: Mark; readonly key: number | null } {
   let mark = root;
   let key: number | null = null;
   for (const segment of pointer === '' ? [] : pointer.slice(1).split('/')) {
-    if (typeof mark === 'number') return { value: mark, key: null };
+    if (typeof mark === 'number') return { mark, key: null };
     const name = segment.includes('~') ? segment.replaceAll('~1', '/').replaceAll('~0', '~') : segment;
     const { of, parts } = mark;
     const isList = Array.isArray(of);
     const index: number = isList ? Number(name) : Object.keys(of).indexOf(name) * 2 + 1;
     const child: Mark | undefined = parts[index];
-    if (child === undefined) return { value: mark.at, key: null };
+    if (child === undefined) return { mark, key: null };
     const keyMark = isList ? undefined : parts[index - 1];
     key = typeof keyMark === 'number' ? keyMark : null;
     mark = child;
   }
-  return { value: typeof mark === 'number' ? mark : mark.at, key };
+  return { mark, key };
 }
 
 /** Lines and columns. They are asked for from the top of a file to its end, and counted on from the last one. */
@@ -153,6 +164,7 @@ class Reader {
       value,
       place,
       keyPlace: (pointer) => this.#keys.get(pointer) ?? place(pointer),
+      itemPlaces: (pointer) => (index) => place(pointer + pointerSegment(index)),
     };
   }
 

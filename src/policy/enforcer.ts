@@ -51,8 +51,8 @@ export async function createJudge(
   checkIdentifiers(enforcer);
 
   // One synchronous call with the candidates in place: nothing can interleave.
-  const ask = (candidates: readonly Row[], ...request: readonly [string, string, string, string]) => {
-    if (!request.every((field) => typeof field === 'string' && field !== '')) {
+  const ask: Ask = (candidates, subject, domain, action, resource) => {
+    if (!(isText(subject) && isText(domain) && isText(action) && isText(resource))) {
       throw new WritError(
         'POLICY_REQUEST_INVALID',
         'subject, domain, action and resource must be non-empty strings',
@@ -62,7 +62,6 @@ export async function createJudge(
     if (candidates.length === 0) return { allowed: false, ruleId: null };
     rows.policy = candidates as unknown as string[][];
     try {
-      const [subject, domain, action, resource] = request;
       const [allowed, row] = enforcer.enforceExSync(subject, domain, resource, action);
       return { allowed: allowed === true, ruleId: row[5] ?? null };
     } finally {
@@ -85,42 +84,42 @@ export async function createJudge(
     ask(index.candidates(domain, action, resource), subject, domain, action, resource);
 }
 
+/** A caller in JavaScript may ask with anything (trap 5). */
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
 /** Rows by (domain, action), then by exact resource or by the literal text before the first wildcard. */
 class CandidateIndex {
   readonly #cells = new Map<string, Map<string, Cell>>();
 
   constructor(readonly rows: readonly Row[]) {
-    for (const [position, row] of rows.entries()) {
-      const [, domain, resource, action] = row;
-      const cell = at(
-        at(this.#cells, domain, () => new Map<string, Cell>()),
-        action,
-        () => ({ exact: new Map(), prefix: new Map(), prefixLengths: [] }) satisfies Cell as Cell,
-      );
+    let position = -1;
+    for (const [, domain, resource, action] of rows) {
+      position += 1;
+      const cell = this.#cell(domain, action);
       if (!hasWildcard(resource)) {
-        at(cell.exact, resource, (): number[] => []).push(position);
+        addPosition(cell.exact, resource, position);
         continue;
       }
       const prefix = literalPrefix(resource);
-      at(cell.prefix, prefix, (): number[] => []).push(position);
+      addPosition(cell.prefix, prefix, position);
       if (!cell.prefixLengths.includes(prefix.length)) cell.prefixLengths.push(prefix.length);
     }
+  }
+
+  #cell(domain: string, action: string): Cell {
+    const cells = this.#cells.get(domain) ?? new Map<string, Cell>();
+    const cell = cells.get(action) ?? { exact: new Map(), prefix: new Map(), prefixLengths: [] };
+    this.#cells.set(domain, cells.set(action, cell));
+    return cell;
   }
 
   /** In the order of the rules. */
   candidates(domain: string, action: string, resource: string): readonly Row[] {
     const positions: number[] = [];
-    for (const dom of domain === '*' ? ['*'] : [domain, '*']) {
-      for (const act of action === '*' ? ['*'] : [action, '*']) {
-        const cell = this.#cells.get(dom)?.get(act);
-        if (cell === undefined) continue;
-        for (const position of cell.exact.get(resource) ?? []) positions.push(position);
-        for (const length of cell.prefixLengths) {
-          if (length > resource.length) continue;
-          for (const position of cell.prefix.get(resource.slice(0, length)) ?? []) positions.push(position);
-        }
-      }
-    }
+    this.#collect(positions, domain, action, resource);
+    if (domain !== '*') this.#collect(positions, '*', action, resource);
     if (positions.length > 1) positions.sort((a, b) => a - b);
     const rows: Row[] = [];
     for (const position of positions) {
@@ -128,6 +127,13 @@ class CandidateIndex {
       if (row !== undefined) rows.push(row);
     }
     return rows;
+  }
+
+  #collect(positions: number[], domain: string, action: string, resource: string): void {
+    const cells = this.#cells.get(domain);
+    if (cells === undefined) return;
+    collectFrom(positions, cells.get(action), resource);
+    if (action !== '*') collectFrom(positions, cells.get('*'), resource);
   }
 }
 
@@ -137,12 +143,21 @@ interface Cell {
   readonly prefixLengths: number[];
 }
 
-function at<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key);
-  if (found !== undefined) return found;
-  const made = make();
-  map.set(key, made);
-  return made;
+function collectFrom(positions: number[], cell: Cell | undefined, resource: string): void {
+  if (cell === undefined) return;
+  for (const position of cell.exact.get(resource) ?? NONE) positions.push(position);
+  for (const length of cell.prefixLengths) {
+    if (length > resource.length) continue;
+    for (const position of cell.prefix.get(resource.slice(0, length)) ?? NONE) positions.push(position);
+  }
+}
+
+const NONE: readonly number[] = [];
+
+function addPosition(positions: Map<string, number[]>, key: string, position: number): void {
+  const known = positions.get(key);
+  if (known === undefined) positions.set(key, [position]);
+  else known.push(position);
 }
 
 /** Stock Casbin calls an unknown function undefined, and undefined may allow (trap 4): every name must be known. */

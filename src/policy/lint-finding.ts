@@ -13,6 +13,7 @@ export interface LintFinding {
     | 'approver-without-key'
     | 'quorum-unreachable'
     | 'ceiling-empty'
+    | 'signers-unverified'
     | 'ceiling-expired';
   readonly severity: 'error' | 'warning';
   /** Relative to the directory; null = no single file. */

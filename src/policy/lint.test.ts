@@ -143,6 +143,12 @@ describe('lint', () => {
     expect(codes(await load([{}]), ['R-1'])).toEqual(['rule-untested R-1']);
   });
 
+  it('names a ceiling that asks for signatures which nobody verifies: no package fits under it', async () => {
+    const signed = await load([{}], { ceiling: { agents: { requireSigners: ['cosign:bank-release'] } } });
+    expect(codes(signed)).toEqual(['signers-unverified c']);
+    expect(codes(await load([{}], { ceiling: { agents: { requireSigners: [] } } }))).toEqual([]);
+  });
+
   it('names ceilings under which nothing fits, or that are past', async () => {
     const snapshot = await load([{}], {
       ceiling: { tools: { allow: [] }, validity: { notAfter: '2026-01-01T00:00:00Z' } },

@@ -224,6 +224,13 @@ function ceilingFindings(snapshot: PolicySnapshot, nowMs: number): readonly Lint
   const found: LintFinding[] = [];
   for (const { name, file, spec } of snapshot.ceilings) {
     const { notAfterMs } = spec.validity;
+    if (spec.agents.requireSigners !== undefined) {
+      found.push({
+        ...{ code: 'signers-unverified', severity: 'error', file, line: null, about: name },
+        message: `ceiling ${name} requires signers, and no signature of a package is verified here: every call of one is refused`,
+        hint: 'name the packages by digest in agents.allow, with requireDigest: true, in place of requireSigners',
+      });
+    }
     if (notAfterMs === null || nowMs < notAfterMs) continue;
     found.push({
       ...{ code: 'ceiling-expired', severity: 'error', file, line: null, about: name },

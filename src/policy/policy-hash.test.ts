@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../canonical-json.js';
-import type { Json } from '../json.js';
 import { sha256Hex } from './model.js';
 import { PIECE, policyHashOf } from './policy-hash.js';
 
@@ -11,7 +10,12 @@ describe('the policy hash', () => {
   it.each([0, 1, 2, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 7])(
     'of %i rules in pieces is that of the whole',
     async (count) => {
-      const rules = Array.from({ length: count }, (_, i): Json => [`user:${i}`, 'é,"]', '*', i]);
+      const rules = Array.from({ length: count }, (_, i) => [
+        `user:${i}`,
+        'é,"]\u2028\u007f',
+        '\\ud800*',
+        String(i),
+      ]);
       let pauses = 0;
       const pause = async () => {
         pauses += 1;
@@ -21,6 +25,10 @@ describe('the policy hash', () => {
       expect(pauses).toBe(Math.ceil(count / PIECE));
     },
   );
+
+  it('is made of no rule with half a character', async () => {
+    await expect(policyHashOf(others, [['user:\ud800']], { canonicalize })).rejects.toThrow('surrogate');
+  });
 
   it('is made of no key that would stand behind the rules', async () => {
     for (const key of ['rules', 'rulez', 'zone']) {

@@ -28,15 +28,16 @@ export interface Rule {
 /** Rules that are read between two pauses. */
 const SLICE = 500;
 
-/** Rules of all files, sorted by id: the order of files and rows changes nothing. `pause` as of PolicySource. */
+/** Rules of all files by id. `pause` as of PolicySource. */
 export async function collectRules(
   sources: readonly { readonly source: SourceDocument; readonly document: RulesDocument }[],
   roles: RoleGraph,
   problems: Problems,
   pause?: () => Promise<void>,
-): Promise<readonly Rule[]> {
+): Promise<ReadonlyMap<string, Rule>> {
   const byId = new Map<string, Rule>();
   for (const { source, document } of sources) {
+    const rowPlace = source.itemPlaces('/rules');
     for (const [index, row] of document.rules.entries()) {
       if (index % SLICE === SLICE - 1) await pause?.();
       const at = (field: string): Place => source.place(`/rules/${index}/${field}`);
@@ -74,7 +75,7 @@ export async function collectRules(
         problems.add(source.file, at('subject'), `unknown role "${row.subject}" in ${where}`, hint);
       }
       const { id, effect, subject, domain } = row;
-      byId.set(id, {
+      const rule: Rule = {
         id,
         effect,
         subject,
@@ -83,11 +84,17 @@ export async function collectRules(
         resource: row.resource,
         reason: row.reason ?? null,
         file: source.file,
-        line: source.place(`/rules/${index}`).line,
-      });
+        line: rowPlace(index).line,
+      };
+      byId.set(id, Object.freeze(rule));
     }
   }
-  return [...byId.values()].toSorted((a, b) => compareText(a.id, b.id));
+  return byId;
+}
+
+/** By id: the order of files and rows changes nothing. */
+export function sortedRules(byId: ReadonlyMap<string, Rule>): readonly Rule[] {
+  return Object.freeze([...byId.values()].toSorted((a, b) => compareText(a.id, b.id)));
 }
 
 function subjectIsKnown(subject: string, domain: string, roles: RoleGraph): boolean {

@@ -27,12 +27,11 @@ import type { Person } from './person.js';
 import { policyHashOf } from './policy-hash.js';
 import { ANY_ROLE, collectRoles } from './role.js';
 import type { RoleEdge, RoleGraph } from './role.js';
-import { collectRules } from './rule.js';
+import { collectRules, sortedRules } from './rule.js';
 import type { Rule } from './rule.js';
 import { checkShape } from './shape.js';
 import type { CeilingDocument } from './ceiling-shape.js';
 import type { ApproversDocument, RolesDocument, RulesDocument } from './shape.js';
-import { isPrincipal } from './text.js';
 
 export interface LoadedCeiling extends CeilingLayer {
   readonly layer: 'org' | 'environment' | 'tenant';
@@ -116,8 +115,9 @@ export async function buildSnapshot({
   problems.throwIfAny(root);
   const roles = collectRoles(sources.roles, problems);
   await pause?.();
-  const rules = await collectRules(sources.rules, roles, problems, pause);
+  const byId = await collectRules(sources.rules, roles, problems, pause);
   await pause?.();
+  const rules = sortedRules(byId);
   const people =
     sources.approvers === null
       ? []
@@ -138,8 +138,9 @@ export async function buildSnapshot({
   const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
   problems.throwIfAny(root);
 
+  const byName = rules.filter(({ subject }) => !subject.startsWith('role:'));
   const named = (effect: Rule['effect']) =>
-    rules.filter((rule) => rule.effect === effect && isPrincipal(rule.subject)).map(({ subject }) => subject);
+    byName.filter((rule) => rule.effect === effect).map(({ subject }) => subject);
   // Whom only a deny names is known to nobody else: it must not be what gives them `role:any`.
   const known = new Set([...roles.members, ...people.map((person) => person.id), ...named('allow')]);
   const principals = new Set([...known, ...named('deny')]);
@@ -147,7 +148,6 @@ export async function buildSnapshot({
   const judge = await createJudge(rules, [...roles.edges, ...everybody], pause);
   await pause?.();
   const layers = layerStacks(frozen(ceilings), hashOf);
-  const byId = new Map(rules.map((rule) => [rule.id, rule]));
   const byKey = new Map(people.flatMap((person) => person.keys.map((key) => [key, person] as const)));
   const byOsUser = new Map(people.map((person) => [person.osUser, person] as const));
   await pause?.();
@@ -188,7 +188,7 @@ export async function buildSnapshot({
     policyHash,
     lock: frozen(lock),
     modelHash: MODEL_HASH,
-    rules: frozen(rules),
+    rules,
     ruleById: (id) => byId.get(id) ?? null,
     domains: roles.domains,
     rolesIn: (domain) => roles.rolesIn(domain),

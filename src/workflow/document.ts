@@ -16,6 +16,7 @@ import {
 } from 'yaml';
 import { Findings } from './diagnostic.js';
 import type { Located, LocatedEntry, Segments } from './located.js';
+import { readPlainDocument } from './plain-document.js';
 
 export const DOCUMENT_MAX_BYTES = 1024 * 1024;
 /** Deepest nesting of lists and maps; what RFC 8785 hashing takes, less room for a wrapper. */
@@ -32,6 +33,15 @@ export interface ReadDocument {
 }
 
 export function readDocument(text: string): ReadDocument {
+  const root = readPlainDocument(text);
+  if (root === null) return readWithParser(text);
+  const findings = new Findings(lineStarts(text));
+  findings.locateIn(root);
+  return { root, findings };
+}
+
+/** As `readDocument`, by the YAML parser whatever the text is. */
+export function readWithParser(text: string): ReadDocument {
   const findings = new Findings(lineStarts(text.length > DOCUMENT_MAX_BYTES ? '' : text));
   type Code = 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_UNSUPPORTED';
   const refuse = (code: Code, message: string, offset = 0, hint?: string) => {

@@ -134,7 +134,7 @@ export function checkSandbox(value: Json | undefined, at: Segments, findings: Fi
 
 /** A way out is listed host by host, for containers. */
 function checkEgress(
-  { driver, network, egress, credentials }: JsonObject,
+  { driver, network, egress, credentials, limits }: JsonObject,
   at: Segments,
   findings: Findings,
 ): void {
@@ -155,10 +155,22 @@ function checkEgress(
     say('network', 'a sandbox with egress lists no host', 'write egress: [host:port]');
   else if (names.length > 0 && hosts.length === 0)
     say('credentials', 'credentials of a sandbox need hosts to go to', 'write egress: [host:port]');
+  else if (hosts.length === 0 && isObject(limits) && ('egressBytes' in limits || 'egressRequests' in limits))
+    say('limits', 'a sandbox without egress has nothing to count of it', 'write egress: [host:port]');
 }
 
 /** Contradictions the schema can't say. `at` is the approval field. */
 export function checkApproval(spec: ApprovalSpec | null, at: Segments, findings: Findings): void {
+  if (spec?.mode === 'none') {
+    for (const field of demandsOf(spec)) {
+      findings.add({
+        code: 'DOC_BAD_VALUE',
+        message: `approval none asks nobody, so ${field} would be of no effect`,
+        hint: `write mode: sync, or leave ${field} out`,
+        at: [...at, field],
+      });
+    }
+  }
   if (spec?.mode === 'two-person' && spec.quorum !== null && spec.quorum < 2) {
     findings.add({
       code: 'DOC_BAD_VALUE',
@@ -175,4 +187,17 @@ export function checkApproval(spec: ApprovalSpec | null, at: Segments, findings:
       at: [...at, 'separationOfDuties'],
     });
   }
+}
+
+/** What of it asks for something of those who approve. */
+function demandsOf(spec: ApprovalSpec): readonly string[] {
+  const asked = {
+    approverRoles: spec.approverRoles.length > 0,
+    quorum: spec.quorum !== null,
+    expiresSeconds: spec.expiresSeconds !== null,
+    reasonRequired: spec.reasonRequired,
+    separationOfDuties: spec.separationOfDuties === true,
+    author: spec.author === true,
+  };
+  return Object.entries(asked).flatMap(([field, isAsked]) => (isAsked ? [field] : []));
 }

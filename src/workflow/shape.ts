@@ -73,7 +73,7 @@ function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
       return {
         code: 'DOC_BAD_VALUE',
         message: `${place(at)} can't be ${describe(error.data)}`,
-        hint: nearest(String(error.data), allowed) ?? `one of ${allowed.join(', ')}`,
+        hint: nearChoice(error.data, allowed) ?? `one of ${allowed.join(', ')}`,
         at,
       };
     }
@@ -107,6 +107,12 @@ function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
   }
 }
 
+/** An object is near no choice; asked to write itself, one with a `toString` of its own would throw. */
+function nearChoice(value: unknown, allowed: readonly string[]): string | undefined {
+  const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  return isPlain ? nearest(String(value), allowed) : undefined;
+}
+
 const PARTS: Readonly<Record<string, string>> = {
   Items: 'items',
   Length: 'characters',
@@ -129,10 +135,22 @@ export function unknownField(name: string, at: Segments, known: readonly string[
     message: `${place(at)} knows no field ${JSON.stringify(name)}`,
     hint:
       nearest(name, known) ??
+      related(name, known) ??
       (known.length > 0 && known.length <= 12 ? `fields: ${known.join(', ')}` : undefined),
     at: [...at, name],
     onKey: true,
   };
+}
+
+/** Fields that the name is a part of: `prompt`, `retries`. */
+function related(name: string, known: readonly string[]): string | undefined {
+  const stem = name
+    .slice(0, 80)
+    .toLowerCase()
+    .replace(/(?:ies|y|s)$/, '');
+  const found = stem.length < 4 ? [] : known.filter((one) => one.toLowerCase().includes(stem));
+  if (found.length === 0) return undefined;
+  return `did you mean ${found.map((one) => JSON.stringify(one)).join(' or ')}?`;
 }
 
 /** How a message names a place: its last name, or "the document". */

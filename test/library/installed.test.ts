@@ -88,6 +88,22 @@ describe('the command line of the package', () => {
     );
   });
 
+  it('takes the schemas of the package as they were compiled ahead, as a library too', async () => {
+    installed.write(
+      'compiled.mjs',
+      `import { createRequire } from 'node:module';
+       import { loadPolicies } from 'writ/policy';
+       const { rules } = await loadPolicies('node_modules/writ/policies');
+       const { cache } = createRequire(import.meta.url);
+       const compilers = Object.keys(cache).filter((file) => file.includes('/ajv/'));
+       console.log(JSON.stringify({ isLoaded: rules.length > 0, compilers }));`,
+    );
+    const { stdout } = await execa(process.execPath, [join(installed.folder, 'compiled.mjs')], {
+      cwd: installed.folder,
+    });
+    expect(JSON.parse(stdout)).toEqual({ isLoaded: true, compilers: [] });
+  });
+
   it('says of faulty documents from the bundle, with schemas compiled ahead, what it says from its modules', async () => {
     installed.write('steps.yaml', 'id: Bad Id\nsteps:\n  - nam: x\n    functionId: 7\n    timeoutMs: fast\n');
     installed.write(
@@ -103,6 +119,10 @@ describe('the command line of the package', () => {
       join(installed.folder, 'faulty', 'ceilings', 'more.yaml'),
       'apiVersion: writ/v1\nkind: Ceiling\nmetadata: {name: more, layer: galaxy}\nspec: {limits: many, sandbox: {allowed: [vm]}}\n',
     );
+    for (const room of ['policy', 'workflow']) {
+      const plain = join(home(), 'dist', room, 'shape-validator.js');
+      writeFileSync(plain, "export { validatorOf } from './shape-compiler.js';\n");
+    }
     for (const words of [
       ['validate', 'steps.yaml', 'states.yaml'],
       ['--policies', 'faulty', 'policy', 'check', 'user:alice', 'workflow.run', 'claims-review'],

@@ -268,6 +268,7 @@ steps:
       ['sandbox: {driver: docker, credentials: [bank-api]}'],
       ['DOC_BAD_VALUE 5:44 steps[0].sandbox.credentials'],
     ],
+    [['sandbox: {driver: docker, limits: {egressBytes: 1}}'], ['DOC_BAD_VALUE 5:39 steps[0].sandbox.limits']],
     [['sandbox: {driver: wasm, egress: ["a.test:1"]}'], ['DOC_UNSUPPORTED 5:37 steps[0].sandbox.egress']],
     ...['A.test:1', 'a.test', '*.test:1', 'a.test:*', 'http://a.test:80', 'a.test.:1', 'a b:1'].map(
       (host): [string[], string[]] => [
@@ -395,6 +396,10 @@ steps:
     const hint = (text: string) => validate(text).diagnostics[0]?.hint;
     expect(hint(step('aproval: sync'))).toBe('did you mean "approval"?');
     expect(hint(step('output_var: x'))).toBe('did you mean "outputVar"?');
+    expect(hint(step('prompt: x'))).toBe('did you mean "promptTemplate"?');
+    expect(hint(step('maxRetry: 2'))).toBe('did you mean "maxRetries"?');
+    expect(hint(step('retries: 2'))).toBe('did you mean "maxRetries" or "retry"?');
+    expect(hint(step('zz: 2'))).toBeUndefined();
     expect(hint(step('mode: sequentail'))).toBe('did you mean "sequential"?');
     expect(hint(step().replace('agent::chat', 'tool::wasn'))).toBe('did you mean "tool::wasm"?');
     expect(hint('id: w\nstep:\n  - name: A')).toBe('did you mean "steps"?');
@@ -795,6 +800,29 @@ describe('whatever stands in a document', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a choice', () => {
+  it.each([
+    '{toString: null}',
+    '{toString: 0, valueOf: 0}',
+    '{__proto__: null}',
+    '[{toString: null}]',
+    'null',
+  ])('that %s was written for is told with those there are', (value) => {
+    expect(
+      parseWorkflow(`id: w\nsteps: [{name: A, functionId: "agent::chat", errorMode: ${value}}]`),
+    ).toMatchObject({
+      plan: null,
+      diagnostics: [
+        {
+          code: 'DOC_BAD_VALUE',
+          path: 'steps[0].errorMode',
+          hint: expect.stringMatching(/^one of /) as string,
+        },
+      ],
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { boundErrors } from '../schema-errors.js';
 import { validate } from './parse.js';
-import { validatorOf } from './shape-validator.js';
+import { validatorOf } from './shape-compiler.js';
 
 const PARTS = 20_000;
 const wrong = {

@@ -1,10 +1,9 @@
-// Reads the plain part of YAML that policy files are written in, some ten times faster than a whole YAML parser. It gives
-// exactly what that parser gives, value and places, or it gives nothing and the parser reads the file: what is not
-// plain, wrong or doubtful is never judged here. A property test compares the two.
-// Plain: mappings and lists by indentation, {} and [] on one line, words, whole numbers, true and false, quotes without
+// Reads the plain part of YAML that most policies and workflows are written in, some ten times faster than a whole YAML
+// parser. It gives exactly what that parser gives, value and places, or it gives nothing and the parser reads the file:
+// what is not plain, wrong or doubtful is never judged here. Property tests of both rooms compare the two.
+// Plain: mappings and lists by indentation, {} and [] on one line or as a whole document, words, whole numbers, true and false, quotes without
 // escapes, comments. Everything is bounded by the file's length, which the caller bounds.
-import type { Json } from '../json.js';
-import { isVisible, MAX_TEXT_LENGTH } from './text.js';
+import type { Json } from './json.js';
 
 /** Where a value stands, as an offset; of a mapping or list with its children, in the order of its keys or items. */
 export type Mark = number | Marks;
@@ -22,15 +21,20 @@ export interface PlainDocument {
   readonly mark: Mark;
 }
 
-/** The document, or null where it is not plain. Never throws. */
-export function readPlain(text: string): PlainDocument | null {
+/**
+ * The document, or null where it is not plain. `isTaken` is asked about a text with more than printable ASCII, without its
+ * line ends: what it says yes to holds no other control character. Never throws.
+ */
+export function readPlain(text: string, isTaken: (text: string) => boolean): PlainDocument | null {
   // Line ends are the only control characters; a tab is none that indents.
-  if (!PRINTABLE.test(text) && !isVisible(text.replaceAll('\n', ''))) return null;
+  if (!PRINTABLE.test(text) && !isTaken(text.replaceAll('\n', ''))) return null;
   return new PlainReader(text).read();
 }
 
 /** Nearly every file: told without looking up properties of characters. */
 const PRINTABLE = /^[\n -~]*$/;
+/** A longer text is not plain. */
+export const MAX_PLAIN_LENGTH = 2048;
 const MAX_DEPTH = 16;
 
 interface Line {
@@ -50,6 +54,8 @@ class PlainReader {
   #line = 0;
   /** The character that is read next, inside a line. */
   #pos = 0;
+  /** The whole document is one {} or []: line ends in it are blanks. */
+  #isWhole = false;
 
   constructor(readonly text: string) {
     this.#lines = linesOf(text);
@@ -57,10 +63,19 @@ class PlainReader {
 
   read(): PlainDocument | null {
     const [first] = this.#lines;
-    // Directives and document marks begin at the margin.
-    if (first === undefined || /^(?:%|---|\.\.\.)/m.test(this.text)) return null;
+    if (first === undefined || this.#lines.some((line) => this.#isMark(line))) return null;
+    const opens = this.text.charCodeAt(first.from);
+    if (opens === OPEN_MAP || opens === OPEN_LIST) return this.#wholeFlow(first.from);
     const found = this.#block(first.indent, first.from, 0);
     return found === null || this.#line < this.#lines.length ? null : found;
+  }
+
+  /** A document that is all {} or [], such as one of JSON: over as many lines as it likes. */
+  #wholeFlow(from: number): Found | null {
+    this.#isWhole = true;
+    this.#pos = from;
+    const found = this.#flow(0);
+    return this.#skipInFlow(this.#pos) < this.text.length ? null : found;
   }
 
   /** What begins at `from`, in column `column` of the line that is read next. */
@@ -147,7 +162,10 @@ class PlainReader {
     let words = end < 0 ? this.text.slice(from) : this.text.slice(from, end);
     const comment = words.indexOf(' #');
     if (comment >= 0) words = words.slice(0, comment);
-    words = words.trimEnd();
+    // Blanks only: to YAML other spaces are letters.
+    let length = words.length;
+    while (words.charCodeAt(length - 1) === BLANK) length -= 1;
+    words = words.slice(0, length);
     this.#pos = from + words.length;
     if (words.includes(': ') || words.endsWith(':')) return null;
     return scalar(words, from);
@@ -165,7 +183,7 @@ class PlainReader {
       case DOUBLE:
       case SINGLE: {
         const words = this.#quoted();
-        return words === null || words.length > MAX_TEXT_LENGTH ? null : { value: words, mark: from };
+        return words === null || words.length > MAX_PLAIN_LENGTH ? null : { value: words, mark: from };
       }
       default: {
         const words = this.#match(FLOW_WORDS)?.trimEnd();
@@ -179,7 +197,7 @@ class PlainReader {
   #flowList(from: number, depth: number): Found | null {
     const items: Json[] = [];
     const parts: Mark[] = [];
-    this.#pos = this.#skipBlanks(from + 1);
+    this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_LIST) {
       for (;;) {
         const found = this.#flow(depth + 1);
@@ -198,13 +216,13 @@ class PlainReader {
   #flowMap(from: number, depth: number): Found | null {
     const object: Record<string, Json> = {};
     const parts: Mark[] = [];
-    this.#pos = this.#skipBlanks(from + 1);
+    this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_MAP) {
       for (;;) {
         const at = this.#pos;
         const key = this.#key(true);
         if (key === null || Object.hasOwn(object, key)) return null;
-        this.#pos = this.#skipBlanks(this.#pos);
+        this.#pos = this.#skipInFlow(this.#pos);
         const found = this.#flow(depth + 1);
         if (found === null) return null;
         object[key] = found.value;
@@ -220,11 +238,11 @@ class PlainReader {
 
   /** After an item: at the closing bracket, or behind a comma and its blanks. */
   #separator(close: number): number | null {
-    this.#pos = this.#skipBlanks(this.#pos);
+    this.#pos = this.#skipInFlow(this.#pos);
     const found = this.text.charCodeAt(this.#pos);
     if (found === close) return close;
     if (found !== COMMA) return null;
-    this.#pos = this.#skipBlanks(this.#pos + 1);
+    this.#pos = this.#skipInFlow(this.#pos + 1);
     return COMMA;
   }
 
@@ -246,19 +264,28 @@ class PlainReader {
   }
 
   #quoted(): string | null {
-    const quote = this.text.charCodeAt(this.#pos);
-    const found = this.#match(quote === DOUBLE ? DOUBLE_QUOTED : SINGLE_QUOTED);
+    const from = this.#pos;
+    const quote = this.text.charCodeAt(from);
     // A doubled quote stands for one.
-    if (found === null || this.text.charCodeAt(this.#pos) === quote) return null;
-    return found.slice(1, -1);
+    if (
+      !this.#skip(quote === DOUBLE ? DOUBLE_QUOTED : SINGLE_QUOTED) ||
+      this.text.charCodeAt(this.#pos) === quote
+    )
+      return null;
+    return this.text.slice(from + 1, this.#pos - 1);
   }
 
   #match(pattern: RegExp): string | null {
+    const from = this.#pos;
+    return this.#skip(pattern) ? this.text.slice(from, this.#pos) : null;
+  }
+
+  /** `test` and not `exec`: what that says of a match is thrown away for every word of a file. */
+  #skip(pattern: RegExp): boolean {
     pattern.lastIndex = this.#pos;
-    const found = pattern.exec(this.text)?.[0];
-    if (found === undefined) return null;
-    this.#pos += found.length;
-    return found;
+    if (!pattern.test(this.text)) return false;
+    this.#pos = pattern.lastIndex;
+    return true;
   }
 
   #skipBlanks(from: number): number {
@@ -267,10 +294,22 @@ class PlainReader {
     return at;
   }
 
+  #skipInFlow(from: number): number {
+    let at = this.#skipBlanks(from);
+    while (this.#isWhole && this.text.charCodeAt(at) === LINE_END) at = this.#skipBlanks(at + 1);
+    return at;
+  }
+
   /** Whether nothing but a comment follows; it begins behind a blank. */
   #endsLine(at: number, after = -1): boolean {
     const code = this.text.charCodeAt(at);
     return Number.isNaN(code) || code === LINE_END || (code === HASH && at !== after);
+  }
+
+  /** Directives and document marks begin at the margin. */
+  #isMark({ from, indent }: Line): boolean {
+    if (indent > 0) return false;
+    return ['%', '---', '...'].some((mark) => this.text.startsWith(mark, from));
   }
 
   #isItem(at: number): boolean {
@@ -298,7 +337,7 @@ function linesOf(text: string): readonly Line[] {
 
 /** What a plain scalar means; null where that takes more than a look. */
 function scalar(words: string, at: number): Found | null {
-  if (words.length > MAX_TEXT_LENGTH) return null;
+  if (words.length > MAX_PLAIN_LENGTH) return null;
   const first = words.charCodeAt(0);
   // A letter or a slash first: no indicator, no number, nothing of the schema but a few short words.
   if (

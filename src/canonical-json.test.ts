@@ -59,6 +59,13 @@ describe('canonical JSON (RFC 8785)', () => {
     expect(canonicalJson(value)).toBe('{"__proto__":{"x":1},"a":2,"b":1}');
   });
 
+  it('writes and sorts any number of keys, long ones too, again as it did before', () => {
+    const keys = Array.from({ length: 1_500 }, (_, n) => `key "${n}" ${'ä'.repeat(n % 80)}`);
+    const object = Object.fromEntries(keys.map((key, n) => [key, n]));
+    const sorted = keys.toSorted().map((key) => `${JSON.stringify(key)}:${object[key]}`);
+    for (const _ of [1, 2]) expect(canonicalJson(object)).toBe(`{${sorted.join()}}`);
+  });
+
   it('normalises no text: two spellings of one letter stay two', () => {
     expect(canonicalJson('\u00e9')).not.toBe(canonicalJson('e\u0301'));
   });

@@ -45,6 +45,11 @@ export function sharedJson<Value extends Json>(value: Value): Value {
   return value;
 }
 
+/** Whether it came from `sharedJson`: it can't change any more, so what was found out about it once stays true. */
+export function isShared(value: object): boolean {
+  return Object.isFrozen(value) && shared.has(value);
+}
+
 /** Its height. What has a text is not deep. */
 function freeze(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
@@ -79,15 +84,37 @@ function writeList(list: readonly unknown[], depth: number): string {
 }
 
 function writeObject(object: Readonly<Record<string, unknown>>, depth: number): string {
-  // Keys sort by UTF-16 code units, which is what the default order of strings is.
-  const keys = Object.keys(object).sort();
   let text = '{';
   let comma = '';
-  for (const key of keys) {
-    text += `${comma}${writeString(key)}:${write(object[key], depth + 1)}`;
+  for (const key of sortedKeys(object)) {
+    text += comma + writeKey(key) + write(object[key], depth + 1);
     comma = ',';
   }
   return `${text}}`;
+}
+
+/** By UTF-16 code units, which is what the default order of strings is. Mostly they come so, and looking costs less. */
+function sortedKeys(object: object): readonly string[] {
+  const keys = Object.keys(object);
+  let before = '';
+  for (const key of keys) {
+    if (key < before) return keys.sort();
+    before = key;
+  }
+  return keys;
+}
+
+/** Keys as they are written: those of entries, calls and answers, which come again and again. */
+const written = new Map<string, string>();
+const MAX_WRITTEN = 1_000;
+const MAX_WRITTEN_LENGTH = 64;
+
+function writeKey(key: string): string {
+  const known = written.get(key);
+  if (known !== undefined) return known;
+  const text = `${writeString(key)}:`;
+  if (key.length <= MAX_WRITTEN_LENGTH && written.size < MAX_WRITTEN) written.set(key, text);
+  return text;
 }
 
 function writeNumber(value: number): string {

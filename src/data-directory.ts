@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
-import { isObject, type Json, type JsonObject } from './json.js';
+import { isHex64, isObject, type Hex, type Json, type JsonObject } from './json.js';
 import { MINIMUM_RETENTION_DAYS } from './runtime/minimum-retention.js';
 
 export interface DataPaths {
@@ -57,7 +57,12 @@ export interface DataConfig {
   /** How long payloads stay; `override` says why it is shorter than the minimum. Absent = DEFAULT_RETENTION. */
   readonly retention?: { readonly days: number; readonly override: string | null };
   /** How many of these keys must have signed the policies; absent = none, and a lock is checked all the same. */
-  readonly policySigners?: { readonly quorum: number; readonly signers: readonly string[] };
+  readonly policySigners?: {
+    readonly quorum: number;
+    readonly signers: readonly string[];
+    /** A policy hash that was replaced, and may be in force again all the same. */
+    readonly mayReturnTo?: Hex;
+  };
   /** How long a process goes on without having found the policy files good; absent = for ever. */
   readonly policyMaxAgeSeconds?: number;
   /** What steps of a run are decided by after a reload; absent = `start`: by the policies of both moments. */
@@ -161,12 +166,16 @@ const SIGNER = /^ed25519:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 function signersOf(config: JsonObject, file: string): Pick<DataConfig, 'policySigners'> {
   const { policySigners } = config;
   if (policySigners === undefined) return {};
-  const { quorum, signers } = isObject(policySigners) ? policySigners : {};
+  const { quorum, signers, mayReturnTo } = isObject(policySigners) ? policySigners : {};
+  if (mayReturnTo !== undefined && (typeof mayReturnTo !== 'string' || !isHex64(mayReturnTo))) {
+    throw new WritError('STORE_UNAVAILABLE', `${file}: mayReturnTo of policySigners is no policy hash`);
+  }
   const keys = Array.isArray(signers) ? (signers as readonly Json[]) : [];
   const texts = keys.filter((key) => typeof key === 'string' && SIGNER.test(key));
   const isWhole = typeof quorum === 'number' && Number.isSafeInteger(quorum) && quorum >= 1;
   if (isWhole && texts.length === keys.length && new Set(texts).size >= quorum) {
-    return { policySigners: { quorum, signers: texts.map(String) } };
+    const returning = mayReturnTo === undefined ? {} : { mayReturnTo };
+    return { policySigners: { quorum, signers: texts.map(String), ...returning } };
   }
   throw new WritError(
     'STORE_UNAVAILABLE',

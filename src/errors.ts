@@ -47,6 +47,7 @@ export const ERRORS = {
   POLICY_REQUEST_INVALID: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_IDENTITY_UNKNOWN: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_UNSIGNED: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
+  POLICY_START_LOST: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_STALE: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   POLICY_TOOL_DENIED: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   // ceilings

@@ -42,8 +42,8 @@ import { DEFAULT_RETENTION, pathsOf, readConfig, withRetention, readWitnessFile 
 import { readDockerFile, unreadableImages, type DockerFile } from './docker-file.js';
 import { WritError } from './errors.js';
 import type { Digest, Json } from './json.js';
-import { buildSnapshot } from './policy/snapshot.js';
-import { requireSigned } from './policy-signers.js';
+import { buildSnapshot, type PolicySnapshot } from './policy/snapshot.js';
+import { requireNotReplaced, requireSigned } from './policy-signers.js';
 import { DEFAULT_ANCHOR_EVERY_MS } from './runtime/anchor.js';
 import { openApplication } from './runtime/application.js';
 import { registeredFunctions, type Callables } from './runtime/callable.js';
@@ -164,6 +164,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   );
   // A secret that can't be read stops everything here, before anything could be stored with its value.
   secrets.current();
+  const redactor = openRedactor(secrets);
   const poolSize = options.wasmPool ?? 1;
   const modules = openModuleManifest(SHIPPED_MODULES, [paths.packages]);
   const { sandbox } = options;
@@ -189,24 +190,27 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     never: [resolve(options.data), resolve(options.policies)],
     poolSize: sandbox === undefined && poolSize > 0 ? DOCKER_POOL : 0,
     secret: (name) => stored.current().find((one) => one.name === name)?.value ?? null,
-    redact: (bytes) => openRedactor(secrets).bytes(bytes),
+    // One for all answers: it is asked for each piece of them.
+    redact: (bytes) => redactor.bytes(bytes),
     ...observer,
   });
   let store: Store | null = null;
   try {
     const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
     if (config.policySigners !== undefined) requireSigned(policy, config.policySigners, options.policies);
-    // Read anew, with what this machine demanded when it was opened; other work goes on in between.
+    const pause = () =>
+      new Promise<void>((resume) => {
+        setImmediate(resume);
+      });
+    /** Other work goes on in between. */
+    const buildPolicies = (read: ReadonlyMap<string, string>) =>
+      buildSnapshot({ files: read, canonicalize: canonicalJson, root: options.policies, pause });
+    // Read anew, with what this machine demanded when it was opened.
     const loadPolicies = async () => {
       const read = await readPolicyDirectory(options.policies);
-      const pause = () =>
-        new Promise<void>((resume) => {
-          setImmediate(resume);
-        });
-      const snapshot = await buildSnapshot({
-        ...{ files: read, canonicalize: canonicalJson, root: options.policies, pause },
-      });
+      const snapshot = await buildPolicies(read);
       if (config.policySigners !== undefined) requireSigned(snapshot, config.policySigners, options.policies);
+      await refuseReplaced(snapshot);
       return { snapshot, files: read };
     };
     const keys = openLogKeys(paths.logKey);
@@ -222,6 +226,11 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
     if (options.asksOnly !== true) await finishRotation({ publication, keys });
     await checkLogAtStart({ store: opened, directory, trust, signer, verifySignature });
+    const refuseReplaced = async (snapshot: PolicySnapshot): Promise<void> => {
+      if (config.policySigners === undefined) return;
+      await requireNotReplaced(opened, snapshot, config.policySigners, options.policies);
+    };
+    await refuseReplaced(policy);
     const isNew =
       options.asksOnly !== true && (await recordPolicy(opened, logContext(config.tenant), policy, files));
     if (isNew) await publish(publication);
@@ -261,12 +270,13 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       directory,
       trust,
       verifySignature,
-      policy,
+      policy: { snapshot: policy, files },
       ...(config.policyPin === undefined ? {} : { policyPin: config.policyPin }),
       ...(config.policyMaxAgeSeconds === undefined
         ? {}
         : { policyMaxAgeMs: config.policyMaxAgeSeconds * 1000 }),
       loadPolicies,
+      buildPolicies,
       callables: {
         packages: openOciLayout([paths.packages]),
         packagePolicies: openCedar(),

@@ -1,9 +1,12 @@
 // Who has to stand for the policies of a machine: keys that are named outside the policy directory, and how many of them
-// must have signed its lock. In production two: nobody changes a rule alone.
+// must have signed its lock. In production two: nobody changes a rule alone, nor brings back what was replaced, whose
+// signatures hold for ever: the log is what remembers that.
 import { WritError } from './errors.js';
 import { signedBy } from './policy/lock.js';
 import type { PolicyLock } from './policy/lock.js';
 import type { PolicySnapshot } from './policy/snapshot.js';
+import { wasReplaced } from './runtime/policy-record.js';
+import type { Store } from './runtime/ports.js';
 import { verifyWithNode } from './verify-trust.js';
 
 export interface PolicySigners {
@@ -11,6 +14,8 @@ export interface PolicySigners {
   readonly quorum: number;
   /** `ed25519:<base64 of the raw 32 bytes>`. */
   readonly signers: readonly string[];
+  /** A policy hash that was replaced, and may be in force again all the same. */
+  readonly mayReturnTo?: string;
 }
 
 // One spelling for one key: the last character before the padding carries two zero bits. Two would be two people.
@@ -56,5 +61,22 @@ export function requireSigned(
     'POLICY_UNSIGNED',
     `${root} is signed by ${found.length} of the people who may, ${quorum} are required`,
     { hint: 'each of them looks at it and signs: writ policy lock --sign --key FILE' },
+  );
+}
+
+/** Throws POLICY_UNSIGNED for policies that the log of this machine has seen replaced by others. */
+export async function requireNotReplaced(
+  store: Pick<Store, 'ownEntries'>,
+  { policyHash }: Pick<PolicySnapshot, 'policyHash'>,
+  { quorum, mayReturnTo }: Pick<PolicySigners, 'quorum' | 'mayReturnTo'>,
+  root: string,
+): Promise<void> {
+  if (quorum === 0 || mayReturnTo === policyHash || !(await wasReplaced(store, policyHash))) return;
+  throw new WritError(
+    'POLICY_UNSIGNED',
+    `the policies of ${root} (${policyHash.slice(0, 12)}) were replaced by others: nobody stands for them any more`,
+    {
+      hint: `bring back the newer ones; to return on purpose: "mayReturnTo": "${policyHash}" in policySigners of config.json`,
+    },
   );
 }

@@ -20,7 +20,12 @@ export const isText = (value) => isString(value) && value !== '';
 export const isHex = (value) => isString(value) && /^[0-9a-f]{64}$/.test(value);
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isTime = (value) =>
-  /^\d{4}-.{18}Z$/.test(value) && !Number.isNaN(Date.parse(value)) && new Date(value).toISOString() === value;
+  isString(value) &&
+  /^\d{4}-.{18}Z$/.test(value) &&
+  !Number.isNaN(Date.parse(value)) &&
+  new Date(value).toISOString() === value;
+/** Of values that nothing has looked at yet: an object may be one that can't be made text. */
+const stepOf = ({ attempt, stepPath }) => JSON.stringify([attempt, stepPath]);
 const orNull = (check) => (value) => value === null || check(value);
 const hasKeys = (value, keys) => isObject(value) && Object.keys(value).sort().join() === keys;
 const isSafe = (value) =>
@@ -55,14 +60,14 @@ function peopleOf(quorum) {
   const sum = Array.isArray(quorum)
     ? quorum.reduce((sum, factor) => sum + (isCount(factor?.n) ? factor.n : NaN), 0)
     : quorum;
-  return isCount(sum) || /^[0-9]{1,6}$/.test(sum) ? Math.max(1, Number(sum)) : null;
+  return isCount(sum) || (isString(sum) && /^[0-9]{1,6}$/.test(sum)) ? Math.max(1, Number(sum)) : null;
 }
 /** What a run does; a refused vote or an erasure may still be noted after its end. */
 const STEPS = /^(?:run|step|loop|sandbox|task)\.|^approval\.(?:requested|consumed)$|^secret\.used$/;
 const NEEDED = {
   'authz.decided': 'verdict',
   'approval.requested':
-    'stepPath attempt approvalId subjectDigest expiresAt quorum separationOfDuties? editors? author?',
+    'stepPath attempt approvalId subjectDigest expiresAt quorum separationOfDuties? editors? redriver? author?',
   'approval.decided': 'approvalId subjectDigest approver decision',
   'approval.expired': 'approvalId subjectDigest',
   'approval.withdrawn': 'approvalId subjectDigest',
@@ -85,16 +90,17 @@ const CHECKS = {
   separationOfDuties: (value) => typeof value === 'boolean',
   'separationOfDuties?': (value = false) => typeof value === 'boolean',
   'editors?': (value = []) => CHECKS.roles(value),
+  'redriver?': (value = '') => isString(value),
   'author?': (value = '') => isString(value),
 };
 /** What a person said by no key of their own says so, and claims no signature. */
 const isUnsigned = ({ signature, assurance }) =>
   signature === null && ['os', 'oidc', 'token'].includes(assurance);
-/** Who may not decide: nobody but people do; not the author, nor with separation of duties who edited or started it. */
-const isBarred = (who, { separationOfDuties, editors = [], author }, initiator) =>
+/** Who may not decide: nobody but people do; not the author, nor with separation of duties who edited, redrove or started it. */
+const isBarred = (who, { separationOfDuties, editors = [], redriver, author }, initiator) =>
   !who.startsWith('user:') ||
   who === author ||
-  (separationOfDuties === true && ([...editors, initiator].includes(who) || initiator === null));
+  (separationOfDuties === true && ([...editors, redriver, initiator].includes(who) || initiator === null));
 /** Rule 7 within runs: `observe` every entry in order; `finish` gives the intents without an outcome. */
 export function runRules(add) {
   const runs = new Map();
@@ -137,7 +143,7 @@ export function runRules(add) {
     const { stepPath, attempt, approvalId, decision } = data;
     const isAboutStep = type === 'authz.decided' && stepPath !== null && attempt !== null;
     if (NEEDED[type] && lacks(`${NEEDED[type]}${isAboutStep ? ' stepPath attempt' : ''}`)) return;
-    const step = `${attempt} ${stepPath}`;
+    const step = stepOf(data);
     const approval = run.approvals.get(approvalId);
     const isOver = approval?.state !== 'pending' && approval?.state !== 'approved';
     if (
@@ -177,8 +183,7 @@ export function runRules(add) {
     } else if (type === 'approval.consumed') {
       if (approval.state !== 'approved') return broken(`the approval is ${approval.state}`);
       if (time >= approval.expiresAt) return broken('the approval has expired');
-      if (step !== `${approval.attempt} ${approval.stepPath}`)
-        return broken('the approval is for another step');
+      if (step !== stepOf(approval)) return broken('the approval is for another step');
       approval.state = 'consumed';
       consumed = { index, id, approvalId, step };
     } else if (type === 'step.intended') {
@@ -221,7 +226,7 @@ export function runRules(add) {
       const intent = run.intents.get(data.intent);
       if (!intent) return broken('no such intent is open');
       run.intents.delete(data.intent);
-      if (step !== `${intent.attempt} ${intent.stepPath}`) broken('the intent is of another step');
+      if (step !== stepOf(intent)) broken('the intent is of another step');
       const wait = data.status === 'succeeded' && run.waits.get(step);
       run.waits.delete(step);
       if (wait && (wait.answer !== 'success' || wait.output !== commit.output))

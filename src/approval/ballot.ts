@@ -20,6 +20,8 @@ export interface Ballot {
   readonly initiator: string;
   /** People who changed the input; absent = nobody. They count as requesters. */
   readonly editors?: readonly string[];
+  /** Who has redriven the run before it was asked for; absent = nobody. They count as requester. */
+  readonly redriver?: string;
   /** Who wrote the workflow, where they may not decide; absent = they may. */
   readonly author?: string;
   readonly expiresAtMs: number;
@@ -104,14 +106,18 @@ export function castVote(
   return quorumMet(ballot.quorum, [...seatsOf(ballot.votes), seat], holds) ? 'approved' : 'pending';
 }
 
+export type Barring =
+  'changed the input' | 'started this run' | 'redrove this run' | 'asked for this' | 'wrote the workflow';
+
 /** What somebody did for which a separation of duties bars them from deciding; null = nothing. */
 export function whyBarred(
-  ballot: Pick<Ballot, 'separationOfDuties' | 'initiator' | 'requester' | 'editors' | 'author'>,
+  ballot: Pick<Ballot, 'separationOfDuties' | 'initiator' | 'requester' | 'editors' | 'redriver' | 'author'>,
   person: string,
-): 'changed the input' | 'started this run' | 'asked for this' | 'wrote the workflow' | null {
+): Barring | null {
   if (ballot.separationOfDuties) {
     if (ballot.editors?.includes(person) === true) return 'changed the input';
     if (ballot.initiator === person) return 'started this run';
+    if (ballot.redriver === person) return 'redrove this run';
     if (ballot.requester === person) return 'asked for this';
   }
   return ballot.author === person ? 'wrote the workflow' : null;

@@ -1,6 +1,7 @@
 // The schema of an entry (FORMAT.md section 2): exactly these keys, each of its type. A value that passes is an entry;
 // that its bytes are the one spelling of it is the reader's part.
 import { WritError } from '../errors.js';
+import { isShared } from '../canonical-json.js';
 import { isHex64, isObject, type Commitment, type Hex, type Json, type JsonObject } from '../json.js';
 import { parseTime } from './time.js';
 
@@ -81,20 +82,34 @@ export interface UncheckedFields {
 
 /** The fields, each of its type; `data` and `commit` must not be cyclic. Throws AUDIT_ENTRY_INVALID. */
 export function checkFields(fields: UncheckedFields): EntryFields {
-  const { type, run, tenant, actor, workflow, policy, data, commit } = fields;
-  if (typeof type !== 'string' || !isEntryType(type)) throw invalid('type is not noun.verbed in lower case');
-  if (!isObject(data)) throw invalid('data is no object');
-  checkIntegers(data);
+  return { ...checkSurroundings(fields), ...checkContents(fields) };
+}
+
+/** What many entries have in common: who, where and under what. */
+export type Surroundings = Pick<EntryFields, 'run' | 'tenant' | 'actor' | 'workflow' | 'policy'>;
+
+/** These fields as `checkFields` does. */
+export function checkSurroundings(fields: Pick<UncheckedFields, keyof Surroundings>): Surroundings {
+  const { run, tenant, actor, workflow, policy } = fields;
   return {
-    type,
     run: run === null ? null : text(run, 'run'),
     tenant: text(tenant, 'tenant'),
     actor: { id: text(actor.id, 'actor.id'), via: text(actor.via, 'actor.via') },
     workflow: workflow === null ? null : checkWorkflow(workflow),
     policy: hexOrNull(policy, 'policy'),
-    data,
-    commit: checkCommit(commit),
   };
+}
+
+/** The others as `checkFields` does. */
+export function checkContents({
+  type,
+  data,
+  commit,
+}: Pick<UncheckedFields, 'type' | 'data' | 'commit'>): Pick<EntryFields, 'type' | 'data' | 'commit'> {
+  if (typeof type !== 'string' || !isEntryType(type)) throw invalid('type is not noun.verbed in lower case');
+  if (!isObject(data)) throw invalid('data is no object');
+  checkIntegers(data);
+  return { type, data, commit: checkCommit(commit) };
 }
 
 /** Throws AUDIT_ENTRY_INVALID unless `seq` counts from 0. */
@@ -124,13 +139,17 @@ function isCommit(value: JsonObject): value is Readonly<Record<string, Commitmen
   return true;
 }
 
+/** Shared parts that were looked through. */
+const sound = new WeakSet<object>();
+
 // Larger integers are decimal strings in the log: other readers would round them.
 function checkIntegers(value: Json): void {
   if (typeof value === 'number') {
     if (Number.isInteger(value) && !Number.isSafeInteger(value))
       throw invalid('an integer beyond 2^53-1 in data');
-  } else if (typeof value === 'object' && value !== null) {
+  } else if (typeof value === 'object' && value !== null && !sound.has(value)) {
     for (const item of Object.values(value)) checkIntegers(item);
+    if (isShared(value)) sound.add(value);
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { platformSha256 } from '../adapters/hash.js';
+import { canonicalJson, sharedJson } from '../canonical-json.js';
 import type { Commitment, Hex, JsonObject } from '../json.js';
 import { commitment } from './commitment.js';
 import { buildEntry, parseEntry, type EntryFields } from './entry.js';
@@ -48,6 +49,67 @@ describe('an entry', () => {
       time: '2026-03-01T09:30:00.123Z',
       timeMs: place.timeMs,
     });
+  });
+  it('has a frame of its own, whichever entry was built before', () => {
+    const other = 'b'.repeat(64) as Hex & Commitment;
+    const frames: Partial<EntryFields>[] = [
+      {},
+      { run: null },
+      { run: 'Läufe 🏃' },
+      { tenant: 'bank' },
+      { actor: { id: 'user:bob', via: 'cli' } },
+      { actor: { id: 'user:alice', via: 'tüi' } },
+      { workflow: null },
+      { workflow: { id: 'claims-review', hash: other } },
+      { workflow: { id: 'other', hash: HEX } },
+      { policy: null },
+      { policy: other },
+    ];
+    const text = (change: Partial<EntryFields>): string =>
+      new TextDecoder().decode(buildEntry({ ...fields, ...change }, place));
+    const expected = (change: Partial<EntryFields>): string =>
+      canonicalJson({
+        ...fields,
+        ...change,
+        v: 1,
+        seq: 12,
+        prev: 'ab'.repeat(32),
+        time: '2026-03-01T09:30:00.123Z',
+      });
+    for (const before of frames) {
+      for (const change of frames) {
+        expect(text(before)).toBe(expected(before));
+        expect(text(change)).toBe(expected(change));
+      }
+    }
+  });
+  it('is refused for a wrong frame right behind one that was right', () => {
+    for (const change of [
+      { run: '' },
+      { tenant: '' },
+      { actor: { id: '', via: 'cli' } },
+      { policy: 'no hash' as Hex },
+      { workflow: { id: 'claims-review', hash: 'no hash' as Hex } },
+    ]) {
+      for (const _ of [1, 2]) {
+        buildEntry(fields, place);
+        expect(() => buildEntry({ ...fields, ...change }, place)).toThrow(invalid);
+      }
+    }
+    expect(() => buildEntry({ ...fields, workflow: undefined as unknown as null }, place)).toThrow();
+  });
+  it('keeps its bytes when others are built behind it, in letters of one byte and of more', () => {
+    const datas: JsonObject[] = [{ x: 'plain' }, { x: 'ä'.repeat(300) }, { x: '🏃'.repeat(300) }, { x: 'y' }];
+    const built = datas.map((data) => buildEntry({ ...fields, data }, place));
+    expect(built.map((bytes) => parseEntry(bytes).data)).toEqual(datas);
+  });
+  it('is refused, each time, for an integer beyond 2^53-1 in a part that entries share', () => {
+    const part = sharedJson({ limits: [{ n: 2 ** 53 }] });
+    const good = sharedJson({ limits: [{ n: 2 ** 53 - 1 }] });
+    for (const _ of [1, 2]) {
+      expect(parseEntry(buildEntry({ ...fields, data: { good } }, place)).data).toEqual({ good });
+      expect(() => buildEntry({ ...fields, data: { good, part } }, place)).toThrow(invalid);
+    }
   });
   it('may have 65,535 bytes and not one more', () => {
     const room = MAX_ENTRY_BYTES - buildEntry({ ...fields, data: { x: '' } }, place).length;
@@ -107,7 +169,7 @@ describe('a commitment', () => {
     );
   });
   it('is the same with the SHA-256 of the platform, for short payloads and long ones', () => {
-    for (const length of [0, 1, 55, 56, 63, 64, 65, 5_000]) {
+    for (const length of [0, 1, 55, 56, 63, 64, 65, 4_024, 4_025, 5_000, 3]) {
       const payload = new Uint8Array(length).fill(7);
       const key = new Uint8Array(32).map((_, at) => 255 - at);
       const mac = createHmac('sha256', key).update('\0output\0').update(payload).digest('hex');

@@ -1,19 +1,21 @@
 // The entry: the one thing the log holds. Its bytes are the RFC 8785 form of one object with exactly the keys
 // below (FORMAT.md section 2); what is hashed is bytes, so reading refuses every other spelling of the same value.
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { WritError } from '../errors.js';
 import { canonicalJson } from '../canonical-json.js';
 import { canonicalize } from './canonical.js';
 import { readFrame } from './entry-frame.js';
 import {
+  checkContents,
   checkEntry,
-  checkFields,
   checkSeq,
+  checkSurroundings,
   invalid,
   type Entry,
   type EntryFields,
   type EntryPlace,
+  type Surroundings,
 } from './entry-schema.js';
+import { hexOf } from './hex.js';
 import { decodeUtf8, parseJsonText } from './json-reader.js';
 import { MAX_ENTRY_BYTES } from './tile.js';
 import { formatTime } from './time.js';
@@ -33,20 +35,64 @@ export function buildEntry(fields: EntryFields, place: EntryPlace): Uint8Array {
   // First the nesting is bounded, then the schema looks into it. Both lie one level deep in the entry.
   const data = canonicalJson(fields.data, 1);
   const commit = canonicalJson(fields.commit, 1);
-  const { type, run, tenant, actor, workflow, policy } = checkFields(fields);
+  const { type } = checkContents(fields);
+  const around = frameAround(fields);
   const { seq, timeMs } = place;
   checkSeq(seq);
   if (place.prev !== null && !isHash(place.prev)) throw invalid('prev is no hash');
-  const prev = place.prev === null ? null : bytesToHex(place.prev);
+  const prev = place.prev === null ? null : hexOf(place.prev);
   const time = formatTime(timeMs);
   if (time === null) throw invalid('time is not in the years 0 to 9999');
   // What is a hash, a type or a time stands for itself.
-  const text =
-    `{"actor":{"id":${canonicalJson(actor.id)},"via":${canonicalJson(actor.via)}},"commit":${commit},"data":${data}` +
-    `,"policy":${quoted(policy)},"prev":${quoted(prev)},"run":${canonicalJson(run)},"seq":${seq}` +
-    `,"tenant":${canonicalJson(tenant)},"time":"${time}","type":"${type}","v":1,"workflow":` +
-    (workflow === null ? 'null}' : `{"hash":"${workflow.hash}","id":${canonicalJson(workflow.id)}}}`);
-  return encode(text);
+  return encode(
+    `${around.first}${commit},"data":${data}${around.beforePrev}${quoted(prev)}${around.beforeSeq}${seq}` +
+      `${around.beforeTime}${time}","type":"${type}${around.last}`,
+  );
+}
+
+/** The frame of an entry, in pieces: what stands before the commitments and between what is its own. */
+interface Frame {
+  readonly of: Surroundings;
+  readonly first: string;
+  readonly beforePrev: string;
+  readonly beforeSeq: string;
+  readonly beforeTime: string;
+  readonly last: string;
+}
+
+let known: Frame | null = null;
+
+/** The entries of a run have one frame: it is checked and written when another one comes. */
+function frameAround(fields: Surroundings): Frame {
+  if (known !== null && isSame(known.of, fields)) return known;
+  const of = checkSurroundings(fields);
+  const { run, tenant, actor, workflow, policy } = of;
+  known = {
+    of,
+    first: `{"actor":{"id":${canonicalJson(actor.id)},"via":${canonicalJson(actor.via)}},"commit":`,
+    beforePrev: `,"policy":${quoted(policy)},"prev":`,
+    beforeSeq: `,"run":${canonicalJson(run)},"seq":`,
+    beforeTime: `,"tenant":${canonicalJson(tenant)},"time":"`,
+    last:
+      '","v":1,"workflow":' +
+      (workflow === null ? 'null}' : `{"hash":"${workflow.hash}","id":${canonicalJson(workflow.id)}}}`),
+  };
+  return known;
+}
+
+function isSame(a: Surroundings, b: Surroundings): boolean {
+  const sameWorkflow =
+    a.workflow === null || b.workflow === null
+      ? a.workflow === b.workflow
+      : a.workflow.id === b.workflow.id && a.workflow.hash === b.workflow.hash;
+  return (
+    sameWorkflow &&
+    a.run === b.run &&
+    a.tenant === b.tenant &&
+    a.actor.id === b.actor.id &&
+    a.actor.via === b.actor.via &&
+    a.policy === b.policy
+  );
 }
 
 let block = new Uint8Array(0);
@@ -59,9 +105,13 @@ function encode(text: string): Uint8Array {
     block = new Uint8Array(BLOCK_BYTES);
     used = 0;
   }
-  const bytes = block.subarray(used, used + UTF8.encodeInto(text, block.subarray(used)).written);
-  if (bytes.length > MAX_ENTRY_BYTES) throw tooLong(bytes.length);
-  used += bytes.length;
+  // Mostly a code unit is a byte, and then this is the entry's own place already.
+  const place = block.subarray(used, used + text.length);
+  const { read, written } = UTF8.encodeInto(text, place);
+  const length = read === text.length ? written : UTF8.encodeInto(text, block.subarray(used)).written;
+  if (length > MAX_ENTRY_BYTES) throw tooLong(length);
+  const bytes = length === place.length ? place : block.subarray(used, used + length);
+  used += length;
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 // `writ approvals show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest
 // the person saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
+import { alreadyDecided } from '../approval/ballot.js';
 import { displayHash } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type SubjectDigest } from '../json.js';
@@ -102,6 +103,7 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
         flags,
       );
     }
+    requireOpen((await writ.approval(id)).record);
     const last: { asked: Asked } = { asked: { outcome: 'interrupted' } };
     const interrupted = await untilSignal(async (signal) => {
       last.asked = await askForDecision(context, writ, id, approver, reason, signal, howOf(flags));
@@ -109,8 +111,16 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
     const { asked } = last;
     if (asked.outcome === 'recorded') return recorded(context, writ, asked.record, flags);
     context.output.note('nothing was decided');
-    return interrupted ?? (asked.outcome === 'interrupted' ? 130 : 10);
+    if (interrupted !== null || asked.outcome === 'interrupted') return interrupted ?? 130;
+    if (asked.made === undefined) requireOpen((await writ.approval(id)).record);
+    return 10;
   });
+}
+
+/** What is over waits for nobody: throws what a vote on it would come to. */
+function requireOpen(record: ApprovalRecord): void {
+  if (record.state === 'expired') throw new WritError('APPROVAL_EXPIRED', `${record.id} has expired`);
+  if (record.state !== 'pending') throw alreadyDecided(record);
 }
 
 export async function deny(context: Context, id: string, flags: DecideFlags): Promise<number> {

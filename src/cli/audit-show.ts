@@ -81,10 +81,14 @@ const MAX_LINE = 110;
 
 /** Data worth a line, by type and in this order; other types show all of theirs that are plain. */
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
-  'authz.decided': ['verdict', 'action', 'resource', 'subject', 'agent', 'ruleId', 'rules', 'grant', 'code'],
+  'authz.decided': [
+    ...['verdict', 'action', 'resource', 'subject', 'agent', 'ruleId', 'rules', 'grant', 'code'],
+    'startPolicy',
+  ],
   'ceiling.composed': ['layers', 'ceilingHash'],
   'approval.requested': [
-    ...['approvalId', 'mode', 'quorum', 'expiresAt', 'editors', 'author', 'supersedes', 'subjectDigest'],
+    ...['approvalId', 'mode', 'quorum', 'expiresAt', 'editors', 'redriver', 'author'],
+    ...['supersedes', 'subjectDigest'],
   ],
   'approval.decided': [
     ...['decision', 'approver', 'delegation', 'breakGlass', 'assurance', 'state'],

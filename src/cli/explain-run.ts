@@ -37,6 +37,8 @@ interface LoggedDecision {
   readonly narrowed: Readonly<Record<string, number>>;
   readonly nearest: readonly NearAnswer[];
   readonly policyHash: string | null;
+  /** The others that have decided, those of the run's start; null = they were not kept. Absent = there were no others. */
+  readonly startPolicy?: string | null;
 }
 
 /** `step`: as the document names it, or as the log does; null = all. Throws NOT_FOUND where nothing was decided. */
@@ -114,6 +116,7 @@ function decisionsIn(
       narrowed: narrowedBy(effective),
       nearest: entry.policy === snapshot.policyHash ? nearestOf(snapshot, data, rules) : [],
       policyHash: entry.policy,
+      ...('startPolicy' in data ? { startPolicy: textOf(data['startPolicy']) } : {}),
     });
   }
   return found;
@@ -209,6 +212,14 @@ function showLogged(output: Output, decision: LoggedDecision, snapshot: PolicySn
   for (const layer of layers) output.line(layerLine(layer, colors));
   for (const [name, limit] of Object.entries(narrowed)) {
     output.line(`  lowered     ${printable(name)} to ${limit}`);
+  }
+  const { startPolicy } = decision;
+  if (startPolicy !== undefined) {
+    const others =
+      startPolicy === null
+        ? 'those of its start were not kept, and had no say'
+        : `decided as well by those of its start, ${printable(startPolicy.slice(0, 12))}`;
+    output.line(`  policies    others are in force since the run began: ${others}`);
   }
   const isHere = decision.policyHash === snapshot.policyHash;
   if (approval !== null) {

@@ -1,8 +1,10 @@
 // `writ policy lock | verify`: writes down which bytes a policy directory holds and who stands for them, and checks it.
 // A lock never widens anything: with one, files that differ are refused everywhere, not only here.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WritError } from '../errors.js';
-import type { PolicyLock } from '../policy/index.js';
+import type { PolicyLock, PolicySnapshot } from '../policy/index.js';
+import type { PolicySigners } from '../policy-signers.js';
 import type { Context } from './context.js';
 import { printable } from './output.js';
 import { loadHere } from './policy-question.js';
@@ -71,6 +73,7 @@ export async function verifyPolicies(
   const demanded = await demandOf(context, flags);
   const signers = signersOf(lock, demanded.signers);
   requireSigned(snapshot, demanded, policies);
+  await refuseReplaced(context, snapshot, demanded);
   const result = {
     ...{ ok: true, policyHash: policyHash, files: Object.keys(lock.files).length, signers },
     required: demanded.quorum,
@@ -98,9 +101,32 @@ async function demandOf(
   const { pathsOf, readConfig } = await import('../data-directory.js');
   const { checkSigners } = await import('../policy-signers.js');
   const config = await readConfig(pathsOf(context.data).config);
-  const configured = config?.policySigners ?? { quorum: 0, signers: [] };
-  return checkSigners({
+  const configured: PolicySigners = config?.policySigners ?? { quorum: 0, signers: [] };
+  const { mayReturnTo } = configured;
+  const demanded = checkSigners({
     quorum: Math.max(configured.quorum, requireSignedPolicy ?? 0),
     signers: [...new Set([...configured.signers, ...signer])],
   });
+  return { ...demanded, ...(mayReturnTo === undefined ? {} : { mayReturnTo }) };
+}
+
+/** Where there is a data directory, its log says whether others came after them. */
+async function refuseReplaced(
+  { data, policies }: Context,
+  snapshot: PolicySnapshot,
+  demanded: PolicySigners,
+): Promise<void> {
+  const { pathsOf } = await import('../data-directory.js');
+  const file = pathsOf(data).database;
+  if (demanded.quorum === 0 || !existsSync(file)) return;
+  const { openSqliteStore } = await import('../adapters/store/sqlite/store.js');
+  const { systemClock } = await import('../adapters/clock.js');
+  const { extendLog } = await import('../runtime/log.js');
+  const { requireNotReplaced } = await import('../policy-signers.js');
+  const store = await openSqliteStore({ file, extendLog, clock: systemClock, readOnly: true });
+  try {
+    await requireNotReplaced(store, snapshot, demanded, policies);
+  } finally {
+    await store.close();
+  }
 }

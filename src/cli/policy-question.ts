@@ -3,6 +3,7 @@
 import { parse } from 'yaml';
 import { WritError } from '../errors.js';
 import type { PolicyQuestion, PolicySnapshot } from '../policy/index.js';
+import { DEFAULT_STEP_TIMEOUT_MS } from '../workflow/steps/step.js';
 import { readTextFile } from './bounded-read.js';
 import type { Context } from './context.js';
 
@@ -46,7 +47,11 @@ export async function questionOf(
   if (sandbox === undefined && kind !== null) assumed.push(`sandbox ${kind} (--sandbox)`);
   if (action === 'function.invoke' || action === 'agent.invoke')
     assumed.push(...aboutData(snapshot, domain, flags));
+  // A step of the AgentOS dialect asks for a time, also where it names none, and a ceiling below it says no.
+  const usualMs = action === 'function.invoke' && timeoutMs === undefined ? DEFAULT_STEP_TIMEOUT_MS : null;
+  if (usualMs !== null) assumed.push(`timeout ${usualMs} ms, of a step that names none (--timeout-ms)`);
   const limits = {
+    ...(usualMs === null ? {} : { timeoutMs: usualMs }),
     ...(timeoutMs === undefined ? {} : { timeoutMs: wholeOf('--timeout-ms', timeoutMs) }),
     ...(memoryMib === undefined ? {} : { memoryMiB: wholeOf('--memory-mib', memoryMib) }),
   };

@@ -1,6 +1,7 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
 import { stripVTControlCharacters } from 'node:util';
 import { stepLabel } from '../engine/step-path.js';
+import { ERRORS, isErrorCode } from '../errors.js';
 import { isErasure } from '../runtime/erasure-workflow.js';
 import type { ApprovalRecord, RunStatus } from '../runtime/ports.js';
 import { stepStatus, type StepStatus } from '../runtime/step-status.js';
@@ -188,7 +189,17 @@ function nextCommands(place: Place, run: RunView): string[] {
     return [`look:   ${commandLine(place, 'task', 'show', waitingFor.taskId)}`];
   if (status === 'completed') return [`output: ${commandLine(place, 'workflow', 'results', id)}`];
   const { id: workflowId, hash: workflowHash } = run.workflow;
-  if ((status === 'failed' || status === 'cancelled') && !isErasure({ workflowId, workflowHash }))
-    return [`again:  ${commandLine(place, 'workflow', 'redrive', id)}`];
-  return [];
+  if ((status !== 'failed' && status !== 'cancelled') || isErasure({ workflowId, workflowHash })) return [];
+  return isOfDocument(run)
+    ? ['again:  correct the document or the input, and start a new run: a redrive asks the same again']
+    : [`again:  ${commandLine(place, 'workflow', 'redrive', id)}`];
+}
+
+/** Faults of documents that are put right outside of them: a function or a package that this machine lacks. */
+const LACKING: ReadonlySet<string> = new Set(['FUNCTION_NOT_FOUND', 'DOC_AGENT_UNRESOLVED']);
+
+/** The document and the input are those of the run, whenever it goes on. */
+function isOfDocument({ error }: RunView): boolean {
+  const code = error?.code ?? '';
+  return isErrorCode(code) && ERRORS[code].kind === 'document' && !LACKING.has(code);
 }

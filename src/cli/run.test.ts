@@ -89,6 +89,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     principalOfSignature: refuse('principalOfSignature'),
     mayRead: refuse('mayRead'),
     tasks: refuse('tasks'),
+    dueTasks: refuse('dueTasks'),
     task: refuse('task'),
     mayReadTask: refuse('mayReadTask'),
     answerTask: refuse('answerTask'),
@@ -138,6 +139,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     redrive: refuse('redrive'),
     cancel: refuse('cancel'),
     runs: refuse('runs'),
+    unfinishedRuns: refuse('unfinishedRuns'),
     runsPage: refuse('runsPage'),
     status: refuse('status'),
     results: refuse('results'),
@@ -197,6 +199,31 @@ describe('following a run', () => {
           null,
         ),
       ).toBe(code);
+    }
+  });
+
+  it('offers no redrive after a fault of the document, which would be the same again', async () => {
+    const ended = async (code: string): Promise<string> => {
+      const { context, out } = openContext();
+      const error = { code, name: 'States.Runtime', message: 'no' };
+      const run = view('failed', 1, { error });
+      await follow(context, fakeWrit({ drive: driven, status: async () => run }), 'run_1', null);
+      return out();
+    };
+    const redrive = 'again:  writ workflow redrive run_1\n';
+    for (const code of ['STEP_TEMPLATE_UNRESOLVED', 'FUNCTION_REQUEST_INVALID', 'DOC_TEMPLATE']) {
+      expect(await ended(code)).toContain('again:  correct the document or the input, and start a new run');
+      expect(await ended(code)).not.toContain(redrive);
+    }
+    // What another process, or a package put in its place, puts right; failures, refusals, and names of a workflow's own.
+    for (const code of [
+      'FUNCTION_NOT_FOUND',
+      'DOC_AGENT_UNRESOLVED',
+      'STEP_TIMEOUT',
+      'POLICY_NO_MATCH',
+      'Mine',
+    ]) {
+      expect(await ended(code)).toContain(redrive);
     }
   });
 

@@ -139,7 +139,7 @@ export async function resumeAll(context: Context): Promise<number> {
     const views: RunView[] = [];
     let unwitnessed = false;
     const interrupted = await untilSignal(async (signal) => {
-      for (const { id } of await writ.runs({ unfinished: true })) {
+      for (const { id } of await writ.unfinishedRuns()) {
         if (signal.aborted) return;
         const held = await goOnWith(context, writ, id, principal, signal);
         unwitnessed ||= held?.code === 'AUDIT_WITNESS_UNAVAILABLE';
@@ -215,6 +215,7 @@ export async function follow(
   runId: string,
   approver: Principal | null,
 ): Promise<number> {
+  const left = new Set<string>();
   const interrupted = await untilSignal(async (signal, interrupt) => {
     for (let next: Asked['outcome'] = 'changed'; next === 'changed' || next === 'recorded';) {
       const shown = await openProgress(context, writ, runId, interrupt);
@@ -224,7 +225,7 @@ export async function follow(
         await shown.close();
       }
       if (signal.aborted) return;
-      next = approver === null ? 'left' : await askAbout(context, writ, runId, approver, signal);
+      next = approver === null ? 'left' : await askAbout(context, writ, runId, { approver, left }, signal);
       if (next === 'interrupted' && !signal.aborted) interrupt();
     }
   }).catch((error: unknown) => {
@@ -236,20 +237,25 @@ export async function follow(
   return interrupted ?? view.exitCode;
 }
 
-/** `left` where there is nothing to ask, or nothing this person may say. */
+/**
+ * One request after the other, in the order they were made; those in `left` were offered before. `left` where there is
+ * nothing more to ask, or nothing this person may say.
+ */
 async function askAbout(
   context: Context,
   writ: Writ,
   runId: string,
-  approver: Principal,
+  { approver, left }: { readonly approver: Principal; readonly left: Set<string> },
   signal: AbortSignal,
 ): Promise<Asked['outcome']> {
-  const waiting = (await writ.status(runId)).waitingFor;
-  if (waiting?.kind !== 'approval') return 'left';
-  const { record } = await writ.approval(waiting.approvalId);
   const { noticeOf } = await import('../tui/queue-row.js');
-  if (noticeOf(record, approver.id) !== null) return 'left';
-  return askDuringRun(context, writ, record.id, approver, signal);
+  for (const record of await writ.approvals({ run: runId, states: ['pending'] })) {
+    if (left.has(record.id) || noticeOf(record, approver.id) !== null) continue;
+    const outcome = await askDuringRun(context, writ, record.id, approver, signal);
+    if (outcome !== 'left') return outcome;
+    left.add(record.id);
+  }
+  return 'left';
 }
 
 function noteInterrupted(context: Context, view: RunView): void {

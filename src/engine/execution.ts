@@ -9,7 +9,7 @@ import { entered, newFrame } from './frame.js';
 import { Interpreter } from './interpret.js';
 import { runFailure, stepError, toldName } from './fault.js';
 import type { Request } from './query.js';
-import { redrivenHead, takeUp, type Remains } from './redrive.js';
+import { redrivenHead, takeUp, type Redrive, type Remains } from './redrive.js';
 import { requestOf } from './request.js';
 import type { Trace } from './stage.js';
 import type { Changes, Frame, Parts, RunHead, Seen, TaskWaiting } from './state.js';
@@ -95,16 +95,15 @@ export class Execution {
   }
 
   /**
-   * A run that has failed or was cancelled goes on where it stood, as redrive.ts says. `seed` as at the start; `outputs`:
-   * by step path, of tasks that succeeded while they were being stopped. Nothing of it is stored: all parts are changes.
+   * A run that has failed or was cancelled goes on where it stood, as redrive.ts says. `outputs`: by step path, of tasks that succeeded while they were being stopped. Nothing of it is stored: all parts are changes.
    */
   static redrive(
     plan: Plan,
     remains: Remains,
-    options: Pick<StartOptions, 'nowMs' | 'seed'> & { readonly outputs?: ReadonlyMap<string, Json> },
+    options: Redrive & { readonly outputs?: ReadonlyMap<string, Json> },
   ): Execution {
-    const { nowMs, seed, outputs = new Map<string, Json>() } = options;
-    const head = redrivenHead(plan, remains.head, nowMs, seed);
+    const { nowMs, outputs = new Map<string, Json>() } = options;
+    const head = redrivenHead(plan, remains.head, options);
     const tree = RunTree.from(head, remains.parts, (frame) => stepPathOf(plan, frame));
     const execution = new Execution(plan, tree);
     execution.#interpreter.begin(nowMs);

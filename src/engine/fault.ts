@@ -6,7 +6,8 @@ import type { Frame, StepError } from './state.js';
 
 /** What the workflow sees of an error of ours. */
 export function stepError(error: WritError): StepError {
-  return { name: errorName(error.code), code: error.code, kind: error.kind, message: error.message };
+  const { code, kind, message, hint } = error;
+  return { name: errorName(code), code, kind, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** Recorded without the place. */

@@ -13,8 +13,16 @@ export interface Remains {
   readonly parts: Parts;
 }
 
+/** By whom, when, and what everything random comes from now. */
+export interface Redrive {
+  readonly by: string;
+  readonly nowMs: number;
+  /** As at the start. */
+  readonly seed: string;
+}
+
 /** The head of the run that goes on: its time limit begins anew, and everything random comes from another seed. */
-export function redrivenHead(plan: Plan, head: RunHead, nowMs: number, seed: string): RunHead {
+export function redrivenHead(plan: Plan, head: RunHead, { by, nowMs, seed }: Redrive): RunHead {
   return {
     ...head,
     status: 'running',
@@ -26,7 +34,7 @@ export function redrivenHead(plan: Plan, head: RunHead, nowMs: number, seed: str
     seed,
     drawn: 0,
     events: head.events + (plan.dialect === 'states' ? 1 : 0), // ExecutionRedriven
-    redrive: { count: (head.redrive?.count ?? 0) + 1, atMs: nowMs },
+    redrive: { count: (head.redrive?.count ?? 0) + 1, atMs: nowMs, by },
   };
 }
 

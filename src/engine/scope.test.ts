@@ -132,6 +132,50 @@ describe('previous_step', () => {
   });
 });
 
+describe("a chat's answer", () => {
+  const chat = { kind: 'function', functionId: 'agent::chat', agent: null, fallback: null } as const;
+  const answer: Json = {
+    content: '{"severity": "P0", "model": "mine"}',
+    model: 'm-1',
+    usage: { inputTokens: 7 },
+  };
+
+  it.each([
+    ['is its text by the name of its step', '{{Triage Step}}', '{"severity": "P0", "model": "mine"}'],
+    ['is its text by the slug', '{{triage_step}}', '{"severity": "P0", "model": "mine"}'],
+    ['opens the JSON in that text', '{{Triage Step.severity}}', 'P0'],
+    ['has its own fields behind those', '{{Triage Step.usage.inputTokens}} {{Triage Step.model}}', '7 mine'],
+    ['can still be asked for its text', '{{Triage Step.content}}', '{"severity": "P0", "model": "mine"}'],
+    [
+      'is seen by previous_step with both',
+      '{{previous_step.severity}} {{previous_step.usage.inputTokens}}',
+      'P0 7',
+    ],
+    ['leaves previous_step its status', '{{previous_step.status}}', 'success'],
+  ])('%s', (_, prompt, expected) => {
+    const run = steps({ name: 'Triage Step', call: chat }, { name: 'B', prompt })().ok(answer);
+    expect(message(run)).toBe(expected);
+  });
+
+  it('is compared like that in a condition', () => {
+    const when =
+      "{{Triage.severity}} == 'P0' && {{previous_step.severity}} == 'P0' && Triage.usage.inputTokens == 7";
+    const run = steps({ name: 'Triage', call: chat }, { name: 'B', when })().ok(answer);
+    expect(run.task().stepPath).toBe('b');
+  });
+
+  it('hides nothing of a step whose name an outputVar has taken', () => {
+    const run = steps(
+      { name: 'A', call: chat },
+      { name: 'B', outputVar: 'A' },
+      { name: 'C', prompt: '[{{default A.usage "none"}}]' },
+    )()
+      .ok(answer)
+      .ok('text');
+    expect(message(run)).toBe('[none]');
+  });
+});
+
 describe('a condition', () => {
   const plan = (when: string): StepDraft[] => [
     { name: 'A', outputVar: 'a' },

@@ -2,6 +2,7 @@
 // name, then input property; a fixed name can't be taken by anything else.
 import { FIXED_NAMES } from '../expression/names.js';
 import type { Scope } from '../expression/scope.js';
+import { structured } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import type { Frame, StepOutcome } from './state.js';
@@ -18,9 +19,19 @@ function outputVarOf({ flow }: TaskNode): string | null {
   return flow.language === 'template' ? flow.outputVar : null;
 }
 
-function previousStep(outcome: StepOutcome): Json {
-  const own = isObject(outcome.output) ? outcome.output : {};
-  return { status: outcome.status, error: outcome.error, durationMs: outcome.durationMs, ...own };
+/** Each item of a map sees the same one: a long text is read once. */
+const previousSteps = new WeakMap<StepOutcome, Json>();
+
+/** Text has the members of the JSON that it may hold; a chat's answer these and its own. */
+function previousStep(node: TaskNode, outcome: StepOutcome): Json {
+  const before = previousSteps.get(outcome);
+  if (before !== undefined) return before;
+  const { status, error, durationMs, output } = outcome;
+  const told = structured(valueOf(node, output));
+  const answer = isObject(output) ? output : {};
+  const previous = { status, error, durationMs, ...answer, ...(isObject(told) ? told : {}) };
+  previousSteps.set(outcome, previous);
+  return previous;
 }
 
 /** Names that the document itself declares; never names that come with the data, because `known` decides how text is read. */
@@ -75,6 +86,7 @@ export function scopeOfInput(plan: Plan, input: Json): Scope {
 /** Scope of the step that the cursor stands at; `known` holds every name of the plan, set or not. */
 export function scopeOf(plan: Plan, tree: RunTree, frame: Frame): Scope {
   const values = new Map<string, Json>();
+  const behind = new Map<string, Json>();
   const { own, known } = namesOf(plan);
   const { input, head } = tree;
   // An input can't stand in for what a step has not said: `approved: true` for the output of a skipped check.
@@ -86,19 +98,48 @@ export function scopeOf(plan: Plan, tree: RunTree, frame: Frame): Scope {
   for (const [key, { status, output }] of outcomes) {
     const node = plan.nodes[key];
     if (node?.kind !== 'task' || status !== 'success') continue;
-    values.set(key, output).set(node.name, output);
+    const value = valueOf(node, output);
+    values.set(key, value).set(node.name, value);
+    if (value !== output) behind.set(key, output).set(node.name, output);
     const variable = outputVarOf(node);
-    if (variable !== null) variables.set(variable, valueOf(node, output));
+    if (variable !== null) variables.set(variable, value);
   }
-  for (const [name, value] of variables) values.set(name, value);
+  for (const [name, value] of variables) {
+    values.set(name, value);
+    behind.delete(name);
+  }
   // Nothing else may pass for a fixed name, also where this step has no value for it.
-  for (const name of FIXED_NAMES) values.delete(name);
+  for (const name of FIXED_NAMES) {
+    values.delete(name);
+    behind.delete(name);
+  }
   values.set('input', input);
   values.set('workflow_input', input);
   values.set('run', { id: head.run.id, startedAt: new Date(head.run.startedAtMs).toISOString() });
   values.set('workflow', { id: plan.id });
   placeOf(plan, tree, frame, values);
-  return { values, known, onMissing: plan.onMissing };
+  return { values, behind, known, onMissing: plan.onMissing };
+}
+
+/** What `until` sees: as `scopeOf`, and by the loop's own names what this very iteration has given. */
+export function scopeAfterIteration(
+  plan: Plan,
+  tree: RunTree,
+  frame: Frame,
+  node: TaskNode,
+  output: Json,
+): Scope {
+  const scope = scopeOf(plan, tree, frame);
+  const values = new Map(scope.values);
+  for (const name of ownNames(frame, node)) values.set(name, output);
+  return { ...scope, values };
+}
+
+/** Names of the step itself that nothing fixed has taken. */
+function ownNames(frame: Frame, node: TaskNode): readonly string[] {
+  const variable = outputVarOf(node);
+  const names = [frame.node, node.name, ...(variable === null ? [] : [variable])];
+  return names.filter((name) => !FIXED_NAMES.has(name));
 }
 
 /** What only the cursor's own place gives: the step before, the group, the item, the iteration. */
@@ -109,7 +150,9 @@ function placeOf(plan: Plan, tree: RunTree, frame: Frame, values: Map<string, Js
   const before = previous === null ? undefined : tree.outcomes('').get(previous);
   const hasOutput = [...tree.outcomes('').values()].some(({ status }) => status === 'success');
   if (hasOutput || fanout !== null) values.set('output', main.data);
-  if (before !== undefined) values.set('previous_step', previousStep(before));
+  const stood = previous === null ? undefined : plan.nodes[previous];
+  if (before !== undefined && stood?.kind === 'task')
+    values.set('previous_step', previousStep(stood, before));
   if (fanout !== null) values.set('fanout', fanout.results).set('__fanout', fanout.results);
   if (frame.item !== null && frame.call === null) values.set('item', frame.value).set('index', frame.item);
   const node = plan.nodes[frame.node];
@@ -119,8 +162,5 @@ function placeOf(plan: Plan, tree: RunTree, frame: Frame, values: Map<string, Js
   if (iteration === 0) return;
   values.set('output', output).set('feedback', feedback);
   // The step's own names are what the iteration before has given: `Previous feedback: {{review_result}}`.
-  const variable = outputVarOf(node);
-  for (const name of [frame.node, node.name, ...(variable === null ? [] : [variable])]) {
-    if (!FIXED_NAMES.has(name)) values.set(name, output);
-  }
+  for (const name of ownNames(frame, node)) values.set(name, output);
 }

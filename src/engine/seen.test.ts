@@ -69,7 +69,11 @@ describe('the states that a run has come to', () => {
     const bare = statesPlan({ A: task({ next: 'B' }), B: pass() });
     const run = send(begin(bare), FAILED);
     expect(seen(run)).toEqual({ A: 3 });
-    const again = Execution.redrive(bare, run.remains(), { nowMs: 1, seed: '11'.repeat(32) });
+    const again = Execution.redrive(bare, run.remains(), {
+      by: 'user:alice',
+      nowMs: 1,
+      seed: '11'.repeat(32),
+    });
     expect(seen(again)).toEqual({ A: 1 });
     expect(send(again, ok(1)).head.status).toBe('completed');
     expect(seen(again)).toEqual({ A: 2, B: 2 });

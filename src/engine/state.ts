@@ -10,6 +10,8 @@ export interface StepError {
   readonly code: string;
   readonly kind: 'document' | 'refusal' | 'failure' | 'fatal';
   readonly message: string;
+  /** What to do, for people; no workflow sees it. */
+  readonly hint?: string;
 }
 
 /** Dialect 1: what became of a step, kept for templates and the result. */
@@ -41,8 +43,8 @@ export interface RunHead {
   readonly asked: number;
   /** AWS event ids given so far. */
   readonly events: number;
-  /** How often it was begun again after it had ended, and when last; absent = never. */
-  readonly redrive?: { readonly count: number; readonly atMs: number };
+  /** How often it was begun again after it had ended, when last and by whom (not told by older versions); absent = never. */
+  readonly redrive?: { readonly count: number; readonly atMs: number; readonly by?: string };
   /** What the run was started with for its context object; `isWhole`: nothing else is in it. */
   readonly context: { readonly given: JsonObject; readonly isWhole: boolean } | null;
   /** What all data of the run together carries by now, where that has grown; absent: as the plan says. */

@@ -182,6 +182,23 @@ describe('a loop (dialect 1)', () => {
     expect(input(run.ok('fix it'))).toEqual({ message: '[fix it|fix it|fix it]' });
   });
 
+  it.each<[string, Loop['until']]>([
+    ['outputVar', { kind: 'expression', expression: "{{verdict}} == 'good'" }],
+    ['name', { kind: 'expression', expression: "{{My Loop}} == 'good'" }],
+    ['slug', { kind: 'test', path: 'my_loop', operator: 'equals', operand: 'good' }],
+  ])('ends at what this very iteration has given, asked for by its own %s', (_, until) => {
+    const run = runOf(
+      stepsPlan([
+        { name: 'My Loop', loop: loop({ until }), outputVar: 'verdict' },
+        { name: 'After', prompt: '{{verdict}}' },
+      ]),
+    );
+    expect(input(run.ok('bad').ok('good'))).toEqual({ message: 'good' });
+    expect(run.notes()).toEqual([
+      { kind: 'loop-ended', stepPath: 'my_loop', iterations: 2, converged: true },
+    ]);
+  });
+
   it('that is used up goes on with its last output, and says so', () => {
     const run = runOf(looping()).ok('draft').ok(1).ok(2).ok(3);
     expect(input(run)).toEqual({ message: '3' });

@@ -9,7 +9,7 @@ import { withinLimits } from './data-limit.js';
 import { stepError } from './fault.js';
 import { publicPart } from './frame.js';
 import { itemsOf, renderInput } from './node-data.js';
-import { scopeOf, valueOf } from './scope.js';
+import { scopeAfterIteration, scopeOf, valueOf } from './scope.js';
 import type { ChildResult, FanoutResult, Frame, StepError, StepOutcome } from './state.js';
 import { stepPathOf } from './step-path.js';
 import type { Walk } from './walk.js';
@@ -55,7 +55,11 @@ export class Steps {
     const { holds, why } =
       until === null
         ? { holds: false, why: '' }
-        : untilHolds(until, output, scopeOf(this.#walk.plan, this.#walk.tree, frame));
+        : untilHolds(
+            until,
+            output,
+            scopeAfterIteration(this.#walk.plan, this.#walk.tree, frame, node, output),
+          );
     if (!holds && iteration + 1 < maxIterations) {
       const feedback = feedbackIn(result) ?? feedbackIn(output) ?? why;
       return { ...frame, task: null, loop: { iteration: iteration + 1, output, feedback } };
@@ -66,7 +70,8 @@ export class Steps {
     if (converged || onExhausted === 'continue') return this.recorded(node, frame, result);
     const message = `"${node.name}" went through ${maxIterations} iterations without its until being true`;
     // A loop that has used up its iterations is not begun again.
-    return this.#walk.giveUp(node, frame, stepError(new WritError('STEP_LOOP_EXHAUSTED', message)));
+    const hint = 'look at its last output; raise maxIterations, or say onExhausted: continue';
+    return this.#walk.giveUp(node, frame, stepError(new WritError('STEP_LOOP_EXHAUSTED', message, { hint })));
   }
 
   /** Dialect 1: the step's outcome is kept for later templates; in a group it is the lane's result. */

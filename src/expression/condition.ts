@@ -4,8 +4,8 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { longestName } from './longest-name.js';
 import { BLOCKED_NAMES } from './names.js';
-import type { Scope } from './scope.js';
-import { descend, equal, opener, order, truthy } from './value.js';
+import { valueAt, type Scope } from './scope.js';
+import { equal, opener, order, truthy } from './value.js';
 
 /** Longest condition, in UTF-16 units. */
 export const CONDITION_MAX_LENGTH = 2000;
@@ -161,8 +161,7 @@ export function compare(
 /** What `path` leads to in the scope; undefined when it does not resolve. */
 export function lookUp(path: ConditionPath, scope: Scope, open?: (value: Json) => Json): Json | undefined {
   if (BLOCKED_NAMES.has(path.head)) return undefined;
-  const value = scope.values.get(path.head);
-  return value === undefined ? undefined : descend(value, path.segments, open);
+  return valueAt(scope, path.head, path.segments, open);
 }
 
 const NAME = /[\p{L}_][\p{L}\p{N}_-]*/uy;

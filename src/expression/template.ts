@@ -6,7 +6,7 @@ import type { ConditionPath } from './condition.js';
 import { evaluateNode } from './condition.js';
 import { BLOCKED_NAMES } from './names.js';
 import { nearest } from './nearest.js';
-import type { Scope } from './scope.js';
+import { valueAt, type Scope } from './scope.js';
 import { callHelper, printed } from './template-helper.js';
 import {
   parseTemplate,
@@ -230,7 +230,7 @@ class Rendering {
     if (at !== null) return this.found(path, inside(at.value, path.parts), use);
     const value = BLOCKED_NAMES.has(head) ? undefined : this.scope.values.get(head);
     if (value !== undefined) {
-      return this.found(path, value === null ? null : inside(value, rest), use);
+      return this.found(path, value === null ? null : valueAt(this.scope, head, rest, this.work.open), use);
     }
     if (this.scope.known.has(head)) return undefined;
     return this.unresolved(path, use === 'argument' ? 'print' : use);

@@ -101,17 +101,17 @@ export function openBackgroundRuns(
 /** Until the run is over, or stopped. */
 async function goOn(writ: Writ, one: Driven, isClosing: () => boolean): Promise<void> {
   const { runId, stop } = one;
-  let waitsFor: string | null = null;
+  let seen: string | null = null;
   for (;;) {
     const run = await driveOnce(writ, one);
     if (stop.signal.aborted || (run !== null && isOver(run)) || isClosing()) return;
     one.rests = true;
     if (run === null) await pause(BUSY_MS, stop.signal, 'unheld');
     else {
-      const pending = await pendingOf(writ, runId);
-      // The same as before the drive: then it has seen every decision there was, and any other one changes the list.
-      if (pending.ids === waitsFor) await untilChange(writ, runId, pending, stop.signal);
-      waitsFor = (await pendingOf(writ, runId)).ids;
+      const now = await standingOf(writ, runId);
+      // The same as before the drive: then it has seen every decision there was, and any other one changes the text.
+      if (now.text === seen) await untilChange(writ, runId, now, stop.signal);
+      seen = (await standingOf(writ, runId)).text;
     }
     one.rests = false;
     if (stop.signal.aborted) return;
@@ -128,34 +128,39 @@ async function driveOnce(writ: Writ, { runId, stop }: Driven): Promise<RunRecord
   }
 }
 
-interface Pending {
-  /** Names the set. */
-  readonly ids: string;
-  /** When the first of them is over, as things stand: a sign of life of a task moves it. */
+interface Standing {
+  /** Says of each one whether it is decided: one that was asked for and decided during a drive shows, too. */
+  readonly text: string;
+  /** When the first that is open is over, as things stand: a sign of life of a task moves it. */
   readonly endsAtMs: number;
 }
 
-/** Approvals, forms and tokens that nobody has answered yet. */
-async function pendingOf(writ: Writ, run: string): Promise<Pending> {
-  const approvals = await writ.approvals({ run, states: ['pending'] });
-  const tasks = await writ.tasks({ run, states: ['open'] });
+/** All but `consumed`. */
+const UNUSED = ['pending', 'approved', 'denied', 'expired', 'withdrawn', 'revoked'] as const;
+
+/** Approvals, forms and tokens that the run has not gone on with yet. */
+async function standingOf(writ: Writ, run: string): Promise<Standing> {
+  const approvals = await writ.approvals({ run, states: UNUSED });
+  const tasks = await writ.tasks({ run, states: ['open', 'answered'] });
+  const pending = approvals.filter(({ state }) => state === 'pending').map((one) => one.expiresAtMs);
+  const open = tasks.filter(({ state }) => state === 'open').map(taskEndsAtMs);
   return {
-    ids: [...approvals, ...tasks].map((one) => one.id).join(' '),
-    endsAtMs: Math.min(...approvals.map((one) => one.expiresAtMs), ...tasks.map(taskEndsAtMs)),
+    text: [...approvals, ...tasks].map(({ id, state }) => `${id} ${state}`).join(' '),
+    endsAtMs: Math.min(...pending, ...open),
   };
 }
 
-/** Resolves when something that was pending is no more, or its time is over. */
-async function untilChange(writ: Writ, runId: string, pending: Pending, signal: AbortSignal): Promise<void> {
-  let { endsAtMs } = pending;
+/** Resolves when something has been decided or asked for, or the time of something open is over. */
+async function untilChange(writ: Writ, runId: string, before: Standing, signal: AbortSignal): Promise<void> {
+  let { endsAtMs } = before;
   let seen: number | null = null;
   do {
     await pause(POLL_MS, signal, 'unheld');
     const counter = writ.changeCounter();
     if (counter === seen) continue;
     seen = counter;
-    const now = await pendingOf(writ, runId);
-    if (now.ids !== pending.ids) return;
+    const now = await standingOf(writ, runId);
+    if (now.text !== before.text) return;
     endsAtMs = now.endsAtMs;
   } while (!signal.aborted && Date.now() < endsAtMs);
 }

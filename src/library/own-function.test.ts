@@ -100,6 +100,24 @@ it('refuses schemas of another kind than objects, and longer than 64 KiB', () =>
   expect(register('a::b', long(65_537 - overhead))).toMatch(/longer than 65536 bytes$/u);
 });
 
+it('refuses a field it does not know, and to register what nobody could call', () => {
+  const anything = ownFunction as (...parts: readonly unknown[]) => unknown;
+  const typo = { input: ANY, output: ANY, idempotnt: true };
+  expect(refusal(() => anything('claims::pay', typo, () => null))).toBe(
+    'USAGE the definition of claims::pay knows no field "idempotnt"',
+  );
+  for (const handler of [undefined, null, {}, 'pay']) {
+    expect(refusal(() => anything('claims::pay', { input: ANY, output: ANY }, handler))).toBe(
+      'USAGE claims::pay has no handler',
+    );
+  }
+  for (const definition of [undefined, null, 'x']) {
+    expect(refusal(() => anything('claims::pay', definition, () => null))).toBe(
+      'USAGE the definition of claims::pay is no object',
+    );
+  }
+});
+
 it('shows the schemas as they were checked, whatever becomes of the object given', () => {
   const input = { type: 'object', properties: {} as Record<string, unknown> };
   const provider = ownFunction('a::b', { input: input as JsonObject, output: ANY }, () => null);

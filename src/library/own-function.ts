@@ -3,6 +3,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { WritError } from '../errors.js';
+import { nearest } from '../expression/nearest.js';
 import type { Json, JsonObject } from '../json.js';
 import type { FunctionProvider } from '../runtime/ports.js';
 import { readDeclaration, type DataDeclaration } from '../runtime/run-data.js';
@@ -28,7 +29,7 @@ export interface FunctionDefinition {
 export interface FunctionCall {
   /** Aborts at the step's time limit, and when the run is cancelled; what is answered after that is discarded. */
   readonly signal: AbortSignal;
-  /** The same for every call of one attempt, also after a crash; another one for a retry. */
+  /** The same for every call of one attempt, also after a crash, and for its retries. */
   readonly idempotencyKey: string;
   readonly run: string;
   readonly stepPath: string;
@@ -51,13 +52,16 @@ const RESERVED: ReadonlySet<string> = new Set(
   ['agent', 'audit', 'hand', 'http', 'mcp', 'security', 'tool', 'workflow'].concat(['fn', 'health', 'wasm']),
 );
 
-/** Throws USAGE for an id that is none or is reserved, and for what is no JSON Schema. */
+const FIELDS: readonly string[] = ['input', 'output', 'description', 'idempotent', 'data'];
+
+/** Throws USAGE for an id that is none or is reserved, an unknown field, what is no JSON Schema, and no handler. */
 export function ownFunction<In, Out>(
   id: string,
   definition: FunctionDefinition,
   handler: FunctionHandler<In, Out>,
 ): FunctionProvider {
   checkFunctionId(id);
+  checkParts(id, definition, handler);
   const { description, idempotent } = definition;
   const input = schemaOf(id, 'input', definition.input);
   const output = schemaOf(id, 'output', definition.output);
@@ -94,6 +98,24 @@ export function checkFunctionId(id: string): void {
   if (!RESERVED.has(namespace)) return;
   throw new WritError('USAGE', `${id}: names that begin with ${namespace}:: are writ's own`, {
     hint: 'name it after what it is about, for example claims::score',
+  });
+}
+
+/** For programs that no compiler has looked at: `idempotnt: true` would leave a lost call to a person. */
+function checkParts(id: string, definition: unknown, handler: unknown): void {
+  const isObject = typeof definition === 'object' && definition !== null;
+  const unknown = isObject ? Object.keys(definition).find((field) => !FIELDS.includes(field)) : undefined;
+  const problem = !isObject
+    ? `the definition of ${id} is no object`
+    : unknown !== undefined
+      ? `the definition of ${id} knows no field ${JSON.stringify(unknown.slice(0, 80))}`
+      : typeof handler === 'function'
+        ? null
+        : `${id} has no handler`;
+  if (problem === null) return;
+  const near = unknown === undefined ? undefined : nearest(unknown, FIELDS);
+  throw new WritError('USAGE', problem, {
+    hint: near ?? "writ.function('claims::score', {input, output}, (request, call) => …)",
   });
 }
 

@@ -93,10 +93,12 @@ function readCall(first: unknown, second: unknown, third: unknown): TriggerCall 
     return {
       id: triggerFunctionId(first),
       payload: second ?? {},
-      timeoutMs: readTimeout(fieldsOf(third ?? {}, 'options of trigger', ['timeoutMs'])['timeoutMs']),
+      timeoutMs: readTimeout(
+        fieldsOf(third ?? {}, 'the third argument of trigger', ['timeoutMs'])['timeoutMs'],
+      ),
     };
   }
-  const request = fieldsOf(first, 'request of trigger', ['function_id', 'payload', 'timeoutMs']);
+  const request = fieldsOf(first, 'the request of trigger', ['function_id', 'payload', 'timeoutMs']);
   const id = request['function_id'];
   if (typeof id !== 'string') {
     throw new WritError('FUNCTION_REQUEST_INVALID', 'trigger needs the id of a function', {
@@ -114,7 +116,7 @@ function fieldsOf(value: unknown, what: string, known: readonly string[]): Reado
   if (fields !== null && extra === undefined) return fields;
   throw new WritError(
     'FUNCTION_REQUEST_INVALID',
-    extra === undefined ? `the ${what} is no object` : `the ${what} has no field "${extra.slice(0, 80)}"`,
+    extra === undefined ? `${what} is no object` : `${what} has no field "${extra.slice(0, 80)}"`,
     { hint: `its fields: ${known.join(', ')}` },
   );
 }

@@ -6,7 +6,7 @@ import type { ApprovalRecord } from './ports.js';
 import { holdsRoles } from './voice.js';
 
 /**
- * Who started the run or asked; who may decide the request, for somebody else or in an emergency too; who may read its
+ * Who started or redrove the run, or asked; who may decide the request, for somebody else or in an emergency too; who may read its
  * run's log.
  */
 export function mayReadApproval(
@@ -15,7 +15,7 @@ export function mayReadApproval(
   { id }: { readonly id: string },
   nowMs: number,
 ): boolean {
-  if (id === record.initiator || id === record.requester) return true;
+  if ([record.initiator, record.requester, record.redriver].includes(id)) return true;
   const may = (subject: string, action: string, resource: string): boolean =>
     checkAccess(snapshot, { subject, domain: record.tenant, action, resource }).allowed;
   if (may(id, 'approval.decide', record.functionId) || may(id, 'audit.read', record.run)) return true;

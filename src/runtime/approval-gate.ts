@@ -10,7 +10,7 @@ import { eligibleApprovers, isReachable } from '../policy/quorum.js';
 import { approvalEnded, asJson, draft, timeText, type EntryContext } from './entries.js';
 import { editorsOfRetried } from './edited-request.js';
 import { newId } from './ids.js';
-import { isAsLogged } from './approval-origin.js';
+import { editorsOf, isAsLogged, isOpenInLog } from './approval-origin.js';
 import type { Attempt } from './attempt.js';
 import type { Guard, Judged } from './judge.js';
 import { openJson, sealBytes, sealJson } from './payload.js';
@@ -88,6 +88,11 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
     case 'approved':
       break;
   }
+  if (!(await isOpenInLog(guard.store, approval)))
+    return refused(
+      'APPROVAL_DIGEST_MISMATCH',
+      `the log says that ${approval.id} is over, and its row does not`,
+    );
   if (isExpired(approval, nowMs)) {
     const ended = endApproval(context, approval, 'expired', 'expired before its step started');
     return refused('APPROVAL_EXPIRED', `${approval.id} has expired`, ended);
@@ -97,13 +102,14 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
     return refused('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${approval.id} was changed`, ended);
   }
   // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run.
-  if (subjectDigest(judged.subject) !== approval.subjectDigest)
-    return request(guard, judged, nowMs, approval);
+  const again = async () =>
+    request(guard, judged, nowMs, approval, { editors: await editorsOf(guard.store, approval) });
+  if (subjectDigest(judged.subject) !== approval.subjectDigest) return again();
   // Who has to approve is what policy says now, not what a row says.
-  if (!isAsDemanded(approval, judged)) return request(guard, judged, nowMs, approval);
+  if (!isAsDemanded(approval, judged)) return again();
   if (approval.state === 'approved') {
     // The row says so; only votes that hold make it so.
-    if (!isGranted(guard.policy(), approval)) return request(guard, judged, nowMs, approval);
+    if (!isGranted(guard.policy(), approval)) return again();
     if (!(await isAsLogged(guard.store, approval))) {
       const ended = endApproval(context, approval, 'withdrawn', 'stored request does not match the log');
       return refused('APPROVAL_DIGEST_MISMATCH', `the stored request ${approval.id} was changed`, ended);
@@ -130,12 +136,12 @@ function isAsDemanded(
 ): boolean {
   const needed = decision.effective.approval;
   if (needed === null) return false;
-  const demanded = { mode: needed.mode, quorum: asJson(needed.quorum), author };
+  const demanded = { mode: needed.mode, quorum: asJson(needed.quorum), author, redriver: attempt.redriver };
   const { separationOfDuties, reasonRequired, expiresSeconds } = needed;
   const duties = { ...demanded, separationOfDuties, reasonRequired, livesMs: expiresSeconds * 1000 };
   const { mode, quorum } = approval;
   const stored = {
-    ...{ mode, quorum: asJson(quorum), author: approval.author ?? null },
+    ...{ mode, quorum: asJson(quorum), author: approval.author ?? null, redriver: approval.redriver ?? null },
     ...{ separationOfDuties: approval.separationOfDuties, reasonRequired: approval.reasonRequired },
     livesMs: approval.expiresAtMs - approval.createdAtMs,
   };
@@ -179,7 +185,7 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   const approval = before.approvalId === null ? null : await guard.store.approval(before.approvalId);
   if (approval?.state !== 'consumed' || !isGranted(guard.policy(), approval)) return null;
   const granted = subjectDigest({ ...subject, attempt: approval.attempt });
-  if (granted !== approval.subjectDigest) return null;
+  if (granted !== approval.subjectDigest || !(await isAsLogged(guard.store, approval))) return null;
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
 }
 
@@ -221,10 +227,17 @@ export function request(
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
   const editors = [...new Set([...before, ...(editor === null ? [] : [editor])])];
   if (!canBeReached(guard, judged, editors)) {
-    const left = `without ${editors.join(', ')}, who changed the input`;
+    const others = attempt.redriver === null ? [] : [`${attempt.redriver}, who redrove the run`];
+    if (editors.length > 0) others.push(`${editors.join(', ')}, who changed the input`);
+    const left = `without ${others.join(', and without ')}`;
     const message = `too few people are left to approve ${callable.resource} ${left}`;
     return refused('APPROVAL_QUORUM_UNREACHABLE', message);
   }
+  const hands = {
+    ...(editors.length === 0 ? {} : { editors }),
+    ...(attempt.redriver === null ? {} : { redriver: attempt.redriver }),
+    ...(author === null ? {} : { author }),
+  };
   const record: ApprovalRecord = {
     id: newId('apr', guard.random),
     tenant: guard.tenant,
@@ -247,8 +260,7 @@ export function request(
     state: 'pending',
     votes: [],
     version: 0,
-    ...(editors.length === 0 ? {} : { editors }),
-    ...(author === null ? {} : { author }),
+    ...hands,
   };
   const requested = draft(
     context,
@@ -263,8 +275,7 @@ export function request(
       expiresAt: timeText(record.expiresAtMs),
       stepPath: attempt.stepPath,
       attempt: attempt.attempt,
-      ...(editors.length === 0 ? {} : { editors }),
-      ...(author === null ? {} : { author }),
+      ...hands,
       ...(superseded === null ? {} : { supersedes: superseded.id }),
     },
     { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
@@ -280,13 +291,14 @@ export function request(
   return { kind: 'waiting', approval: record, writes, entries, payloads, input };
 }
 
-/** The decision knew of nobody who has changed the input: without them the others may be too few. */
+/** The decision knew of nobody who has changed the input or redriven the run: without them the others may be too few. */
 function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]): boolean {
   const { attempt, callable, decision, author } = judged;
   const needed = decision.effective.approval;
-  if (needed?.separationOfDuties !== true || editors.length === 0) return true;
+  const hands = attempt.redriver === null ? editors : [...editors, attempt.redriver];
+  if (needed?.separationOfDuties !== true || hands.length === 0) return true;
   const { initiator } = attempt.run;
-  const involved = [initiator, callable.agent ?? initiator, ...editors];
+  const involved = [initiator, callable.agent ?? initiator, ...hands];
   const question = {
     domain: guard.tenant,
     functionId: callable.resource,

@@ -32,8 +32,8 @@ export interface ApprovalEvent {
 }
 
 export interface ApprovalOutbox {
-  /** Where a channel that is new begins: with the oldest request that is still open, else with what comes. */
-  start(): Promise<bigint>;
+  /** Of what a channel that is new is told first: the requests that nobody has decided yet, and where to go on from. */
+  start(): Promise<{ readonly events: readonly ApprovalEvent[]; readonly next: bigint }>;
   /** Where what comes begins. */
   end(): Promise<bigint>;
   /** Events of at most `limit` entries from `first` on, and where to go on; `end`: there was nothing more. */
@@ -50,12 +50,15 @@ export function openOutbox(
   return {
     end,
     async start() {
-      let first = await end();
-      // The oldest request has the smallest index: requests are listed by age.
-      const [oldest] = await store.approvals({ states: ['pending', 'approved'], limit: 1 });
-      const payload = oldest === undefined ? null : await store.payload(oldest.subject);
-      if (payload !== null && payload.entryIndex < first) first = payload.entryIndex;
-      return first;
+      const next = await end();
+      const events: ApprovalEvent[] = [];
+      for (const record of await store.approvals({ states: ['pending'] })) {
+        const index = (await store.payload(record.subject))?.entryIndex;
+        // One that was made in this moment is read from `next` on.
+        if (index === undefined || index >= next) continue;
+        events.push({ index, type: 'approval.requested', timeMs: record.createdAtMs, record, decided: null });
+      }
+      return { events, next };
     },
     async read(first, limit) {
       const size = await end();

@@ -64,8 +64,8 @@ export interface SandboxedCallable extends CallableFacts {
   readonly result: 'agent' | 'tool' | 'shell';
 }
 
-/** A step's own words; judge.ts makes of them what a driver is asked for. */
-export type EgressAsked = Pick<SandboxEgress, 'hosts' | 'credentials' | 'bytes' | 'requests'>;
+/** A step's own words; judge.ts makes of them what a driver is asked for. How much may pass, policy decides. */
+export type EgressAsked = Pick<SandboxEgress, 'hosts' | 'credentials'>;
 
 export interface ProvidedCallable extends CallableFacts {
   readonly kind: 'function';
@@ -108,9 +108,8 @@ export async function resolveCallable(
   if (functionId === SHELL_EXEC) return { ...facts, ...(await resolveShell(callables, node, input)) };
   if (node.call.waits === 'person') return { ...facts, kind: 'function', provider: PERSON, functionId };
   if (functionId === STATE_GATE) return { ...facts, kind: 'function', provider: GATE, functionId };
-  const provider = [...(callables.builtIn ?? []), ...callables.providers].find((one) =>
-    one.functionIds.includes(functionId),
-  );
+  const isItsOwn = (one: FunctionProvider): boolean => one.functionIds.includes(functionId);
+  const provider = callables.builtIn?.find(isItsOwn) ?? callables.providers.find(isItsOwn);
   if (provider === undefined) {
     throw new WritError(
       'FUNCTION_NOT_FOUND',
@@ -172,15 +171,10 @@ async function resolveAgent(
   };
 }
 
-const EGRESS_BYTES = 64 * 1024 * 1024;
-const EGRESS_REQUESTS = 1_000;
-
 /** Whatever the sandbox: its driver refuses what it can't keep. */
 function egressOf({ sandbox }: TaskNode): { readonly egress?: EgressAsked } {
-  const { egress: hosts, credentials = [], limits = {} } = sandbox ?? {};
-  if (hosts === undefined) return {};
-  const { egressBytes: bytes = EGRESS_BYTES, egressRequests: requests = EGRESS_REQUESTS } = limits;
-  return { egress: { hosts, credentials, bytes, requests } };
+  const { egress: hosts, credentials = [] } = sandbox ?? {};
+  return hosts === undefined ? {} : { egress: { hosts, credentials } };
 }
 
 async function resolveModule(callables: Callables, node: TaskNode, input: Json): Promise<SandboxedParts> {
@@ -264,7 +258,9 @@ export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: Ta
       hint: "list the workflow's agents, or give the step an agent",
     });
   }
-  return `agent:${Object.hasOwn(run.agents, role) ? (run.agents[role] ?? role) : role}`;
+  const name = Object.hasOwn(run.agents, role) ? (run.agents[role] ?? role) : role;
+  // Policy files spell it with its kind: whoever copies it from there means the same agent.
+  return name.startsWith('agent:') ? name : `agent:${name}`;
 }
 
 /** Who a step acts as, for people to see: its agent, else whoever started the run. Nothing is decided by it. */

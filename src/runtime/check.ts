@@ -250,6 +250,11 @@ function checkFit(
     });
     for (const { field, limit, requested } of violations) {
       if (isLeftToStart(plan, field)) continue;
+      if (layer === 'step' && field === 'sandbox.allowed' && sandboxKind(node) === null) {
+        const asked = `"${node.name}" asks for the sandbox ${limit}, and ${resource} runs outside every sandbox`;
+        found.push(at(node, 'DOC_CEILING_EXCEEDED', asked, 'take sandbox out of the step'));
+        continue;
+      }
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
       const outside =
         field === 'sandbox.allowed' && sandboxKind(node) === null

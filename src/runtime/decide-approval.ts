@@ -6,7 +6,7 @@ import type { HoldsRole } from '../approval/quorum.js';
 import { WritError } from '../errors.js';
 import type { JsonObject } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
-import { isAsLogged } from './approval-origin.js';
+import { requireAsLogged } from './approval-origin.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './judge.js';
 import { sealJson } from './payload.js';
@@ -43,12 +43,8 @@ export async function decideApproval(
     try {
       // Nobody signs for a subject that is no longer what its digest says.
       await approvalView(guard, id);
-      // Nor for a request that is not the one that was asked: its row decides whose vote counts, and for how long.
-      if (!(await isAsLogged(guard.store, approval))) {
-        throw new WritError('APPROVAL_DIGEST_MISMATCH', `the stored request ${id} was changed`, {
-          hint: 'decide nothing about it; find out who changed the store: writ audit verify',
-        });
-      }
+      // Nor for a request that is not the one that was asked: its row decides whose vote counts, beside which, and for how long.
+      await requireAsLogged(guard.store, approval);
       return await decideOnce(guard, approval, vote, approver);
     } catch (error) {
       // Somebody else's vote came first: judge this one against the new state.

@@ -7,6 +7,7 @@ import { WritError } from '../errors.js';
 import { isObject, type Json, type SubjectDigest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { request } from './approval-gate.js';
+import { requireAsLogged } from './approval-origin.js';
 import { attemptRecord, known } from './attempt-record.js';
 import { draft } from './entries.js';
 import { decisionEntries, judge, type Guard } from './judge.js';
@@ -17,6 +18,7 @@ import { recordedBytes } from './recordable.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { attemptOf } from './runner.js';
 import { approvalView } from './views.js';
+import { isAssured } from './vote-proof.js';
 import { holdsRoles } from './voice.js';
 import type { EditRequest, Principal } from './writ.js';
 
@@ -54,6 +56,7 @@ async function editOnce(
   editor: Principal,
 ): Promise<ApprovalRecord> {
   const { record: approval } = await approvalView(guard, id);
+  await requireAsLogged(guard.store, approval);
   const nowMs = await logTimeMs(guard);
   await requireMayEdit(guard, approval, digest, editor, nowMs);
   const live = await LiveRun.open(guard, approval.run);
@@ -152,6 +155,11 @@ async function requireMayEdit(
   const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
   try {
     castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, brings);
+    if (!isAssured(snapshot, approval, editor)) {
+      throw new WritError('APPROVAL_SIGNATURE_INVALID', `nothing proves enough that this is ${editor.id}`, {
+        hint: 'come with a key that policies/approvers.yaml holds for this person',
+      });
+    }
     if (approval.state !== 'pending') throw alreadyDecided(approval);
   } catch (error) {
     if (error instanceof WritError && error.kind === 'refusal') {

@@ -5,6 +5,7 @@ import { digestOfSubjectBytes } from '../approval/subject.js';
 import { canonicalJson } from '../canonical-json.js';
 import { isObject, type Json } from '../json.js';
 import type { Attempt } from './attempt.js';
+import { editorsOf } from './approval-origin.js';
 import { recordedAttempt, type Guard } from './judge.js';
 import { openJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord } from './ports.js';
@@ -42,9 +43,10 @@ export async function editorsOfRetried(
     if (row === null) return [];
     // Policy may have asked for none of that attempt, which had the input of the one before it.
     if (row.approvalId === null) continue;
-    const { editors = [], subject } = (await store.approval(row.approvalId)) ?? {};
-    if (subject === undefined || editors.length === 0) return [];
-    const payload = await store.payload(subject);
+    const approval = await store.approval(row.approvalId);
+    const editors = approval === null ? [] : await editorsOf(store, approval);
+    if (approval === null || editors.length === 0) return [];
+    const payload = await store.payload(approval.subject);
     // What nobody can compare any more counts as the same.
     const approved = payload?.bytes == null ? { input } : openJson(payload);
     const given = isObject(approved) ? (approved['input'] ?? null) : null;

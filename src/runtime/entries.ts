@@ -1,5 +1,6 @@
 // Drafts of log entries, one function per event type. `data` holds public facts only; whatever a person typed, a
-// rendered input or an output is a payload and appears as a commitment.
+// rendered input or an output is a payload and appears as a commitment. What every attempt has lists its keys as the log
+// does, in alphabetical order: then nobody has to sort them.
 import type { Commitment, Hex, Json, JsonObject } from '../json.js';
 import type { EgressDecision, EntryDraft, SandboxResult, Usage } from './ports.js';
 
@@ -47,15 +48,15 @@ export function stepIntended(context: EntryContext, intent: StepIntent, input: C
   const { stepPath, attempt, iteration, item, functionId, agentDigest, sandbox, idempotencyKey, approvalId } =
     intent;
   const data: JsonObject = {
-    stepPath,
-    attempt,
-    iteration,
-    item,
-    function: functionId,
     agentDigest,
-    sandbox,
-    idempotencyKey,
     approvalId,
+    attempt,
+    function: functionId,
+    idempotencyKey,
+    item,
+    iteration,
+    sandbox,
+    stepPath,
   };
   return draft(context, 'step.intended', data, { input });
 }
@@ -79,16 +80,9 @@ export function stepFinished(
 ): EntryDraft {
   const { stepPath, attempt } = ref;
   const { status, intent, code, durationMs, usage, calls } = end;
-  const data: JsonObject = {
-    stepPath,
-    attempt,
-    intent,
-    status,
-    code,
-    durationMs,
-    ...(calls === undefined ? {} : { calls }),
-    ...(usage === undefined ? {} : { usage: { ...usage } }),
-  };
+  const ended: JsonObject = { attempt, code, durationMs, intent, status, stepPath };
+  const asked = calls === undefined ? ended : { ...ended, calls };
+  const data = usage === undefined ? asked : { ...asked, usage: { ...usage } };
   return draft(context, 'step.finished', data, commit);
 }
 

@@ -19,6 +19,9 @@ describe('problemOf', () => {
     expect(problemOf(schema, { amount: 4711 })).toBe('/amount must be <= 9');
     expect(problemOf(schema, {})).toBe("it must have required property 'amount'");
     expect(problemOf(schema, { amount: 1, when: 'tomorrow' })).toBe('/when must match format "date"');
+    expect(problemOf(schema, { amount: 1, amuont: 4711 })).toBe(
+      'it must NOT have additional properties ("amuont")',
+    );
     expect(problemOf({ enum: ['secret'] }, 'other')).not.toContain('other');
   });
 

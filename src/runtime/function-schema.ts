@@ -7,6 +7,8 @@ import { isObject, type Json } from '../json.js';
 
 /** Characters of a path that are told. */
 const MAX_PATH = 200;
+/** Characters of a field's name that are told. */
+const MAX_NAME = 80;
 
 /** By the schema itself: a provider that gives the same object again is not compiled again. */
 const compiled = new WeakMap<object, ValidateFunction>();
@@ -19,7 +21,9 @@ export function problemOf(schema: Json, value: Json): string | null {
   if ((check(value) as unknown) === true) return null;
   const [error] = check.errors ?? [];
   const at = (error?.instancePath ?? '').slice(0, MAX_PATH);
-  return `${at === '' ? 'it' : at} ${error?.message ?? 'is not valid'}`;
+  const { additionalProperty: extra } = (error?.params ?? {}) as { readonly additionalProperty?: unknown };
+  const which = typeof extra === 'string' ? ` (${JSON.stringify(extra.slice(0, MAX_NAME))})` : '';
+  return `${at === '' ? 'it' : at} ${error?.message ?? 'is not valid'}${which}`;
 }
 
 function checkOf(schema: Json): ValidateFunction {

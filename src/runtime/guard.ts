@@ -1,6 +1,7 @@
 // The one road to a side effect. The order is fixed: authorize, ceilings, approval, anchor, intent, act, outcome. The
 // intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
 // function or a sandbox.
+import { hexOf } from '../audit/hex.js';
 import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import {
@@ -18,16 +19,9 @@ import type { ProvidedCallable } from './callable.js';
 import { settleCharges } from './charges.js';
 import { editedRequest, type EditedRequest } from './edited-request.js';
 import { draft, sandboxExited, stepFinished, stepIntended, type EntryContext } from './entries.js';
-import {
-  decisionEntries,
-  judge,
-  limitsJson,
-  mountsJson,
-  recordedAttempt,
-  type Guard,
-  type Judged,
-} from './judge.js';
+import { decisionEntries, judge, mountsJson, recordedAttempt, type Guard, type Judged } from './judge.js';
 import { isRefusedEntry } from './journal.js';
+import { limitsJson } from './limits.js';
 import {
   errorText,
   failed,
@@ -67,7 +61,7 @@ export async function govern(
   guard: Guard,
   attempt: Attempt,
   settle: Settle,
-  signal: AbortSignal,
+  stop: AbortController,
 ): Promise<void> {
   const edited = await editedRequest(guard, attempt);
   if (edited !== null) {
@@ -80,7 +74,7 @@ export async function govern(
     const context = contextOf(guard, attempt);
     try {
       judged = await judge(guard, attempt, context);
-      intent = await pass(guard, judged, settle, signal);
+      intent = await pass(guard, judged, settle, stop.signal);
     } catch (error) {
       return refuseToStart(guard, attempt, context, error, settle);
     }
@@ -92,8 +86,10 @@ export async function govern(
     return suspend(guard, judged, intent, task, NOTHING_CALLED, settle);
   // Whoever is called is given the token, which stands in nothing that comes back.
   const told = task?.told ?? { guard, judged };
-  const { acted, sandbox } = await act(told.guard, told.judged, intent.startedAtMs, signal);
-  const done = { acted: withoutSecrets(acted, told.guard.redact), sandbox };
+  const { acted, sandbox } = await act(told.guard, told.judged, intent.startedAtMs, stop);
+  // The secrets as they are now that the act is over: nobody gets a turn before its outcome is sealed.
+  const redact = told.guard.redact.now();
+  const done = { acted: withoutSecrets(acted, redact), sandbox, redact };
   try {
     if (task !== null && done.acted.ok) await suspend(told.guard, judged, intent, task, done, settle);
     else await conclude(told.guard, judged, intent, done, settle);
@@ -105,7 +101,7 @@ export async function govern(
       ...failed('STEP_OUTPUT_INVALID', 'the outcome of the step could not be recorded'),
       ...(usage === undefined ? {} : { usage }),
     };
-    await conclude(guard, judged, intent, { acted, sandbox: null }, settle);
+    await conclude(guard, judged, intent, { acted, sandbox: null, redact: guard.redact }, settle);
   }
 }
 
@@ -368,22 +364,24 @@ async function intend(
 }
 
 /** The act itself, under its own deadline; never rejects for what the program does. */
-async function act(guard: Guard, judged: Judged, intendedAtMs: number, signal: AbortSignal): Promise<Act> {
+async function act(guard: Guard, judged: Judged, intendedAtMs: number, stop: AbortController): Promise<Act> {
   const { callable, attempt } = judged;
   if (callable.kind === 'sandbox' && judged.request !== null) {
     const { deterministic: fixed } = judged.request;
     // A fixed clock shows the time that the intent names.
     const at = fixed === undefined ? {} : { deterministic: { ...fixed, nowMs: intendedAtMs } };
     const request = { ...judged.request, ...at };
+    const { signal } = stop;
     // Before anything is read of it, or cut: half a secret is not found any more.
     const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
     return { acted: readSandboxResult(result, callable.result, signal.aborted), sandbox: result };
   }
   if (callable.kind !== 'function')
     throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);
-  return { acted: await call(guard, judged, callable, signal), sandbox: null };
+  return { acted: await call(guard, judged, callable, stop), sandbox: null };
 }
 
+/** Why a call is stopped that is over. There already: the platform's own reason is made with a stack trace each time. */
 const OVER = new WritError('STEP_CANCELLED', 'the call is over');
 
 /** A provider's function, under a deadline of its own. */
@@ -391,30 +389,35 @@ async function call(
   guard: Guard,
   judged: Judged,
   callable: ProvidedCallable,
-  signal: AbortSignal,
+  stop: AbortController,
 ): Promise<Acted> {
-  const { timeoutMs } = judged.limits;
-  const stop = new AbortController();
-  // A reason that is there already: the platform's own is made with a stack trace, for every call.
-  const stopNow = (): void => stop.abort(OVER);
-  signal.addEventListener('abort', stopNow, { once: true });
-  if (signal.aborted) stopNow();
-  const answer = async (): Promise<Acted> => {
-    try {
-      return await askProvider(guard, judged, callable, stop.signal);
-    } catch (error) {
-      return thrown(error, signal.aborted);
-    }
-  };
+  const { signal } = stop;
+  const isStopped = (): boolean => signal.aborted && signal.reason !== OVER;
+  let answer: Acted | null = null;
+  const asked = askProvider(guard, judged, callable, signal)
+    .catch((error: unknown) => thrown(error, isStopped()))
+    .then((acted) => (answer = acted));
+  // A function of this process often has its answer already: nothing could have ended it before.
+  for (let turn = 0; turn < TURNS && answer === null; turn += 1) await Promise.resolve();
   // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
-  const late = guard.clock.sleepUntil(guard.clock.nowMs() + timeoutMs, stop.signal).then((): Acted => {
-    if (signal.aborted) return failed('STEP_CANCELLED', STOPPED);
-    return failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
-  });
-  const acted = await Promise.race([answer(), late]);
-  signal.removeEventListener('abort', stopNow);
-  stopNow();
+  const acted = answer ?? (await Promise.race([asked, deadline(guard, judged, signal, isStopped)]));
+  stop.abort(OVER);
   return acted;
+}
+
+/** Turns of the microtask queue that an answer without any waiting takes, and some more. */
+const TURNS = 16;
+
+async function deadline(
+  { clock }: Guard,
+  { limits: { timeoutMs } }: Judged,
+  signal: AbortSignal,
+  isStopped: () => boolean,
+): Promise<Acted> {
+  await clock.sleepUntil(clock.nowMs() + timeoutMs, signal);
+  return isStopped()
+    ? failed('STEP_CANCELLED', STOPPED)
+    : failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
 }
 
 async function askProvider(
@@ -482,11 +485,11 @@ async function conclude(
   guard: Guard,
   judged: Judged,
   intent: Intent,
-  act: Act,
+  { acted, sandbox, redact }: Act & Pick<Guard, 'redact'>,
   settle: Settle,
 ): Promise<void> {
   const { attempt, context } = judged;
-  const { acted, sandbox } = act;
+  const sealing = { random: guard.random, sha256: guard.sha256, redact };
   const finishedAtMs = guard.clock.nowMs();
   const entries: EntryDraft[] = sandbox === null ? [] : [sandboxExited(context, attempt, sandbox)];
   const payloads: { payload: Payload; entry: number }[] = [];
@@ -498,12 +501,12 @@ async function conclude(
   };
   const said = acted.ok ? null : errorText(acted);
   const output = acted.ok
-    ? seal(sealJson(attempt.run.id, 'output', acted.output, guard))
+    ? seal(sealJson(attempt.run.id, 'output', acted.output, sealing))
     : said === null
       ? null
-      : seal(sealJson(attempt.run.id, 'error', { message: said, ...hintOf(acted) }, guard));
+      : seal(sealJson(attempt.run.id, 'error', { message: said, ...hintOf(acted) }, sealing));
   if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
-    seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', guard));
+    seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', sealing));
   }
   const status = stepEnd(acted);
   entries.push(
@@ -512,7 +515,7 @@ async function conclude(
       attempt,
       {
         status,
-        intent: Buffer.from(intent.leafHash).toString('hex'),
+        intent: hexOf(intent.leafHash),
         code: acted.ok ? null : acted.error.code,
         durationMs: finishedAtMs - intent.startedAtMs,
         ...(acted.usage === undefined || isFree(acted.usage) ? {} : { usage: acted.usage }),

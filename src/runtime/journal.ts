@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { Change, Committed, EntryDraft, PartsChange, RunRecord, Store } from './ports.js';
-import type { Redactor } from './redaction.js';
+import { NO_REDACTION, type Redactor } from './redaction.js';
 import type { EntryNotice } from './writ.js';
 
 export class Journal {
@@ -59,7 +59,8 @@ export class Journal {
   /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
   async commit(given: Change): Promise<Committed> {
     this.assertGoing();
-    const change = withoutSecrets(given, this.#redact.now());
+    const redact = this.#redact.now();
+    const change = redact === NO_REDACTION ? given : withoutSecrets(given, redact);
     try {
       const committed = await this.#store.commit(change);
       this.#notify(change, committed);
@@ -84,6 +85,7 @@ export class Journal {
   }
 
   #notify(change: Change, committed: Committed): void {
+    if (this.#listeners.size === 0) return;
     change.entries.forEach((entry, position) => {
       const timeMs = committed.entries[position]?.timeMs ?? 0;
       const data: JsonObject = entry.data;

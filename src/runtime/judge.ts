@@ -4,7 +4,7 @@ import type { Subject } from '../approval/subject.js';
 import { sha256, type Sha256 } from '../audit/sha256.js';
 import { canonicalJson, sharedJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
-import type { Hex, Json, JsonObject } from '../json.js';
+import type { Json, JsonObject } from '../json.js';
 import { NO_COST, type Estimate } from '../policy/budget.js';
 import type { CeilingLayer, LimitSet } from '../policy/ceiling.js';
 import type { Decision } from '../policy/decide.js';
@@ -20,7 +20,9 @@ import { bucketsOf, metersOf, reserve, take } from './charges.js';
 import { asJson, draft, egressDecided, type EntryContext } from './entries.js';
 import type { Journal } from './journal.js';
 import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
+import { defaultLimits, effectiveLimits, limitsJson, type StepLimits } from './limits.js';
 import { narrowedByPackage } from './package-policy.js';
+import { logTime } from './log.js';
 import { openJson } from './payload.js';
 import type {
   Artifacts,
@@ -29,19 +31,19 @@ import type {
   Clock,
   EntryDraft,
   FunctionReach,
-  Limits,
+  PolicyFiles,
   ProgressNotice,
   QueryEvaluator,
   Random,
   RunRecord,
   SandboxDriver,
-  SandboxLimits,
   SandboxMount,
   SandboxRequest,
   Store,
 } from './ports.js';
 import type { Redactor } from './redaction.js';
 import { problemOf } from './function-schema.js';
+import type { RunPolicy } from './run-policies.js';
 import { dataFacts, dataJson, requireKnownLabels, returnedBy } from './run-data.js';
 
 /** What the guard and its rooms need. */
@@ -59,8 +61,10 @@ export interface Guard {
   readonly via: string;
   /** The snapshot in force now; asked once per attempt. */
   readonly policy: () => PolicySnapshot;
-  /** What the steps of a run are decided by that was started under these policies: never more than they allowed. */
-  readonly policyOfRun: (startedUnder: Hex) => PolicySnapshot;
+  /** What the steps of a run are decided by: never more than the policies that it was started under allow. */
+  readonly policyOfRun: (run: Pick<RunRecord, 'id' | 'policyHash'>) => Promise<RunPolicy>;
+  /** What `policy()` was loaded from: kept with each run that begins. */
+  readonly policyFiles: () => PolicyFiles;
   /** Why no step may begin just now; null = policies are as fresh as they have to be. */
   readonly stalePolicy: () => StalePolicy | null;
   readonly callables: Callables;
@@ -85,7 +89,7 @@ export interface Judged {
   readonly context: EntryContext;
   readonly callable: Callable;
   readonly decision: Decision;
-  readonly limits: SandboxLimits;
+  readonly limits: StepLimits;
   readonly subject: Subject;
   /** What the sandbox will be given; null for a function. */
   readonly request: SandboxRequest | null;
@@ -97,6 +101,8 @@ export interface Judged {
   readonly charges: readonly Charge[];
   /** Who wrote the workflow, where policy bars them from deciding; null where it does not. */
   readonly author: string | null;
+  /** As `RunPolicy` has it. */
+  readonly startPolicy: Pick<RunPolicy, 'startPolicy'>;
 }
 
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
@@ -109,9 +115,10 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
   const sandbox = callable.kind === 'sandbox' ? callable.driver.kind : null;
   const asking = { plan, node, initiator: run.initiator, callable, sandbox, reach, extent, data };
   const { packagePolicies = null } = guard.callables;
-  const first = askPolicy(ofRun(guard, run), asking);
+  const { startPolicy, ...own } = await ofRun(guard, run);
+  const first = askPolicy(own, asking);
   const author = await authorOf(guard, attempt, first);
-  const answer = author === undefined ? first : askPolicy(ofRun(guard, run), { ...asking, ...author });
+  const answer = author === undefined ? first : askPolicy(own, { ...asking, ...author });
   const narrowed = await narrowedByPackage(
     packagePolicies,
     whileFresh(guard, answer),
@@ -120,21 +127,21 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
   );
   const { decision, charges } = await underBudgets(guard, run.id, narrowed);
   const returns = returnedBy(node, reach);
-  if (decision.verdict !== 'deny')
-    requireKnownLabels(returns, () => layersAt(ofRun(guard, run), asking), 'CEILING_DATA');
+  if (decision.verdict !== 'deny') requireKnownLabels(returns, () => layersAt(own, asking), 'CEILING_DATA');
   requireListed(decision, node);
   requireListedHosts(decision, node);
-  const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null);
+  const defaults = defaultLimits(callable.kind === 'sandbox' ? callable.driver : null, node);
   const effective = effectiveLimits(defaults, asked, decision.effective.limits, attempt.timeLeftMs);
   const limits = callable.kind === 'sandbox' ? { ...effective, ...innerLimits(node) } : effective;
+  const { egressBytes, egressRequests, ...ofSandbox } = limits;
   const request: SandboxRequest | null =
     callable.kind === 'sandbox'
       ? {
           ...callable.request,
           ...fixedFor(guard, attempt, callable),
           ...requiredBy(decision),
-          ...egressFor(guard, attempt, context, callable),
-          limits,
+          ...egressFor(guard, attempt, context, callable, limits),
+          limits: ofSandbox,
           run: run.id,
         }
       : null;
@@ -155,7 +162,7 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
     earlier,
     charges,
   };
-  return { ...judged, returns, author: author?.author ?? null };
+  return { ...judged, returns, author: author?.author ?? null, startPolicy };
 }
 
 /** All layers that the step is judged under. */
@@ -176,12 +183,19 @@ async function authorOf(
   return { author: (await guard.store.workflow(workflow.id, workflow.hash))?.author ?? null };
 }
 
-/** The questions about a run's steps go to what it may do at most. */
-export function ofRun(
-  guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant'>,
-  { policyHash }: Pick<RunRecord, 'policyHash'>,
-): Pick<Guard, 'policy' | 'clock' | 'tenant'> {
-  return { policy: () => guard.policyOfRun(policyHash), clock: guard.clock, tenant: guard.tenant };
+/**
+ * The questions about a run's steps go to what it may do at most, at the time of the log, which never goes back: a clock
+ * that is set back revives no grant that has ended. Throws POLICY_START_LOST; `startPolicy` is for the record.
+ */
+export async function ofRun(
+  guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant' | 'store'>,
+  run: Pick<RunRecord, 'id' | 'policyHash'>,
+): Promise<Pick<Guard, 'policy' | 'clock' | 'tenant'> & Pick<Judged, 'startPolicy'>> {
+  const { snapshot, ...startPolicy } = await guard.policyOfRun(run);
+  const nowMs = logTime(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
+  const { clock: real } = guard;
+  const clock: Clock = { nowMs: () => nowMs, sleepUntil: (untilMs, by) => real.sleepUntil(untilMs, by) };
+  return { policy: () => snapshot, clock, tenant: guard.tenant, startPolicy };
 }
 
 /** A call as policy is asked about it. */
@@ -336,12 +350,15 @@ function egressFor(
   { stepPath, attempt, run }: Attempt,
   context: EntryContext,
   { agent, egress }: SandboxedCallable,
+  { egressBytes: bytes, egressRequests: requests }: StepLimits,
 ): Pick<SandboxRequest, 'egress'> {
   if (egress === undefined) return {};
+  if (bytes === undefined || requests === undefined)
+    throw new WritError('INTERNAL', 'a way out without budget');
   const about = { stepPath, attempt, subject: run.initiator, agent, domain: tenant };
   return {
     egress: {
-      ...egress,
+      ...{ ...egress, bytes, requests },
       record: async (decision) => {
         await journal.commit({ entries: egressDecided(context, about, decision) });
       },
@@ -369,41 +386,13 @@ function fixedFor(
   return { deterministic: { seed, nowMs: clock.nowMs() } };
 }
 
-/** What holds where nobody says more; null = outside a sandbox. */
-export function defaultLimits(driver: Pick<SandboxDriver, 'defaults'> | null): SandboxLimits {
-  return driver === null ? FUNCTION_DEFAULTS : driver.defaults;
-}
-
-const FUNCTION_DEFAULTS: Limits = { timeoutMs: 120_000, memoryMiB: 0, outputBytes: 1_048_576 };
-
-/** Defaults are applied once, after composing: what was asked, else the smaller of default and ceiling. */
-export function effectiveLimits(
-  defaults: SandboxLimits,
-  asked: Partial<SandboxLimits>,
-  ceiling: Partial<SandboxLimits>,
-  timeLeftMs: number | null,
-): SandboxLimits {
-  const under = (name: 'cpus' | 'pids' | keyof Limits, value: number): number =>
-    Math.min(value, ceiling[name] ?? Number.MAX_SAFE_INTEGER);
-  const pick = (name: keyof Limits): number => under(name, asked[name] ?? defaults[name]);
-  // Where neither step nor driver has a value, a guest has none to take: what a ceiling says of it holds anyway.
-  const [cpus, pids] = [asked.cpus ?? defaults.cpus, asked.pids ?? defaults.pids];
-  return {
-    timeoutMs: Math.min(pick('timeoutMs'), timeLeftMs ?? Number.MAX_SAFE_INTEGER),
-    memoryMiB: pick('memoryMiB'),
-    outputBytes: pick('outputBytes'),
-    ...(cpus === undefined ? {} : { cpus: under('cpus', cpus) }),
-    ...(pids === undefined ? {} : { pids: under('pids', pids) }),
-  };
-}
-
 function subjectOf(
   guard: Guard,
   attempt: Attempt,
   callable: Callable,
   reach: FunctionReach,
   decision: Decision,
-  limits: SandboxLimits,
+  limits: StepLimits,
 ): Subject {
   const sandbox =
     callable.kind === 'sandbox'
@@ -442,11 +431,6 @@ function outsideOf({ network }: FunctionReach): JsonObject | null {
   return { driver: 'none', profile: 'none', image: null, mounts: [], network: [...network].sort() };
 }
 
-/** A number of cores may be a fraction, and the log holds whole numbers: it stands there as text. */
-export function limitsJson({ cpus, ...limits }: SandboxLimits): JsonObject {
-  return { ...limits, ...(cpus === undefined ? {} : { cpus: String(cpus) }) };
-}
-
 /** `authz.decided` and `ceiling.composed`: written for allow and deny alike. */
 export function decisionEntries(judged: Judged): EntryDraft[] {
   const { attempt, callable, decision, context } = judged;
@@ -455,25 +439,26 @@ export function decisionEntries(judged: Judged): EntryDraft[] {
   const data = dataJson(attempt.data);
   return [
     draft(context, 'authz.decided', {
-      stepPath,
-      attempt: attempt.attempt,
-      subject: attempt.run.initiator,
-      agent: callable.agent,
-      domain: context.tenant,
       action: callable.action,
+      agent: callable.agent,
+      attempt: attempt.attempt,
+      code: decision.code,
+      domain: context.tenant,
       resource: callable.resource,
-      verdict: decision.verdict,
       ruleId: decision.rbac[0]?.ruleId ?? null,
       rules,
-      code: decision.code,
+      stepPath,
+      subject: attempt.run.initiator,
+      verdict: decision.verdict,
       ...(decision.grant === undefined ? {} : { grant: decision.grant }),
+      ...judged.startPolicy,
     }),
     draft(context, 'ceiling.composed', {
-      stepPath,
       attempt: attempt.attempt,
       ceilingHash: decision.ceilingHash,
-      layers,
       effective,
+      layers,
+      stepPath,
       ...(data === null ? {} : { data }),
     }),
   ];

@@ -5,6 +5,7 @@ import { type Ceiling, type CeilingLayer } from '../policy/ceiling.js';
 import { parseCeilingSpec } from '../policy/ceiling-spec.js';
 import { Memo } from '../policy/memo.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
+import type { StepLimits } from './limits.js';
 import type { AgentPackage, SandboxLimits } from './ports.js';
 
 export function workflowLayer(plan: Plan): CeilingLayer {
@@ -58,8 +59,9 @@ function ceilingOf(spec: Json, where: string): Ceiling {
 }
 
 /** Limits the document asks for that ceilings judge; an absent name takes what defaults and ceilings give. */
-export function askedLimits(node: TaskNode): Partial<SandboxLimits> {
-  const { memoryMiB, outputBytes, cpus, pids, timeoutMs: sandboxMs } = node.sandbox?.limits ?? {};
+export function askedLimits(node: TaskNode): Partial<StepLimits> {
+  const { memoryMiB, outputBytes, cpus, pids, timeoutMs: sandboxMs, ...more } = node.sandbox?.limits ?? {};
+  const { egressBytes, egressRequests } = more;
   // Both bound the step: one attempt of it, and the program in it.
   const both = [node.timeoutMs ?? sandboxMs, sandboxMs].filter((ms) => ms !== undefined);
   const timeoutMs = both.length === 0 ? undefined : Math.min(...both);
@@ -69,6 +71,8 @@ export function askedLimits(node: TaskNode): Partial<SandboxLimits> {
     ...(outputBytes === undefined ? {} : { outputBytes }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(pids === undefined ? {} : { pids }),
+    ...(egressBytes === undefined ? {} : { egressBytes }),
+    ...(egressRequests === undefined ? {} : { egressRequests }),
   };
 }
 

@@ -3,9 +3,10 @@
 // force is in the log first.
 import { WritError, type ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
-import { tightened } from '../policy/pinned.js';
 import { readPolicyTests, runPolicyTests } from '../policy/policy-test.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
+import type { PolicyFiles } from './ports.js';
+import { decidingFiles } from './run-policies.js';
 
 /** What a reload has come to. `policyHash` is in force now, `previous` was before. */
 export interface PolicyReload {
@@ -36,12 +37,7 @@ export interface PolicyLoading {
   /** Publishes what `record` wrote. */
   readonly publish: () => Promise<void>;
   readonly nowMs: () => number;
-  /** Policy hashes that unfinished runs were started under. */
-  readonly inUse: () => Promise<ReadonlySet<string>>;
 }
-
-/** `start`: a run's steps are decided under the policies it began under and those in force; `current`: the latter alone. */
-export type PolicyPin = 'start' | 'current';
 
 /** Why no step may begin just now. */
 export interface StalePolicy {
@@ -50,30 +46,21 @@ export interface StalePolicy {
   readonly hint: string;
 }
 
-/** Snapshots that runs of this process may have been started under. */
-const MOST_SNAPSHOTS = 64;
-
 export class LivePolicy {
   #current: PolicySnapshot;
-  readonly #known = new Map<Hex, PolicySnapshot>();
+  #files: PolicyFiles;
   #last: Promise<unknown> = Promise.resolve();
 
-  readonly #pin: PolicyPin;
   readonly #maxAgeMs: number | null;
   #loadedAtMs: number;
 
   /** `nowMs`: when `first` was read. */
   constructor(
-    first: PolicySnapshot,
-    {
-      pin = 'start',
-      maxAgeMs = null,
-      nowMs,
-    }: { readonly pin?: PolicyPin; readonly maxAgeMs?: number | null; readonly nowMs: number },
+    first: LoadedPolicies,
+    { maxAgeMs = null, nowMs }: { readonly maxAgeMs?: number | null; readonly nowMs: number },
   ) {
-    this.#current = first;
-    this.#known.set(first.policyHash, first);
-    this.#pin = pin;
+    this.#current = first.snapshot;
+    this.#files = filesOf(first);
     this.#maxAgeMs = maxAgeMs;
     this.#loadedAtMs = nowMs;
   }
@@ -82,14 +69,9 @@ export class LivePolicy {
     return this.#current;
   }
 
-  /**
-   * What a step of a run is decided by: the policies in force, and those that the run was started under where this
-   * process has held them. After a restart those in force count alone.
-   */
-  forRun(startedUnder: Hex): PolicySnapshot {
-    if (this.#pin === 'current') return this.#current;
-    const atStart = this.#known.get(startedUnder);
-    return atStart === undefined ? this.#current : tightened(this.#current, atStart);
+  /** What a run that begins now is started under; the same object until a reload. */
+  files(): PolicyFiles {
+    return this.#files;
   }
 
   /** Why no step may begin, or null: the files were last found good too long ago, and nobody knows what holds now. */
@@ -114,29 +96,11 @@ export class LivePolicy {
     return next;
   }
 
-  /** What no unfinished run was started under, and is not in force. */
-  #forget(inUse: ReadonlySet<string>): void {
-    for (const hash of this.#known.keys()) {
-      if (!inUse.has(hash) && hash !== this.#current.policyHash) this.#known.delete(hash);
-    }
-  }
-
-  async #reload({ load, record, publish, nowMs, inUse }: PolicyLoading): Promise<PolicyReload> {
+  async #reload({ load, record, publish, nowMs }: PolicyLoading): Promise<PolicyReload> {
     const previous = this.#current.policyHash;
     let loaded: LoadedPolicies;
     try {
       loaded = await load();
-      const { policyHash } = loaded.snapshot;
-      if (this.#known.size >= MOST_SNAPSHOTS) this.#forget(await inUse());
-      if (!this.#known.has(policyHash) && this.#known.size >= MOST_SNAPSHOTS) {
-        throw new WritError(
-          'POLICY_ERROR',
-          `unfinished runs were started under ${MOST_SNAPSHOTS} different policies`,
-          {
-            hint: 'finish or cancel some of them: what a run was started under must not be forgotten',
-          },
-        );
-      }
       checkTests(loaded, nowMs());
     } catch (error) {
       return { status: 'kept', policyHash: previous, previous, problem: problemOf(error) };
@@ -147,13 +111,17 @@ export class LivePolicy {
       return { status: 'unchanged', policyHash, previous, problem: null };
     }
     const isRecorded = await record(loaded);
-    // The log says that they hold, so they do, whatever comes of its publication. The same policies again: runs that were started under them keep the snapshot they had.
-    this.#current = this.#known.get(policyHash) ?? loaded.snapshot;
-    this.#known.set(policyHash, this.#current);
+    // The log says that they hold, so they do, whatever comes of its publication.
+    this.#current = loaded.snapshot;
+    this.#files = filesOf(loaded);
     this.#loadedAtMs = nowMs();
     if (isRecorded) await publish();
     return { status: 'loaded', policyHash, previous, problem: null };
   }
+}
+
+function filesOf({ snapshot, files }: LoadedPolicies): PolicyFiles {
+  return { policyHash: snapshot.policyHash, files: decidingFiles(files) };
 }
 
 /** Policies that fail their own tests are not what their author meant. */

@@ -48,7 +48,11 @@ export interface CommitOptions {
   readonly nowMs?: number;
 }
 
-type Member = Move & Omit<CommitOptions, 'nowMs'> & { readonly nowMs: number };
+interface Member {
+  readonly move: Move;
+  readonly nowMs: number;
+  readonly actor: EntryContext['actor'] | undefined;
+}
 
 /** Moves that become durable together, or not at all. */
 class Batch {
@@ -160,7 +164,7 @@ export class LiveRun {
     const batch = (this.#batch ??= this.#openBatch());
     const place = batch.members.length;
     const nowMs = options.nowMs ?? this.#guard.clock.nowMs();
-    batch.members.push({ ...asked, nowMs, ...(options.actor === undefined ? {} : { actor: options.actor }) });
+    batch.members.push({ move: asked, nowMs, actor: options.actor });
     if (isAlone || batch.members.length === MAX_TOGETHER) this.#send();
     const { entries } = await batch.written;
     const [first, end] = batch.places[place] ?? [0, 0];
@@ -228,14 +232,20 @@ export class LiveRun {
 
   async #lookAtApprovals(): Promise<void> {
     const { store, policy } = this.#guard;
-    const waits = [...this.#waits.values()].filter(({ approvalId }) => !this.#unstored.has(approvalId));
+    const waits = [...this.#waits.values()];
+    const unstored = new Set(this.#unstored);
     const timeMs = await logTimeMs(this.#guard);
     const pending = new Map(
       (await store.approvals({ run: this.id, states: ['pending'] })).map((one) => [one.id, one]),
     );
     for (const wait of waits) {
       const { stepPath, approvalId } = wait;
-      if (this.#waits.get(stepPath) !== wait || this.executing.has(stepPath)) continue;
+      if (this.#waits.get(stepPath) !== wait) continue;
+      if (this.executing.has(stepPath) || unstored.has(approvalId)) {
+        // It may be decided as soon as it is stored, before the step that asks has let go: nobody would look again.
+        this.#counter = -1;
+        continue;
+      }
       const record = pending.get(approvalId);
       const isOpen =
         record !== undefined && !isExpired(record, timeMs) && record.policyHash === policy().policyHash;
@@ -278,8 +288,8 @@ export class LiveRun {
     if (batch === null) return;
     this.#batch = null;
     const landed = (): void => {
-      for (const { events } of batch.members) {
-        for (const event of events)
+      for (const { move } of batch.members) {
+        for (const event of move.events)
           if (event.kind === 'paused') this.#unstored.delete(event.approval.approvalId);
       }
       this.#inFlight -= 1;
@@ -329,7 +339,8 @@ export class LiveRun {
       endsLater: this.dropped.size > 0,
     };
     const next =
-      last?.settlement ?? settle(execution, changes, this.#run, situation, { entry, nowMs, random, redact });
+      last?.move.settlement ??
+      settle(execution, changes, this.#run, situation, { entry, nowMs, random, redact });
     const entries: EntryDraft[] = [];
     const payloads: NonNullable<Change['payloads']>[number][] = [];
     const attempts: NonNullable<Change['attempts']>[number][] = [];
@@ -349,7 +360,7 @@ export class LiveRun {
       tasks.push(...(change.tasks ?? []));
       places.push([first, entries.length]);
     };
-    for (const { change } of members) add(change ?? {});
+    for (const { move } of members) add(move.change ?? {});
     add({ entries: next.entries, payloads: next.payloads, attempts: next.attempts });
     const jump = this.#isFirst;
     const { run } = next;

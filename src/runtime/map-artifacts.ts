@@ -21,7 +21,7 @@ import { decide, type Decision } from '../policy/decide.js';
 import { classificationOf, mixedWith, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft } from './entries.js';
-import { ofRun, whileFresh, type Guard } from './judge.js';
+import { ofRun, whileFresh, type Guard, type Judged } from './judge.js';
 import { workflowLayer } from './layers.js';
 import {
   artifactNameProblem,
@@ -115,9 +115,11 @@ async function write(
     const problem = artifactNameProblem(name);
     if (problem !== null) return fault(`The place for the results is no bucket and prefix: ${problem}.`);
   }
+  const { ask, startPolicy } = await askingFor(guard, of);
   const judged = files.map(({ name, digest }) => {
-    const decision = ask(guard, of, 'artifact.write', name);
-    return { decision, entry: entryOf(guard, of, 'artifact.write', name, decision, { digest }) };
+    const decision = ask('artifact.write', name);
+    const about = { digest, ...startPolicy };
+    return { decision, entry: entryOf(guard, of, 'artifact.write', name, decision, about) };
   });
   const refused = judged.find(({ decision }) => decision.verdict !== 'allow');
   if (refused !== undefined) {
@@ -143,14 +145,16 @@ async function listed(
   const problem = artifactNameProblem(`${bucket}/x`);
   if (problem !== null) return fault(`The bucket can not be listed: ${problem}.`);
   const beginning = `${bucket}/${prefix}`;
-  const decision = ask(guard, of, 'artifact.read', beginning);
+  const { ask, startPolicy } = await askingFor(guard, of);
+  const decision = ask('artifact.read', beginning);
   if (decision.verdict !== 'allow') {
-    await guard.journal.commit({ entries: [entryOf(guard, of, 'artifact.read', beginning, decision)] });
+    const entry = entryOf(guard, of, 'artifact.read', beginning, decision, startPolicy);
+    await guard.journal.commit({ entries: [entry] });
     return refusal(decision);
   }
   const found = await guard.artifacts.list(beginning, MAX_LISTED + 1);
   if (found.length > MAX_LISTED) return fault(`There are more than ${MAX_LISTED} objects under '${prefix}'.`);
-  const readable = found.filter(({ name }) => ask(guard, of, 'artifact.read', name).verdict === 'allow');
+  const readable = found.filter(({ name }) => ask('artifact.read', name).verdict === 'allow');
   // A name is data too: whoever wrote the file made it of what the file carries.
   let data: DataClass | null = null;
   for (const digest of new Set(readable.map((one) => one.digest))) {
@@ -159,7 +163,7 @@ async function listed(
   }
   if (data !== null) carries(data);
   const told = data === null ? {} : { data: dataJson(data) };
-  const about = { objects: readable.length, ...told };
+  const about = { objects: readable.length, ...told, ...startPolicy };
   const entry = entryOf(guard, of, 'artifact.read', beginning, decision, about);
   await guard.journal.commit({ entries: [entry] });
   const items = readable.map((one) => objectJson(one, bucket));
@@ -196,14 +200,16 @@ async function itemsOf(
       : 'a digest is sha256: and 64 lower-case hex digits'
     : artifactNameProblem(resource);
   if (problem !== null) return fault(`The itemReader names no artifact: ${problem}.`);
-  const decision = ask(guard, of, 'artifact.read', resource);
+  const { ask, startPolicy } = await askingFor(guard, of);
+  const decision = ask('artifact.read', resource);
   const isAllowed = decision.verdict === 'allow';
   // Whoever may not read it does not learn whether it is there.
   const found = !isAllowed || isDigest(resource) ? null : await guard.artifacts.find(resource);
   const named = isDigest(resource) ? resource : (found?.digest ?? null);
   const data = !isAllowed || named === null ? null : await dataOfArtifact(guard, named);
   if (data !== null) carries(data);
-  const about = isAllowed ? { digest: named, ...(data === null ? {} : { data: dataJson(data) }) } : {};
+  const told = isAllowed ? { digest: named, ...(data === null ? {} : { data: dataJson(data) }) } : {};
+  const about = { ...told, ...startPolicy };
   await guard.journal.commit({ entries: [entryOf(guard, of, 'artifact.read', resource, decision, about)] });
   if (!isAllowed) return refusal(decision);
   const bytes = named === null ? null : await guard.artifacts.read(named);
@@ -238,32 +244,40 @@ function textOf(bytes: Uint8Array): string | null {
   }
 }
 
+/** How policy answers about artifacts here, and what is recorded beside its answers. */
+interface Asking extends Pick<Judged, 'startPolicy'> {
+  readonly ask: (action: Action, resource: string) => Decision;
+}
+
 /** RBAC for the initiator, and what ceilings say of any act of the run: a package that has expired reads nothing. */
-function ask(guard: Guard, { run, plan }: MapRun, action: Action, resource: string): Decision {
-  const { policy, clock, tenant } = ofRun(guard, run);
-  const decision = decide(policy(), {
-    nowMs: clock.nowMs(),
-    initiator: run.initiator,
-    agent: null,
-    domain: tenant,
-    action,
-    resource,
-    layers: [workflowLayer(plan)],
-    facts: {
-      functionId: action,
-      agentName: null,
-      agentDigest: null,
-      sandbox: null,
-      network: [],
-      mounts: [],
-      credentials: [],
-      limits: {},
-      labels: null,
-      estimate: NO_COST,
-    },
-    approval: null,
-  });
-  return whileFresh(guard, decision);
+async function askingFor(guard: Guard, { run, plan }: MapRun): Promise<Asking> {
+  const { policy, clock, tenant, startPolicy } = await ofRun(guard, run);
+  const ask = (action: Action, resource: string): Decision => {
+    const decision = decide(policy(), {
+      nowMs: clock.nowMs(),
+      initiator: run.initiator,
+      agent: null,
+      domain: tenant,
+      action,
+      resource,
+      layers: [workflowLayer(plan)],
+      facts: {
+        functionId: action,
+        agentName: null,
+        agentDigest: null,
+        sandbox: null,
+        network: [],
+        mounts: [],
+        credentials: [],
+        limits: {},
+        labels: null,
+        estimate: NO_COST,
+      },
+      approval: null,
+    });
+    return whileFresh(guard, decision);
+  };
+  return { ask, startPolicy };
 }
 
 /** `about`: digests and counts; never what is in an artifact. */
@@ -277,7 +291,7 @@ function entryOf(
     readonly digest?: Digest | null;
     readonly objects?: number;
     readonly data?: JsonObject | null;
-  } = {},
+  } & Judged['startPolicy'],
 ): EntryDraft {
   return draft(entryContext(guard, run), 'authz.decided', {
     stepPath: null,

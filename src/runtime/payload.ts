@@ -7,19 +7,20 @@ import type { Payload, Random, StoredPayload } from './ports.js';
 import type { Redactor } from './redaction.js';
 
 const SALT_BYTES = 32;
+const UTF8 = new TextEncoder();
 
 /** What sealing needs: salts, and the secrets that are never stored. */
 export interface Sealing {
   readonly random: Random;
   readonly redact: Redactor;
   /** The platform's; absent = the portable one, which is slower. */
-  readonly sha256?: Sha256;
+  readonly sha256?: Sha256 | undefined;
 }
 
 /** A payload over the RFC 8785 bytes of `value` without secrets, salted with 32 fresh random bytes. */
 export function sealJson(run: string, label: string, value: Json, by: Sealing): Payload {
   const text = canonicalJson(by.redact.json(value));
-  return seal(run, label, new TextEncoder().encode(text), 'application/json', by);
+  return seal(run, label, UTF8.encode(text), 'application/json', by);
 }
 
 /** As `sealJson`, over any bytes. */

@@ -17,18 +17,11 @@ import { taskAt } from '../workflow/state-gate.js';
 import { actingAgent, resolveCallable, type Callable } from './callable.js';
 import { sandboxKind } from './check.js';
 import { Foresight, type KnownRequest } from './foresight.js';
-import {
-  askPolicy,
-  defaultLimits,
-  effectiveLimits,
-  NOWHERE,
-  reachOf,
-  sandboxReach,
-  type Guard,
-} from './judge.js';
+import { askPolicy, NOWHERE, reachOf, sandboxReach, type Guard } from './judge.js';
 import { narrowedByPackage } from './package-policy.js';
 import { extentOf } from './extent.js';
 import { askedLimits, innerLimits, layersOf } from './layers.js';
+import { defaultLimits, effectiveLimits } from './limits.js';
 import { outline, referenceOf, type OutlineStep } from './outline.js';
 import type { FunctionReach, WorkflowRecord } from './ports.js';
 import { dataOf, returnedBy } from './run-data.js';
@@ -303,7 +296,7 @@ function limitsOf(
 ): readonly PlannedLimit[] {
   const asked = askedLimits(node);
   const driver = sandbox === null ? null : (guard.callables.drivers[sandbox] ?? null);
-  const defaults = defaultLimits(driver);
+  const defaults = defaultLimits(driver, node);
   const values = effectiveLimits(defaults, asked, decision.effective.limits, null);
   const layers = [
     ...guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant),

@@ -2,7 +2,7 @@
 import { sha256 } from '../audit/sha256.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { draft, type EntryContext } from './entries.js';
-import type { Store } from './ports.js';
+import type { LogRow, Store } from './ports.js';
 
 /** Appends `policy.loaded` unless the log's last one already names this snapshot; true when it did. */
 export async function recordPolicy(
@@ -22,12 +22,22 @@ export async function recordPolicy(
   return true;
 }
 
-async function lastPolicy(store: Store): Promise<string | null> {
+/** Whether the log says that these policies were in force once, and that others took their place. */
+export async function wasReplaced(store: Pick<Store, 'ownEntries'>, policyHash: string): Promise<boolean> {
+  const last = await lastPolicy(store);
+  if (last === null || last === policyHash) return false;
+  const all = await store.ownEntries('policy.loaded', Number.MAX_SAFE_INTEGER);
+  return all.some((row) => policyOf(row) === policyHash);
+}
+
+async function lastPolicy(store: Pick<Store, 'ownEntries'>): Promise<string | null> {
   const [last] = await store.ownEntries('policy.loaded', 1);
-  if (last === undefined) return null;
+  return last === undefined ? null : policyOf(last);
+}
+
+function policyOf({ bytes }: LogRow): string {
   // Our own canonical entry bytes.
-  const entry = JSON.parse(new TextDecoder().decode(last.bytes)) as { data: { policyHash: string } };
-  return entry.data.policyHash;
+  return (JSON.parse(new TextDecoder().decode(bytes)) as { data: { policyHash: string } }).data.policyHash;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -12,7 +12,7 @@ export interface Redactor {
   json(value: Json): Json;
   /** Any bytes: a value is found between others that are no text. */
   bytes(bytes: Uint8Array): Uint8Array;
-  /** The same for one change: the secrets are read once, now. */
+  /** The same for one change: the secrets are read once, now. NO_REDACTION when there are none. */
   now(): Redactor;
 }
 
@@ -38,7 +38,7 @@ function redactorOf(current: () => readonly Needle[]): Redactor {
   return {
     now() {
       const needles = current();
-      return redactorOf(() => needles);
+      return needles.length === 0 ? NO_REDACTION : redactorOf(() => needles);
     },
     text: (text) => redactText(text, current(), 'text'),
     json: (value) => redactJson(value, current()),

@@ -13,6 +13,7 @@ import { isIntact, openJson } from './payload.js';
 import type { AttemptRecord, RunRecord } from './ports.js';
 import { openRemains } from './remains.js';
 import { entryContext, load } from './run-context.js';
+import { POLICIES_KEPT } from './run-policies.js';
 import { finishedState, planOf } from './run-state.js';
 import { settle } from './settlement.js';
 import { authorize } from './start.js';
@@ -35,7 +36,10 @@ export async function redrive(
 ): Promise<void> {
   const run = await load(guard, runId);
   requireEnded(run);
-  const context = entryContext(guard, run, { id: principal.id, via: guard.via });
+  // Asked once: what the log names is what is kept, whatever comes into force meanwhile.
+  const policies = guard.policyFiles();
+  const by = { id: principal.id, via: guard.via };
+  const context = { ...entryContext(guard, run, by), policy: policies.policyHash };
   await authorize(guard, context, principal, 'run.resume', run.workflowId);
   await authorize(guard, context, { id: run.initiator }, 'workflow.run', run.workflowId);
   const remains = await openRemains(guard.store, run);
@@ -44,7 +48,7 @@ export async function redrive(
   const { random, redact, clock } = guard;
   const nowMs = clock.nowMs();
   const seed = Buffer.from(random.bytes(32)).toString('hex');
-  const execution = Execution.redrive(planOf(run), remains, { nowMs, seed, outputs });
+  const execution = Execution.redrive(planOf(run), remains, { by: principal.id, nowMs, seed, outputs });
   const { initiator } = run;
   const entry = draft(context, 'run.redriven', {
     redrive: execution.head.redrive?.count ?? 1,
@@ -53,11 +57,12 @@ export async function redrive(
     assurance: principal.assurance,
     key: principal.publicKey,
     lost: lost ?? null,
+    ...POLICIES_KEPT,
   });
   const open: RunRecord = {
     ...run,
     // From now on it is a run of these policies.
-    policyHash: guard.policy().policyHash,
+    policyHash: policies.policyHash,
     status: 'running',
     state: null,
     waitingFor: null,
@@ -74,6 +79,7 @@ export async function redrive(
   });
   await guard.journal.commit({
     runs: [{ op: 'update', record: next.run, jump: true }],
+    policies: [policies],
     parts: [next.parts],
     attempts: next.attempts,
     entries: [entry, ...next.entries],

@@ -60,8 +60,10 @@ function invalid(
   const where = `${source.file ?? 'workflow'}:${first?.line ?? 1}:${first?.column ?? 1}`;
   // Bytes that are not what their digest says are no mistake in the document.
   const code = errors.map((one) => one.code).find(isIntegrityCode) ?? 'DOC_INVALID';
-  return new WritError(code, `${where}: ${first?.message ?? 'invalid document'}`, {
-    hint: first?.hint ?? `see every finding: writ validate ${source.file ?? 'FILE'}`,
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const all = source.file === null ? 'they are in details.diagnostics' : `writ validate ${source.file}`;
+  return new WritError(code, `${where}: ${first?.message ?? 'invalid document'}${more}`, {
+    hint: first?.hint ?? `see every finding: ${all}`,
     details: { file: source.file, diagnostics },
   });
 }

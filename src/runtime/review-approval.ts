@@ -61,6 +61,7 @@ function requireMayReview(guard: Guard, approval: ApprovalRecord, { id: subject 
     functionId: resource,
     initiator,
     requester,
+    redriver,
     author,
     votes,
     editors = [],
@@ -71,7 +72,8 @@ function requireMayReview(guard: Guard, approval: ApprovalRecord, { id: subject 
       hint: 'ask a person who may decide such requests',
     });
   }
-  if ([initiator, requester, author, ...editors, ...votes.map((vote) => vote.approver)].includes(subject)) {
+  const voters = votes.map((vote) => vote.approver);
+  if ([initiator, requester, redriver, author, ...editors, ...voters].includes(subject)) {
     throw new WritError('APPROVAL_SEPARATION_OF_DUTIES', `${subject} took part in ${approval.id}`, {
       hint: 'somebody who took no part has to review it',
     });

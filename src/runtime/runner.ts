@@ -45,8 +45,7 @@ export function openRunner(guard: Guard): Runner {
   };
   return {
     advance: async (runId) => advance(guard, await live(runId)),
-    execute: async (runId, stepPath, signal, moved) =>
-      execute(guard, await live(runId), stepPath, signal, moved),
+    execute: async (runId, stepPath, stop, moved) => execute(guard, await live(runId), stepPath, stop, moved),
     leave,
     async cancel(runId) {
       await cancelNow(guard, await LiveRun.open(guard, runId));
@@ -131,7 +130,7 @@ async function execute(
   guard: Guard,
   live: LiveRun,
   stepPath: string,
-  signal: AbortSignal,
+  stop: AbortController,
   moved?: () => void,
 ): Promise<void> {
   await live.fresh();
@@ -144,7 +143,7 @@ async function execute(
       guardOf(guard, live),
       attemptOf(guard, live, task),
       settleOf(guard, live, task, moved),
-      signal,
+      stop,
     );
   } catch (error) {
     // Somebody changed the run before the intent was written: nothing ran; advance looks at it again.
@@ -167,7 +166,7 @@ function guardOf(guard: Guard, live: LiveRun): Guard {
 export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
   const { run, plan } = live;
   const { stepPath, key, node, attempt, iteration, item, conversation, idempotencyKey } = task;
-  const { deadlineMs, pausedAtMs } = live.execution.head;
+  const { deadlineMs, pausedAtMs, redrive } = live.execution.head;
   // The limit that is judged is the limit that is left when the pause begins: a request shows what will then run.
   const judgedAtMs = guard.clock.nowMs();
   return {
@@ -190,6 +189,7 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     heartbeatMs: task.heartbeatMs,
     timeLeftMs: deadlineMs === null ? null : Math.max(1, deadlineMs - (pausedAtMs ?? judgedAtMs)),
     isWaiting: task.phase === 'approval',
+    redriver: redrive?.by ?? null,
     approvalId: task.approval?.approvalId ?? null,
   };
 }

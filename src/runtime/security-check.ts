@@ -84,7 +84,7 @@ async function asked(
 ): Promise<readonly JsonObject[]> {
   const { initiator } = run;
   // What a step of this run may do at most, as for the steps themselves.
-  const policy = ofRun(guard, run).policy();
+  const policy = (await ofRun(guard, run)).policy();
   const domain = guard.tenant;
   const involved = agent === null ? [initiator] : [initiator, agent];
   if (subject !== null && !involved.includes(subject)) {
@@ -200,7 +200,7 @@ async function decideStep(
     data: dataOf(plan),
   };
   const { packagePolicies = null } = guard.callables;
-  const decision = askPolicy(ofRun(guard, run), question);
+  const decision = askPolicy(await ofRun(guard, run), question);
   return { resource, decision: await narrowedByPackage(packagePolicies, decision, agent, NOWHERE) };
 }
 

@@ -5,7 +5,7 @@ import type { Execution } from '../engine/execution.js';
 import type { Changes, Note, Seen, StepError } from '../engine/state.js';
 import { stepNode } from '../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../errors.js';
-import type { Commitment, Json } from '../json.js';
+import type { Commitment, Json, JsonObject } from '../json.js';
 import { principalOf } from './callable.js';
 import { draft, type EntryContext } from './entries.js';
 import { sealJson, type Sealing } from './payload.js';
@@ -221,8 +221,13 @@ function finish(
   const payload =
     error === null
       ? sealJson(run.id, 'output', output, context)
-      : sealJson(run.id, 'error', { message: error.message }, context);
+      : sealJson(run.id, 'error', toldOf(error), context);
   return finished(run, status, exitCodeOf(error), { payload, ...kept }, error, context);
+}
+
+/** What is kept with the run's data, and gone with it. */
+function toldOf({ message, hint }: StepError): JsonObject {
+  return { message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** What is left of a run that has finished. */

@@ -16,6 +16,7 @@ import { workflowLayer } from './layers.js';
 import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';
 import { dataJson, dataOf, requireKnownLabels } from './run-data.js';
+import { POLICIES_KEPT } from './run-policies.js';
 import { isFinished, planOf, stored } from './run-state.js';
 import { settle } from './settlement.js';
 import { refuseUnavailable } from './unavailable.js';
@@ -43,11 +44,13 @@ export async function startRun(
   checkRequest(guard, plan, input, agents);
   checkLabels(guard, plan);
   const data = dataJson(dataOf(plan));
+  // Asked once: what the log names is what is kept, whatever comes into force meanwhile.
+  const policies = guard.policyFiles();
   const log: EntryContext = {
     tenant: guard.tenant,
     run: null,
     workflow: { id: workflow.id, hash: workflow.hash },
-    policy: guard.policy().policyHash,
+    policy: policies.policyHash,
     actor: { id: initiator.id, via: guard.via },
   };
   if (request.isAllowed !== true) await authorize(guard, log, initiator, 'workflow.run', workflow.id);
@@ -64,7 +67,7 @@ export async function startRun(
     tenant: guard.tenant,
     workflowId: workflow.id,
     workflowHash: workflow.hash,
-    policyHash: guard.policy().policyHash,
+    policyHash: policies.policyHash,
     initiator: initiator.id,
     status: 'running',
     plan: stored(plan),
@@ -86,6 +89,7 @@ export async function startRun(
       key: initiator.publicKey,
       parentRun: null,
       agents,
+      ...POLICIES_KEPT,
       ...(data === null ? {} : { data }),
     },
     { input: payload.commitment },
@@ -97,6 +101,7 @@ export async function startRun(
   hold(id);
   await guard.journal.commit({
     runs: [{ op: 'insert', record: first.run }],
+    policies: [policies],
     parts: [first.parts],
     attempts: first.attempts,
     entries: [started, ...first.entries],

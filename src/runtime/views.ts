@@ -83,17 +83,22 @@ function withPending({ run, withData }: Viewing, begun: readonly StepView[]): re
   const plan = planOf(run);
   if (plan.dialect !== 'steps') return begun;
   const left = new Map(begun.map((one) => [one.stepPath, one]));
-  const ordered = outline(plan).flatMap(({ key }): StepView[] => {
+  const listed = outline(plan);
+  const last = listed.findLastIndex(({ key }) => left.has(key));
+  const ordered = listed.flatMap(({ key, map, group }, at): StepView[] => {
     const node = stepNode(plan, key);
     if (node === null) return [];
     const found = left.get(key);
     left.delete(key);
     if (found !== undefined) return [found];
+    // Whatever the run has gone past has left a row, but for a map without items.
+    const isPast = run.status === 'completed' || (at < last && listed[last]?.group !== group);
+    const isEmpty = map !== null && isPast;
     return [
       {
         stepPath: key,
         name: node.name,
-        status: 'pending',
+        status: isEmpty ? 'succeeded' : 'pending',
         attempts: 0,
         functionId: referenceOf(node.call),
         principal: principalOf(plan, run, node),
@@ -102,8 +107,9 @@ function withPending({ run, withData }: Viewing, begun: readonly StepView[]): re
         approval: null,
         error: null,
         outputCommitment: null,
-        output: null,
+        output: isEmpty && withData ? [] : null,
         ...(withData ? { auditEntries: [] } : {}),
+        ...(isEmpty ? { items: { done: 0, failed: 0, total: 0 }, nested: [] } : {}),
       },
     ];
   });
@@ -170,10 +176,11 @@ async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
   const isOver = ends.length === lasts.length && done + failed.length === total;
   const [first] = failed;
   const errors = first === undefined ? null : await errorOfMember(view, first);
+  const status = together(group.members.map(statusOf), total);
   return {
     stepPath: group.key,
     name,
-    status: together(group.members.map(statusOf), total),
+    status,
     attempts: group.members.reduce((sum, one) => sum + attemptsOf(one), 0),
     functionId: lasts[0]?.functionId ?? '',
     principal: lasts[0]?.principal ?? '',
@@ -189,6 +196,7 @@ async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
     ...(view.entries === null
       ? {}
       : { auditEntries: more === 0 ? shown.flatMap((one) => one.auditEntries ?? []) : null }),
+    ...(status === 'skipped' ? { reason: failed.length === 0 ? 'condition' : 'error' } : {}),
     items: { done, failed: failed.length, total },
     nested: shown,
     ...(more === 0 ? {} : { more }),
@@ -200,7 +208,8 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
   const { guard, run, approvals, withData } = view;
   const last = lastOf(member);
   const { stepPath, functionId, principal, startedAtMs, finishedAtMs, output } = last;
-  const status = statusOf(member);
+  const isExhausted = hasExhausted(view, member);
+  const status = isExhausted ? 'failed' : statusOf(member);
   const approval = last.approvalId === null ? undefined : approvals.get(last.approvalId);
   const calls: StepView[] = [];
   for (const call of member.calls.slice(0, view.nested)) calls.push(await memberView(view, call));
@@ -209,7 +218,7 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
   const converged = member.attempts.find((one) => one.converged !== null)?.converged;
   const isSkipped = status === 'skipped';
   // Of the others it is calls and a transcript, or why it was skipped or failed.
-  const isOutput = status !== 'asked' && !isSkipped && !isFailed(status);
+  const isOutput = isExhausted || (status !== 'asked' && !isSkipped && !isFailed(status));
   return {
     stepPath,
     name: stepName(planOf(run), stepPath),
@@ -223,7 +232,7 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
       approval === undefined
         ? null
         : { id: approval.id, state: approval.state, decidedBy: approval.votes.map((vote) => vote.approver) },
-    error: await errorOfMember(view, member),
+    error: isExhausted ? view.error : await errorOfMember(view, member),
     outputCommitment: isOutput ? output : null,
     output: null,
     ...(withData && isOutput ? await dataOf(guard, output) : {}),
@@ -233,6 +242,12 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
     ...(calls.length === 0 ? {} : { nested: calls }),
     ...(more === 0 ? {} : { more }),
   };
+}
+
+/** A loop whose `until` was never true and that may not go on so: its last iteration succeeded, and the step failed. */
+function hasExhausted({ run, error }: Viewing, member: StepMember): boolean {
+  if (error?.code !== 'STEP_LOOP_EXHAUSTED' || lastOf(member).converged !== false) return false;
+  return stepNode(planOf(run), lastOf(member).stepPath)?.loop?.onExhausted === 'fail';
 }
 
 /**
@@ -286,9 +301,9 @@ async function dataOf(
     : { output: null, outputErasedBy: erasedBy.toString() };
 }
 
-/** The run's error with the hint of the step that it came from. */
+/** The run's error with the hint of the step that it came from, unless it has one of its own. */
 function hinted(error: RunView['error'], steps: readonly StepView[]): RunView['error'] {
-  if (error === null) return null;
+  if (error === null || error.hint !== undefined) return error;
   const hint = steps.find((one) => one.error?.code === error.code && one.error.hint !== undefined)?.error
     ?.hint;
   return hint === undefined ? error : { ...error, hint };
@@ -299,12 +314,12 @@ async function errorOf(guard: Guard, run: RunRecord): Promise<RunView['error']> 
   if (error == null) return null;
   const payload = await guard.store.payload(error.detail);
   const detail = openJson(payload);
-  const message =
-    isObject(detail) && typeof detail['message'] === 'string' ? detail['message'] : erasedText(payload);
+  const { message, hint } = isObject(detail) ? detail : {};
   return {
     code: error.code,
     name: error.name !== '' || !isErrorCode(error.code) ? error.name : errorName(error.code),
-    message,
+    message: typeof message === 'string' ? message : erasedText(payload),
+    ...(typeof hint === 'string' ? { hint } : {}),
   };
 }
 

@@ -8,6 +8,7 @@ import { timeText } from './entries.js';
 import type { ApprovalRecord, Vote } from './ports.js';
 import { SIGNED_WITHIN_MS } from './signed-elsewhere.js';
 import { accessOf, holdsRoles } from './voice.js';
+import type { Principal } from './writ.js';
 
 /** What the voter signs; `vote` without its signature. */
 export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature'>): Decision {
@@ -24,14 +25,22 @@ export function decisionOf(approval: ApprovalRecord, vote: Omit<Vote, 'signature
   };
 }
 
+/** Whether how a person was recognised is enough to have a say about this request; a key of their own always is. */
+export function isAssured(
+  snapshot: PolicySnapshot,
+  { mode }: Pick<ApprovalRecord, 'mode'>,
+  { id, assurance }: Pick<Principal, 'id' | 'assurance'>,
+): boolean {
+  if (assurance === 'key') return true;
+  // Two people are two signatures: one account on one machine, or one relay, could be both.
+  if (mode === 'two-person') return false;
+  return snapshot.people.find((one) => one.id === id)?.assurance.includes(assurance) === true;
+}
+
 export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vote: Vote): boolean {
   const { approver, assurance, keyId, signature } = vote;
-  if (assurance !== 'key') {
-    // Two people are two signatures: one account on one machine, or one relay, could be both.
-    if (approval.mode === 'two-person') return false;
-    const person = snapshot.people.find((one) => one.id === approver);
-    return keyId === null && signature === null && person?.assurance.includes(assurance) === true;
-  }
+  if (assurance !== 'key')
+    return keyId === null && signature === null && isAssured(snapshot, approval, { id: approver, assurance });
   if (keyId === null || signature === null || snapshot.personByKey(keyId)?.id !== approver) return false;
   const publicKey = Buffer.from(keyId.slice('ed25519:'.length), 'base64');
   return verifyDecision(decisionOf(approval, vote), Buffer.from(signature, 'base64'), publicKey);

@@ -24,11 +24,12 @@ export function summary(record: ApprovalRecord) {
 
 /** What is added where one request is looked at. */
 export function detail(record: ApprovalRecord) {
-  const { separationOfDuties, author = null, reasonRequired, demandedBy, policyHash, editors = [] } = record;
+  const { separationOfDuties, author = null, reasonRequired, demandedBy, policyHash } = record;
+  const { editors = [], redriver = null } = record;
   const votes = record.votes.map(({ seq, approver, decision, assurance, keyId, atMs, ...how }) => {
     const { delegation = null, breakGlass = false } = how;
     return { seq, approver, decision, assurance, keyId, at: timeText(atMs), delegation, breakGlass };
   });
-  const duties = { separationOfDuties, author, reasonRequired, demandedBy, policyHash, editors };
+  const duties = { separationOfDuties, author, reasonRequired, demandedBy, policyHash, editors, redriver };
   return { ...duties, votes, over: isOver(record.state) };
 }

@@ -145,7 +145,7 @@ function form(
     <p>
       You are asked as <b>${token.approver}</b>. It expires at ${new Date(record.expiresAtMs).toISOString()}.
     </p>
-    <p>Asked by ${revealHidden(record.requester)}${editedText(record.editors ?? [])}, because of:</p>
+    <p>Asked by ${revealHidden(record.requester)}${handsText(record)}, because of:</p>
     <ul>
       ${record.demandedBy.map((why) => html`<li>${revealHidden(why)}</li>`)}
     </ul>
@@ -162,9 +162,10 @@ function form(
     </form>`;
 }
 
-/** Whoever changed the input counts as one who asks: who decides has to see it. */
-function editedText(editors: readonly string[]): string {
-  return editors.length === 0 ? '' : `, changed by ${editors.map(revealHidden).join(', ')}`;
+/** Whoever changed the input or redrove the run counts as one who asks: who decides has to see it. */
+function handsText({ editors = [], redriver }: ApprovalView['record']): string {
+  const redriven = redriver === undefined ? '' : `, redriven by ${revealHidden(redriver)}`;
+  return editors.length === 0 ? redriven : `${redriven}, changed by ${editors.map(revealHidden).join(', ')}`;
 }
 
 function gone(): Promise<Response> {

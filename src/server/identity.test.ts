@@ -58,6 +58,22 @@ describe('the keys of an identity provider that are asked for over the network',
     expect((await authenticate(await token())).principal).toBe(BOB);
   });
 
+  it('may be many: up to 1 MiB is read, and of more nothing is believed', async () => {
+    const { keys: known } = JSON.parse(keys) as { keys: [] };
+    const filled = (bytes: number): string => {
+      const empty = JSON.stringify({ keys: known, note: '' });
+      return JSON.stringify({ keys: known, note: 'x'.repeat(bytes - empty.length) });
+    };
+    answer = { status: 200, body: filled(1024 * 1024) };
+    expect((await (await open())(await token())).principal).toBe(BOB);
+    answer = { status: 200, body: filled(1024 * 1024 + 1) };
+    const authenticate = await open();
+    await expect(authenticate(await token())).rejects.toMatchObject({
+      code: 'FUNCTION_UNAVAILABLE',
+      message: `the keys of ${ISSUER} are more than 1 MiB`,
+    });
+  });
+
   it.each([500, 404, 302])(
     'that are not given (%i) are no fault of the caller: 503, not 401',
     async (status) => {

@@ -17,6 +17,8 @@ const MAX_AGE_SECONDS = 600;
 const CLOCK_SKEW_SECONDS = 30;
 const JWKS_TIMEOUT_MS = 5_000;
 const JWKS_CACHED_MS = 300_000;
+/** Of the keys of one provider; more are refused, not cut. */
+const MAX_JWKS_BYTES = 1024 * 1024;
 
 export interface Caller {
   readonly principal: Principal;
@@ -140,7 +142,8 @@ async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): P
       const answer = await askEndpoint(
         {
           ...{ method: 'GET', url, headers: { accept: 'application/json' }, body: null },
-          ...{ timeoutMs: JWKS_TIMEOUT_MS, signal: new AbortController().signal },
+          ...{ timeoutMs: JWKS_TIMEOUT_MS, maxAnswerBytes: MAX_JWKS_BYTES },
+          signal: new AbortController().signal,
         },
         { allowLoopback, hosts: null },
       ).catch((cause: unknown) => {
@@ -148,6 +151,8 @@ async function keysOf({ issuer, jwks }: OidcProvider, allowLoopback: boolean): P
       });
       // Not the caller's fault either, who may hold a good token.
       if (answer.status !== 200) throw unread();
+      if (answer.isCut)
+        throw new WritError('FUNCTION_UNAVAILABLE', `the keys of ${issuer} are more than 1 MiB`);
       return new Response(Buffer.from(answer.body), { status: answer.status });
     },
   });

@@ -26,10 +26,10 @@ function trial(over: Partial<DrivenWrit> = {}): Trial {
   const places: string[] = [];
   const writ: DrivenWrit = {
     approvalKeys: async () => [],
-    tasks: async () => [],
+    dueTasks: async () => [],
     decidedRuns: async () => [],
     outbox: {
-      start: async () => 0n,
+      start: async () => ({ events: [], next: 0n }),
       end: async () => BigInt(events.length),
       read: async (first) => ({
         events: events.slice(Number(first)),

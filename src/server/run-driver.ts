@@ -2,7 +2,6 @@
 // when a request or task of one expires, and at the start those that were decided and not carried out. A run that another
 // process advances is left to it.
 import { WritError } from '../errors.js';
-import { taskEndsAtMs } from '../runtime/task-view.js';
 import type { Writ } from '../runtime/writ.js';
 
 const TICK_MS = 1_000;
@@ -28,7 +27,7 @@ interface DriverParts {
 }
 
 export function openRunDriver(
-  writ: Pick<Writ, 'approvalKeys' | 'tasks' | 'decidedRuns' | 'outbox' | 'changeCounter' | 'drive'>,
+  writ: Pick<Writ, 'approvalKeys' | 'dueTasks' | 'decidedRuns' | 'outbox' | 'changeCounter' | 'drive'>,
   { failed, nowMs }: DriverParts,
 ): RunDriver {
   const ending = new AbortController();
@@ -103,10 +102,12 @@ export function openRunDriver(
       }
       wake(run);
     }
-    for (const task of await writ.tasks({ states: ['open', 'answered'] })) {
-      const endsAtMs = taskEndsAtMs(task);
-      if (task.state === 'answered' || endsAtMs <= nowMs()) wake(task.run);
-      else nextMs = Math.min(nextMs, endsAtMs);
+    for (const { run, dueMs } of await writ.dueTasks(AT_MOST)) {
+      if (dueMs > nowMs()) {
+        nextMs = Math.min(nextMs, dueMs);
+        break;
+      }
+      wake(run);
     }
     // Only now: a look that failed on its way has to be made again.
     [seen, dueMs] = [counter, nextMs];

@@ -2,30 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { answered, outboxOf, requested, SECRET, T0 } from '../../test/server/channel-samples.js';
 import { openServeState, type ServeState } from '../adapters/store/serve-state.js';
 import { WritError } from '../errors.js';
-import type { SubjectDigest } from '../json.js';
-import type { ApprovalEvent } from '../runtime/approval-outbox.js';
-import type { ApprovalRecord } from '../runtime/ports.js';
 import type { Channel } from './serve-config.js';
 import { deliverWebhooks, type DeliveryParts } from './webhook-delivery.js';
 import type { EndpointAnswer, EndpointRequest } from './webhook-endpoint.js';
 
-const T0 = Date.UTC(2026, 0, 31, 12);
-const EVENTS = Array.from({ length: 20 }, (_, at) => eventAt(BigInt(at)));
-
-function eventAt(index: bigint): ApprovalEvent {
-  const record: Partial<ApprovalRecord> = {
-    id: `apr_${'a'.repeat(26)}`,
-    run: 'run_1',
-    stepPath: 'Pay',
-    functionId: 'tool::wasm',
-    subjectDigest: 'd'.repeat(64) as SubjectDigest,
-    expiresAtMs: T0 + 3_600_000,
-    quorum: [],
-  };
-  return { index, type: 'approval.requested', timeMs: T0, record: record as ApprovalRecord, decided: null };
-}
+const EVENTS = Array.from({ length: 20 }, (_, at) => requested(BigInt(at)));
 
 function channel(name: string): Channel {
   const url = `https://${name}.example.com/`;
@@ -59,26 +43,24 @@ function parts(
   ask: (request: EndpointRequest) => Promise<EndpointAnswer>,
   beforeRead: () => void = () => undefined,
 ): DeliveryParts {
+  const outbox = outboxOf(EVENTS);
   return {
     writ: {
       origin: 'log.example',
       changeCounter: () => 1,
       approval: () => Promise.reject(new Error('not asked for')),
       outbox: {
-        start: async () => 0n,
-        end: async () => BigInt(EVENTS.length),
-        async read(first, limit) {
+        ...outbox,
+        read: (first, limit) => {
           beforeRead();
-          const events = EVENTS.slice(Number(first), Number(first) + limit);
-          const next = first + BigInt(events.length);
-          return { events, next, end: next >= BigInt(EVENTS.length) };
+          return outbox.read(first, limit);
         },
       },
     },
     state,
     channels,
     url: null,
-    secret: () => Buffer.from(`whsec_${Buffer.alloc(32, 3).toString('base64')}`),
+    secret: () => Buffer.from(SECRET),
     random: { bytes: (n) => new Uint8Array(n) },
     ask,
     told: () => undefined,
@@ -91,7 +73,6 @@ const life = () => ({
   signal: ending.signal,
   failed: (error: unknown) => void failed.push(error),
 });
-const DELIVERED: EndpointAnswer = { status: 204, retryAfter: null, body: new Uint8Array() };
 /** An endpoint that takes the connection and says nothing, until the server ends. */
 const silent = ({ signal }: EndpointRequest): Promise<never> =>
   new Promise((_, reject) => {
@@ -104,7 +85,7 @@ describe('webhooks of several channels', () => {
     const all = parts([channel('dead'), channel('relay')], async (request) => {
       if (request.url.includes('dead')) return silent(request);
       told.push(request.url);
-      return DELIVERED;
+      return answered();
     });
     const over = deliverWebhooks(all, life());
     await vi.waitFor(() => expect(told).toHaveLength(EVENTS.length), { timeout: 20_000 });
@@ -120,7 +101,7 @@ describe('webhooks of several channels', () => {
     let reads = 0;
     const ask = async ({ url }: EndpointRequest): Promise<EndpointAnswer> => {
       told.push(url);
-      return DELIVERED;
+      return answered();
     };
     const busy = new WritError('STORE_BUSY', 'the store is in use');
     const over = deliverWebhooks(
@@ -140,7 +121,7 @@ describe('webhooks of several channels', () => {
     let tries = 0;
     const ask = async ({ url }: EndpointRequest): Promise<EndpointAnswer> => {
       told.push(url);
-      return DELIVERED;
+      return answered();
     };
     const release = vi.fn();
     const lock = (): { release(): void } | null => (tries++ === 0 ? null : { release });

@@ -117,11 +117,16 @@ describe('an outgoing URL', () => {
     await once(server, 'close');
   });
 
-  const post = (url: string, over: Partial<Parameters<typeof askEndpoint>[1]> = {}) =>
+  const post = (
+    url: string,
+    over: Partial<Parameters<typeof askEndpoint>[1]> = {},
+    asked: Partial<Parameters<typeof askEndpoint>[0]> = {},
+  ) =>
     askEndpoint(
       {
         ...{ method: 'POST', url, headers: {}, body: Buffer.from('{}'), timeoutMs: 2_000 },
         signal: new AbortController().signal,
+        ...asked,
       },
       {
         ...{ allowLoopback: false, hosts: [...LISTED, ...hostOf(url)] },
@@ -175,8 +180,12 @@ describe('an outgoing URL', () => {
   it('on this host is allowed where the operator says so, and nothing else behind it', async () => {
     const url = `http://127.0.0.1:${port}/hook`;
     expect(await post(url, { allowLoopback: true })).toMatchObject({ status: 302, retryAfter: '7' });
+    const short = await post(url, { allowLoopback: true }, { maxAnswerBytes: 1 });
+    expect([Buffer.from(short.body).toString(), short.isCut]).toEqual(['o', true]);
+    const whole = await post(url, { allowLoopback: true }, { maxAnswerBytes: 2 });
+    expect([Buffer.from(whole.body).toString(), whole.isCut]).toEqual(['ok', false]);
     // The redirect was an answer: nobody followed it.
-    expect(connections).toBe(1);
+    expect(connections).toBe(3);
     await expect(post(url)).rejects.toMatchObject({ code: 'POLICY_TOOL_DENIED' });
     const elsewhere = { allowLoopback: true, resolve: async () => ['10.0.0.1'] };
     await expect(post(`http://localhost:${port}/`, elsewhere)).rejects.toMatchObject({
@@ -192,6 +201,6 @@ describe('an outgoing URL', () => {
         code: 'POLICY_TOOL_DENIED',
       });
     }
-    expect(connections).toBe(1);
+    expect(connections).toBe(3);
   });
 });

@@ -8,6 +8,7 @@ import { WritError } from '../errors.js';
 
 /** Names that stand for this host or an inner network, whatever they resolve to. */
 const INNER_NAME = /(?:^|\.)(?:localhost|internal|local|localdomain)$/u;
+/** Of an answer, where the request names no other limit. */
 const MAX_ANSWER_BYTES = 65_536;
 
 /**
@@ -54,14 +55,17 @@ export interface EndpointRequest {
   readonly body: Uint8Array | null;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Of the answer's body; absent = 64 KiB. */
+  readonly maxAnswerBytes?: number;
 }
 
 export interface EndpointAnswer {
   readonly status: number;
   /** Attacker-controlled; null when there is none. */
   readonly retryAfter: string | null;
-  /** At most 64 KiB; what is more is cut. */
+  /** At most as many bytes as were asked for; what is more is cut. */
   readonly body: Uint8Array;
+  readonly isCut: boolean;
 }
 
 /**
@@ -95,7 +99,7 @@ export async function askEndpoint(request: EndpointRequest, parts: EndpointParts
     return {
       status: response.statusCode,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : null,
-      body: await bounded(response.body),
+      ...(await bounded(response.body, request.maxAnswerBytes ?? MAX_ANSWER_BYTES)),
     };
   } catch (error) {
     if (late.aborted) throw new WritError('STEP_TIMEOUT', `no answer within ${request.timeoutMs} ms`);
@@ -105,16 +109,21 @@ export async function askEndpoint(request: EndpointRequest, parts: EndpointParts
   }
 }
 
-async function bounded(body: AsyncIterable<unknown>): Promise<Uint8Array> {
+async function bounded(
+  body: AsyncIterable<unknown>,
+  mostBytes: number,
+): Promise<Pick<EndpointAnswer, 'body' | 'isCut'>> {
   const parts: Uint8Array[] = [];
-  let length = 0;
+  let room = mostBytes;
+  let isCut = false;
   for await (const part of body) {
-    const bytes = (part as Uint8Array).subarray(0, MAX_ANSWER_BYTES - length);
-    parts.push(bytes);
-    length += bytes.length;
-    if (length >= MAX_ANSWER_BYTES) break;
+    const bytes = part as Uint8Array;
+    isCut = bytes.length > room;
+    parts.push(bytes.subarray(0, room));
+    room -= bytes.length;
+    if (isCut) break;
   }
-  return Buffer.concat(parts);
+  return { body: Buffer.concat(parts), isCut };
 }
 
 /** Throws POLICY_TOOL_DENIED for a name of which one address is elsewhere. */

@@ -2,10 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  answered,
+  HOUR,
+  outboxOf,
+  request as record,
+  requested as event,
+  SECRET,
+  T0,
+} from '../../test/server/channel-samples.js';
 import { openServeState, type ServeState } from '../adapters/store/serve-state.js';
 import { verifyWebhook } from '../approval/webhook.js';
-import type { SubjectDigest } from '../json.js';
-import type { ApprovalEvent, ApprovalOutbox } from '../runtime/approval-outbox.js';
+import type { ApprovalEvent } from '../runtime/approval-outbox.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView } from '../runtime/writ.js';
 import type { ChannelOut } from './serve-config.js';
@@ -21,9 +29,6 @@ import {
   type DeliverParts,
 } from './webhook-out.js';
 
-const SECRET = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
-const T0 = Date.UTC(2026, 0, 31, 12);
-const HOUR = 3_600_000;
 const OUT: ChannelOut = {
   url: 'https://hooks.example.com/writ',
   events: ['approval.requested', 'approval.decided'],
@@ -42,43 +47,6 @@ afterEach(() => {
   state.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-function record(expiresAtMs: number): ApprovalRecord {
-  const known: Partial<ApprovalRecord> = {
-    id: `apr_${'a'.repeat(26)}`,
-    run: 'run_1',
-    stepPath: 'Pay',
-    functionId: 'tool::wasm',
-    subjectDigest: 'd'.repeat(64) as SubjectDigest,
-    expiresAtMs,
-    quorum: [],
-  };
-  return known as ApprovalRecord;
-}
-
-function event(index: bigint, over: Partial<ApprovalEvent> = {}): ApprovalEvent {
-  return {
-    index,
-    type: 'approval.requested',
-    timeMs: T0,
-    record: record(T0 + 200 * HOUR),
-    decided: null,
-    ...over,
-  };
-}
-
-/** A log of these entries; null = one that is no event. */
-function outboxOf(events: readonly (ApprovalEvent | null)[]): ApprovalOutbox {
-  return {
-    start: async () => 0n,
-    end: async () => BigInt(events.length),
-    async read(first, limit) {
-      const rows = events.slice(Number(first), Number(first) + limit);
-      const next = first + BigInt(rows.length);
-      return { events: rows.filter((one) => one !== null), next, end: next >= BigInt(events.length) };
-    },
-  };
-}
 
 type Answer = Partial<EndpointAnswer> | Error;
 
@@ -108,7 +76,7 @@ function trial(
       asked.push(request);
       const answer = answers(asked.length);
       if (answer instanceof Error) throw answer;
-      return { status: 204, retryAfter: null, body: new Uint8Array(), ...answer };
+      return answered(answer);
     },
     told: () => undefined,
     nowMs: () => now,
@@ -202,6 +170,23 @@ describe('a webhook that goes out', () => {
     expect(nextAttemptMs(1, 0, most)).toBe(5_500);
     expect(nextAttemptMs(9, 0, most)).toBe(26.4 * HOUR);
     expect(nextAttemptMs(10, 0, most)).toBeNull();
+  });
+
+  it('to a channel that is new is of what still waits, and of all that comes', async () => {
+    const over = record(undefined, { id: `apr_${'b'.repeat(26)}`, state: 'consumed' });
+    const decided = { approver: 'user:bob', decision: 'approve' } as const;
+    const events = [
+      event(0n, { record: over }),
+      event(1n),
+      event(2n, { type: 'approval.decided', record: over, decided }),
+    ];
+    const one = trial(events, () => ({}));
+    const later = event(3n, { type: 'approval.decided', decided });
+    const parts = { ...one, writ: { ...one.writ, outbox: outboxOf(events, 3) } };
+    while (await collectEvents(parts)) continue;
+    while (await collectEvents({ ...parts, writ: { ...one.writ, outbox: outboxOf([...events, later], 3) } }))
+      continue;
+    expect(state.deliveries(9).map((row) => row.event)).toEqual(['3', '1']);
   });
 
   it('is never sent once the request has expired, border included', async () => {
@@ -319,7 +304,7 @@ describe('a webhook that goes out', () => {
     const other = `whsec_${Buffer.alloc(32, 4).toString('base64')}`;
     const one = trial([event(0n)], () => ({}), { sign: ['new', 'old'] });
     const secret = (name: string): Uint8Array => Buffer.from(name === 'new' ? other : SECRET);
-    await collectEvents(one);
+    while (await collectEvents(one)) continue;
     await deliverDue({ ...one, secret }, new AbortController().signal);
     const [request] = one.asked;
     for (const keys of [SECRET, other]) {
@@ -353,7 +338,7 @@ describe('a webhook that goes out', () => {
     const large = { subject: { input: 'x'.repeat(20_000) } } as unknown as ApprovalView;
     const two = trial([null, event(1n)], () => ({}), { includeInput: true });
     const writ = { ...two.writ, approval: async () => large };
-    await collectEvents(two);
+    while (await collectEvents(two)) continue;
     await deliverDue({ ...two, writ }, new AbortController().signal);
     expect(bodyOf(two.asked[0])['data']).toMatchObject({ inputOmitted: true });
     expect(two.asked[0]?.body?.length).toBeLessThan(20_000);
@@ -362,7 +347,7 @@ describe('a webhook that goes out', () => {
   it('brings links that only their hashes are kept of', async () => {
     const one = trial([event(0n)], () => ({}), { linksFor: 'user:bob' });
     let n = 0;
-    await collectEvents(one);
+    while (await collectEvents(one)) continue;
     await deliverDue(
       { ...one, random: { bytes: (size) => new Uint8Array(size).fill(n++) } },
       new AbortController().signal,

@@ -73,8 +73,12 @@ export async function collectEvents({
   let more = false;
   for (const { name, out } of channels) {
     if (out === null) continue;
-    const first = state.place(name)?.next ?? (await writ.outbox.start());
-    const { events, next, end } = await writ.outbox.read(first, BATCH);
+    const place = state.place(name);
+    // A channel that is new is told of what still waits for somebody, and not of what has been.
+    const { events, next, end } =
+      place === null
+        ? { ...(await writ.outbox.start()), end: false }
+        : await writ.outbox.read(place.next, BATCH);
     const wanted = events.filter(({ type }) => out.events.includes(type));
     const due = wanted.map((event) => ({
       event: event.index,
@@ -89,7 +93,7 @@ export async function collectEvents({
         state.enqueue(stageChannel(name, stage), next, [later]);
       }
     }
-    if (next > first || state.place(name) === null) state.enqueue(name, next, due);
+    if (place === null || next > place.next) state.enqueue(name, next, due);
     more ||= !end;
   }
   return more;

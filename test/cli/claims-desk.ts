@@ -214,7 +214,8 @@ export async function startWaiting(desk: Desk, workflow = FLOW, input = HIGH): P
   return { run: id, approval: waitingFor.approvalId, digest: subjectDigest };
 }
 
-const EACH = `id: claims-each
+/** A request for each of `input.claims`. */
+export const EACH = `id: claims-each
 agents: [claims-triage]
 steps:
   - name: Triage

@@ -22,6 +22,10 @@ const workflow = (id: string, agent: string) => ({
   ],
 });
 
+interface Explained {
+  readonly decisions: readonly { readonly policyHash: string; readonly startPolicy?: string | null }[];
+}
+
 let place: Place;
 let waiting: string;
 let denied: string;
@@ -112,6 +116,23 @@ describe('writ policy explain of a run', () => {
     expect(stdout).toMatch(
       /close A-3 for agent:ghost: role:bot .* not the subject \(policies\/rbac\/r\.yaml:1\)/u,
     );
+  });
+
+  it('names the policies that the run was started under, where another process goes on under others', async () => {
+    const file = join(place.folder, 'policies', 'rbac', 'r.yaml');
+    const before = readFileSync(file, 'utf8');
+    const { rules, ...head } = JSON.parse(before) as { readonly rules: readonly object[] };
+    const more = [...rules, rule('A-6', 'role:analyst', 'run.resume', '*')];
+    writeFileSync(file, JSON.stringify({ ...head, rules: more }));
+    const first = (await place.json(['policy', 'explain', waiting], DAN)).value as Explained;
+    expect(await place.run(['workflow', 'resume', waiting], DAN)).toMatchObject({ code: 10 });
+    const { decisions } = (await place.json(['policy', 'explain', waiting], DAN)).value as Explained;
+    const [asked, again] = [first.decisions.at(-1), decisions.at(-1)];
+    expect([asked?.startPolicy, again?.startPolicy]).toEqual([undefined, asked?.policyHash]);
+    expect((await explain(waiting)).stdout).toContain(
+      `others are in force since the run began: decided as well by those of its start, ${asked?.policyHash.slice(0, 12)}`,
+    );
+    writeFileSync(file, before);
   });
 
   it('refuses words that it would leave out', async () => {

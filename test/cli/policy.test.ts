@@ -96,6 +96,18 @@ describe('writ policy check', () => {
     });
   });
 
+  it('counts the time that a step asks for which names none, and says so', async () => {
+    const words = ['policy', 'check', 'user:alice', 'function.invoke', 'tool::wasm'];
+    edit('policies/ceilings/org.yaml', (text) => text.replace('timeoutMs: 300000', 'timeoutMs: 60000'));
+    const { code, value } = await place.json(words);
+    const { assumed } = value as { assumed: readonly string[] };
+    expect([code, (value as { code: string }).code]).toEqual([3, 'CEILING_LIMITS']);
+    expect(assumed).toContain('timeout 120000 ms, of a step that names none (--timeout-ms)');
+    const named = await place.json([...words, '--timeout-ms', '60000']);
+    expect((named.value as { assumed: readonly string[] }).assumed.join()).not.toContain('timeout');
+    expect(named.code).toBe(0);
+  });
+
   it('asks about the sandbox that it would run in, not about one that happens to be allowed', async () => {
     edit('policies/ceilings/org.yaml', (text) =>
       text.replace('allowed: [wasm, docker]', 'allowed: [docker]'),
@@ -344,6 +356,41 @@ describe('writ policy lock and verify', () => {
     expect(await verify()).toBe('POLICY_UNSIGNED');
     const tooMany = await place.json(['policy', 'verify', '--signer', eve, '--require-signed-policy', '2']);
     expect([tooMany.code, errorOf(tooMany.value).code]).toEqual([2, 'USAGE']);
+  });
+
+  it('HOLE: an old lock, signed by all who must, brings nothing back that was replaced', async () => {
+    const [ann, ben] = [await publicOf('ann'), await publicOf('ben')];
+    await place.run(['init', '--data', 'kept']);
+    const demand = (more: object) => {
+      edit('kept/config.json', (text) => {
+        const policySigners = { quorum: 2, signers: [ann, ben], ...more };
+        return JSON.stringify({ ...JSON.parse(text), policySigners });
+      });
+    };
+    demand({});
+    const list = () => place.json(['workflow', 'list', '--data', 'kept']);
+    const verify = () => place.json(['policy', 'verify', '--data', 'kept']);
+    await sign('ann');
+    await sign('ben');
+    expect((await list()).code).toBe(0);
+    const old = join(place.folder, 'old');
+    cpSync(join(place.folder, 'policies'), old, { recursive: true });
+    edit('policies/roles/default.yaml', (text) => text.replace('[user:alice]', '[user:alice, user:eve]'));
+    await sign('ann');
+    await sign('ben');
+    expect([(await list()).code, (await verify()).code]).toEqual([0, 0]);
+    cpSync(old, join(place.folder, 'policies'), { recursive: true });
+    for (const { code, value } of [await list(), await verify()]) {
+      expect([code, errorOf(value).code]).toEqual([3, 'POLICY_UNSIGNED']);
+      expect(errorOf(value).message).toContain('were replaced by others');
+    }
+    const { policyHash } = JSON.parse(readFileSync(join(old, 'policies.lock'), 'utf8')) as {
+      policyHash: string;
+    };
+    demand({ mayReturnTo: policyHash });
+    expect([(await list()).code, (await verify()).code]).toEqual([0, 0]);
+    demand({ mayReturnTo: 'the last ones' });
+    expect(errorOf((await list()).value).code).toBe('STORE_UNAVAILABLE');
   });
 
   it('a machine that demands signatures opens nothing without them', async () => {

@@ -107,7 +107,7 @@ describe('the SQLite file', () => {
         )
         .all();
       db.close();
-      expect(tables).toHaveLength(15);
+      expect(tables).toHaveLength(16);
       for (const table of tables) expect(table).toMatchObject({ strict: 1 });
     });
 
@@ -213,7 +213,8 @@ describe('the SQLite file', () => {
       for (const name of ['iteration', 'item', 'turn', 'converged'])
         db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
       db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt; DROP TABLE task');
-      db.exec('ALTER TABLE workflow DROP COLUMN author');
+      db.exec('ALTER TABLE workflow DROP COLUMN author; DROP TABLE policy_files');
+      db.exec('DROP INDEX log_entry_approval');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -226,6 +227,7 @@ describe('the SQLite file', () => {
         expect((await store.parts('r')).size).toBe(0);
         expect(await store.attempts('r')).toEqual([]);
         expect(await store.tasks()).toEqual([]);
+        expect(await store.policyFiles(hex(1))).toBeNull();
       }
       expect(await wholeLog(stores[0])).toHaveLength(1);
     });
@@ -244,12 +246,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 7');
+      db.pragma('user_version = 9');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('this writ knows version 6');
+        expect(error.message).toContain('this writ knows version 8');
         expect(error.hint).toContain('newer writ');
       }
     });

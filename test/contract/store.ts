@@ -22,6 +22,7 @@ import {
   type TaskRecord,
   type WorkflowRecord,
 } from '../../src/runtime/ports.js';
+import { taskEndsAtMs } from '../../src/runtime/task-view.js';
 
 /** One set of data that several handles and processes can open. */
 export interface StoreFixture {
@@ -398,6 +399,16 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           );
           expect(pages.map((row) => [...row.leafHash])).toEqual(whole.map((row) => [...row.leafHash]));
         }
+        // The newest of a kind, by the chain of the run alone.
+        const newest = async (...types: string[]) => (await store.lastOfRun('a', types))?.index ?? null;
+        const typeOf = (await store.entriesOfRun('a'))[0]?.type ?? '';
+        expect([await newest(typeOf), await newest('no.such', typeOf)]).toEqual([6n, 6n]);
+        expect([await newest('no.such'), await newest()]).toEqual([null, null]);
+        expect(await store.lastOfRun('c', [typeOf])).toBeNull();
+        const about = (approvalId: string) => draft('a', 'approval.decided', { approvalId });
+        await store.commit({ entries: [about('apr_1'), about('apr_2'), about('apr_1'), draft('a')] });
+        expect((await store.entriesOfApproval('apr_1')).map((row) => row.index)).toEqual([7n, 9n]);
+        expect(await store.entriesOfApproval('apr_3')).toEqual([]);
         expect((await store.ownEntries('log.opened', 9)).map((row) => row.index)).toEqual([0n]);
         expect(await store.ownEntries('log.opened', 0)).toEqual([]);
         expect(await store.ownEntries('key.rotated', 9)).toEqual([]);
@@ -753,6 +764,7 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           (await store.runs(filter)).map((run) => run.id).join('');
         expect(await ids()).toBe('cbadef');
         expect(await ids({ unfinished: true })).toBe('baf');
+        expect((await store.unfinishedRuns()).map((run) => run.id).join('')).toBe('baf');
         expect(await ids({ unfinished: false })).toBe('cbadef');
         expect(await ids({ workflowId: 'other' })).toBe('be');
         expect(await ids({ workflowId: 'other', unfinished: true })).toBe('b');
@@ -886,6 +898,12 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await store.task('tsk_d')).toBeNull();
         expect(await store.taskOfToken(hex(22))).toBeNull();
         expect(await store.taskOfAttempt('r', 'tsk_c', 2)).toBeNull();
+        // Answered: at once. Open: when it ends, or when it has given no sign of life for so long.
+        const due = made.map((one) => [one.run, one.state === 'open' ? taskEndsAtMs(one) : 0] as const);
+        const inTime = due.toSorted(([, a], [, b]) => a - b).map(([run, dueMs]) => ({ run, dueMs }));
+        expect(inTime.map(({ dueMs }) => dueMs)).toEqual([0, T0 + 10, T0 + 1000]);
+        expect(await store.dueTasks(9)).toEqual(inTime);
+        expect(await store.dueTasks(2)).toEqual(inTime.slice(0, 2));
         const ids = async (filter?: Parameters<Store['tasks']>[0]): Promise<string> =>
           (await store.tasks(filter)).map(({ id }) => id.slice(4)).join('');
         expect(await ids()).toBe('abc');
@@ -1164,6 +1182,71 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         await store.forgetCopy(one.path);
         await store.forgetCopy('/tmp/none');
         expect(await store.copies()).toEqual([{ ...two, madeAtMs: 3 }]);
+      });
+    });
+
+    describe('policies that runs were started under', () => {
+      const files = (word: string): ReadonlyMap<string, string> =>
+        new Map([
+          ['model.conf', 'm = r.sub == p.sub\n'],
+          ['rbac/ü.yaml', `\u2028 "${word}"\n`],
+        ]);
+      const begin = (id: string, seed: number, word = `of ${seed}`): Change => ({
+        runs: [{ op: 'insert', record: runRecord(id, { policyHash: hex(seed) }) }],
+        policies: [{ policyHash: hex(seed), files: files(word) }],
+        entries: [draft(id, 'run.started')],
+      });
+      const end = async (id: string): Promise<void> => {
+        const run = await store.run(id);
+        if (run === null) throw new Error(`no run ${id}`);
+        await store.commit({ runs: [{ op: 'update', record: { ...run, status: 'failed' } }], entries: [] });
+      };
+
+      it('are given back as they were, to every handle, and in the order of their files', async () => {
+        expect(await store.policyFiles(hex(1))).toBeNull();
+        await store.commit(begin('a', 1));
+        const found = await (await open()).policyFiles(hex(1));
+        expect([...(found ?? [])]).toEqual([...files('of 1')]);
+      });
+
+      it('are written once for each hash: what comes later under it changes nothing', async () => {
+        await store.commit(begin('a', 1));
+        await store.commit(begin('b', 1, 'something else'));
+        expect(await store.policyFiles(hex(1))).toEqual(files('of 1'));
+      });
+
+      it('are not kept by a change that is refused', async () => {
+        await store.commit({ runs: [{ op: 'insert', record: runRecord('a') }], entries: [] });
+        expect(await codeOf(store.commit(begin('a', 1)))).toBe('STORE_CONFLICT');
+        expect(await store.policyFiles(hex(1))).toBeNull();
+      });
+
+      it('stay while an unfinished run was started under them, and may go when others come', async () => {
+        await store.commit(begin('a', 1));
+        await store.commit(begin('b', 2));
+        await end('a');
+        await store.commit(begin('c', 2));
+        expect(await store.policyFiles(hex(1))).not.toBeNull();
+        await store.commit(begin('d', 3));
+        expect(await store.policyFiles(hex(1))).toBeNull();
+        expect(await store.policyFiles(hex(2))).toEqual(files('of 2'));
+        // Who starts a run brings them: they are there again, whoever has let them go.
+        await store.commit(begin('e', 1));
+        expect(await store.policyFiles(hex(1))).toEqual(files('of 1'));
+      });
+
+      it('are there for every unfinished run, whoever starts and ends others at the same time', async () => {
+        const others = await Promise.all([open(), open(), open()]);
+        await Promise.all(
+          Array.from({ length: 40 }, async (_, i) => {
+            const handle = others[i % 3] ?? store;
+            await handle.commit(begin(`r${i}`, 1 + (i % 7)));
+            if (i % 2 === 0) await end(`r${i}`);
+          }),
+        );
+        for (const run of await store.runs({ unfinished: true })) {
+          expect(await store.policyFiles(run.policyHash)).not.toBeNull();
+        }
       });
     });
 

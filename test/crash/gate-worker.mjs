@@ -57,11 +57,12 @@ const WORKFLOW = {
   file: null,
 };
 
+const buildPolicies = (files) => buildSnapshot({ files, canonicalize: canonicalJson });
 let policy;
 /** What does not change from life to life. */
 async function prepare(home) {
   const files = await readPolicyDirectory(path.join(home, 'policies'));
-  policy = await buildSnapshot({ files, canonicalize: canonicalJson });
+  policy = { snapshot: await buildPolicies(files), files };
 }
 
 async function open(home) {
@@ -88,6 +89,7 @@ async function open(home) {
     trust: openTrustStore(path.join(home, 'trust.json')),
     policy,
     loadPolicies: unused,
+    buildPolicies,
     callables: {
       packages: { resolve: nothing },
       modules: { names: async () => [], module: nothing },

@@ -1,7 +1,8 @@
 // The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
 // a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
+import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
+import { BOB, EACH, HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
 import { plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
@@ -155,6 +156,42 @@ describeOnTerminal('the approval prompt', () => {
     const dumb = open({ WRIT_KEY: 'alice.key', TERM: 'dumb' }, words);
     expect(await dumb.ended).toMatchObject({ code: 10 });
     expect(plain(dumb.drawn())).not.toContain('undecided');
+  });
+
+  it('opens during a run for one request after the other, also when the first is left', async () => {
+    writeFileSync(here.desk.at('each.yaml'), EACH);
+    const input = JSON.stringify({ claims: [{ id: 'one' }, { id: 'two' }] });
+    const words = ['workflow', 'run', 'each.yaml', '--input', input, '--approver-key', 'bob.key'];
+    const terminal = open({ WRIT_KEY: 'alice.key' }, words);
+    await armed(terminal);
+    terminal.type(ESCAPE);
+    await terminal.shows('step: triage[1], attempt 1');
+    // Of no effect, now and once keys count; what is drawn after it is of this prompt.
+    terminal.type('y');
+    await armed(terminal);
+    terminal.type(ESCAPE);
+    expect(await terminal.ended).toEqual({ code: 10, restored: true });
+    const shown = plain(terminal.drawn()).match(/Approval apr_[a-z2-7]{26}/gu);
+    expect(new Set(shown).size).toBe(2);
+  });
+
+  it('is not shown for what is over: that ends as its vote would, with 4 and not as what waits', async () => {
+    const deny = ['approvals', 'deny', here.waiting.approval, '--no-continue'];
+    expect(await here.desk.run(deny, BOB)).toMatchObject({ code: 0 });
+    const terminal = open();
+    expect(await terminal.ended).toEqual({ code: 4, restored: true });
+    expect(plain(terminal.drawn())).toContain(`${here.waiting.approval} is denied`);
+    expect(plain(terminal.drawn())).not.toContain('undecided');
+  });
+
+  it('that somebody else has decided meanwhile ends with 4 too', async () => {
+    const terminal = open();
+    await armed(terminal);
+    const deny = ['approvals', 'deny', here.waiting.approval, '--no-continue'];
+    expect(await here.desk.run(deny, BOB)).toMatchObject({ code: 0 });
+    await terminal.shows('this request is denied now');
+    terminal.type(ESCAPE);
+    expect(await terminal.ended).toEqual({ code: 4, restored: true });
   });
 
   it('does not open for the one who started the run', async () => {

@@ -2,6 +2,7 @@
 // functions of the program's own.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openWrit, WritError, type EmbeddedWrit, type FunctionCall } from 'writ';
 import { startModelServer } from '../model-server/server.mjs';
@@ -319,6 +320,23 @@ describe('workflow::run', () => {
     await bob.decide(request.id, vote, await bob.whoActs());
     expect(await ended(writ, runId)).toMatchObject({ status: 'completed', output: 1 });
     expect(calls).toBe(1);
+  });
+
+  it('goes on however fast it is approved: decided in the moment it is asked for, again and again', async () => {
+    const [writ, bob] = [await opened(), await opened('bob')];
+    writ.function('team::pay', { input: ANY, output: ANY }, () => 'paid');
+    const step = { functionId: 'team::pay', approval: 'sync', mode: 'loop', maxIterations: 6 };
+    const workflowId = await writ.trigger('workflow::create', flow('quick', step));
+    let isOver = false;
+    const ending = writ.trigger('workflow::run', { workflowId, wait: true }).finally(() => (isOver = true));
+    while (!isOver) {
+      for (const { id, subjectDigest } of await bob.approvals({ states: ['pending'] })) {
+        const vote = { decision: 'approve', digest: subjectDigest, reason: null } as const;
+        await bob.decide(id, vote, await bob.whoActs());
+      }
+      await nextTurn();
+    }
+    expect(await ending).toMatchObject({ status: 'completed', results: [{ attempts: 6, iterations: 6 }] });
   });
 
   it('with wait: true waits for the decision too; a denial ends the run', async () => {

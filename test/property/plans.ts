@@ -357,7 +357,11 @@ export function runOf(plan: Plan, input: Json = {}, nowMs = 0): Run {
       const [head, ...rest] = JSON.parse(remains) as [RunHead, ...[string, Json][]];
       parts.clear();
       const seed = '11'.repeat(32);
-      execution = Execution.redrive(plan, { head, parts: new Map(rest) }, { nowMs: at, seed, outputs });
+      execution = Execution.redrive(
+        plan,
+        { head, parts: new Map(rest) },
+        { by: 'user:alice', nowMs: at, seed, outputs },
+      );
       settle(at);
       return run;
     },

@@ -486,6 +486,19 @@ describe('changing the input before it is approved', () => {
     expect(again.editors).toEqual(['user:bob', 'user:carol']);
   });
 
+  it('HOLE: is of nobody whom approvers.yaml recognises by a key alone and who comes without', async () => {
+    const { team, writ, run, approval } = await waiting();
+    const edit = { digest: approval.subjectDigest, input: { amount: 8 } };
+    for (const assurance of ['oidc', 'os', 'token'] as const) {
+      const bob = { id: 'user:bob', assurance, publicKey: null, sign: null };
+      expect((await refusalOf(writ.editApproval(approval.id, edit, bob))).code).toBe(
+        'APPROVAL_SIGNATURE_INVALID',
+      );
+    }
+    expect((await team.pending(writ, run.id)).id).toBe(approval.id);
+    await expectNothingRan(run.id);
+  });
+
   it('is refused for who may not decide, for another digest, for the same input, and after the decision', async () => {
     const { team, writ, run, approval } = await waiting();
     expect((await refusalOf(edit(team, writ, approval, {}, 'audrey'))).code).toBe('APPROVAL_NOT_ELIGIBLE');
@@ -562,6 +575,18 @@ describe('a grant', () => {
     ['is for another domain', { domains: ['other'] }],
   ])('does not when it %s', async (_, change) => {
     const { run } = await waiting(GATED, grant(change));
+    await expectNothingRan(run.id);
+  });
+
+  it('HOLE: that has ended is not revived by a clock that is set back', async () => {
+    const { team } = here;
+    const writ = await team.open({ policies: grant() });
+    team.clock.set(T0 + HOUR);
+    expect((await team.run(writ, GATED, { amount: 7 })).status).toBe('waiting');
+    // Less than the log takes for a clock that is wrong.
+    team.clock.set(T0 + HOUR - 60_000);
+    const run = await team.run(writ, GATED, { amount: 8 });
+    expect(run.status).toBe('waiting');
     await expectNothingRan(run.id);
   });
 

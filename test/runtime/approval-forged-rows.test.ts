@@ -60,6 +60,11 @@ function forge(approval: ApprovalRecord, vote: Vote): void {
   setRow(approval, 'state', 'approved');
 }
 
+async function expectNothingRan(runId: string): Promise<void> {
+  expect(here.team.functions.calls).toEqual([]);
+  expect(await here.team.types(runId)).not.toContain('step.intended');
+}
+
 /** It is asked for again, and whoever may decides about that request. */
 async function expectAskedAgain(forged: Awaited<ReturnType<typeof waiting>>): Promise<void> {
   const { team, writ, run, approval } = forged;
@@ -75,15 +80,15 @@ async function expectAskedAgain(forged: Awaited<ReturnType<typeof waiting>>): Pr
 
 describe('HOLE: a row that says it is approved', () => {
   it('although it was taken back: the vote that took it back is in the row too', async () => {
-    const forged = await waiting();
-    const { team, writ, approval } = forged;
+    const { team, writ, run, approval } = await waiting();
     await team.approve(writ, approval);
     const revoke = { decision: 'revoke', digest: null, reason: null } as const;
     await writ.decide(approval.id, revoke, await team.as(writ, 'bob'));
     setRow(approval, 'state', 'approved');
-    // The log has what happened: a request that was revoked is withdrawn.
-    team.verdict = 'order-broken';
-    await expectAskedAgain(forged);
+    expect(await team.drive(writ, run.id)).toMatchObject({
+      ...{ status: 'failed', exitCode: 4, error: { code: 'APPROVAL_DIGEST_MISMATCH' } },
+    });
+    await expectNothingRan(run.id);
   });
 
   it('by somebody with a key whom policy does not let decide, where anybody who may is enough', async () => {
@@ -191,12 +196,88 @@ describe('HOLE: a row that does not say who had a hand in it', () => {
   });
 });
 
-describe('a vote of a row that policy and its signature bear out', () => {
-  it('counts: what is refused above is not the row as such', async () => {
+describe('HOLE: a row that no longer says who denied it', () => {
+  const TWO = steps([`${ONE}, approval: { mode: sync, quorum: 2 }`]);
+
+  it('takes no vote of another, and its step never runs', async () => {
+    const { team, writ, run, approval } = await waiting();
+    await team.deny(writ, approval);
+    setRow(approval, 'votes', '[]');
+    setRow(approval, 'state', 'pending');
+    expect((await refusalOf(team.approve(writ, approval, 'carol'))).code).toBe('APPROVAL_DIGEST_MISMATCH');
+    const edit = { digest: approval.subjectDigest, input: { amount: 8 } };
+    const edited = await refusalOf(writ.editApproval(approval.id, edit, await team.as(writ, 'carol')));
+    expect(edited.code).toBe('APPROVAL_DIGEST_MISMATCH');
+    await expectNothingRan(run.id);
+  });
+
+  it('starts nothing when the vote of another stands in its place, signed', async () => {
+    const { team, writ, run, approval } = await waiting();
+    await team.deny(writ, approval);
+    forge(approval, ownVote(approval, 'carol'));
+    expect(await team.drive(writ, run.id)).toMatchObject({
+      ...{ status: 'failed', exitCode: 4, error: { code: 'APPROVAL_DIGEST_MISMATCH' } },
+    });
+    await expectNothingRan(run.id);
+  });
+
+  it('nor when one of two approvals was taken out, or was never cast', async () => {
+    const { team, writ, run, approval } = await waiting(TWO);
+    await team.approve(writ, approval, 'bob');
+    const votes = [ownVote(approval, 'bob'), { ...ownVote(approval, 'carol'), seq: 1 }];
+    setRow(approval, 'votes', JSON.stringify(votes));
+    setRow(approval, 'state', 'approved');
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 4 });
+    await expectNothingRan(run.id);
+    const other = await waiting(TWO);
+    await team.approve(other.writ, other.approval, 'bob');
+    setRow(other.approval, 'votes', '[]');
+    const refused = await refusalOf(team.approve(other.writ, other.approval, 'carol'));
+    expect(refused.code).toBe('APPROVAL_DIGEST_MISMATCH');
+  });
+
+  it('nor that it was withdrawn, or has expired', async () => {
+    const { team, writ, run, approval } = await waiting();
+    await writ.cancel(run.id, await team.as(writ, 'alice'));
+    setRow(approval, 'state', 'pending');
+    expect((await refusalOf(team.approve(writ, approval, 'carol'))).code).toBe('APPROVAL_DIGEST_MISMATCH');
+    const late = await waiting();
+    team.clock.set(late.approval.expiresAtMs);
+    expect((await refusalOf(team.approve(writ, late.approval))).code).toBe('APPROVAL_EXPIRED');
+    setRow(late.approval, 'state', 'pending');
+    expect((await refusalOf(team.approve(writ, late.approval))).code).toBe('APPROVAL_DIGEST_MISMATCH');
+    expect(team.functions.calls).toEqual([]);
+  });
+
+  it('nor who has changed the input, when it is asked for again', async () => {
+    const { team, writ, run, approval } = await waiting();
+    const edit = { digest: approval.subjectDigest, input: { amount: 8 } };
+    const made = await writ.editApproval(approval.id, edit, await team.as(writ, 'bob'));
+    await team.drive(writ, run.id);
+    setRow(made, 'more', '{}');
+    // Its one vote does not hold: it is asked for again.
+    forge(made, { ...ownVote(made, 'carol'), signature: ownVote(made, 'bob').signature });
+    expect((await team.drive(writ, run.id)).status).toBe('waiting');
+    const again = await team.pending(writ, run.id);
+    expect(again.editors).toEqual(['user:bob']);
+    expect((await refusalOf(team.approve(writ, again, 'bob'))).code).toBe('APPROVAL_SEPARATION_OF_DUTIES');
+    await expectNothingRan(run.id);
+  });
+});
+
+describe('a row that somebody has written again', () => {
+  it('counts when it says what the log says: what is refused above is not the writing as such', async () => {
+    const { team, writ, run, approval } = await waiting();
+    await team.approve(writ, approval);
+    const { votes } = (await writ.approval(approval.id)).record;
+    setRow(approval, 'votes', JSON.stringify(votes, null, 1));
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
+  });
+
+  it('starts nothing with a good vote that the log does not know', async () => {
     const { team, writ, run, approval } = await waiting();
     forge(approval, ownVote(approval, 'bob'));
-    // The log does not know this vote.
-    team.verdict = 'order-broken';
-    expect((await team.drive(writ, run.id)).status).toBe('completed');
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 4 });
+    await expectNothingRan(run.id);
   });
 });

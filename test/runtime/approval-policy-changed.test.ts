@@ -101,14 +101,32 @@ describe('a policy that changed between approval and start', () => {
     expect(team.functions.calls).toEqual([]);
   });
 
-  it('that no longer needs one runs without, and the request does not stay open', async () => {
+  async function gatedByCeiling() {
     const { team } = here;
     const gate = team.policiesWith('ceilings/org.yaml', (document) => {
       document.setIn(['spec', 'approval', 'minimum'], 'sync');
     });
     const gated = await team.open({ policies: gate });
     const run = await team.run(gated, steps(['functionId: "tool::test_one"']));
-    const approval = await team.pending(gated, run.id);
+    return { team, run, approval: await team.pending(gated, run.id) };
+  }
+
+  it('that no longer needs one asks for it all the same in a run that began with it', async () => {
+    const { team, run, approval } = await gatedByCeiling();
+    const plain = await team.open();
+    expect((await team.drive(plain, run.id)).status).toBe('waiting');
+    const again = await team.pending(plain, run.id);
+    expect(again.id).not.toBe(approval.id);
+    expect((await plain.approval(approval.id)).record.state).toBe('withdrawn');
+    await team.approve(plain, again);
+    expect((await team.drive(plain, run.id)).status).toBe('completed');
+  });
+
+  it('that no longer needs one runs without, under policyPin: current, and the request does not stay open', async () => {
+    const { team, run, approval } = await gatedByCeiling();
+    const config = path.join(team.data, 'config.json');
+    const settings = JSON.parse(readFileSync(config, 'utf8')) as object;
+    writeFileSync(config, JSON.stringify({ ...settings, policyPin: 'current' }));
     const plain = await team.open();
     expect((await team.drive(plain, run.id)).status).toBe('completed');
     expect((await plain.approval(approval.id)).record.state).toBe('withdrawn');

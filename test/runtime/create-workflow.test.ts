@@ -32,6 +32,17 @@ describe('workflow::create', () => {
     ]);
   });
 
+  it('of a faulty document says how many findings there are, and where a program finds them', async () => {
+    const writ = await here.team.open();
+    const refusal = await refusalOf(create(writ, 'alice', '{"id": "w", "steps": [{"nme": "A"}]}'));
+    expect(refusal).toMatchObject({
+      code: 'DOC_INVALID',
+      message: expect.stringMatching(/has no "name" \(and 2 more\)$/),
+      hint: 'see every finding: they are in details.diagnostics',
+      details: { diagnostics: { length: 3 } },
+    });
+  });
+
   it('is refused to somebody who may not, with an entry and without a workflow', async () => {
     const writ = await here.team.open();
     expect(await refusalOf(create(writ, 'audrey'))).toMatchObject({ code: 'POLICY_NO_MATCH', exitCode: 3 });

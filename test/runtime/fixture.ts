@@ -286,7 +286,9 @@ export class Team {
     clock: Clock,
   ): Promise<Writ> {
     const files = await readPolicyDirectory(policies);
-    const policy = await buildSnapshot({ files, canonicalize: canonicalJson });
+    const buildPolicies = (read: ReadonlyMap<string, string>) =>
+      buildSnapshot({ files: read, canonicalize: canonicalJson });
+    const policy = { snapshot: await buildPolicies(files), files };
     const inner = await openSqliteStore({ file: path.join(this.data, 'writ.db'), extendLog, clock });
     const store = change.store?.(inner) ?? inner;
     const processLocks = openLocks(path.join(this.data, 'locks'));
@@ -317,8 +319,9 @@ export class Team {
       policy,
       loadPolicies: async () => {
         const now = await readPolicyDirectory(policies);
-        return { snapshot: await buildSnapshot({ files: now, canonicalize: canonicalJson }), files: now };
+        return { snapshot: await buildPolicies(now), files: now };
       },
+      buildPolicies,
       callables: {
         packages,
         packagePolicies: openCedar(),

@@ -43,6 +43,20 @@ describe('a governed step', () => {
     ]);
   });
 
+  it('is by the same agent, whether its name is written as documents or as policies write it', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const step = 'functionId: "tool::test_one"';
+    const run = await team.run(writ, steps([`${step}, agent: "agent:claims-triage"`, step]));
+    expect(run.status).toBe('completed');
+    expect(run.steps.map(({ principal }) => principal)).toEqual([
+      'agent:claims-triage',
+      'agent:claims-triage',
+    ]);
+    const denied = await team.run(writ, steps([`${step}, agent: "agent:agent:claims-triage"`]));
+    expect(denied.error?.code).toBe('POLICY_NO_MATCH');
+  });
+
   it('has its intent in the store when the function is called, and its outcome only afterwards', async () => {
     const { team } = here;
     const writ = await team.open();

@@ -244,7 +244,7 @@ describe('HOLE: a change of the policies that meets a passing hindrance', () => 
       const files = await readPolicyDirectory(team.policies);
       return { snapshot: await buildSnapshot({ files, canonicalize: canonicalJson }), files };
     };
-    const live = new LivePolicy((await load()).snapshot, { nowMs: 0 });
+    const live = new LivePolicy(await load(), { nowMs: 0 });
     let failing = 3;
     const reloadPolicies = () =>
       live.reload({
@@ -257,7 +257,6 @@ describe('HOLE: a change of the policies that meets a passing hindrance', () => 
         record: async () => false,
         publish: () => Promise.reject(new Error('there is nothing to publish')),
         nowMs: () => 0,
-        inUse: async () => new Set(),
       });
     const { told, failures } = await kept(team, { reloadPolicies, policyMaxAgeMs: null });
     expect(told.map(({ status, problem }) => [status, problem?.isPassing ?? null])).toEqual([

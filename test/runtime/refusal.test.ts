@@ -142,6 +142,19 @@ describe('a ceiling', () => {
     ]);
   });
 
+  it('of a step itself, a sandbox for a function that has none, is told in the words of the step', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const { diagnostics } = await writ.validate({ text: steps([`${ONE}, sandbox: docker`]), file: null });
+    expect(diagnostics).toMatchObject([
+      {
+        code: 'DOC_CEILING_EXCEEDED',
+        message: '"s1" asks for the sandbox docker, and tool::test_one runs outside every sandbox',
+        hint: 'take sandbox out of the step',
+      },
+    ]);
+  });
+
   it('lowered after the start refuses the next step', async () => {
     const { team } = here;
     const writ = await team.open();

@@ -52,6 +52,61 @@ describe('the rows of a run', () => {
     });
   });
 
+  it('of a map without items says that it is over, also where the run has only gone past it', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const map = `${ONE}, mode: fanout, items: input.none`;
+    const over = { status: 'succeeded', attempts: 0, output: [], items: { done: 0, failed: 0, total: 0 } };
+    expect((await team.run(writ, steps([map]), { none: [] })).steps).toMatchObject([over]);
+    const later = [map, `${ONE}, agent: stranger`, `${ONE}, mode: fanout, items: input.none`];
+    const failed = await team.run(writ, steps(later), { none: [] });
+    expect(failed.steps).toMatchObject([over, { status: 'refused' }, { status: 'pending' }]);
+    expect(team.functions.calls).toEqual([]);
+  });
+
+  it('of a map that was skipped as a whole say why', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.answer('tool::test_one', () => {
+      throw new Error('no');
+    });
+    const map = `${ONE}, mode: fanout, items: [1, 2]`;
+    const run = await team.run(
+      writ,
+      steps([`${map}, condition: "item > 2"`, `${ONE}, errorMode: skip`, `${map}, errorMode: skip`]),
+    );
+    expect(run.steps).toMatchObject([
+      { status: 'skipped', reason: 'condition', error: null },
+      { status: 'skipped', reason: 'error', error: { code: 'FUNCTION_FAILED' } },
+      { status: 'skipped', reason: 'error', error: { code: 'FUNCTION_FAILED' }, items: { failed: 2 } },
+    ]);
+  });
+
+  it('of a loop that used up its iterations and may not go on so: it failed, and its last output stays', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const loop = `${ONE}, mode: loop, maxIterations: 2, until: "never ever"`;
+    const run = await team.run(writ, steps([loop, `${loop}, onExhausted: fail`, ONE]));
+    const error = { code: 'STEP_LOOP_EXHAUSTED', hint: expect.stringContaining('maxIterations') };
+    expect(run).toMatchObject({
+      status: 'failed',
+      error,
+      steps: [
+        { status: 'succeeded', iterations: 2, converged: false, error: null },
+        { status: 'failed', iterations: 2, converged: false, error, output: { ok: true } },
+        { status: 'pending' },
+      ],
+    });
+    const skipped = await team.run(writ, steps([`${loop}, onExhausted: fail, errorMode: skip`, ONE]));
+    expect(skipped).toMatchObject({
+      status: 'completed',
+      steps: [
+        { status: 'skipped', reason: 'error', error: { code: 'STEP_LOOP_EXHAUSTED' } },
+        { status: 'succeeded' },
+      ],
+    });
+  });
+
   it('of a state machine are those it has come to: which way it takes is not known before', async () => {
     const { team } = here;
     const writ = await team.open();
@@ -129,6 +184,7 @@ describe("a failing function's own message", () => {
     const error = {
       code: 'STEP_TEMPLATE_UNRESOLVED',
       message: expect.stringContaining('names nowhere, which has no value'),
+      hint: expect.stringContaining('check the name'),
     };
     expect(run).toMatchObject({
       status: 'failed',

@@ -235,6 +235,16 @@ describe('a decision over HTTP', () => {
     const old = await decide(server, one.approval, { decision: 'approve', digest: one.digest }, headers);
     expect(old.status).toBe(409);
   });
+
+  it('HOLE: with changes is of nobody whose provider approvers.yaml does not accept; their own key is enough', async () => {
+    const one = await startWaiting(desk);
+    const body = { decision: 'approve', digest: one.digest, changes: { input: { amount: 1 } } };
+    const refused = await decide(server, one.approval, body, await bearer('u-carol'));
+    expect(refused).toMatchObject({ status: 403, body: { error: { code: 'APPROVAL_SIGNATURE_INVALID' } } });
+    expect(await show(one.approval, await bearer())).toMatchObject({ state: 'pending' });
+    const own = await decide(server, one.approval, body, ownBearer(desk, 'bob', server.audience));
+    expect(own).toMatchObject({ status: 201, body: { supersedes: one.approval } });
+  });
 });
 
 describe('examples/approvals-http/decide.mjs', () => {

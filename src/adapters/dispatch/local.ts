@@ -108,7 +108,7 @@ class Running {
     if (this.#attempts.has(stepPath)) return;
     const stop = new AbortController();
     const over = this.#steps
-      .execute(this.#runId, stepPath, stop.signal, () => this.#alarm.ring())
+      .execute(this.#runId, stepPath, stop, () => this.#alarm.ring())
       .catch((error: unknown) => {
         this.#failure ??= { error };
         // Nothing can be recorded any more: nothing may go on.

@@ -17,6 +17,7 @@ export function taskCalls({ guard, live, cadence }: Core): Tasks {
   const { store } = guard;
   return {
     tasks: (filter) => store.tasks(filter),
+    dueTasks: (limit) => guard.store.dueTasks(limit),
     task: (id) => taskView(guard, id),
     mayReadTask: (record, { id }) => mayReadTask(live.current(), record, id),
     requireMayAnswer: (id, by) => requireMayAnswer(guard, id, by),

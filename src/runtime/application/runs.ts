@@ -149,6 +149,7 @@ export function runViewCalls({ guard }: Core): RunViews {
   const { store } = guard;
   return {
     runs: (filter) => store.runs(filter),
+    unfinishedRuns: () => store.unfinishedRuns(),
     runsPage: (page) => store.runsPage(page),
     status: (runId, options) => runView(guard, runId, { ...options, withData: false }),
     results: (runId, options) => runView(guard, runId, { ...options, withData: true }),

@@ -69,6 +69,8 @@ export interface ApprovalRecord {
   readonly version: number;
   /** People who changed the input before it was asked for like this; they count as requesters. Absent = nobody. */
   readonly editors?: readonly string[];
+  /** Who has redriven the run before it was asked for; they count as requester. Absent = nobody, or nobody knows. */
+  readonly redriver?: string;
   /** Who wrote the workflow, where policy bars them from deciding. Absent = it does not. */
   readonly author?: string;
   /** Absent = no emergency vote was cast. */
@@ -123,6 +125,12 @@ export interface TaskAnswer {
   readonly atMs: number;
   /** The output, or `{error, cause}`. */
   readonly payload: Commitment;
+}
+
+/** A run that has something to do for a task of it, and when: an answer is taken at once, so there it is 0. */
+export interface DueTask {
+  readonly run: string;
+  readonly dueMs: number;
 }
 
 /** Which tasks, and which part of them, in the order of the list. */

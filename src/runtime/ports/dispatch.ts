@@ -29,11 +29,12 @@ export interface RunSteps {
    */
   advance(runId: string): Promise<Next>;
   /**
-   * Carries out a step; resolves when its outcome is durable, or when there is nothing to do. Stops it when `signal` aborts.
+   * Carries out a step; resolves when its outcome is durable, or when there is nothing to do. Stops it when `stop` is
+   * aborted; a call that is over is stopped by this too, so `stop` is one of its own.
    * `moved`: an item of a map has come to its outcome, and others may begin. That becomes durable with the outcome or
    * after it, never before.
    */
-  execute(runId: string, stepPath: string, signal: AbortSignal, moved?: () => void): Promise<void>;
+  execute(runId: string, stepPath: string, stop: AbortController, moved?: () => void): Promise<void>;
   /** Nothing of the run is being executed, and the lock is about to be released. */
   leave(runId: string): void;
 }

@@ -41,6 +41,13 @@ export interface WorkflowRecord {
   readonly author: string | null;
 }
 
+/** Policies that runs were started under, as files: what loads the same ones again. */
+export interface PolicyFiles {
+  readonly policyHash: Hex;
+  /** Path in the policy directory -> text. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
 export type RunStatus =
   'pending' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'indeterminate';
 

@@ -3,6 +3,7 @@ import type { Commitment, Hex, Json } from '../../json.js';
 import type {
   ApprovalFilter,
   ApprovalKey,
+  DueTask,
   ApprovalRecord,
   ApprovalState,
   TaskFilter,
@@ -16,6 +17,7 @@ import type {
   Meter,
   PartsChange,
   Payload,
+  PolicyFiles,
   Receipt,
   RunRecord,
   StoredPayload,
@@ -63,6 +65,11 @@ export interface Change {
   readonly erasures?: readonly { readonly commitment: Commitment; readonly entry: number }[];
   /** Compared and made in the transaction: whoever charges at the same time, no meter goes above its `atMost`. */
   readonly charges?: readonly Charge[];
+  /**
+   * Kept from then on, once for each hash: what is kept already is not written again. They stay while an unfinished run
+   * has this `policyHash`; others may go when new ones come.
+   */
+  readonly policies?: readonly PolicyFiles[];
   /** STORE_CONFLICT when (source, id) was received before, for as long as the store keeps it. */
   readonly receipts?: readonly Receipt[];
   readonly entries: readonly EntryDraft[];
@@ -104,6 +111,8 @@ export interface Store {
   run(id: string): Promise<RunRecord | null>;
   /** Of its record; null when there is no such run. Cheaper than `run`, whatever its plan holds. */
   runVersion(id: string): Promise<number | null>;
+  /** Runs that have not ended, oldest first, without what a run holds: cheap, however large plans and states are. */
+  unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id' | 'policyHash'>[]>;
   runs(filter?: {
     readonly unfinished?: boolean;
     readonly workflowId?: string;
@@ -135,8 +144,12 @@ export interface Store {
   taskOfAttempt(run: string, stepPath: string, attempt: number): Promise<TaskRecord | null>;
   /** Oldest first. */
   tasks(filter?: TaskFilter): Promise<readonly TaskRecord[]>;
+  /** Of all that are open or answered; the one that is due first is first. Many are read in a moment. */
+  dueTasks(limit: number): Promise<readonly DueTask[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
   receipt(source: string, id: string): Promise<Receipt | null>;
+  /** As they were kept under this hash, which is for the caller to check; null when they are not. */
+  policyFiles(policyHash: Hex): Promise<PolicyFiles['files'] | null>;
 
   /** Durable when it resolves; called before the file is written. The same path again replaces its record. */
   recordCopy(copy: HandedOutCopy): Promise<void>;
@@ -165,6 +178,10 @@ export interface Store {
     run: string,
     part?: { readonly from: number; readonly limit: number },
   ): Promise<readonly LogRow[]>;
+  /** The newest entry of the run that is of one of these types; null when it has none. */
+  lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null>;
+  /** What was asked, decided and became of this approval, in order; the cost does not grow with the log. */
+  entriesOfApproval(id: string): Promise<readonly LogRow[]>;
   /** The newest entries of this type in the log's own chain, newest first; the cost does not grow with the log. */
   ownEntries(type: string, limit: number): Promise<readonly LogRow[]>;
   /** Hashes at (level, first..first+count-1); level 0 = leaf hashes; throws STORE_IO when one is absent. */

@@ -109,6 +109,8 @@ export interface RunEntry extends EntryNotice {
 
 /** Runs as people look at them; looking changes nothing. */
 export interface RunViews {
+  /** Those that have not ended, oldest first: their names, however large they are. */
+  unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id'>[]>;
   runs(filter?: {
     readonly workflowId?: string;
     readonly unfinished?: boolean;

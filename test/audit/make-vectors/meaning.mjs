@@ -342,6 +342,7 @@ export function meaning() {
 
   const separate = { separationOfDuties: true };
   const edited = { ...separate, editors: ['user:carol', 'user:bob'] };
+  const goneOn = { ...separate, redriver: 'user:bob' };
   const written = { author: 'user:bob' };
   const takenBack = decided({ decision: 'revoke', state: 'revoked' });
   good('a vote of another, with separation of duties', [
@@ -362,6 +363,19 @@ export function meaning() {
     requested({ ...edited, separationOfDuties: false }),
     decided(),
   ]);
+  good('a vote of who redrove the run, where duties are not separated', [
+    started(),
+    requested({ ...goneOn, separationOfDuties: false }),
+    decided(),
+  ]);
+  good('a vote of another than who redrove the run', [
+    started(),
+    requested({ ...goneOn, redriver: 'user:carol' }),
+    decided(),
+    consumed(),
+    intended(approve),
+    finished(4),
+  ]);
   good('a vote of who changed the input, of an older request that does not tell', [
     requested({ editors: ['user:bob'] }),
     decided(),
@@ -376,6 +390,7 @@ export function meaning() {
   for (const [who, lines] of [
     ['who wrote the workflow', [started(), requested(written)]],
     ['who changed the input', [started(), requested(edited)]],
+    ['who redrove the run', [started(), requested(goneOn)]],
     ['who started the run', [started('user:bob'), requested(separate)]],
     ['anybody, in a run that nobody is said to have started', [['secret.used', {}], requested(separate)]],
   ]) {
@@ -403,6 +418,7 @@ export function meaning() {
     ['duties are null', { separationOfDuties: null }],
     ['editors are one name', { editors: 'user:bob' }],
     ['editors are no names', { editors: [1] }],
+    ['redriver is a list', { redriver: ['user:bob'] }],
     ['author is null', { author: null }],
   ])
     bad(`a request whose ${what}`, [requested(over)], 0, 'not-canonical');

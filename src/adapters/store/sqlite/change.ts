@@ -14,6 +14,7 @@ import {
   type LogRow,
   type PartsChange,
   type Payload,
+  type PolicyFiles,
   type Receipt,
   type RunRecord,
   type WorkflowRecord,
@@ -21,7 +22,15 @@ import {
 import { ChainTails } from './chain-tails.js';
 import { asRow, bytes, integer } from './column.js';
 import { eraser } from './erase.js';
-import { approvalRow, attemptRow, logState, runRow, workflowRecord, workflowRow } from './record.js';
+import {
+  approvalRow,
+  ATTEMPT_COLUMNS,
+  attemptRow,
+  logState,
+  runRow,
+  workflowRecord,
+  workflowRow,
+} from './record.js';
 import { taskRow } from './task-record.js';
 
 const SQL = {
@@ -48,10 +57,8 @@ const SQL = {
     ON CONFLICT DO UPDATE SET used = MIN(MAX(0, MAX(used, @from) + @add), ${Number.MAX_SAFE_INTEGER}) RETURNING used`,
   removeMeters: 'DELETE FROM meter WHERE scope = ?',
   // An intent that was logged stays logged: a later record without its index doesn't take it away.
-  putAttempt: `INSERT INTO attempt (run, step_path, attempt, status, function_id, principal, idempotency_key, input,
-    output, approval_id, error, started_at_ms, finished_at_ms, intent_idx, iteration, item, turn, converged)
-    VALUES (@run, @stepPath, @attempt, @status, @functionId, @principal, @idempotencyKey, @input, @output, @approvalId,
-    @error, @startedAtMs, @finishedAtMs, @intentIndex, @iteration, @item, @turn, @converged)
+  putAttempt: `INSERT INTO attempt (${ATTEMPT_COLUMNS})
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run, step_path, attempt) DO UPDATE SET status = excluded.status, function_id = excluded.function_id,
     principal = excluded.principal, idempotency_key = excluded.idempotency_key, input = excluded.input,
     output = excluded.output, approval_id = excluded.approval_id, error = excluded.error, turn = excluded.turn,
@@ -76,8 +83,12 @@ const SQL = {
     WHERE id = @id AND version = @version AND state IN ('open', 'answered')`,
   closeTask: `UPDATE task SET state = @state, version = version + 1
     WHERE id = @id AND state IN ('open', 'answered')`,
+  hasPolicies: 'SELECT 1 FROM policy_files WHERE policy_hash = ?',
+  dropPolicies: `DELETE FROM policy_files WHERE policy_hash NOT IN
+    (SELECT policy_hash FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled'))`,
+  addPolicies: 'INSERT INTO policy_files VALUES (?, ?)',
   addPayload: `INSERT INTO payload (commitment, label, salt, bytes, media_type, run, entry_idx)
-    VALUES (@commitment, @label, @salt, @bytes, @mediaType, @run, @entryIndex) ON CONFLICT (commitment) DO NOTHING`,
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (commitment) DO NOTHING`,
 } as const;
 
 export interface ChangeWriter {
@@ -118,6 +129,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
       for (const task of change.tasks ?? []) putTask(sql, task);
       for (const { payload, entry } of change.payloads ?? []) putPayload(sql, payload, indexOf(entry));
       for (const { commitment, entry } of change.erasures ?? []) erase(commitment, indexOf(entry));
+      for (const kept of change.policies ?? []) putPolicies(sql, kept);
       for (const receipt of change.receipts ?? []) putReceipt(sql, receipt, nowMs);
       return committed;
     },
@@ -237,12 +249,24 @@ function putTask(sql: Sql, task: NonNullable<Change['tasks']>[number]): void {
 }
 
 function putPayload(sql: Sql, payload: Payload, index: bigint): void {
-  const { changes } = sql('addPayload').run({
-    ...payload,
-    commitment: Buffer.from(payload.commitment, 'hex'),
-    entryIndex: index,
-  });
-  if (changes !== 1) throw conflict(`a payload with commitment ${payload.commitment} exists already`);
+  const { commitment, label, salt, bytes, mediaType, run } = payload;
+  const { changes } = sql('addPayload').run(
+    Buffer.from(commitment, 'hex'),
+    label,
+    salt,
+    bytes,
+    mediaType,
+    run,
+    index,
+  );
+  if (changes !== 1) throw conflict(`a payload with commitment ${commitment} exists already`);
+}
+
+/** Runs begin under the same policies a thousand times: only with new ones is anything written, or looked for to go. */
+function putPolicies(sql: Sql, { policyHash, files }: PolicyFiles): void {
+  if (sql('hasPolicies').get(policyHash) !== undefined) return;
+  sql('dropPolicies').run();
+  sql('addPolicies').run(policyHash, JSON.stringify([...files]));
 }
 
 /** What may be forgotten goes first, a bounded number at a time: a receipt that is over is none. */

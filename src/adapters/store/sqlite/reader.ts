@@ -36,6 +36,8 @@ const QUERIES = {
       ORDER BY created_at_ms DESC, rowid DESC LIMIT @limit OFFSET @offset)
     ORDER BY created_at_ms DESC, rowid DESC`,
   runCount: 'SELECT COUNT(*) AS total FROM run WHERE @workflowId IS NULL OR workflow_id = @workflowId',
+  unfinishedHeads: `SELECT id, policy_hash FROM run
+    WHERE status NOT IN ('completed', 'failed', 'cancelled') ORDER BY created_at_ms, id`,
   unfinished: `SELECT * FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled')
     AND (@workflowId IS NULL OR workflow_id = @workflowId) ORDER BY created_at_ms, id`,
   attempts: `SELECT *, MIN(started_at_ms) OVER step AS first_start, MIN(position) OVER step AS first_position
@@ -63,7 +65,16 @@ const QUERIES = {
   tasks: listed('task', '@states IS NULL'),
   tasksIn: listed('task', IN_STATES),
   tasksOfRun: listed('task', `run = @run AND (@states IS NULL OR ${IN_STATES})`),
+  // When an open task ends: as taskEndsAtMs says. One value, as approvalKeys.
+  dueTasks: `SELECT json_group_array(json_array(run, due_ms)) AS due FROM (
+    SELECT run, 0 AS due_ms, id FROM task WHERE state = 'answered'
+    UNION ALL
+    SELECT run, MIN(facts ->> 'expiresAtMs',
+      COALESCE(alive_at_ms + (facts ->> 'heartbeatMs'), facts ->> 'expiresAtMs')) AS due_ms, id
+    FROM task WHERE state = 'open'
+    ORDER BY due_ms, id LIMIT @limit)`,
   payload: 'SELECT * FROM payload WHERE commitment = ?',
+  policyFiles: 'SELECT files FROM policy_files WHERE policy_hash = ?',
   receipt: 'SELECT * FROM receipt WHERE source = ? AND id = ?',
   copies: 'SELECT * FROM handed_out ORDER BY made_at_ms, path',
   unscrubbed: 'SELECT lower(hex(commitment)) AS commitment FROM unscrubbed ORDER BY 1',
@@ -75,6 +86,11 @@ const QUERIES = {
       CAST(group_concat(leaf_hash, '') AS BLOB) AS leaf_hashes, group_concat(idx) AS indices,
       group_concat(run_seq) AS seqs, group_concat(type) AS types
     FROM (SELECT * FROM log_entry WHERE run = ? AND run_seq >= ? ORDER BY run_seq LIMIT ?)`,
+  lastOfRun: `SELECT * FROM log_entry WHERE run = @run AND type IN (SELECT value FROM json_each(@types))
+    ORDER BY run_seq DESC LIMIT 1`,
+  // As the index of it says.
+  entriesOfApproval: `SELECT * FROM log_entry WHERE type GLOB 'approval.*' AND json_valid(CAST(bytes AS TEXT))
+    AND json_extract(CAST(bytes AS TEXT), '$.data.approvalId') = ? ORDER BY idx`,
   ownEntries: "SELECT * FROM log_entry WHERE run = '' AND type = ? ORDER BY idx DESC LIMIT ?",
   entryBytes: joined('SELECT bytes AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),
   leafHashes: joined('SELECT leaf_hash AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),

@@ -12,6 +12,7 @@ import type {
   HandedOutCopy,
   LogRow,
   LogState,
+  PolicyFiles,
   Receipt,
   RunRecord,
   RunStatus,
@@ -121,14 +122,37 @@ export function runRecord(row: Row): RunRecord {
   };
 }
 
-/** Binds `record` under the names of the attempt statement; `intentIndex` as the entries of this change say. */
-export function attemptRow(record: AttemptRecord, intentIndex: bigint | null): Row {
-  return {
-    ...record,
-    error: record.error === null ? null : JSON.stringify(record.error),
+/**
+ * The columns of an attempt as `attemptRow` gives them. They are bound by place, as all that is written for each attempt:
+ * the driver looks every name up by itself, which takes as long as the statement.
+ */
+export const ATTEMPT_COLUMNS =
+  'run, step_path, attempt, status, function_id, principal, idempotency_key, input, output, approval_id, error, ' +
+  'started_at_ms, finished_at_ms, intent_idx, iteration, item, turn, converged';
+
+/** `intentIndex` as the entries of this change say. */
+export function attemptRow(record: AttemptRecord, intentIndex: bigint | null): readonly unknown[] {
+  const { error, converged } = record;
+  return [
+    record.run,
+    record.stepPath,
+    record.attempt,
+    record.status,
+    record.functionId,
+    record.principal,
+    record.idempotencyKey,
+    record.input,
+    record.output,
+    record.approvalId,
+    error === null ? null : JSON.stringify(error),
+    record.startedAtMs,
+    record.finishedAtMs,
     intentIndex,
-    converged: record.converged === null ? null : Number(record.converged),
-  };
+    record.iteration,
+    record.item,
+    record.turn,
+    converged === null ? null : Number(converged),
+  ];
 }
 
 export function attemptRecord(row: Row): AttemptRecord {
@@ -165,6 +189,7 @@ export function approvalRow(record: ApprovalRecord): Row {
     votes: JSON.stringify(record.votes),
     more: JSON.stringify({
       editors: record.editors,
+      redriver: record.redriver,
       author: record.author,
       review: record.review,
     }),
@@ -198,6 +223,11 @@ export function approvalRecord(row: Row): ApprovalRecord {
   };
 }
 
+/** Of a run that has not ended, without what it holds. */
+export function runHead(row: Row): Pick<RunRecord, 'id' | 'policyHash'> {
+  return { id: text(row, 'id'), policyHash: hex64(row, 'policy_hash') };
+}
+
 /** The one row of names: a list of lists, in their order. */
 export function approvalKeys(row: Row): readonly ApprovalKey[] {
   return jsonArray(row, 'keys').map((value) => {
@@ -215,11 +245,13 @@ export function approvalKeys(row: Row): readonly ApprovalKey[] {
 
 function approvalExtras({
   editors,
+  redriver,
   author,
   review,
-}: JsonObject): Pick<ApprovalRecord, 'editors' | 'author' | 'review'> {
+}: JsonObject): Pick<ApprovalRecord, 'editors' | 'redriver' | 'author' | 'review'> {
   return {
     ...(editors === undefined ? {} : { editors: words(editors, 'more') }),
+    ...(redriver === undefined ? {} : { redriver: word(redriver, 'more') }),
     ...(author === undefined ? {} : { author: word(author, 'more') }),
     ...(review === undefined ? {} : { review: approvalReview(review) }),
   };
@@ -396,4 +428,14 @@ function wordOrNull(value: Json | undefined, column: string): string | null {
 function whole(value: Json | undefined, column: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(column);
   return value;
+}
+
+export function policyFiles(row: Row): PolicyFiles['files'] {
+  return new Map(
+    jsonArray(row, 'files').map((pair): [string, string] => {
+      const [path, text] = Array.isArray(pair) ? (pair as readonly Json[]) : [];
+      if (typeof path !== 'string' || typeof text !== 'string') throw damaged('files');
+      return [path, text];
+    }),
+  );
 }

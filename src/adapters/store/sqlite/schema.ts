@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 6;
+const SCHEMA_VERSION = 8;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -161,7 +161,7 @@ ALTER TABLE attempt ADD COLUMN converged INTEGER;
 
 /** What version 4 adds to version 3. */
 const ADDED_IN_4 = `
-ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, author, review
+ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, redriver, author, review
 CREATE TABLE receipt ( -- messages from outside that count once
   source TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -198,6 +198,20 @@ const ADDED_IN_6 = `
 ALTER TABLE workflow ADD COLUMN author TEXT; -- who registered it first; NULL = not known
 `;
 
+/** What version 7 adds to version 6. */
+const ADDED_IN_7 = `
+CREATE TABLE policy_files ( -- policies that runs were started under
+  policy_hash TEXT PRIMARY KEY,
+  files TEXT NOT NULL -- JSON, [path, text] each
+) STRICT;
+`;
+
+/** What version 8 adds to version 7. Bytes that are no JSON, which somebody has put there, belong to no approval. */
+const ADDED_IN_8 = `
+CREATE INDEX log_entry_approval ON log_entry (json_extract(CAST(bytes AS TEXT), '$.data.approvalId'), idx)
+  WHERE type GLOB 'approval.*' AND json_valid(CAST(bytes AS TEXT));
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
@@ -205,6 +219,8 @@ const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [4, ADDED_IN_4],
   [5, ADDED_IN_5],
   [6, ADDED_IN_6],
+  [7, ADDED_IN_7],
+  [8, ADDED_IN_8],
 ];
 
 /**

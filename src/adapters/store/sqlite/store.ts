@@ -7,6 +7,7 @@ import type {
   AnchoredCheckpointRow,
   ApprovalFilter,
   ApprovalKey,
+  DueTask,
   ApprovalRecord,
   ApprovalState,
   AttemptRecord,
@@ -20,6 +21,7 @@ import type {
   LogState,
   Meter,
   Page,
+  PolicyFiles,
   Receipt,
   RunRecord,
   Store,
@@ -47,12 +49,14 @@ import {
   logRowsTogether,
   logState,
   payloadRecord,
+  policyFiles,
   receiptRecord,
+  runHead,
   runRecord,
   workflowRecord,
 } from './record.js';
 import { Reader } from './reader.js';
-import { taskRecord } from './task-record.js';
+import { dueTasks, taskRecord } from './task-record.js';
 
 const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 
@@ -178,6 +182,10 @@ class SqliteStore implements Store {
     return this.#reader.one('runVersion', (row) => integer(row, 'version'), id);
   }
 
+  async unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id' | 'policyHash'>[]> {
+    return this.#reader.all('unfinishedHeads', runHead);
+  }
+
   async runs(
     filter: { readonly unfinished?: boolean; readonly workflowId?: string } = {},
   ): Promise<readonly RunRecord[]> {
@@ -235,6 +243,10 @@ class SqliteStore implements Store {
     return this.#reader.one('approvalKeys', approvalKeys, { states: JSON.stringify(states), limit }) ?? [];
   }
 
+  async dueTasks(limit: number): Promise<readonly DueTask[]> {
+    return this.#reader.one('dueTasks', dueTasks, { limit }) ?? [];
+  }
+
   async decidedRuns(): Promise<readonly string[]> {
     return this.#reader.all('decidedRuns', (row) => text(row, 'id'));
   }
@@ -264,6 +276,10 @@ class SqliteStore implements Store {
 
   async receipt(source: string, id: string): Promise<Receipt | null> {
     return this.#reader.one('receipt', receiptRecord, source, id);
+  }
+
+  async policyFiles(policyHash: Hex): Promise<PolicyFiles['files'] | null> {
+    return this.#reader.one('policyFiles', policyFiles, policyHash);
   }
 
   async recordCopy(copy: HandedOutCopy): Promise<void> {
@@ -313,6 +329,14 @@ class SqliteStore implements Store {
   ): Promise<readonly LogRow[]> {
     if (limit < 0 || limit > MOST_TOGETHER) return this.#reader.all('entriesOfRun', logRow, run, from, limit);
     return this.#reader.one('entriesTogether', (row) => logRowsTogether(row, run), run, from, limit) ?? [];
+  }
+
+  async lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null> {
+    return this.#reader.one('lastOfRun', logRow, { run, types: JSON.stringify(types) });
+  }
+
+  async entriesOfApproval(id: string): Promise<readonly LogRow[]> {
+    return this.#reader.all('entriesOfApproval', logRow, id);
   }
 
   async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {

@@ -74,7 +74,7 @@ const NEEDED = {
   'approval.consumed': 'stepPath attempt approvalId subjectDigest',
   'step.intended': 'stepPath attempt approvalId? idempotencyKey?',
   'step.finished': 'stepPath attempt intent status',
-  'task.opened': 'stepPath attempt taskId expiresAt kind',
+  'task.opened': 'stepPath attempt taskId expiresAt kind redriver?',
   'task.answered': 'stepPath attempt taskId answer by',
 };
 const CHECKS = {
@@ -208,7 +208,8 @@ export function runRules(add) {
       const { taskId, expiresAt } = data;
       const question = { taskId, run: id, stepPath, attempt, form: isForm ? data.form : null };
       const about = { asked: { ...question, input: intent.input, expiresAt }, isForm };
-      run.waits.set(step, { ...about, isOthers: isForm && data.separationOfDuties, answer: null });
+      const isOthers = isForm && data.separationOfDuties;
+      run.waits.set(step, { ...about, isOthers, redriver: data.redriver, answer: null });
     } else if (type === 'task.answered') {
       const wait = run.waits.get(step);
       if (wait?.asked.taskId !== data.taskId) return broken('no step waits for it');
@@ -219,8 +220,8 @@ export function runRules(add) {
       if (wait.answer) return broken('it is answered twice');
       if (time >= wait.asked.expiresAt) return broken('it is too late');
       if (wait.isForm && !data.by.startsWith('user:')) broken('no person fills in a form');
-      if (wait.isOthers && (run.initiator ?? data.by) === data.by)
-        broken('nothing shows that another than who started the run answered');
+      if (wait.isOthers && [run.initiator ?? data.by, wait.redriver].includes(data.by))
+        broken('nothing shows that another than who started or redrove the run answered');
       Object.assign(wait, { answer: data.answer, output: commit.output });
     } else if (type === 'step.finished') {
       const intent = run.intents.get(data.intent);

@@ -70,15 +70,18 @@ export async function showTask(context: Context, id: string): Promise<number> {
 
 /** What is asked, of whom and until when. */
 function askedLines({ record, step, workflow, input }: TaskView): readonly string[] {
-  const { id, run, state, kind, roles, expiresAtMs, heartbeatMs, separationOfDuties, answer } = record;
+  const { id, run, state, kind, roles, expiresAtMs, heartbeatMs, separationOfDuties, redriver, answer } =
+    record;
   const whom = roles.length === 0 ? 'whom policy lets answer' : roles.join(' or ');
   const isForm = kind === 'person';
+  const redrove = redriver === undefined ? '' : `, nor by ${printable(redriver)}, who redrove it`;
+  const others = separationOfDuties ? `, not by who started the run${redrove}` : '';
   const lines = [
     `task ${printable(id)}: ${state}`,
     `workflow   ${printable(workflow)}, run ${printable(run)}`,
     `step       ${printable(step)}${step === record.stepPath ? '' : ` (${printable(record.stepPath)})`}`,
     `function   ${printable(record.functionId)}`,
-    `answered   ${isForm ? `by ${printable(whom)}${separationOfDuties ? ', not by who started the run' : ''}` : 'with its token, by whom policy lets answer'}`,
+    `answered   ${isForm ? `by ${printable(whom)}${others}` : 'with its token, by whom policy lets answer'}`,
     `until      ${timeText(expiresAtMs)}${heartbeatMs === null ? '' : `, with a sign of life every ${heartbeatMs / 1000} s`}`,
   ];
   if (answer !== null)

@@ -44,6 +44,7 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
   const { run, stepPath, node, heartbeatMs, plan } = attempt;
   const nowMs = guard.clock.nowMs();
   const form = node.call.kind === 'function' ? (node.call.form ?? null) : null;
+  const redriven = form === null || attempt.redriver === null ? {} : { redriver: attempt.redriver };
   const record: TaskRecord = {
     id: newId('tsk', guard.random),
     tenant: guard.tenant,
@@ -56,6 +57,7 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     initiator: run.initiator,
     roles: form?.approval.approverRoles ?? [],
     separationOfDuties: form?.approval.separationOfDuties ?? true,
+    ...redriven,
     outputBytes: Math.min(limits.outputBytes, plan.maxDataBytes ?? limits.outputBytes),
     createdAtMs: nowMs,
     expiresAtMs: nowMs + answerMs(node, decision),
@@ -74,7 +76,7 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     expiresAt: timeText(record.expiresAtMs),
     heartbeatMs: record.heartbeatMs,
     // Who may fill it in, and just what they were shown.
-    ...(form === null ? {} : { form: formDigest(form.schema), roles, separationOfDuties }),
+    ...(form === null ? {} : { form: formDigest(form.schema), roles, separationOfDuties, ...redriven }),
   });
   return { record, entry, told: token === null ? null : await told(guard, judged, token) };
 }

@@ -54,6 +54,8 @@ export function ineligible(
     return not(`${by} may not fill in ${task.id}; it needs ${task.roles.join(' or ')}`);
   if (task.separationOfDuties && by === task.initiator)
     return not(`${by} started this run and may not fill in ${task.id}`);
+  if (task.separationOfDuties && by === task.redriver)
+    return not(`${by} redrove this run and may not fill in ${task.id}`);
   return null;
 }
 

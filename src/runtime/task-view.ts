@@ -42,9 +42,9 @@ export async function taskView(guard: Guard, id: string): Promise<TaskView> {
   };
 }
 
-/** Who started the run, who may answer, who may read the run's log; to anybody else it is as if it were not there. */
+/** Who started or redrove the run, who may answer, who may read the run's log; to anybody else it is as if it were not there. */
 export function mayReadTask(snapshot: PolicySnapshot, task: TaskRecord, id: string): boolean {
-  if (id === task.initiator) return true;
+  if (id === task.initiator || id === task.redriver) return true;
   const asked = { subject: id, domain: task.tenant };
   return (
     checkAccess(snapshot, { ...asked, action: 'task.answer', resource: task.functionId }).allowed ||

@@ -168,8 +168,19 @@ function textOf(body: JsonObject, key: string): string | null {
 
 /** Neither what was asked nor what was answered: a list is shown where a task is not looked at. */
 function summary(record: TaskRecord) {
-  const { id, run, stepPath, attempt, kind, state, functionId, initiator, roles, separationOfDuties } =
-    record;
+  const {
+    id,
+    run,
+    stepPath,
+    attempt,
+    kind,
+    state,
+    functionId,
+    initiator,
+    roles,
+    separationOfDuties,
+    redriver = null,
+  } = record;
   const { createdAtMs, expiresAtMs, heartbeatMs, answer: given } = record;
   return {
     ...{
@@ -183,6 +194,7 @@ function summary(record: TaskRecord) {
       initiator,
       roles,
       separationOfDuties,
+      redriver,
     },
     createdAt: timeText(createdAtMs),
     expiresAt: timeText(expiresAtMs),

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { fail, refusalOf, steps, useTeam } from './fixture.js';
+import { fail, refusalOf, states, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
@@ -113,5 +113,49 @@ describe('HOLE: who redrove a denied run approves it alone', () => {
     }
     expect((await team.drive(writ, id)).status).toBe('waiting');
     expect(team.functions.calls).toEqual([]);
+  });
+});
+
+describe('HOLE: who redrove a run whose form was refused fills it in alone', () => {
+  const review = {
+    type: 'Task',
+    human: { form: { type: 'object' }, approverRoles: ['role:reviewer'] },
+    end: true,
+  };
+  const filledIn = { kind: 'success', output: { approved: true } } as const;
+  const refused = { kind: 'failure', error: null, cause: null } as const;
+
+  /** Alice's run, whose form bob refused and carol asks for again. */
+  async function askedAgain(human: object = {}) {
+    const { team } = here;
+    const writ = await team.open();
+    const text = states('Review', { Review: { ...review, human: { ...review.human, ...human } } });
+    const { id } = await team.run(writ, text, {});
+    const task = async (): Promise<string> => (await writ.tasks({ run: id, states: ['open'] }))[0]?.id ?? '';
+    await writ.answerTask({ id: await task() }, refused, await team.as(writ, 'bob'));
+    expect((await team.drive(writ, id)).status).toBe('failed');
+    await writ.redrive(id, await team.as(writ, 'carol'));
+    expect((await team.drive(writ, id)).status).toBe('waiting');
+    return { team, writ, id, task: await task() };
+  }
+
+  it('they may not: another person does', async () => {
+    const { team, writ, id, task } = await askedAgain();
+    expect(await team.facts(id, 'task.opened')).toMatchObject([{}, { redriver: 'user:carol' }]);
+    const carol = await team.as(writ, 'carol');
+    for (const reply of [filledIn, refused]) {
+      expect(await refusalOf(writ.answerTask({ id: task }, reply, carol))).toMatchObject({
+        code: 'TASK_NOT_ELIGIBLE',
+        message: expect.stringContaining('user:carol redrove this run') as string,
+      });
+    }
+    await writ.answerTask({ id: task }, filledIn, await team.as(writ, 'bob'));
+    expect((await team.drive(writ, id)).status).toBe('completed');
+  });
+
+  it('they may where the form lets who started the run', async () => {
+    const { team, writ, id, task } = await askedAgain({ separationOfDuties: false });
+    await writ.answerTask({ id: task }, filledIn, await team.as(writ, 'carol'));
+    expect((await team.drive(writ, id)).status).toBe('completed');
   });
 });

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../json.js';
 import { groupsOf } from './entry-groups.js';
 import { proofOf, type ShownProof } from './shown-proof.js';
-import { countOf, listOf, shown } from './shown-value.js';
+import { countOf, listOf, optional, shown } from './shown-value.js';
 import type { ShownEntry } from './verify.js';
 
 /** An answer from outside to a step that waited for one. */
@@ -41,7 +41,8 @@ export function tasksOf(
 function taskOf({ entry: { data, time } }: ShownEntry, answers: readonly ShownEntry[]): ShownTask {
   const isForm = data.kind === 'person';
   const roles = listOf(data.roles).map(shown);
-  const barred = data.separationOfDuties === true ? ', not who started the run' : '';
+  const barred =
+    data.separationOfDuties === true ? `, not who started the run${optional(', nor ', data.redriver)}` : '';
   return {
     id: shown(data.taskId),
     step: shown(data.stepPath),

@@ -18,6 +18,8 @@ export interface Wait {
   /** Commitment of the step's input, as its intent has it. */
   readonly input: string | null;
   readonly separationOfDuties: boolean;
+  /** Who redrove the run last before it was asked; null = nobody, or the log does not say. */
+  readonly redriver: string | null;
   answer: 'success' | 'failure' | null;
   /** What was answered, as committed to. */
   output: string | null;
@@ -97,6 +99,8 @@ export class TaskRules {
     // Where the log does not say who started the run, nobody is shown to be another.
     if (wait.separationOfDuties && (run.initiator === null || by === run.initiator))
       facts.broken(`${by} is not shown to be another than who started the run`);
+    if (wait.separationOfDuties && by === wait.redriver)
+      facts.broken(`${by} redrove the run and answers for it`);
     wait.answer = answer;
     wait.output = facts.entry.commit['output'] ?? null;
   }
@@ -145,8 +149,17 @@ export class TaskRules {
 }
 
 /** What the opening says of who may answer and in which form; null when it can't be read. */
-function askedOf(facts: Facts, kind: string): Pick<Wait, 'isForm' | 'form' | 'separationOfDuties'> | null {
-  if (kind === 'token') return { isForm: false, form: null, separationOfDuties: false };
+function askedOf(
+  facts: Facts,
+  kind: string,
+): Pick<Wait, 'isForm' | 'form' | 'separationOfDuties' | 'redriver'> | null {
+  const given = facts.data.get('redriver');
+  if (given !== undefined && typeof given !== 'string') {
+    facts.misshapen('redriver');
+    return null;
+  }
+  const redriver = given ?? null;
+  if (kind === 'token') return { isForm: false, form: null, separationOfDuties: false, redriver };
   if (kind !== 'person') {
     facts.misshapen('kind');
     return null;
@@ -158,7 +171,7 @@ function askedOf(facts: Facts, kind: string): Pick<Wait, 'isForm' | 'form' | 'se
   if (form !== null && !isHex64(form)) facts.misshapen('form');
   if (form === null || !isHex64(form) || !isTexts(roles) || typeof separationOfDuties !== 'boolean')
     return null;
-  return { isForm: true, form, separationOfDuties };
+  return { isForm: true, form, separationOfDuties, redriver };
 }
 
 function isTexts(value: Json | undefined): boolean {

@@ -95,8 +95,10 @@ export interface TaskRecord {
   readonly initiator: string;
   /** `person`: whoever answers needs one of them; empty = policy alone says who. */
   readonly roles: readonly string[];
-  /** `person`: not by who started the run. */
+  /** `person`: not by who started or redrove the run. */
   readonly separationOfDuties: boolean;
+  /** `person`: who redrove the run last before it was asked; absent = nobody. */
+  readonly redriver?: string;
   /** Most bytes of an answer, as JSON. */
   readonly outputBytes: number;
   readonly createdAtMs: number;

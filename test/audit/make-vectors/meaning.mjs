@@ -215,6 +215,32 @@ export function meaning() {
     answered(),
     finished(2, {}, output),
   ]);
+  const byBob = { redriver: 'user:bob' };
+  good('a form that another fills in than who redrove the run', [
+    started(),
+    authz('allow'),
+    ...formOpened({ redriver: 'user:carol' }),
+    answered(),
+    finished(2, {}, output),
+  ]);
+  good('a form that who redrove the run may fill in', [
+    started(),
+    authz('allow'),
+    ...formOpened({ ...byBob, separationOfDuties: false }),
+    answered(),
+    finished(2, {}, output),
+  ]);
+  bad(
+    'a form that who redrove the run fills in',
+    [started(), authz('allow'), ...formOpened(byBob), answered()],
+    4,
+  );
+  bad(
+    'a form whose redriver is a list',
+    [started(), authz('allow'), ...formOpened({ redriver: ['user:bob'] })],
+    3,
+    'not-canonical',
+  );
   good('a token that a person brings back with a signature', [
     ...waits,
     answered({ form: null, input: null }),

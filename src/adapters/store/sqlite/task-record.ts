@@ -19,9 +19,9 @@ const ASSURANCES = ['os', 'key', 'oidc', 'token'] as const satisfies readonly Ta
 
 export function taskRow(record: TaskRecord): Row {
   const { id, run, stepPath, attempt, tokenHash, state, aliveAtMs, answer, createdAtMs, version } = record;
-  const { tenant, kind, functionId, initiator, roles, separationOfDuties } = record;
+  const { tenant, kind, functionId, initiator, roles, separationOfDuties, redriver } = record;
   const { outputBytes, expiresAtMs, heartbeatMs } = record;
-  const asked = { tenant, kind, functionId, initiator, roles, separationOfDuties };
+  const asked = { tenant, kind, functionId, initiator, roles, separationOfDuties, redriver };
   return {
     ...{ id, run, stepPath, attempt, tokenHash, state, aliveAtMs, createdAtMs, version },
     answer: JSON.stringify(answer),
@@ -40,7 +40,7 @@ export function dueTasks(row: Row): readonly DueTask[] {
 
 export function taskRecord(row: Row): TaskRecord {
   const facts = jsonObject(row, 'facts');
-  const { roles, separationOfDuties, heartbeatMs } = facts;
+  const { roles, separationOfDuties, redriver, heartbeatMs } = facts;
   if (!Array.isArray(roles) || typeof separationOfDuties !== 'boolean') throw damaged('facts');
   return {
     id: text(row, 'id'),
@@ -57,6 +57,7 @@ export function taskRecord(row: Row): TaskRecord {
       return role;
     }),
     separationOfDuties,
+    ...(redriver === undefined ? {} : { redriver: wordOf(facts, 'redriver') }),
     outputBytes: wholeOf(facts, 'outputBytes'),
     createdAtMs: integer(row, 'created_at_ms'),
     expiresAtMs: wholeOf(facts, 'expiresAtMs'),

@@ -2,6 +2,7 @@
 // run waits for a person, that person is asked here if they sit at this terminal; otherwise the exact command to
 // decide is printed and the process ends, for a waiting run needs no process.
 import { WritError } from '../errors.js';
+import type { ApprovalRecord } from '../runtime/ports.js';
 import type { DataDeclaration } from '../runtime/run-data.js';
 import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js';
 import { askDuringRun, type Asked } from './approver.js';
@@ -249,13 +250,20 @@ async function askAbout(
   signal: AbortSignal,
 ): Promise<Asked['outcome']> {
   const { noticeOf } = await import('../tui/queue-row.js');
-  for (const record of await writ.approvals({ run: runId, states: ['pending'] })) {
+  const pending = await writ.approvals({ run: runId, states: ['pending'] });
+  for (const record of [...pending].sort(byTimeAndStep)) {
     if (left.has(record.id) || noticeOf(record, approver.id) !== null) continue;
     const outcome = await askDuringRun(context, writ, record.id, approver, signal);
     if (outcome !== 'left') return outcome;
     left.add(record.id);
   }
   return 'left';
+}
+
+/** Requests of one moment, as items of a map make them, in the order of their items. */
+function byTimeAndStep(one: ApprovalRecord, other: ApprovalRecord): number {
+  const later = one.createdAtMs - other.createdAtMs;
+  return later === 0 ? one.stepPath.localeCompare(other.stepPath, 'en', { numeric: true }) : later;
 }
 
 function noteInterrupted(context: Context, view: RunView): void {

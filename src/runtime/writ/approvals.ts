@@ -2,7 +2,7 @@
 import type { Hex, Json, SubjectDigest } from '../../json.js';
 import type { ApprovalOutbox } from '../approval-outbox.js';
 import type { ApprovalStatistics } from '../approval-statistics.js';
-import type { ApprovalFilter, ApprovalKey, ApprovalRecord, ApprovalState, Receipt } from '../ports.js';
+import type { ApprovalRecord, Receipt, Store } from '../ports.js';
 import type { PreviousSubject } from '../previous-subject.js';
 import type { Principal } from './principal.js';
 
@@ -45,16 +45,7 @@ export interface ApprovalView {
 }
 
 /** Requests for approval: looked at, decided, edited, reviewed. */
-export interface Approvals {
-  /** Oldest first. */
-  approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
-  /** Names only, the one that expires first is first: for lists of many. `limit` absent = all. */
-  approvalKeys(filter: {
-    readonly states: readonly ApprovalState[];
-    readonly limit?: number;
-  }): Promise<readonly ApprovalKey[]>;
-  /** Waiting runs of which a request was decided or has expired; they may have gone on since. */
-  decidedRuns(): Promise<readonly string[]>;
+export interface Approvals extends Pick<Store, 'approvals' | 'approvalKeys' | 'decidedRuns'> {
   /** Without what it is about; null = there is none. */
   approvalRecord(id: string): Promise<ApprovalRecord | null>;
   approval(id: string): Promise<ApprovalView>;

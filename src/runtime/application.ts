@@ -10,7 +10,7 @@ import { openDocuments, workflowCalls } from './application/workflows.js';
 import { artifactRoom } from './artifact-room.js';
 import { doctor } from './doctor.js';
 import { openHeldRuns } from './held-runs.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { openRunner } from './runner.js';
 import { witnessChecks } from './witness-status.js';
 import type { Writ } from './writ.js';

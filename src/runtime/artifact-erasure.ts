@@ -4,7 +4,7 @@ import { parseEntry } from '../audit/entry.js';
 import { WritError } from '../errors.js';
 import { isDigest, type Digest } from '../json.js';
 import { commitmentsOfRun, erasableRun } from './erasure.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { ErasureTarget } from './writ.js';
 import type { WrittenArtifact } from './written-artifact.js';
 

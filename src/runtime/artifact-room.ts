@@ -4,7 +4,7 @@ import { WritError } from '../errors.js';
 import { isDigest, type Digest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { auditContext } from './audit-access.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { artifactNameProblem } from './ports.js';
 import { readDeclaration, requireKnownLabels } from './run-data.js';
 import { authorize } from './start.js';

@@ -2,7 +2,7 @@
 import { errorName, isErrorCode } from '../errors.js';
 import type { Attempt } from './attempt.js';
 import { principalOf } from './callable.js';
-import type { Judged } from './judge.js';
+import type { Judged } from './judged-attempt.js';
 import { referenceOf } from './outline.js';
 import type { AttemptRecord } from './ports.js';
 

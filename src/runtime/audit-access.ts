@@ -2,7 +2,7 @@
 // `authz.decided` in the log's own chain, so that the log also says who has read it.
 import type { Action } from '../policy/action.js';
 import type { EntryContext } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { authorize } from './start.js';
 import type { Principal } from './writ.js';
 

@@ -64,7 +64,7 @@ export interface SandboxedCallable extends CallableFacts {
   readonly result: 'agent' | 'tool' | 'shell';
 }
 
-/** A step's own words; judge.ts makes of them what a driver is asked for. How much may pass, policy decides. */
+/** A step's own words; sandbox-request.ts makes of them what a driver is asked for. How much may pass, policy decides. */
 export type EgressAsked = Pick<SandboxEgress, 'hosts' | 'credentials'>;
 
 export interface ProvidedCallable extends CallableFacts {

@@ -3,7 +3,7 @@
 import { isObject } from '../json.js';
 import { approvalEnded } from './entries.js';
 import { isCancelRequested } from './journal.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict, type LiveRun } from './live-run.js';
 import type { AttemptRecord } from './ports.js';
 import { indeterminateEntry } from './recovery.js';

@@ -14,7 +14,7 @@ import type { DataClass } from '../workflow/data-class.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
 import { registeredFunctions } from './callable.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { extentOf } from './extent.js';
 import { askedLimits, mountFacts, layersOf, workflowLayer } from './layers.js';
 import type { AgentPackage } from './ports.js';

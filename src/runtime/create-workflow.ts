@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import { checkAccess, type AccessAnswer } from '../policy/access.js';
 import { logContext } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { Prepared } from './register.js';
 import { decided } from './start.js';
 import type { Principal } from './writ.js';

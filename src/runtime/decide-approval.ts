@@ -8,7 +8,7 @@ import type { JsonObject } from '../json.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { requireAsLogged } from './approval-origin.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalReview, ApprovalState, Payload, Receipt, Vote } from './ports.js';
 import { REMEMBERED_MS, requireNotReceived } from './received.js';

@@ -1,7 +1,7 @@
 // One line per promise: kept, or not and what to do. Starts nothing that runs a guest.
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { LogDirectory, SandboxDriver } from './ports.js';
 import type { DoctorCheck } from './writ.js';
 

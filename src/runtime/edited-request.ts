@@ -6,7 +6,8 @@ import { canonicalJson } from '../canonical-json.js';
 import { isObject, type Json } from '../json.js';
 import type { Attempt } from './attempt.js';
 import { editorsOf } from './approval-origin.js';
-import { recordedAttempt, type Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
+import { recordedAttempt } from './judge.js';
 import { openJson } from './payload.js';
 import type { ApprovalRecord, AttemptRecord } from './ports.js';
 

@@ -8,7 +8,7 @@ import { eraseArtifacts } from './artifact-erasure.js';
 import { draft, type EntryContext } from './entries.js';
 import { erasableRun, parseErasureInput, payloadsLeft } from './erasure.js';
 import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { CopyFiles, EntryDraft, FunctionProvider, Locks, RunRecord } from './ports.js';
 import { entryContext, load } from './run-context.js';
 import { finishScrub, SCRUB_WAIT_MS } from './scrub.js';

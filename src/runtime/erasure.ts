@@ -4,7 +4,7 @@ import { parseEntry } from '../audit/entry.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isHex64, isObject, type Commitment, type Json } from '../json.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { RunRecord, StoredPayload } from './ports.js';
 import { isFinished } from './run-state.js';
 import type { ErasedBefore, ErasureTarget } from './writ.js';

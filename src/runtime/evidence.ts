@@ -23,7 +23,7 @@ import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import { requireAuditRight } from './audit-access.js';
 import { finishHandedOut, openHandedOut, takeBack, type OpenNew } from './handed-out.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { LogDirectory, LogRow, NewFile, Signer, StoredPayload } from './ports.js';
 import { REMAINS } from './remains.js';
 import { load } from './run-context.js';

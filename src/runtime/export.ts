@@ -18,7 +18,7 @@ import { WritError } from '../errors.js';
 import type { Commitment } from '../json.js';
 import { requireAuditRight } from './audit-access.js';
 import { finishHandedOut, openHandedOut, takeBack, type OpenNew } from './handed-out.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { keyChanges } from './key-rotation.js';
 import type { LogDirectory, NewFile, Signer } from './ports.js';
 import type { ExportRequest, ExportResult, Principal } from './writ.js';

@@ -1,6 +1,6 @@
 // The end of a cancelled run, for whoever asked for it and does not advance the run.
 import { WritError } from '../errors.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { Locks } from './ports.js';
 import { load } from './run-context.js';
 import { isFinished } from './run-state.js';

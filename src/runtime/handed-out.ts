@@ -4,7 +4,7 @@
 import { parseEntry } from '../audit/index.js';
 import { WritError } from '../errors.js';
 import { isObject } from '../json.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { NewFile } from './ports.js';
 
 /** A new private file, in the place of an older one only when it `replaces`; else USAGE when the name is taken. */

@@ -16,7 +16,7 @@ import { rotationData } from '../audit/key-rotation.js';
 import { WritError } from '../errors.js';
 import { auditContext, requireAuditRight } from './audit-access.js';
 import { draft } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { checkSeen } from './log-start.js';
 import type { LogKeys, LogRow, Signer, Store } from './ports.js';
 import {

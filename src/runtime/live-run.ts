@@ -10,7 +10,7 @@ import { WritError } from '../errors.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EntryContext } from './entries.js';
 import { isCancelRequested, isRefusedEntry } from './journal.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import {
   VERSION_JUMP,
   type Change,

@@ -21,7 +21,9 @@ import { decide, type Decision } from '../policy/decide.js';
 import { classificationOf, mixedWith, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft } from './entries.js';
-import { ofRun, whileFresh, type Guard, type Judged } from './judge.js';
+import type { Guard } from './guard-parts.js';
+import type { Judged } from './judged-attempt.js';
+import { ofRun, whileFresh } from './judge.js';
 import { workflowLayer } from './layers.js';
 import {
   artifactNameProblem,

@@ -5,7 +5,7 @@ import type { EngineEvent, Task } from '../engine/command.js';
 import type { StepError, TaskWaiting } from '../engine/state.js';
 import { WritError } from '../errors.js';
 import { stepFinished, type EntryContext } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { LiveRun } from './live-run.js';
 import type { AttemptRecord, Change, EntryDraft } from './ports.js';
 import { entryContext } from './run-context.js';

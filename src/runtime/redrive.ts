@@ -8,7 +8,7 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { draft } from './entries.js';
 import { isErasure } from './erasure-workflow.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isIntact, openJson } from './payload.js';
 import type { AttemptRecord, RunRecord } from './ports.js';
 import { openRemains } from './remains.js';

@@ -1,7 +1,7 @@
 // A message that proved its sender and came to nothing counts too: the same one again is no second chance, whatever has
 // changed meanwhile. Whoever sends it wants it judged anew under another id.
 import type { Hex } from '../json.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
 
 /** Longer than any sender tries again: the published schedule of retries takes three days. */

@@ -4,7 +4,7 @@
 import type { Answer, Request } from '../engine/query.js';
 import type { EngineEvent } from '../engine/command.js';
 import type { DataClass } from '../workflow/data-class.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { LiveRun } from './live-run.js';
 import { readItems, writeResults, type Written } from './map-artifacts.js';
 

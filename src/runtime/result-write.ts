@@ -5,7 +5,7 @@ import { WritError, type ErrorCode } from '../errors.js';
 import type { Digest } from '../json.js';
 import { publicError } from './attempt-record.js';
 import { stepFinished, stepIntended } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { sealJson } from './payload.js';
 import type { AttemptRecord, Change, EntryDraft, RunRecord } from './ports.js';
 import { indeterminateEntry } from './recovery.js';

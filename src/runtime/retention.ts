@@ -5,7 +5,7 @@ import { WritError } from '../errors.js';
 import { auditContext } from './audit-access.js';
 import { draft } from './entries.js';
 import { checkBasis } from './erasure.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { MINIMUM_RETENTION_DAYS } from './minimum-retention.js';
 import { authorize } from './start.js';
 import type { Principal, Retention, RetentionView } from './writ.js';

@@ -4,7 +4,7 @@ import { isReason, MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import { WritError } from '../errors.js';
 import { checkAccess } from '../policy/access.js';
 import { draft } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord } from './ports.js';

@@ -1,7 +1,7 @@
 // A run as it is stored now, and what all its log entries have in common.
 import { WritError } from '../errors.js';
 import type { EntryContext } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { logTime } from './log.js';
 import type { RunRecord } from './ports.js';
 

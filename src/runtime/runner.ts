@@ -7,7 +7,7 @@ import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
 import { extentOf } from './extent.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { answerRequests } from './requests.js';
 import { isConflict, isToBeCancelled, LiveRun, type Move } from './live-run.js';
 import type { Next, RunSteps } from './ports.js';

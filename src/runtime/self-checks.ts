@@ -1,6 +1,6 @@
 // Is this runner well? What `tool::health_check` answers for it: its store, its audit log and its sandboxes, asked
 // anew. A fault here is an answer; it never ends the run that asks.
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { LogDirectory } from './ports.js';
 
 /** One part of the runner. `critical`: nothing can be recorded, so nothing runs. `degraded`: some steps can't run. */

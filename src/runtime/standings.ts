@@ -1,7 +1,7 @@
 // How the states of a run stand, also those that call nothing and so have no attempt: from what the engine keeps of every
 // node that a cursor has come to. Names of the document only, no data.
 import type { Frame, Seen } from '../engine/state.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { RunRecord } from './ports.js';
 import { load } from './run-context.js';
 import { finishedState, planOf } from './run-state.js';

@@ -13,7 +13,7 @@ import {
   payloadsLeft,
   planErasure,
 } from './erasure.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import type { Prepared } from './register.js';
 import { expiredBeforeMs, type RetentionSetting } from './retention.js';
 import { finishScrub, SCRUB_WAIT_MS, type ScrubParts } from './scrub.js';

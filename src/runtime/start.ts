@@ -11,7 +11,7 @@ import { checkInput } from '../workflow/input.js';
 import type { Plan } from '../workflow/plan.js';
 import { draft, type EntryContext } from './entries.js';
 import { newId } from './ids.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { workflowLayer } from './layers.js';
 import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';

@@ -8,7 +8,7 @@ import { checkAccess } from '../policy/access.js';
 import { checkValue } from '../workflow/input.js';
 import { isFatalName, isRefusalName } from '../workflow/error-match.js';
 import { draft, timeText } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
 import { sealJson } from './payload.js';
 import type { AttemptRecord, RunRecord, TaskAnswer, TaskRecord } from './ports.js';

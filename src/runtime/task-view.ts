@@ -3,7 +3,7 @@ import { WritError } from '../errors.js';
 import { stepNode } from '../engine/step-path.js';
 import { checkAccess } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isIntact, openJson } from './payload.js';
 import type { TaskRecord } from './ports.js';
 import { load } from './run-context.js';

@@ -8,7 +8,7 @@ import { ERRORS, errorName, WritError } from '../errors.js';
 import { isObject, type Commitment } from '../json.js';
 import { stepFinished, type EntryContext, type StepEnd } from './entries.js';
 import { drawUnit } from './ids.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict, type LiveRun, type Move } from './live-run.js';
 import { isIntact, openJson } from './payload.js';
 import type { AttemptRecord, Change, EntryDraft, TaskRecord } from './ports.js';

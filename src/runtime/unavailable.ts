@@ -5,7 +5,7 @@ import type { Json } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import { sandboxKind } from './check.js';
 import { Foresight } from './foresight.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { outline } from './outline.js';
 import { foreseenProblem } from './plan.js';
 

@@ -4,7 +4,7 @@ import { digestOfSubjectBytes } from '../approval/subject.js';
 import { errorName, isErrorCode, WritError } from '../errors.js';
 import { isObject, type Commitment, type Json } from '../json.js';
 import { load } from './run-context.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { openJson } from './payload.js';
 import { principalOf } from './callable.js';
 import { outline, referenceOf } from './outline.js';

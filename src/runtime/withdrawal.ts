@@ -1,7 +1,7 @@
 // Approvals that nothing waits for any more: their step's fork, or its run, has failed. They are withdrawn before the
 // run goes on, so that nobody decides what can't happen and the run's end stays its last entry.
 import { approvalEnded } from './entries.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { isConflict, type LiveRun } from './live-run.js';
 import type { AttemptRecord } from './ports.js';
 import { entryContext } from './run-context.js';

@@ -4,7 +4,7 @@ import type { Plan, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
 import { actingAgent } from './callable.js';
 import { checkWorkflow } from './check.js';
-import type { Guard } from './judge.js';
+import type { Guard } from './guard-parts.js';
 import { outline } from './outline.js';
 import type { WorkflowView } from './writ.js';
 

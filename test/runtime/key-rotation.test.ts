@@ -11,7 +11,7 @@ import { verifyEd25519 } from '../../src/audit/ed25519.js';
 import { parseNote } from '../../src/audit/note.js';
 import { verifyRotation } from '../../src/audit/key-rotation.js';
 import { verifyData } from '../../src/open.js';
-import type { Guard } from '../../src/runtime/judge.js';
+import type { Guard } from '../../src/runtime/guard-parts.js';
 import { Journal } from '../../src/runtime/journal.js';
 import { finishHeld, rotateLogKey } from '../../src/runtime/key-rotation.js';
 import type { LogKeys } from '../../src/runtime/ports.js';

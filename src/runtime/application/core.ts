@@ -5,7 +5,7 @@ import type { Callables } from '../callable.js';
 import { eraseFunction } from '../erasure-function.js';
 import { openFunctionRegistry } from '../function-registry.js';
 import { Journal } from '../journal.js';
-import type { Guard } from '../judge.js';
+import type { Guard } from '../guard-parts.js';
 import { finishHeld } from '../key-rotation.js';
 import { LivePolicy } from '../live-policy.js';
 import { publish, type Publication } from '../publisher.js';

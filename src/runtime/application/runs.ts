@@ -6,7 +6,7 @@ import { OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from '../create-work
 import { finishCancel } from '../finish-cancel.js';
 import { withRepeatableCalls } from '../function-registry.js';
 import type { HeldRuns } from '../held-runs.js';
-import type { Guard } from '../judge.js';
+import type { Guard } from '../guard-parts.js';
 import { outline } from '../outline.js';
 import { planRun } from '../plan.js';
 import type { Dispatcher, RunRecord } from '../ports.js';

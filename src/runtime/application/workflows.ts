@@ -2,7 +2,7 @@
 import { checkWorkflow } from '../check.js';
 import { authorizeCreation, OWN_AUTHOR, refuseOwnId } from '../create-workflow.js';
 import { ERASE_WORKFLOW } from '../erasure-workflow.js';
-import type { Guard } from '../judge.js';
+import type { Guard } from '../guard-parts.js';
 import { prepareWorkflow, type Prepared } from '../register.js';
 import { rememberedModules, rememberedPackages } from '../remembered.js';
 import { workflowView } from '../workflow-view.js';

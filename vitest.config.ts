@@ -1,11 +1,13 @@
-// Three kinds of test files. The pure rooms hold no state that one file could leave to another: theirs share a process,
-// and each room is loaded once. Those with a store and a log for every test wait for little but fsync: theirs lie in
-// memory where there is room. All others run alone, on the disk, where the container engine can see their files.
+// Three kinds of test files. Most share two processes, in which each module is loaded and compiled once: for each file
+// anew, that was half of what a run cost. None may leave anything behind for another one (test/leaves-nothing.ts). Those
+// that have to do with engines, terminals and killed processes run alone. Those with a store and a log for every test wait
+// for little but fsync: theirs lie in memory where there is room, all others' on the disk, where the container engine can
+// see their files.
 import { readFileSync, statfsSync } from 'node:fs';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const ALL = ['src/**/*.test.{ts,tsx}', 'test/**/*.test.{ts,tsx}'];
-const PURE = ['src/{approval,audit,engine,expression,policy,workflow}/**/*.test.ts'];
+const ALONE = ['test/{contract,crash,e2e}/**/*.test.ts'];
 const MANY_STORES = ['test/{runtime,server}/**/*.test.ts'];
 
 /** Where Linux keeps files in memory, and several times what all tests together have there at once. */
@@ -28,17 +30,19 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    isolate: false,
+    setupFiles: ['./test/leaves-nothing.ts'],
     // Other processes are waited for, on machines with other work.
     expect: { poll: { timeout: 20_000 } },
     projects: [
-      { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
       {
         extends: true,
-        test: { name: 'stores', include: MANY_STORES, env: hasRoomInMemory() ? { TMPDIR: MEMORY } : {} },
+        test: { name: 'disk', include: ALL, exclude: [...configDefaults.exclude, ...ALONE, ...MANY_STORES] },
       },
       {
         extends: true,
-        test: { name: 'other', include: ALL, exclude: [...configDefaults.exclude, ...PURE, ...MANY_STORES] },
+        test: { name: 'memory', include: MANY_STORES, env: hasRoomInMemory() ? { TMPDIR: MEMORY } : {} },
       },
     ],
   },

@@ -1,6 +1,7 @@
 // Policies under attack: each case is a way by which somebody could have been given what no rule gives, or have got past
 // a deny. Named after the way.
 import { describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
@@ -45,11 +46,7 @@ async function problemOf(promise: Promise<unknown>): Promise<string> {
   return error instanceof WritError ? error.message : 'it was taken';
 }
 
-const facts = (changes: Partial<Facts> = {}): Facts => ({
-  ...{ functionId: 'tool::a', agentName: null, agentDigest: null, sandbox: null, network: [], mounts: [] },
-  ...{ credentials: [], limits: {}, labels: null },
-  ...changes,
-});
+const facts = (changes: Partial<Facts> = {}): Facts => plainFacts('tool::a', { labels: null, ...changes });
 
 describe('an address in another spelling', () => {
   const egress = { action: 'network.egress', subject: 'role:r' };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import type { Json } from '../json.js';
 import { amountText, budgetUses, isOver, microUsd, NO_COST } from './budget.js';
 import type { BudgetUse, Estimate } from './budget.js';
@@ -97,17 +98,7 @@ describe('permits', () => {
     nowMs: 0,
     action: 'function.invoke',
     resource: 'agent::chat',
-    facts: {
-      functionId: 'agent::chat',
-      agentName: null,
-      agentDigest: null,
-      sandbox: null,
-      network: [],
-      mounts: [],
-      credentials: [],
-      limits: {},
-      labels: [],
-    },
+    facts: plainFacts('agent::chat'),
     approval: null,
   };
   const ask = (budget: Json, estimate: Estimate | null, used: CeilingRequest['used'] = {}) =>

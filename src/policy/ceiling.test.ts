@@ -1,5 +1,6 @@
 // What ceilings permit at the borders of each field; the laws of their meet are test/property/ceiling-laws.test.ts.
 import { describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkCeilingSpec, parseCeilingSpec } from './ceiling-spec.js';
@@ -16,17 +17,7 @@ const base: CeilingRequest = {
   nowMs: Date.parse('2026-06-01T00:00:00Z'),
   action: 'function.invoke',
   resource: 'tool::wasm',
-  facts: {
-    functionId: 'tool::wasm',
-    agentName: null,
-    agentDigest: null,
-    sandbox: 'wasm',
-    network: [],
-    mounts: [],
-    credentials: [],
-    limits: {},
-    labels: [],
-  },
+  facts: plainFacts('tool::wasm', { sandbox: 'wasm' }),
   approval: null,
 };
 const fit = (written: Json, facts: Partial<CeilingRequest['facts']> = {}) =>

@@ -1,5 +1,6 @@
 // The memory of decisions: the same answer for the same question, and never an answer of another time or other policies.
 import { beforeAll, describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import { canonicalJson } from '../canonical-json.js';
 import type { Json } from '../json.js';
 import { decideOnce } from './decide-once.js';
@@ -44,17 +45,7 @@ const question = (change: Partial<DecisionRequest> = {}): DecisionRequest => ({
   action: 'function.invoke',
   resource: 'tool::one',
   layers: LAYERS,
-  facts: {
-    functionId: 'tool::one',
-    agentName: null,
-    agentDigest: null,
-    sandbox: null,
-    network: [],
-    mounts: [],
-    credentials: [],
-    limits: {},
-    labels: [],
-  },
+  facts: plainFacts('tool::one'),
   approval: null,
   ...change,
 });

@@ -1,6 +1,7 @@
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import type { Json } from '../json.js';
 import type { ApprovalAsk, CeilingLayer, DecisionRequest, PolicySnapshot } from './index.js';
 import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from './index.js';
@@ -55,17 +56,7 @@ const base: DecisionRequest = {
   action: 'function.invoke',
   resource: 'tool::wasm',
   layers: [],
-  facts: {
-    functionId: 'tool::wasm',
-    agentName: null,
-    agentDigest: null,
-    sandbox: 'wasm',
-    network: [],
-    mounts: [],
-    credentials: [],
-    limits: {},
-    labels: [],
-  },
+  facts: plainFacts('tool::wasm', { sandbox: 'wasm' }),
   approval: null,
 };
 const nothing: ApprovalAsk = {

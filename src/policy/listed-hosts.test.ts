@@ -1,6 +1,7 @@
 // Hosts that a sandbox may reach have to be listed by the operator: what a workflow says of itself lists none.
 import canonicalize from 'canonicalize';
 import { describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import type { Json } from '../json.js';
 import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from './index.js';
 
@@ -44,17 +45,7 @@ async function asked(
     action: 'function.invoke',
     resource: 'tool::shell_exec',
     layers: [{ layer: 'workflow', name: 'w', spec: parseCeilingSpec(own, 'w') }],
-    facts: {
-      functionId: 'tool::shell_exec',
-      agentName: null,
-      agentDigest: null,
-      sandbox,
-      network: hosts,
-      mounts: [],
-      credentials: [],
-      limits: {},
-      labels: [],
-    },
+    facts: plainFacts('tool::shell_exec', { sandbox, network: hosts }),
     approval: null,
   });
   return `${verdict} ${effective.network ?? '-'}`;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import { canonicalJson } from '../canonical-json.js';
 import type { Json } from '../json.js';
 import type { CeilingLayer, DecisionRequest, Estimate, PolicySnapshot } from './index.js';
@@ -43,18 +44,7 @@ const ask = (estimate: Estimate | undefined, layers: readonly CeilingLayer[] = [
     action: 'function.invoke',
     resource: 'agent::chat',
     layers,
-    facts: {
-      functionId: 'agent::chat',
-      agentName: null,
-      agentDigest: null,
-      sandbox: null,
-      network: [],
-      mounts: [],
-      credentials: [],
-      limits: {},
-      labels: [],
-      ...(estimate === undefined ? {} : { estimate }),
-    },
+    facts: plainFacts('agent::chat', estimate === undefined ? {} : { estimate }),
     approval: null,
   };
   return decide(snapshot, request);

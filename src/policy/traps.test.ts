@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { plainFacts } from '../../test/policy/facts.js';
 import { expectRefused, load, ROLES } from '../../test/policy/claims-policies.js';
 import { WritError } from '../errors.js';
 import { checkAccess, decide, MODEL_HASH, MODEL_TEXT } from './index.js';
@@ -356,7 +357,6 @@ describe('trap 15: a role name as the subject of a request', () => {
     );
     // The stock behaviour: a name has every role of that name.
     expect(snapshot.judge('role:adjuster', 'bank', 'function.invoke', 'tool::a').allowed).toBe(true);
-    const facts = { functionId: 'tool::a', agentName: null, agentDigest: null, sandbox: null, network: [] };
     const request = {
       ...{
         nowMs: 0,
@@ -366,7 +366,7 @@ describe('trap 15: a role name as the subject of a request', () => {
         layers: [],
         approval: null,
       },
-      facts: { ...facts, mounts: [], credentials: [], limits: {}, labels: [] },
+      facts: plainFacts('tool::a'),
     };
     for (const who of [
       { initiator: 'role:adjuster', agent: null },

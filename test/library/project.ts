@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPersonKey, initWrit, openWrit, verifyData, type EmbeddedWrit } from 'writ';
+import { vi } from 'vitest';
 import { parseDocument } from 'yaml';
 
 const SHIPPED = fileURLToPath(new URL('../../policies', import.meta.url));
@@ -20,6 +21,7 @@ export interface Project {
   open(person?: 'alice' | 'bob' | 'eve'): Promise<EmbeddedWrit>;
   /** Findings of `writ audit verify` over the log and every payload; empty = verified. */
   verify(): Promise<readonly unknown[]>;
+  /** Also takes back what was set in the environment. */
   remove(): void;
 }
 
@@ -32,7 +34,7 @@ export async function newProject(): Promise<Project> {
   const state = join(folder, 'state');
   const trust = join(state, 'writ', 'trust.json');
   // The library pins the log's key where the user's other state is.
-  process.env['XDG_STATE_HOME'] = state;
+  vi.stubEnv('XDG_STATE_HOME', state);
   cpSync(SHIPPED, policies, { recursive: true });
   const keyOf = (person: string): string => join(folder, `${person}.key`);
   for (const person of ['alice', 'bob', 'eve']) createPersonKey(keyOf(person), `user:${person}`);
@@ -76,6 +78,7 @@ export async function newProject(): Promise<Project> {
       return verdict === 'verified' ? findings : [verdict, ...findings];
     },
     remove() {
+      vi.unstubAllEnvs();
       rmSync(folder, { recursive: true, force: true });
     },
   };

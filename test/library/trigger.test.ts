@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openWrit, WritError, type EmbeddedWrit, type FunctionCall } from 'writ';
 import { startModelServer } from '../model-server/server.mjs';
 import { newProject, type Project } from './project.js';
@@ -559,12 +559,10 @@ describe('a fanout of an own function', () => {
 describe('a model that may call an own function', () => {
   it('is told what the function does, and its calls go through the guard', async () => {
     const model = await startModelServer();
-    const before = { ...process.env };
-    Object.assign(process.env, {
-      WRIT_MODEL_BASE_URL: model.url,
-      WRIT_MODEL: 'stand-in',
-      WRIT_MODEL_API_KEY: 'key-for-tests',
-    });
+    // Taken back with the project.
+    vi.stubEnv('WRIT_MODEL_BASE_URL', model.url);
+    vi.stubEnv('WRIT_MODEL', 'stand-in');
+    vi.stubEnv('WRIT_MODEL_API_KEY', 'key-for-tests');
     try {
       mkdirSync(join(project.folder, 'agents'));
       writeFileSync(
@@ -599,7 +597,6 @@ describe('a model that may call an own function', () => {
         { name: 'team__score', description: 'Scores a claim.', parameters: CLAIM },
       ]);
     } finally {
-      process.env = before;
       await model.close();
     }
   });

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   createPersonKey,
   identify,
@@ -38,11 +38,11 @@ let model: Awaited<ReturnType<typeof startModelServer>>;
 /** A project in which every agent of the page may talk to the model, and ask for the runner's health. */
 async function open(script: readonly Rule[]): Promise<void> {
   model = await startModelServer({ key: 'sk-test', script });
-  process.env['WRIT_MODEL_BASE_URL'] = model.url;
-  process.env['WRIT_MODEL_API_KEY'] = 'sk-test';
-  process.env['WRIT_MODEL'] = 'stand-in';
+  vi.stubEnv('WRIT_MODEL_BASE_URL', model.url);
+  vi.stubEnv('WRIT_MODEL_API_KEY', 'sk-test');
+  vi.stubEnv('WRIT_MODEL', 'stand-in');
   const [data, policies, key] = [join(folder, '.writ'), join(folder, 'policies'), join(folder, 'alice.key')];
-  process.env['XDG_STATE_HOME'] = join(folder, 'state');
+  vi.stubEnv('XDG_STATE_HOME', join(folder, 'state'));
   cpSync(SHIPPED, policies, { recursive: true });
   createPersonKey(key, 'user:alice');
   edit(join(policies, 'approvers.yaml'), (document) => {
@@ -125,6 +125,7 @@ afterEach(async () => {
     payloads: true,
     trust,
   });
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
   expect({ verdict, findings }).toEqual({ verdict: 'verified', findings: [] });
 });

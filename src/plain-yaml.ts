@@ -5,7 +5,10 @@
 // escapes, comments. Everything is bounded by the file's length, which the caller bounds.
 import type { Json } from './json.js';
 
-/** Where a value stands, as an offset; of a mapping or list with its children, in the order of its keys or items. */
+/**
+ * Where a value stands, as an offset; of a mapping or list with its children, in the order of its keys or items, unless it
+ * is deeper than places were asked for.
+ */
 export type Mark = number | Marks;
 
 export interface Marks {
@@ -23,12 +26,17 @@ export interface PlainDocument {
 
 /**
  * The document, or null where it is not plain. `isTaken` is asked about a text with more than printable ASCII, without its
- * line ends: what it says yes to holds no other control character. Never throws.
+ * line ends: what it says yes to holds no other control character. Of mappings and lists inside more than `markedDepth`
+ * others only the place of the whole is told: the places of all words are as much to keep as the words. Never throws.
  */
-export function readPlain(text: string, isTaken: (text: string) => boolean): PlainDocument | null {
+export function readPlain(
+  text: string,
+  isTaken: (text: string) => boolean,
+  markedDepth = MAX_DEPTH,
+): PlainDocument | null {
   // Line ends are the only control characters; a tab is none that indents.
   if (!PRINTABLE.test(text) && !isTaken(text.replaceAll('\n', ''))) return null;
-  return new PlainReader(text).read();
+  return new PlainReader(text, markedDepth).read();
 }
 
 /** Nearly every file: told without looking up properties of characters. */
@@ -57,7 +65,10 @@ class PlainReader {
   /** The whole document is one {} or []: line ends in it are blanks. */
   #isWhole = false;
 
-  constructor(readonly text: string) {
+  constructor(
+    readonly text: string,
+    readonly markedDepth: number,
+  ) {
     this.#lines = linesOf(text);
   }
 
@@ -90,7 +101,7 @@ class PlainReader {
 
   #sequence(column: number, from: number, depth: number): Found | null {
     const items: Json[] = [];
-    const parts: Mark[] = [];
+    const parts = this.#partsAt(depth);
     for (;;) {
       const line = this.#lines[this.#line];
       if (line === undefined || line.indent < column) break;
@@ -103,15 +114,15 @@ class PlainReader {
       const found = this.#block(column + (content - at), content, depth + 1);
       if (found === null) return null;
       items.push(found.value);
-      parts.push(found.mark);
+      parts?.push(found.mark);
     }
-    return { value: items, mark: { at: from, of: items, parts } };
+    return foundWhole(from, items, parts);
   }
 
   /** `from` is the first key; the keys that follow stand in the same column of their lines. */
   #mapping(column: number, from: number, depth: number): Found | null {
     const object: Record<string, Json> = {};
-    const parts: Mark[] = [];
+    const parts = this.#partsAt(depth);
     for (let at = from; ;) {
       this.#pos = at;
       const key = this.#key();
@@ -120,14 +131,18 @@ class PlainReader {
       const found = this.#endsLine(content) ? this.#below(column, depth) : this.#inline(content, depth + 1);
       if (found === null) return null;
       object[key] = found.value;
-      parts.push(at, found.mark);
+      parts?.push(at, found.mark);
       const line = this.#lines[this.#line];
       if (line === undefined || line.indent < column) break;
       if (line.indent !== column) return null;
       if (this.#isItem(line.from)) break;
       at = line.from;
     }
-    return { value: object, mark: { at: from, of: object, parts } };
+    return foundWhole(from, object, parts);
+  }
+
+  #partsAt(depth: number): Mark[] | null {
+    return depth > this.markedDepth ? null : [];
   }
 
   /** What stands on the lines below a key: further in, or a list in the key's own column. */
@@ -196,26 +211,26 @@ class PlainReader {
 
   #flowList(from: number, depth: number): Found | null {
     const items: Json[] = [];
-    const parts: Mark[] = [];
+    const parts = this.#partsAt(depth);
     this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_LIST) {
       for (;;) {
         const found = this.#flow(depth + 1);
         if (found === null) return null;
         items.push(found.value);
-        parts.push(found.mark);
+        parts?.push(found.mark);
         const next = this.#separator(CLOSE_LIST);
         if (next === null) return null;
         if (next === CLOSE_LIST) break;
       }
     }
     this.#pos += 1;
-    return { value: items, mark: { at: from, of: items, parts } };
+    return foundWhole(from, items, parts);
   }
 
   #flowMap(from: number, depth: number): Found | null {
     const object: Record<string, Json> = {};
-    const parts: Mark[] = [];
+    const parts = this.#partsAt(depth);
     this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_MAP) {
       for (;;) {
@@ -226,14 +241,14 @@ class PlainReader {
         const found = this.#flow(depth + 1);
         if (found === null) return null;
         object[key] = found.value;
-        parts.push(at, found.mark);
+        parts?.push(at, found.mark);
         const next = this.#separator(CLOSE_MAP);
         if (next === null) return null;
         if (next === CLOSE_MAP) break;
       }
     }
     this.#pos += 1;
-    return { value: object, mark: { at: from, of: object, parts } };
+    return foundWhole(from, object, parts);
   }
 
   /** After an item: at the closing bracket, or behind a comma and its blanks. */
@@ -317,6 +332,10 @@ class PlainReader {
     const next = this.text.charCodeAt(at + 1);
     return next === BLANK || next === LINE_END || Number.isNaN(next);
   }
+}
+
+function foundWhole(at: number, of: Marks['of'], parts: readonly Mark[] | null): Found {
+  return { value: of, mark: parts === null ? at : { at, of, parts } };
 }
 
 /** Lines that hold something. */

@@ -66,7 +66,7 @@ export async function explainRun(context: Context, run: string, step: string | n
       output.value({ run: id, step, policyHash: snapshot.policyHash, decisions });
       return 0;
     }
-    output.line(`run ${printable(id)}: ${decisions.length} decisions`);
+    output.line(`run ${printable(id)}: ${decisions.length} decision${decisions.length === 1 ? '' : 's'}`);
     for (const decision of decisions) showLogged(output, decision, snapshot, policies);
     return 0;
   });

@@ -121,8 +121,12 @@ export function longText(answer: PolicyAnswer, here: PoliciesHere, colors: Color
   const { question, code, message, hint, rules, layers, approval, demandedBy, nearest, assumed } = answer;
   const { initiator, agent, action, resource, domain } = question;
   const who = agent === undefined ? initiator : `${initiator} through ${agent}`;
+  // A question that can't be understood is told as far as it goes.
+  const told = (what: string, value: unknown): string =>
+    typeof value === 'string' ? printable(value) : `no ${what}`;
+  const on = typeof resource === 'string' ? shortReference(resource) : 'no resource';
   const lines = [
-    `${printable(String(who))} asks for ${printable(String(action))} on ${shortReference(String(resource))} in ${printable(String(domain))}`,
+    `${told('subject', who)} asks for ${told('action', action)} on ${on} in ${told('domain', domain)}`,
     row('verdict', `${verdictWord(answer.verdict, colors)}${code === null ? '' : `  ${code}`}`),
     row('because', printable(message)),
   ];

@@ -33,9 +33,14 @@ export async function explainPolicy(
 ): Promise<number> {
   const [first = '', second] = words;
   const isWhole = words.length === 1 && /^[@{]/u.test(first);
+  const hint = 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]';
   if (words.length > 3) {
-    const hint = 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]';
     throw new WritError('USAGE', `explain takes up to three words, not ${words.length}`, { hint });
+  }
+  // No run is called so: whoever names a subject has left the rest out.
+  if (!isWhole && words.length < 3 && first.includes(':')) {
+    const missing = second === undefined ? 'an action and a resource' : 'a resource';
+    throw new WritError('USAGE', `the request lacks ${missing}`, { hint });
   }
   if (!isWhole && words.length < 3) return explainRun(context, first, second ?? null);
   const { output, policies } = context;

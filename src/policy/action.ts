@@ -1,6 +1,6 @@
 // The closed list of actions and the form of the resource each is asked with. A rule whose resource can't have
 // that form would never match, which an operator would take for protection: it is refused at load.
-import { hasWildcard, literalPrefix } from './glob.js';
+import { hasWildcard, literalPrefix, literalSuffix } from './glob.js';
 
 interface ResourceForm {
   readonly what: string;
@@ -151,7 +151,7 @@ export function unmatchable(action: Action | '*', pattern: string): string | nul
   }
   const isPossible =
     form.prefix.test(literalPrefix(pattern)) &&
-    (endsOpen(pattern) || (hasInside(form, pattern) && hasTail(form, tailOf(pattern))));
+    (endsOpen(pattern) || (hasInside(form, pattern) && hasTail(form, literalSuffix(pattern))));
   return isPossible
     ? null
     : `can never match: no resource of ${action} is like "${pattern}": it is ${form.what}`;
@@ -159,7 +159,7 @@ export function unmatchable(action: Action | '*', pattern: string): string | nul
 
 /** Why no package could be called by `pattern`, with its digest or without, or null. Ceilings name packages by both. */
 export function packagePatternProblem(pattern: string): string | null {
-  const tail = tailOf(pattern);
+  const tail = literalSuffix(pattern);
   const isPossible = hasWildcard(pattern)
     ? PACKAGE.prefix.test(literalPrefix(pattern)) &&
       isRepository(literalPrefix(pattern)) &&
@@ -188,11 +188,6 @@ function hasInside({ inside }: ResourceForm, pattern: string): boolean {
 
 function hasTail({ value, heads }: ResourceForm, tail: string): boolean {
   return heads(tail).some((head) => value.test(head + tail));
-}
-
-/** Text after the last wildcard. */
-function tailOf(pattern: string): string {
-  return pattern.slice(Math.max(pattern.lastIndexOf('*'), pattern.lastIndexOf('?')) + 1);
 }
 
 /**

@@ -32,7 +32,7 @@ export function readDocument(file: string, text: string, problems: Problems): So
     problems.add(file, START, `file has ${text.length} characters, at most ${MAX_FILE_LENGTH} are allowed`);
     return null;
   }
-  const plain = readPlain(text, isVisible);
+  const plain = readPlain(text, isVisible, ROWS);
   return plain === null ? readWithParser(file, text, problems) : plainSource(file, text, plain);
 }
 
@@ -47,18 +47,25 @@ export function readWithParser(file: string, text: string, problems: Problems): 
   }
 }
 
-function plainSource(file: string, text: string, { value, mark: root }: PlainDocument): SourceDocument {
+/** A file's lists and their items are marked at once, since each rule tells its line. */
+const ROWS = 1;
+
+function plainSource(file: string, text: string, { value, mark: rows }: PlainDocument): SourceDocument {
   const lines = new LineCounting(text);
+  let all: Mark | undefined;
+  // Places inside a row are asked for where something is wrong with it: the text is read once more.
+  const find = (pointer: string) => findMark((all ??= readPlain(text, isVisible)?.mark ?? rows), pointer);
   return {
     file,
     value,
-    place: (pointer) => lines.place(offsetOf(findMark(root, pointer).mark)),
+    place: (pointer) => lines.place(offsetOf(find(pointer).mark)),
     keyPlace: (pointer) => {
-      const { mark, key } = findMark(root, pointer);
+      const { mark, key } = find(pointer);
       return lines.place(key ?? offsetOf(mark));
     },
     itemPlaces: (pointer) => {
-      const { mark: list } = findMark(root, pointer);
+      const row = findMark(rows, pointer).mark;
+      const list = typeof row === 'number' ? find(pointer).mark : row;
       return (index) =>
         lines.place(offsetOf((typeof list === 'number' ? undefined : list.parts[index]) ?? list));
     },

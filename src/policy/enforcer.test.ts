@@ -95,6 +95,28 @@ describe('the candidate index', () => {
     expect((performance.now() - start) / 1000).toBeLessThan(1);
   });
 
+  it.each([
+    ['one beginning', (i: number) => `*.host${i}.example:443`, 'x.host9999.example:443'],
+    ['no literal end at all', (i: number) => `*.host${i}.example:*`, 'x.host9999.example:443'],
+  ])('HOLE: ten thousand globs of %s slow nobody down', async (_, pattern, resource) => {
+    const rows = Array.from({ length: 10_000 }, (_one, i): Row => ({
+      ...{ id: `R-${i}`, effect: 'allow', subject: 'user:a', domain: 'd' },
+      ...{ action: 'network.egress', resource: pattern(i) },
+    }));
+    const judge = await createJudge(rows, []);
+    const times = Array.from({ length: 30 }, () => {
+      const start = performance.now();
+      expect(judge('user:a', 'd', 'network.egress', resource)).toEqual({ allowed: true, ruleId: 'R-9999' });
+      return performance.now() - start;
+    });
+    // Casbin alone takes 15 ms and more on a machine that does nothing else.
+    expect(Math.min(...times)).toBeLessThan(5);
+    expect(judge('user:a', 'd', 'network.egress', 'x.host.example:443')).toEqual({
+      allowed: false,
+      ruleId: null,
+    });
+  });
+
   it('denies, without asking Casbin, when there is no candidate', async () => {
     const judge = await createJudge([], []);
     expect(judge('user:a', 'd', 'secret.use', 'x')).toEqual({ allowed: false, ruleId: null });

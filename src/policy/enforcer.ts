@@ -5,10 +5,11 @@
 import { newEnforcer, newModelFromString } from 'casbin';
 import type { Enforcer } from 'casbin';
 import { WritError } from '../errors.js';
-import { fnMatch, hasWildcard, literalPrefix } from './glob.js';
+import { fnMatch, literalPrefix, literalSuffix } from './glob.js';
 import { MODEL_TEXT } from './model.js';
 import type { RoleEdge } from './role.js';
-import type { Rule } from './rule.js';
+import { rowOf } from './rule.js';
+import type { Row, RowRule } from './rule.js';
 
 /** The engine named in decision records. */
 export const ENGINE = 'casbin@5.51.1';
@@ -21,15 +22,12 @@ export type Judge = (
   resource: string,
 ) => { readonly allowed: boolean; readonly ruleId: string | null };
 
-/** Column order of `policy_definition`: sub, dom, obj, act, eft, id. */
-type Row = readonly [string, string, string, string, string, string];
-
 /**
  * A judge over these rules and edges. Asks a canary deny and a canary allow first; a wrong answer throws
  * POLICY_ERROR and there is no judge. `pause` as of PolicySource.
  */
 export async function createJudge(
-  rules: readonly Pick<Rule, 'id' | 'effect' | 'subject' | 'domain' | 'action' | 'resource'>[],
+  rules: readonly RowRule[],
   edges: readonly RoleEdge[],
   pause?: () => Promise<void>,
 ): Promise<Judge> {
@@ -52,12 +50,6 @@ export async function createJudge(
 
   // One synchronous call with the candidates in place: nothing can interleave.
   const ask: Ask = (candidates, subject, domain, action, resource) => {
-    if (!(isText(subject) && isText(domain) && isText(action) && isText(resource))) {
-      throw new WritError(
-        'POLICY_REQUEST_INVALID',
-        'subject, domain, action and resource must be non-empty strings',
-      );
-    }
     // Stock Casbin evaluates its matcher with empty strings when there are no rows.
     if (candidates.length === 0) return { allowed: false, ruleId: null };
     rows.policy = candidates as unknown as string[][];
@@ -70,18 +62,16 @@ export async function createJudge(
   };
   askCanaries(ask);
   await pause?.();
-  const index = new CandidateIndex(
-    rules.map(({ id, effect, subject, domain, action, resource }): Row => [
-      subject,
-      domain,
-      resource,
-      action,
-      effect,
-      id,
-    ]),
-  );
-  return (subject, domain, action, resource) =>
-    ask(index.candidates(domain, action, resource), subject, domain, action, resource);
+  const index = new CandidateIndex(rules);
+  return (subject, domain, action, resource) => {
+    if (!(isText(subject) && isText(domain) && isText(action) && isText(resource))) {
+      throw new WritError(
+        'POLICY_REQUEST_INVALID',
+        'subject, domain, action and resource must be non-empty strings',
+      );
+    }
+    return ask(index.candidates(domain, action, resource), subject, domain, action, resource);
+  };
 }
 
 /** A caller in JavaScript may ask with anything (trap 5). */
@@ -89,75 +79,107 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** Rows by (domain, action), then by exact resource or by the literal text before the first wildcard. */
+/**
+ * Rules by (domain, action), then by exact resource or by the longer of a glob's two literal ends: what stands before its
+ * first wildcard begins every value it matches, what stands after its last one ends it.
+ */
 class CandidateIndex {
   readonly #cells = new Map<string, Map<string, Cell>>();
+  /** Of each rule the one before it that stands under the same text, or -1. */
+  readonly #before: Int32Array;
 
-  constructor(readonly rows: readonly Row[]) {
-    let position = -1;
-    for (const [, domain, resource, action] of rows) {
+  constructor(readonly rules: readonly RowRule[]) {
+    this.#before = new Int32Array(rules.length);
+    let position = 0;
+    for (const { domain, action, resource } of rules) {
+      const { exact, prefix, suffix } = this.#cell(domain, action);
+      const start = literalPrefix(resource);
+      const end = literalSuffix(resource);
+      if (start.length === resource.length) this.#add(exact, resource, position);
+      else if (start.length >= end.length) this.#addEnd(prefix, start, position);
+      else this.#addEnd(suffix, end, position);
       position += 1;
-      const cell = this.#cell(domain, action);
-      if (!hasWildcard(resource)) {
-        addPosition(cell.exact, resource, position);
-        continue;
-      }
-      const prefix = literalPrefix(resource);
-      addPosition(cell.prefix, prefix, position);
-      if (!cell.prefixLengths.includes(prefix.length)) cell.prefixLengths.push(prefix.length);
     }
   }
 
   #cell(domain: string, action: string): Cell {
-    const cells = this.#cells.get(domain) ?? new Map<string, Cell>();
-    const cell = cells.get(action) ?? { exact: new Map(), prefix: new Map(), prefixLengths: [] };
-    this.#cells.set(domain, cells.set(action, cell));
+    let actions = this.#cells.get(domain);
+    if (actions === undefined) this.#cells.set(domain, (actions = new Map<string, Cell>()));
+    let cell = actions.get(action);
+    if (cell === undefined) {
+      const ends = (): Ends => ({ positions: new Map(), lengths: [] });
+      actions.set(action, (cell = { exact: new Map(), prefix: ends(), suffix: ends() }));
+    }
     return cell;
+  }
+
+  #addEnd({ positions, lengths }: Ends, text: string, position: number): void {
+    this.#add(positions, text, position);
+    if (!lengths.includes(text.length)) lengths.push(text.length);
+  }
+
+  #add(positions: Map<string, number>, text: string, position: number): void {
+    this.#before[position] = positions.get(text) ?? -1;
+    positions.set(text, position);
   }
 
   /** In the order of the rules. */
   candidates(domain: string, action: string, resource: string): readonly Row[] {
-    const positions: number[] = [];
-    this.#collect(positions, domain, action, resource);
-    if (domain !== '*') this.#collect(positions, '*', action, resource);
-    if (positions.length > 1) positions.sort((a, b) => a - b);
+    const found: number[] = [];
+    this.#collect(found, domain, action, resource);
+    if (domain !== '*') this.#collect(found, '*', action, resource);
+    if (found.length > 1) found.sort((a, b) => a - b);
     const rows: Row[] = [];
-    for (const position of positions) {
-      const row = this.rows[position];
-      if (row !== undefined) rows.push(row);
+    for (const position of found) {
+      const rule = this.rules[position];
+      if (rule !== undefined) rows.push(rowOf(rule));
     }
     return rows;
   }
 
-  #collect(positions: number[], domain: string, action: string, resource: string): void {
+  #collect(found: number[], domain: string, action: string, resource: string): void {
     const cells = this.#cells.get(domain);
     if (cells === undefined) return;
-    collectFrom(positions, cells.get(action), resource);
-    if (action !== '*') collectFrom(positions, cells.get('*'), resource);
+    this.#collectFrom(found, cells.get(action), resource);
+    if (action !== '*') this.#collectFrom(found, cells.get('*'), resource);
+  }
+
+  #collectFrom(found: number[], cell: Cell | undefined, resource: string): void {
+    if (cell === undefined) return;
+    for (let at = cell.exact.get(resource) ?? -1; at >= 0; at = this.#before[at] ?? -1) found.push(at);
+    for (const length of cell.prefix.lengths) {
+      if (length <= resource.length)
+        this.#collectGlobs(found, cell.prefix.positions.get(resource.slice(0, length)), resource);
+    }
+    for (const length of cell.suffix.lengths) {
+      if (length <= resource.length)
+        this.#collectGlobs(
+          found,
+          cell.suffix.positions.get(resource.slice(resource.length - length)),
+          resource,
+        );
+    }
+  }
+
+  /** Casbin asks the same function about each row, at many times the cost: what it says no to can't match. */
+  #collectGlobs(found: number[], last: number | undefined, resource: string): void {
+    for (let at = last ?? -1; at >= 0; at = this.#before[at] ?? -1) {
+      if (fnMatch(resource, this.rules[at]?.resource ?? '')) found.push(at);
+    }
   }
 }
 
 interface Cell {
-  readonly exact: Map<string, number[]>;
-  readonly prefix: Map<string, number[]>;
-  readonly prefixLengths: number[];
+  /** The last rule of each resource. */
+  readonly exact: Map<string, number>;
+  readonly prefix: Ends;
+  readonly suffix: Ends;
 }
 
-function collectFrom(positions: number[], cell: Cell | undefined, resource: string): void {
-  if (cell === undefined) return;
-  for (const position of cell.exact.get(resource) ?? NONE) positions.push(position);
-  for (const length of cell.prefixLengths) {
-    if (length > resource.length) continue;
-    for (const position of cell.prefix.get(resource.slice(0, length)) ?? NONE) positions.push(position);
-  }
-}
-
-const NONE: readonly number[] = [];
-
-function addPosition(positions: Map<string, number[]>, key: string, position: number): void {
-  const known = positions.get(key);
-  if (known === undefined) positions.set(key, [position]);
-  else known.push(position);
+interface Ends {
+  /** The last rule of each text. */
+  readonly positions: Map<string, number>;
+  readonly lengths: number[];
 }
 
 /** Stock Casbin calls an unknown function undefined, and undefined may allow (trap 4): every name must be known. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fnMatch, literalPrefix, patternProblem } from './glob.js';
+import { fnMatch, literalPrefix, literalSuffix, patternProblem } from './glob.js';
 
 describe('fnMatch', () => {
   it.each([
@@ -42,10 +42,14 @@ describe('fnMatch', () => {
     );
   });
 
-  it('starts every match with the literal text before the first wildcard', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 8 });
+  it('starts every match with the literal text before the first wildcard, and ends it with the one after the last', () => {
+    const unit = fc.constantFrom('a', 'b', '*', '?', '\u{1f600}', '\ud83d', '\ude00');
+    const text = fc.string({ unit, maxLength: 8 });
     fc.assert(
-      fc.property(text, text, (v, p) => !fnMatch(v, p) || v.startsWith(literalPrefix(p))),
+      fc.property(text, text, (v, p) => {
+        const isWithin = v.startsWith(literalPrefix(p)) && v.endsWith(literalSuffix(p));
+        return !fnMatch(v, p) || isWithin;
+      }),
       { numRuns: 20_000 },
     );
   });

@@ -1,6 +1,6 @@
 // The only pattern language of policies: `*` is any run of characters (also across `/` and `::`), `?` is one.
-// Every other character stands for itself: no classes, braces, normalisation or case folding. So the text before
-// the first wildcard is a prefix of every value that matches; the candidate index rests on that.
+// Every other character stands for itself: no classes, braces, normalisation or case folding. So the text before the first
+// wildcard begins every value that matches, and the text after the last one ends it; the candidate index rests on that.
 
 /** Longest pattern a policy file may hold, in characters. */
 export const MAX_PATTERN_LENGTH = 1024;
@@ -42,6 +42,11 @@ export function fnMatch(value: string, pattern: string): boolean {
 export function literalPrefix(pattern: string): string {
   const end = wildcardAt(pattern);
   return end < 0 ? pattern : pattern.slice(0, end);
+}
+
+/** Text after the last wildcard; the whole pattern when it has none. */
+export function literalSuffix(pattern: string): string {
+  return pattern.slice(Math.max(pattern.lastIndexOf('*'), pattern.lastIndexOf('?')) + 1);
 }
 
 export function hasWildcard(pattern: string): boolean {

@@ -3,14 +3,16 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Hex, Json, JsonObject } from '../json.js';
+import { rowOf } from './rule.js';
+import type { RowRule } from './rule.js';
 
 /** Rules in a piece. */
 export const PIECE = 500;
 
-/** Of `{...others, rules}`. `others` has one key at least, and all of them sort before `rules` (RFC 8785). */
+/** Of `{...others, rules}`, each rule as its row. `others` has one key at least, and all of them sort before `rules` (RFC 8785). */
 export async function policyHashOf(
   others: JsonObject,
-  rules: readonly (readonly string[])[],
+  rules: readonly RowRule[],
   {
     canonicalize,
     pause,
@@ -25,7 +27,7 @@ export async function policyHashOf(
   add(`${canonicalize(others).slice(0, -1)},"rules":[`);
   for (let at = 0; at < rules.length; at += PIECE) {
     await pause?.();
-    const piece = rules.slice(at, at + PIECE);
+    const piece = rules.slice(at, at + PIECE).map(rowOf);
     const text = JSON.stringify(piece);
     // Of strings JSON.stringify writes what RFC 8785 asks for, but half a character: that is refused in its words.
     add((at === 0 ? '' : ',') + (text.includes('\\ud') ? canonicalize(piece) : text).slice(1, -1));

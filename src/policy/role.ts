@@ -40,6 +40,7 @@ export interface RoleGraph {
 }
 
 type Parents = ReadonlyMap<string, readonly string[]>;
+type Paths = ReadonlyMap<string, readonly string[]>;
 
 /** Builds the graph of all files; cycles, unknown roles and chains deeper than ten are problems. */
 export function collectRoles(
@@ -105,8 +106,8 @@ export function collectRoles(
   }
   const noParents: Parents = new Map();
   // The graph does not change any more, and neither does what is reached from a subject.
-  const walks = new Memo<ReadonlyMap<string, string>>(MAX_WALKS);
-  const cameFromOf = (subject: string, domain: string): ReadonlyMap<string, string> => {
+  const walks = new Memo<Paths>(MAX_WALKS);
+  const pathsOf = (subject: string, domain: string): Paths => {
     const before = walks.get(domain, subject);
     if (before !== undefined) return before;
     const made = walk(subject, parents.get(domain) ?? noParents);
@@ -119,16 +120,9 @@ export function collectRoles(
     members: [...new Set(sorted.map((edge) => edge.member).filter((member) => !member.startsWith('role:')))],
     isDefined: (role, domain) => defined.get(domain)?.has(role) === true,
     rolesIn: (domain) => [...(defined.get(domain) ?? [])].toSorted(compareText),
-    rolesOf: (subject, domain) => new Set(cameFromOf(subject, domain).keys()),
-    path: (subject, role, domain) => {
-      const cameFrom = cameFromOf(subject, domain);
-      const path: string[] = [];
-      for (let at: string | undefined = role; at !== undefined && at !== subject; at = cameFrom.get(at)) {
-        if (!cameFrom.has(at)) return null;
-        path.unshift(at);
-      }
-      return [subject, ...path];
-    },
+    rolesOf: (subject, domain) => new Set(pathsOf(subject, domain).keys()),
+    path: (subject, role, domain) =>
+      role === subject ? [subject] : (pathsOf(subject, domain).get(role) ?? null),
   };
 }
 
@@ -143,22 +137,23 @@ function parentsOf(edges: readonly RoleEdge[], domain: string): Parents {
   return parents;
 }
 
-/** Breadth first: each reachable role with the node before it on a shortest chain. */
-function walk(subject: string, parents: Parents): ReadonlyMap<string, string> {
-  const cameFrom = new Map<string, string>();
-  let frontier = [subject];
+/** Breadth first: each reachable role with a shortest chain to it, both ends included. */
+function walk(subject: string, parents: Parents): Paths {
+  const paths = new Map<string, readonly string[]>();
+  let frontier: (readonly string[])[] = [[subject]];
   while (frontier.length > 0) {
-    const next: string[] = [];
-    for (const node of frontier) {
-      for (const role of parents.get(node) ?? []) {
-        if (role === subject || cameFrom.has(role)) continue;
-        cameFrom.set(role, node);
-        next.push(role);
+    const next: (readonly string[])[] = [];
+    for (const path of frontier) {
+      for (const role of parents.get(path.at(-1) ?? subject) ?? []) {
+        if (role === subject || paths.has(role)) continue;
+        const longer = Object.freeze([...path, role]);
+        paths.set(role, longer);
+        next.push(longer);
       }
     }
     frontier = next;
   }
-  return cameFrom;
+  return paths;
 }
 
 /** Levels of ancestors above `role`, counting distinct ways; a member's own edge is one more. */

@@ -25,6 +25,16 @@ export interface Rule {
   readonly line: number;
 }
 
+/** What of a rule decides. */
+export type RowRule = Pick<Rule, 'id' | 'effect' | 'subject' | 'domain' | 'action' | 'resource'>;
+
+/** Column order of `policy_definition` (model.ts), and of the policy hash: sub, dom, obj, act, eft, id. */
+export type Row = readonly [string, string, string, string, string, string];
+
+export function rowOf({ id, effect, subject, domain, action, resource }: RowRule): Row {
+  return [subject, domain, resource, action, effect, id];
+}
+
 /** Rules that are read between two pauses. */
 const SLICE = 500;
 

@@ -167,10 +167,7 @@ export async function buildSnapshot({
     ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
     ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
   };
-  const rows = rules.map(({ subject, domain, resource, action, effect, id }) => {
-    return [subject, domain, resource, action, effect, id];
-  });
-  const policyHash = await policyHashOf(others, rows, {
+  const policyHash = await policyHashOf(others, rules, {
     canonicalize,
     ...(pause === undefined ? {} : { pause }),
   });

@@ -182,6 +182,17 @@ describe('writ policy check', () => {
 });
 
 describe('writ policy explain', () => {
+  it('tells a question that is not whole as far as it goes, and takes half a request for no run', async () => {
+    const half = await place.run(['policy', 'explain', JSON.stringify({ initiator: 'user:alice' })]);
+    expect(half.code).toBe(3);
+    expect(half.stdout).toContain('user:alice asks for no action on no resource in no domain\n');
+    for (const words of [['user:alice'], ['user:alice', 'function.invoke']]) {
+      const { code, value } = await place.json(['policy', 'explain', ...words]);
+      expect([code, errorOf(value).code]).toEqual([2, 'USAGE']);
+      expect(errorOf(value).message).toContain('a resource');
+    }
+  });
+
   it('tells rules, roles, every layer and the approval', async () => {
     const { code, stdout } = await place.run(['policy', 'explain', 'user:alice', 'agent.invoke', TRIAGE]);
     expect(code).toBe(0);

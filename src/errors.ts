@@ -84,6 +84,7 @@ export const ERRORS = {
   // answers from outside to what waits for one
   TASK_TOKEN_INVALID: { kind: 'refusal', exit: 3 },
   TASK_NOT_ELIGIBLE: { kind: 'refusal', exit: 3 },
+  TASK_CHANGED: { kind: 'refusal', exit: 4 },
   TASK_SIGNATURE_INVALID: { kind: 'refusal', exit: 3, name: 'Approval.Denied' },
   TASK_ANSWERED: { kind: 'refusal', exit: 4 },
   TASK_CLOSED: { kind: 'refusal', exit: 4 },

@@ -107,7 +107,11 @@ export function castVote(
 }
 
 export type Barring =
-  'changed the input' | 'started this run' | 'redrove this run' | 'asked for this' | 'wrote the workflow';
+  | 'changed the input'
+  | 'started this run'
+  | 'redrove this run or step'
+  | 'asked for this'
+  | 'wrote the workflow';
 
 /** What somebody did for which a separation of duties bars them from deciding; null = nothing. */
 export function whyBarred(
@@ -117,7 +121,7 @@ export function whyBarred(
   if (ballot.separationOfDuties) {
     if (ballot.editors?.includes(person) === true) return 'changed the input';
     if (ballot.initiator === person) return 'started this run';
-    if (ballot.redriver === person) return 'redrove this run';
+    if (ballot.redriver === person) return 'redrove this run or step';
     if (ballot.requester === person) return 'asked for this';
   }
   return ballot.author === person ? 'wrote the workflow' : null;

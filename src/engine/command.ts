@@ -25,6 +25,8 @@ export interface Task {
   /** One attempt, and the longest time between two signs of life; null = none of its own. */
   readonly timeoutMs: number | null;
   readonly heartbeatMs: number | null;
+  /** Who had it made again after its outcome was lost; null = nobody has. */
+  readonly rerunBy: string | null;
   /** What stands in `input` for the token of this attempt; null when it waits for none. */
   readonly token: string | null;
   /** From 0; null outside a loop, and outside a map. Both are part of what is approved. */
@@ -76,8 +78,14 @@ export type EngineEvent =
     }
   /** The outcome was lost in a crash, or with a stopped process: a person decides. */
   | { readonly kind: 'lost'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
-  /** A lost attempt runs again under the same idempotency key. */
-  | { readonly kind: 'rerun'; readonly stepPath: string; readonly attempt: number; readonly nowMs: number }
+  /** A lost attempt runs again under the same idempotency key; `by` whom, where somebody has decided so. */
+  | {
+      readonly kind: 'rerun';
+      readonly stepPath: string;
+      readonly attempt: number;
+      readonly by?: string;
+      readonly nowMs: number;
+    }
   /** The step now waits for people. */
   | {
       readonly kind: 'paused';

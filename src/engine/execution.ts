@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../json.js';
 import { grownBy, mixedWith, UNKNOWN_DATA, type DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/plan.js';
 import type { EngineEvent, Task } from './command.js';
-import { entered, newFrame } from './frame.js';
+import { newFrame } from './frame.js';
 import { Interpreter } from './interpret.js';
 import { runFailure, stepError, toldName } from './fault.js';
 import type { Request } from './query.js';
@@ -14,6 +14,7 @@ import { requestOf } from './request.js';
 import type { Trace } from './stage.js';
 import type { Changes, Frame, Parts, RunHead, Seen, TaskWaiting } from './state.js';
 import { stepPathOf } from './step-path.js';
+import { taskOf } from './task.js';
 import { RunTree } from './tree.js';
 
 export interface StartOptions {
@@ -150,12 +151,12 @@ export class Execution {
       ...(['ready', 'approval', 'running', 'lost', 'calls', 'stopping'] as const),
       ...SUSPENDED,
     ];
-    return standings.flatMap((phase) => this.#tree.all(phase)).flatMap((frame) => this.#taskOf(frame));
+    return this.#tasksOf(standings.flatMap((phase) => this.#tree.all(phase)));
   }
 
   task(stepPath: string): Task | null {
     const frame = this.#tree.atTask(stepPath);
-    return frame === undefined ? null : (this.#taskOf(frame)[0] ?? null);
+    return frame === undefined ? null : this.#taskOf(frame);
   }
 
   /** What every move asks of a task, for less than `task` costs; null where that gives null. */
@@ -169,7 +170,7 @@ export class Execution {
 
   /** May start now, at most `limit` of them. None while an approval is waited for that is not `async`, or when the run is failing. */
   ready(limit = Infinity): Task[] {
-    return this.#mayBegin ? this.#tree.some('ready', limit).flatMap((frame) => this.#taskOf(frame)) : [];
+    return this.#mayBegin ? this.#tasksOf(this.#tree.some('ready', limit)) : [];
   }
 
   /** As `ready`, of this one; a task whose own approval is at hand may start too. */
@@ -185,7 +186,7 @@ export class Execution {
 
   /** Those whose outcome was lost. */
   lost(): Task[] {
-    return this.#tree.all('lost').flatMap((frame) => this.#taskOf(frame));
+    return this.#tasksOf(this.#tree.all('lost'));
   }
 
   /** Those that wait for an answer from outside, also where that is to be given up. */
@@ -193,7 +194,7 @@ export class Execution {
     const tree = this.#tree;
     if (SUSPENDED.every((one) => tree.count(one) === 0) && tree.count('stopping') === 0) return [];
     const frames = [...SUSPENDED.flatMap((one) => tree.all(one)), ...tree.all('stopping')];
-    return frames.flatMap((frame) => this.#taskOf(frame)).filter(({ phase }) => phase === 'callback');
+    return this.#tasksOf(frames).filter(({ phase }) => phase === 'callback');
   }
 
   /** When the first of them has waited, or been silent, for too long; null = never. */
@@ -326,7 +327,7 @@ export class Execution {
         else this.#interpreter.failed(frame, node, event.error, event.draw);
         return;
       case 'rerun':
-        this.#interpreter.rerun(frame, task);
+        this.#interpreter.rerun(frame, event.by === undefined ? task : { ...task, rerunBy: event.by });
         return;
       case 'paused': {
         const { approval, input = task.input } = event;
@@ -395,61 +396,11 @@ export class Execution {
     this.#tree.head = { ...head, pausedAtMs: null, deadlineMs: moved };
   }
 
-  #taskOf(frame: Frame): Task[] {
-    const node = this.#interpreter.nodeOf(frame);
-    const { task } = frame;
-    if (task === null || node === null || frame.wakeAtMs !== null || frame.ask !== null) return [];
-    const { attempt, input, idempotencyKey, phase, approval, conversation, timeoutMs, heartbeatMs } = task;
-    const { waiting = null } = task;
-    return [
-      {
-        stepPath: stepPathOf(this.#plan, frame),
-        key: frame.node,
-        node,
-        attempt,
-        input,
-        idempotencyKey,
-        phase,
-        approval,
-        waiting,
-        conversation,
-        timeoutMs,
-        heartbeatMs,
-        token: task.token ?? null,
-        iteration: node.loop === null ? null : (frame.loop?.iteration ?? 0),
-        item: frame.call === null ? this.#itemOf(frame) : null,
-        entries: frame.call === null ? entered(this.#plan, frame) : 1,
-        ...this.#aroundOf(frame),
-        isStopping: frame.isStopping,
-      },
-    ];
+  #taskOf(frame: Frame): Task | null {
+    return taskOf(this.#plan, this.#tree, this.#interpreter.nodeOf(frame), frame);
   }
 
-  /** Of the forks that the cursor is in: the most lanes and items, and the most entries; 0 = it is in none. */
-  #aroundOf(frame: Frame): Pick<Task, 'width' | 'rounds'> {
-    let [width, rounds] = [0, 0];
-    let here: Frame | undefined = frame;
-    while (here !== undefined && here.parent !== null) {
-      const { parent, call }: Frame = here;
-      here = this.#tree.frame(parent);
-      if (call !== null || here === undefined) continue;
-      width = Math.max(
-        width,
-        this.#tree.lanes(parent).reduce((sum, { items }) => sum + (items?.length ?? 1), 0),
-      );
-      const node = this.#plan.nodes[here.node];
-      const retries = node?.kind === 'fork' ? node.retry.reduce((sum, one) => sum + one.maxAttempts, 0) : 0;
-      // An entry is also made for each retry: so many entries are so many rounds at least.
-      rounds = Math.max(rounds, Math.ceil((here.fork?.entry ?? 0) / (1 + retries)));
-    }
-    return { width, rounds };
-  }
-
-  /** Of the innermost map that the cursor is in. */
-  #itemOf(frame: Frame): number | null {
-    let here: Frame | undefined = frame;
-    while (here !== undefined && here.item === null && here.parent !== null)
-      here = this.#tree.frame(here.parent);
-    return here?.item ?? null;
+  #tasksOf(frames: readonly Frame[]): Task[] {
+    return frames.flatMap((frame) => this.#taskOf(frame) ?? []);
   }
 }

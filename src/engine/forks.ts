@@ -72,7 +72,7 @@ export class Forks {
       }
       if (lane.ended < total) isOver = false;
     });
-    return isOver ? this.#walk.attempted(node, frame, () => this.#join(frame, node)) : null;
+    return isOver ? this.#walk.failures.attempted(node, frame, () => this.#join(frame, node)) : null;
   }
 
   #begin(frame: Frame, fork: ForkState, node: ForkNode, position: number, place: number): void {
@@ -172,7 +172,7 @@ export class Forks {
     const error = parent.fork?.failing ?? null;
     const node = this.#walk.plan.nodes[parent.node];
     if (error === null || node?.kind !== 'fork') return;
-    this.#walk.go(this.#walk.recover(parent, node, error, fractionOf(tree.random())));
+    this.#walk.go(this.#walk.failures.recover(parent, node, error, fractionOf(tree.random())));
   }
 
   forkOf(child: Frame): PlanNode | undefined {

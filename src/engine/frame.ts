@@ -1,6 +1,6 @@
 // A cursor: how it begins, and what can be said of it alone.
 import type { Plan } from '../workflow/plan.js';
-import type { CurrentTask, Frame, StepError, StepOutcome } from './state.js';
+import type { CurrentTask, ForkState, Frame, StepError, StepOutcome } from './state.js';
 
 /** A cursor at its first node. */
 export function newFrame(id: string, parent: Frame | null, node: string, nowMs: number): Frame {
@@ -79,4 +79,9 @@ export function isGate(plan: Plan, { node, call }: Frame): boolean {
 export function isSubmitted(plan: Plan, { node }: Frame): boolean {
   const here = plan.nodes[node];
   return here?.kind === 'task' && here.call.kind === 'function' && here.call.waits !== undefined;
+}
+
+/** A fork that has failed before its lanes began: what it keeps is how often it was tried. */
+export function unopened(frame: Frame): ForkState {
+  return { entry: begun(frame, frame.node), retries: [], input: null, failing: null, map: null };
 }

@@ -1,24 +1,24 @@
-// The interpreter: moves cursors through the nodes of the plan until each needs the outside world, starts and joins
-// forks, and turns what has happened to a task into what follows. Pure: no I/O, clock or random. A fault of the
-// document that shows only at run time is a failure of its node, never of the engine.
+// The interpreter: moves cursors through the nodes of the plan until each needs the outside world, and turns what has
+// happened to a task into what follows. Pure: no I/O, clock or random. A fault of the document that shows only at run
+// time is a failure of its node (failures.ts), never of the engine.
 import { WritError } from '../errors.js';
 import { isObject, type Json } from '../json.js';
-import type { Catcher, ForkNode, Plan, PlanNode, TaskNode } from '../workflow/plan.js';
+import type { Plan, PlanNode, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
 import type { Values } from './amount.js';
 import { tokenOf } from './context.js';
 import { Conversations } from './conversations.js';
 import { MAX_WORK, measure } from './data-limit.js';
-import { runFailure, stateFault, stepError, toldName } from './fault.js';
+import { runFailure } from './fault.js';
 import { fractionOf } from './draws.js';
+import { Failures } from './failures.js';
 import { Forks } from './forks.js';
-import { attemptKey, begun, isGate, isRunnable, isSubmitted, landed, madeAgain } from './frame.js';
+import { attemptKey, begun, isGate, isRunnable, isSubmitted, landed, madeAgain, unopened } from './frame.js';
 import { Maps } from './maps.js';
 import type { Answer } from './query.js';
-import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
 import { prefixAt, type Trace } from './stage.js';
 import { StateData } from './state-data.js';
-import type { Ask, CurrentTask, ForkState, Frame, Stage, StepError } from './state.js';
+import type { Ask, CurrentTask, Frame, Stage, StepError } from './state.js';
 import { callNode, stepPathOf } from './step-path.js';
 import { Steps } from './steps.js';
 import type { RunTree } from './tree.js';
@@ -39,6 +39,7 @@ export class Interpreter implements Walk {
   readonly calls: Conversations;
   readonly maps: Maps;
   readonly forks: Forks;
+  readonly failures: Failures;
   nowMs = 0;
   #sliceLeft = 0;
   /** Characters worked through since a task last gave something. */
@@ -55,6 +56,7 @@ export class Interpreter implements Walk {
     this.calls = new Conversations(this);
     this.maps = new Maps(this);
     this.forks = new Forks(this);
+    this.failures = new Failures(this);
   }
 
   spend(): void {
@@ -104,13 +106,13 @@ export class Interpreter implements Walk {
     if (frame.call !== null) {
       const status = error.kind === 'refusal' ? 'refused' : 'failed';
       this.calls.answer(frame, frame.call, status, { error: error.code, message: error.message });
-    } else this.go(this.recover(frame, node, error, draw));
+    } else this.go(this.failures.recover(frame, node, error, draw));
   }
 
   /** As `failed`, and it is not tried again. */
   gaveUp(frame: Frame, node: TaskNode, error: StepError): void {
     if (frame.call !== null) this.failed(frame, node, error, 0);
-    else this.go(this.giveUp(node, frame, error));
+    else this.go(this.failures.giveUp(node, frame, error));
   }
 
   /** A lost attempt runs again under the same key. */
@@ -129,7 +131,8 @@ export class Interpreter implements Walk {
     const awake = { ...frame, wakeAtMs: null };
     const node = this.plan.nodes[frame.node];
     if (frame.task !== null) this.tree.put(awake);
-    else if (node?.kind === 'fork') this.go(this.attempted(node, awake, () => this.#enter(node, awake)));
+    else if (node?.kind === 'fork')
+      this.go(this.failures.attempted(node, awake, () => this.enter(node, awake)));
     else if (node?.kind === 'wait') this.go(this.data.staging(node, awake, LEAVE));
   }
 
@@ -140,12 +143,12 @@ export class Interpreter implements Walk {
     if (node === undefined)
       throw new WritError('INTERNAL', `plan ${this.plan.id} lost the node "${frame.node}"`);
     if (!answer.ok && ask.kind !== 'query' && node.kind === 'fork') {
-      const fault = this.#fault(node, asking, this.#refusedAnswer(asking, ask, answer));
-      this.go(this.#tryAgain(asking, node, fault, fractionOf(this.tree.random())));
+      const fault = this.failures.faultOf(node, asking, this.#refusedAnswer(asking, ask, answer));
+      this.go(this.failures.tryAgain(asking, node, fault, fractionOf(this.tree.random())));
       return;
     }
     this.go(
-      this.tried(node, asking, ask, () => {
+      this.failures.tried(node, asking, ask, () => {
         if (!answer.ok) throw this.#refusedAnswer(asking, ask, answer);
         if ('values' in answer)
           return this.data.staged(node, asking, ask, plainNames(answer.values, prefixAt(node, ask)));
@@ -216,7 +219,7 @@ export class Interpreter implements Walk {
     const here = { ...frame, enteredAtMs: this.nowMs, enteredEvent: this.event(frame) };
     this.tree.see(frame.node, 1);
     this.trace?.('input', frame.data, frame.node);
-    return this.attempted(node, here, () => this.#enter(node, here));
+    return this.failures.attempted(node, here, () => this.enter(node, here));
   }
 
   /** False when the run has used up its transitions. */
@@ -227,56 +230,7 @@ export class Interpreter implements Walk {
     return true;
   }
 
-  attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null {
-    try {
-      return move();
-    } catch (error) {
-      if (!(error instanceof WritError) || error.code === 'INTERNAL') throw error;
-      const fault = this.#fault(node, frame, error);
-      this.#noteUnstarted(node, frame, fault);
-      return this.giveUp(node, frame, fault);
-    }
-  }
-
-  /** Key of the one step that the node stands for; null for a group of several and for a state that is no task. */
-  #stepOf(node: PlanNode, frame: Frame): string | null {
-    if (node.kind === 'task') return frame.node;
-    if (node.kind !== 'fork' || node.flow !== null) return null;
-    const [lane, ...more] = node.lanes;
-    return lane === undefined || more.length > 0 ? null : lane.start;
-  }
-
-  /** A step that fails before its first attempt is one that nobody would find otherwise. */
-  #noteUnstarted(node: PlanNode, frame: Frame, { name, code }: StepError): void {
-    if (frame.task !== null || frame.fork !== null || frame.loop !== null) return;
-    const key = this.#stepOf(node, frame);
-    if (key === null) return;
-    const stepPath = this.#pathOf({ ...frame, node: key });
-    this.tree.note({ kind: 'unstarted', stepPath, error: { name, code } });
-  }
-
-  /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
-  tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null {
-    if (stage.name !== 'catch' && stage.name !== 'item') return this.attempted(node, frame, move);
-    try {
-      return move();
-    } catch (error) {
-      if (!(error instanceof WritError) || error.code === 'INTERNAL') throw error;
-      const around = stage.name === 'item' ? (this.tree.frame(frame.parent ?? '') ?? frame) : frame;
-      return this.failCursor(frame, this.#fault(node, around, error));
-    }
-  }
-
-  #fault(node: PlanNode, frame: Frame, error: WritError): StepError {
-    const fault = stepError(error);
-    // A state that is tested alone has no events to point at (as AWS's TestState).
-    if (this.plan.dialect === 'states') return this.isAlone ? fault : stateFault(node, frame, error);
-    const key = this.#stepOf(node, frame);
-    const name = key === null ? undefined : this.plan.nodes[key]?.name;
-    return name === undefined ? fault : { ...fault, message: `step "${name}": ${fault.message}` };
-  }
-
-  #enter(node: PlanNode, frame: Frame): Frame | null {
+  enter(node: PlanNode, frame: Frame): Frame | null {
     if (node.kind === 'task' || taskAt(node) === null) return this.#goIn(node, frame);
     // The gate before a state; it keeps how often the state was tried.
     const limits = { timeoutMs: null, heartbeatMs: null };
@@ -292,7 +246,7 @@ export class Interpreter implements Walk {
     const { input: data, retries } = frame.task ?? { input: frame.data, retries: [] };
     const fork = retries.length === 0 ? null : { ...unopened(frame), retries };
     const here: Frame = { ...frame, data, task: null, fork };
-    return this.attempted(node, here, () => {
+    return this.failures.attempted(node, here, () => {
       this.data.fitting(node, data);
       return this.#goIn(node, here);
     });
@@ -332,30 +286,6 @@ export class Interpreter implements Walk {
     tree.head = { ...tree.head, status: 'completed', output: frame.data };
   }
 
-  /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
-  failCursor(frame: Frame, error: StepError): null {
-    const tree = this.tree;
-    // An item that its Map could not select has not come to a state of its own.
-    if (!frame.selects) tree.see(frame.node, 3);
-    const parent = frame.parent === null ? undefined : tree.frame(frame.parent);
-    const { task } = frame;
-    // Its attempt is over: a redrive makes another one.
-    const failed: Frame = {
-      ...frame,
-      task: task === null ? null : { ...task, phase: 'lost', approval: null },
-    };
-    if (parent === undefined) {
-      tree.put(failed);
-      this.failRun(error);
-      return null;
-    }
-    if (this.maps.isTolerated(parent, failed, error)) return null;
-    tree.setAside(failed);
-    this.forks.failFork(parent, error);
-    this.forks.childGone(frame);
-    return null;
-  }
-
   /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
   beginAttempt(
     frame: Frame,
@@ -382,13 +312,18 @@ export class Interpreter implements Walk {
       timeoutMs: limits.timeoutMs,
       heartbeatMs: limits.heartbeatMs,
     };
+    const rerunBy = again?.rerunBy;
     const token = again?.token ?? (frame.call === null ? tokenOf(this.plan, this.tree, frame) : null);
     // …Scheduled, …Started, …Submitted; the gate before a state is no event of its own.
     if (!isGate(this.plan, frame)) this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2);
     return {
       ...frame,
       attempts: { ...frame.attempts, [key]: attempt, ...(again === null ? {} : madeAgain(frame, key)) },
-      task: token === null ? task : { ...task, token },
+      task: {
+        ...task,
+        ...(rerunBy === undefined ? {} : { rerunBy }),
+        ...(token === null ? {} : { token }),
+      },
     };
   }
 
@@ -398,74 +333,13 @@ export class Interpreter implements Walk {
       this.trace?.('result', result);
       // It does not run any more, and has not left its state yet.
       const done: Frame = { ...frame, task: frame.task === null ? null : landed(frame.task) };
-      return this.attempted(node, done, () =>
+      return this.failures.attempted(node, done, () =>
         this.data.stage(node, done, { ...LEAVE, held: this.data.fitting(node, result) }),
       );
     }
     if (node.loop === null) return this.steps.recorded(node, frame, result);
-    return this.attempted(node, frame, () => this.steps.iterated(node, frame, result));
+    return this.failures.attempted(node, frame, () => this.steps.iterated(node, frame, result));
   }
-
-  recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
-    if (frame.task === null || !isGate(this.plan, frame)) this.event(frame); // …Failed, …TimedOut
-    return this.#tryAgain(frame, node, error, draw);
-  }
-
-  #tryAgain(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
-    const { task, fork } = frame;
-    const used = task?.retries ?? fork?.retries ?? [];
-    const { transitions, maxTransitions } = this.tree.head;
-    const spent = transitions >= maxTransitions;
-    const found = spent ? null : retrierFor(node.retry, used, error);
-    if (found === null) return this.giveUp(node, frame, error);
-    if (fork !== null) this.tree.endLanes(frame.id);
-    const retries = node.retry.map((_, index) => (used[index] ?? 0) + (index === found.index ? 1 : 0));
-    const delayMs = retryDelayMs(found.retrier, used[found.index] ?? 0, draw);
-    const again =
-      task === null
-        ? { ...frame, fork: { ...(fork ?? unopened(frame)), retries, failing: null } }
-        : this.beginAttempt(frame, task.input, task, task, retries);
-    const attempt = again.task?.attempt ?? begun(frame, frame.node) + 1;
-    this.tree.note({ kind: 'retried', stepPath: this.#pathOf(again), attempt, delayMs });
-    if (delayMs > 0) return { ...again, wakeAtMs: this.nowMs + delayMs };
-    return task === null && node.kind === 'fork'
-      ? this.attempted(node, again, () => this.#enter(node, again))
-      : again;
-  }
-
-  #pathOf(frame: Frame): string {
-    return stepPathOf(this.plan, frame);
-  }
-
-  /** What follows an error that is not retried. */
-  giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null {
-    if (node.kind !== 'task' && node.kind !== 'fork') return this.failCursor(frame, error);
-    this.tree.see(frame.node, 3);
-    const catcher = catcherFor(node.catch, error);
-    if (catcher !== null) return this.#handOver(node, catcher, frame, error);
-    if (node.kind === 'fork') return this.failCursor(frame, error);
-    if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
-      const { code, message } = error;
-      const stepPath = this.#pathOf(frame);
-      this.tree.note({ kind: 'skipped', stepPath, reason: 'error', detail: { code, message } });
-      return this.steps.skip(node, frame, error);
-    }
-    return this.failCursor(frame, error);
-  }
-
-  /** A catcher that can't place its error output fails the state: there is no second catcher for that. */
-  #handOver(node: TaskNode | ForkNode, catcher: Catcher, frame: Frame, error: StepError): Frame | null {
-    const held = { Error: toldName(error), Cause: error.message };
-    if (frame.fork !== null) this.tree.endLanes(frame.id);
-    const task = frame.task === null ? null : ({ ...frame.task, phase: 'ready' } as const);
-    const stage: Stage = { name: 'catch', index: node.catch.indexOf(catcher), held };
-    return this.data.staging(node, { ...frame, task }, stage);
-  }
-}
-
-/** A fork that has failed before its lanes began: what it keeps is how often it was tried. */
-function unopened(frame: Frame): ForkState {
-  return { entry: begun(frame, frame.node), retries: [], input: null, failing: null, map: null };
 }
 
 function heldValues({ held }: Ask): Values {

@@ -87,7 +87,7 @@ export class Maps {
     this.#walk.spend();
     const { selector } = each;
     const { input } = around.fork;
-    return this.#walk.tried(node, child, { name: 'item', index: null }, () => {
+    return this.#walk.failures.tried(node, child, { name: 'item', index: null }, () => {
       if (node.flow?.language === 'jsonata')
         return this.#walk.data.stage(node, child, { name: 'item', index: null });
       const { enteredAtMs, variables } = around;

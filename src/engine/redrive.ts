@@ -108,7 +108,8 @@ function again(walk: Redriving, frame: Frame, hasEnded: (stepPath: string) => bo
 }
 
 function withTask(walk: Redriving, frame: Frame, task: CurrentTask): Frame {
-  const { waiting: _, ...fresh } = { ...task, retries: [], approval: null };
+  // Whoever redrives asks for it from now on.
+  const { waiting: _, rerunBy: __, ...fresh } = { ...task, retries: [], approval: null };
   // It had not begun.
   if (task.phase === 'ready') return { ...frame, task: fresh };
   const open = task.conversation?.answers.filter((one) => one === null).length ?? 0;

@@ -26,7 +26,7 @@ export class StateData {
   }
 
   staging(node: PlanNode, frame: Frame, stage: Stage): Frame | null {
-    return this.#walk.tried(node, frame, stage, () => this.stage(node, frame, stage));
+    return this.#walk.failures.tried(node, frame, stage, () => this.stage(node, frame, stage));
   }
 
   /** Works out what the stage needs and goes on; a cursor that needs an expression evaluated waits for it. */
@@ -126,7 +126,7 @@ export class StateData {
       case 'fail': {
         const name = worded(node.error, 'Error', values);
         const message = worded(node.cause, 'Cause', values);
-        return this.#walk.failCursor(frame, { name, code: 'STEP_FAILED', kind: 'failure', message });
+        return this.#walk.failures.failCursor(frame, { name, code: 'STEP_FAILED', kind: 'failure', message });
       }
       case 'choice':
       case 'pass':

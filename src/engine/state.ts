@@ -134,6 +134,8 @@ export interface CurrentTask {
   readonly approval: TaskApproval | null;
   /** What stands in `input` for the token of an attempt; absent = it waits for none. Kept: the seed changes in a redrive. */
   readonly token?: string;
+  /** Who had it made again after its outcome was lost; kept by its retries. Absent = nobody has. */
+  readonly rerunBy?: string;
   /** In phase `callback`, and only then. */
   readonly waiting?: TaskWaiting;
   /** Null unless the function converses and has asked for calls. */

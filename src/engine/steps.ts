@@ -71,7 +71,11 @@ export class Steps {
     const message = `"${node.name}" went through ${maxIterations} iterations without its until being true`;
     // A loop that has used up its iterations is not begun again.
     const hint = 'look at its last output; raise maxIterations, or say onExhausted: continue';
-    return this.#walk.giveUp(node, frame, stepError(new WritError('STEP_LOOP_EXHAUSTED', message, { hint })));
+    return this.#walk.failures.giveUp(
+      node,
+      frame,
+      stepError(new WritError('STEP_LOOP_EXHAUSTED', message, { hint })),
+    );
   }
 
   /** Dialect 1: the step's outcome is kept for later templates; in a group it is the lane's result. */

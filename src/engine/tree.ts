@@ -3,6 +3,7 @@
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { drawBytes } from './draws.js';
+import { isSync, standingOf, type Standing } from './standing.js';
 import type { Changes, ChildResult, Frame, Note, Parts, RunHead, Seen, StepOutcome } from './state.js';
 
 /** How far one lane of a fork is; made again from its children when a run is opened. */
@@ -13,22 +14,6 @@ export interface Lane {
   begun: number;
   ended: number;
 }
-
-/** What a cursor does next, or waits for. */
-export type Standing =
-  | 'runnable'
-  | 'ask'
-  | 'ready'
-  | 'approval'
-  | 'running'
-  | 'lost'
-  | 'calls'
-  /** An answer from outside is waited for: of a person, or of whoever has the token. */
-  | 'person'
-  | 'callback'
-  | 'timer'
-  | 'fork'
-  | 'stopping';
 
 export class RunTree {
   head: RunHead;
@@ -433,24 +418,6 @@ export class RunTree {
   #mark(key: string, read: () => unknown): void {
     this.#dirty.set(key, read);
   }
-}
-
-function standingOf(frame: Frame): Standing {
-  const { task, fork, ask } = frame;
-  if (task?.phase === 'running') return frame.isStopping ? 'stopping' : 'running';
-  if (task?.phase === 'callback') {
-    if (frame.isStopping) return 'stopping';
-    return task.waiting?.by === 'person' ? 'person' : 'callback';
-  }
-  if (frame.isStopping) return 'fork';
-  if (ask !== null) return 'ask';
-  if (frame.wakeAtMs !== null) return 'timer';
-  if (task !== null) return task.phase;
-  return fork === null ? 'runnable' : 'fork';
-}
-
-function isSync({ task }: Frame, standing: Standing): boolean {
-  return standing === 'approval' && task?.approval?.isAsync === false;
 }
 
 /** `outcome/<id>#<node>`: a step key holds no `#`, a frame's id may. */

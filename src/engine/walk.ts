@@ -14,12 +14,15 @@ export interface Walk {
   readonly tree: RunTree;
   /** Is told what a state makes of its data, for people who test one. */
   readonly trace: Trace | null;
+  /** It is a run of one state. */
+  readonly isAlone: boolean;
   /** Of this slice of work. */
   readonly nowMs: number;
   readonly data: StateDataMoves;
   readonly steps: StepMoves;
   readonly maps: MapMoves;
   readonly forks: ForkMoves;
+  readonly failures: FailureMoves;
   /** A move that is no transition counts for the slice. */
   spend(): void;
   /** Something came from outside: what is worked through from now on is counted from nothing. */
@@ -28,14 +31,10 @@ export interface Walk {
   event(frame: Frame, count?: number): number;
   /** The cursor as it stands now; null = it has ended, or was put already. */
   go(frame: Frame | null): void;
-  /** Makes the move; what it throws is a failure of the node. */
-  attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null;
-  /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
-  tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null;
+  /** Begins what the node does; a gate before it first. */
+  enter(node: PlanNode, frame: Frame): Frame | null;
   /** The cursor goes on, or it has come to its end. */
   next(frame: Frame, next: string | null): Frame | null;
-  /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
-  failCursor(frame: Frame, error: StepError): null;
   /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
   beginAttempt(
     frame: Frame,
@@ -44,15 +43,28 @@ export interface Walk {
     limits?: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'>,
     retries?: readonly number[],
   ): Frame;
+  /** The run fails; it ends when what runs has been stopped. */
+  failRun(error: StepError): void;
+}
+
+export interface FailureMoves {
+  /** Makes the move; what it throws is a failure of the node. */
+  attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null;
+  /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
+  tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null;
   /** Retry, then catch, then skip, then fail (ASL: errors). */
   recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null;
   /** What follows an error that is not retried. */
   giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null;
+  /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
+  failCursor(frame: Frame, error: StepError): null;
 }
 
 export interface StateDataMoves {
   /** Works out what the stage needs and goes on; a cursor that needs an expression evaluated waits for it. */
   stage(node: PlanNode, frame: Frame, stage: Stage): Frame | null;
+  /** As `stage`; what it throws is a failure of the node. */
+  staging(node: PlanNode, frame: Frame, stage: Stage): Frame | null;
   /** The cursor waits for an answer from outside. */
   inquire(frame: Frame, kind: Ask['kind'], stage: Stage): Frame;
   sources(frame: Frame, input: Json): Sources;
@@ -61,11 +73,15 @@ export interface StateDataMoves {
 }
 
 export interface StepMoves {
+  /** The step counts as skipped, and the cursor goes on. */
+  skip(node: TaskNode, frame: Frame, error: StepError | null): Frame | null;
   /** Each member's outcome, and what `fanout` and `output` are from now on. */
   joinGroup(frame: Frame, node: ForkNode, results: readonly (readonly ChildResult[])[]): Frame;
 }
 
 export interface MapMoves {
+  /** A distributed Map goes on without an item that failed, up to its bound. */
+  isTolerated(parent: Frame, child: Frame, error: StepError): boolean;
   /** The Map's items are here. */
   items(node: ForkNode, frame: Frame, values: Values, given: Json): Frame | null;
   /** One more of the items that go into batches has been selected. */

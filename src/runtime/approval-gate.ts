@@ -228,7 +228,7 @@ export function request(
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
   const editors = [...new Set([...before, ...(editor === null ? [] : [editor])])];
   if (!canBeReached(guard, judged, editors)) {
-    const others = attempt.redriver === null ? [] : [`${attempt.redriver}, who redrove the run`];
+    const others = attempt.redriver === null ? [] : [`${attempt.redriver}, who redrove the run or step`];
     if (editors.length > 0) others.push(`${editors.join(', ')}, who changed the input`);
     const left = `without ${others.join(', and without ')}`;
     const message = `too few people are left to approve ${callable.resource} ${left}`;
@@ -292,7 +292,7 @@ export function request(
   return { kind: 'waiting', approval: record, writes, entries, payloads, input };
 }
 
-/** The decision knew of nobody who has changed the input or redriven the run: without them the others may be too few. */
+/** The decision knew of nobody who has changed the input or redriven run or step: without them the others may be too few. */
 function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]): boolean {
   const { attempt, callable, decision, author } = judged;
   const needed = decision.effective.approval;

@@ -43,7 +43,10 @@ export interface Attempt {
   readonly timeLeftMs: number | null;
   /** It waits for people: its row is stored. False = nothing is stored of this attempt yet. */
   readonly isWaiting: boolean;
-  /** Who has redriven the run: what it asks for now, they ask for; null = nobody has, or nobody knows. */
+  /**
+   * Who has redriven the run, or since then had this step made again after a crash: what it asks for now, they ask for.
+   * Null = nobody has, or nobody knows.
+   */
   readonly redriver: string | null;
   /** The request that the run knows of; its row may name a later one, made by who changed the input. */
   readonly approvalId: string | null;

@@ -64,8 +64,12 @@ async function end(guard: Guard, live: LiveRun): Promise<void> {
     if (row?.status === 'suspended') {
       const task = waiting.find((one) => one.stepPath === stepPath && one.attempt === attempt);
       // An answer that was acknowledged counts, though nothing goes on with it: a redrive does not ask for it again.
-      const isProven = task?.answer != null && answerFault(guard.policy(), run, task, row.input) === null;
-      const output = isProven && task.answer?.kind === 'success' ? task.answer.payload : null;
+      const answer = task?.answer?.kind === 'success' ? task.answer : null;
+      const isProven =
+        answer !== null &&
+        task !== undefined &&
+        (await answerFault(guard, { run, task, input: row.input })) === null;
+      const output = isProven ? answer.payload : null;
       if (task !== undefined && output !== null) answered.add(task.id);
       const status = output === null ? 'cancelled' : 'succeeded';
       const ended = { status, code: output === null ? 'STEP_CANCELLED' : null, output } as const;

@@ -5,7 +5,7 @@ import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isHex64, isObject, type Commitment, type Json } from '../json.js';
 import type { Guard } from './guard-parts.js';
-import type { RunRecord, StoredPayload } from './ports.js';
+import type { RunHead, RunRecord, StoredPayload } from './ports.js';
 import { isFinished } from './run-state.js';
 import type { ErasedBefore, ErasureTarget } from './writ.js';
 import { parseWritten, type WrittenArtifact } from './written-artifact.js';
@@ -226,11 +226,11 @@ export async function openErasure(
   workflowId: string,
   initiator: string,
   input: Json,
-  inputOf: (run: RunRecord) => Promise<Json>,
+  inputOf: (run: RunHead) => Promise<Json>,
 ): Promise<string | null> {
   const wanted = canonicalJson(input);
-  for (const run of await guard.store.runs({ unfinished: true, workflowId })) {
-    if (isFinished(run) || run.initiator !== initiator) continue;
+  for (const run of await guard.store.unfinishedRuns()) {
+    if (run.workflowId !== workflowId || run.initiator !== initiator) continue;
     if (canonicalJson(await inputOf(run)) === wanted) return run.id;
   }
   return null;

@@ -33,7 +33,7 @@ export interface Guard {
   /** The snapshot in force now; asked once per attempt. */
   readonly policy: () => PolicySnapshot;
   /** What the steps of a run are decided by: never more than the policies that it was started under allow. */
-  readonly policyOfRun: (run: Pick<RunRecord, 'id' | 'policyHash'>) => Promise<RunPolicy>;
+  readonly policyOfRun: (run: RunRecord) => Promise<RunPolicy>;
   /** What `policy()` was loaded from: kept with each run that begins. */
   readonly policyFiles: () => PolicyFiles;
   /** Why no step may begin just now; null = policies are as fresh as they have to be. */

@@ -101,7 +101,7 @@ async function authorOf(
  */
 export async function ofRun(
   guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant' | 'store'>,
-  run: Pick<RunRecord, 'id' | 'policyHash'>,
+  run: RunRecord,
 ): Promise<Pick<Guard, 'policy' | 'clock' | 'tenant'> & Pick<Judged, 'startPolicy'>> {
   const { snapshot, ...startPolicy } = await guard.policyOfRun(run);
   const nowMs = logTime(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);

@@ -8,69 +8,16 @@ import { Execution } from '../engine/execution.js';
 import type { Note } from '../engine/state.js';
 import { WritError } from '../errors.js';
 import type { Plan } from '../workflow/plan.js';
-import type { EntryContext } from './entries.js';
 import { isCancelRequested, isRefusedEntry } from './journal.js';
 import type { Guard } from './guard-parts.js';
-import {
-  VERSION_JUMP,
-  type Change,
-  type Charge,
-  type Committed,
-  type EntryDraft,
-  type RunRecord,
-} from './ports.js';
+import { VERSION_JUMP, type Change, type Committed, type RunRecord } from './ports.js';
+import { Batch, MAX_TOGETHER, together, TURNS, type CommitOptions, type Move } from './run-batch.js';
 import { activeHead, isFinished, planOf } from './run-state.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
-import { settle, type Settlement, type Wait } from './settlement.js';
+import { settle, type Wait } from './settlement.js';
 
 /** How often, at most, it is looked at what other processes have done while steps run here. */
 const LOOK_MS = 50;
-/** Moves in one change of the store. */
-const MAX_TOGETHER = 256;
-
-/**
- * Turns of the microtask queue that a batch stays open: steps that were woken by one commit come to their outcomes in
- * it, and those that follow them to their intents.
- */
-const TURNS = 100;
-
-/** What happens to the run, and what is written with it. */
-export interface Move {
-  readonly events: readonly EngineEvent[];
-  readonly change?: Pick<Change, 'entries' | 'payloads' | 'attempts' | 'approvals' | 'charges' | 'tasks'>;
-  /** In place of what follows from the execution: the run is cancelled. */
-  readonly settlement?: Settlement;
-}
-
-export interface CommitOptions {
-  /** Who is named in the entries that the run itself adds; default: the initiator, through the runner. */
-  readonly actor?: EntryContext['actor'];
-  readonly nowMs?: number;
-}
-
-interface Member {
-  readonly move: Move;
-  readonly nowMs: number;
-  readonly actor: EntryContext['actor'] | undefined;
-}
-
-/** Moves that become durable together, or not at all. */
-class Batch {
-  readonly members: Member[] = [];
-  /** Of each member, and then of the run itself: which entries are its own, from and to. */
-  readonly places: (readonly [number, number])[] = [];
-  readonly written: Promise<Committed>;
-  done: (committed: Committed) => void = () => undefined;
-  fail: (error: unknown) => void = () => undefined;
-
-  constructor() {
-    this.written = new Promise((resolve, reject) => {
-      this.done = resolve;
-      this.fail = reject;
-    });
-  }
-}
-
 export class LiveRun {
   readonly id: string;
   readonly plan: Plan;
@@ -324,9 +271,9 @@ export class LiveRun {
     });
   }
 
-  #combine({ members, places }: Batch): Change {
+  #combine(batch: Batch): Change {
     const { execution } = this;
-    const last = members.at(-1);
+    const last = batch.members.at(-1);
     const changes = execution.takeChanges();
     this.#noteDropped(changes.notes);
     const { random, redact, clock } = this.#guard;
@@ -341,38 +288,12 @@ export class LiveRun {
     const next =
       last?.move.settlement ??
       settle(execution, changes, this.#run, situation, { entry, nowMs, random, redact });
-    const entries: EntryDraft[] = [];
-    const payloads: NonNullable<Change['payloads']>[number][] = [];
-    const attempts: NonNullable<Change['attempts']>[number][] = [];
-    const approvals: NonNullable<Change['approvals']>[number][] = [];
-    const charges: Charge[] = [];
-    const tasks: NonNullable<Change['tasks']>[number][] = [];
-    const add = (change: Partial<Omit<Change, 'runs' | 'parts'>>): void => {
-      const first = entries.length;
-      entries.push(...(change.entries ?? []));
-      for (const { payload, entry } of change.payloads ?? [])
-        payloads.push({ payload, entry: entry + first });
-      for (const { record, intentEntry } of change.attempts ?? []) {
-        attempts.push(intentEntry === undefined ? { record } : { record, intentEntry: intentEntry + first });
-      }
-      approvals.push(...(change.approvals ?? []));
-      charges.push(...(change.charges ?? []));
-      tasks.push(...(change.tasks ?? []));
-      places.push([first, entries.length]);
-    };
-    for (const { move } of members) add(move.change ?? {});
-    add({ entries: next.entries, payloads: next.payloads, attempts: next.attempts });
     const jump = this.#isFirst;
     const { run } = next;
     const change: Change = {
+      ...together(batch, next, changes.notes),
       runs: [{ op: 'update', record: run, jump }],
       parts: [next.parts],
-      attempts: withLoopEnds(attempts, changes.notes),
-      approvals,
-      entries,
-      payloads,
-      charges,
-      tasks,
     };
     this.#run = { ...run, version: this.#run.version + (jump ? VERSION_JUMP : 1) };
     this.#isFirst = false;
@@ -457,22 +378,4 @@ export function isConflict(error: unknown): boolean {
 /** Whether the run that a commit left is one that asked for its own end. */
 export function isToBeCancelled(live: LiveRun): boolean {
   return !live.isFinished && isCancelRequested(live.run);
-}
-
-/** The attempt that ended a loop says how it ended. */
-function withLoopEnds(
-  attempts: NonNullable<Change['attempts']>,
-  notes: readonly Note[],
-): NonNullable<Change['attempts']> {
-  return notes.reduce(
-    (rows, note) =>
-      note.kind === 'loop-ended'
-        ? rows.map((one) =>
-            one.record.stepPath === note.stepPath
-              ? { ...one, record: { ...one.record, converged: note.converged } }
-              : one,
-          )
-        : rows,
-    attempts,
-  );
 }

@@ -66,7 +66,10 @@ async function handedOver(guard: Guard, run: string, task: Task): Promise<TaskWa
   return { taskId, by, untilMs, silentUntilMs: heartbeatMs === null ? null : aliveAtMs + heartbeatMs };
 }
 
-/** What a person says of every lost attempt: run it again (a gated step asks again), or count it as failed. */
+/**
+ * What a person says of every lost attempt: count it as failed, after which it is not tried again, or run it again. A gated
+ * step asks again then, and whoever had it run again is one who asks.
+ */
 export async function decideLost(
   guard: Guard,
   live: LiveRun,
@@ -87,7 +90,7 @@ export async function decideLost(
       const events = lost.map(({ stepPath, attempt }): EngineEvent => {
         const about = { stepPath, attempt, nowMs };
         return choice === 'rerun'
-          ? { kind: 'rerun', ...about }
+          ? { kind: 'rerun', by: actor.id, ...about }
           : { kind: 'failed', error, draw: 0, ...about };
       });
       return { events };

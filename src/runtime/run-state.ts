@@ -53,6 +53,11 @@ export function stored(state: ActiveState | FinishedState | Plan): Json {
   return state as unknown as Json;
 }
 
+/** SHA-256 hex over the plan as the store keeps it: its JSON, whose keys stay in their order. */
+export function planDigest(plan: Json | Plan): Hex {
+  return Buffer.from(sha256(new TextEncoder().encode(JSON.stringify(plan)))).toString('hex') as Hex;
+}
+
 /** SHA-256 hex over the RFC 8785 form of the parsed document: comments and layout don't change it. */
 export function workflowHash(document: Json): Hex {
   return Buffer.from(sha256(new TextEncoder().encode(canonicalJson(document)))).toString('hex') as Hex;

@@ -9,7 +9,8 @@ import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './guard-parts.js';
 import { answerRequests } from './requests.js';
-import { isConflict, isToBeCancelled, LiveRun, type Move } from './live-run.js';
+import { isConflict, isToBeCancelled, LiveRun } from './live-run.js';
+import type { Move } from './run-batch.js';
 import type { Next, RunSteps } from './ports.js';
 import { decideLost, recoverLost } from './recovery.js';
 import { settleWaits } from './task-wait.js';
@@ -189,7 +190,7 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     heartbeatMs: task.heartbeatMs,
     timeLeftMs: deadlineMs === null ? null : Math.max(1, deadlineMs - (pausedAtMs ?? judgedAtMs)),
     isWaiting: task.phase === 'approval',
-    redriver: redrive?.by ?? null,
+    redriver: task.rerunBy ?? redrive?.by ?? null,
     approvalId: task.approval?.approvalId ?? null,
   };
 }

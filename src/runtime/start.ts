@@ -17,7 +17,7 @@ import { openJson, sealJson } from './payload.js';
 import type { RunRecord, WorkflowRecord } from './ports.js';
 import { dataJson, dataOf, requireKnownLabels } from './run-data.js';
 import { POLICIES_KEPT } from './run-policies.js';
-import { isFinished, planOf, stored } from './run-state.js';
+import { planDigest, planOf, stored } from './run-state.js';
 import { settle } from './settlement.js';
 import { refuseUnavailable } from './unavailable.js';
 import type { Principal } from './writ.js';
@@ -89,6 +89,7 @@ export async function startRun(
       key: initiator.publicKey,
       parentRun: null,
       agents,
+      plan: planDigest(plan),
       ...POLICIES_KEPT,
       ...(data === null ? {} : { data }),
     },
@@ -214,11 +215,13 @@ export async function interruptedRun(
 ): Promise<string | null> {
   const { workflow, input, initiator } = request;
   const dataOfPlan = (plan: Plan) => dataJson(dataOf(plan));
-  const runs = await guard.store.runs({ unfinished: true, workflowId: workflow.id });
   const wanted = canonicalJson({ input, agents: request.agents, data: dataOfPlan(request.plan) });
-  for (const run of runs) {
-    if (isFinished(run) || run.status !== 'running' || run.initiator !== initiator.id) continue;
-    if (run.workflowHash !== workflow.hash || isHeld(run.id)) continue;
+  for (const head of await guard.store.unfinishedRuns()) {
+    if (head.workflowId !== workflow.id || head.workflowHash !== workflow.hash) continue;
+    if (head.status !== 'running' || head.initiator !== initiator.id || isHeld(head.id)) continue;
+    const run = await guard.store.run(head.id);
+    // It may have gone on, or ended, since.
+    if (run?.status !== 'running') continue;
     const { agents } = run;
     const data = dataOfPlan(planOf(run));
     if (canonicalJson({ input: await inputOf(guard, run), agents, data }) === wanted) return run.id;
@@ -227,8 +230,8 @@ export async function interruptedRun(
 }
 
 /** The input the run was started with; null when it was erased. */
-export async function inputOf(guard: Guard, run: RunRecord): Promise<Json> {
-  const [first] = await guard.store.entriesOfRun(run.id);
+export async function inputOf(guard: Guard, run: Pick<RunRecord, 'id'>): Promise<Json> {
+  const [first] = await guard.store.entriesOfRun(run.id, { from: 0, limit: 1 });
   const commitment = first === undefined ? undefined : parseEntry(first.bytes).commit['input'];
   return commitment === undefined ? null : openJson(await guard.store.payload(commitment));
 }

@@ -16,6 +16,7 @@ import { recordedBytes } from './recordable.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { isFinished } from './run-state.js';
 import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
+import { changedTask } from './task-origin.js';
 import { ineligible, isAnswerProven, signedAnswerOf, unproven } from './task-proof.js';
 import { formOf, questionOf } from './task-question.js';
 import { hashOfToken, isSameHash } from './task-token.js';
@@ -51,7 +52,9 @@ export async function answerTask(
  */
 export async function requireMayAnswer(guard: Guard, id: string, by: Principal): Promise<void> {
   const task = await findTask(guard, { id });
-  await requireAllowed(guard, await load(guard, task.run), task, by);
+  const run = await load(guard, task.run);
+  await requireAllowed(guard, run, task, by);
+  await requireAsLogged(guard, run, task, await attemptOf(guard, task), by);
 }
 
 /** Which token it was is not told: not that there is another, not how much of it was right. */
@@ -82,7 +85,8 @@ async function answerOnce(
   const run = await load(guard, task.run);
   await requireAllowed(guard, run, task, by);
   const nowMs = await logTimeMs(guard);
-  const row = await guard.store.attempt(task.run, task.stepPath, task.attempt);
+  const row = await attemptOf(guard, task);
+  await requireAsLogged(guard, run, task, row, by);
   await requireOpen(guard, run, task, row, by, nowMs);
   if (reply.kind === 'heartbeat') return alive(guard, task, nowMs);
   const data = reply.kind === 'success' ? outputOf(run, task, reply.output) : refusalOf(task, reply);
@@ -151,6 +155,25 @@ async function requireAllowed(guard: Guard, run: RunRecord, task: TaskRecord, by
         access.hint === null ? {} : { hint: access.hint },
       );
   if (refusal !== null) await refuse(guard, run, task, by, refusal, access.ruleId);
+}
+
+async function attemptOf(
+  { store }: Guard,
+  { run, stepPath, attempt }: TaskRecord,
+): Promise<AttemptRecord | null> {
+  return store.attempt(run, stepPath, attempt);
+}
+
+/** Nobody answers what was not asked, or asked of others: the rows decide whose answer counts, to what, and until when. */
+async function requireAsLogged(
+  guard: Guard,
+  run: RunRecord,
+  task: TaskRecord,
+  attempt: AttemptRecord | null,
+  by: Principal,
+): Promise<void> {
+  const changed = await changedTask(guard.store, { run, task, input: attempt?.input ?? null });
+  if (changed !== null) await refuse(guard, run, task, by, changed, null);
 }
 
 async function requireOpen(

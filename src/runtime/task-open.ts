@@ -68,7 +68,7 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     answer: null,
     version: 0,
   };
-  const { roles, separationOfDuties } = record;
+  const { roles, separationOfDuties, tokenHash, outputBytes } = record;
   const entry = draft(context, 'task.opened', {
     taskId: record.id,
     stepPath,
@@ -76,6 +76,9 @@ async function opened(guard: Guard, judged: Judged, token: string | null): Promi
     kind: record.kind,
     expiresAt: timeText(record.expiresAtMs),
     heartbeatMs: record.heartbeatMs,
+    outputBytes,
+    // By what it is known who was given the token: it is of 32 random bytes, which no hash gives back.
+    ...(tokenHash === null ? {} : { tokenHash }),
     // Who may fill it in, and just what they were shown.
     ...(form === null ? {} : { form: formDigest(form.schema), roles, separationOfDuties, ...redriven }),
   });

@@ -1,13 +1,14 @@
 // What proves an answer to a task: a signature that holds under a key enrolled for this very person, or for a form their
-// account where approvers.yaml says that it is enough. A name, a row or a state that merely says so proves nothing, so it
-// is asked when the answer comes, and again when its run goes on with it.
+// account where approvers.yaml says that it is enough; and that the log holds it. A name, a row or a state that merely says
+// so proves nothing, so it is asked when the answer comes, and again when its run goes on with it.
 import { verifyTaskAnswer, type SignedTaskAnswer, type TaskQuestion } from '../approval/task-answer.js';
 import { WritError } from '../errors.js';
-import type { Commitment } from '../json.js';
 import { fillsRole } from '../policy/approval-duty.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { timeText } from './entries.js';
-import type { RunRecord, TaskAnswer, TaskRecord } from './ports.js';
+import type { Guard } from './guard-parts.js';
+import type { TaskAnswer, TaskRecord } from './ports.js';
+import { changedTask, type StoredTask } from './task-origin.js';
 import { questionOf } from './task-question.js';
 
 /** What whoever answers signs. */
@@ -59,17 +60,18 @@ export function ineligible(
   return null;
 }
 
-/** Why the stored answer does not count now; null = it does. */
-export function answerFault(
-  snapshot: PolicySnapshot,
-  run: RunRecord,
-  task: TaskRecord,
-  input: Commitment | null,
-): WritError | null {
+/** Why the stored answer does not count now; null = it does. Throws STORE_CONFLICT as `changedTask`. */
+export async function answerFault(
+  { policy, store }: Pick<Guard, 'policy' | 'store'>,
+  stored: StoredTask,
+): Promise<WritError | null> {
+  const { run, task, input } = stored;
   const { answer } = task;
   if (answer === null) return new WritError('STORE_IO', `task ${task.id} was answered with nothing`);
-  if (isAnswerProven(snapshot, task, questionOf(run, task, input), answer))
-    return ineligible(snapshot, task, answer);
+  const changed = await changedTask(store, stored);
+  if (changed !== null) return changed;
+  if (isAnswerProven(policy(), task, questionOf(run, task, input), answer))
+    return ineligible(policy(), task, answer);
   return unproven(answer.by);
 }
 

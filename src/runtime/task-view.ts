@@ -8,6 +8,7 @@ import { isIntact, openJson } from './payload.js';
 import type { TaskRecord } from './ports.js';
 import { load } from './run-context.js';
 import { planOf } from './run-state.js';
+import { changedQuestion } from './task-origin.js';
 import { formOf, questionOf } from './task-question.js';
 import type { TaskView } from './writ.js';
 
@@ -16,7 +17,7 @@ export function taskEndsAtMs({ expiresAtMs, heartbeatMs, aliveAtMs }: TaskRecord
   return heartbeatMs === null ? expiresAtMs : Math.min(expiresAtMs, aliveAtMs + heartbeatMs);
 }
 
-/** Throws NOT_FOUND, and INTEGRITY_DIGEST when the stored input is not the one the log commits to. */
+/** Throws NOT_FOUND, TASK_CHANGED when the rows are not what was asked, and INTEGRITY_DIGEST when the stored input is not the one the log commits to. */
 export async function taskView(guard: Guard, id: string): Promise<TaskView> {
   const record = await guard.store.task(id);
   if (record === null)
@@ -24,6 +25,8 @@ export async function taskView(guard: Guard, id: string): Promise<TaskView> {
   const run = await load(guard, record.run);
   const attempt = await guard.store.attempt(record.run, record.stepPath, record.attempt);
   const committed = attempt?.input ?? null;
+  const changed = await changedQuestion(guard.store, { run, task: record, input: committed });
+  if (changed !== null) throw changed;
   const input = committed === null ? null : await guard.store.payload(committed);
   // Nobody is shown, and nobody signs for, another input than the step was given.
   if (input !== null && !isIntact(input)) {

@@ -9,7 +9,8 @@ import { isObject, type Commitment } from '../json.js';
 import { stepFinished, type EntryContext, type StepEnd } from './entries.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './guard-parts.js';
-import { isConflict, type LiveRun, type Move } from './live-run.js';
+import { isConflict, type LiveRun } from './live-run.js';
+import type { Move } from './run-batch.js';
 import { isIntact, openJson } from './payload.js';
 import type { AttemptRecord, Change, EntryDraft, TaskRecord } from './ports.js';
 import { entryContext } from './run-context.js';
@@ -86,7 +87,7 @@ async function goOn(
   if (answer === null) throw new WritError('STORE_IO', `task ${record.id} was answered with nothing`);
   const { stepPath, attempt } = task;
   const row = await guard.store.attempt(live.id, stepPath, attempt);
-  const fault = answerFault(guard.policy(), live.run, record, row?.input ?? null);
+  const fault = await answerFault(guard, { run: live.run, task: record, input: row?.input ?? null });
   const payload = await guard.store.payload(answer.payload);
   const doubt = payload !== null && isIntact(payload) ? (fault?.message ?? null) : CHANGED;
   if (doubt !== null) return end(guard, live, task, record, disbelieved(guard, task, doubt, nowMs), nowMs);

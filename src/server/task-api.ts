@@ -168,38 +168,23 @@ function textOf(body: JsonObject, key: string): string | null {
 
 /** Neither what was asked nor what was answered: a list is shown where a task is not looked at. */
 function summary(record: TaskRecord) {
-  const {
-    id,
-    run,
-    stepPath,
-    attempt,
-    kind,
-    state,
-    functionId,
-    initiator,
-    roles,
-    separationOfDuties,
-    redriver = null,
-  } = record;
-  const { createdAtMs, expiresAtMs, heartbeatMs, answer: given } = record;
+  const { heartbeatMs, answer } = record;
   return {
-    ...{
-      id,
-      run,
-      stepPath,
-      attempt,
-      kind,
-      state,
-      function: functionId,
-      initiator,
-      roles,
-      separationOfDuties,
-      redriver,
-    },
-    createdAt: timeText(createdAtMs),
-    expiresAt: timeText(expiresAtMs),
+    id: record.id,
+    run: record.run,
+    stepPath: record.stepPath,
+    attempt: record.attempt,
+    kind: record.kind,
+    state: record.state,
+    function: record.functionId,
+    initiator: record.initiator,
+    roles: record.roles,
+    separationOfDuties: record.separationOfDuties,
+    redriver: record.redriver ?? null,
+    createdAt: timeText(record.createdAtMs),
+    expiresAt: timeText(record.expiresAtMs),
     heartbeatSeconds: heartbeatMs === null ? null : heartbeatMs / 1000,
-    answer: given === null ? null : answerJson(given),
+    answer: answer === null ? null : answerJson(answer),
   };
 }
 

@@ -19,7 +19,7 @@ export function approvalLines(
     `function: ${revealHidden(record.functionId)}`,
     `step: ${revealHidden(record.stepPath)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
     `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
-    ...(record.redriver === undefined ? [] : [`run redriven by: ${revealHidden(record.redriver)}`]),
+    ...(record.redriver === undefined ? [] : [`run or step redriven by: ${revealHidden(record.redriver)}`]),
     ...(record.editors ?? []).map((editor) => `input changed by: ${revealHidden(editor)}`),
     ...(view.why ?? record.demandedBy).map((reason) => `why: ${revealHidden(reason)}`),
     `needs: ${neededText(record)}`,

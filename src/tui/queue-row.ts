@@ -42,7 +42,7 @@ export function noticeOf(record: ApprovalRecord, approver: string): string | nul
     case 'wrote the workflow':
       return 'your workflow';
     case 'started this run':
-    case 'redrove this run':
+    case 'redrove this run or step':
     case 'asked for this':
       return 'yours';
   }

@@ -2,7 +2,6 @@
 // without this installation can check it.
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
 import { type Desk, FLOW, LOW, newDesk } from './claims-desk.js';
 import { hosted } from './writ.js';
 
@@ -22,16 +21,7 @@ let shown: { readonly run: string; readonly size: string; readonly entries: read
 
 beforeAll(async () => {
   desk = await newDesk(hosted);
-  const file = desk.at('policies', 'approvers.yaml');
-  const approvers = parseDocument(readFileSync(file, 'utf8'));
-  const { people } = approvers.toJS() as { people: { id: string }[] };
-  for (const person of ['audrey', 'ada']) {
-    await desk.run(['keys', 'create', person, '--out', `${person}.key`]);
-    const { publicKey } = JSON.parse(readFileSync(desk.at(`${person}.key`), 'utf8')) as { publicKey: string };
-    const index = people.findIndex(({ id }) => id === `user:${person}`);
-    approvers.setIn(['people', index, 'keys'], [publicKey]);
-  }
-  writeFileSync(file, approvers.toString());
+  for (const person of ['audrey', 'ada']) await desk.enrol(person);
   const ran = await desk.json(['run', FLOW, '--input', LOW]);
   run = (ran.value as { id: string }).id;
   shown = (await desk.json(['audit', 'show', run], AUDREY)).value as typeof shown;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { execa } from 'execa';
 import { expect } from 'vitest';
-import { parseDocument } from 'yaml';
+import { parseDocument, type Document } from 'yaml';
 import {
   environmentOf,
   MAIN,
@@ -34,6 +34,10 @@ export const BOB = { env: { WRIT_KEY: 'bob.key' } };
 export interface Desk extends Place {
   /** Absolute path of a file of the desk. */
   at(...parts: string[]): string;
+  /** Changes a file of its policies. */
+  changePolicy(file: string, change: (document: Document) => void): void;
+  /** Makes a key for this person, `NAME.key`, that the policies know as theirs. */
+  enrol(person: string): Promise<void>;
   /** Another desk, the same to the byte; nothing of this one is open meanwhile. */
   copy(): Desk;
   /** The same desk, each of its commands in a process of its own: for what has to happen at the same time. */
@@ -60,19 +64,10 @@ export interface Started {
 /** Commands run as alice unless `env` names another key. */
 export async function newDesk(carry?: Carrier): Promise<Desk> {
   const desk = deskAt(newPlace(carry), carry);
-  for (const person of ['alice', 'bob', 'eve']) {
-    await desk.run(['keys', 'create', person, '--out', `${person}.key`]);
-  }
   expect(await desk.run(['init'])).toMatchObject({ code: 0 });
-  const file = desk.at('policies', 'approvers.yaml');
-  const approvers = parseDocument(readFileSync(file, 'utf8'));
-  const { people } = approvers.toJS() as { people: { id: string }[] };
-  for (const person of ['alice', 'bob']) {
-    const index = people.findIndex(({ id }) => id === `user:${person}`);
-    const { publicKey } = JSON.parse(readFileSync(desk.at(`${person}.key`), 'utf8')) as { publicKey: string };
-    approvers.setIn(['people', index, 'keys'], [publicKey]);
-  }
-  writeFileSync(file, approvers.toString());
+  for (const person of ['alice', 'bob']) await desk.enrol(person);
+  // A key that the policies do not know.
+  await desk.run(['keys', 'create', 'eve', '--out', 'eve.key']);
   cpSync(EXAMPLE, desk.at('example'), { recursive: true });
   // Registered once: its packages are in the store, and the policies in the log.
   expect(await desk.run(['workflow', 'create', FLOW])).toMatchObject({ code: 0 });
@@ -88,11 +83,27 @@ function deskAt(place: Place, carry?: Carrier): Desk {
     ...options,
     env: { WRIT_KEY: 'alice.key', ...options.env },
   });
+  const at = (...parts: string[]): string => join(place.folder, ...parts);
+  const changePolicy: Desk['changePolicy'] = (file, change) => {
+    const document = parseDocument(readFileSync(at('policies', file), 'utf8'));
+    change(document);
+    writeFileSync(at('policies', file), document.toString());
+  };
   return {
     folder: place.folder,
     run: (words, options) => place.run(words, asAlice(options)),
     json: (words, options) => place.json(words, asAlice(options)),
-    at: (...parts) => join(place.folder, ...parts),
+    at,
+    changePolicy,
+    async enrol(person) {
+      await place.run(['keys', 'create', person, '--out', `${person}.key`]);
+      const { publicKey } = JSON.parse(readFileSync(at(`${person}.key`), 'utf8')) as { publicKey: string };
+      changePolicy('approvers.yaml', (approvers) => {
+        const { people } = approvers.toJS() as { people: { id: string }[] };
+        const index = people.findIndex(({ id }) => id === `user:${person}`);
+        approvers.setIn(['people', index, 'keys'], [publicKey]);
+      });
+    },
     copy() {
       const other = newPlace(carry);
       cpSync(place.folder, other.folder, { recursive: true });

@@ -3,7 +3,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
 import { type Desk, FLOW, LOW, newDesk } from './claims-desk.js';
 import { hosted } from './writ.js';
 
@@ -15,13 +14,7 @@ let vkey: string;
 
 beforeAll(async () => {
   desk = await newDesk(hosted);
-  const file = desk.at('policies', 'approvers.yaml');
-  const approvers = parseDocument(readFileSync(file, 'utf8'));
-  const { people } = approvers.toJS() as { people: { id: string }[] };
-  await desk.run(['keys', 'create', 'audrey', '--out', 'audrey.key']);
-  const { publicKey } = JSON.parse(readFileSync(desk.at('audrey.key'), 'utf8')) as { publicKey: string };
-  approvers.setIn(['people', people.findIndex(({ id }) => id === 'user:audrey'), 'keys'], [publicKey]);
-  writeFileSync(file, approvers.toString());
+  await desk.enrol('audrey');
   writeFileSync(desk.at('old.checkpoint'), readFileSync(desk.at('.writ', 'audit', 'checkpoint')));
   run = ((await desk.json(['run', FLOW, '--input', LOW])).value as { id: string }).id;
   vkey = (await desk.run(['audit', 'vkey'])).stdout.trim();

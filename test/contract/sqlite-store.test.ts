@@ -214,7 +214,7 @@ describe('the SQLite file', () => {
         db.exec(`ALTER TABLE attempt DROP COLUMN ${name}`);
       db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt; DROP TABLE task');
       db.exec('ALTER TABLE workflow DROP COLUMN author; DROP TABLE policy_files');
-      db.exec('DROP INDEX log_entry_approval');
+      db.exec('DROP INDEX log_entry_approval; DROP INDEX log_entry_task');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -246,12 +246,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 9');
+      db.pragma('user_version = 10');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('this writ knows version 8');
+        expect(error.message).toContain('this writ knows version 9');
         expect(error.hint).toContain('newer writ');
       }
     });

@@ -409,6 +409,11 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         await store.commit({ entries: [about('apr_1'), about('apr_2'), about('apr_1'), draft('a')] });
         expect((await store.entriesOfApproval('apr_1')).map((row) => row.index)).toEqual([7n, 9n]);
         expect(await store.entriesOfApproval('apr_3')).toEqual([]);
+        const of = (taskId: string) => draft('b', 'task.opened', { taskId, approvalId: 'apr_1' });
+        await store.commit({ entries: [of('tsk_1'), of('tsk_2'), of('tsk_1')] });
+        expect((await store.entriesOfTask('tsk_1')).map((row) => row.index)).toEqual([11n, 13n]);
+        expect(await store.entriesOfTask('apr_1')).toEqual([]);
+        expect(await store.entriesOfApproval('apr_1')).toHaveLength(2);
         expect((await store.ownEntries('log.opened', 9)).map((row) => row.index)).toEqual([0n]);
         expect(await store.ownEntries('log.opened', 0)).toEqual([]);
         expect(await store.ownEntries('key.rotated', 9)).toEqual([]);
@@ -764,7 +769,13 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
           (await store.runs(filter)).map((run) => run.id).join('');
         expect(await ids()).toBe('cbadef');
         expect(await ids({ unfinished: true })).toBe('baf');
-        expect((await store.unfinishedRuns()).map((run) => run.id).join('')).toBe('baf');
+        const { id, tenant, workflowId, workflowHash, policyHash, initiator, status } = runRecord('b', {
+          status: 'waiting',
+          workflowId: 'other',
+        });
+        const heads = await store.unfinishedRuns();
+        expect(heads.map((run) => run.id).join('')).toBe('baf');
+        expect(heads[0]).toEqual({ id, tenant, workflowId, workflowHash, policyHash, initiator, status });
         expect(await ids({ unfinished: false })).toBe('cbadef');
         expect(await ids({ workflowId: 'other' })).toBe('be');
         expect(await ids({ workflowId: 'other', unfinished: true })).toBe('b');
@@ -993,12 +1004,13 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await ids({ after, run: 'r', states: ['denied'] })).toEqual(['apr_d']);
         expect(await ids({ after: { createdAtMs: T0 + 2, id: 'apr_d' } })).toEqual([]);
         const keys = await store.approvalKeys({ states: ['pending'] });
-        expect(keys.map(({ id }) => id)).toEqual(['apr_a', 'apr_b', 'apr_c']);
+        // Not by id, which is random: items of a map, which expire at one moment, keep their order.
+        expect(keys.map(({ id }) => id)).toEqual(['apr_b', 'apr_a', 'apr_c']);
         const [first] = asked.filter(({ id }) => id === keys[0]?.id);
         const { id, run, stepPath, functionId, expiresAtMs } = first ?? approvalRecord('none', 'r');
         expect(keys[0]).toEqual({ id, run, stepPath, functionId, expiresAtMs });
         const all = { states: ['pending', 'denied'], limit: 2 } as const;
-        expect((await store.approvalKeys(all)).map((key) => key.id)).toEqual(['apr_a', 'apr_b']);
+        expect((await store.approvalKeys(all)).map((key) => key.id)).toEqual(['apr_b', 'apr_a']);
         expect(await store.approvalKeys({ states: ['expired'] })).toEqual([]);
       });
 

@@ -7,7 +7,6 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseDocument } from 'yaml';
 import { FLOW, LOW, newDesk, type Desk } from '../cli/claims-desk.js';
 import { environmentOf } from '../cli/writ.js';
 import { filesWith } from '../runtime/stored-bytes.js';
@@ -26,17 +25,7 @@ let run: string;
 
 beforeAll(async () => {
   first = await newDesk();
-  const file = first.at('policies', 'approvers.yaml');
-  const approvers = parseDocument(readFileSync(file, 'utf8'));
-  const { people } = approvers.toJS() as { people: { id: string }[] };
-  for (const person of ['ada', 'carol']) {
-    await first.run(['keys', 'create', person, '--out', `${person}.key`]);
-    const { publicKey } = JSON.parse(readFileSync(first.at(`${person}.key`), 'utf8')) as {
-      publicKey: string;
-    };
-    approvers.setIn(['people', people.findIndex(({ id }) => id === `user:${person}`), 'keys'], [publicKey]);
-  }
-  writeFileSync(file, approvers.toString());
+  for (const person of ['ada', 'carol']) await first.enrol(person);
   // A claim that names somebody.
   const { claim } = JSON.parse(readFileSync(first.at(LOW.slice(1)), 'utf8')) as { claim: object };
   writeFileSync(first.at('named.json'), JSON.stringify({ claim: { ...claim, notes: CLAIMANT } }));

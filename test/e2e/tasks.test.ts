@@ -5,7 +5,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseDocument } from 'yaml';
 import { SECOND_VERIFIER } from '../audit/second-verifier.js';
 import { entriesOf, errorOf, expectVerified, newDesk, BOB, type Desk } from '../cli/claims-desk.js';
 import { environmentOf } from '../cli/writ.js';
@@ -74,11 +73,10 @@ beforeAll(async () => {
     desk.at('policies', 'rbac', 'test.yaml'),
     `apiVersion: writ/v1\nkind: Rules\nrules:\n${rule(1, 'adjuster', 'function.invoke')}${rule(2, 'reviewer', 'task.answer')}`,
   );
-  const file = desk.at('policies', 'ceilings', 'org.yaml');
-  const ceiling = parseDocument(readFileSync(file, 'utf8'));
   // The function of these tests runs in the program that embeds Writ.
-  ceiling.deleteIn(['spec', 'sandbox']);
-  writeFileSync(file, ceiling.toString());
+  desk.changePolicy('ceilings/org.yaml', (ceiling) => {
+    ceiling.deleteIn(['spec', 'sandbox']);
+  });
 });
 afterAll(async () => {
   await expectVerified(desk);

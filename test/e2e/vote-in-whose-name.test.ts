@@ -1,9 +1,8 @@
 // In whose name a vote is cast at a terminal: what the flags say stands on the screen, is recorded, and is signed. And what
 // a signal ends ends as it says.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
 import { expectVerified } from '../cli/claims-desk.js';
 import { MAIN } from '../cli/writ.js';
 import { bobsTerminal, ENTER } from './approver-at-terminal.js';
@@ -25,18 +24,11 @@ function processOf(folder: string): number {
 describeOnTerminal('a vote at the prompt', () => {
   const here = useWaitingDesk();
 
-  function changePolicies(file: string, change: (document: ReturnType<typeof parseDocument>) => void): void {
-    const name = here.desk.at('policies', file);
-    const document = parseDocument(readFileSync(name, 'utf8'));
-    change(document);
-    writeFileSync(name, document.toString());
-  }
-
   const recorded = async (): Promise<unknown> =>
     (await here.desk.json(['approvals', 'show', here.waiting.approval])).value;
 
   it('is for whom --for names (vote-at-terminal-ignored-for)', async () => {
-    changePolicies('approvers.yaml', (document) => {
+    here.desk.changePolicy('approvers.yaml', (document) => {
       const scope = { roles: ['role:reviewer'], domains: ['default'] };
       const lent = { from: 'user:carol', to: 'user:bob', scope, notAfter: '2999-01-01T00:00:00Z' };
       document.set('delegations', [lent]);
@@ -57,10 +49,10 @@ describeOnTerminal('a vote at the prompt', () => {
   });
 
   it('is under the emergency role by --break-glass, with a reason (vote-at-terminal-ignored-break-glass)', async () => {
-    changePolicies('approvers.yaml', (document) => {
+    here.desk.changePolicy('approvers.yaml', (document) => {
       document.set('breakGlass', { role: 'role:emergency', reviewWithinHours: 24 });
     });
-    changePolicies('roles/default.yaml', (document) => {
+    here.desk.changePolicy('roles/default.yaml', (document) => {
       document.setIn(['members', 'role:emergency'], ['user:bob']);
     });
     const right = { effect: 'allow', subject: 'role:emergency', domain: 'default', resource: '*' };

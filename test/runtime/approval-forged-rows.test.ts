@@ -191,7 +191,9 @@ describe('HOLE: a row that does not say who had a hand in it', () => {
     db.close();
     expect((await refusalOf(team.approve(writ, approval, 'carol'))).code).toBe('APPROVAL_DIGEST_MISMATCH');
     forge(approval, ownVote(approval, 'carol'));
-    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'failed', exitCode: 4 });
+    expect(await team.drive(writ, run.id)).toMatchObject({
+      ...{ status: 'failed', exitCode: 3, error: { code: 'POLICY_START_LOST' } },
+    });
     expect(team.functions.calls).toEqual([]);
   });
 });

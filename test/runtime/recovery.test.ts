@@ -148,6 +148,76 @@ describe('any other step', () => {
     expect(await team.facts(runId, 'approval.consumed')).toHaveLength(2);
   });
 
+  describe('HOLE: who has a lost step run again approves it alone', () => {
+    /** Alice's run, whose gated step carol, who may decide too, has run again. */
+    async function rerun(more = '') {
+      const separated = `${ONE}, approval: { mode: sync, separationOfDuties: true }${more}`;
+      const crashed = await crash(steps([separated]));
+      const { team, writ, runId } = crashed;
+      expect((await team.drive(writ, runId)).status).toBe('indeterminate');
+      await writ.resume(runId, await team.as(writ, 'carol'), { lost: 'rerun' });
+      return crashed;
+    }
+
+    it('they may neither approve nor deny nor edit: another person decides', async () => {
+      const { team, writ, runId } = await rerun();
+      expect((await team.drive(writ, runId)).status).toBe('waiting');
+      const again = await team.pending(writ, runId);
+      expect(again).toMatchObject({ attempt: 2, redriver: 'user:carol' });
+      const edit = { digest: again.subjectDigest, input: { amount: 8 } };
+      for (const act of [
+        () => team.approve(writ, again, 'carol'),
+        () => team.deny(writ, again, 'carol'),
+        async () => writ.editApproval(again.id, edit, await team.as(writ, 'carol')),
+      ])
+        expect((await refusalOf(act())).code).toBe('APPROVAL_SEPARATION_OF_DUTIES');
+      expect((await team.drive(writ, runId)).status).toBe('waiting');
+      expect(team.functions.calls).toHaveLength(1);
+      await team.approve(writ, again, 'bob');
+      expect((await team.drive(writ, runId)).status).toBe('completed');
+      // Who has decided what about the lost attempt stands in the log.
+      const resumed = (await team.facts(runId, 'authz.decided')).filter(
+        (one) => one['action'] === 'run.resume',
+      );
+      expect(resumed).toMatchObject([{ subject: 'user:carol', verdict: 'allow', lost: 'rerun' }]);
+    });
+
+    it('nor any retry of it, in another process either', async () => {
+      const { team, writ, runId } = await rerun(', errorMode: retry, retry: { initialMs: 0 }');
+      team.functions.answer('tool::test_one', fail());
+      await team.drive(writ, runId);
+      await team.approve(writ, await team.pending(writ, runId), 'bob');
+      const later = await team.open();
+      expect((await team.drive(later, runId)).status).toBe('waiting');
+      const retried = await team.pending(later, runId);
+      expect(retried).toMatchObject({ attempt: 3, redriver: 'user:carol' });
+      expect((await refusalOf(team.approve(later, retried, 'carol'))).code).toBe(
+        'APPROVAL_SEPARATION_OF_DUTIES',
+      );
+    });
+
+    it('a redrive after it is asked for by who redrives', async () => {
+      const { team, writ, runId } = await rerun();
+      await team.drive(writ, runId);
+      await team.deny(writ, await team.pending(writ, runId), 'bob');
+      expect((await team.drive(writ, runId)).status).toBe('failed');
+      await writ.redrive(runId, await team.as(writ, 'alice'));
+      await team.drive(writ, runId);
+      expect((await team.pending(writ, runId)).redriver).toBe('user:alice');
+    });
+
+    it('of another step, which the run comes to by itself, they may', async () => {
+      const { team, writ, runId } = await crash(steps([ONE, `${ONE}, approval: { mode: sync }`]));
+      await team.drive(writ, runId);
+      await writ.resume(runId, await team.as(writ, 'carol'), { lost: 'rerun' });
+      await team.drive(writ, runId);
+      const next = await team.pending(writ, runId);
+      expect(next.redriver).toBeUndefined();
+      await team.approve(writ, next, 'carol');
+      expect((await team.drive(writ, runId)).status).toBe('completed');
+    });
+  });
+
   it('counted as failed fails the run, and no retry hides it', async () => {
     const text = steps([`${ONE}, errorMode: retry, maxRetries: 5, retry: { initialMs: 0 }`]);
     const { team, writ, runId, alice } = await crash(text);

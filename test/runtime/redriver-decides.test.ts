@@ -58,7 +58,9 @@ describe('HOLE: who redrove a denied run approves it alone', () => {
     const edited = await refusalOf(again.editApproval(approval.id, edit, await team.as(again, 'bob')));
     expect(edited).toMatchObject({
       code: 'APPROVAL_QUORUM_UNREACHABLE',
-      message: expect.stringContaining('user:carol, who redrove the run, and without user:bob') as string,
+      message: expect.stringContaining(
+        'user:carol, who redrove the run or step, and without user:bob',
+      ) as string,
     });
     expect((await refusalOf(team.approve(again, approval, 'carol'))).code).toBe(
       'APPROVAL_SEPARATION_OF_DUTIES',
@@ -98,7 +100,9 @@ describe('HOLE: who redrove a denied run approves it alone', () => {
     const { team, writ, id } = await redriven(two);
     expect(await team.drive(writ, id)).toMatchObject({
       status: 'failed',
-      error: { message: expect.stringContaining('without user:carol, who redrove the run') as string },
+      error: {
+        message: expect.stringContaining('without user:carol, who redrove the run or step') as string,
+      },
     });
     expect(team.functions.calls).toEqual([]);
   });

@@ -1,19 +1,8 @@
 // HOLE: whoever redrove a run after a denial could approve it alone. At the command line and over HTTP.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { parseDocument } from 'yaml';
 import { BOB, errorOf, expectVerified, newDesk, startWaiting, STEPS, type Desk } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
-import {
-  ask,
-  decide,
-  ownBearer,
-  setPerson,
-  signedDecision,
-  startServer,
-  stopServer,
-  type Running,
-} from './serving.js';
+import { ask, decide, ownBearer, signedDecision, startServer, stopServer, type Running } from './serving.js';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
@@ -21,14 +10,11 @@ let desk: Desk;
 let server: Running;
 beforeAll(async () => {
   desk = await newDesk(hosted);
-  await desk.run(['keys', 'create', 'carol', '--out', 'carol.key']);
-  const { publicKey } = JSON.parse(readFileSync(desk.at('carol.key'), 'utf8')) as { publicKey: string };
-  setPerson(desk, 'user:carol', { keys: [publicKey] });
+  await desk.enrol('carol');
   // Bob decides, and may go on with runs too.
-  const file = desk.at('policies', 'roles', 'default.yaml');
-  const roles = parseDocument(readFileSync(file, 'utf8'));
-  roles.setIn(['members', 'role:adjuster'], ['user:alice', 'user:bob']);
-  writeFileSync(file, roles.toString());
+  desk.changePolicy('roles/default.yaml', (roles) => {
+    roles.setIn(['members', 'role:adjuster'], ['user:alice', 'user:bob']);
+  });
   server = await startServer(desk);
 });
 afterAll(async () => {

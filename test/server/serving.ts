@@ -3,9 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
-import { parseDocument } from 'yaml';
 import { loadPersonKey } from '../../src/adapters/keys/person-key.js';
 import { decisionBytes } from '../../src/approval/decision.js';
 import { commitment } from '../../src/audit/commitment.js';
@@ -19,12 +17,11 @@ export const AUDIENCE = 'writ-test';
 
 /** Edits a person of approvers.yaml. */
 export function setPerson(desk: Desk, id: string, fields: Readonly<Record<string, unknown>>): void {
-  const file = desk.at('policies', 'approvers.yaml');
-  const approvers = parseDocument(readFileSync(file, 'utf8'));
-  const { people } = approvers.toJS() as { people: { id: string }[] };
-  const index = people.findIndex((one) => one.id === id);
-  for (const [name, value] of Object.entries(fields)) approvers.setIn(['people', index, name], value);
-  writeFileSync(file, approvers.toString());
+  desk.changePolicy('approvers.yaml', (approvers) => {
+    const { people } = approvers.toJS() as { people: { id: string }[] };
+    const index = people.findIndex((one) => one.id === id);
+    for (const [name, value] of Object.entries(fields)) approvers.setIn(['people', index, name], value);
+  });
 }
 
 export interface Running {

@@ -1,5 +1,5 @@
 // Who may not decide on an approval: nobody but people do; not who wrote the workflow, where the request names them; and
-// with separation of duties not who changed the input, started the run or redrove it. Older requests don't tell whether duties are
+// with separation of duties not who changed the input, started the run, redrove it or had the step made again. Older requests don't tell whether duties are
 // separated: there it is not judged.
 import type { Json } from '../../json.js';
 import type { Facts } from './facts.js';
@@ -9,7 +9,7 @@ export interface Duties {
   readonly separated: boolean;
   /** Who changed the input. */
   readonly editors: readonly string[];
-  /** Who has redriven the run; empty where nobody has. */
+  /** Who has redriven the run, or had the step made again; empty where nobody has. */
   readonly redriver: string;
   /** Who wrote the workflow; empty where they may decide. */
   readonly author: string;
@@ -45,7 +45,7 @@ export function whyBarred(
     if (who === author) return barred(who, 'wrote the workflow');
     if (!separated) continue;
     if (editors.includes(who)) return barred(who, 'changed the input');
-    if (who === redriver) return barred(who, 'redrove the run');
+    if (who === redriver) return barred(who, 'redrove the run or step');
     if (who === initiator) return barred(who, 'started the run');
     // Where the log does not say who started the run, nobody is shown to be another.
     if (initiator === null) return `${who} is not shown to be another than who started the run`;

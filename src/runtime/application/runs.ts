@@ -1,7 +1,7 @@
 // Runs: planned, started, advanced, stopped, and looked at.
 import { WritError } from '../../errors.js';
 import { requestCancel } from '../cancel.js';
-import { checkWorkflow } from '../check.js';
+import { checkWorkflow, withoutCeilings } from '../check.js';
 import { OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from '../create-workflow.js';
 import { finishCancel } from '../finish-cancel.js';
 import { withRepeatableCalls } from '../function-registry.js';
@@ -77,14 +77,9 @@ export function runCalls(
     async plan({ workflow, input, agents = {}, data }, { id }) {
       const source = typeof workflow === 'string' ? await storedSource(store, workflow) : workflow;
       const looking = near(source);
-      const checked = await checkWorkflow(looking, source);
       // What a ceiling refuses is an answer here, with its layer and field, and no fault of the document.
-      const diagnostics = checked.diagnostics.filter(({ code }) => code !== 'DOC_CEILING_EXCEEDED');
-      const {
-        record,
-        isKnown,
-        plan: compiled,
-      } = await prepareWorkflow(source, { ...checked, diagnostics }, store, clock, id);
+      const checked = withoutCeilings(await checkWorkflow(looking, source));
+      const { record, isKnown, plan: compiled } = await prepareWorkflow(source, checked, store, clock, id);
       const plan = withData(compiled, data);
       checkRequest(guard, plan, input, agents);
       checkLabels(guard, plan);
@@ -113,10 +108,13 @@ export function runCalls(
       const run = await load(guard, runId);
       if (isFinished(run)) throw alreadyFinished(run);
       const context = entryContext(guard, run, { id: principal.id, via: guard.via });
-      await authorize(guard, context, principal, 'run.resume', run.workflowId);
       const { from } = options;
-      if (from === undefined && run.status !== 'indeterminate') return;
+      const isAsked = from !== undefined || run.status === 'indeterminate';
       const lost = options.lost ?? (from === undefined ? null : 'rerun');
+      // What they decide about lost attempts stands in the log with their right to.
+      const about = isAsked && lost !== null ? { lost } : {};
+      await authorize(guard, context, principal, 'run.resume', run.workflowId, about);
+      if (!isAsked) return;
       if (lost === null) {
         throw new WritError('RUN_INDETERMINATE', `the outcome of a step of ${runId} was lost in a crash`, {
           hint: `look at it, then: writ workflow resume ${runId} --rerun-lost, or --fail-lost`,

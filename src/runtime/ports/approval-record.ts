@@ -69,7 +69,10 @@ export interface ApprovalRecord {
   readonly version: number;
   /** People who changed the input before it was asked for like this; they count as requesters. Absent = nobody. */
   readonly editors?: readonly string[];
-  /** Who has redriven the run before it was asked for; they count as requester. Absent = nobody, or nobody knows. */
+  /**
+   * Who last had it made again before it was asked for: by a redrive of the run, or of this step after a crash. They count
+   * as requester. Absent = nobody, or nobody knows.
+   */
   readonly redriver?: string;
   /** Who wrote the workflow, where policy bars them from deciding. Absent = it does not. */
   readonly author?: string;
@@ -95,9 +98,9 @@ export interface TaskRecord {
   readonly initiator: string;
   /** `person`: whoever answers needs one of them; empty = policy alone says who. */
   readonly roles: readonly string[];
-  /** `person`: not by who started or redrove the run. */
+  /** `person`: not by who started the run, nor by its `redriver`. */
   readonly separationOfDuties: boolean;
-  /** `person`: who redrove the run last before it was asked; absent = nobody. */
+  /** `person`: who last had it made again before it was asked, as for an approval; absent = nobody. */
   readonly redriver?: string;
   /** Most bytes of an answer, as JSON. */
   readonly outputBytes: number;

@@ -76,6 +76,12 @@ export interface RunRecord {
   readonly version: number;
 }
 
+/** A run by what it is and whose, without what it holds: cheap, however large plan and state are. */
+export type RunHead = Pick<
+  RunRecord,
+  'id' | 'tenant' | 'workflowId' | 'workflowHash' | 'policyHash' | 'initiator' | 'status'
+>;
+
 export type AttemptStatus =
   | 'waiting' // for an approval
   | 'intended' // durable intent, no outcome yet
@@ -123,7 +129,7 @@ export interface AttemptRecord {
   readonly item: number | null;
   /** Turns of the conversation before this one; null when the function does not converse. */
   readonly turn: number | null;
-  /** Of the attempt that ended a loop: whether `until` held; null on all others. */
+  /** Of the attempt that ended a loop: whether `until` held, or there is none; null on all others. */
   readonly converged: boolean | null;
 }
 

@@ -19,6 +19,7 @@ import type {
   Payload,
   PolicyFiles,
   Receipt,
+  RunHead,
   RunRecord,
   StoredPayload,
   WorkflowRecord,
@@ -111,8 +112,8 @@ export interface Store {
   run(id: string): Promise<RunRecord | null>;
   /** Of its record; null when there is no such run. Cheaper than `run`, whatever its plan holds. */
   runVersion(id: string): Promise<number | null>;
-  /** Runs that have not ended, oldest first, without what a run holds: cheap, however large plans and states are. */
-  unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id' | 'policyHash'>[]>;
+  /** Runs that have not ended, oldest first. */
+  unfinishedRuns(): Promise<readonly RunHead[]>;
   runs(filter?: {
     readonly unfinished?: boolean;
     readonly workflowId?: string;
@@ -131,7 +132,7 @@ export interface Store {
   approval(id: string): Promise<ApprovalRecord | null>;
   /** Oldest first. */
   approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
-  /** The one that expires first is first; a list of 10,000 is read in a moment. `limit` absent = all. */
+  /** The one that expires first is first, and of those the one that was asked for first; a list of 10,000 is read in a moment. `limit` absent = all. */
   approvalKeys(filter: {
     readonly states: readonly ApprovalState[];
     readonly limit?: number;
@@ -182,6 +183,8 @@ export interface Store {
   lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null>;
   /** What was asked, decided and became of this approval, in order; the cost does not grow with the log. */
   entriesOfApproval(id: string): Promise<readonly LogRow[]>;
+  /** What this task asked, and how it was answered, in order; the cost does not grow with the log. */
+  entriesOfTask(id: string): Promise<readonly LogRow[]>;
   /** The newest entries of this type in the log's own chain, newest first; the cost does not grow with the log. */
   ownEntries(type: string, limit: number): Promise<readonly LogRow[]>;
   /** Hashes at (level, first..first+count-1); level 0 = leaf hashes; throws STORE_IO when one is absent. */

@@ -2,7 +2,15 @@
 import type { Hex, Json } from '../../json.js';
 import type { Plan } from '../../workflow/plan.js';
 import type { OutlineStep } from '../outline.js';
-import type { ApprovalState, AttemptError, AttemptStatus, Page, RunRecord, RunStatus } from '../ports.js';
+import type {
+  ApprovalState,
+  AttemptError,
+  AttemptStatus,
+  Page,
+  RunHead,
+  RunRecord,
+  RunStatus,
+} from '../ports.js';
 import type { StepStatus } from '../step-status.js';
 
 /** What a waiting run waits for. */
@@ -56,7 +64,7 @@ export interface StepView {
   readonly auditEntries?: readonly string[] | null;
   /** Why it was skipped; only then. */
   readonly reason?: 'condition' | 'error';
-  /** Of a loop: iterations begun, and whether `until` held in the end; null = it has not ended. */
+  /** Of a loop: iterations begun, and whether `until` held in the end, or there is none; null = it has not ended. */
   readonly iterations?: number;
   readonly converged?: boolean | null;
   /**
@@ -109,8 +117,8 @@ export interface RunEntry extends EntryNotice {
 
 /** Runs as people look at them; looking changes nothing. */
 export interface RunViews {
-  /** Those that have not ended, oldest first: their names, however large they are. */
-  unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id'>[]>;
+  /** Those that have not ended, oldest first. */
+  unfinishedRuns(): Promise<readonly RunHead[]>;
   runs(filter?: {
     readonly workflowId?: string;
     readonly unfinished?: boolean;

@@ -36,7 +36,7 @@ const QUERIES = {
       ORDER BY created_at_ms DESC, rowid DESC LIMIT @limit OFFSET @offset)
     ORDER BY created_at_ms DESC, rowid DESC`,
   runCount: 'SELECT COUNT(*) AS total FROM run WHERE @workflowId IS NULL OR workflow_id = @workflowId',
-  unfinishedHeads: `SELECT id, policy_hash FROM run
+  unfinishedHeads: `SELECT id, tenant, workflow_id, workflow_hash, policy_hash, initiator, status FROM run
     WHERE status NOT IN ('completed', 'failed', 'cancelled') ORDER BY created_at_ms, id`,
   unfinished: `SELECT * FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled')
     AND (@workflowId IS NULL OR workflow_id = @workflowId) ORDER BY created_at_ms, id`,
@@ -50,10 +50,11 @@ const QUERIES = {
   approvals: listed('approval', '@states IS NULL'),
   approvalsIn: listed('approval', IN_STATES),
   approvalsOfRun: listed('approval', `run = @run AND (@states IS NULL OR ${IN_STATES})`),
-  // As one value: the driver takes longer for many than SQLite for reading them.
+  // As one value: the driver takes longer for many than SQLite for reading them. Items of a map expire at one moment: there
+  // the order in which they were asked for says which is first.
   approvalKeys: `SELECT json_group_array(json_array(id, run, step_path, function_id, expires_at_ms)) AS keys FROM (
     SELECT * FROM approval WHERE state IN (SELECT value FROM json_each(@states))
-    ORDER BY expires_at_ms, id LIMIT @limit)`,
+    ORDER BY expires_at_ms, rowid LIMIT @limit)`,
   // The condition of the index is in it: rows hold plan and state.
   decidedRuns: `SELECT id FROM run AS one
     WHERE status NOT IN ('completed', 'failed', 'cancelled') AND status = 'waiting' AND EXISTS (
@@ -91,6 +92,8 @@ const QUERIES = {
   // As the index of it says.
   entriesOfApproval: `SELECT * FROM log_entry WHERE type GLOB 'approval.*' AND json_valid(CAST(bytes AS TEXT))
     AND json_extract(CAST(bytes AS TEXT), '$.data.approvalId') = ? ORDER BY idx`,
+  entriesOfTask: `SELECT * FROM log_entry WHERE type GLOB 'task.*' AND json_valid(CAST(bytes AS TEXT))
+    AND json_extract(CAST(bytes AS TEXT), '$.data.taskId') = ? ORDER BY idx`,
   ownEntries: "SELECT * FROM log_entry WHERE run = '' AND type = ? ORDER BY idx DESC LIMIT ?",
   entryBytes: joined('SELECT bytes AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),
   leafHashes: joined('SELECT leaf_hash AS value FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx'),

@@ -14,6 +14,7 @@ import type {
   LogState,
   PolicyFiles,
   Receipt,
+  RunHead,
   RunRecord,
   RunStatus,
   StoredPayload,
@@ -101,7 +102,7 @@ export function runRow(record: RunRecord): Row {
   };
 }
 
-export function runRecord(row: Row): RunRecord {
+export function runHead(row: Row): RunHead {
   return {
     id: text(row, 'id'),
     tenant: text(row, 'tenant'),
@@ -110,6 +111,12 @@ export function runRecord(row: Row): RunRecord {
     policyHash: hex64(row, 'policy_hash'),
     initiator: text(row, 'initiator'),
     status: oneOf(RUN_STATUSES, row['status'], 'status'),
+  };
+}
+
+export function runRecord(row: Row): RunRecord {
+  return {
+    ...runHead(row),
     plan: json(row, 'plan'),
     state: json(row, 'state'),
     waitingFor: json(row, 'waiting_for'),
@@ -221,11 +228,6 @@ export function approvalRecord(row: Row): ApprovalRecord {
     version: integer(row, 'version'),
     ...approvalExtras(jsonObject(row, 'more')),
   };
-}
-
-/** Of a run that has not ended, without what it holds. */
-export function runHead(row: Row): Pick<RunRecord, 'id' | 'policyHash'> {
-  return { id: text(row, 'id'), policyHash: hex64(row, 'policy_hash') };
 }
 
 /** The one row of names: a list of lists, in their order. */

@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 8;
+const SCHEMA_VERSION = 9;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -212,6 +212,12 @@ CREATE INDEX log_entry_approval ON log_entry (json_extract(CAST(bytes AS TEXT), 
   WHERE type GLOB 'approval.*' AND json_valid(CAST(bytes AS TEXT));
 `;
 
+/** What version 9 adds to version 8: the same for tasks. */
+const ADDED_IN_9 = `
+CREATE INDEX log_entry_task ON log_entry (json_extract(CAST(bytes AS TEXT), '$.data.taskId'), idx)
+  WHERE type GLOB 'task.*' AND json_valid(CAST(bytes AS TEXT));
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
@@ -221,6 +227,7 @@ const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [6, ADDED_IN_6],
   [7, ADDED_IN_7],
   [8, ADDED_IN_8],
+  [9, ADDED_IN_9],
 ];
 
 /**

@@ -23,6 +23,7 @@ import type {
   Page,
   PolicyFiles,
   Receipt,
+  RunHead,
   RunRecord,
   Store,
   StoredPayload,
@@ -182,7 +183,7 @@ class SqliteStore implements Store {
     return this.#reader.one('runVersion', (row) => integer(row, 'version'), id);
   }
 
-  async unfinishedRuns(): Promise<readonly Pick<RunRecord, 'id' | 'policyHash'>[]> {
+  async unfinishedRuns(): Promise<readonly RunHead[]> {
     return this.#reader.all('unfinishedHeads', runHead);
   }
 
@@ -337,6 +338,10 @@ class SqliteStore implements Store {
 
   async entriesOfApproval(id: string): Promise<readonly LogRow[]> {
     return this.#reader.all('entriesOfApproval', logRow, id);
+  }
+
+  async entriesOfTask(id: string): Promise<readonly LogRow[]> {
+    return this.#reader.all('entriesOfTask', logRow, id);
   }
 
   async ownEntries(type: string, limit: number): Promise<readonly LogRow[]> {

@@ -21,6 +21,7 @@ const WORKFLOW_ID = OWN_WORKFLOWS.sandboxExec;
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** Of a module's own file. */
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
+const WEBASSEMBLY = Buffer.from('\0asm');
 const NOT_ENDED_WELL = 1;
 
 /** Limits by flag, as a step's `sandbox.limits` names them. */
@@ -216,6 +217,12 @@ async function filesOf(pairs: readonly string[]): Promise<Record<string, Json>> 
 async function moduleOf(context: Context, module: string): Promise<string> {
   if (!module.endsWith('.wasm') && !module.includes('/')) return module;
   const bytes = await staged(module, MAX_MODULE_BYTES);
+  // Any other file is not ours to keep a copy of.
+  if (!WEBASSEMBLY.equals(bytes.subarray(0, WEBASSEMBLY.length))) {
+    throw new WritError('SANDBOX_MODULE_INVALID', `${printable(module)} does not begin as WebAssembly`, {
+      hint: WHAT_TO_DO['SANDBOX_MODULE_INVALID'] ?? '',
+    });
+  }
   const { config, packages } = pathsOf(context.data);
   // Without one nothing is kept, and opening it tells so.
   if ((await readConfig(config)) === null) return module;

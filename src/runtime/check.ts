@@ -36,18 +36,13 @@ export interface CheckedWorkflow {
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
   const text = guard.redact.text(source.text);
-  const { plan, document, diagnostics, place } = parseWorkflow(text, {
+  const { plan, document, diagnostics, place, pathAt } = parseWorkflow(text, {
     functions,
     ...(source.file === null ? {} : { file: source.file }),
   });
   const secrets = checkSecrets(guard, source, text, document);
   if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
-  const found: Diagnostic[] = [
-    ...diagnostics,
-    ...secrets,
-    ...checkCeilings(guard, plan, place),
-    ...checkLabels(guard, plan),
-  ];
+  const found: Diagnostic[] = [...checkLabels(guard, plan)];
   const agents = new Set<Digest>();
   for (const [key, state] of Object.entries(plan.nodes)) {
     const node = taskAt(state);
@@ -58,7 +53,21 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     checkKept(guard, node, found);
     checkFit(guard, plan, key, node, agent, found);
   }
-  return { plan, text, document, diagnostics: found, agents: [...agents] };
+  const all = [
+    ...diagnostics,
+    ...secrets,
+    ...checkCeilings(guard, plan, place),
+    ...found.map((one) => ({ ...one, path: pathAt(one) ?? one.path })),
+  ];
+  return { plan, text, document, diagnostics: all, agents: [...agents] };
+}
+
+/** Where the guard itself is to say what a ceiling refuses: as an answer, or as a step's refusal in the log. */
+export function withoutCeilings(checked: CheckedWorkflow): CheckedWorkflow {
+  return {
+    ...checked,
+    diagnostics: checked.diagnostics.filter(({ code }) => code !== 'DOC_CEILING_EXCEEDED'),
+  };
 }
 
 /** A secret in the text is replaced by its handle; one that the document's own escapes hide is refused. */
@@ -122,7 +131,7 @@ function checkLabels(guard: Guard, plan: Plan): Diagnostic[] {
     if (unknown === null) return [];
     const message = `no ceiling names the label "${unknown.label}"`;
     const hint = `labels: ${unknown.known.join(', ')}`;
-    return [{ code: 'DOC_BAD_VALUE', severity: 'error' as const, message, hint, ...place }];
+    return [{ code: 'DOC_BAD_VALUE' as const, severity: 'error' as const, message, hint, ...place }];
   };
   return [
     ...wrong(plan.data, { line: 1, column: 1, path: 'data.labels' }),

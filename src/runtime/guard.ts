@@ -140,7 +140,8 @@ async function act(guard: Guard, judged: Judged, intendedAtMs: number, stop: Abo
     const { signal } = stop;
     // Before anything is read of it, or cut: half a secret is not found any more.
     const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
-    return { acted: readSandboxResult(result, callable.result, signal.aborted), sandbox: result };
+    const { idempotent } = attempt.node;
+    return { acted: readSandboxResult(result, callable.result, signal.aborted, idempotent), sandbox: result };
   }
   if (callable.kind !== 'function')
     throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);

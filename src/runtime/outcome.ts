@@ -143,11 +143,12 @@ export function isFree({ inputTokens, outputTokens, costMicroUsd }: Usage): bool
   return inputTokens === 0 && outputTokens === 0 && costMicroUsd === 0;
 }
 
-/** `shape` as in a callable; `stopped` = by the runner. */
+/** `shape` as in a callable; `stopped` = by the runner; `isIdempotent` = the step may be run again by itself. */
 export function readSandboxResult(
   result: SandboxResult,
   shape: SandboxedCallable['result'],
   stopped: boolean,
+  isIdempotent: boolean,
 ): Acted {
   switch (result.status) {
     case 'exited':
@@ -165,6 +166,9 @@ export function readSandboxResult(
       if (!stopped) return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
       return failed('SANDBOX_CANCELLED', STOPPED);
     case 'crashed':
+      // As after a crash of the runner: only who looks can say what it has done.
+      if (result.isLost === true && !isIdempotent)
+        return failed('STEP_INDETERMINATE', result.reason ?? 'how it ended is not known');
       return failed('SANDBOX_CRASHED', result.reason ?? 'the program crashed');
     case 'unavailable':
       return failed('SANDBOX_UNAVAILABLE', result.reason ?? 'the sandbox is not available');
@@ -226,6 +230,7 @@ export function stepEnd(acted: Acted): StepEnd {
   if (acted.ok) return 'succeeded';
   const { code } = acted.error;
   if (code === 'SANDBOX_TIMEOUT' || code === 'STEP_TIMEOUT') return 'timed-out';
+  if (code === 'STEP_INDETERMINATE') return 'indeterminate';
   return isStop(code) ? 'cancelled' : 'failed';
 }
 
@@ -240,7 +245,10 @@ export function outcomeOf(acted: Acted): Outcome {
       ? { kind: 'succeeded', output: acted.output }
       : { kind: 'asked', turn: acted.turn };
   }
-  return isStop(acted.error.code) ? { kind: 'cancelled' } : { kind: 'failed', error: acted.error };
+  const { code } = acted.error;
+  return isStop(code) || code === 'STEP_INDETERMINATE'
+    ? { kind: 'cancelled' }
+    : { kind: 'failed', error: acted.error };
 }
 
 function readExit(result: SandboxResult, shape: SandboxedCallable['result']): Acted {

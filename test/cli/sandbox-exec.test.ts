@@ -23,6 +23,7 @@ kind: Rules
 rules:
   - { id: SB-1, effect: allow, subject: role:adjuster, domain: default, action: workflow.run, resource: writ-sandbox-exec, reason: tests }
   - { id: SB-2, effect: allow, subject: role:adjuster, domain: default, action: function.invoke, resource: 'tool::*', reason: tests }
+  - { id: SB-3, effect: allow, subject: role:adjuster, domain: default, action: audit.read, resource: '*', reason: tests }
 `;
 
 describe('writ sandbox exec', () => {
@@ -123,6 +124,27 @@ describe('writ sandbox exec', () => {
     const { value } = await json([...DOCKER, '--', 'id'], absent);
     expect(JSON.stringify(value)).toMatch(/docker\.yaml:2:/);
     writeFileSync(desk.at('docker.yaml'), '');
+  });
+
+  it.each([
+    ['another sandbox', { sandbox: { allowed: ['docker'] } }, 'CEILING_SANDBOX'],
+    ['no sandbox', { sandbox: { allowed: [] } }, 'CEILING_EMPTY'],
+    ['less memory', { limits: { memoryMiB: 32 } }, 'CEILING_LIMITS'],
+  ])('X20: is denied by a ceiling that allows %s, and the log says so', async (_what, spec, code) => {
+    const ceiling = desk.at('policies', 'ceilings', 'strict.yaml');
+    const metadata = { name: 'strict', layer: 'environment' };
+    writeFileSync(ceiling, JSON.stringify({ apiVersion: 'writ/v1', kind: 'Ceiling', metadata, spec }));
+    try {
+      const words = [...WASM, 'text', '--memory-mib', '64', '--', 'upper'];
+      const denied = await json(words);
+      expect([denied.code, denied.value]).toMatchObject([3, { status: 'failed', error: { code } }]);
+      const { run } = denied.value as { run: string };
+      const { stdout } = await desk.run(['audit', 'show', run, '--json']);
+      expect(stdout).toContain(code);
+      expect(stdout).not.toMatch(/step\.intended|sandbox\.started/);
+    } finally {
+      rmSync(ceiling);
+    }
   });
 
   it('calls a name that no image and no module has bad usage, and tells the flag and the names there are', async () => {
@@ -232,6 +254,10 @@ describe('writ sandbox exec', () => {
       expect([bad.code, bad.value]).toMatchObject([1, { error: { code: 'SANDBOX_MODULE_INVALID' } }]);
       expect(JSON.stringify(bad.value)).toMatch(says);
     }
+    // Any file of the machine could be named: no copy of it is kept.
+    const other = createHash('sha256').update('no module').digest('hex');
+    expect(existsSync(desk.at('.writ', 'packages', 'blobs', 'sha256', other))).toBe(false);
+    expect(existsSync(desk.at('.writ', 'packages', 'blobs', 'sha256', digest.slice(7)))).toBe(true);
     expect((await json([...WASM, `sha256:${'0'.repeat(64)}`])).code).toBe(2);
   });
 
@@ -360,8 +386,7 @@ describe('writ sandbox exec', () => {
           ]);
           expect(existsSync(join(folder, 'g'))).toBe(false);
           const writing = await mounting(`${folder}:/mnt/x:rw`);
-          // Found before the run begins, as in any document that asks for more than a ceiling gives.
-          expect(writing.code).toBe(2);
+          expect([writing.code, writing.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
           expect(JSON.stringify(writing.value)).toContain('mounts.allow');
           // What a ceiling lists by mistake is refused by the driver: the runner's own data and policies.
           for (const own of ['.writ', 'policies', '.']) {

@@ -97,6 +97,41 @@ describe('tool::shell_exec', () => {
     expect(field(output, 'stderr')).toBe('e'.repeat(51_200));
   });
 
+  describe('whose engine went away while it ran', () => {
+    const LOST = {
+      status: 'crashed',
+      isLost: true,
+      exitCode: null,
+      limitHit: 'unknown',
+      reason: 'gone',
+    } as const;
+
+    it('is not run again by itself, whatever its retries: a person decides', async () => {
+      docker.results = [LOST];
+      const writ = await open();
+      const text = steps([
+        'functionId: "tool::shell_exec", config: { argv: [a] }, errorMode: retry, maxRetries: 3',
+      ]);
+      const view = await here.team.run(writ, text);
+      expect(view).toMatchObject({ status: 'indeterminate', waitingFor: { kind: 'person' } });
+      expect(docker.runs).toHaveLength(1);
+      const [finished] = await here.team.facts(view.id, 'step.finished');
+      expect(finished).toMatchObject({ status: 'indeterminate', code: 'STEP_INDETERMINATE' });
+      await writ.resume(view.id, await here.team.as(writ, 'alice'), { lost: 'rerun' });
+      expect((await here.team.drive(writ, view.id)).status).toBe('completed');
+      expect(docker.runs).toHaveLength(2);
+    });
+
+    it('has failed, as any other may, where it is declared idempotent', async () => {
+      docker.results = [LOST];
+      const words = 'functionId: "tool::shell_exec", idempotent: true, config: { argv: [a] }';
+      const view = await here.team.run(await open(), steps([words]));
+      expect(view).toMatchObject({ status: 'failed', error: { code: 'SANDBOX_CRASHED' } });
+      const [finished] = await here.team.facts(view.id, 'step.finished');
+      expect(finished).toMatchObject({ status: 'failed', code: 'SANDBOX_CRASHED' });
+    });
+  });
+
   it('gives files back', async () => {
     docker.results = [{ outputs: [{ path: 'a/b', bytes: new TextEncoder().encode('made') }] }];
     const { output } = await run('config: { argv: [a], outputs: ["a/*"], files: { in: text } }');

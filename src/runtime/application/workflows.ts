@@ -1,5 +1,5 @@
 // Workflows as documents: checked, registered, looked at.
-import { checkWorkflow } from '../check.js';
+import { checkWorkflow, withoutCeilings } from '../check.js';
 import { authorizeCreation, OWN_AUTHOR, refuseOwnId } from '../create-workflow.js';
 import { ERASE_WORKFLOW } from '../erasure-workflow.js';
 import type { Guard } from '../guard-parts.js';
@@ -32,8 +32,12 @@ export function openDocuments({ parts, guard, journal, builtIn }: Core): Documen
   });
   return {
     near,
-    prepare: async (source, { id }) =>
-      prepareWorkflow(source, await checkWorkflow(near(source), source), store, clock, id),
+    async prepare(source, { id }) {
+      const checked = await checkWorkflow(near(source), source);
+      // Flags are no document to be corrected: a ceiling refuses them as it refuses a step, with its entries.
+      const found = parts.isSandboxTrial === true ? withoutCeilings(checked) : checked;
+      return prepareWorkflow(source, found, store, clock, id);
+    },
     async prepareErasure() {
       const own = { ...guard, callables: { ...callables, providers: builtIn } };
       const checked = await checkWorkflow(own, ERASE_WORKFLOW);

@@ -146,6 +146,8 @@ export interface SandboxResult {
   readonly usage: { readonly wallMs: number; readonly cpuMs?: number };
   /** The name of the limit that ended it. */
   readonly limitHit: string | null;
+  /** Nobody can tell how it ended, whether it did, or whether it began: `crashed`. Absent = all of that is known. */
+  readonly isLost?: boolean;
   /** One sentence for people when status is not `exited`; no payload in it. */
   readonly reason: string | null;
   /** Completes the evidence of `prepare` (strings, integers, booleans). */

@@ -13,6 +13,13 @@ const POLL_MS = 10;
 const MAX_POLL_MS = 200;
 /** While the engine answers, an end that has happened is seen by then. */
 const SETTLE_MS = 8_000;
+/** Names of the containers that somebody in this process will remove. */
+const held = new Set<string>();
+
+/** Otherwise nobody looks after it any more: the engine did not answer when it was to be removed, or made. */
+export function isHeld(name: string): boolean {
+  return held.has(name);
+}
 
 export interface Container {
   readonly id: string;
@@ -41,14 +48,20 @@ export async function createContainer(
 ): Promise<Container> {
   const byName = engine.getContainer(name);
   const remove = async (): Promise<void> => {
-    await askUnlessGone('remove', byName.remove({ force: true, v: true }));
+    try {
+      await askUnlessGone('remove', byName.remove({ force: true, v: true }));
+    } finally {
+      held.delete(name);
+    }
   };
+  held.add(name);
   try {
     const { id } = await ask('create', engine.createContainer({ name, ...createOptions(spec) }));
     return containerOf(engine.getContainer(id), remove);
   } catch (error) {
     // It may exist although nobody said so; where it can't be removed now, the reaper finds it by its label.
     if (error instanceof EngineError && error.status === null) await remove().catch(() => undefined);
+    held.delete(name);
     throw error;
   }
 }

@@ -73,6 +73,13 @@ export function unavailable(error: unknown): WritError {
   });
 }
 
+/** What was asked for may have happened: the engine was reached, and has not said. */
+export function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof EngineError) || error.status !== null) return false;
+  const { code } = Object(error.cause) as { code?: unknown };
+  return code !== 'ECONNREFUSED' && code !== 'ENOENT' && code !== 'EACCES';
+}
+
 /** The program of argv[0] is not in the image, or can't be executed. */
 export function isNoProgram(error: unknown): boolean {
   return error instanceof EngineError && error.status === 400 && saysNoProgram(error.message);

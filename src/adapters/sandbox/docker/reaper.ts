@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Dockerode from 'dockerode';
 import { WritError } from '../../../errors.js';
 import type { Lock, Locks } from '../../../runtime/ports.js';
+import { isHeld } from './container.js';
 import { ask, askUnlessGone } from './engine.js';
 import { makeFolder, reapFolders, removeFolders } from './folders.js';
 
@@ -23,7 +24,10 @@ export interface Runner {
   labels(deadlineMs: number, run: string | null): Readonly<Record<string, string>>;
   /** A new and empty folder for the sockets of one step. */
   folder(): Promise<string>;
-  /** Removes what dead runners left, containers, folders and locks; how many containers. */
+  /**
+   * Removes what dead runners left, containers, folders and locks, and what the engine did not answer for when this one
+   * would have removed it; how many containers.
+   */
   reap(engine: Dockerode): Promise<number>;
   /** Nothing of this runner may be running any more. */
   release(): void;
@@ -53,11 +57,14 @@ export function openRunner(locks: Locks, installation: string): Runner {
       const filters = { label: [RUNNER_LABEL] };
       const containers = await ask('list', engine.listContainers({ all: true, filters }));
       let removed = 0;
-      for (const { Id, Labels } of containers) {
+      for (const { Id, Labels, Names } of containers) {
         const runner = Labels[RUNNER_LABEL] ?? '';
-        if (runner === id) continue;
-        const dead = Labels[INSTALLATION_LABEL] === owner && isDead(locks, runner);
-        if (!dead && !isOverdue(Labels[DEADLINE_LABEL])) continue;
+        const isLeft =
+          runner === id
+            ? !Names.some((name) => isHeld(name.replace(/^\//, '')))
+            : (Labels[INSTALLATION_LABEL] === owner && isDead(locks, runner)) ||
+              isOverdue(Labels[DEADLINE_LABEL]);
+        if (!isLeft) continue;
         await askUnlessGone('remove', engine.getContainer(Id).remove({ force: true, v: true }));
         removed += 1;
       }

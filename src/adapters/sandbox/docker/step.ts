@@ -5,7 +5,7 @@ import { WritError } from '../../../errors.js';
 import type { SandboxFile, SandboxResult } from '../../../runtime/ports.js';
 import { createContainer, type Container } from './container.js';
 import type { ContainerSpec } from './container-spec.js';
-import { EngineError, isNoProgram, saysNoProgram, unavailable } from './engine.js';
+import { EngineError, isNoProgram, isUnanswered, saysNoProgram, unavailable } from './engine.js';
 import type { MemoryEvents } from './memory-events.js';
 import { basesOf, checkUnread, foldersAbove, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
@@ -86,7 +86,8 @@ async function inContainer(
     return beside ? await runBeside(parts, container, signal) : await runMain(parts, container, signal);
   } finally {
     // A step from the pool is a fast one: its result does not wait for the end of what it has left.
-    if (parts.ready === null) await container.remove();
+    // Nor on the engine's answer: what has happened stays what it was, and the reaper finds the rest by its label.
+    if (parts.ready === null) await container.remove().catch(() => undefined);
     else parts.leaving(container.remove());
   }
 }
@@ -118,7 +119,8 @@ export async function startWaiting(
 async function runMain(parts: StepParts, container: Container, signal: AbortSignal): Promise<StepResult> {
   let supervised: Supervised;
   try {
-    supervised = await supervise(await container.main(), supervision(parts), signal);
+    const program = await container.main();
+    supervised = await supervise(program, supervision(parts), signal);
   } catch (error) {
     if (isNoProgram(error)) return noProgram();
     throw unavailable(error);
@@ -134,8 +136,8 @@ async function runBeside(parts: StepParts, container: Container, signal: AbortSi
     if (parts.ready === null) await container.start();
     if (request.files.length > 0 || request.cwd !== WORK) await putFiles(container, request, signal);
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
-    const program = await container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
-    supervised = await supervise(program, supervision(parts), signal);
+    const begun = container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
+    supervised = await begun.then((program) => supervise(program, supervision(parts), signal)).catch(orLost);
   } catch (error) {
     if (isNoProgram(error)) return noProgram();
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
@@ -149,6 +151,13 @@ async function runBeside(parts: StepParts, container: Container, signal: AbortSi
   const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end, true));
   if (result.status !== 'exited' || request.outputs.length === 0) return result;
   return { ...result, ...(await takeFiles(container, request.outputs, signal)) };
+}
+
+/** A start that the engine has not answered may be one: nobody says that nothing ran. */
+function orLost(error: unknown): Supervised {
+  if (!isUnanswered(error)) throw error;
+  const none = { bytes: new Uint8Array(0), truncated: false };
+  return { end: { kind: 'lost', error }, stdout: none, stderr: none, wallMs: 0, cpuMs: null };
 }
 
 function supervision({ request, onOutput, egressEnded }: StepParts): Parameters<typeof supervise>[1] {
@@ -291,7 +300,7 @@ function told({ end, stdout, stderr, wallMs, cpuMs }: Supervised, memory: boolea
 function endOf(
   end: ProgramEnd,
   memory: boolean | 'unknown',
-): Pick<StepResult, 'status' | 'exitCode' | 'limitHit' | 'reason'> {
+): Pick<StepResult, 'status' | 'exitCode' | 'limitHit' | 'reason' | 'isLost'> {
   const exitCode = end.kind === 'exit' ? end.code : null;
   switch (end.kind) {
     case 'cancelled':
@@ -318,7 +327,7 @@ function endOf(
     case 'unstarted': // told before: nothing ran
     case 'lost': {
       const reason = 'the engine went away while the program ran; how it ended is not known';
-      return { status: 'crashed', exitCode, limitHit: 'unknown', reason };
+      return { status: 'crashed', exitCode, limitHit: 'unknown', reason, isLost: true };
     }
     case 'exit':
       break;

@@ -2,6 +2,7 @@
 // first reason is the reason told, and it is recorded before the kill is sent: exit code 137 alone means nothing.
 import type { Duplex } from 'node:stream';
 import { openCapture, type Captured } from './capture.js';
+import { isUnanswered } from './engine.js';
 import { frameReader } from './frames.js';
 
 /** How long bytes on their way are awaited once the program is gone. */
@@ -115,7 +116,11 @@ export async function supervise(
   signal.addEventListener('abort', abort, { once: true });
   const watch = accounts ? setInterval(cpu.look, CPU_POLL_MS) : undefined;
   try {
-    await program.start();
+    await program.start().catch((error: unknown) => {
+      // It may have begun: nobody says that nothing ran.
+      if (!isUnanswered(error)) throw error;
+      resolveEnd({ kind: 'lost', error });
+    });
     if (killing === null) {
       if (signal.aborted) abort();
     } else {

@@ -35,6 +35,8 @@ export interface TemplateProblem {
 export interface NamedVariable {
   /** The first part of its path. */
   readonly name: string;
+  /** The parts behind it. */
+  readonly inside: readonly (string | number)[];
   /** 0-based, UTF-16 units, in the text. */
   readonly offset: number;
 }
@@ -315,13 +317,13 @@ function* headsIn(
 ): Generator<NamedVariable, void> {
   if (node.kind === 'call') for (const argument of node.arguments) yield* headsIn(argument, depth, named);
   if (node.kind === 'condition' && depth === 0) {
-    for (const { head, offset } of node.condition.paths) {
-      if (!head.startsWith('@') && !named.includes(head)) yield { name: head, offset };
+    for (const { head, segments, offset } of node.condition.paths) {
+      if (!head.startsWith('@') && !named.includes(head)) yield { name: head, inside: segments, offset };
     }
   }
   if (node.kind !== 'path' || node.path.data || node.path.up !== depth) return;
-  const head = node.path.parts[0];
+  const [head, ...inside] = node.path.parts;
   if (head !== undefined && !(node.path.up === 0 && named.includes(head))) {
-    yield { name: head, offset: node.path.offset };
+    yield { name: head, inside, offset: node.path.offset };
   }
 }

@@ -7,6 +7,7 @@ import { nearest } from '../expression/nearest.js';
 import type { Json, JsonObject } from '../json.js';
 import type { FunctionProvider } from '../runtime/ports.js';
 import { readDeclaration, type DataDeclaration } from '../runtime/run-data.js';
+import { FUNCTION_ID } from '../workflow/functions.js';
 
 /** What a function takes and gives, as JSON Schema (2020-12). */
 export interface FunctionDefinition {
@@ -43,7 +44,6 @@ export interface FunctionCall {
  */
 export type FunctionHandler<In, Out> = (input: In, call: FunctionCall) => Out | Promise<Out>;
 
-const FUNCTION_ID = /^[a-z][a-z0-9_]*(?:::[A-Za-z0-9_.-]+)+$/;
 const MAX_ID_LENGTH = 200;
 const MAX_SCHEMA_BYTES = 65_536;
 

@@ -42,7 +42,7 @@ export interface StepResult {
   readonly auditEntries: readonly string[] | null;
   /** Why it was skipped; only then. */
   readonly reason?: 'condition' | 'error';
-  /** Of a loop; `converged` is null while it goes on. */
+  /** Of a loop; `converged`: `until` held in the end, or there is none; null while it goes on. */
   readonly iterations?: number;
   readonly converged?: boolean | null;
   /** Of a map: its items, which are one step here. */

@@ -3,6 +3,7 @@
 import { isRecordable } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { StepError } from '../engine/index.js';
+import { nearest } from '../expression/nearest.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 
 /** One answer of a state, used once. */
@@ -53,6 +54,15 @@ export class MockPlayer {
     this.files = new Map(texts);
   }
 
+  /** Throws INPUT_INVALID for mocks of a state that is not there: what they were to show would never be tried. */
+  requireStates(names: ReadonlySet<string>): void {
+    const unknown = [...this.#left.keys()].find((name) => !names.has(name));
+    if (unknown === undefined) return;
+    throw new WritError('INPUT_INVALID', `mocks of ${unknown}: the workflow has no such step or state`, {
+      hint: nearest(unknown, names) ?? 'mocks are by the name of a step or state, as the document writes it',
+    });
+  }
+
   /** Is there another answer of this state to come? What echoes has one only. */
   hasMore(state: string): boolean {
     const queue = this.#left.get(state);
@@ -65,7 +75,7 @@ export class MockPlayer {
     if (queue === 'echo') return { kind: 'return', output: input, delayMs: 0 };
     const fitting = queue?.findIndex((mock) => mock.input !== undefined && isSame(mock.input, input)) ?? -1;
     const mock = queue?.splice(Math.max(fitting, 0), 1)[0];
-    return mock === undefined ? noneLeft(state) : playedOf(mock);
+    return mock === undefined ? noneLeft(state, queue !== undefined) : playedOf(mock);
   }
 }
 
@@ -93,8 +103,8 @@ export function mockError(name = 'States.TaskFailed', cause = ''): StepError {
 }
 
 /** A hole in the mock file, not a failure of the workflow: no catcher hides it. */
-function noneLeft(state: string): Played {
-  const message = `state ${state} was invoked more often than there are mocks`;
+function noneLeft(state: string, hadSome: boolean): Played {
+  const message = hadSome ? `${state} was invoked more often than there are mocks` : `no mocks of ${state}`;
   const error = {
     name: 'Simulate.NoMockLeft',
     code: 'FUNCTION_NOT_FOUND',

@@ -53,7 +53,22 @@ describe('mocks', () => {
     expect(await simulate(definition)).toMatchObject({
       status: 'FAILED',
       error: 'Simulate.NoMockLeft',
+      cause: 'no mocks of S',
       visited: ['S'],
+    });
+    const again = task({ Retry: [{ ErrorEquals: ['Flaky'] }], End: true });
+    const once = { S: [{ throw: { error: 'Flaky' } }] };
+    expect(await simulate(alone(again), { mocks: once })).toMatchObject({
+      cause: 'S was invoked more often than there are mocks',
+    });
+  });
+
+  it('of a state that the workflow does not have are refused: a misspelt name would test nothing', async () => {
+    const asked = simulate(alone(task()), { mocks: { S: 'echo', s: [{ throw: { error: 'X' } }] } });
+    await expect(asked).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: 'mocks of s: the workflow has no such step or state',
+      hint: 'did you mean "S"?',
     });
   });
 

@@ -44,8 +44,8 @@ export const SEED = '77726974'.repeat(8);
 
 /**
  * Runs `definition` (text, or an object in any form that `validate` takes) to its end. A fault of the workflow is a
- * result with status FAILED. Throws DOC_INVALID for an invalid definition, INPUT_INVALID for mocks that are none and for
- * an input that the workflow's own schema refuses: no run of it would begin.
+ * result with status FAILED. Throws DOC_INVALID for an invalid definition, INPUT_INVALID for mocks that are none or of a
+ * state that is not there, and for an input that the workflow's own schema refuses: no run of it would begin.
  */
 export async function simulate(definition: unknown, options: SimulateOptions = {}): Promise<Simulated> {
   return simulatePlan(planOf(definition, options.type), options);
@@ -61,6 +61,7 @@ export async function simulatePlan(
   } = {},
 ): Promise<Simulated> {
   const player = new MockPlayer(options.mocks);
+  player.requireStates(new Set(Object.values(plan.nodes).map(({ name }) => name)));
   const { input = {}, context } = options;
   requireInput(plan, input);
   const startMs = startOf(context);

@@ -17,6 +17,9 @@ export interface Diagnostic {
   readonly path: string;
 }
 
+/** 1-based. */
+export type Place = Pick<Diagnostic, 'line' | 'column'>;
+
 export interface Finding {
   readonly code: ErrorCode;
   /** Default: error. */
@@ -42,6 +45,8 @@ export const MAX_FINDINGS = 200;
 export class Findings {
   private readonly found: (Diagnostic & { readonly offset: number })[] = [];
   private readonly seen = new Set<string>();
+  private readonly unread = new Set<number>();
+  private readonly parts = new Map<string, Segments>();
   private errors = 0;
   private warnings = 0;
   private spelling: DocumentSpelling | null = null;
@@ -67,12 +72,18 @@ export class Findings {
     return this.errors >= MAX_FINDINGS;
   }
 
+  /** The value at this offset could not be read and stands for nothing: what follows from that is not told. */
+  leaveUnread(offset: number): void {
+    this.unread.add(offset);
+  }
+
   add(finding: Finding): void {
     const severity = finding.severity ?? 'error';
     if (this.full || (severity === 'warning' && this.warnings >= MAX_FINDINGS)) return;
     const offset =
       finding.offset ??
       (this.root === null ? 0 : offsetOf(this.root, finding.at, finding.onKey === true ? 'key' : 'value'));
+    if (this.unread.has(offset)) return;
     const place = this.place(offset);
     const path = pathText(finding.at);
     const told = (text: string): string => this.spelling?.words(text) ?? text;
@@ -109,8 +120,21 @@ export class Findings {
     return all;
   }
 
+  /** As `place`, of what stands `at`: what is found of it later, by its place only, has its path by `pathAt`. */
+  placeOf(offset: number, at: Segments): Place {
+    const place = this.place(offset);
+    this.parts.set(`${place.line}:${place.column}`, at);
+    return place;
+  }
+
+  /** Path of what stands at a place that `placeOf` gave; null for any other. */
+  pathAt({ line, column }: Place): string | null {
+    const at = this.parts.get(`${line}:${column}`);
+    return at === undefined ? null : pathText(at);
+  }
+
   /** 1-based line and column of an offset. */
-  place(offset: number): { readonly line: number; readonly column: number } {
+  place(offset: number): Place {
     let low = 0;
     let high = this.lineStarts.length - 1;
     while (low < high) {

@@ -116,28 +116,21 @@ class Converter {
     private readonly findings: Findings,
   ) {}
 
-  /** null when the value has no place in JSON; what is wrong is in the findings. */
+  /** null behind a limit. A value that has no place in JSON is told, and null stands for it: its key is there. */
   convert(node: unknown, path: Segments, depth: number): Located | null {
     if (this.stopped) return null;
     if (++this.nodes > DOCUMENT_MAX_NODES || depth > DOCUMENT_MAX_DEPTH) {
-      this.stopped = true;
       const limit =
         this.nodes > DOCUMENT_MAX_NODES
           ? `has more than ${DOCUMENT_MAX_NODES} values`
           : 'is nested too deeply';
-      return this.fail('DOC_TOO_LARGE', `document ${limit}`, node, path);
+      return this.stop(`document ${limit}`, node, path);
     }
     if (!isNode(node)) return { kind: 'scalar', value: null, offset: 0 };
     const offset = node.range?.[0] ?? 0;
     if (isAlias(node)) {
       if (++this.aliases > DOCUMENT_MAX_ALIASES) {
-        this.stopped = true;
-        return this.fail(
-          'DOC_TOO_LARGE',
-          `document expands more than ${DOCUMENT_MAX_ALIASES} aliases`,
-          node,
-          path,
-        );
+        return this.stop(`document expands more than ${DOCUMENT_MAX_ALIASES} aliases`, node, path);
       }
       const target = node.resolve(this.document);
       if (target === undefined) {
@@ -159,7 +152,7 @@ class Converter {
     for (const pair of node.items) {
       const key = this.key(pair.key, path);
       if (key === null) continue;
-      const keyOffset = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : offset;
+      const keyOffset = isNode(pair.key) ? offsetIn(pair.key) : offset;
       if (keys.has(key)) {
         this.findings.add({
           code: 'DOC_DUPLICATE_FIELD',
@@ -179,7 +172,7 @@ class Converter {
     return { kind: 'map', offset, entries };
   }
 
-  private scalar(node: Scalar, path: Segments, offset: number): Located | null {
+  private scalar(node: Scalar, path: Segments, offset: number): Located {
     const value = node.value;
     if (typeof value === 'number') {
       if (!Number.isFinite(value))
@@ -219,24 +212,37 @@ class Converter {
       const isWritten = text !== '' || node.value === '';
       if (isWritten && !/\p{Surrogate}/u.test(text)) return text;
     }
-    this.fail('DOC_SYNTAX', 'a key is a text of whole characters', node, path);
+    const message = 'a key is a text of whole characters';
+    this.findings.add({ code: 'DOC_SYNTAX', message, at: path, offset: offsetIn(node) });
+    return null;
+  }
+
+  private stop(message: string, node: unknown, path: Segments): null {
+    this.stopped = true;
+    this.findings.add({ code: 'DOC_TOO_LARGE', message, at: path, offset: offsetIn(node) });
     return null;
   }
 
   private fail(
-    code: 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_BAD_VALUE' | 'DOC_UNSUPPORTED',
+    code: 'DOC_SYNTAX' | 'DOC_BAD_VALUE' | 'DOC_UNSUPPORTED',
     message: string,
     node: unknown,
     path: Segments,
-  ): null {
-    this.findings.add({ code, message, at: path, offset: isNode(node) ? (node.range?.[0] ?? 0) : 0 });
-    return null;
+  ): Located {
+    const offset = offsetIn(node);
+    this.findings.add({ code, message, at: path, offset });
+    this.findings.leaveUnread(offset);
+    return { kind: 'scalar', value: null, offset };
   }
 }
 
 const CORE_TAGS: ReadonlySet<string> = new Set(
   ['map', 'seq', 'str', 'null', 'bool', 'int', 'float'].map((name) => `tag:yaml.org,2002:${name}`),
 );
+
+function offsetIn(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
+}
 
 function at(error: YAMLError, text: string): number {
   return Math.min(error.pos[0], Math.max(0, text.length - 1));

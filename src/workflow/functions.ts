@@ -12,6 +12,9 @@ export const KNOWN_FUNCTIONS: ReadonlySet<string> = new Set([
   'security::check',
 ]);
 
+/** The spelling of a function's id, as the schema of dialect 1 has it. */
+export const FUNCTION_ID = /^[a-z][a-z0-9_]*(::[A-Za-z0-9_.-]+)+$/;
+
 /** Is `functionId` among them? Without a runner's own list, a tool of an MCP server can't be known to be absent. */
 export function isRegistered(functionId: string, functions: ReadonlySet<string>): boolean {
   return functions.has(functionId) || (functions === KNOWN_FUNCTIONS && functionId.startsWith('mcp::'));

@@ -2,7 +2,7 @@
 // compiled without what may run for ever. The input is attacker-controlled.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { isObject, type Json } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import { DATA_KEYWORDS, NAME_KEYWORDS, REFUSED_KEYWORDS } from '../schema-keywords.js';
 import type { Finding, Findings } from './diagnostic.js';
 import { type Located, pathText, type Segments, toJson } from './located.js';
@@ -80,14 +80,44 @@ export function checkInputsSchema(schema: Located, at: Segments, findings: Findi
 /** Names a schema's object input gives to templates; null when the schema leaves them open. */
 export function declaredInputs(schema: Json | null): readonly string[] | null {
   if (schema === null || !isObject(schema)) return null;
-  const open = ['$ref', '$dynamicRef', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'];
-  if (open.some((keyword) => Object.hasOwn(schema, keyword))) return null;
+  if (OPENING.some((keyword) => Object.hasOwn(schema, keyword))) return null;
   const properties = schema['properties'];
   if (isObject(properties)) return Object.keys(properties);
   const type = schema['type'];
   if (typeof type === 'string' && type !== 'object') return [];
   return schema['additionalProperties'] === false ? [] : null;
 }
+
+/**
+ * Where `parts` leave what an input can have, by a schema that says of each object on the way there that it has no other
+ * properties: how many of them it takes, and the names that are `known` there. Null when they lead to what may be there.
+ */
+export function undeclared(
+  schema: Json,
+  parts: readonly (string | number)[],
+): { readonly count: number; readonly known: readonly string[] } | null {
+  let inner = schema;
+  for (const [at, part] of parts.entries()) {
+    if (!isClosed(inner)) return null;
+    const properties = isObject(inner['properties']) ? inner['properties'] : {};
+    const next = Object.hasOwn(properties, part) ? properties[part] : undefined;
+    if (next === undefined) return { count: at + 1, known: Object.keys(properties) };
+    inner = next;
+  }
+  return null;
+}
+
+function isClosed(schema: Json): schema is JsonObject {
+  return (
+    isObject(schema) &&
+    schema['type'] === 'object' &&
+    schema['additionalProperties'] === false &&
+    !OPENING.some((keyword) => Object.hasOwn(schema, keyword))
+  );
+}
+
+/** Keywords that say of an object's properties what stands elsewhere. */
+const OPENING = ['$ref', '$dynamicRef', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'];
 
 function compile(schema: Json): ValidateFunction {
   // A new instance each time: it would keep every schema it has seen.

@@ -1,7 +1,7 @@
 // Documents to plans: reads the text, finds out which dialect it is, and lets that dialect check and compile it.
 // Never throws on bad input, reports everything in one pass, and gives a plan only when nothing is wrong.
 import type { Json } from '../json.js';
-import type { Diagnostic, Findings } from './diagnostic.js';
+import type { Diagnostic, Findings, Place } from './diagnostic.js';
 import { readDocument } from './document.js';
 import { KNOWN_FUNCTIONS } from './functions.js';
 import { field, type Located, offsetOf, type Segments, textField, toJson } from './located.js';
@@ -34,17 +34,20 @@ export interface ParsedWorkflow {
   /** In the order of the text. */
   readonly diagnostics: readonly Diagnostic[];
   /** Line and column of what the keys and indices lead to in the text; of the last of them that is there. */
-  readonly place: (segments: Segments) => { readonly line: number; readonly column: number };
+  readonly place: (segments: Segments) => Place;
+  /** Path of the step or state whose node in the plan has this place; null for any other place. */
+  readonly pathAt: (place: Place) => string | null;
 }
 
 /** Reads a workflow of either dialect, YAML 1.2 or JSON. `text` is attacker-controlled; never throws for it. */
 export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedWorkflow {
   const { root, findings } = readDocument(text);
   const place = (segments: Segments) => findings.place(root === null ? 0 : offsetOf(root, segments));
-  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place };
+  const pathAt = (at: Place) => findings.pathAt(at);
+  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place, pathAt };
   const compiled = compile(root, text, options, findings);
   const plan = findings.hasErrors() ? null : compiled;
-  return { plan, document: toJson(root), diagnostics: findings.list(), place };
+  return { plan, document: toJson(root), diagnostics: findings.list(), place, pathAt };
 }
 
 /** Is the document without errors? Warnings do not count. */

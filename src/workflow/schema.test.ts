@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { CHOICE_OPERATORS } from '../expression/choice.js';
+import { FUNCTION_ID } from './functions.js';
 import statesSchema from './schema/states.json' with { type: 'json' };
 import stepsSchema from './schema/steps.json' with { type: 'json' };
 
@@ -46,6 +47,10 @@ describe('the published schemas', () => {
     };
     walk(schema, dialect);
     expect(silent).toEqual([]);
+  });
+
+  it('spell the id of a function as the rest of the room does', () => {
+    expect(stepsSchema.$defs.step.properties.functionId.pattern).toBe(FUNCTION_ID.source);
   });
 
   it('know every Choice operator', () => {

@@ -118,7 +118,9 @@ describe('a ceiling', () => {
     for (const text of [steps([ONE], own), steps([`${ONE}, timeoutMs: 300001`])]) {
       const error = await refusalOf(team.run(writ, text));
       expect(error).toMatchObject({ code: 'DOC_INVALID', exitCode: 2 });
-      expect(error.details).toMatchObject({ diagnostics: [{ code: 'DOC_CEILING_EXCEEDED' }] });
+      expect(error.details).toMatchObject({
+        diagnostics: [{ code: 'DOC_CEILING_EXCEEDED', path: 'steps[0]' }],
+      });
     }
     expect(await writ.runs()).toEqual([]);
     // The limit itself fits.

@@ -80,7 +80,7 @@ function sentence(type: string, data: JsonObject): string {
     case 'step.retried':
       return `attempt ${say('attempt')} follows after ${say('delayMs')} ms`;
     case 'loop.ended':
-      return `loop ended after ${say('iterations')} iterations, ${data.converged === true ? 'as its condition asked' : 'its condition was never true'}`;
+      return `loop ended after ${say('iterations')} iterations, ${data.converged === true ? 'its condition was true or it has none' : 'its condition was never true'}`;
     case 'sandbox.started':
       return `${say('driver')} sandbox started${optional(', program ', data.imageDigest)}`;
     case 'sandbox.exited':

@@ -1,19 +1,10 @@
 // Workflows as documents, and what is known of those that are registered.
 import type { OutlineStep } from '../outline.js';
+import type { Diagnostic } from '../../workflow/diagnostic.js';
 import type { FunctionProvider, Page, WorkflowRecord } from '../ports.js';
 import type { Principal } from './principal.js';
 
-export interface Diagnostic {
-  readonly code: string;
-  readonly severity: 'error' | 'warning';
-  readonly message: string;
-  readonly hint?: string;
-  /** 1-based. */
-  readonly line: number;
-  readonly column: number;
-  /** Path in the document, e.g. `spec.states.Triage.agent`. */
-  readonly path: string;
-}
+export type { Diagnostic };
 
 /** What is known of a registered workflow. */
 export interface WorkflowView {

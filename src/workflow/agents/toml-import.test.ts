@@ -1,7 +1,8 @@
 // AgentOS's files become ours: what they say is kept, what can't be kept is named, and the result is a valid file.
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { isDigest } from '../../json.js';
+import { isDigest, type JsonObject } from '../../json.js';
+import { checkValue } from '../input.js';
 import { readAgentFile, readHandFile } from './read.js';
 import { importToml } from './toml-import.js';
 
@@ -142,7 +143,6 @@ describe('an imported HAND.toml', () => {
       temperature: 0.3,
       input: {
         type: 'object',
-        additionalProperties: false,
         properties: {
           depth: { enum: ['quick', 'thorough'], default: 'thorough' },
           limit: { type: 'number', enum: [10, 25], default: 25 },
@@ -153,11 +153,28 @@ describe('an imported HAND.toml', () => {
     });
   });
 
+  it('takes more than its settings: the topic that a step gives is in no HAND.toml', () => {
+    const { input } = parse(importToml(HAND, 'x.toml').yaml) as { input: JsonObject };
+    expect(Object.keys(input)).toEqual(['type', 'properties']);
+    const given = { topic: 'claims', tags: ['automated'] };
+    expect(checkValue(input, given, 'input')).toEqual([]);
+    expect(checkValue(input, { ...given, limit: 7 }, 'input')).toHaveLength(1);
+  });
+
   it('leaves nothing out without a word', () => {
     expect(importToml(HAND, 'x.toml').warnings).toEqual([
       'hand.schedule is not imported: start it by your scheduler: writ run FILE with a step that calls hand::run',
       'hand.dashboard.metrics is not imported',
     ]);
+  });
+
+  it('takes its functions from [hand.tools] too, as older files have them', () => {
+    const { yaml, warnings } = importToml(
+      '[hand]\nid = "a"\n[hand.tools]\nallowed = ["fn::wasm"]\n',
+      'x.toml',
+    );
+    expect(parse(yaml)).toMatchObject({ functions: { allowed: ['tool::wasm'] } });
+    expect(warnings).toEqual([]);
   });
 
   it('has 100 turns at most', () => {

@@ -72,7 +72,9 @@ function importHand(root: Table, hand: Table): Imported {
   const warnings: string[] = [];
   const agent = hand.table('agent');
   const id = nameOf(hand.text('id'), 'hand.id');
-  const allowed = functionsOf(hand.table('functions')?.list('allowed') ?? hand.list('tools') ?? [], warnings);
+  // Older files say [hand.tools].
+  const functions = hand.table('functions') ?? hand.table('tools');
+  const allowed = functionsOf(functions?.list('allowed') ?? hand.list('tools') ?? [], warnings);
   const file = {
     id,
     name: hand.text('name'),
@@ -174,7 +176,8 @@ function inputOf(settings: readonly Table[], warnings: string[]): JsonObject | n
     }
   }
   if (properties.length === 0) return null;
-  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(properties) };
+  // Left open: what a step gives besides, a topic say, is in no HAND.toml.
+  return { type: 'object', properties: Object.fromEntries(properties) };
 }
 
 function numberOf(text: string): number | null {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { found, machine, planOf } from '../../../test/workflow/machine.js';
-import { validate } from '../parse.js';
+import { parseWorkflow, validate } from '../parse.js';
 
 describe('a Parallel', () => {
   it('becomes a fork with a lane per branch, its states flat in the plan', () => {
@@ -100,5 +100,15 @@ describe('a Parallel', () => {
         : `{Type: Parallel, End: true, Branches: [{StartAt: s${depth}, States: {s${depth}: ${nested(depth - 1)}}}]}`;
     expect(found(machine(`A: ${nested(10)}`))).toEqual([]);
     expect(found(machine(`A: ${nested(20)}`))).toEqual([expect.stringMatching(/^DOC_TOO_LARGE 3:\d+$/)]);
+  });
+
+  it('has paths for its states by their places in the plan, whatever they stand in', () => {
+    const text = machine(
+      'A: {Type: Parallel, End: true, Branches: [{StartAt: B, States: {B: {Type: Pass, End: true}}}]}',
+    );
+    const { plan, pathAt } = parseWorkflow(text);
+    const paths = Object.values(plan?.nodes ?? {}).map(({ line, column }) => pathAt({ line, column }));
+    expect(paths).toEqual(['states.A', 'states.A.branches[0].states.B']);
+    expect(pathAt({ line: 1, column: 1 })).toBeNull();
   });
 });

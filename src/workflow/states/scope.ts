@@ -75,7 +75,7 @@ class ScopeCompiler {
       this.checkName(entry.key, at, entry.keyOffset);
       const value = states[entry.key];
       const state = this.fieldsOf(isObject(value) ? value : {}, at);
-      const base = { name: entry.key, ...findings.place(entry.keyOffset) };
+      const base = { name: entry.key, ...findings.placeOf(entry.keyOffset, at) };
       const node = stateOf(base, state, { document, express: scope.express });
       if (!this.nodes.has(entry.key)) this.nodes.set(entry.key, node);
       this.compileInner(entry.value, state, scope, before);

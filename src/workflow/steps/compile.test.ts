@@ -684,6 +684,36 @@ steps:
   });
 });
 
+describe('a value that can not be read', () => {
+  it.each([
+    ['id: w\nsteps: !!js/function "x"\n', 'DOC_UNSUPPORTED 2:22 steps'],
+    [step('timeoutMs: !!timestamp 2020-01-01'), 'DOC_UNSUPPORTED 5:28 steps[0].timeoutMs'],
+    [step('mode: .nan'), 'DOC_BAD_VALUE 5:11 steps[0].mode'],
+    [step().replace('agent::chat', '!chat x'), 'DOC_UNSUPPORTED 4:23 steps[0].functionId'],
+    ['!mine {id: w}', 'DOC_UNSUPPORTED 1:7'],
+  ])('is told once, and nothing that would follow from its absence: %j', (text, expected) => {
+    expect(found(text)).toEqual([expected]);
+    expect(parseWorkflow(text).plan).toBeNull();
+  });
+
+  it('hides no other fault of the document', () => {
+    expect(found(step('mode: .nan', 'stepz: 1', 'timeoutMs: -1'))).toEqual([
+      'DOC_BAD_VALUE 5:11 steps[0].mode',
+      'DOC_UNKNOWN_FIELD 6:5 steps[0].stepz',
+      'DOC_BAD_VALUE 7:16 steps[0].timeoutMs',
+    ]);
+  });
+});
+
+describe('a functionId that is none', () => {
+  it.each(['no id', 'agent:chat', 'Agent::chat', 'mcp::', '::chat'])('is told once: %s', (id) => {
+    const functions = new Set(['agent::chat']);
+    const text = step().replace('functionId: agent::chat', `functionId: "${id}"`);
+    expect(found(text, { functions })).toEqual(['DOC_BAD_VALUE 4:17 steps[0].functionId']);
+    expect(found(text)).toEqual(['DOC_BAD_VALUE 4:17 steps[0].functionId']);
+  });
+});
+
 describe('declared inputs', () => {
   const inputs =
     'inputs: {type: object, required: [goal], properties: {goal: {type: string}}, additionalProperties: false}';
@@ -692,6 +722,7 @@ describe('declared inputs', () => {
     const text = `${inputs}\n${step('promptTemplate: "{{goal}} {{gaol}} {{input.x}} {{feedback}} {{One}}"', 'condition: "{{gaol}} == 1"')}`;
     expect(found(text)).toEqual([
       'DOC_UNKNOWN_NAME 6:33 steps[0].promptTemplate',
+      'DOC_UNKNOWN_NAME 6:42 steps[0].promptTemplate',
       'DOC_UNKNOWN_NAME 6:54 steps[0].promptTemplate',
       'DOC_UNKNOWN_NAME 6:67 steps[0].promptTemplate',
       'DOC_UNKNOWN_NAME 7:19 steps[0].condition',
@@ -699,12 +730,36 @@ describe('declared inputs', () => {
     // What exists but has no value here is only a warning.
     expect(validate(text).diagnostics.map((one) => one.severity)).toEqual([
       'error',
+      'error',
       'warning',
       'warning',
       'error',
     ]);
     expect(found(`onMissing: keep\n${text}`)).toEqual([]);
     expect(validate(text.replace(inputs, 'inputs: {type: object}')).ok).toBe(true);
+  });
+
+  it('that are closed refuse a misspelt part of the input at load, as deep as they say', () => {
+    const claim = 'claim: {type: object, additionalProperties: false, properties: {amount: {type: number}}}';
+    const closed = `inputs: {type: object, additionalProperties: false, properties: {${claim}, list: {type: array}, text: {type: string}}}`;
+    const told = (text: string, condition = 'true') =>
+      validate(
+        `${closed}\n${step(`promptTemplate: "${text}"`, `condition: "${condition}"`)}`,
+      ).diagnostics.map(({ message }) => /names "([^"]+)"/.exec(message)?.[1]);
+    expect(
+      told('{{input.claim.amuont}} {{claim.amuont}} {{workflow_input.clam}}', 'claim.x > input.y'),
+    ).toEqual(['input.claim.amuont', 'claim.amuont', 'workflow_input.clam', 'claim.x', 'input.y']);
+    const typo = validate(`${closed}\n${step('promptTemplate: "{{input.claim.amuont}}"')}`).diagnostics;
+    expect(typo.map(({ hint }) => hint)).toEqual(['did you mean "amount"?']);
+    // What a text or a list holds is not declared; nor is what a step gives under the name of an input.
+    expect(told('{{input.claim.amount}} {{list.[0].x}} {{text.length}} {{json input}}')).toEqual([]);
+    const given = `${step('promptTemplate: "{{claim.amuont}}"')}\n    outputVar: claim\n    mode: loop`;
+    expect(found(`${closed}\n${given}`)).toEqual([]);
+    expect(
+      found(
+        `${closed.replace('object, additionalProperties: false', 'object')}\n${step('promptTemplate: "{{input.clam}}"')}`,
+      ),
+    ).toEqual([]);
   });
 
   it('are checked before a run, without showing what was given', () => {

@@ -130,7 +130,7 @@ function nameSpace(steps: readonly Located[], document: JsonObject, source: stri
     outputVar: textField(step, 'outputVar'),
   }));
   const missing = onMissingOf(document) !== 'error' ? 'allowed' : declared === null ? 'open' : 'closed';
-  return { source, names: workflowNames(named, inputs), missing };
+  return { source, names: workflowNames(named, inputs), missing, inputs: document['inputs'] ?? null };
 }
 
 function onMissingOf(document: JsonObject): Plan['onMissing'] {

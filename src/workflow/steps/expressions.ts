@@ -1,7 +1,7 @@
 // Templates and conditions of one step, checked at load: syntax, limits, helpers, and names where they can be known.
 // Every finding points at the place inside the text.
 import { type ConditionNode, parseCondition } from '../../expression/condition.js';
-import { BLOCKED_NAMES } from '../../expression/names.js';
+import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
 import { nearest } from '../../expression/nearest.js';
 import {
   checkTemplate,
@@ -11,7 +11,9 @@ import {
 } from '../../expression/template.js';
 import { parseUntil, parseVariable, type Until } from '../../expression/until.js';
 import { WritError } from '../../errors.js';
+import type { Json } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
+import { undeclared } from '../input.js';
 import { field, type Located, type Segments, toJson } from '../located.js';
 import { innerOffset } from '../text-place.js';
 import { neverSet, type StepPlace, type WorkflowNames } from './names.js';
@@ -28,6 +30,8 @@ export interface NameSpace {
    * may be part of the input. `allowed`: onMissing says that it is no error.
    */
   readonly missing: 'closed' | 'open' | 'allowed';
+  /** The schema of the inputs; null where there is none. */
+  readonly inputs: Json;
 }
 
 /** Checks the texts of one step. One instance per step. */
@@ -96,7 +100,7 @@ export class StepExpressions {
         return trimmed;
       }
       const path = parseVariable(text, all);
-      this.variables(node, at, 'items', [{ name: path.head, offset: path.offset }]);
+      this.variables(node, at, 'items', [{ name: path.head, inside: path.segments, offset: path.offset }]);
       const parts = [path.head, ...path.segments].map(
         (part) => `[${String(part).replace(/[\\\]]/g, '\\$&')}]`,
       );
@@ -135,7 +139,11 @@ export class StepExpressions {
   private condition(node: Located, text: string, at: Segments): void {
     try {
       const condition = parseCondition(text, this.space.names.all);
-      const named = condition.paths.map(({ head, offset }) => ({ name: head, offset }));
+      const named = condition.paths.map(({ head, segments, offset }) => ({
+        name: head,
+        inside: segments,
+        offset,
+      }));
       this.variables(node, at, 'condition', named);
       if (quotesBraces(condition.root)) {
         this.findings.add({
@@ -162,7 +170,8 @@ export class StepExpressions {
     const { names, missing } = this.space;
     if (missing === 'allowed') return;
     const told = new Set<string>();
-    for (const { name, offset } of named) {
+    for (const { name, inside, offset } of named) {
+      this.inputPart(node, at, what, { name, inside, offset });
       if (told.has(name)) continue;
       told.add(name);
       const text = `${what} names ${JSON.stringify(name)}`;
@@ -188,6 +197,27 @@ export class StepExpressions {
         this.findings.add({ code, severity: 'warning', message, hint, ...place });
       }
     }
+  }
+
+  /** `input.goal` and `claim.amount` where the inputs are declared and closed: nothing else can be in them. */
+  private inputPart(node: Located, at: Segments, what: string, variable: NamedVariable): void {
+    const { name, inside, offset } = variable;
+    const { names, inputs } = this.space;
+    const isWhole = name === 'input' || name === 'workflow_input';
+    // A declared name of its own is told of where it is no name at all, and may be what a step gives.
+    if (!isWhole && (names.givenBy.has(name) || FIXED_NAMES.has(name))) return;
+    const parts = isWhole ? inside : [name, ...inside];
+    const found = undeclared(inputs, parts);
+    if (found === null || (!isWhole && found.count === 1)) return;
+    const { count, known } = found;
+    const shown = [name, ...inside.slice(0, isWhole ? count : count - 1)].join('.');
+    this.findings.add({
+      code: 'DOC_UNKNOWN_NAME',
+      message: `${what} names ${JSON.stringify(shown)}, which no input has: the inputs schema is closed`,
+      hint: nearest(String(parts[count - 1]), known) ?? 'declare it in inputs, or correct the name',
+      at,
+      ...this.inside(node, offset),
+    });
   }
 
   private inside(node: Located | undefined, inner: unknown): { readonly offset?: number } {

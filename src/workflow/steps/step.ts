@@ -68,7 +68,7 @@ export function compileStep(
     task: {
       kind: 'task',
       name: textOf(fields['name']) ?? '',
-      ...findings.place(offsetOf(step, ['name'])),
+      ...findings.placeOf(offsetOf(step, ['name']), at),
       call: {
         kind: 'function',
         functionId: target.functionId,

@@ -2,7 +2,7 @@
 import { nearest } from '../../expression/nearest.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
-import { isRegistered, KNOWN_CONFIG, REQUIRED_CONFIG, resolveFunction } from '../functions.js';
+import { FUNCTION_ID, isRegistered, KNOWN_CONFIG, REQUIRED_CONFIG, resolveFunction } from '../functions.js';
 import type { Segments } from '../located.js';
 import { unknownField } from '../shape.js';
 import { textOf } from './fields.js';
@@ -26,7 +26,8 @@ export function resolveTarget(
   const { functionId, handId, sandbox } = resolveFunction(written);
   const given = isObject(fields['config']) ? fields['config'] : null;
   const known = functions === 'any' || isRegistered(functionId, functions);
-  if (written !== '' && functions !== 'any' && !known) {
+  // What is no id at all the schema has told.
+  if (FUNCTION_ID.test(written) && functions !== 'any' && !known) {
     findings.add({
       code: 'DOC_UNKNOWN_FUNCTION',
       message: `function ${JSON.stringify(written)} is not registered`,

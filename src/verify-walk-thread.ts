@@ -9,7 +9,13 @@ import { FindingList } from './audit/verify/report.js';
 import { walkTree, type LeafBatch } from './audit/verify/tree-walk.js';
 import { WritError } from './errors.js';
 import { openReadable } from './verify-source.js';
-import { WALK_AHEAD, type PackedBatch, type WalkStep, type WalkTask } from './verify-walk.js';
+import {
+  WALK_AHEAD,
+  WALK_AHEAD_BYTES,
+  type PackedBatch,
+  type WalkStep,
+  type WalkTask,
+} from './verify-walk.js';
 
 /** Batches before a second thread that finds parts is worth the engine's learning how. */
 const LAY_OUT_FROM = 512;
@@ -21,14 +27,15 @@ const findings = new FindingList();
 let sent = 0;
 let dropped = 0;
 let batches = 0;
+/** Bytes of each batch that has not been taken, when it was last looked. */
+const ahead: number[] = [];
 
 try {
   const source = await openReadable(dir);
   for await (const batch of walkTree(source, size, root, findings, treeHasher(platformSha256))) {
-    let ahead = batches - Atomics.load(taken, 0);
-    for (; ahead === WALK_AHEAD; ahead = batches - Atomics.load(taken, 0))
-      Atomics.wait(taken, 0, batches - WALK_AHEAD);
-    const hasTime = batches >= LAY_OUT_FROM && ahead > WALK_AHEAD / 2;
+    while (isFarAhead()) Atomics.wait(taken, 0, batches - ahead.length);
+    const hasTime = batches >= LAY_OUT_FROM && ahead.length > WALK_AHEAD / 2;
+    ahead.push(batch.bundle?.length ?? 0);
     send(pack(batch, hasTime));
     batches += 1;
   }
@@ -37,6 +44,11 @@ try {
   if (!(error instanceof WritError)) throw error;
   const { code, message, hint } = error;
   send(null, { code, message, ...(hint === undefined ? {} : { hint }) });
+}
+
+function isFarAhead(): boolean {
+  ahead.splice(0, ahead.length - (batches - Atomics.load(taken, 0)));
+  return ahead.length === WALK_AHEAD || ahead.reduce((sum, bytes) => sum + bytes, 0) >= WALK_AHEAD_BYTES;
 }
 
 function send(batch: PackedBatch | null, error: WalkStep['error'] = null): void {

@@ -15,8 +15,10 @@ import { WritError, type ErrorCode } from './errors.js';
 
 /** Entries from which a thread is worth its start. */
 export const WALK_THREAD_FROM = 20_000n;
-/** Batches of 256 entries that the thread may be ahead. */
+/** Batches of 256 entries that the thread may be ahead, */
 export const WALK_AHEAD = 16;
+/** and their bytes: it waits beyond them. */
+export const WALK_AHEAD_BYTES = 32 * 2 ** 20;
 
 const THREAD = new URL('./verify-walk-thread.js', import.meta.url);
 

@@ -4,12 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTileDirectory } from '../../src/adapters/store/tile-directory.js';
 import { verifyLog, type VerifyReport } from '../../src/audit/index.js';
 import { FindingList } from '../../src/audit/verify/report.js';
-import { walkInThread } from '../../src/verify-walk.js';
+import { walkInThread, WALK_AHEAD_BYTES, type WalkStep, type WalkTask } from '../../src/verify-walk.js';
 import { fastVerify, logOfSizes, type MemoryDirectory, testSigner } from './log-fixture.js';
+import { rawLog } from './raw-log.js';
 
 const BUILT = new URL('../../dist/verify-walk-thread.js', import.meta.url);
 const OPTIONS = { vkeys: [testSigner().vkey], verifySignature: fastVerify };
@@ -117,6 +119,32 @@ describe('a walk that is given up', () => {
     expect(first.value?.first).toBe(0n);
     await expect(walk.return(undefined)).resolves.toEqual({ done: true, value: undefined });
   });
+});
+
+describe('HOLE: entries as large as they may be filled the memory with sixteen batches that nobody had judged', () => {
+  it('the thread waits at the bytes that are on their way, not only at their number', async () => {
+    const dir = mkdtempSync(join(home, 'large-'));
+    const entry = new Uint8Array(60_000);
+    write(dir, rawLog(Array.from({ length: 5 * 256 }, () => entry)));
+    const taken = new Int32Array(new SharedArrayBuffer(4));
+    const task: WalkTask = { dir, size: 5n * 256n, root: new Uint8Array(32), taken };
+    const thread = new Worker(BUILT, { workerData: task });
+    let batches = 0;
+    thread.on('message', ({ batch }: WalkStep) => (batches += batch === null ? 0 : 1));
+    const most = Math.ceil(WALK_AHEAD_BYTES / (256 * entry.length));
+    try {
+      // Whoever is woken waited; it finds that nothing was taken and waits again.
+      await expect.poll(() => Atomics.notify(taken, 0)).toBe(1);
+      await expect.poll(() => batches).toBe(most);
+      await expect.poll(() => Atomics.notify(taken, 0)).toBe(1);
+      expect(batches).toBe(most);
+      Atomics.store(taken, 0, batches);
+      Atomics.notify(taken, 0);
+      await expect.poll(() => batches).toBe(5);
+    } finally {
+      await thread.terminate();
+    }
+  }, 60_000);
 });
 
 describe('a thread that fails', () => {

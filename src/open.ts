@@ -196,7 +196,12 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   });
   let store: Store | null = null;
   try {
-    const policy = await buildSnapshot({ files, canonicalize: canonicalJson, root: options.policies });
+    const policy = await buildSnapshot({
+      files,
+      canonicalize: canonicalJson,
+      sha256: platformSha256,
+      root: options.policies,
+    });
     if (config.policySigners !== undefined) requireSigned(policy, config.policySigners, options.policies);
     const pause = () =>
       new Promise<void>((resume) => {
@@ -204,7 +209,13 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       });
     /** Other work goes on in between. */
     const buildPolicies = (read: ReadonlyMap<string, string>) =>
-      buildSnapshot({ files: read, canonicalize: canonicalJson, root: options.policies, pause });
+      buildSnapshot({
+        files: read,
+        canonicalize: canonicalJson,
+        sha256: platformSha256,
+        root: options.policies,
+        pause,
+      });
     // Read anew, with what this machine demanded when it was opened.
     const loadPolicies = async () => {
       const read = await readPolicyDirectory(options.policies);

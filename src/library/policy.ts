@@ -1,6 +1,7 @@
 // What a program gets from `writ/policy`: the policy room, with the directory of a machine in front of it and questions
 // and ceilings as people write them. Nothing is decided here: what can't be understood is denied or refused.
 import { readPolicyDirectory } from '../adapters/policy-directory.js';
+import { platformSha256 } from '../adapters/hash.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import {
@@ -34,7 +35,7 @@ export * from '../policy/index.js';
  */
 export async function loadPolicies(directory: string): Promise<PolicySnapshot> {
   const files = await readPolicyDirectory(directory);
-  return buildSnapshot({ files, canonicalize: canonicalJson, root: directory });
+  return buildSnapshot({ files, canonicalize: canonicalJson, sha256: platformSha256, root: directory });
 }
 
 /**

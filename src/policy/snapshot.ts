@@ -24,7 +24,7 @@ import type { PolicyLock } from './lock.js';
 import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
 import { collectPeople } from './person.js';
 import type { Person } from './person.js';
-import { policyHashOf } from './policy-hash.js';
+import { policyHashOf, type Hashing } from './policy-hash.js';
 import { ANY_ROLE, collectRoles } from './role.js';
 import type { RoleEdge, RoleGraph } from './role.js';
 import { collectRules, sortedRules } from './rule.js';
@@ -87,15 +87,11 @@ export interface PolicySnapshot {
   readonly judge: Judge;
 }
 
-export interface PolicySource {
+export interface PolicySource extends Hashing {
   /** Relative path (`rbac/claims.yaml`) -> text. */
   readonly files: ReadonlyMap<string, string>;
-  /** RFC 8785 form of a value (the audit room's). */
-  readonly canonicalize: (value: Json) => string;
   /** Directory named in messages; default `policies`. */
   readonly root?: string;
-  /** Awaited between files and steps, so that a process which goes on meanwhile is never held up for long. */
-  readonly pause?: () => Promise<void>;
 }
 
 const MAX_FILES = 200;
@@ -104,10 +100,10 @@ const FILE_START = { line: 1, column: 1 };
 /** Throws POLICY_INVALID with `details.diagnostics`; never gives a snapshot of a directory with a problem. */
 export async function buildSnapshot({
   files,
-  canonicalize,
   root = 'policies',
-  pause,
+  ...hashing
 }: PolicySource): Promise<PolicySnapshot> {
+  const { canonicalize, pause } = hashing;
   const problems = new Problems();
   const lock = checkLockedFiles(files, problems);
   const sources = await readSources(files, problems, pause);
@@ -167,10 +163,7 @@ export async function buildSnapshot({
     ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
     ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
   };
-  const policyHash = await policyHashOf(others, rules, {
-    canonicalize,
-    ...(pause === undefined ? {} : { pause }),
-  });
+  const policyHash = await policyHashOf(others, rules, hashing);
   await pause?.();
   if (lock !== null && lock.policyHash !== policyHash) {
     const hint = 'look at what has changed, then lock again: writ policy lock';

@@ -209,7 +209,7 @@ describe('writ sandbox exec --egress', () => {
       expect(seen).toHaveLength(3);
       const more = await asking('--egress-requests', '3');
       expect([more.code, more.text]).toMatchObject([
-        2,
+        3,
         expect.stringContaining('limits.egressRequests is 2'),
       ]);
       expect(seen).toHaveLength(3);

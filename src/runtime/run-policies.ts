@@ -1,15 +1,15 @@
 // What the steps of a run are decided by: the policies in force, and those that the run was started under, in whichever
 // process it goes on. Those of its start are kept in the store as files and loaded from there; the log says which they
-// are, and their hash that they are the ones. Where they can't be had, or where the run's row names another initiator,
-// workflow or plan than the log, nothing of the run is allowed.
+// are, and their hash that they are the ones. Where they can't be had, or the run's row is not what the log says
+// (run-origin.ts), nothing of the run is allowed.
 import { parseEntry } from '../audit/entry.js';
 import { WritError } from '../errors.js';
-import { isObject, type Hex, type Json, type JsonObject } from '../json.js';
+import type { Hex } from '../json.js';
 import { Memo } from '../policy/memo.js';
 import { tightened } from '../policy/pinned.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { PolicyFiles, RunRecord, Store } from './ports.js';
-import { planDigest } from './run-state.js';
+import { RunOrigins } from './run-origin.js';
 
 /** `start`: a run's steps are decided under the policies it began under and those in force; `current`: the latter alone. */
 export type PolicyPin = 'start' | 'current';
@@ -46,49 +46,25 @@ export class RunPolicies {
   readonly #parts: RunPoliciesParts;
   /** By what its row says. An entry of the log never changes, and a redrive changes the row where it matters. */
   readonly #beginnings = new Memo<Beginning>(MOST_RUNS);
-  /** What the log says of its start, by a row that says the same. */
-  readonly #started = new Memo<{ readonly plan?: Json }>(MOST_RUNS);
-  /** Those that are what the log says. */
-  readonly #plans = new WeakSet<JsonObject>();
+  readonly #origins: RunOrigins;
   readonly #loaded = new Memo<PolicySnapshot>(MOST_SNAPSHOTS);
   readonly #loading = new Map<Hex, Promise<PolicySnapshot>>();
 
   constructor(parts: RunPoliciesParts) {
     this.#parts = parts;
+    this.#origins = new RunOrigins(parts.store);
   }
 
   /** Throws POLICY_START_LOST where nobody can say what the run may do at most, or for whom. */
   async of(run: RunRecord): Promise<RunPolicy> {
     const { current, pin } = this.#parts;
-    await this.#requireItsOwn(run);
+    await this.#origins.requireLogged(run);
     if (pin === 'current') return { snapshot: current() };
     const { policyHash, isKept } = await this.#beginning(run);
     if (policyHash === current().policyHash) return { snapshot: current() };
     if (!isKept) return { snapshot: current(), startPolicy: null };
     const atStart = await this.#atStart(run.id, policyHash);
     return { snapshot: tightened(current(), atStart), startPolicy: policyHash };
-  }
-
-  /** Whose rights its steps have, and what they are, is what the log says, not what a row says. */
-  async #requireItsOwn({ id, tenant, initiator, workflowId, workflowHash, plan }: RunRecord): Promise<void> {
-    const row = [id, tenant, initiator, workflowId, workflowHash];
-    const started = this.#started.get(...row) ?? (await this.#startOf(row));
-    if (started.plan === undefined || (isObject(plan) && this.#plans.has(plan))) return;
-    if (!isObject(plan) || planDigest(plan) !== started.plan) throw changed(id);
-    this.#plans.add(plan);
-  }
-
-  async #startOf(row: readonly string[]): Promise<{ readonly plan?: Json }> {
-    const [id = ''] = row;
-    const [first] = await this.#parts.store.entriesOfRun(id, { from: 0, limit: 1 });
-    const entry = first === undefined ? null : parseEntry(first.bytes);
-    const { run, tenant, workflow, data = {} } = entry ?? {};
-    const logged = [run, tenant, data['initiator'], workflow?.id, workflow?.hash];
-    if (entry?.type !== 'run.started' || logged.some((one, at) => one !== row[at])) throw changed(id);
-    // Logs of earlier versions do not say which plan it is.
-    const started = data['plan'] === undefined ? {} : { plan: data['plan'] };
-    this.#started.set(started, ...row);
-    return started;
   }
 
   /** What the log says; a row that says otherwise is nobody's word. */
@@ -140,12 +116,6 @@ export function decidingFiles(files: ReadonlyMap<string, string>): PolicyFiles['
 }
 
 const DECIDES = /^(?:model\.conf|approvers\.yaml|(?:rbac|roles|ceilings)\/[^/]+\.yaml)$/;
-
-function changed(run: string): WritError {
-  return new WritError('POLICY_START_LOST', `who started run ${run}, or what, is not what the log says`, {
-    hint: 'do not go on with it; find out who changed the store: writ audit verify',
-  });
-}
 
 function lost(run: string, why: string, cause?: unknown): WritError {
   return new WritError('POLICY_START_LOST', `the policies that run ${run} was started under: ${why}`, {

@@ -85,8 +85,8 @@ async function inContainer(
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     return beside ? await runBeside(parts, container, signal) : await runMain(parts, container, signal);
   } finally {
-    // A step from the pool is a fast one: its result does not wait for the end of what it has left.
-    // Nor on the engine's answer: what has happened stays what it was, and the reaper finds the rest by its label.
+    // A step from the pool is a fast one: its result does not wait for the end of what it has left. Whether the engine
+    // answers changes no result: what has happened stays what it was, and the reaper finds the rest by its label.
     if (parts.ready === null) await container.remove().catch(() => undefined);
     else parts.leaving(container.remove());
   }
@@ -119,8 +119,7 @@ export async function startWaiting(
 async function runMain(parts: StepParts, container: Container, signal: AbortSignal): Promise<StepResult> {
   let supervised: Supervised;
   try {
-    const program = await container.main();
-    supervised = await supervise(program, supervision(parts), signal);
+    supervised = await supervise(await container.main(), supervision(parts), signal);
   } catch (error) {
     if (isNoProgram(error)) return noProgram();
     throw unavailable(error);

@@ -368,6 +368,10 @@ function judge(argv) {
 const printable = (text) =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
 function main(argv) {
+  if (argv.includes('--help')) {
+    console.log(`${USAGE}\nExit codes: 0 verified, 2 wrong arguments, 5 anything else.`);
+    return 0;
+  }
   const [report, refused] = attempt(() => {
     try {
       return judge(argv);
@@ -381,11 +385,12 @@ function main(argv) {
   else if (refused) console.error(`${printable(`verify.mjs: error: ${refused.message}`)}\n${USAGE}`);
   else {
     const { verdict, origin, size, root, findings, warnings } = report;
-    console.log(`${verdict}\n${printable(`origin ${origin}, size ${size}, root ${root}`)}`);
-    for (const { verdict, index, path, message } of findings)
-      console.log(
-        printable(`${verdict} ${index === undefined ? '' : `entry ${index} `}${path ?? ''}: ${message}`),
-      );
+    console.log(verdict);
+    if (origin !== null) console.log(printable(`origin ${origin}, size ${size}, root ${root}`));
+    for (const { verdict, index, path, message } of findings) {
+      const place = [verdict, index === undefined ? null : `entry ${index}`, path].filter((one) => one);
+      console.log(printable(`${place.join(' ')}: ${message}`));
+    }
     for (const warning of warnings) console.log(printable(`note: ${warning}`));
   }
   return refused ? 2 : report.ok ? 0 : 5;

@@ -1,21 +1,14 @@
 // The thread of verify-walk.ts: reads the log's files, hashes them and sends what the tree holds, batch by batch, never
 // more than WALK_AHEAD ahead of the thread that judges.
 import { parentPort, workerData } from 'node:worker_threads';
-import { platformSha256 } from './adapters/hash.js';
-import { encodeTile } from './audit/tile.js';
-import { treeHasher } from './audit/tree-hash.js';
+import { platformSha256Into } from './adapters/hash.js';
+import { tileHasher } from './audit/tile-hash.js';
 import { layOutBatch } from './audit/verify/entry-batch.js';
 import { FindingList } from './audit/verify/report.js';
 import { walkTree, type LeafBatch } from './audit/verify/tree-walk.js';
 import { WritError } from './errors.js';
 import { openReadable } from './verify-source.js';
-import {
-  WALK_AHEAD,
-  WALK_AHEAD_BYTES,
-  type PackedBatch,
-  type WalkStep,
-  type WalkTask,
-} from './verify-walk.js';
+import { WALK_AHEAD, WALK_AHEAD_BYTES, type WalkStep, type WalkTask } from './verify-walk.js';
 
 /** Batches before a second thread that finds parts is worth the engine's learning how. */
 const LAY_OUT_FROM = 512;
@@ -32,11 +25,11 @@ const ahead: number[] = [];
 
 try {
   const source = await openReadable(dir);
-  for await (const batch of walkTree(source, size, root, findings, treeHasher(platformSha256))) {
+  for await (const batch of walkTree(source, size, root, findings, tileHasher(platformSha256Into))) {
     while (isFarAhead()) Atomics.wait(taken, 0, batches - ahead.length);
     const hasTime = batches >= LAY_OUT_FROM && ahead.length > WALK_AHEAD / 2;
     ahead.push(batch.bundle?.length ?? 0);
-    send(pack(batch, hasTime));
+    send({ ...batch, layouts: hasTime ? layOut(batch) : null });
     batches += 1;
   }
   send(null);
@@ -51,7 +44,7 @@ function isFarAhead(): boolean {
   return ahead.length === WALK_AHEAD || ahead.reduce((sum, bytes) => sum + bytes, 0) >= WALK_AHEAD_BYTES;
 }
 
-function send(batch: PackedBatch | null, error: WalkStep['error'] = null): void {
+function send(batch: LeafBatch | null, error: WalkStep['error'] = null): void {
   const step: WalkStep = {
     findings: findings.items.slice(sent),
     dropped: findings.dropped - dropped,
@@ -66,13 +59,6 @@ function send(batch: PackedBatch | null, error: WalkStep['error'] = null): void 
   port.postMessage(step, moved as ArrayBuffer[]);
 }
 
-function pack({ first, hashes, root, bundle, entries }: LeafBatch, hasTime: boolean): PackedBatch {
-  return {
-    first,
-    width: hashes.length,
-    hashes: encodeTile(hashes),
-    root: root?.slice() ?? null,
-    bundle,
-    layouts: entries === null || !hasTime ? null : layOutBatch(entries),
-  };
+function layOut({ bundle }: LeafBatch): LeafBatch['layouts'] {
+  return bundle === null ? null : layOutBatch(bundle);
 }

@@ -5,9 +5,8 @@
 import { on } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { platformSha256 } from './adapters/hash.js';
-import { decodeBundle, decodeTile } from './audit/tile.js';
-import { treeHasher } from './audit/tree-hash.js';
+import { platformSha256Into } from './adapters/hash.js';
+import { tileHasher } from './audit/tile-hash.js';
 import type { Finding, FindingList } from './audit/verify/report.js';
 import type { LogSource } from './audit/verify/source.js';
 import { walkTree, type LeafBatch, type WalkTree } from './audit/verify/tree-walk.js';
@@ -37,26 +36,14 @@ export interface WalkStep {
   readonly findings: readonly Finding[];
   readonly dropped: number;
   /** Null in the last message. */
-  readonly batch: PackedBatch | null;
+  readonly batch: LeafBatch | null;
   /** Why the walk ended early. */
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string } | null;
 }
 
-/** A LeafBatch in two arrays that change hands without a copy. */
-export interface PackedBatch {
-  readonly first: bigint;
-  readonly width: number;
-  /** As a tile. */
-  readonly hashes: Uint8Array;
-  readonly root: Uint8Array | null;
-  readonly bundle: Uint8Array | null;
-  /** Null when the judge is to make them. */
-  readonly layouts: Int32Array<ArrayBuffer> | null;
-}
-
 /** Walks the log in `dir`, which `source` reads: a large one in a thread, where there is a second processor. */
 export function walkOf(dir: string, source: LogSource): WalkTree {
-  const here = treeHasher(platformSha256);
+  const here = tileHasher(platformSha256Into);
   return (size, root, findings) =>
     size < WALK_THREAD_FROM || availableParallelism() === 1
       ? walkTree(source, size, root, findings, here)
@@ -82,7 +69,7 @@ export async function* walkInThread(
       findings.dropped += found.dropped;
       if (error !== null) throw new WritError(error.code, error.message, error);
       if (batch === null) return;
-      yield unpack(batch);
+      yield batch;
       Atomics.add(taken, 0, 1);
       Atomics.notify(taken, 0);
     }
@@ -90,21 +77,4 @@ export async function* walkInThread(
     await worker.terminate();
   }
   throw new WritError('INTERNAL', 'the thread that reads the log ended before the log did');
-}
-
-function unpack({ first, width, hashes, root, bundle, layouts }: PackedBatch): LeafBatch {
-  return {
-    first,
-    hashes: decoded(decodeTile(hashes, width)),
-    root,
-    entries: bundle === null ? null : decoded(decodeBundle(bundle, width)),
-    bundle,
-    ...(layouts === null ? {} : { layouts }),
-  };
-}
-
-/** What the thread has just packed. */
-function decoded<Value>(value: Value | null): Value {
-  if (value === null) throw new WritError('INTERNAL', 'the thread that reads the log sent half a batch');
-  return value;
 }

@@ -38,11 +38,11 @@ export function rangeRoot(range: readonly Uint8Array[], size: bigint): Uint8Arra
 }
 
 /** Root of a perfect subtree from its 2^k lower hashes, left to right. */
-export function perfectRoot(hashes: readonly Uint8Array[], hash: NodeHash = nodeHash): Uint8Array {
+export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let row = hashes;
   while (row.length > 1) {
     const above: Uint8Array[] = [];
-    for (let i = 0; i + 1 < row.length; i += 2) above.push(hash(at(row, i), at(row, i + 1)));
+    for (let i = 0; i + 1 < row.length; i += 2) above.push(nodeHash(at(row, i), at(row, i + 1)));
     row = above;
   }
   return at(row, 0);

@@ -129,9 +129,9 @@ export function readEntry(
   if (bytes.length > MAX_ENTRY_BYTES) return { fault: 'schema', message: tooLong(bytes.length).message };
   let fault: EntryFault = 'json';
   try {
-    const text = decodeUtf8(bytes);
-    const entry = readFrame(text);
+    const entry = readFrame(bytes);
     if (entry !== null) return entry;
+    const text = decodeUtf8(bytes);
     const value = parseJsonText(text);
     fault = 'canonical';
     // Valid UTF-8 decodes one to one, so equal text is equal bytes.

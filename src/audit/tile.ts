@@ -1,11 +1,11 @@
 // The bytes of tiles and entry bundles (C2SP tlog-tiles). Decoding is exact: the width decides the length.
 import { WritError } from '../errors.js';
-import { perfectRoot } from './compact-range.js';
-import { TILE_WIDTH } from './tile-path.js';
-import { nodeHash, type NodeHash } from './tree-hash.js';
 
 /** Longest entry: its length is a uint16 in the bundle. */
 export const MAX_ENTRY_BYTES = 65_535;
+
+/** Before each entry of a bundle. */
+export const LENGTH_BYTES = 2;
 
 /** Hashes one after another, 32 bytes each. */
 export function encodeTile(hashes: readonly Uint8Array[]): Uint8Array {
@@ -22,14 +22,6 @@ export function decodeTile(bytes: Uint8Array, width: number): Uint8Array[] | nul
   return hashes;
 }
 
-/** The hash a full tile has in the tile above it. */
-export function tileRoot(hashes: readonly Uint8Array[], hash: NodeHash = nodeHash): Uint8Array {
-  if (hashes.length !== TILE_WIDTH) {
-    throw new WritError('INTERNAL', `a tile of ${hashes.length} hashes has no root in the level above`);
-  }
-  return perfectRoot(hashes, hash);
-}
-
 /** uint16 big-endian length and bytes of each entry. Throws AUDIT_ENTRY_INVALID on one beyond 65,535 bytes. */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + 2 + entry.length, 0));
@@ -44,6 +36,11 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
     at += 2 + entry.length;
   }
   return bytes;
+}
+
+/** Where the entry ends whose length stands at `at` of a bundle that `decodeBundle` accepts. */
+export function entryEnd(bundle: Uint8Array, at: number): number {
+  return at + LENGTH_BYTES + (bundle[at] ?? 0) * 256 + (bundle[at + 1] ?? 0);
 }
 
 /** null unless `bytes` (attacker-controlled) are exactly `width` entries and nothing more. */

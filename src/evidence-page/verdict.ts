@@ -1,6 +1,6 @@
 // The verdict in plain words, and the findings behind it. `verified` is said only for a report that is ok; everything
 // else says first what it is not.
-import type { EvidenceReport } from '../audit/evidence/verify.js';
+import type { EvidenceReport } from '../audit/evidence/report.js';
 import type { Verdict } from '../audit/verify/report.js';
 import { element, foreign } from './element.js';
 

@@ -125,7 +125,8 @@ const NAMES = [
 /** The text of a checkpoint, with this lie in it. */
 export function lied(text: string, lie: Lie): string {
   const [origin = '', size = '0', root = '', ...rest] = text.split('\n');
-  const lines = (...of: readonly string[]): string => [...of, ...rest].join('\n');
+  // One that has lost lines before still ends as every text that is signed.
+  const lines = (...of: readonly string[]): string => [...of, ...rest].join('\n').replace(/\n?$/, '\n');
   switch (lie) {
     case 'none':
       return text;

@@ -7,11 +7,8 @@ import { digestOfSubjectBytes } from '../../src/approval/subject.js';
 import { decodeEvidence, encodeEvidence, type Evidence } from '../../src/audit/evidence/format.js';
 import { storyOf } from '../../src/audit/evidence/timeline.js';
 import { certificateText } from '../../src/audit/evidence/certificate.js';
-import {
-  verifyEvidence,
-  type EvidenceOptions,
-  type EvidenceReport,
-} from '../../src/audit/evidence/verify.js';
+import type { EvidenceReport } from '../../src/audit/evidence/report.js';
+import { verifyEvidence, type EvidenceOptions } from '../../src/audit/evidence/verify.js';
 import { canonicalJson } from '../../src/canonical-json.js';
 import type { Json } from '../../src/json.js';
 import { APPROVER_KEY, bundleOf, evidenceLog, evidenceOf, RUN } from './evidence-fixture.js';

@@ -239,6 +239,11 @@ describe('a bundle that costs more than its bytes is refused before it is built:
   );
 });
 
+it('says how it is used when it is asked', async () => {
+  const asked = await execa(process.execPath, [SECOND_VERIFIER, '--help'], { reject: false });
+  expect(asked).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('usage: verify.mjs DIR') });
+});
+
 describe('arguments that can not be read are exit 2', () => {
   it.each<[string, readonly string[]]>([
     ['nothing to verify', []],

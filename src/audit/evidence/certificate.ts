@@ -4,7 +4,7 @@
 // attacker-controlled, signed by nobody: it is quoted as such, on its own line, and never stands for what was checked.
 import { EVIDENCE_METHOD } from './build.js';
 import type { Evidence } from './format.js';
-import type { EvidenceReport } from './verify.js';
+import type { EvidenceReport } from './report.js';
 
 export interface CertificateFacts {
   readonly evidence: Evidence;

@@ -1,6 +1,6 @@
 // Entries that belong together.
 import type { JsonObject } from '../../json.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 /** Those of one key together, in order: one pass, however many a hostile bundle holds. */
 export function groupsOf(

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../json.js';
 import { layersOf } from './shown-ceiling.js';
 import { quorumText } from './shown-approval.js';
 import { countOf, optional, shown, textOf } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 /** One entry as a line of the timeline. */
 export interface Moment {

@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from '../../json.js';
 import { groupsOf } from './entry-groups.js';
 import { proofOf, type ShownProof } from './shown-proof.js';
 import { countOf, listOf, shown } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 export interface ShownVote extends ShownProof {
   readonly index: string;

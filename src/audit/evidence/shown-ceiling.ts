@@ -1,7 +1,7 @@
 // Under which ceilings a step was judged: every layer, whether it held, and what was in force.
 import { isObject, type Json } from '../../json.js';
 import { countOf, listOf, shown, textOf } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 export interface ShownCeiling {
   readonly index: string;

@@ -1,7 +1,7 @@
 // What policy decided, as logged: each question, the rule that answered it, and through which roles it applied.
 import { isObject } from '../../json.js';
 import { countOf, listOf, shown, textOf } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 export interface ShownDecision {
   readonly index: string;

@@ -1,7 +1,7 @@
 // Which payloads a run's entries commit to, and what the bundle holds of each.
 import type { Json } from '../../json.js';
 import { textOf } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 /** A committed payload and what the bundle holds of it. */
 export interface ShownPayload {

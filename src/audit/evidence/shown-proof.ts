@@ -1,5 +1,5 @@
 // What shows that an entry is what a person said: its signature, its key, or the assurance of whoever took it.
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 import { shown, textOf } from './shown-value.js';
 
 /** What shows that an entry is what a person said. */

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../json.js';
 import { groupsOf } from './entry-groups.js';
 import { proofOf, type ShownProof } from './shown-proof.js';
 import { countOf, listOf, optional, shown } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 /** An answer from outside to a step that waited for one. */
 export interface ShownAnswer extends ShownProof {

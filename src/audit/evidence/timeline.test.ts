@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../json.js';
 import { checkEntry } from '../entry-schema.js';
 import { storyOf } from './timeline.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 const ABOUT = { approvalId: 'apr_1', subjectDigest: 'a'.repeat(64) };
 

@@ -9,7 +9,7 @@ import { decisionOf, type ShownDecision } from './shown-decision.js';
 import { payloadsOf, type ShownPayload } from './shown-payload.js';
 import { tasksOf, type ShownTask } from './shown-task.js';
 import { countOf, shown, textOf } from './shown-value.js';
-import type { ShownEntry } from './verify.js';
+import type { ShownEntry } from './report.js';
 
 export interface ShownSandbox {
   readonly index: string;

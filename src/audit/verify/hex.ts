@@ -6,10 +6,9 @@ const DIGITS = new Uint8Array(PAIRS.buffer);
 for (let i = 0; i < 512; i++) DIGITS[i] = '0123456789abcdef'.charCodeAt(i % 2 === 0 ? i >> 5 : (i >> 1) & 15);
 const ASCII = new TextDecoder();
 
-/** The 64 lower-case hex digits of each hash, one after another: made at once, since a log is full of them. */
-export function hexOf(hashes: readonly Uint8Array[]): string {
-  const text = new Uint16Array(hashes.length * 32);
-  let at = 0;
-  for (const hash of hashes) for (let i = 0; i < hash.length; i++) text[at++] = PAIRS[hash[i] ?? 0] ?? 0;
+/** Two lower-case digits of each byte of many hashes: made at once, since a log is full of them. */
+export function hexOf(hashes: Uint8Array): string {
+  const text = new Uint16Array(hashes.length);
+  for (let i = 0; i < hashes.length; i++) text[i] = PAIRS[hashes[i] ?? 0] ?? 0;
   return ASCII.decode(text);
 }

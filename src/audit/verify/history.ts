@@ -1,6 +1,8 @@
 // Rule 4: every checkpoint seen before must be a prefix of this log. Given ones (old copies, the trust record) and
 // those in `checkpoints/` are compared with the root of their size while the tree goes by; none is kept.
+import { WritError } from '../../errors.js';
 import { appendLeaf, rangeFromEdge, rangeRoot } from '../compact-range.js';
+import { decodeTile } from '../tile.js';
 import { parseCheckpointPath, TILE_WIDTH } from '../tile-path.js';
 import { equalBytes } from '../tree-hash.js';
 import type { Checkpoint } from '../checkpoint.js';
@@ -70,7 +72,7 @@ export class History {
   /** Batches in order, all of them full but the last. Returns what bounds the time of entries up to this batch. */
   async observe(batch: LeafBatch): Promise<readonly TimeBound[]> {
     const bounds: TimeBound[] = [];
-    const end = batch.first + BigInt(batch.hashes.length);
+    const end = batch.first + BigInt(batch.width);
     for (let seen = await this.peek(); seen !== null && sizeOf(seen) <= end; seen = await this.peek()) {
       this.next = null;
       if ('verdict' in seen) {
@@ -81,7 +83,7 @@ export class History {
       const range =
         count === TILE_WIDTH && batch.root !== null
           ? appendLeaf(this.range, this.tiles, batch.root)
-          : [...this.range, ...rangeFromEdge([batch.hashes.slice(0, count)])];
+          : [...this.range, ...rangeFromEdge([hashesOf(batch).slice(0, count)])];
       const seconds = (await this.judge(seen, rangeRoot(range, seen.checkpoint.size)))
         ? this.bound(seen.cosignatures)
         : null;
@@ -142,6 +144,12 @@ export class History {
     }
     return false;
   }
+}
+
+function hashesOf({ hashes, width, first }: LeafBatch): readonly Uint8Array[] {
+  const all = decodeTile(hashes, width);
+  if (all !== null) return all;
+  throw new WritError('INTERNAL', `the batch from entry ${first} has not one hash for each entry`);
 }
 
 /** Merges two ascending streams into one. */

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Commitment } from '../../json.js';
-import { buildEntry, type EntryFields } from '../entry.js';
+import { buildEntry, readEntry, type Entry, type EntryFields } from '../entry.js';
+import { encodeBundle } from '../tile.js';
 import { layOutBatch } from './entry-batch.js';
-import { readBatch } from './judged-entry.js';
+import { readBatch, type JudgedEntry } from './judged-entry.js';
 
 const fields: EntryFields = {
   type: 'step.intended',
@@ -23,7 +25,7 @@ function entry(seq: number, over: Partial<EntryFields> = {}): Uint8Array {
 }
 
 /** Of every kind, with those that the strict reader reads between the others. */
-const BATCH = [
+const ENTRIES = [
   entry(0),
   entry(1, { data: { stepPath: 'line\nbreak', attempt: 2 } }),
   entry(2, { run: 'é' }),
@@ -34,6 +36,8 @@ const BATCH = [
   entry(3, { data: Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`k${i}`, i])) }),
   entry(4, { commit: {} }),
 ];
+
+const BATCH = encodeBundle(ENTRIES);
 
 describe('the entries of a batch', () => {
   it('are read the same, whoever found their parts', () => {
@@ -70,8 +74,36 @@ describe('the entries of a batch', () => {
   });
 
   it('are not read when some were not laid out', () => {
-    const [first] = BATCH;
-    const layouts = layOutBatch(first === undefined ? [] : [first]);
+    const [first] = ENTRIES;
+    const layouts = layOutBatch(encodeBundle(first === undefined ? [] : [first]));
     expect(() => [...readBatch(BATCH, layouts.subarray(0, layouts[0]))]).toThrow(/not laid out/);
   });
+
+  it('are those that stand there, however long they are and whatever their neighbours are', () => {
+    const longest = 65_535 - entry(0, { data: { a: '' } }).length;
+    const kinds = [
+      () => entry(1),
+      () => entry(2, { data: { stepPath: 'größe', attempt: 3 }, run: 'läuft' }),
+      () => entry(3, { data: { a: 'x'.repeat(longest) } }),
+      () => entry(4, { data: { a: 'x'.repeat(30_000), stepPath: 's' } }),
+      () => entry(5, { data: { stepPath: 'tab\t' } }),
+      () => Uint8Array.of(0x7b, 0x22, 0xc3),
+      () => Uint8Array.of(0xa9),
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 12 }), (chosen) => {
+        const entries = chosen.map((kind) => kind());
+        const read = [...readBatch(encodeBundle(entries), null)].map((one) =>
+          'fault' in one ? one : { ...asEntry(one), data: one.data.all() },
+        );
+        expect(read).toEqual(entries.map(readEntry));
+      }),
+      { numRuns: 60 },
+    );
+  });
 });
+
+function asEntry(one: JudgedEntry): Omit<Entry, 'data'> {
+  const { v, type, seq, prev, run, tenant, actor, workflow, policy, time, timeMs, commit } = one;
+  return { v, type, seq, prev, run, tenant, actor, workflow, policy, time, timeMs, commit };
+}

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../checkpoint.js';
 import { verifyEd25519, type VerifySignature } from '../ed25519.js';
 import { sha256, type Sha256 } from '../sha256.js';
 import { checkpointPath } from '../tile-path.js';
-import { treeHasher } from '../tree-hash.js';
+import { tileHasher } from '../tile-hash.js';
 import { formatVkey, type Vkey } from '../vkey.js';
 import { Chains } from './chain.js';
 import { checkFiles } from './files.js';
@@ -174,7 +174,10 @@ class Verification {
   }
 
   private walkHere(): WalkTree {
-    const hasher = treeHasher(this.options.sha256 ?? sha256);
+    const hash = this.options.sha256 ?? sha256;
+    const hasher = tileHasher((bytes, into, at) => {
+      into.set(hash(bytes), at);
+    });
     return (size, root, findings) => walkTree(this.source, size, root, findings, hasher);
   }
 
@@ -268,14 +271,11 @@ class Verification {
 
   /** (6) to (8), entry by entry. */
   private async readEntries(batch: LeafBatch, origin: string, bounds: readonly TimeBound[]): Promise<void> {
-    const { first } = batch;
-    const entries = batch.entries ?? [];
+    const { first, width, bundle, layouts } = batch;
     const hashes = hexOf(batch.hashes);
-    if (entries.length > 0 && hashes.length !== entries.length * 64)
-      throw new WritError('INTERNAL', `the batch from entry ${first} has not one hash for each entry`);
     let next = 0;
     let i = -1;
-    for (const entry of readBatch(entries, batch.layouts ?? null)) {
+    for (const entry of readBatch(bundle ?? new Uint8Array(0), layouts)) {
       i += 1;
       const index = first + BigInt(i);
       for (let bound = bounds[next]; bound !== undefined && bound.size <= index; bound = bounds[++next]) {
@@ -299,6 +299,8 @@ class Verification {
       const looked = this.payloads.observe(index, entry);
       if (looked !== null) await looked;
     }
+    if (bundle !== null && (i + 1 !== width || hashes.length !== width * 64))
+      throw new WritError('INTERNAL', `the batch from entry ${first} has not one hash for each entry`);
     for (const bound of bounds.slice(next)) this.times.judge(bound);
   }
 

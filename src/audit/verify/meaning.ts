@@ -164,8 +164,7 @@ export class Meaning {
       return;
     }
     const { stepPath, attempt } = step;
-    const input = facts.entry.commit['input'] ?? null;
-    this.intent = { index: facts.index, run: runId, step: step.key, input };
+    this.intent = { index: facts.index, run: runId, step: step.key, entry: facts.entry };
     run.intents.set(leafHash, { index: facts.index, stepPath, attempt, approvalId });
     const verdict = run.verdicts.get(step.key);
     if (verdict === 'deny') facts.broken(`step ${stepPath} attempt ${attempt} was denied`);

@@ -5,6 +5,7 @@ import { isHex64 } from '../../json.js';
 import { ownText } from '../own-text.js';
 import { formatTime } from '../time.js';
 import type { Facts, StepRef } from './facts.js';
+import type { JudgedEntry } from './judged-entry.js';
 import { isUnsigned } from './unsigned.js';
 
 /** An attempt that waits for an answer. */
@@ -53,7 +54,8 @@ export type VerifyAnswer = (answer: SignedAnswer) => boolean;
 /** The `step.intended` that stands right before an entry. */
 export interface IntentBefore {
   readonly step: string;
-  readonly input: string | null;
+  /** As in the entry: what few ask for stays there. */
+  readonly entry: Pick<JudgedEntry, 'commit'>;
 }
 
 export class TaskRules {
@@ -73,7 +75,8 @@ export class TaskRules {
     if (asked === null) return;
     if (before?.step !== step.key)
       return facts.broken('it does not stand directly behind the intent of its step');
-    const input = before.input === null ? null : ownText(before.input);
+    const committed = before.entry.commit['input'];
+    const input = committed === undefined ? null : ownText(committed);
     waits.set(step.key, { taskId, expiresAtMs, ...asked, input, answer: null, output: null });
   }
 

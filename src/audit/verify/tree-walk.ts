@@ -2,9 +2,10 @@
 // their parents, the right edge to the root. Memory is one tile a level. Where two files disagree, the one that
 // its parent (or the signed root) confirms is right and the other is named.
 import { rangeFromEdge, rangeRoot } from '../compact-range.js';
-import { decodeBundle, decodeTile, tileRoot } from '../tile.js';
+import { decodeBundle, decodeTile, encodeTile } from '../tile.js';
+import type { TileHasher } from '../tile-hash.js';
 import { hashesAtLevel, TILE_WIDTH, tilePath, type Tile, type TileLevel } from '../tile-path.js';
-import { equalBytes, type TreeHasher } from '../tree-hash.js';
+import { equalBytes } from '../tree-hash.js';
 import type { FindingList } from './report.js';
 import type { LogSource } from './source.js';
 
@@ -12,21 +13,22 @@ import type { LogSource } from './source.js';
 export interface LeafBatch {
   /** Index of the first leaf. */
   readonly first: bigint;
-  readonly hashes: readonly Uint8Array[];
+  /** How many leaves. */
+  readonly width: number;
+  /** Their hashes, as a tile. */
+  readonly hashes: Uint8Array;
   /** Root of the tile; null when it is partial. */
   readonly root: Uint8Array | null;
-  /** Entry bytes, each of which hashes to its leaf; null when they are absent or disagree. */
-  readonly entries: readonly Uint8Array[] | null;
-  /** The bundle that `entries` are pieces of; null with them. */
+  /** Their entries, each of which hashes to its leaf; null when they are absent or disagree. */
   readonly bundle: Uint8Array | null;
-  /** What `layOutBatch` makes of `entries`, where the walk had the time for it. */
-  readonly layouts?: Int32Array;
+  /** What `layOutBatch` makes of `bundle`; null where the walk had no time for it. */
+  readonly layouts: Int32Array<ArrayBuffer> | null;
 }
 
-/** A file of the tree and the hashes or entries in it. */
-interface TileFile {
+/** A bundle and the entries in it. */
+interface Bundle {
   readonly bytes: Uint8Array;
-  readonly items: readonly Uint8Array[];
+  readonly entries: readonly Uint8Array[];
 }
 
 /**
@@ -38,19 +40,20 @@ export type WalkTree = (size: bigint, root: Uint8Array, findings: FindingList) =
 /** A tile as it is stored and as its children make it; equal unless something was changed. */
 interface Claims {
   readonly tile: Tile & { readonly level: number };
-  readonly stored: readonly Uint8Array[];
-  readonly computed: readonly Uint8Array[];
+  readonly stored: Uint8Array;
+  readonly computed: Uint8Array;
 }
 
 /** The hashes of a full tile that are taken as right, and the tile's root over them. */
 interface Settled {
   readonly hash: Uint8Array;
-  readonly hashes: readonly Uint8Array[];
+  readonly hashes: Uint8Array;
 }
 
 interface OpenTile {
   readonly tile: Tile & { readonly level: number };
-  readonly stored: readonly Uint8Array[] | null;
+  readonly stored: Uint8Array | null;
+  /** Roots of the tiles below, as they are closed. */
   readonly computed: Uint8Array[];
 }
 
@@ -63,18 +66,18 @@ export async function* walkTree(
   size: bigint,
   root: Uint8Array,
   findings: FindingList,
-  hasher: TreeHasher,
+  hasher: TileHasher,
 ): AsyncGenerator<LeafBatch> {
   /** By level: the tile whose children are being read. */
   const open = new Map<number, OpenTile>();
   const edge: Claims[] = [];
-  let last: { bundle: TileFile | null; claims: Claims } | null = null;
+  let last: { bundle: Bundle | null; claims: Claims } | null = null;
 
   for (let n = 0n; n * 256n < size; n++) {
     const tile = { level: 0, n, width: widthAt(size, 0, n) };
-    const bundle = await readTile(source, { ...tile, level: 'entries' }, findings);
-    const stored = (await readTile(source, tile, findings))?.items ?? null;
-    const computed = bundle?.items.map((entry) => hasher.leaf(entry)) ?? stored;
+    const bundle = await readBundle(source, { ...tile, level: 'entries' }, findings);
+    const stored = await readTile(source, tile, findings);
+    const computed = bundle === null ? stored : hasher.leaves(bundle.entries);
     if (computed === null) return;
     const claims: Claims = { tile, stored: stored ?? computed, computed };
     if (tile.width < TILE_WIDTH) {
@@ -85,8 +88,7 @@ export async function* walkTree(
     yield batch(n, hashes, hash, bundle, computed);
   }
 
-  for (const { tile, stored, computed } of open.values())
-    edge.push({ tile, stored: stored ?? computed, computed });
+  for (const parent of open.values()) edge.push(claimsOf(parent));
   if (last !== null) edge.push(last.claims);
   const trusted = settleEdge(edge, size, root, findings);
   if (last !== null) {
@@ -104,9 +106,8 @@ export async function* walkTree(
       parent.computed.push(hash);
       if (parent.computed.length < TILE_WIDTH) break;
       open.delete(parent.tile.level);
-      const { tile, stored, computed } = parent;
-      hash = (await settleFull({ tile, stored: stored ?? computed, computed })).hash;
-      child = tile;
+      hash = (await settleFull(claimsOf(parent))).hash;
+      child = parent.tile;
     }
     return first;
   }
@@ -114,10 +115,11 @@ export async function* walkTree(
   /** The hashes and the root of a full tile that its parent confirms; the stored ones when it confirms neither. */
   async function settleFull(claims: Claims): Promise<Settled> {
     const { tile, stored, computed } = claims;
-    const hash = tileRoot(stored, hasher.node);
-    if (firstDifference(claims) === null) return { hash, hashes: computed };
-    const expected = (await parentOf(tile)).stored?.[Number(tile.n % 256n)];
-    const other = tileRoot(computed, hasher.node);
+    const hash = hasher.root(stored);
+    if (equalBytes(stored, computed)) return { hash, hashes: computed };
+    const parent = (await parentOf(tile)).stored;
+    const expected = parent === null ? undefined : hashAt(parent, Number(tile.n % 256n));
+    const other = hasher.root(computed);
     if (expected !== undefined && !equalBytes(hash, expected) && equalBytes(other, expected)) {
       reportTile(claims, findings);
       return { hash: other, hashes: computed };
@@ -132,14 +134,15 @@ export async function* walkTree(
     if (known !== undefined) return known;
     const n = child.n / 256n;
     const tile = { level, n, width: widthAt(size, level, n) };
-    const opened: OpenTile = {
-      tile,
-      stored: (await readTile(source, tile, findings))?.items ?? null,
-      computed: [],
-    };
+    const opened: OpenTile = { tile, stored: await readTile(source, tile, findings), computed: [] };
     open.set(level, opened);
     return opened;
   }
+}
+
+function claimsOf({ tile, stored, computed }: OpenTile): Claims {
+  const made = encodeTile(computed);
+  return { tile, stored: stored ?? made, computed: made };
 }
 
 /** The right edge against the signed root: which of the two claims hold. Reports what doesn't. */
@@ -152,14 +155,15 @@ function settleEdge(
   const edgeRoot = (which: 'stored' | 'computed'): Uint8Array => {
     const hashes: (readonly Uint8Array[])[] = [];
     for (let level = 0; hashesAtLevel(size, level) > 0n; level++) {
-      hashes.push(edge.find((claims) => claims.tile.level === level)?.[which] ?? []);
+      const claims = edge.find(({ tile }) => tile.level === level);
+      hashes.push(claims === undefined ? [] : hashesOf(claims[which]));
     }
     return rangeRoot(rangeFromEdge(hashes), size);
   };
   const storedHolds = equalBytes(edgeRoot('stored'), root);
   const computedHolds = !storedHolds && equalBytes(edgeRoot('computed'), root);
   for (const claims of edge) {
-    if (firstDifference(claims) === null) continue;
+    if (equalBytes(claims.stored, claims.computed)) continue;
     if (computedHolds) reportTile(claims, findings);
     else reportChildren(claims, findings);
   }
@@ -177,9 +181,10 @@ function reportTile(claims: Claims, findings: FindingList): void {
 
 function reportChildren(claims: Claims, findings: FindingList): void {
   const { tile, stored, computed } = claims;
-  stored.forEach((hash, i) => {
+  hashesOf(stored).forEach((hash, i) => {
     const child = tile.n * 256n + BigInt(i);
-    if (equalBytes(hash, computed[i] ?? hash)) return;
+    const other = hashAt(computed, i);
+    if (other.length === 0 || equalBytes(hash, other)) return;
     if (tile.level === 0) {
       findings.add('entry-mismatch', `entry ${child} does not hash to its leaf`, {
         index: child,
@@ -192,23 +197,26 @@ function reportChildren(claims: Claims, findings: FindingList): void {
   });
 }
 
-function firstDifference({ stored, computed }: Claims): number | null {
-  if (stored === computed) return null;
-  const i = stored.findIndex((hash, at) => !equalBytes(hash, computed[at] ?? hash));
-  return i < 0 ? null : i;
+/** The `i`th hash of a tile; nothing where the tile has none. */
+function hashAt(tile: Uint8Array, i: number): Uint8Array {
+  return tile.subarray(i * 32, i * 32 + 32);
+}
+
+function hashesOf(tile: Uint8Array): Uint8Array[] {
+  return Array.from({ length: tile.length / 32 }, (_, i) => hashAt(tile, i));
 }
 
 function batch(
   n: bigint,
-  hashes: readonly Uint8Array[],
+  hashes: Uint8Array,
   root: Uint8Array | null,
-  bundle: TileFile | null,
-  computed: readonly Uint8Array[],
+  bundle: Bundle | null,
+  computed: Uint8Array,
 ): LeafBatch {
-  const agree =
-    hashes === computed || hashes.every((hash, i) => equalBytes(hash, computed[i] ?? new Uint8Array(0)));
+  const agree = hashes === computed || equalBytes(hashes, computed);
   const given = agree ? bundle : null;
-  return { first: n * 256n, hashes, root, entries: given?.items ?? null, bundle: given?.bytes ?? null };
+  const width = hashes.length / 32;
+  return { first: n * 256n, width, hashes, root, bundle: given?.bytes ?? null, layouts: null };
 }
 
 function widthAt(size: bigint, level: TileLevel, n: bigint): number {
@@ -216,20 +224,23 @@ function widthAt(size: bigint, level: TileLevel, n: bigint): number {
   return left < 256n ? Number(left) : TILE_WIDTH;
 }
 
-/** The hashes of a tile, or the entries of a bundle; null, and a finding, when they are absent or can't be read. */
-async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<TileFile | null> {
+/** A tile; null, and a finding, when it is absent or can't be read. */
+async function readTile(source: LogSource, tile: Tile, findings: FindingList): Promise<Uint8Array | null> {
   const path = tilePath(tile);
   const bytes = await source.get(path);
-  if (bytes === null) {
-    findings.add('missing', `${path} is missing`, { path });
-    return null;
-  }
-  const isBundle = tile.level === 'entries';
-  const items = (isBundle ? decodeBundle : decodeTile)(bytes, tile.width);
-  const fault = isBundle
-    ? 'does not hold exactly its entries'
-    : 'is not a whole number of hashes of its width';
-  if (items !== null) return { bytes, items };
-  findings.add('malformed', `${path} ${fault}`, { path });
+  if (bytes === null) findings.add('missing', `${path} is missing`, { path });
+  if (bytes === null || decodeTile(bytes, tile.width) !== null) return bytes;
+  findings.add('malformed', `${path} is not a whole number of hashes of its width`, { path });
+  return null;
+}
+
+/** As `readTile`, a bundle. */
+async function readBundle(source: LogSource, tile: Tile, findings: FindingList): Promise<Bundle | null> {
+  const path = tilePath(tile);
+  const bytes = await source.get(path);
+  if (bytes === null) findings.add('missing', `${path} is missing`, { path });
+  const entries = bytes === null ? null : decodeBundle(bytes, tile.width);
+  if (bytes !== null && entries !== null) return { bytes, entries };
+  if (bytes !== null) findings.add('malformed', `${path} does not hold exactly its entries`, { path });
   return null;
 }

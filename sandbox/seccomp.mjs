@@ -41,9 +41,17 @@ const ENOSYS = 38;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME is no flag of clone. */
 const NAMESPACE_FLAGS = 0x7e020000;
 const [AF_UNIX, AF_INET, AF_INET6] = [1, 2, 10];
+/** The kind of a socket without the flags that stand beside it. */
+const SOCKET_KIND = 0xf;
+/** Streams by TCP and datagrams by UDP, 0 = the kind's own: any other may load a module of the host's kernel for it. */
+const PROTOCOLS = [
+  { kind: 1, protocols: [0, 6] },
+  { kind: 2, protocols: [0, 17] },
+];
 const PERSONALITY_QUERY = 0xffffffff;
 
 const equals = (index, value) => ({ index, value, op: 'SCMP_CMP_EQ' });
+const masked = (index, value, valueTwo) => ({ index, value, valueTwo, op: 'SCMP_CMP_MASKED_EQ' });
 const when = (name, ...args) => ({ names: [name], action: 'SCMP_ACT_ALLOW', args });
 
 export const profile = {
@@ -58,10 +66,17 @@ export const profile = {
       action: 'SCMP_ACT_ALLOW',
       args: [],
     },
-    ...[AF_UNIX, AF_INET, AF_INET6].map((family) => when('socket', equals(0, family))),
+    when('socket', equals(0, AF_UNIX)),
+    ...[AF_INET, AF_INET6].flatMap((family) =>
+      PROTOCOLS.flatMap(({ kind, protocols }) =>
+        protocols.map((protocol) =>
+          when('socket', equals(0, family), masked(1, SOCKET_KIND, kind), equals(2, protocol)),
+        ),
+      ),
+    ),
     when('socketpair', equals(0, AF_UNIX)),
     // A thread or a process, never a namespace.
-    when('clone', { index: 0, value: NAMESPACE_FLAGS, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }),
+    when('clone', masked(0, NAMESPACE_FLAGS, 0)),
     // Its flags are in memory, where no filter sees them: the C library falls back to clone.
     { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS, args: [] },
     ...[0, PERSONALITY_QUERY].map((persona) => when('personality', equals(0, persona))),

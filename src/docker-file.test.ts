@@ -24,6 +24,10 @@ describe('docker.yaml', () => {
     expect(!(file instanceof WritError) && file.images.names()).toEqual([]);
   });
 
+  it.each(['', '# images: none yet\n'])('says nothing where nothing is written: %j', async (text) => {
+    expect(await read(text)).toMatchObject({ socket: null, runtime: null });
+  });
+
   it('names images, the engine and the runtime', async () => {
     const file = await read(
       `images: { default: ${digest}, tools: "ghcr.io/a/b@${digest}" }\nsocket: /run/d.sock\nruntime: runsc\n`,

@@ -31,8 +31,9 @@ const PLAIN = 'http://';
 const HOST = `^(?:${PLAIN})?(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):[1-9][0-9]{0,4}$`;
 const IMAGE = '^(?:[a-z0-9][a-z0-9._/:-]{0,254}@)?sha256:[0-9a-f]{64}$';
 
-const fits = schemaOf<Fields>({
+const fits = schemaOf<Fields | null>({
   type: 'object',
+  nullable: true, // an empty file says nothing
   additionalProperties: false,
   properties: {
     images: {

@@ -2,71 +2,27 @@
 // it is a run of a workflow made of the flags, with its rights, ceilings, approval and entries. What is printed beyond
 // the step's own output is not stored anywhere.
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { keepModule } from '../adapters/packages/module-manifest.js';
-import { pathsOf, readConfig } from '../data-directory.js';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { WritError } from '../errors.js';
-import { OWN_WORKFLOWS } from '../runtime/create-workflow.js';
 import type { Json, JsonObject } from '../json.js';
 import type { SandboxResult } from '../runtime/ports.js';
-import type { RunView, WorkflowSource, Writ } from '../runtime/writ.js';
+import type { RunView, Writ } from '../runtime/writ.js';
 import { untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
 import { noteFailure } from './failure.js';
 import { printable } from './output.js';
 import { renderPending } from './render-run.js';
+import {
+  inputOf,
+  MODULE_HINT,
+  requireFit,
+  textOf,
+  usage,
+  workflowOf,
+  type ExecFlags,
+} from './sandbox-request.js';
 
-const WORKFLOW_ID = OWN_WORKFLOWS.sandboxExec;
-/** Of stdin and of each staged file; the run's input holds them. */
-const MAX_FILE_BYTES = 4 * 1024 * 1024;
-/** Of a module's own file. */
-const MAX_MODULE_BYTES = 64 * 1024 * 1024;
-const WEBASSEMBLY = Buffer.from('\0asm');
 const NOT_ENDED_WELL = 1;
-
-/** Limits by flag, as a step's `sandbox.limits` names them. */
-export const LIMIT_FLAGS = {
-  timeoutMs: '--timeout-ms',
-  cpuMs: '--cpu-ms',
-  memoryMiB: '--memory-mib',
-  cpus: '--cpus',
-  pids: '--pids',
-  outputBytes: '--output-bytes',
-  diskMiB: '--disk-mib',
-  egressBytes: '--egress-bytes',
-  egressRequests: '--egress-requests',
-} as const;
-
-export interface ExecFlags {
-  readonly driver: 'docker' | 'wasm';
-  /** Docker: a name of docker.yaml or a digest. */
-  readonly image?: string;
-  /** WASM: a shipped module's name, `sha256:…` of one that is kept, or a file, which is kept from then on. */
-  readonly module?: string;
-  /** There is one: `strict`. */
-  readonly profile?: string;
-  readonly runtime?: string;
-  readonly cwd?: string;
-  /** A file, or `-` for this process's stdin. */
-  readonly stdin?: string;
-  readonly outDir?: string;
-  readonly env: readonly string[];
-  /** `HOST=NAME`. */
-  readonly file: readonly string[];
-  /** Patterns. */
-  readonly out: readonly string[];
-  /** `SOURCE:TARGET[:ro|rw]`, of folders that a ceiling lists. */
-  readonly mount: readonly string[];
-  /** `HOST:PORT` that it may reach, each listed by a ceiling. */
-  readonly egress: readonly string[];
-  /** `egress` asks for --egress; `none` refuses it. */
-  readonly network?: string;
-  /** Names of secrets that docker.yaml declares for one of these hosts. */
-  readonly credential: readonly string[];
-  /** WASM: fixed clock and random bytes. */
-  readonly deterministic: boolean;
-  readonly limits: { readonly [name in keyof typeof LIMIT_FLAGS]?: string };
-}
 
 /** Exit 0 when the program ended with 0; else 1, or the exit code of what refused it. */
 export async function execInSandbox(
@@ -74,8 +30,8 @@ export async function execInSandbox(
   argv: readonly string[],
   flags: ExecFlags,
 ): Promise<number> {
-  requireStrict(flags);
-  requireEgress(flags);
+  requireFit(flags);
+  await requireOutDir(context, flags);
   const source = workflowOf(flags);
   const input = await inputOf(context, argv, flags);
   let result: SandboxResult | null = null;
@@ -86,7 +42,8 @@ export async function execInSandbox(
     },
   };
   return withPublishedWrit(context, { drives: flags.driver === 'wasm', sandbox }, async (writ) => {
-    const run = await writ.start({ workflow: source, input }, await whoActs(context, writ));
+    const who = await whoActs(context, writ);
+    const run = await writ.start({ workflow: source, input }, who).catch(toldOfFlags);
     context.output.note(`run ${printable(run)}`);
     const interrupted = await untilSignal(async (signal) => {
       await writ.drive(run, { stopAt: 'waiting', signal });
@@ -100,177 +57,23 @@ export async function execInSandbox(
   });
 }
 
-function requireStrict({ profile = 'strict' }: ExecFlags): void {
-  if (profile === 'strict') return;
-  throw new WritError('SANDBOX_UNSUPPORTED', `there is no sandbox profile ${printable(profile)}`, {
-    hint: 'every sandbox is held by the profile strict; a container runtime is chosen by --runtime',
+/** Found out before anything runs: what a program has made would be lost. */
+async function requireOutDir({ output }: Context, { outDir, out }: ExecFlags): Promise<void> {
+  if (outDir === undefined) return;
+  const found = await stat(outDir).catch(() => null);
+  if (found?.isDirectory() === false) throw usage(`--out-dir ${printable(outDir)} is no folder`);
+  if (out.length === 0) output.note('writ: warning: --out-dir stays empty: no --out names a file');
+}
+
+/** The document is made of the flags, and nobody has seen its lines. */
+function toldOfFlags(thrown: unknown): never {
+  if (!(thrown instanceof WritError) || thrown.kind !== 'document') throw thrown;
+  const { code, message, hint, details, cause } = thrown;
+  throw new WritError(code, message.replace(/^workflow:\d+:\d+: /, ''), {
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+    cause,
   });
-}
-
-function requireEgress({ driver, network, egress, credential }: ExecFlags): void {
-  if (network === 'none' && egress.length > 0)
-    throw usage('--network none and --egress say different things');
-  if ((network === 'egress' || credential.length > 0) && egress.length === 0)
-    throw usage('name the hosts: --egress HOST:PORT');
-  if (driver === 'docker' || egress.length === 0) return;
-  throw new WritError('SANDBOX_UNSUPPORTED', 'a WASM sandbox has no way out to the network', {
-    hint: 'choose --driver docker, or fetch with tool::http_request in a step of its own and pass the data on',
-  });
-}
-
-/** One task, as a document would say it. */
-function workflowOf({ driver, limits, mount, egress, credential }: ExecFlags): WorkflowSource {
-  const numbers: Record<string, number> = {};
-  for (const [name, text] of Object.entries(limits)) {
-    // Exact: a number that only begins like one is no limit.
-    if (!/^[0-9]{1,12}(?:\.[0-9]{1,3})?$/.test(text)) {
-      throw new WritError(
-        'USAGE',
-        `${LIMIT_FLAGS[name as keyof typeof LIMIT_FLAGS]} ${printable(text)} is no number`,
-      );
-    }
-    numbers[name] = Number(text);
-  }
-  const document: Json = {
-    apiVersion: 'agentrc.workflow/v0.1',
-    kind: 'AgentWorkflow',
-    metadata: { name: WORKFLOW_ID },
-    spec: {
-      startAt: 'Exec',
-      states: {
-        Exec: {
-          type: 'Task',
-          resource: driver === 'docker' ? 'tool::shell_exec' : 'tool::wasm',
-          sandbox: {
-            driver,
-            limits: numbers,
-            ...(mount.length === 0 ? {} : { mounts: mount.map(mountOf) }),
-            ...(egress.length === 0 ? {} : { egress }),
-            ...(credential.length === 0 ? {} : { credentials: credential }),
-          },
-          end: true,
-        },
-      },
-    },
-  };
-  return { text: `${JSON.stringify(document, null, 2)}\n`, file: null };
-}
-
-function mountOf(text: string): JsonObject {
-  const [source = '', target = '', mode = 'ro', ...more] = text.split(':');
-  if (source === '' || target === '' || more.length > 0 || (mode !== 'ro' && mode !== 'rw'))
-    throw usage(`--mount ${printable(text)} is not SOURCE:TARGET, SOURCE:TARGET:ro or SOURCE:TARGET:rw`);
-  return { source, target, mode };
-}
-
-async function inputOf(context: Context, argv: readonly string[], flags: ExecFlags): Promise<Json> {
-  const env: Record<string, string> = {};
-  for (const pair of flags.env) {
-    const [name, value] = split(pair, '--env');
-    env[name] = value;
-  }
-  const stdin = await stdinOf(context, flags.stdin);
-  const files = await filesOf(flags.file);
-  const data = {
-    ...(Object.keys(env).length === 0 ? {} : { env }),
-    ...(Object.keys(files).length === 0 ? {} : { files }),
-    ...(flags.out.length === 0 ? {} : { outputs: flags.out }),
-  };
-  if (flags.driver === 'wasm') {
-    if (flags.module === undefined) throw usage('--driver wasm needs --module, a name, sha256:… or a file');
-    if (flags.image !== undefined || flags.runtime !== undefined || flags.cwd !== undefined)
-      throw usage('--image, --runtime and --cwd are for --driver docker');
-    const module = await moduleOf(context, flags.module);
-    const fixed = flags.deterministic ? { deterministic: true } : {};
-    return { module, args: argv, stdin: contentOf(stdin), ...data, ...fixed };
-  }
-  if (flags.module !== undefined) throw usage('--module is for --driver wasm');
-  if (flags.deterministic) {
-    throw new WritError('SANDBOX_UNSUPPORTED', 'a container has no fixed clock or random bytes', {
-      hint: 'choose --driver wasm for a deterministic run',
-    });
-  }
-  if (argv.length === 0) throw usage('name the program after --');
-  return {
-    argv,
-    ...data,
-    ...(stdin.length === 0 ? {} : { stdin: contentOf(stdin) }),
-    ...(flags.image === undefined ? {} : { image: flags.image }),
-    ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
-  };
-}
-
-async function filesOf(pairs: readonly string[]): Promise<Record<string, Json>> {
-  const files: [string, Json][] = [];
-  let size = 0;
-  for (const pair of pairs) {
-    const [host, name] = pair.includes('=') ? split(pair, '--file') : [pair, basename(pair)];
-    const bytes = await staged(host);
-    size += bytes.length;
-    if (size > MAX_FILE_BYTES) throw usage(`the files have more than ${MAX_FILE_BYTES} bytes together`);
-    files.push([name, contentOf(bytes)]);
-  }
-  return Object.fromEntries(files);
-}
-
-/** A file is kept in the data directory and run by its digest, as every module is. */
-async function moduleOf(context: Context, module: string): Promise<string> {
-  if (!module.endsWith('.wasm') && !module.includes('/')) return module;
-  const bytes = await staged(module, MAX_MODULE_BYTES);
-  // Any other file is not ours to keep a copy of.
-  if (!WEBASSEMBLY.equals(bytes.subarray(0, WEBASSEMBLY.length))) {
-    throw new WritError('SANDBOX_MODULE_INVALID', `${printable(module)} does not begin as WebAssembly`, {
-      hint: WHAT_TO_DO['SANDBOX_MODULE_INVALID'] ?? '',
-    });
-  }
-  const { config, packages } = pathsOf(context.data);
-  // Without one nothing is kept, and opening it tells so.
-  if ((await readConfig(config)) === null) return module;
-  const digest = await keepModule(packages, bytes);
-  context.output.note(`module ${printable(module)} is ${digest}`);
-  return digest;
-}
-
-function split(pair: string, flag: string): [string, string] {
-  const at = pair.indexOf('=');
-  if (at < 1) throw usage(`${flag} ${printable(pair)} has no =`);
-  return [pair.slice(0, at), pair.slice(at + 1)];
-}
-
-async function stdinOf(context: Context, from: string | undefined): Promise<Uint8Array> {
-  if (from === undefined) return new Uint8Array(0);
-  if (from !== '-') return staged(from);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of context.stdin as AsyncIterable<Buffer | string>) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > MAX_FILE_BYTES) throw usage(`stdin has more than ${MAX_FILE_BYTES} bytes`);
-    chunks.push(bytes);
-  }
-  return new Uint8Array(Buffer.concat(chunks));
-}
-
-/** A regular file of the machine; a link is not followed. */
-async function staged(path: string, most = MAX_FILE_BYTES): Promise<Uint8Array> {
-  const info = await lstat(path).catch(() => null);
-  if (info?.isFile() !== true) throw usage(`${printable(path)} is no regular file`);
-  if (info.size > most) throw usage(`${printable(path)} has more than ${most} bytes`);
-  return new Uint8Array(await readFile(path));
-}
-
-function contentOf(bytes: Uint8Array): Json {
-  const text = textOf(bytes);
-  return text ?? { base64: Buffer.from(bytes).toString('base64') };
-}
-
-/** Null for bytes that no text is written as. */
-function textOf(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null; // shown as base64 then
-  }
 }
 
 /**
@@ -371,20 +174,23 @@ const BAD_USAGE = 2;
 
 /** Of what refused the step, for who gave flags: a step's own hints speak of documents. */
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
-  SANDBOX_SPEC_INVALID: 'see writ sandbox exec --help, and sandbox/README.md for what fits',
-  SANDBOX_UNSUPPORTED:
-    'leave out what the message names, or choose the other driver; `writ doctor` shows what is kept',
-  SANDBOX_MODULE_INVALID:
-    'build it as a WASI preview 1 command: a core module that exports _start and its memory',
   SANDBOX_UNAVAILABLE: 'start Docker, or choose --driver wasm; `writ doctor` shows what is missing',
   SANDBOX_IMAGE_MISSING:
     'load it (docker load), or build one: node sandbox/images/build.mjs; nothing is pulled',
   SANDBOX_RUNTIME_UNKNOWN: "register it in the engine's daemon.json; no other runtime takes its place",
 };
 
+/** Where the refusal itself says nothing better. */
+const OTHERWISE: Readonly<Record<string, string>> = {
+  SANDBOX_SPEC_INVALID: 'see writ sandbox exec --help, and sandbox/README.md for what fits',
+  SANDBOX_UNSUPPORTED:
+    'leave out what the message names, or choose the other driver; `writ doctor` shows what is kept',
+  SANDBOX_MODULE_INVALID: MODULE_HINT,
+};
+
 /** What to do about a refusal, in words of the flags; undefined = nothing is known. */
 function hintFor(error: NonNullable<RunView['error']>, { driver }: ExecFlags): string | undefined {
-  if (error.code !== UNKNOWN_NAME) return WHAT_TO_DO[error.code] ?? error.hint;
+  if (error.code !== UNKNOWN_NAME) return WHAT_TO_DO[error.code] ?? error.hint ?? OTHERWISE[error.code];
   return driver === 'docker'
     ? '--image takes a name that docker.yaml gives, or sha256:… of an image that the engine has'
     : `--module takes a name, sha256:… or a FILE.wasm; ${error.hint ?? ''}`;
@@ -414,8 +220,4 @@ async function tellNothingRan(
     noteFailure(output, new WritError('RUN_FAILED', `${view.error.code}: ${view.error.message}`, hint));
   }
   return USAGE.has(view.error?.code ?? '') ? BAD_USAGE : view.exitCode;
-}
-
-function usage(message: string): WritError {
-  return new WritError('USAGE', message, { hint: 'writ sandbox exec --help' });
 }

@@ -57,6 +57,14 @@ describe('writ sandbox exec', () => {
     [['sandbox', 'exec', '--', 'a'], /--driver/],
     [['sandbox', 'exec', '--driver', 'host', '--', 'a'], /--driver/],
     [['sandbox', 'exec', '--driver', 'wasm', '--', 'a'], /needs --module/],
+    [[...DOCKER, '--file', 'low.json=x', '--file', 'high.json=x', '--', 'a'], /--file names x twice/],
+    [[...DOCKER, '--env', 'A=1', '--env', 'A=2', '--', 'a'], /--env names A twice/],
+    [[...DOCKER, '--out', 'x', '--out-dir', 'low.json', '--', 'a'], /--out-dir low\.json is no folder/],
+    [[...DOCKER, '--egress', 'API.example:443', '--', 'a'], /it is written api\.example:443/],
+    [[...DOCKER, '--egress', '127.1:80', '--', 'a'], /it is written 127\.0\.0\.1:80/],
+    [[...DOCKER, '--egress', 'api.example.:443', '--', 'a'], /is no HOST:PORT in its plain spelling$/m],
+    [[...DOCKER, '--egress', '*.example:443', '--', 'a'], /is no HOST:PORT in its plain spelling$/m],
+    [[...DOCKER, '--pids', '1.5', '--', 'a'], /error: "pids" must be a whole number, not 1\.5/],
   ])('refuses %j as no command', async (words, message) => {
     if (!existsSync(desk.at('link'))) symlinkSync('/etc/passwd', desk.at('link'));
     const ran = await desk.run(words);
@@ -277,6 +285,23 @@ describe('writ sandbox exec', () => {
     ]);
   });
 
+  it('says what fits in place of what does not, in the words of whoever refused it', async () => {
+    const few = await desk.run([
+      ...DOCKER,
+      '--image',
+      `sha256:${'0'.repeat(64)}`,
+      '--memory-mib',
+      '15',
+      '--',
+      'id',
+    ]);
+    expect(few.code).toBe(6);
+    expect(few.stderr).toMatch(/can't keep memoryMiB 15\n.*hint: choose a whole number from 16 to/);
+    const small = await desk.run([...WASM, 'javascript', '--memory-mib', '1', '--', '-e', '1']);
+    expect(small.code).toBe(1);
+    expect(small.stderr).toMatch(/the limit is 16\n.*hint: raise memoryMiB/);
+  });
+
   it('refuses a limit that WASM has not', async () => {
     const words = ['sandbox', 'exec', '--driver', 'wasm', '--module', 'claims-triage', '--pids', '8'];
     const { code, value } = await json(words);
@@ -307,6 +332,13 @@ describe('writ sandbox exec', () => {
         env: { WRIT_KEY: 'alice.key' },
       });
       expect(alone).toMatchObject({ code: 0, stdout: '' });
+    });
+
+    it('gives a program every variable, whatever it is called', async () => {
+      const names = ['__proto__', 'constructor', 'toString'];
+      const given = names.flatMap((name) => ['--env', `${name}=1`]);
+      const { stdout } = await desk.run([...DOCKER, ...given, '--', 'env']);
+      expect(stdout.split('\n')).toEqual(expect.arrayContaining(names.map((name) => `${name}=1`)));
     });
 
     it('gives all of the result as JSON, files too', async () => {

@@ -123,6 +123,19 @@ describe.skipIf(noEngine !== null)(`attacks from a container${skipped}`, () => {
     expect(text(read.stdout).trim().split('\n')).toEqual(['0', '0', '0', '0', '0']);
   });
 
+  it('reads nothing of how the host is booted, made and used that no program needs', async () => {
+    const hidden = ['cmdline', 'config.gz', 'diskstats', 'interrupts', 'kallsyms', 'key-users', 'partitions'];
+    const { stdout } = await sh(
+      `for f in ${hidden.join(' ')}; do head -c9 /proc/$f 2>/dev/null; done; ls /sys/block /sys/module; echo END`,
+    );
+    expect(
+      text(stdout)
+        .split('\n')
+        .filter((line) => line !== ''),
+    ).toEqual(['/sys/block:', '/sys/module:', 'END']);
+    expect(readFileSync('/proc/cmdline', 'utf8')).not.toBe(''); // control
+  });
+
   it('D07, D08: changes no control group and mounts none', async () => {
     await withoutEscape(
       'echo /x > /sys/fs/cgroup/memory/release_agent && echo ESC; mkdir /sys/fs/cgroup/memory/x && echo ESC; ' +
@@ -219,6 +232,10 @@ describe.skipIf(noEngine !== null)(`attacks from a container${skipped}`, () => {
     ['a netlink and a vsock socket', 's(41,16,3,0); s(41,40,1,0)'],
     ['D26: AF_ALG', 's(41,38,5,0)'],
     [
+      "a socket whose protocol loads a module of the host's kernel: SCTP, DCCP, MPTCP, UDP-Lite, ping",
+      's(41,2,1,132); s(41,2,5,0); s(41,2,6,33); s(41,10,1,262); s(41,2,2,136); s(41,2,2,1); s(41,10,2,58)',
+    ],
+    [
       'D27: chroot, sethostname, settimeofday, pivot_root',
       "s(161,b'/'); s(170,b'z',1); s(164,(ctypes.c_long*2)(978307200,0),0); s(155,b'/',b'/')",
     ],
@@ -235,8 +252,28 @@ describe.skipIf(noEngine !== null)(`attacks from a container${skipped}`, () => {
     }
   });
 
+  it.each([
+    ['x32', 's(0x40000000 + 39)'],
+    [
+      'i386',
+      'import mmap; code = mmap.mmap(-1, 4096, prot=7); code.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3])); ' +
+        'print(ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))(), "ALLOWED")',
+    ],
+  ])(
+    'is killed for a system call of another kind of machine, whose numbers no filter here reads: %s',
+    async (_what, code) => {
+      const result = await run(['python3', '-IS', '-c', SYSCALL, code]);
+      expect(result).toMatchObject({
+        status: 'crashed',
+        reason: expect.stringContaining('SIGSYS') as string,
+      });
+      expect(text(result.stdout)).not.toContain('ALLOWED');
+    },
+  );
+
   it('control: a plain socket is allowed, and without our profile a user namespace is', async () => {
-    expect(await calls('s(41,2,1,0)')).toEqual(['41 ALLOWED', 'END']);
+    const plainSockets = 's(41,2,1,0); s(41,2,1,6); s(41,10,0x80802,17); s(41,1,5,0)';
+    expect(await calls(plainSockets)).toEqual([...new Array<string>(4).fill('41 ALLOWED'), 'END']);
     const argv = ['python3', '-IS', '-c', SYSCALL, 's(272,0x10000000)'];
     expect(await printed(ids.python, argv, ['seccomp=unconfined'])).toContain('272 ALLOWED');
   });
@@ -477,6 +514,21 @@ print('END')`);
     expect(result).toMatchObject({ status: 'output-limit', limitHit: 'outputs' });
   });
 
+  it.each([
+    ['killed', '-KILL', 'output-refused', 'what came out of the sandbox is no archive'],
+    ['held up for ever', '-STOP', 'output-limit', 'the outputs could not be read in time'],
+  ])(
+    'hands out nothing where what takes its files is %s by what a program has left running',
+    { timeout: 40_000 },
+    async (_what, signal, status, reason) => {
+      const left = `for p in /proc/[0-9]*; do read c < $p/comm && [ "$c" = tar ] && kill ${signal} \${p#/proc/}; done`;
+      const command = `echo 1 > x; (while :; do ${left}; done) > /dev/null 2>&1 & echo END`;
+      const result = await run(['sh', '-c', command], { timeoutMs: 15_000 }, { outputs: ['x'] });
+      expect(result).toMatchObject({ status, reason });
+      expect(text(result.stdout)).toBe('END\n');
+    },
+  );
+
   it('X13: makes no sparse file larger than its folder', async () => {
     const result = await run(['sh', '-c', 'truncate -s 10G /work/f; echo $?'], {}, { outputs: ['**'] });
     expect(
@@ -505,9 +557,15 @@ print('END')`);
     },
   );
 
-  it.each(['/nope', 'nope', '/tmp'])(
-    "tells in its own words, and not in the engine's, that the image has no program %s",
-    async (program) => {
+  it.each([
+    ['/nope', 127, 'the image has no such program'],
+    ['nope', 127, 'the image has no such program'],
+    ['/tmp', 126, 'the program can not be executed'],
+    ['/bin/sh/x', 126, 'the program can not be executed'],
+    [`/${'a'.repeat(300)}`, 126, 'the program can not be executed'],
+  ])(
+    "tells in its own words, and not in the engine's, that it can't start %s",
+    async (program, exitCode, says) => {
       // Without `timeout` the engine itself starts it, beside what waits.
       const image = await imported('LABEL writ.tools="sleep tar"');
       const shown: string[] = [];
@@ -520,9 +578,9 @@ print('END')`);
           onOutput: (_stream, bytes) => shown.push(text({ bytes })),
         },
       );
-      expect(result).toMatchObject({ status: 'exited', exitCode: 127 });
+      expect(result).toMatchObject({ status: 'exited', exitCode });
       expect(text(result.stdout)).toBe('');
-      expect(text(result.stderr)).toBe('the image has no such program\n');
+      expect(text(result.stderr)).toBe(`${says}\n`);
       expect(shown).toEqual([]);
     },
   );

@@ -210,6 +210,14 @@ describe('the egress proxy under attack', () => {
     expect(asked.join('')).not.toMatch(/upgrade|http2-settings|PRI/iu);
   });
 
+  it('an expectation that nobody knows is a request like any other: counted, recorded, and not passed on', async () => {
+    await open();
+    expect(statuses(await get(url(), 'Expect: the-unexpected\r\n'))).toEqual(['HTTP/1.1 200']);
+    expect(asked[0]).not.toMatch(/expect/iu);
+    expect(statuses(await get('http://other.test/', 'Expect: the-unexpected\r\n'))).toEqual(['HTTP/1.1 403']);
+    expect(decisions.map(({ verdict }) => verdict)).toEqual(['allow', 'deny']);
+  });
+
   it('a web socket is not opened, though the host would', async () => {
     await open();
     reply = () =>

@@ -109,6 +109,8 @@ export async function openServer(parts: ServerParts, socket: string): Promise<Eg
     // Their bytes are bounded. Node leaves out what comes behind the thousandth header, and still obeys it: a length that
     // nobody here has seen would make a body another request for the host.
     server.maxHeadersCount = 0;
+    // Node answers an expectation that it does not know by itself, counted by nobody: it is a request like any other.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('clientError', (error: NodeJS.ErrnoException, client: Duplex) => {
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !client.writable) {
         client.destroy();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matches } from './files.js';
+import { isRelative, matches } from './files.js';
 
 const fits = (pattern: string, path: string): boolean => matches(pattern.split('/'), path.split('/'));
 
@@ -31,5 +31,26 @@ describe('output patterns', () => {
     expect(fits(`${'**/a/'.repeat(15)}b`, Array(32).fill('a').join('/'))).toBe(false);
     const { user } = process.cpuUsage(started);
     expect(user).toBeLessThan(1_000_000); // it was hours
+  });
+});
+
+describe('the name of a file', () => {
+  it.each(['a/b', 'ä', '-rf', '...', 'a b', '~', 'می\u200cخواهم'])('can be %j', (path) => {
+    expect(isRelative(path)).toBe(true);
+  });
+
+  // A list of files would show another name, or none.
+  it.each([
+    '\u001b[2J',
+    'a\nb',
+    '\u0085',
+    '\u009b2J',
+    'gpj.\u202eexe',
+    '\u2066x',
+    'a\u2028b',
+    '\u200f',
+    '\ufffd',
+  ])('has nothing in it that steers what shows it: %j', (path) => {
+    expect(isRelative(path)).toBe(false);
   });
 });

@@ -37,17 +37,20 @@ export function filesProblem(
   return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';
 }
 
-/** `/`-separated, no empty, `.` or `..` segment, no control character, all of it text, short enough for a tar. */
+/** `/`-separated, no empty, `.` or `..` segment, no character that is not seen, all of it text, short enough for a tar. */
 export function isRelative(path: string): boolean {
   return (
     Buffer.byteLength(path) <= MAX_PATH_BYTES &&
-    !CONTROL.test(path) &&
+    !UNSEEN.test(path) &&
     path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
   );
 }
 
-/** U+FFFD is what bytes that are no UTF-8 are read as: two names could become one. */
-const CONTROL = /[\u0000-\u001f\u007f\ufffd]/;
+/**
+ * What steers a terminal, breaks a line or turns the direction of writing: a list of files would not show the name that a
+ * file has. U+FFFD is what bytes that are no UTF-8 are read as: two names could become one.
+ */
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]/;
 
 /**
  * `**` stands for any number of segments, `*` for any characters of one. Where it does not fit, only the last `**` takes

@@ -75,6 +75,7 @@ function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: Con
     Privileged: false,
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges', `seccomp=${seccomp}`],
+    MaskedPaths: [...HIDDEN],
     Memory: memory,
     // Equal: no swap. Absent it would be twice the memory.
     MemorySwap: memory,
@@ -107,6 +108,15 @@ function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: Con
     Runtime: runtime,
   };
 }
+
+/** In place of the engine's own list, which depends on its release: what it hides, and what of the host no program needs. */
+const HIDDEN: readonly string[] = [
+  ...['acpi', 'asound', 'cmdline', 'config.gz', 'diskstats', 'interrupts', 'iomem', 'kallsyms', 'kcore'],
+  ...['key-users', 'keys', 'latency_stats', 'locks', 'modules', 'partitions', 'sched_debug', 'scsi'],
+  ...['timer_list', 'timer_stats'],
+]
+  .map((name) => `/proc/${name}`)
+  .concat('/sys/block', '/sys/devices/virtual/powercap', '/sys/firmware', '/sys/module');
 
 /** What is mounted below the folder is not seen, and what is mounted there later on neither. */
 function bindOf({ source, target, mode }: SandboxMount): MountConfig[number] {

@@ -17,10 +17,32 @@ export class EngineError extends Error {
   }
 }
 
-/** Opens the client; talks to nobody yet. Loads the library, which is heavy. */
+/** What the library would take from DOCKER_HOST, DOCKER_CERT_PATH and the like: another engine than the one that was chosen. */
+const NOT_OF_THE_ENVIRONMENT = {
+  host: '',
+  port: '',
+  protocol: 'http',
+  ca: '',
+  cert: '',
+  key: '',
+  timeout: 0,
+} as const;
+
+/** Opens the client of the engine behind this socket; talks to nobody yet. Loads the library, which is heavy. */
 export async function openEngine(socketPath: string): Promise<Dockerode> {
   const { default: Docker } = await import('dockerode');
-  return new Docker({ socketPath });
+  try {
+    return new Docker({ ...NOT_OF_THE_ENVIRONMENT, socketPath });
+  } catch (cause) {
+    throw new WritError(
+      'SANDBOX_UNAVAILABLE',
+      'DOCKER_HOST or DOCKER_CERT_PATH of the environment can not be read',
+      {
+        hint: 'unset them: the engine is the one whose socket docker.yaml names',
+        cause,
+      },
+    );
+  }
 }
 
 /** The answer of one call within CALL_MS. Throws EngineError. */
@@ -80,15 +102,25 @@ export function isUnanswered(error: unknown): boolean {
   return code !== 'ECONNREFUSED' && code !== 'ENOENT' && code !== 'EACCES';
 }
 
-/** The program of argv[0] is not in the image, or can't be executed. */
-export function isNoProgram(error: unknown): boolean {
-  return error instanceof EngineError && error.status === 400 && saysNoProgram(error.message);
+/** Of a start that the engine has refused because of argv[0]: what a shell would say of it; null = for another reason. */
+export function noProgram(error: unknown): NoProgram | null {
+  return error instanceof EngineError && error.status === 400 ? noProgramIn(error.message) : null;
 }
 
-/** The engine's words for it. */
-export function saysNoProgram(text: string): boolean {
-  return /no such file or directory|executable file not found|permission denied/i.test(text);
+export interface NoProgram {
+  readonly exitCode: number;
+  readonly says: string;
 }
+
+/** The same, from the engine's words. */
+export function noProgramIn(text: string): NoProgram | null {
+  if (/no such file or directory|executable file not found/i.test(text))
+    return { exitCode: 127, says: 'the image has no such program' };
+  return NO_PROGRAM_FILE.test(text) ? { exitCode: 126, says: 'the program can not be executed' } : null;
+}
+
+const NO_PROGRAM_FILE =
+  /(?:permission denied|not a directory|is a directory|exec format error|(?:name|list) too long|levels of symbolic links)/i;
 
 function engineError(what: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;

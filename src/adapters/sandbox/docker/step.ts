@@ -5,7 +5,7 @@ import { WritError } from '../../../errors.js';
 import type { SandboxFile, SandboxResult } from '../../../runtime/ports.js';
 import { createContainer, type Container } from './container.js';
 import type { ContainerSpec } from './container-spec.js';
-import { EngineError, isNoProgram, isUnanswered, saysNoProgram, unavailable } from './engine.js';
+import { isUnanswered, noProgram, noProgramIn, unavailable, type NoProgram } from './engine.js';
 import type { MemoryEvents } from './memory-events.js';
 import { basesOf, checkUnread, foldersAbove, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
@@ -22,16 +22,18 @@ const OOM_WAIT_BESIDE_MS = 20;
 /** For putting files in and taking them out. */
 const TRANSFER_MS = 10_000;
 const MAX_TRANSFER_WORDS = 4_096;
-const NOT_FOUND = 127;
 const SIGKILLED = 137;
 /** Exit codes by which an init says that a signal ended the program, of signals that nobody sends on purpose. */
 const SIGNALS: Readonly<Record<number, string>> = {
   132: 'SIGILL',
+  133: 'SIGTRAP',
   134: 'SIGABRT',
   135: 'SIGBUS',
   136: 'SIGFPE',
   137: 'SIGKILL',
   139: 'SIGSEGV',
+  152: 'SIGXCPU',
+  153: 'SIGXFSZ',
   159: 'SIGSYS',
 };
 
@@ -121,7 +123,8 @@ async function runMain(parts: StepParts, container: Container, signal: AbortSign
   try {
     supervised = await supervise(await container.main(), supervision(parts), signal);
   } catch (error) {
-    if (isNoProgram(error)) return noProgram();
+    const missing = noProgram(error);
+    if (missing !== null) return withoutProgram(missing);
     throw unavailable(error);
   }
   return told(supervised, await ranOutOfMemory(parts, container, supervised.end, false));
@@ -138,14 +141,19 @@ async function runBeside(parts: StepParts, container: Container, signal: AbortSi
     const begun = container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
     supervised = await begun.then((program) => supervise(program, supervision(parts), signal)).catch(orLost);
   } catch (error) {
-    if (isNoProgram(error)) return noProgram();
+    const missing = noProgram(error);
+    if (missing !== null) return withoutProgram(missing);
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     throw unavailable(error);
   }
   const { end } = supervised;
   if (end.kind === 'unstarted') {
-    if (saysNoProgram(end.said)) return noProgram();
-    throw unavailable(new EngineError('exec: the engine could not start the program', null, end.said));
+    const missing = noProgramIn(end.said);
+    if (missing !== null) return withoutProgram(missing);
+    throw new WritError('SANDBOX_UNAVAILABLE', 'the engine could not start the program', {
+      hint: "see the engine's log; more pids or memoryMiB may be what it needs",
+      cause: new Error(end.said),
+    });
   }
   const result = told(supervised, await ranOutOfMemory(parts, container, supervised.end, true));
   if (result.status !== 'exited' || request.outputs.length === 0) return result;
@@ -237,8 +245,10 @@ async function takeFiles(
       const { end, stdout, stderr } = read;
       if (end.kind === 'cancelled') return { status: 'cancelled', limitHit: null, reason: 'cancelled' };
       if (end.kind === 'lost' || end.kind === 'unstarted') return FILES_LOST;
-      if (end.kind === 'output-limit' || end.kind === 'timeout')
+      if (end.kind === 'output-limit')
         throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs have more bytes than are read');
+      if (end.kind === 'timeout')
+        throw new WritError('SANDBOX_OUTPUT_LIMIT', 'the outputs could not be read in time');
       // A pattern may have no file: tar says so by its exit code, and the rest is there.
       checkUnread(stderr.bytes, patterns);
       outputs = wantedFiles(stdout.bytes, patterns);
@@ -346,13 +356,12 @@ function endOf(
 }
 
 /** As a shell would tell it. */
-function noProgram(): StepResult {
-  const stderr = new TextEncoder().encode('the image has no such program\n');
+function withoutProgram({ exitCode, says }: NoProgram): StepResult {
   return {
     status: 'exited',
-    exitCode: NOT_FOUND,
+    exitCode,
     stdout: { bytes: new Uint8Array(0), truncated: false },
-    stderr: { bytes: stderr, truncated: false },
+    stderr: { bytes: new TextEncoder().encode(`${says}\n`), truncated: false },
     usage: { wallMs: 0 },
     limitHit: null,
     reason: null,

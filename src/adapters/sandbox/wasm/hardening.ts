@@ -88,12 +88,19 @@ export function inspectMachine(env: Readonly<Record<string, string | undefined>>
   };
 }
 
+/** Ends a process nobody watches any more; twice the wall time, because the engine uses more than one thread. */
+export function cpuSecondsFor(timeoutMs: number): number {
+  return 2 * Math.ceil(timeoutMs / 1_000) + 30;
+}
+
 /** The command that starts one child of a memory class; `cpuSeconds` is a backstop, not the step's limit. */
 export function launchOf(
   machine: Machine,
-  pages: number,
-  cpuSeconds: number,
-  fixed: Deterministic | null,
+  {
+    pages,
+    cpuSeconds,
+    fixed,
+  }: { readonly pages: number; readonly cpuSeconds: number; readonly fixed: Deterministic | null },
 ): Launch {
   // Node's own spelling changed when the permission model left its experimental state.
   const permission = process.allowedNodeEnvironmentFlags.has('--permission')

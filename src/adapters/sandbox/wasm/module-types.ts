@@ -10,6 +10,8 @@ const MAX_TYPES = 1_000_000;
 const MAX_IMPORTS = 1_000;
 /** Longest list of parameters or results the engine takes. */
 const MAX_VALUES = 1_000;
+/** Longest list that is written out: twice what a function of WASI has. Of a longer one its length is enough. */
+const MAX_WRITTEN = 20;
 const FUNCTION_TYPE = 0x60;
 const KINDS: ReadonlyMap<number, string> = new Map([
   [0x7f, 'i32'],
@@ -69,9 +71,13 @@ export function readTypes(section: Reader): readonly string[] | null {
 function readValues(section: Reader): string | null {
   const count = section.u32();
   if (count > MAX_VALUES) throw invalid(`a function of it has ${count} values, at most ${MAX_VALUES} can be`);
-  const kinds: (string | undefined)[] = [];
-  for (let left = count; left > 0; left -= 1) kinds.push(KINDS.get(section.byte()));
-  return kinds.includes(undefined) ? null : kinds.join(', ');
+  const kinds: string[] = [];
+  for (let left = count; left > 0; left -= 1) {
+    const kind = KINDS.get(section.byte());
+    if (kind === undefined) return null;
+    if (count <= MAX_WRITTEN) kinds.push(kind);
+  }
+  return count > MAX_WRITTEN ? `${count} values` : kinds.join(', ');
 }
 
 /** Numbers of the types of the imported functions. Throws SANDBOX_MODULE_INVALID for anything that is not of WASI. */

@@ -60,6 +60,61 @@ describe('the policy text of a package', () => {
     expect(await ask(all, shell)).toBeNull();
   });
 
+  it('is called without a permit, and not where a policy forbids it or fails', async () => {
+    const call: PackageAct = { action: 'agent.invoke', resource: `triage@sha256:${'0'.repeat(64)}` };
+    expect(await ask(READ, call)).toBeNull();
+    expect(
+      await ask(`${READ} forbid(principal, action, resource == AgentRC::Agent::"triage");`, call),
+    ).toEqual({ kind: 'denied', act: call, reason: 'policy1 forbids that' });
+    expect(await ask(`${READ} permit(principal, action, resource) when { resource.a };`, call)).toMatchObject(
+      {
+        kind: 'error',
+        act: call,
+      },
+    );
+  });
+
+  it('trap: templates, extension values that are none, overflow and types that do not fit are a no', async () => {
+    const all = 'permit(principal, action, resource);';
+    const forbid = (body: string): string => `${all} forbid(principal, action, resource) when { ${body} };`;
+    for (const text of [
+      `${all} forbid(principal == ?principal, action, resource);`,
+      `${all} forbid(principal, action, resource in ?resource);`,
+      `@id("a") @id("b") ${all}`,
+      forbid('ip("999.1.1.1").isLoopback()'),
+      forbid('ip(context.ref).isLoopback()'),
+      forbid('decimal("1.123456").lessThan(decimal("2.0"))'),
+      forbid('datetime("x") < datetime("2024-01-01")'),
+      forbid('unheard("of")'),
+      forbid('9223372036854775807 + 1 > 0'),
+      forbid('context.ref'),
+      forbid('1 < "a"'),
+      forbid('resource.owner == "x"'),
+      forbid('principal.getTag("x") == 1'),
+      `${all.repeat(300)} ${forbid('context.missing == 1')}`,
+      `\ufeff${all}`,
+      `${all} END`,
+      JSON.stringify({ effect: 'permit' }),
+    ]) {
+      expect(await ask(text, read), text.slice(0, 120)).toMatchObject({ kind: 'error' });
+    }
+  });
+
+  it('trap: two policies of one id are both asked, and names that only look like ours permit nothing', async () => {
+    const same =
+      '@id("same") permit(principal, action, resource); @id("same") forbid(principal, action, resource);';
+    expect(await ask(same, read)).toMatchObject({ kind: 'denied' });
+    for (const scope of [
+      'action == AgentRC::Action::"t\u043eol.invoke", resource',
+      'action == Action::"tool.invoke", resource',
+      'action, resource == Tool::"file_read"',
+      'action, resource == AgentRC::Tool::"utcp:file_read"',
+      'action, resource is AgentRC::Host',
+    ]) {
+      expect(await ask(`permit(principal, ${scope});`, read), scope).toMatchObject({ kind: 'denied' });
+    }
+  });
+
   it('is bounded, and no name in a question is read as Cedar', async () => {
     expect(await ask(' '.repeat(MAX_POLICY_TEXT + 1), read)).toMatchObject({ kind: 'error' });
     const odd = { action: 'tool.invoke' as const, resource: `x"); permit(principal, action, resource); //` };

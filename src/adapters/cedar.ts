@@ -54,6 +54,8 @@ export function openCedar(load: () => Promise<Engine> = newEngine): PackagePolic
           if (failed !== undefined) return broken(`${failed.policyId} fails: ${failed.error.message}`, act);
           if (decision === 'allow') continue;
           const by = diagnostics.reason;
+          // The text says what a package may reach; who may call it is for others to permit. It may forbid it.
+          if (act.action === 'agent.invoke' && by.length === 0) continue;
           const reason = by.length === 0 ? 'nothing in it permits that' : `${by.join(', ')} forbids that`;
           return { kind: 'denied', act, reason };
         }
@@ -144,6 +146,8 @@ function referencesOf({ action, resource }: PackageAct): {
       return named('tool.invoke', 'Tool', resource.replace(/^.*:/su, ''));
     case 'secret.use':
       return named('secret.resolve', 'Secret', resource);
+    case 'agent.invoke':
+      return named('agent.invoke', 'Agent', resource.replace(/@.*$/su, ''));
   }
 }
 

@@ -47,9 +47,20 @@ export function noteFailure(output: Output, error: WritError, severity: 'error' 
 function furtherProblems(error: WritError): readonly string[] {
   const found = error.code === 'POLICY_INVALID' ? error.details?.['diagnostics'] : undefined;
   if (!Array.isArray(found)) return [];
-  return found.slice(1).map((one: { file: string; line: number; column: number; message: string }) => {
-    return `  ${one.file}:${one.line}:${one.column}: ${one.message}`;
+  const known = new Set([error.hint]);
+  return found.slice(1).flatMap(({ file, line, column, message, hint }: PolicyProblem) => {
+    const told = `  ${file}:${line}:${column}: ${message}`;
+    // What one hint has said already is not said with every line below it.
+    return hint === undefined || known.size === known.add(hint).size ? [told] : [told, `    ${hint}`];
   });
+}
+
+interface PolicyProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint?: string;
 }
 
 function stackOf(thrown: unknown): string {

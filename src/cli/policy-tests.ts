@@ -110,7 +110,7 @@ export async function diffPolicies(
 
 function showComparison(output: Output, comparison: PolicyComparison): void {
   const { same, decisions, rules, rulesNotAsked, asked, notAsked } = comparison;
-  const { ceilings, roles, approvers } = comparison;
+  const { ceilings, roles, approvers, packageSigners } = comparison;
   if (same) {
     output.line(output.colors.green('the same policies: no decision changes'));
     return;
@@ -132,7 +132,7 @@ function showComparison(output: Output, comparison: PolicyComparison): void {
     const ids = rulesNotAsked.slice(0, MOST_SHOWN).map(printable).join(', ');
     output.line(output.colors.yellow(`look at these rules yourself, no example of them was found: ${ids}`));
   }
-  for (const { what, before, after } of [...ceilings, ...roles, ...approvers]) {
+  for (const { what, before, after } of [...ceilings, ...roles, ...approvers, ...packageSigners]) {
     output.line(
       `${printable(what)}: ${printable(JSON.stringify(before))} -> ${printable(JSON.stringify(after))}`,
     );

@@ -1,7 +1,8 @@
 // One question, one answer, with the rule that gave it and the chain of roles that leads to it. Everything that
 // isn't a clear allow is a deny: a malformed question, an unknown domain, an error.
 import type { ErrorCode } from '../errors.js';
-import { ACTIONS_HINT, isAction, resourceProblem } from './action.js';
+import { nearest } from '../nearest.js';
+import { actionsHint, isAction, resourceProblem } from './action.js';
 import { fnMatch } from './glob.js';
 import { Memo } from './memo.js';
 import { ANY_ROLE } from './role.js';
@@ -56,10 +57,14 @@ function answered(snapshot: PolicySnapshot, question: AccessQuestion): AccessAns
   const { domain, action } = question;
   const known = isAction(action)
     ? isDomain(domain) && !snapshot.domains.has(domain)
-      ? { hint: `domains of roles/*.yaml: ${[...snapshot.domains].join(', ') || 'none'}` }
+      ? { hint: domainsHint(snapshot, domain) }
       : {}
-    : { hint: ACTIONS_HINT };
+    : { hint: actionsHint(action) };
   return { ...refused('POLICY_REQUEST_INVALID', problem), ...known };
+}
+
+function domainsHint({ domains }: PolicySnapshot, domain: string): string {
+  return nearest(domain, domains) ?? `domains of roles/*.yaml: ${[...domains].join(', ') || 'none'}`;
 }
 
 /**

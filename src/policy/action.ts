@@ -1,5 +1,6 @@
 // The closed list of actions and the form of the resource each is asked with. A rule whose resource can't have
 // that form would never match, which an operator would take for protection: it is refused at load.
+import { nearest } from '../nearest.js';
 import { hasWildcard, literalPrefix, literalSuffix } from './glob.js';
 
 interface ResourceForm {
@@ -111,7 +112,10 @@ export type Action = keyof typeof FORMS;
 
 export const ACTIONS: readonly string[] = Object.keys(FORMS);
 /** For whoever asks about an action that there is not. */
-export const ACTIONS_HINT = `actions are ${ACTIONS.join(', ')}`;
+export function actionsHint(action: unknown): string {
+  const meant = typeof action === 'string' ? nearest(action, ACTIONS) : undefined;
+  return meant ?? `actions are ${ACTIONS.join(', ')}`;
+}
 
 export function isAction(text: unknown): text is Action {
   return typeof text === 'string' && Object.hasOwn(FORMS, text);

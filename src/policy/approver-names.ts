@@ -1,6 +1,7 @@
 // Roles that approvers.yaml names have to be those of roles/*.yaml: a delegation, an emergency role or a standing approval
 // for a role that nobody defined holds for nobody today, and for whoever is given that name tomorrow. A domain that has no
 // file here may be another machine's.
+import { nearest } from '../nearest.js';
 import type { Problems } from './diagnostic.js';
 import { pointerSegment } from './document.js';
 import type { SourceDocument } from './document.js';
@@ -19,7 +20,12 @@ export function checkApproverNames(
   const check = (pointer: string, name: string): void => {
     if (!name.startsWith('role:') || name === ANY_ROLE) return;
     if (domains.some((domain) => roles.isDefined(name, domain))) return;
-    problems.add(source.file, source.place(pointer), `unknown role "${name}"`, 'define it in roles/*.yaml');
+    const hint = (): string =>
+      nearest(
+        name,
+        domains.flatMap((domain) => roles.rolesIn(domain)),
+      ) ?? 'define it in roles/*.yaml';
+    problems.add(source.file, source.place(pointer), `unknown role "${name}"`, hint);
   };
   for (const [index, { scope }] of delegations.entries()) {
     scope.roles.forEach((name, at) =>

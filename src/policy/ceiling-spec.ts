@@ -41,9 +41,23 @@ export function checkCeilingSpec(
   | { readonly ok: true; readonly ceiling: Ceiling }
   | { readonly ok: false; readonly problems: ShapeProblem[] } {
   const shape = checkShape('CeilingSpec', value);
-  if (!shape.ok) return shape;
+  if (!shape.ok)
+    return { ok: false, problems: [...shape.problems, ...problemsBesides(value, shape.problems)] };
   const problems = [...unenforced(shape.document), ...contradictions(shape.document)];
   return problems.length > 0 ? { ok: false, problems } : { ok: true, ceiling: normalize(shape.document) };
+}
+
+/** What is wrong besides, in the fields of `spec` that have the right shape: who corrects the others is told at once. */
+export function problemsBesides(value: Json, found: readonly ShapeProblem[]): readonly ShapeProblem[] {
+  if (!isObject(value)) return [];
+  const wrong = new Set(found.map(({ pointer }) => pointer.split('/')[1] ?? ''));
+  // What is clamped is compared with limits.
+  if (wrong.has('limits')) wrong.add('clamp');
+  const rest = checkShape(
+    'CeilingSpec',
+    Object.fromEntries(Object.entries(value).filter(([field]) => !wrong.has(field))),
+  );
+  return rest.ok ? [...unenforced(rest.document), ...contradictions(rest.document)] : [];
 }
 
 // --- what this version doesn't enforce is refused, never ignored ------------------------------------------------

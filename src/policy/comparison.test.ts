@@ -24,10 +24,12 @@ function load({
   rules = [],
   members = MEMBERS,
   approvers = {},
+  signers = [],
 }: {
   readonly rules?: readonly (readonly [action: string, resource: string])[];
   readonly members?: object;
   readonly approvers?: object;
+  readonly signers?: readonly object[];
 }): Promise<PolicySnapshot> {
   const row = { effect: 'allow', subject: 'role:r', domain: 'd' };
   const rows = [['function.invoke', 'tool::x'] as const, ...rules].map(([action, resource], at) => {
@@ -39,12 +41,22 @@ function load({
       ['rbac/r.yaml', JSON.stringify({ ...header('Rules'), rules: rows })],
       ['roles/r.yaml', JSON.stringify({ ...header('Roles'), domain: 'd', members })],
       ['approvers.yaml', JSON.stringify({ ...header('Approvers'), people: PEOPLE, ...approvers })],
+      ['package-signers.yaml', JSON.stringify({ ...header('PackageSigners'), signers })],
     ]),
     canonicalize: (value: Json) => canonicalize(value) ?? '',
   });
 }
 
+const KEYS = ['A', 'E'].map((last) => `MCowBQYDK2VwAyEA${'A'.repeat(42)}${last}=`);
+
 describe('the comparison of two policies', () => {
+  it('names a signer of packages who got another key', async () => {
+    const [before, after] = KEYS.map((key) => ({ signers: [{ name: 'cosign:a', key }] }));
+    const { same, packageSigners } = comparePolicies(await load(before ?? {}), await load(after ?? {}));
+    expect(same).toBe(false);
+    expect(packageSigners).toEqual([{ what: 'package signer cosign:a', before: KEYS[0], after: KEYS[1] }]);
+  });
+
   it.each<[string, object, string]>([
     ['a standing approval', { grants: [GRANT] }, 'grant g'],
     ['a delegation', { delegations: [DELEGATION] }, 'delegation from user:bo to user:ca'],

@@ -1,5 +1,6 @@
 // Which decisions change between two policy directories. Every principal of both is asked about an example of every
-// resource that a rule of either names; ceilings, roles and everything of approvers.yaml are compared by what they say.
+// resource that a rule of either names; ceilings, roles, package signers and everything of approvers.yaml are compared by
+// what they say.
 import type { Json } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
@@ -56,6 +57,8 @@ export interface PolicyComparison {
   readonly roles: readonly FieldChange[];
   /** People, delegations, standing approvals and who may break the glass. */
   readonly approvers: readonly FieldChange[];
+  /** Whose signatures of packages count. */
+  readonly packageSigners: readonly FieldChange[];
 }
 
 /** Longest comparison, in questions to each side. */
@@ -100,6 +103,7 @@ export function comparePolicies(before: PolicySnapshot, after: PolicySnapshot): 
     ceilings: ceilingChanges(before, after),
     roles: roleChanges(before, after),
     approvers: approverChanges(before, after),
+    packageSigners: signerChanges(before, after),
   };
 }
 
@@ -188,6 +192,12 @@ function approverChanges(before: PolicySnapshot, after: PolicySnapshot): readonl
       ...(snapshot.breakGlass === null ? [] : [['breakGlass', asJson(snapshot.breakGlass)] as const]),
     ]);
   return fieldChanges(fields(before), fields(after));
+}
+
+function signerChanges(before: PolicySnapshot, after: PolicySnapshot): readonly FieldChange[] {
+  const keys = ({ packageSigners }: PolicySnapshot) =>
+    new Map(packageSigners.map(({ name, key }) => [`package signer ${name}`, key]));
+  return fieldChanges(keys(before), keys(after));
 }
 
 /** Of a snapshot: plain values, and nothing undefined among them. */

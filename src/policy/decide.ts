@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
-import { ACTIONS_HINT, isAction, isStepAct, resourceProblem } from './action.js';
+import { actionsHint, isAction, isStepAct } from './action.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
 import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
@@ -13,10 +13,11 @@ import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
 import type { CeilingRequest, Facts } from './facts.js';
-import { everyPackageName, honestPackageName, requestProblem } from './facts.js';
+import { honestPackageName, requestProblem } from './facts.js';
 import { grantFor } from './grant.js';
 import type { Grant } from './grant.js';
 import { hostMatches } from './host.js';
+import { checkPackage, decidedNames } from './package-access.js';
 import { boundViolations, effectiveLimits } from './permits.js';
 import type { Violation } from './permits.js';
 import { ratesOf } from './rate.js';
@@ -139,7 +140,7 @@ export function decide(snapshot: PolicySnapshot, request: DecisionRequest): Deci
 }
 
 function hintFor({ action }: DecisionRequest): string {
-  return isAction(action) ? 'ask with known, well-formed names' : ACTIONS_HINT;
+  return isAction(action) ? 'ask with known, well-formed names' : actionsHint(action);
 }
 
 /** What is said to a question that can't be understood. Never throws. */
@@ -214,17 +215,12 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
   };
 }
 
-/** What RBAC says; a rule that denies a package denies it under any repository that a document puts before its digest. */
 function accessOf(snapshot: PolicySnapshot, request: DecisionRequest, subject: string): AccessAnswer {
   const { domain, action, resource, facts } = request;
-  const answer = checkAccess(snapshot, { subject, domain, action, resource });
-  if (action !== 'agent.invoke' || !answer.allowed) return answer;
-  for (const alias of everyPackageName(facts)) {
-    if (alias === resource || resourceProblem(action, alias) !== null) continue;
-    const other = checkAccess(snapshot, { subject, domain, action, resource: alias });
-    if (other.effect === 'deny') return other;
-  }
-  return answer;
+  const question = { subject, domain, action, resource };
+  return action === 'agent.invoke'
+    ? checkPackage(snapshot, question, facts)
+    : checkAccess(snapshot, question);
 }
 
 // --- layers ---------------------------------------------------------------------------------------------------------
@@ -319,13 +315,14 @@ function grantOf(
 
 function reachable(
   snapshot: PolicySnapshot,
-  { domain, facts, author }: DecisionRequest,
+  { domain, facts, author, agent }: DecisionRequest,
   approval: EffectiveApproval,
   involved: readonly string[],
 ): boolean {
   const { separationOfDuties, quorum } = approval;
   const barred = approval.author === true && typeof author === 'string' ? { author } : {};
-  const question = { domain, functionId: facts.functionId, separationOfDuties, involved, ...barred };
+  const { functionId } = facts;
+  const question = { domain, functionId, requester: agent, separationOfDuties, involved, ...barred };
   return isReachable(snapshot, domain, quorum, eligibleApprovers(snapshot, question));
 }
 
@@ -367,10 +364,13 @@ function authorRefusal({ facts }: DecisionRequest): Refusal {
 
 function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quorum']): Refusal {
   const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
+  const { agent, facts } = request;
+  const [name, own] = decidedNames({ functionId: facts.functionId, requester: agent });
+  const called = own === undefined ? name : `${name}, by its own name ${own},`;
   return {
     code: 'APPROVAL_QUORUM_UNREACHABLE',
     message:
-      `approval of ${request.facts.functionId} needs ${needed}, ` +
+      `approval of ${called} needs ${needed}, ` +
       `which the eligible people in ${request.domain} can't reach`,
     hint: 'add people to approvers.yaml and the role, or give the role approval.decide in rbac/*.yaml',
   };

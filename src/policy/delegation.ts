@@ -37,19 +37,21 @@ export function collectDelegations(
   const pairs = new Set<string>();
   const found = (document.delegations ?? []).flatMap((row, index): Delegation[] => {
     const pointer = `/delegations${pointerSegment(index)}`;
-    const wrong = (field: string, message: string, hint?: string): Delegation[] => {
+    let isWrong = false;
+    const wrong = (field: string, message: string, hint?: string): void => {
+      isWrong = true;
       problems.add(source.file, source.place(`${pointer}/${field}`), message, hint);
-      return [];
     };
     for (const field of ['from', 'to'] as const) {
-      if (!known.has(row[field])) return wrong(field, `${row[field]} is none of the people of this file`);
+      if (!known.has(row[field])) wrong(field, `${row[field]} is none of the people of this file`);
     }
-    if (row.from === row.to) return wrong('to', 'nobody delegates to themselves', 'remove the delegation');
+    if (row.from === row.to) wrong('to', 'nobody delegates to themselves', 'remove the delegation');
     if (pairs.size === pairs.add(`${row.to} ${row.from}`).size) {
-      return wrong('to', `${row.from} has delegated to ${row.to} already`, 'write one delegation for both');
+      wrong('to', `${row.from} has delegated to ${row.to} already`, 'write one delegation for both');
     }
     const notAfterMs = momentMs(row.notAfter);
-    if (notAfterMs === null) return wrong('notAfter', `there is no time ${row.notAfter}`);
+    if (notAfterMs === null) wrong('notAfter', `there is no time ${row.notAfter}`);
+    if (isWrong || notAfterMs === null) return [];
     const { roles, domains } = row.scope;
     return [
       {

@@ -16,13 +16,23 @@ export interface Place {
   readonly column: number;
 }
 
+/** Of what is wrong with a file as a whole. */
+export const FILE_START: Place = { line: 1, column: 1 };
+
 /** Collects diagnostics; `throwIfAny` is the only way out of a load. */
 export class Problems {
   readonly #list: PolicyDiagnostic[] = [];
 
-  add(file: string, place: Place, message: string, hint?: string): void {
+  /** A hint that takes work is given as a function, and asked for only where it is shown. */
+  add(file: string, place: Place, message: string, hint?: string | (() => string)): void {
     if (this.#list.length >= MAX_REPORTED) return;
-    this.#list.push({ file, ...place, message, ...(hint === undefined ? {} : { hint }) });
+    const said = typeof hint === 'function' ? hint() : hint;
+    this.#list.push({ file, ...place, message, ...(said === undefined ? {} : { hint: said }) });
+  }
+
+  /** Whether a file whose name fits has a problem. */
+  anyIn(name: RegExp): boolean {
+    return this.#list.some(({ file }) => name.test(file));
   }
 
   get any(): boolean {

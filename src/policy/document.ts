@@ -7,7 +7,7 @@ import type { Json } from '../json.js';
 import { readPlain } from '../plain-yaml.js';
 import type { Mark, PlainDocument } from '../plain-yaml.js';
 import type { Place, Problems } from './diagnostic.js';
-import { isVisible, MAX_TEXT_LENGTH, unseenIn } from './text.js';
+import { isVisible, MAX_TEXT_LENGTH, quoted, unseenIn } from './text.js';
 
 /** Longest file, in characters; the directory reader bounds bytes as well. */
 export const MAX_FILE_LENGTH = 1024 * 1024;
@@ -151,9 +151,15 @@ class Reader {
       logLevel: 'error',
       lineCounter: this.#lines,
     });
-    for (const finding of [...document.errors, ...document.warnings]) {
-      this.#refuse(finding.pos[0], finding.message);
+    // A key that stands twice is a fault of its own; of text that is no YAML the first fault is told, and not what it does to
+    // every line below it.
+    let isBroken = false;
+    for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+      if (code === 'DUPLICATE_KEY') this.#refuse(pos[0], `${this.#keyAt(pos[0])} is given twice`);
+      else if (!isBroken) this.#refuse(pos[0], message);
+      isBroken ||= code !== 'DUPLICATE_KEY';
     }
+    if (isBroken) return null;
     const directives = document.directives;
     if (directives.yaml.explicit === true || Object.keys(directives.tags).some((tag) => tag !== '!!')) {
       this.#refuse(0, 'YAML directives are not allowed');
@@ -229,6 +235,15 @@ class Reader {
       return this.#refuse(offset, 'null is not allowed', 'leave the field out instead');
     }
     return this.#refuse(offset, `number ${node.source ?? ''} is not written as a plain decimal`);
+  }
+
+  /** A key as it is written, as far as one line shows it. */
+  #keyAt(offset: number): string {
+    const [key = ''] =
+      /^(?:"[^"\n]*"|'[^'\n]*'|.*?(?=\s*:(?:\s|$)))/m.exec(
+        this.text.slice(offset, offset + MAX_TEXT_LENGTH),
+      ) ?? [];
+    return quoted(key.replace(/^["']|["']$/g, ''));
   }
 
   #textProblem(text: string, offset: number): boolean {

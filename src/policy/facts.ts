@@ -39,6 +39,9 @@ export interface Facts {
   readonly estimate?: Estimate;
 }
 
+/** What of the facts says which package is called. */
+export type CalledPackage = Pick<Facts, 'agentName' | 'agentDigest' | 'agentOwnName'>;
+
 /** How far work is handed on. */
 export interface Delegated {
   /** 1: from the agent of the step to another one; one more each time it is handed on from there. */
@@ -78,7 +81,7 @@ export function isRunnersOwn(functionId: string): boolean {
 }
 
 /** Every form by which ceilings may name the called package: its repository, and with its digest. */
-export function packageNames(facts: Facts): readonly string[] {
+export function packageNames(facts: CalledPackage): readonly string[] {
   if (facts.agentName === null) return [];
   return facts.agentDigest === null
     ? [facts.agentName]
@@ -90,7 +93,7 @@ export function packageNames(facts: Facts): readonly string[] {
  * Which repository a package comes from is the word of the document alone, and its bytes are the same under any: who
  * writes `ghcr.io/bank/other` before the digest of a denied package still calls that package. Never for what allows.
  */
-export function everyPackageName(facts: Facts): readonly string[] {
+export function everyPackageName(facts: CalledPackage): readonly string[] {
   const names = packageNames(facts);
   return [
     ...new Set([...ownNames(facts).flatMap((own) => packageNames({ ...facts, agentName: own })), ...names]),
@@ -98,7 +101,7 @@ export function everyPackageName(facts: Facts): readonly string[] {
 }
 
 /** The package by its own name, from that alone to the whole path of its reference; empty where it is not known. */
-function ownNames({ agentName, agentOwnName: own }: Facts): readonly string[] {
+function ownNames({ agentName, agentOwnName: own }: CalledPackage): readonly string[] {
   if (agentName === null || own === undefined) return [];
   const path = agentName.split('/');
   return path.map((_, length) => [...path.slice(0, length), own].join('/'));
@@ -108,7 +111,7 @@ function ownNames({ agentName, agentOwnName: own }: Facts): readonly string[] {
  * What the package would be called as if its reference ended in its own name, with its digest where it has one; null =
  * it does, or nobody knows. What stands for a person's approval has to name the package by both.
  */
-export function honestPackageName(facts: Facts): string | null {
+export function honestPackageName(facts: CalledPackage): string | null {
   const agentName = ownNames(facts).at(-1);
   if (agentName === undefined || agentName === facts.agentName) return null;
   return packageNames({ ...facts, agentName }).at(-1) ?? null;

@@ -34,21 +34,25 @@ export function collectGrants(
   const ids = new Set<string>();
   const found = (document.grants ?? []).flatMap((row, index): Grant[] => {
     const pointer = `/grants${pointerSegment(index)}`;
-    const wrong = (field: string, message: string, hint?: string): Grant[] => {
+    let isWrong = false;
+    const wrong = (field: string, message: string, hint?: string): void => {
+      isWrong = true;
       problems.add(source.file, source.place(`${pointer}/${field}`), message, hint);
-      return [];
     };
-    if (ids.size === ids.add(row.id).size) return wrong('id', `duplicate grant ${row.id}`);
+    if (ids.size === ids.add(row.id).size) wrong('id', `duplicate grant ${row.id}`);
     const all = row.functions.findIndex((pattern) => /^[*?:]*$/.test(pattern));
-    if (all >= 0) return wrong(`functions${pointerSegment(all)}`, 'a grant names functions', 'name them');
+    const few = 'name the functions, such as tool::report_*';
+    if (all >= 0) wrong(`functions${pointerSegment(all)}`, 'a grant names functions, never all of them', few);
     const [notBeforeMs, notAfterMs] = [momentMs(row.notBefore), momentMs(row.notAfter)];
-    if (notBeforeMs === null) return wrong('notBefore', `there is no time ${row.notBefore}`);
-    if (notAfterMs === null) return wrong('notAfter', `there is no time ${row.notAfter}`);
+    if (notBeforeMs === null) wrong('notBefore', `there is no time ${row.notBefore}`);
+    if (notAfterMs === null) wrong('notAfter', `there is no time ${row.notAfter}`);
+    if (notBeforeMs === null || notAfterMs === null) return [];
     const days = (notAfterMs - notBeforeMs) / 86_400_000;
     if (days <= 0 || days > MAX_GRANT_DAYS) {
       const hint = 'a grant is renewed under review, before it ends';
-      return wrong('notAfter', `a grant holds for up to ${MAX_GRANT_DAYS} days, this one for ${days}`, hint);
+      wrong('notAfter', `a grant holds for up to ${MAX_GRANT_DAYS} days, this one for ${days}`, hint);
     }
+    if (isWrong) return [];
     const { id, functions, subjects, domains } = row;
     return [{ id, functions, subjects, domains, notBeforeMs, notAfterMs }];
   });

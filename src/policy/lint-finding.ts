@@ -13,7 +13,7 @@ export interface LintFinding {
     | 'approver-without-key'
     | 'quorum-unreachable'
     | 'ceiling-empty'
-    | 'signers-unverified'
+    | 'signer-unknown'
     | 'ceiling-expired';
   readonly severity: 'error' | 'warning';
   /** Relative to the directory; null = no single file. */

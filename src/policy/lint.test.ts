@@ -143,9 +143,9 @@ describe('lint', () => {
     expect(codes(await load([{}]), ['R-1'])).toEqual(['rule-untested R-1']);
   });
 
-  it('names a ceiling that asks for signatures which nobody verifies: no package fits under it', async () => {
+  it('names a ceiling that asks for a signer who has no key: no package fits under it', async () => {
     const signed = await load([{}], { ceiling: { agents: { requireSigners: ['cosign:bank-release'] } } });
-    expect(codes(signed)).toEqual(['signers-unverified c']);
+    expect(codes(signed)).toEqual(['signer-unknown c']);
     expect(codes(await load([{}], { ceiling: { agents: { requireSigners: [] } } }))).toEqual([]);
   });
 

@@ -224,11 +224,12 @@ function ceilingFindings(snapshot: PolicySnapshot, nowMs: number): readonly Lint
   const found: LintFinding[] = [];
   for (const { name, file, spec } of snapshot.ceilings) {
     const { notAfterMs } = spec.validity;
-    if (spec.agents.requireSigners !== undefined) {
+    for (const signer of spec.agents.requireSigners ?? []) {
+      if (snapshot.packageSigners.some((one) => one.name === signer)) continue;
       found.push({
-        ...{ code: 'signers-unverified', severity: 'error', file, line: null, about: name },
-        message: `ceiling ${name} requires signers, and no signature of a package is verified here: every call of one is refused`,
-        hint: 'name the packages by digest in agents.allow, with requireDigest: true, in place of requireSigners',
+        ...{ code: 'signer-unknown', severity: 'error', file, line: null, about: name },
+        message: `ceiling ${name} requires packages signed by ${signer}, who has no key: every call of one is refused`,
+        hint: 'add the key to package-signers.yaml, or correct the name in agents.requireSigners',
       });
     }
     if (notAfterMs === null || nowMs < notAfterMs) continue;

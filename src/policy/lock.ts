@@ -3,6 +3,7 @@
 import { isObject, type Hex, type Json } from '../json.js';
 import { compareText, type Problems } from './diagnostic.js';
 import { MODEL_HASH, sha256Hex } from './model.js';
+import type { Hashing } from './policy-hash.js';
 
 export const LOCK_FILE = 'policies.lock';
 
@@ -75,7 +76,11 @@ const HASH = /^[0-9a-f]{64}$/;
 const MAX_SIGNATURES = 100;
 
 /** Adds a problem for each file that is not what the lock says, is missing, or is not named by it. */
-export function checkLockedFiles(files: ReadonlyMap<string, string>, problems: Problems): PolicyLock | null {
+export function checkLockedFiles(
+  files: ReadonlyMap<string, string>,
+  problems: Problems,
+  sha256?: Hashing['sha256'],
+): PolicyLock | null {
   const text = files.get(LOCK_FILE);
   if (text === undefined) return null;
   const start = { line: 1, column: 1 };
@@ -88,7 +93,7 @@ export function checkLockedFiles(files: ReadonlyMap<string, string>, problems: P
   if (lock.modelHash !== MODEL_HASH) {
     problems.add(LOCK_FILE, start, 'the lock is of another model', hint);
   }
-  const now = hashesOf(files);
+  const now = hashesOf(files, sha256);
   for (const file of [...new Set([...Object.keys(lock.files), ...Object.keys(now)])].toSorted(compareText)) {
     const locked = Object.hasOwn(lock.files, file) ? lock.files[file] : undefined;
     const found = now[file];
@@ -118,11 +123,14 @@ export function signedBy(
 }
 
 /** Everything that decides or tests; pages to read (`*.md`) may change. */
-function hashesOf(files: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+function hashesOf(
+  files: ReadonlyMap<string, string>,
+  sha256?: Hashing['sha256'],
+): Readonly<Record<string, string>> {
   return Object.fromEntries(
     [...files]
       .filter(([file]) => file !== LOCK_FILE && !/^[^/]+\.md$/.test(file))
       .toSorted(([a], [b]) => compareText(a, b))
-      .map(([file, text]) => [file, sha256Hex(text)]),
+      .map(([file, text]) => [file, sha256Hex(text, sha256)]),
   );
 }

@@ -11,9 +11,10 @@ interface Policies {
   readonly rules: readonly Readonly<Record<string, string>>[];
   readonly members: Readonly<Record<string, readonly string[]>>;
   readonly spec: Json;
+  readonly signers?: readonly object[];
 }
 
-function load({ rules, members, spec }: Policies): Promise<PolicySnapshot> {
+function load({ rules, members, spec, signers = [] }: Policies): Promise<PolicySnapshot> {
   const rows = rules.map((rule, index) => ({
     id: `R-${index}`,
     domain: 'bank',
@@ -28,6 +29,7 @@ function load({ rules, members, spec }: Policies): Promise<PolicySnapshot> {
       ['roles/r.yaml', JSON.stringify({ ...header('Roles'), domain: 'bank', members })],
       ['ceilings/c.yaml', JSON.stringify(ceiling)],
       ['approvers.yaml', JSON.stringify({ ...header('Approvers'), people: [{ id: 'user:p', keys: [] }] })],
+      ['package-signers.yaml', JSON.stringify({ ...header('PackageSigners'), signers })],
     ]),
     canonicalize: (value: Json) => canonicalize(value) ?? '',
   });
@@ -58,6 +60,15 @@ const policies = fc.record({
 });
 
 describe('policies that were reloaded during a run', () => {
+  it('trust no signer of packages who was added since, or has another key since', async () => {
+    const [one, two, three] = ['A', 'E', 'I'].map((last) => `MCowBQYDK2VwAyEA${'A'.repeat(42)}${last}=`);
+    const plain = { rules: [{ effect: 'allow', subject: 'role:any', resource: '*' }], members: {}, spec: {} };
+    const [kept, changed] = [{ name: 'kept', key: one }, (key?: string) => ({ name: 'changed', key })];
+    const before = await load({ ...plain, signers: [kept, changed(two), { name: 'gone', key: three }] });
+    const now = await load({ ...plain, signers: [kept, changed(three), { name: 'added', key: two }] });
+    expect(tightened(now, before).packageSigners).toEqual([kept]);
+  });
+
   it('allow what both allow and nothing else, and never drop an approval', async () => {
     const [seen, strict] = [new Set<string>(), { count: 0 }];
     await fc.assert(

@@ -42,6 +42,10 @@ function meetOf(now: PolicySnapshot, atStart: PolicySnapshot): PolicySnapshot {
     grants: now.grants.filter((one) =>
       atStart.grants.some((old) => JSON.stringify(old) === JSON.stringify(one)),
     ),
+    // Who signs now and did not then, or by another key, vouches for nothing that began before.
+    packageSigners: now.packageSigners.filter(({ name, key }) =>
+      atStart.packageSigners.some((old) => old.name === name && old.key === key),
+    ),
     // Nor is one for somebody who has the role only since.
     grantRolesOf: (subject, domain) => {
       const before = atStart.grantRolesOf(subject, domain);

@@ -1,8 +1,8 @@
 // Can the people of approvers.yaml reach a quorum at all? Asked before a request is made: a quorum larger than
 // those who may decide would block for ever.
-import { checkAccess } from './access.js';
 import { fillsRole } from './approval-duty.js';
 import type { EffectiveApproval } from './approval-duty.js';
+import { checkDeciding } from './package-access.js';
 import type { PolicySnapshot } from './snapshot.js';
 
 /**
@@ -14,6 +14,8 @@ export function eligibleApprovers(
   question: {
     readonly domain: string;
     readonly functionId: string;
+    /** Who acts, for a package by its own name; absent = not known. */
+    readonly requester?: string | null;
     readonly separationOfDuties: boolean;
     /** Run initiator and whoever else acted. */
     readonly involved: readonly string[];
@@ -27,12 +29,11 @@ export function eligibleApprovers(
     .filter((id) => !(question.separationOfDuties && question.involved.includes(id)))
     .filter(
       (subject) =>
-        checkAccess(snapshot, {
-          subject,
-          domain: question.domain,
-          action: 'approval.decide',
-          resource: question.functionId,
-        }).allowed,
+        checkDeciding(
+          snapshot,
+          { subject, domain: question.domain, action: 'approval.decide' },
+          { functionId: question.functionId, requester: question.requester ?? null },
+        ).allowed,
     );
 }
 

@@ -1,5 +1,6 @@
 // The role graph of roles/*.yaml, per domain. Casbin walks the same edges; here they are checked beforehand
 // (Casbin answers false, silently, beyond ten hops) and walked once more to tell why a rule applied.
+import { nearest } from '../nearest.js';
 import { compareText } from './diagnostic.js';
 import type { Problems } from './diagnostic.js';
 import { pointerSegment } from './document.js';
@@ -77,7 +78,9 @@ export function collectRoles(
           } else if (defined.get(domain)?.has(value) === true) {
             addEdge(key, value, domain);
           } else {
-            const hint = `give it members in a roles file of domain ${domain}, even an empty list`;
+            const hint = (): string =>
+              nearest(value, defined.get(domain) ?? []) ??
+              `give it members in a roles file of domain ${domain}, even an empty list`;
             problems.add(
               source.file,
               source.place(pointer + pointerSegment(index)),

@@ -1,7 +1,8 @@
-// JSON Schemas of the five file kinds and of a question and one check for all of them.
+// JSON Schemas of the six file kinds and of a question and one check for all of them.
 // Unknown fields and values are problems, never ignored. The types below are what a checked document holds.
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Json } from '../json.js';
+import { nearest } from '../nearest.js';
 import { pointerSegment } from './document.js';
 import { ceilingParts, ceilingSpec, type CeilingDocument, type CeilingSpec } from './ceiling-shape.js';
 import {
@@ -40,16 +41,19 @@ export interface ShapeProblem {
   readonly hint?: string;
 }
 
+export interface RuleRow {
+  readonly id: string;
+  readonly effect: 'allow' | 'deny';
+  readonly subject: string;
+  readonly domain: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly reason?: string;
+}
+
 export interface RulesDocument {
-  readonly rules: readonly {
-    readonly id: string;
-    readonly effect: 'allow' | 'deny';
-    readonly subject: string;
-    readonly domain: string;
-    readonly action: string;
-    readonly resource: string;
-    readonly reason?: string;
-  }[];
+  /** null: a row of the wrong shape, in a directory that is refused for it. */
+  readonly rules: readonly (RuleRow | null)[];
 }
 
 export interface RolesDocument {
@@ -85,10 +89,15 @@ export interface ApproversDocument {
   }[];
 }
 
-interface Shapes {
+export interface PackageSignersDocument {
+  readonly signers: readonly { readonly name: string; readonly key: string }[];
+}
+
+export interface Shapes {
   readonly Rules: RulesDocument;
   readonly Roles: RolesDocument;
   readonly Approvers: ApproversDocument;
+  readonly PackageSigners: PackageSignersDocument;
   readonly Ceiling: CeilingDocument;
   readonly CeilingSpec: CeilingSpec;
   readonly Question: QuestionDocument;
@@ -199,6 +208,29 @@ export const SCHEMAS: Record<keyof Shapes | keyof typeof ceilingParts, object> =
     },
     ['apiVersion', 'kind', 'people'],
   ),
+  PackageSigners: object(
+    {
+      ...header('PackageSigners'),
+      signers: rows(
+        object(
+          {
+            name: text(
+              '^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$',
+              'a name of letters, digits, dot, dash, underscore, colon, at and slash',
+            ),
+            // DER up to the key itself is always the same; the last character before the padding carries zero bits.
+            key: text(
+              '^MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]==$|^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$',
+              'the base64 of an ECDSA P-256 or Ed25519 public key, as between the lines of a cosign.pub, on one line',
+            ),
+          },
+          ['name', 'key'],
+        ),
+        1000,
+      ),
+    },
+    ['apiVersion', 'kind', 'signers'],
+  ),
   Ceiling: object(
     {
       ...header('Ceiling'),
@@ -252,14 +284,15 @@ function explain(error: ErrorObject): ShapeProblem[] {
     case 'additionalProperties': {
       const known = Object.keys((schema['properties'] as object | undefined) ?? {});
       const key = String(params['additionalProperty']);
-      return at(`unknown field "${key}"`, `known here: ${known.join(', ')}`, key);
+      return at(`unknown field "${key}"`, nearest(key, known) ?? `known here: ${known.join(', ')}`, key);
     }
     case 'required':
       return at(`field "${String(params['missingProperty'])}" is missing`);
-    case 'enum':
-      return at(
-        `${subjectOf} must be exactly one of ${(params['allowedValues'] as string[]).join(', ')}, not ${shown()}`,
-      );
+    case 'enum': {
+      const allowed = params['allowedValues'] as string[];
+      const hint = typeof error.data === 'string' ? nearest(error.data, allowed) : undefined;
+      return at(`${subjectOf} must be exactly one of ${allowed.join(', ')}, not ${shown()}`, hint);
+    }
     case 'const':
       return at(`${subjectOf} must be "${String(params['allowedValue'])}", not ${shown()}`);
     case 'pattern':
@@ -271,7 +304,16 @@ function explain(error: ErrorObject): ShapeProblem[] {
         String(params['propertyName']),
       );
     case 'type':
-      return at(`${subjectOf} must be of type ${String(params['type'])}, not ${shown()}`);
+      return at(
+        `${subjectOf} must be of type ${String(params['type'])}, not ${shown()}`,
+        params['type'] === 'string' && (typeof error.data === 'number' || typeof error.data === 'boolean')
+          ? `write it in quotes: "${String(error.data)}"`
+          : params['type'] === 'boolean'
+            ? 'write true or false'
+            : undefined,
+      );
+    case 'minItems':
+      return at(`${subjectOf} is empty: it needs an item`);
     default:
       return at(`${subjectOf} ${error.message ?? 'is not allowed'}`);
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import canonicalize from 'canonicalize';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -185,5 +186,50 @@ describe('the shipped policies', () => {
     expect(withFacts({ limits: { timeoutMs: 300_001 } }).code).toBe('CEILING_LIMITS');
     expect(withFacts({ limits: { timeoutMs: 300_000 } }).verdict).toBe('allow');
     expect(decide(snapshot, { ...step, agent: 'agent:unknown' }).code).toBe('POLICY_NO_MATCH');
+  });
+});
+
+describe('the table of policies/README.md', () => {
+  const lines = readFileSync(`${directory}/README.md`, 'utf8').split('\n');
+  const start = lines.findIndex((line) => line.startsWith('| action on resource'));
+  const rows = lines.slice(start + 2, lines.indexOf('', start)).map((line) => line.split('|').slice(1, -1));
+  const people = [
+    ...['user:alice', 'user:bob', 'user:olivia', 'user:audrey', 'user:ada', 'agent:claims-triage'],
+  ] as const;
+  const examples: Readonly<Record<string, string>> = {
+    'claims-*': 'claims-review',
+    'ghcr.io/bank/*': triage,
+    'ghcr.io/bank/human-review-assistant*': review,
+    'tool::raw_*': 'tool::raw_shell',
+  };
+
+  /** Actions and resources of a first cell: "`a`, `b` on `c`; `d` on `e`: words". */
+  function asked(cell: string): readonly (readonly [action: string, resource: string])[] {
+    return cell.split(';').flatMap((part) => {
+      const [actions = '', on = ''] = part.split(' on ');
+      const named = /`([^`]+)`/.exec(on)?.[1];
+      const resource =
+        named === undefined ? (on === '' ? 'user:bob' : 'payments') : (examples[named] ?? named);
+      const words = [...(actions.split(':')[0] ?? '').matchAll(/`([^`]+)`/g)];
+      return words.map(([, action = '']) => [action, resource] as const);
+    });
+  }
+
+  it('says of every cell what the policies say', () => {
+    let cells = 0;
+    for (const [first = '', ...verdicts] of rows) {
+      for (const [action, resource] of asked(first)) {
+        for (const [column, subject] of people.entries()) {
+          const { allowed, effect } = checkAccess(snapshot, { subject, domain: 'default', action, resource });
+          const told = allowed ? 'yes' : effect === 'deny' ? 'denied' : '-';
+          expect(`${first.trim()} ${subject}: ${verdicts[column]?.trim()}`).toBe(
+            `${first.trim()} ${subject}: ${told}`,
+          );
+          cells += 1;
+        }
+      }
+    }
+    expect(rows).toHaveLength(19);
+    expect(cells).toBe(25 * 6);
   });
 });

@@ -41,7 +41,7 @@ rules:
 
 describe('strict YAML', () => {
   it.each([
-    ['a duplicate key', `${RULES}kind: Rules\n`, 'unique'],
+    ['a duplicate key', `${RULES}kind: Rules\n`, '"kind" is given twice'],
     ['an anchor', RULES.replace('rules:', 'rules: &a'), 'anchors'],
     ['an alias', `apiVersion: &v writ/v1\nkind: *v\nrules: []\n`, 'not allowed'],
     ['a tag', RULES.replace('kind: Rules', 'kind: !!str Rules'), 'tag'],

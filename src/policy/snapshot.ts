@@ -9,7 +9,8 @@ import { checkCeilingSpec, normalizeRule } from './ceiling-spec.js';
 import type { Ceiling, CeilingLayer } from './ceiling.js';
 import { collectDelegations } from './delegation.js';
 import type { BreakGlass, Delegation } from './delegation.js';
-import { compareText, Problems } from './diagnostic.js';
+import { checkDemands } from './demand-check.js';
+import { compareText, FILE_START, Problems } from './diagnostic.js';
 import { pointerSegment, readDocument } from './document.js';
 import type { SourceDocument } from './document.js';
 import { createJudge } from './enforcer.js';
@@ -22,6 +23,8 @@ import type { LayerStacks } from './layer-stack.js';
 import { checkLockedFiles, LOCK_FILE } from './lock.js';
 import type { PolicyLock } from './lock.js';
 import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
+import { collectPackageSigners } from './package-signer.js';
+import type { PackageSigner } from './package-signer.js';
 import { collectPeople } from './person.js';
 import type { Person } from './person.js';
 import { policyHashOf, type Hashing } from './policy-hash.js';
@@ -30,8 +33,16 @@ import type { RoleEdge, RoleGraph } from './role.js';
 import { collectRules, sortedRules } from './rule.js';
 import type { Rule } from './rule.js';
 import { checkShape } from './shape.js';
+import { besidesInCeiling, soundRules } from './sound-part.js';
 import type { CeilingDocument } from './ceiling-shape.js';
-import type { ApproversDocument, RolesDocument, RulesDocument } from './shape.js';
+import type {
+  ApproversDocument,
+  PackageSignersDocument,
+  RolesDocument,
+  RulesDocument,
+  ShapeProblem,
+  Shapes,
+} from './shape.js';
 
 export interface LoadedCeiling extends CeilingLayer {
   readonly layer: 'org' | 'environment' | 'tenant';
@@ -68,6 +79,8 @@ export interface PolicySnapshot {
   readonly breakGlass: BreakGlass | null;
   /** Standing approvals. Sorted by id. */
   readonly grants: readonly Grant[];
+  /** Whose signatures of packages count. Sorted by name. */
+  readonly packageSigners: readonly PackageSigner[];
   /** Roles of a subject in a domain, inherited ones too; `role:any` for everybody whom more than a deny names. */
   rolesOf(subject: string, domain: string): ReadonlySet<string>;
   /** The roles by which a standing approval may name a subject: as `rolesOf`, and never more than a run began with. */
@@ -95,7 +108,6 @@ export interface PolicySource extends Hashing {
 }
 
 const MAX_FILES = 200;
-const FILE_START = { line: 1, column: 1 };
 
 /** Throws POLICY_INVALID with `details.diagnostics`; never gives a snapshot of a directory with a problem. */
 export async function buildSnapshot({
@@ -103,16 +115,18 @@ export async function buildSnapshot({
   root = 'policies',
   ...hashing
 }: PolicySource): Promise<PolicySnapshot> {
-  const { canonicalize, pause } = hashing;
+  const { canonicalize, sha256, pause } = hashing;
   const problems = new Problems();
-  const lock = checkLockedFiles(files, problems);
-  const sources = await readSources(files, problems, pause);
-  // What follows compares files with one another; with one unreadable it would only report consequences.
-  problems.throwIfAny(root);
+  const lock = checkLockedFiles(files, problems, sha256);
+  const sources = await readSources(files, problems, hashing);
+  // What follows compares files with these: with one of them unreadable it would only report consequences.
+  if (problems.anyIn(/^$|^roles\/|^approvers\.yaml$/)) problems.throwIfAny(root);
   const roles = collectRoles(sources.roles, problems);
   await pause?.();
   const byId = await collectRules(sources.rules, roles, problems, pause);
   await pause?.();
+  // Without domains nobody has roles either, and each file would say so.
+  if (roles.domains.size === 0) problems.throwIfAny(root);
   const rules = sortedRules(byId);
   const people =
     sources.approvers === null
@@ -130,7 +144,11 @@ export async function buildSnapshot({
     checkApproverNames(sources.approvers.source, sources.approvers.document, roles, problems);
   }
   const breakGlass = sources.approvers?.document.breakGlass ?? null;
-  const hashOf = (ceiling: Ceiling) => sha256Hex(canonicalize(ceiling));
+  const packageSigners =
+    sources.packageSigners === null
+      ? []
+      : collectPackageSigners(sources.packageSigners.source, sources.packageSigners.document, problems);
+  const hashOf = (ceiling: Ceiling) => sha256Hex(canonicalize(ceiling), sha256);
   const ceilings = collectCeilings(sources.ceilings, roles, people, hashOf, problems);
   problems.throwIfAny(root);
 
@@ -162,6 +180,7 @@ export async function buildSnapshot({
     ...(delegations.length === 0 ? {} : { delegations: delegations.map((one) => ({ ...one })) }),
     ...(breakGlass === null ? {} : { breakGlass: { ...breakGlass } }),
     ...(grants.length === 0 ? {} : { grants: grants.map((one) => ({ ...one })) }),
+    ...(packageSigners.length === 0 ? {} : { packageSigners: packageSigners.map((one) => ({ ...one })) }),
   };
   const policyHash = await policyHashOf(others, rules, hashing);
   await pause?.();
@@ -189,6 +208,7 @@ export async function buildSnapshot({
     delegations: frozen(delegations),
     breakGlass: frozen(breakGlass),
     grants: frozen(grants),
+    packageSigners: frozen(packageSigners),
     rolesOf,
     grantRolesOf: rolesOf,
     rolePath: (subject, ruleSubject, domain) => {
@@ -216,14 +236,15 @@ interface Sources {
   readonly roles: Read<RolesDocument>[];
   readonly ceilings: (Read<CeilingDocument> & { readonly spec: Ceiling })[];
   approvers: Read<ApproversDocument> | null;
+  packageSigners: Read<PackageSignersDocument> | null;
 }
 
 async function readSources(
   files: ReadonlyMap<string, string>,
   problems: Problems,
-  pause: PolicySource['pause'],
+  { sha256, pause }: Hashing,
 ): Promise<Sources> {
-  const sources: Sources = { rules: [], roles: [], ceilings: [], approvers: null };
+  const sources: Sources = { rules: [], roles: [], ceilings: [], approvers: null, packageSigners: null };
   if (files.size > MAX_FILES) {
     problems.add('', FILE_START, `${files.size} files, at most ${MAX_FILES} are read`);
     return sources;
@@ -233,7 +254,7 @@ async function readSources(
     await pause?.();
     const folder = /^(rbac|roles|ceilings)\/[^/]+\.yaml$/.exec(file)?.[1];
     if (file === 'model.conf') {
-      checkModel(text, problems);
+      checkModel(text, problems, sha256);
     } else if (folder === 'ceilings') {
       const read = await readShaped('Ceiling', file, text, problems, pause);
       const result = read === null ? null : checkCeilingSpec(read.document.spec as Json);
@@ -241,16 +262,18 @@ async function readSources(
       if (result.ok) sources.ceilings.push({ ...read, spec: result.ceiling });
       else addShapeProblems(read.source, result.problems, problems, '/spec');
     } else if (folder === 'rbac') {
-      const read = await readShaped('Rules', file, text, problems, pause);
+      const read = await readShaped('Rules', file, text, problems, pause, soundRules);
       if (read !== null) sources.rules.push(read);
     } else if (folder === 'roles') {
       const read = await readShaped('Roles', file, text, problems, pause);
       if (read !== null) sources.roles.push(read);
     } else if (file === 'approvers.yaml') {
       sources.approvers = await readShaped('Approvers', file, text, problems, pause);
+    } else if (file === 'package-signers.yaml') {
+      sources.packageSigners = await readShaped('PackageSigners', file, text, problems, pause);
     } else if (file !== LOCK_FILE && !/^[^/]+\.md$|^tests\/[^/]+\.yaml$/.test(file)) {
       const hint =
-        'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml, approvers.yaml and tests/*.yaml';
+        'policies live in rbac/*.yaml, roles/*.yaml, ceilings/*.yaml, approvers.yaml, package-signers.yaml and tests/*.yaml';
       problems.add(file, FILE_START, 'unknown file in the policy directory', hint);
     }
   }
@@ -261,19 +284,23 @@ async function readSources(
   return sources;
 }
 
-async function readShaped<K extends 'Rules' | 'Roles' | 'Approvers' | 'Ceiling'>(
+async function readShaped<K extends 'Rules' | 'Roles' | 'Approvers' | 'PackageSigners' | 'Ceiling'>(
   kind: K,
   file: string,
   text: string,
   problems: Problems,
   pause: PolicySource['pause'],
-) {
+  sound?: (value: Json, wrong: readonly ShapeProblem[]) => Shapes[K] | null,
+): Promise<Read<Shapes[K]> | null> {
   const source = readDocument(file, text, problems);
   if (source === null) return null;
   await pause?.();
   const shape = checkShape(kind, source.value);
   if (shape.ok) return { source, document: shape.document };
   addShapeProblems(source, shape.problems, problems);
+  const document = sound?.(source.value, shape.problems) ?? null;
+  if (document !== null) return { source, document };
+  if (kind === 'Ceiling') addShapeProblems(source, besidesInCeiling(source.value, shape.problems), problems);
   return null;
 }
 
@@ -289,15 +316,18 @@ function addShapeProblems(
   }
 }
 
-function checkModel(text: string, problems: Problems): void {
-  if (sha256Hex(text) === MODEL_HASH && sha256Hex(MODEL_TEXT) === MODEL_HASH) return;
+function checkModel(text: string, problems: Problems, sha256: Hashing['sha256']): void {
+  if ([text, MODEL_TEXT].every((one) => sha256Hex(one, sha256) === MODEL_HASH)) return;
+  const isOfWindows = text.replaceAll('\r\n', '\n') === MODEL_TEXT;
   const expected = MODEL_TEXT.split('\n');
   const line = text.split('\n').findIndex((actual, index) => actual !== expected[index]);
   problems.add(
     'model.conf',
     { line: Math.max(line, 0) + 1, column: 1 },
     'the model is frozen and this file differs from it',
-    'restore the shipped model.conf; change rules, never the matcher',
+    isOfWindows
+      ? 'only its line ends differ: save it with LF in place of CR LF'
+      : 'restore the shipped model.conf; change rules, never the matcher',
   );
 }
 
@@ -324,7 +354,7 @@ function collectCeilings(
       continue;
     }
     const domains = layer === 'tenant' ? [name] : [...roles.domains];
-    checkApprovers(source, document.spec.approval, domains, roles, people, problems);
+    checkDemands({ source, approval: document.spec.approval, domains, roles, people }, problems);
     const lineOfDemand = (text: string): number | null =>
       lineOf(text, { layer, name }, source, document.spec);
     byName.set(name, { layer, name, spec, hash: hashOf(spec), file: source.file, lineOfDemand });
@@ -345,74 +375,4 @@ function lineOf(
     return source.place('/spec/approval/minimum').line;
   const index = (approval?.rules ?? []).findIndex((rule) => demandText(label, normalizeRule(rule)) === text);
   return index < 0 ? null : source.place(`/spec/approval/rules${pointerSegment(index)}`).line;
-}
-
-/** A quorum nobody can reach would block for ever: refused here, where one domain at least must reach it. */
-function checkApprovers(
-  source: SourceDocument,
-  approval: { readonly minimum?: string; readonly rules?: readonly ApprovalRuleShape[] } | undefined,
-  domains: readonly string[],
-  roles: RoleGraph,
-  people: readonly Person[],
-  problems: Problems,
-): void {
-  const minimum = approval?.minimum ?? 'none';
-  const reach = (pointer: string, wanted: readonly string[], needed: number) => {
-    const most = Math.max(
-      0,
-      ...domains.map((domain) => people.filter((person) => holds(roles, person, domain, wanted)).length),
-    );
-    if (most >= needed) return;
-    const whose = wanted.length === 0 ? 'people' : `people with ${wanted.join(' or ')}`;
-    const message = `quorum ${needed} can't be reached: approvers.yaml has ${most} ${whose}`;
-    problems.add(source.file, source.place(pointer), message, 'add approvers, or lower the quorum');
-  };
-  if (minimum !== 'none') reach('/spec/approval/minimum', [], minimum === 'two-person' ? 2 : 1);
-  for (const [index, rule] of (approval?.rules ?? []).entries()) {
-    const pointer = `/spec/approval/rules${pointerSegment(index)}`;
-    const wanted = rule.approverRoles ?? [];
-    const isKnown = (role: string): boolean =>
-      role === ANY_ROLE || domains.some((domain) => roles.isDefined(role, domain));
-    const unknown = wanted.findIndex((role) => !isKnown(role));
-    if (unknown >= 0) {
-      const at = source.place(`${pointer}/approverRoles${pointerSegment(unknown)}`);
-      problems.add(source.file, at, `unknown role "${wanted[unknown]}"`, 'define it in roles/*.yaml');
-      continue;
-    }
-    for (const [step, lists] of (rule.escalation ?? []).entries()) {
-      for (const field of ['notifyRoles', 'addRoles'] as const) {
-        const missing = (lists[field] ?? []).findIndex((role) => !isKnown(role));
-        if (missing < 0) continue;
-        const inside = `/escalation${pointerSegment(step)}/${field}${pointerSegment(missing)}`;
-        const message = `unknown role "${lists[field]?.[missing]}"`;
-        problems.add(source.file, source.place(pointer + inside), message, 'define it in roles/*.yaml');
-      }
-    }
-    if (rule.escalation !== undefined && wanted.length === 0) {
-      const at = source.place(`${pointer}/escalation`);
-      problems.add(
-        source.file,
-        at,
-        'escalation adds to approverRoles, and this rule names none',
-        'name them',
-      );
-    }
-    reach(pointer, wanted, Math.max(rule.quorum ?? 1, rule.minimum === 'two-person' ? 2 : 1));
-  }
-}
-
-interface ApprovalRuleShape {
-  readonly minimum: string;
-  readonly approverRoles?: readonly string[];
-  readonly quorum?: number;
-  readonly escalation?: readonly {
-    readonly notifyRoles?: readonly string[];
-    readonly addRoles?: readonly string[];
-  }[];
-}
-
-function holds(roles: RoleGraph, person: Person, domain: string, wanted: readonly string[]): boolean {
-  if (wanted.length === 0 || wanted.includes(ANY_ROLE)) return true;
-  const held = roles.rolesOf(person.id, domain);
-  return wanted.some((role) => held.has(role));
 }

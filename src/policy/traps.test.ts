@@ -405,3 +405,61 @@ describe('trap 16: an error inside the engine', () => {
     expect(judge('user:a', 'd', 'tool.invoke', 'z')).toEqual({ allowed: false, ruleId: null });
   });
 });
+
+// Of Casbin's own bug lists, beyond the numbered ones.
+describe('further traps of Casbin', () => {
+  it('rewrites r. and p. in texts of its matcher: names that hold them are compared as they are', async () => {
+    const snapshot = await load(
+      rule(
+        'id: R-1, effect: allow, subject: "user:r.sub", domain: bank, action: secret.use, resource: "p.obj"',
+      ),
+    );
+    const secret = (subject: string, resource: string) =>
+      checkAccess(snapshot, { subject, domain: 'bank', action: 'secret.use', resource }).allowed;
+    expect(secret('user:r.sub', 'p.obj')).toBe(true);
+    expect(secret('user:r_sub', 'p_obj')).toBe(false);
+    expect(secret('user:r_sub', 'p.obj')).toBe(false);
+    expect(secret('user:r.sub', 'r.obj')).toBe(false);
+  });
+
+  it('joins the arguments of g with commas: a name with commas has no role of another one', async () => {
+    const snapshot = await load({
+      'roles/bank.yaml': `${ROLES.split('members:')[0] ?? ''}members: { "role:adjuster": ["user:a,user:b"] }\n`,
+      ...rule(
+        'id: R-1, effect: allow, subject: "role:adjuster", domain: bank, action: function.invoke, resource: "tool::*"',
+        'id: R-2, effect: allow, subject: "user:b,role:adjuster", domain: bank, action: function.invoke, resource: "tool::*"',
+        'id: R-3, effect: allow, subject: "user:b,role:adjuster,bank", domain: "*", action: function.invoke, resource: "tool::*"',
+      ),
+    });
+    for (const subject of [
+      'user:a',
+      'user:b',
+      'user:a,user:b,role:adjuster',
+      'user:b,role',
+      'user:a,user:b,',
+    ]) {
+      expect(ask(snapshot, 'user:a,user:b').allowed).toBe(true);
+      expect(ask(snapshot, subject).allowed, subject).toBe(false);
+    }
+  });
+
+  it('may read the text of a request as JSON: here it stays the text that it is', async () => {
+    const snapshot = await load(
+      rule('id: R-1, effect: allow, subject: "user:1", domain: bank, action: secret.use, resource: "*"'),
+    );
+    const secret = (subject: string, resource: string) =>
+      checkAccess(snapshot, { subject, domain: 'bank', action: 'secret.use', resource });
+    expect(secret('user:1', '{"length":5}').allowed).toBe(true);
+    for (const subject of ['1', '"user:1"', '["user:1"]', '{"toString":"user:1"}', 'user:1 ', 'user:01']) {
+      expect(secret(subject, 'x').allowed, subject).toBe(false);
+    }
+  });
+
+  it('finds what every object has by name: such names are nobody', async () => {
+    const snapshot = await load();
+    for (const name of ['constructor', '__proto__', 'toString', 'fnMatch', 'g', 'r_sub', 'p_sub']) {
+      expect(ask(snapshot, `user:${name}`).allowed, name).toBe(false);
+      expect(ask(snapshot, name).allowed, name).toBe(false);
+    }
+  });
+});

@@ -1,6 +1,7 @@
 // Who may see a request from outside. Reading is no decision and leaves nothing in the log; what may not be read is as
 // if it were not there.
 import { checkAccess } from '../policy/access.js';
+import { checkDeciding } from '../policy/package-access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { ApprovalRecord } from './ports.js';
 import { holdsRoles } from './voice.js';
@@ -16,15 +17,15 @@ export function mayReadApproval(
   nowMs: number,
 ): boolean {
   if ([record.initiator, record.requester, record.redriver].includes(id)) return true;
-  const may = (subject: string, action: string, resource: string): boolean =>
-    checkAccess(snapshot, { subject, domain: record.tenant, action, resource }).allowed;
-  if (may(id, 'approval.decide', record.functionId) || may(id, 'audit.read', record.run)) return true;
-  if (may(id, 'approval.breakglass', record.functionId)) return true;
+  const { tenant: domain } = record;
+  const may = (subject: string, action: 'approval.decide' | 'approval.breakglass'): boolean =>
+    checkDeciding(snapshot, { subject, domain, action }, record).allowed;
+  if (may(id, 'approval.decide') || may(id, 'approval.breakglass')) return true;
+  if (checkAccess(snapshot, { subject: id, domain, action: 'audit.read', resource: record.run }).allowed)
+    return true;
   const lenders = snapshot.delegations.filter(({ to }) => to === id).map(({ from }) => from);
   return lenders.some((from) => {
     const brings = holdsRoles(snapshot, record, [{ approver: id, delegation: from, atMs: nowMs }]);
-    return (
-      may(from, 'approval.decide', record.functionId) && record.quorum.some(({ role }) => brings(from, role))
-    );
+    return may(from, 'approval.decide') && record.quorum.some(({ role }) => brings(from, role));
   });
 }

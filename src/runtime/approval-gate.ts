@@ -303,6 +303,7 @@ function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]):
   const question = {
     domain: guard.tenant,
     functionId: callable.resource,
+    requester: callable.agent,
     separationOfDuties: true,
     involved,
   };

@@ -9,14 +9,18 @@ import { boundViolations } from '../policy/permits.js';
 import { isRole } from '../policy/text.js';
 import type { LoadedCeiling } from '../policy/snapshot.js';
 import { widenings } from '../policy/widening.js';
+import type { Segments } from '../workflow/located.js';
 import { parseWorkflow, type ParsedWorkflow } from '../workflow/parse.js';
 import type { DataClass } from '../workflow/data-class.js';
+import type { Place } from '../workflow/diagnostic.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
+import { fieldsAsking, MODULE } from './asked-fields.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './guard-parts.js';
 import { extentOf } from './extent.js';
 import { askedLimits, mountFacts, layersOf, workflowLayer } from './layers.js';
+import { packageFacts } from './package-facts.js';
 import type { AgentPackage } from './ports.js';
 import { dataFacts, dataOf, unknownLabel } from './run-data.js';
 import { SHELL_EXEC } from './shell-call.js';
@@ -36,13 +40,13 @@ export interface CheckedWorkflow {
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
   const text = guard.redact.text(source.text);
-  const { plan, document, diagnostics, place, pathAt } = parseWorkflow(text, {
+  const { plan, document, diagnostics, place, partAt } = parseWorkflow(text, {
     functions,
     ...(source.file === null ? {} : { file: source.file }),
   });
   const secrets = checkSecrets(guard, source, text, document);
   if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
-  const found: Diagnostic[] = [...checkLabels(guard, plan)];
+  const found: NodeFinding[] = [...checkLabels(guard, plan, place)];
   const agents = new Set<Digest>();
   for (const [key, state] of Object.entries(plan.nodes)) {
     const node = taskAt(state);
@@ -57,8 +61,9 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     ...diagnostics,
     ...secrets,
     ...checkCeilings(guard, plan, place),
-    ...found.map((one) => ({ ...one, path: pathAt(one) ?? one.path })),
+    ...found.map(({ fields, ...one }) => ({ ...one, ...partAt(one, fields) })),
   ];
+  all.sort((a, b) => a.line - b.line || a.column - b.column);
   return { plan, text, document, diagnostics: all, agents: [...agents] };
 }
 
@@ -91,14 +96,12 @@ function checkSecrets(
 /** What the document's own ceiling says: nothing unknown, and nothing that those above it do not allow. */
 function checkCeilings(guard: Guard, plan: Plan, place: ParsedWorkflow['place']): Diagnostic[] {
   if (plan.ceilings === null) return [];
-  // Of all but a native state machine, `spec` leads nowhere.
   const placeOf = (path: string, separator: string) => {
     const inside = ['ceilings', ...path.split(separator).filter((one) => one !== '')];
-    const segments = inside.map((one) => (/^\d+$/.test(one) ? Number(one) : one));
-    const top = place([]);
-    const outer = place(segments);
-    const isOuter = outer.line !== top.line || outer.column !== top.column;
-    return isOuter ? outer : place(['spec', ...segments]);
+    return placeInside(
+      place,
+      inside.map((one) => (/^\d+$/.test(one) ? Number(one) : one)),
+    );
   };
   const written = plan.ceilings;
   const checked = checkCeilingSpec(written);
@@ -122,22 +125,28 @@ function checkCeilings(guard: Guard, plan: Plan, place: ParsedWorkflow['place'])
   }));
 }
 
+/** Of what stands beside `steps` and `states`: in a native state machine that is `spec`, which leads nowhere elsewhere. */
+function placeInside(place: ParsedWorkflow['place'], segments: Segments): Place {
+  const top = place([]);
+  const outer = place(segments);
+  const isOuter = outer.line !== top.line || outer.column !== top.column;
+  return isOuter ? outer : place(['spec', ...segments]);
+}
+
 /** A word that no ceiling knows is a misspelling: the rules about the right one would not see it. */
-function checkLabels(guard: Guard, plan: Plan): Diagnostic[] {
+function checkLabels(guard: Guard, plan: Plan, place: ParsedWorkflow['place']): NodeFinding[] {
   if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return [];
   const layers = [...layersAbove(guard), workflowLayer(plan)];
-  const wrong = (data: DataClass | undefined, place: Pick<Diagnostic, 'line' | 'column' | 'path'>) => {
+  const wrong = (data: DataClass | undefined, where: Place & { readonly name: string }) => {
     const unknown = data === undefined ? null : unknownLabel(data, layers);
     if (unknown === null) return [];
     const message = `no ceiling names the label "${unknown.label}"`;
     const hint = `labels: ${unknown.known.join(', ')}`;
-    return [{ code: 'DOC_BAD_VALUE' as const, severity: 'error' as const, message, hint, ...place }];
+    return [at(where, 'DOC_BAD_VALUE', message, hint, [['data', 'labels']])];
   };
   return [
-    ...wrong(plan.data, { line: 1, column: 1, path: 'data.labels' }),
-    ...Object.values(plan.nodes).flatMap((node) =>
-      node.kind === 'task' ? wrong(node.data, { line: node.line, column: node.column, path: node.name }) : [],
-    ),
+    ...wrong(plan.data, { name: 'data.labels', ...placeInside(place, ['data', 'labels']) }),
+    ...Object.values(plan.nodes).flatMap((node) => (node.kind === 'task' ? wrong(node.data, node) : [])),
   ];
 }
 
@@ -151,52 +160,58 @@ async function resolve(
   guard: Guard,
   node: TaskNode,
   digest: Digest,
-  found: Diagnostic[],
+  found: NodeFinding[],
 ): Promise<AgentPackage | null> {
   try {
     const agent = await guard.callables.packages.resolve(digest);
     if (agent === null) {
       const hint = 'put the package into a packages/ folder beside the workflow file';
-      found.push(at(node, 'DOC_AGENT_UNRESOLVED', `no package store here holds ${digest}`, hint));
+      found.push(
+        at(node, 'DOC_AGENT_UNRESOLVED', `no package store here holds ${digest}`, hint, [['agent']]),
+      );
     }
     return agent;
   } catch (error) {
     if (!(error instanceof WritError) || !error.code.startsWith('INTEGRITY_')) throw error;
-    found.push(at(node, error.code, error.message, error.hint));
+    found.push(at(node, error.code, error.message, error.hint, [['agent']]));
     return null;
   }
 }
 
 /** What can be simulated and is not carried out yet is refused before anything runs, never left out. */
-function checkKept({ callables }: Guard, node: TaskNode, found: Diagnostic[]): void {
+function checkKept({ callables }: Guard, node: TaskNode, found: NodeFinding[]): void {
   const { call, credentials } = node;
   if (credentials !== undefined) {
     const message = 'this version does not run credentials of a Task yet';
     const hint = 'an agent package names its credentials itself';
-    found.push(at(node, 'DOC_UNSUPPORTED', message, hint));
+    found.push(at(node, 'DOC_UNSUPPORTED', message, hint, [['credentials']]));
   }
   if (call.kind !== 'function') return;
   const provider = callables.providers.find((one) => one.functionIds.includes(call.functionId));
   if (call.waits === 'token' && provider?.converses?.includes(call.functionId) === true) {
     const message = `"${node.name}" would tell a model its task token`;
     const hint = 'call a function that passes the token on, and let the model be a step of its own';
-    found.push(at(node, 'DOC_UNSUPPORTED', message, hint));
+    found.push(at(node, 'DOC_UNSUPPORTED', message, hint, [['resource']]));
   }
   if (call.form === undefined) return;
   const { quorum, approverRoles } = call.form.approval;
   if (quorum !== null && quorum > 1) {
     const hint = 'one person fills in the form; several approve with approval: {quorum}';
-    found.push(at(node, 'DOC_UNSUPPORTED', `"${node.name}" wants its form from ${quorum} people`, hint));
+    found.push(
+      at(node, 'DOC_UNSUPPORTED', `"${node.name}" wants its form from ${quorum} people`, hint, [
+        ['human', 'quorum'],
+      ]),
+    );
   }
   const role = approverRoles.find((one) => !isRole(one));
   if (role !== undefined) {
     const message = `approverRoles of "${node.name}" names ${JSON.stringify(role)}, which is no role`;
-    found.push(at(node, 'DOC_BAD_VALUE', message, 'write role:NAME'));
+    found.push(at(node, 'DOC_BAD_VALUE', message, 'write role:NAME', [['human', 'approverRoles']]));
   }
 }
 
 /** A module named in the document itself; one that comes from data is looked up when the step runs. */
-async function checkModule(guard: Guard, node: TaskNode, found: Diagnostic[]): Promise<void> {
+async function checkModule(guard: Guard, node: TaskNode, found: NodeFinding[]): Promise<void> {
   const { call, flow } = node;
   if (call.kind !== 'function' || call.functionId !== 'tool::wasm') return;
   const request = requestOf(flow);
@@ -206,7 +221,13 @@ async function checkModule(guard: Guard, node: TaskNode, found: Diagnostic[]): P
   // One by its digest is found, or not, where the step runs.
   if (names.includes(module) || isDigest(module)) return;
   found.push(
-    at(node, 'DOC_UNKNOWN_FUNCTION', `tool::wasm has no module "${module}"`, `shipped: ${names.join(', ')}`),
+    at(
+      node,
+      'DOC_UNKNOWN_FUNCTION',
+      `tool::wasm has no module "${module}"`,
+      `shipped: ${names.join(', ')}`,
+      MODULE,
+    ),
   );
 }
 
@@ -228,7 +249,7 @@ function checkFit(
   key: string,
   node: TaskNode,
   agent: AgentPackage | null,
-  found: Diagnostic[],
+  found: NodeFinding[],
 ): void {
   if (node.call.kind === 'agent' && agent === null) return;
   if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return;
@@ -245,7 +266,7 @@ function checkFit(
         functionId: resource,
         agentName: call.kind === 'agent' ? call.name : null,
         agentDigest: agent?.digest ?? null,
-        ...(agent === null ? {} : { agentOwnName: agent.name }),
+        ...packageFacts(guard.policy(), agent),
         sandbox: sandboxKind(node),
         // Judged when it would run: who asked for which host is written down then.
         network: [],
@@ -261,7 +282,7 @@ function checkFit(
       if (isLeftToStart(plan, field)) continue;
       if (layer === 'step' && field === 'sandbox.allowed' && sandboxKind(node) === null) {
         const asked = `"${node.name}" asks for the sandbox ${limit}, and ${resource} runs outside every sandbox`;
-        found.push(at(node, 'DOC_CEILING_EXCEEDED', asked, 'take sandbox out of the step'));
+        found.push(at(node, 'DOC_CEILING_EXCEEDED', asked, 'take sandbox out of the step', [['sandbox']]));
         continue;
       }
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
@@ -269,7 +290,7 @@ function checkFit(
         field === 'sandbox.allowed' && sandboxKind(node) === null
           ? `${resource} runs outside every sandbox: only a ceiling without "sandbox" lets it run`
           : `stay under it, or have the owner of ${name} raise it`;
-      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, outside));
+      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, outside, fieldsAsking(field)));
     }
   }
 }
@@ -282,15 +303,18 @@ export function sandboxKind(node: TaskNode): 'wasm' | 'docker' | null {
   return node.sandbox?.driver ?? 'wasm';
 }
 
-function at(node: TaskNode, code: Diagnostic['code'], message: string, hint: string | undefined): Diagnostic {
-  const { line, column, name } = node;
-  return {
-    code,
-    severity: 'error',
-    message,
-    ...(hint === undefined ? {} : { hint }),
-    line,
-    column,
-    path: name,
-  };
+/** Of one step or state: it points at the first of `fields` that the document has, else at its name. */
+interface NodeFinding extends Diagnostic {
+  readonly fields: readonly Segments[];
+}
+
+function at(
+  { line, column, name }: Place & { readonly name: string },
+  code: Diagnostic['code'],
+  message: string,
+  hint: string | undefined,
+  fields: readonly Segments[],
+): NodeFinding {
+  const told = { code, severity: 'error' as const, message, ...(hint === undefined ? {} : { hint }) };
+  return { ...told, line, column, path: name, fields };
 }

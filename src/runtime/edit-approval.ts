@@ -5,7 +5,7 @@ import { alreadyDecided, castVote } from '../approval/ballot.js';
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isObject, type Json, type SubjectDigest } from '../json.js';
-import { checkAccess } from '../policy/access.js';
+import { checkDeciding } from '../policy/package-access.js';
 import { request } from './approval-gate.js';
 import { requireAsLogged } from './approval-origin.js';
 import { attemptRecord, known } from './attempt-record.js';
@@ -152,7 +152,7 @@ async function requireMayEdit(
   const { tenant: domain, functionId: resource } = approval;
   const asked = { subject: editor.id, domain, action: 'approval.decide', resource };
   const brings = holdsRoles(snapshot, approval, [{ approver: editor.id, atMs: nowMs }]);
-  const voter = { id: editor.id, mayDecide: checkAccess(snapshot, asked).allowed, brings };
+  const voter = { id: editor.id, mayDecide: checkDeciding(snapshot, asked, approval).allowed, brings };
   // An editor may edit again: what bars them is voting on it, not changing it once more.
   const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
   try {

@@ -14,18 +14,19 @@ import type { Attempt } from './attempt.js';
 import { resolveCallable, type Callable, type SandboxedCallable } from './callable.js';
 import { bucketsOf, metersOf, reserve, take } from './charges.js';
 import type { EntryContext } from './entries.js';
-import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
-import { defaultLimits, effectiveLimits } from './limits.js';
-import { narrowedByPackage } from './package-policy.js';
-import { logTime } from './log.js';
-import { openJson } from './payload.js';
-import type { AttemptRecord, Charge, Clock, FunctionReach, RunRecord, SandboxDriver } from './ports.js';
-import { requireListed, requireListedHosts, sandboxRequest } from './sandbox-request.js';
-import { subjectOf } from './step-subject.js';
 import { problemOf } from './function-schema.js';
-import { dataFacts, requireKnownLabels, returnedBy } from './run-data.js';
 import type { Guard } from './guard-parts.js';
 import type { Judged } from './judged-attempt.js';
+import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
+import { defaultLimits, effectiveLimits } from './limits.js';
+import { logTime } from './log.js';
+import { packageFacts } from './package-facts.js';
+import { narrowedByPackage } from './package-policy.js';
+import { openJson } from './payload.js';
+import type { AttemptRecord, Charge, Clock, FunctionReach, RunRecord, SandboxDriver } from './ports.js';
+import { dataFacts, requireKnownLabels, returnedBy } from './run-data.js';
+import { requireListed, requireListedHosts, sandboxRequest } from './sandbox-request.js';
+import { subjectOf } from './step-subject.js';
 
 /** Looks up, asks policy and every ceiling, and prepares the sandbox; starts nothing. */
 export async function judge(guard: Guard, attempt: Attempt, context: EntryContext): Promise<Judged> {
@@ -97,7 +98,8 @@ async function authorOf(
 
 /**
  * The questions about a run's steps go to what it may do at most, at the time of the log, which never goes back: a clock
- * that is set back revives no grant that has ended. Throws POLICY_START_LOST; `startPolicy` is for the record.
+ * that is set back revives no grant that has ended. Throws POLICY_START_LOST and RUN_CHANGED;
+ * `startPolicy` is for the record.
  */
 export async function ofRun(
   guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant' | 'store'>,
@@ -143,7 +145,7 @@ export function askPolicy(
       functionId: callable.resource,
       agentName: node.call.kind === 'agent' ? node.call.name : null,
       agentDigest: callable.agentDigest,
-      ...(callable.package === null ? {} : { agentOwnName: callable.package.name }),
+      ...packageFacts(guard.policy(), callable.package),
       sandbox,
       network: reach.network,
       mounts: mountFacts(node),

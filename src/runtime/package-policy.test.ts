@@ -15,6 +15,7 @@ const no: Decision = { ...yes, verdict: 'deny', code: 'POLICY_NO_MATCH', message
 const plain: AgentPackage = {
   ...{ digest: `sha256:${HASH}` as Digest, name: 'triage', argv: ['triage'], ceiling: {} },
   module: { digest: `sha256:${HASH}` as Digest, bytes: new Uint8Array() },
+  isSignedBy: () => false,
 };
 const packaged = (policy: string): AgentPackage => ({ ...plain, policy });
 const nowhere: FunctionReach = { network: [], credentials: [], tools: [] };
@@ -66,6 +67,39 @@ describe('a package with policy text', () => {
     expect(unread).toMatchObject({ verdict: 'deny', code: 'POLICY_ERROR' });
     const nobody = await narrowedByPackage(null, yes, packaged(ALL), nowhere);
     expect(nobody).toMatchObject({ verdict: 'deny', code: 'POLICY_ERROR' });
+  });
+
+  it('is refused where its text forbids all or fails, though the call reaches nothing', async () => {
+    const failing = `${ALL} forbid(principal, action, resource) when { context.missing == 1 };`;
+    const asked = (text: string) => narrowedByPackage(cedar, yes, packaged(text), nowhere);
+    const forbids = await asked(`${ALL} forbid(principal, action, resource);`);
+    expect(forbids).toMatchObject({ verdict: 'deny', code: 'POLICY_DENY_RULE' });
+    expect(forbids.message).toContain(`agent.invoke on triage@sha256:${HASH}`);
+    expect(await asked(failing)).toMatchObject({ verdict: 'deny', code: 'POLICY_ERROR' });
+    const byName = 'forbid(principal, action == AgentRC::Action::"agent.invoke", resource);';
+    expect(await asked(byName)).toMatchObject({ verdict: 'deny', code: 'POLICY_DENY_RULE' });
+  });
+
+  it('needs no permit of its own text to be called: it says what the package may reach', async () => {
+    for (const text of [
+      'permit(principal, action == AgentRC::Action::"tool.invoke", resource == AgentRC::Tool::"read");',
+      'forbid(principal, action == AgentRC::Action::"NetworkEgress", resource);',
+      '// nothing',
+    ]) {
+      expect((await narrowedByPackage(cedar, yes, packaged(text), nowhere)).verdict, text).toBe('allow');
+      expect((await narrowedByPackage(cedar, yes, packaged(text), online)).verdict, text).toBe('deny');
+    }
+  });
+
+  it('is refused where its text holds what a reviewer can not see', async () => {
+    for (const hidden of ['\0', '\u200b', '\u202e', '\u2028', '\r', '\u0085']) {
+      const text = `permit(principal, action, resource); // see ${hidden} forbid(principal, action, resource);`;
+      const decision = await narrowedByPackage(cedar, yes, packaged(text), nowhere);
+      expect(decision).toMatchObject({ verdict: 'deny', code: 'POLICY_ERROR' });
+      expect(decision.message).toContain('control or invisible character');
+    }
+    const plain = `// é\r\n\t${ALL}\n`;
+    expect((await narrowedByPackage(cedar, yes, packaged(plain), online)).verdict).toBe('allow');
   });
 
   it('without text changes nothing', async () => {

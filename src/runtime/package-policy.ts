@@ -1,10 +1,12 @@
 // Asks the policy text that an agent package carries, once everything else has said yes: about everything that the call
-// reaches. A package without such text is not narrowed; one with text and nobody to evaluate it is refused.
+// reaches, and about the call itself, so that a text that forbids all, or fails, is a no to a call that reaches nothing as
+// well. A package without such text is not narrowed; one with text and nobody to evaluate it is refused.
 import { sha256 } from '../audit/sha256.js';
 import type { Hex } from '../json.js';
 import type { Decision } from '../policy/decide.js';
 import { underPackage, type PackageAnswer } from '../policy/packaged.js';
-import type { AgentPackage, FunctionReach, PackageAct, PackagePolicies } from './ports.js';
+import { unseenIn } from '../policy/text.js';
+import type { AgentPackage, FunctionReach, PackageAct, PackagePolicies, PackageRefusal } from './ports.js';
 
 /** The decision, narrowed by the package; the same one where it has no policy text. */
 export async function narrowedByPackage(
@@ -16,24 +18,37 @@ export async function narrowedByPackage(
   if (agent?.policy === undefined) return decision;
   const { name, policy } = agent;
   const hash = Buffer.from(sha256(new TextEncoder().encode(policy))).toString('hex') as Hex;
-  return underPackage(decision, { name, hash, answer: await answerOf(policies, name, policy, reach) });
+  const refusal = await packageRefusal(policies, agent, actsOf(agent, reach));
+  return underPackage(decision, { name, hash, answer: refusal === null ? null : inWords(refusal) });
 }
 
-async function answerOf(
-  policies: PackagePolicies | null,
-  agent: string,
-  text: string,
+function actsOf(
+  { name, digest }: AgentPackage,
   { network, credentials, tools }: FunctionReach,
-): Promise<PackageAnswer | null> {
-  if (policies === null)
-    return { kind: 'error', asked: null, reason: 'nothing here evaluates its policy text' };
-  const acts: PackageAct[] = [
+): readonly PackageAct[] {
+  return [
     ...network.map((resource) => ({ action: 'network.egress' as const, resource })),
     ...credentials.map((resource) => ({ action: 'secret.use' as const, resource })),
     ...tools.map((resource) => ({ action: 'tool.invoke' as const, resource })),
+    { action: 'agent.invoke', resource: `${name}@${digest}` },
   ];
-  const refusal = await policies.refusal(text, { agent, acts });
-  if (refusal === null) return null;
-  const { kind, act, reason } = refusal;
+}
+
+/** What the package's own text says against these acts; null = nothing, or it has no text. */
+export async function packageRefusal(
+  policies: PackagePolicies | null,
+  { name, policy }: Pick<AgentPackage, 'name' | 'policy'>,
+  acts: readonly PackageAct[],
+): Promise<PackageRefusal | null> {
+  if (policy === undefined) return null;
+  const unread = (reason: string): PackageRefusal => ({ kind: 'error', act: null, reason });
+  if (policies === null) return unread('nothing here evaluates its policy text');
+  // Whoever reviewed the package saw what is evaluated: nothing in it is hidden, or shown in another order than it is read.
+  const unseen = unseenIn(policy.replace(/\r\n|[\t\n]/g, ' '));
+  if (unseen !== null) return unread(`it holds a control or invisible character, ${unseen}`);
+  return policies.refusal(policy, { agent: name, acts });
+}
+
+function inWords({ kind, act, reason }: PackageRefusal): PackageAnswer {
   return { kind, asked: act === null ? null : `${act.action} on ${act.resource}`, reason };
 }

@@ -2,7 +2,7 @@
 // it is listed. Closing it changes nothing that has run.
 import { isReason, MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import { WritError } from '../errors.js';
-import { checkAccess } from '../policy/access.js';
+import { checkDeciding } from '../policy/package-access.js';
 import { draft } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
@@ -56,17 +56,8 @@ export async function reviewApproval(
 }
 
 function requireMayReview(guard: Guard, approval: ApprovalRecord, { id: subject }: Principal): void {
-  const {
-    tenant: domain,
-    functionId: resource,
-    initiator,
-    requester,
-    redriver,
-    author,
-    votes,
-    editors = [],
-  } = approval;
-  const access = checkAccess(guard.policy(), { subject, domain, action: 'approval.decide', resource });
+  const { tenant: domain, initiator, requester, redriver, author, votes, editors = [] } = approval;
+  const access = checkDeciding(guard.policy(), { subject, domain, action: 'approval.decide' }, approval);
   if (!subject.startsWith('user:') || !access.allowed) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${subject} may not review ${approval.id}`, {
       hint: 'ask a person who may decide such requests',

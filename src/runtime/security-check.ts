@@ -15,7 +15,7 @@ import { dataOf } from './run-data.js';
 import type { Guard } from './guard-parts.js';
 import { askPolicy, ofRun, NOWHERE } from './judge.js';
 import { referenceOf } from './outline.js';
-import { narrowedByPackage } from './package-policy.js';
+import { narrowedByPackage, packageRefusal } from './package-policy.js';
 import type { FunctionProvider, PackageAct, RunRecord } from './ports.js';
 import { load } from './run-context.js';
 import { planOf } from './run-state.js';
@@ -132,14 +132,12 @@ async function askPackages(
   for (const node of Object.values(plan.nodes)) {
     if (node.kind !== 'task' || node.call.kind !== 'agent') continue;
     const agent = await callables.packages.resolve(node.call.digest);
-    if (agent?.policy === undefined || !subjects.includes(`agent:${agent.name}`)) continue;
-    const no =
-      (await callables.packagePolicies?.refusal(agent.policy, { agent: agent.name, acts: [act] })) ?? null;
-    if (no === null && callables.packagePolicies != null) continue;
-    const reason = no?.reason ?? 'nothing here evaluates its policy text';
+    if (agent === null || !subjects.includes(`agent:${agent.name}`)) continue;
+    const no = await packageRefusal(callables.packagePolicies ?? null, agent, [act]);
+    if (no === null) continue;
     throw refusal(
-      no?.kind === 'denied' ? 'POLICY_DENY_RULE' : 'POLICY_ERROR',
-      `the policy of package ${agent.name} says no of ${act.action} on ${act.resource}: ${reason}`,
+      no.kind === 'denied' ? 'POLICY_DENY_RULE' : 'POLICY_ERROR',
+      `the policy of package ${agent.name} says no of ${act.action} on ${act.resource}: ${no.reason}`,
     );
   }
 }

@@ -2,10 +2,11 @@
 // delegated the vote to them, at the moment it was cast. An escalation adds roles to the factor it was written for, an
 // emergency role stands for any role; neither makes a quorum smaller.
 import type { HoldsRole } from '../approval/quorum.js';
-import { checkAccess, type AccessAnswer } from '../policy/access.js';
+import type { AccessAnswer } from '../policy/access.js';
 import { fillsRole } from '../policy/approval-duty.js';
 import { delegationOf } from '../policy/delegation.js';
 import { fnMatch } from '../policy/glob.js';
+import { checkDeciding, decidedNames } from '../policy/package-access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { ApprovalRecord, Vote } from './ports.js';
 
@@ -21,17 +22,17 @@ export function actionOf({
 /** Whether policy lets whose voice it is decide the request. */
 export function accessOf(
   snapshot: PolicySnapshot,
-  { tenant: domain, functionId: resource }: Pick<ApprovalRecord, 'tenant' | 'functionId'>,
+  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester'>,
   voice: Omit<Voice, 'atMs'>,
 ): AccessAnswer {
-  const subject = voice.delegation ?? voice.approver;
-  return checkAccess(snapshot, { subject, domain, action: actionOf(voice), resource });
+  const who = { subject: voice.delegation ?? voice.approver, domain: approval.tenant };
+  return checkDeciding(snapshot, { ...who, action: actionOf(voice) }, approval);
 }
 
 /** Who may fill which place, of the people whom `voices` count for; nobody else may fill any. */
 export function holdsRoles(
   snapshot: PolicySnapshot,
-  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'quorum' | 'createdAtMs'>,
+  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester' | 'quorum' | 'createdAtMs'>,
   voices: readonly Voice[],
 ): HoldsRole {
   return (person, role) =>
@@ -61,22 +62,25 @@ function mayBreakGlass(snapshot: PolicySnapshot, tenant: string, person: string)
  */
 function lentRoles(
   snapshot: PolicySnapshot,
-  { tenant: domain, functionId }: Pick<ApprovalRecord, 'tenant' | 'functionId'>,
+  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester'>,
   voice: Voice,
 ): ReadonlySet<string> | null {
   const { approver, delegation: from, atMs } = voice;
+  const { tenant: domain } = approval;
   if (from === undefined) return snapshot.rolesOf(approver, domain);
   const found = delegationOf(snapshot.delegations, { from, to: approver, domain, nowMs: atMs });
   const held = snapshot.rolesOf(from, domain);
   const lent = (found?.roles ?? []).filter((role) => held.has(role));
   const reached = new Set(lent.flatMap((role) => [role, ...snapshot.rolesOf(role, domain)]));
-  const mayDecide = snapshot.rules.some(
-    (rule) =>
-      rule.effect === 'allow' &&
-      reached.has(rule.subject) &&
-      (rule.domain === '*' || rule.domain === domain) &&
-      (rule.action === '*' || rule.action === 'approval.decide') &&
-      fnMatch(functionId, rule.resource),
+  const mayDecide = decidedNames(approval).every((name) =>
+    snapshot.rules.some(
+      (rule) =>
+        rule.effect === 'allow' &&
+        reached.has(rule.subject) &&
+        (rule.domain === '*' || rule.domain === domain) &&
+        (rule.action === '*' || rule.action === 'approval.decide') &&
+        fnMatch(name, rule.resource),
+    ),
   );
   return mayDecide ? new Set(lent) : null;
 }

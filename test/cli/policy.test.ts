@@ -123,12 +123,17 @@ describe('writ policy check', () => {
     expect(chat.stdout).toContain('the request asks for no sandbox');
   });
 
-  it('names the actions there are where one is misspelt, and the domains', async () => {
-    const action = await place.run(['policy', 'check', 'user:alice', 'function.invok', 'tool::wasm']);
-    expect(action.stdout).toMatch(/^hint {4}actions are .*function\.invoke/mu);
-    const words = ['policy', 'check', 'user:alice', 'workflow.run', 'claims-x', '--domain', 'defualt'];
-    expect((await place.run(words)).stdout).toMatch(/^hint {4}domains of roles\/\*\.yaml: default$/mu);
-    const late = await place.run([...words.slice(0, 5), '--timeout-ms', 'soon']);
+  it('says which action or domain was meant where one is misspelt, else which there are', async () => {
+    const asked = async (action: string, ...more: readonly string[]) =>
+      (await place.run(['policy', 'check', 'user:alice', action, 'claims-x', ...more])).stdout;
+    expect(await asked('function.invok')).toMatch(/^hint {4}did you mean "function\.invoke"\?$/mu);
+    expect(await asked('dance')).toMatch(/^hint {4}actions are .*function\.invoke/mu);
+    const meant = await asked('workflow.run', '--domain', 'defualt');
+    expect(meant).toMatch(/^hint {4}did you mean "default"\?$/mu);
+    const other = await asked('workflow.run', '--domain', 'elsewhere');
+    expect(other).toMatch(/^hint {4}domains of roles\/\*\.yaml: default$/mu);
+    const words = ['policy', 'check', 'user:alice', 'workflow.run', 'claims-x'];
+    const late = await place.run([...words, '--timeout-ms', 'soon']);
     expect([late.code, late.stderr]).toEqual([2, expect.stringContaining('--timeout-ms is "soon"')]);
   });
 

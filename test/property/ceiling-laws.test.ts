@@ -136,11 +136,14 @@ describe('the laws of ceilings', { timeout: 120_000 }, () => {
     });
   });
 
-  it('9: the meet refuses if and only if some layer refuses, and names that layer’s fields', () => {
+  // Field by field: the others of a ceiling mostly refuse as well, and would hide one that got wider.
+  it('9: the meet refuses if and only if some layer refuses, by exactly the fields that layers name', () => {
     law(3, (all, request) => {
       const ofLayers = new Set(all.flatMap((ceiling) => fields(ceiling, request)));
-      const ofMeet = fields(meet(...all), request);
-      return ofMeet.length > 0 === ofLayers.size > 0 && ofMeet.every((field) => ofLayers.has(field));
+      const ofMeet = new Set(fields(meet(...all), request));
+      // Without a sandbox a requirement is named before the kinds.
+      if (ofMeet.has('sandbox.require')) ofLayers.delete('sandbox.allowed');
+      return ofMeet.size === ofLayers.size && [...ofMeet].every((field) => ofLayers.has(field));
     });
   });
 });

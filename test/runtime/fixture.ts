@@ -199,6 +199,7 @@ const AGENT: AgentPackage = {
   module: { digest: `sha256:${'b2'.repeat(32)}` as Digest, bytes: new Uint8Array([0, 97, 115, 109]) },
   argv: ['claims-triage'],
   ceiling: { sandbox: { allowed: ['wasm'] }, network: { mode: 'none' } },
+  isSignedBy: () => false,
 };
 
 // --- store faults -----------------------------------------------------------------------------------------

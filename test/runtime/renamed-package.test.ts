@@ -37,6 +37,40 @@ describe('a package that a document calls by another repository', () => {
     expect(sandbox.runs).toEqual([]);
   });
 
+  it('is approved only by who may decide about it by its own name, too', async () => {
+    const { team } = here;
+    const demand = { match: { agents: ['ghcr.io/bank/claims-triage*'] }, minimum: 'sync' };
+    const decide = (id: string, effect: string, subject: string, resource: string): string =>
+      `{ id: ${id}, effect: ${effect}, subject: '${subject}', domain: default, action: approval.decide, resource: '${resource}' }`;
+    const sandbox = new FakeSandbox();
+    // Reviewers decide about what the document pretends to call, and nobody about what it calls.
+    const aliasOnly = decide('T-1', 'allow', 'role:reviewer', 'ghcr.io/bank/renamed*');
+    let policies = policiesWith(['approval', 'rules'], demand, [aliasOnly]);
+    let writ = await team.open({ policies, sandbox });
+    const refused = await team.run(writ, calling('ghcr.io/bank/renamed'));
+    expect(refused).toMatchObject({ exitCode: 3, error: { code: 'APPROVAL_QUORUM_UNREACHABLE' } });
+    expect(refused.error?.message).toContain('by its own name ghcr.io/bank/claims-triage@');
+    // Carol may decide about both, bob about the other name only, or about all but this package.
+    const both = decide('T-2', 'allow', 'user:carol', 'ghcr.io/bank/claims-triage*');
+    const all = decide('T-3', 'allow', 'user:bob', '*');
+    const butThis = decide('T-4', 'deny', 'user:bob', 'ghcr.io/bank/claims-triage*');
+    for (const rules of [
+      [aliasOnly, both],
+      [aliasOnly, both, all, butThis],
+    ]) {
+      policies = policiesWith(['approval', 'rules'], demand, rules);
+      writ = await team.open({ policies, sandbox });
+      const run = await team.run(writ, calling('ghcr.io/bank/renamed'));
+      const pending = await team.pending(writ, run.id);
+      await refusalOf(team.approve(writ, pending, 'bob'));
+      expect((await team.drive(writ, run.id)).status).toBe('waiting');
+      expect(sandbox.runs).toEqual([]);
+      await team.approve(writ, pending, 'carol');
+      expect((await team.drive(writ, run.id)).status).toBe('completed');
+      expect(sandbox.runs.splice(0)).toHaveLength(1);
+    }
+  });
+
   it('stays denied by the ceiling that denies it by name', async () => {
     const { team } = here;
     const sandbox = new FakeSandbox();

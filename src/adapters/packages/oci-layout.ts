@@ -18,10 +18,10 @@ import {
   type Descriptor,
 } from './agent-manifest.js';
 import { readBlob, readBounded, writeAtomically, writeBlob } from './oci-blob.js';
+import { isSignedBy, MAX_INDEX_BYTES, readSignatures, type PackageSignature } from './package-signatures.js';
 
 const LAYOUT_VERSION = '1.0.0';
 const MAX_LAYOUT_BYTES = 4 * 1024;
-const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 
 interface Verified {
   readonly config: AgentConfig;
@@ -31,15 +31,18 @@ interface Verified {
 }
 
 /**
- * Packages of the layouts in `dirs`, first one that has the digest. A layout that doesn't exist holds nothing;
- * one that is broken is an error, not an absence.
+ * Packages of the layouts in `dirs`: of the first one that has the digest, with the signatures of all of them. A layout that
+ * doesn't exist holds nothing; one that is broken is an error, not an absence.
  */
 export function openOciLayout(dirs: readonly string[]): PackageStore {
   return {
     async resolve(digest) {
       for (const dir of dirs) {
         const found = await verify(dir, digest);
-        if (found !== null) return packageOf(digest, found);
+        if (found === null) continue;
+        const signed = await Promise.all(dirs.map((one) => readSignatures(one, digest)));
+        const signatures = signed.flatMap((one) => one.signatures);
+        return packageOf(digest, found, signatures);
       }
       return null;
     },
@@ -47,8 +50,8 @@ export function openOciLayout(dirs: readonly string[]): PackageStore {
 }
 
 /**
- * Copies a verified package from one layout into another, creating it when it doesn't exist; importing twice changes
- * nothing. Blobs are durable before the index names the package. One importer per target at a time.
+ * Copies a verified package and its signatures from one layout into another, creating it when it doesn't exist; importing
+ * twice changes nothing. Blobs are durable before the index names the package. One importer per target at a time.
  * Throws NOT_FOUND when `fromDir` has no such package, INTEGRITY_* when it is not what it says, STORE_IO.
  */
 export async function importPackage(fromDir: string, toDir: string, digest: Digest): Promise<AgentPackage> {
@@ -64,8 +67,19 @@ export async function importPackage(fromDir: string, toDir: string, digest: Dige
   await writeBlob(toDir, config);
   await writeBlob(toDir, manifest);
   await writeJson(join(toDir, 'oci-layout'), { imageLayoutVersion: LAYOUT_VERSION });
-  await addToIndex(toDir, digest, manifest.length);
-  return packageOf(digest, found);
+  const size = manifest.length;
+  await addToIndex(toDir, [{ mediaType: MANIFEST_TYPE, digest, size, artifactType: CONFIG_TYPE }]);
+  await importSignatures(fromDir, toDir, digest);
+  return packageOf(digest, found, (await readSignatures(fromDir, digest)).signatures);
+}
+
+/** Copies what one layout has of signatures of a package, and the other one has not. As `importPackage` otherwise. */
+export async function importSignatures(fromDir: string, toDir: string, digest: Digest): Promise<void> {
+  const { entries, blobs } = await readSignatures(fromDir, digest);
+  const known = (await readSignatures(toDir, digest)).entries.map((entry) => entry['digest']);
+  if (entries.every((entry) => known.includes(entry['digest']))) return;
+  for (const bytes of blobs) await writeBlob(toDir, bytes);
+  await addToIndex(toDir, entries);
 }
 
 async function verify(dir: string, digest: Digest): Promise<Verified | null> {
@@ -89,13 +103,18 @@ async function verify(dir: string, digest: Digest): Promise<Verified | null> {
   };
 }
 
-function packageOf(digest: Digest, { config, blobs, moduleDigest }: Verified): AgentPackage {
+function packageOf(
+  digest: Digest,
+  { config, blobs, moduleDigest }: Verified,
+  signatures: readonly PackageSignature[],
+): AgentPackage {
   return {
     digest,
     name: config.name,
     module: { digest: moduleDigest, bytes: blobs.module },
     argv: config.argv,
     ceiling: config.ceiling,
+    isSignedBy: (key) => isSignedBy(signatures, key),
     ...(config.policy === null ? {} : { policy: config.policy }),
   };
 }
@@ -122,7 +141,7 @@ async function readLayoutVersion(dir: string): Promise<string | null> {
   return LAYOUT_VERSION;
 }
 
-async function addToIndex(dir: string, digest: Digest, size: number): Promise<void> {
+async function addToIndex(dir: string, entries: readonly JsonObject[]): Promise<void> {
   const path = join(dir, 'index.json');
   const bytes = await readBounded(path, MAX_INDEX_BYTES);
   const index: JsonObject =
@@ -131,9 +150,9 @@ async function addToIndex(dir: string, digest: Digest, size: number): Promise<vo
       : decodeObject(bytes, 'index');
   const manifests = index['manifests'];
   if (!isList(manifests)) throw bad('index', 'it has no list of manifests');
-  if (manifests.some((entry: Json) => isObject(entry) && entry['digest'] === digest)) return;
-  const entry = { mediaType: MANIFEST_TYPE, digest, size, artifactType: CONFIG_TYPE };
-  await writeJson(path, { ...index, manifests: [...manifests, entry] });
+  const known = new Set(manifests.map((entry) => (isObject(entry) ? entry['digest'] : null)));
+  const added = entries.filter((entry) => !known.has(entry['digest'] ?? null));
+  if (added.length > 0) await writeJson(path, { ...index, manifests: [...manifests, ...added] });
 }
 
 function isList(value: unknown): value is readonly Json[] {

@@ -6,25 +6,8 @@ import { collectText, numberOf, onlyOnce, textsOf, wholeNumber, textsIn } from '
 
 /** Registers them at `parent`. */
 export function addPolicyCommands(parent: Command, leaf: Leaf): void {
-  const check = leaf(
-    parent,
-    'check',
-    'may SUBJECT do ACTION on RESOURCE? RBAC and every ceiling of the directory; exit 3 = no',
-    'writ policy check user:alice agent.invoke ghcr.io/bank/claims-triage@sha256:… --agent claims-triage',
-    async (context, words, flags) =>
-      (await import('../policy.js')).checkPolicy(context, words, questionFlags(flags)),
-  )
-    .argument('<subject>', 'user:NAME, agent:NAME or service:NAME')
-    .argument('<action>', 'such as workflow.run or function.invoke')
-    .argument('<resource>', 'workflow id, function id, package, …');
-  const explain = leaf(
-    parent,
-    'explain',
-    'which rule, layer and field decides a request, or has decided in a run or a step of it',
-    'writ policy explain user:bob workflow.run claims-review',
-    async (context, words, flags) =>
-      (await import('../policy.js')).explainPolicy(context, words, questionFlags(flags)),
-  ).argument('<what...>', 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]');
+  const check = addCheck(parent, leaf);
+  const explain = addExplain(parent, leaf);
   for (const command of [check, explain]) {
     command
       .option('--domain <name>', "tenant (default: the data directory's)", onlyOnce)
@@ -43,6 +26,39 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
       .option('--memory-mib <n>', 'it asks for', onlyOnce)
       .option('--at <time>', 'when, e.g. 2026-01-31T00:00:00Z (default: now)', onlyOnce);
   }
+  addLint(parent, leaf);
+  addTest(parent, leaf);
+  addDiff(parent, leaf);
+  addLock(parent, leaf);
+  addVerify(parent, leaf);
+}
+
+function addCheck(parent: Command, leaf: Leaf): Command {
+  return leaf(
+    parent,
+    'check',
+    'may SUBJECT do ACTION on RESOURCE? RBAC and every ceiling of the directory; exit 3 = no',
+    'writ policy check user:alice agent.invoke ghcr.io/bank/claims-triage@sha256:… --agent claims-triage',
+    async (context, words, flags) =>
+      (await import('../policy.js')).checkPolicy(context, words, questionFlags(flags)),
+  )
+    .argument('<subject>', 'user:NAME, agent:NAME or service:NAME')
+    .argument('<action>', 'such as workflow.run or function.invoke')
+    .argument('<resource>', 'workflow id, function id, package, …');
+}
+
+function addExplain(parent: Command, leaf: Leaf): Command {
+  return leaf(
+    parent,
+    'explain',
+    'which rule, layer and field decides a request, or has decided in a run or a step of it',
+    'writ policy explain user:bob workflow.run claims-review',
+    async (context, words, flags) =>
+      (await import('../policy.js')).explainPolicy(context, words, questionFlags(flags)),
+  ).argument('<what...>', 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]');
+}
+
+function addLint(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'lint',
@@ -51,6 +67,9 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
     async (context, _, flags) =>
       (await import('../policy-tests.js')).lintHere(context, { strict: flags['strict'] === true }),
   ).option('--strict', 'exit 1 for warnings too');
+}
+
+function addTest(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'test',
@@ -64,6 +83,9 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
   )
     .option('--coverage', 'list the rules that decide no case')
     .option('--min-coverage <percent>', 'exit 1 when fewer rules decide a case', wholeNumber(0, 100));
+}
+
+function addDiff(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'diff',
@@ -77,6 +99,9 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
     .argument('<before>', 'policy directory')
     .argument('<after>', 'policy directory')
     .option('--exit-code', 'exit 1 when anything differs');
+}
+
+function addLock(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'lock',
@@ -85,6 +110,9 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
     async (context, _, flags) =>
       (await import('../policy-lock.js')).lockPolicies(context, { sign: flags['sign'] === true }),
   ).option('--sign', 'sign it with --key');
+}
+
+function addVerify(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'verify',

@@ -9,13 +9,15 @@ export interface AgentPackage {
   readonly argv: readonly string[];
   /** `spec` of the package's ceiling layer; never absent. */
   readonly ceiling: Json;
+  /** Whether one of the signatures that came with it is `key`'s (X.509 SubjectPublicKeyInfo, base64) over this digest. */
+  readonly isSignedBy: (key: string) => boolean;
   /** Policy text (Cedar) that narrows what the package may do; absent = it has none. */
   readonly policy?: string;
 }
 
-/** What a package would do, as its policy text is asked about it. */
+/** What a package would do, as its policy text is asked about it; `agent.invoke`: that it is called, as `NAME@sha256:…`. */
 export interface PackageAct {
-  readonly action: 'network.egress' | 'tool.invoke' | 'secret.use';
+  readonly action: 'network.egress' | 'tool.invoke' | 'secret.use' | 'agent.invoke';
   readonly resource: string;
 }
 
@@ -29,7 +31,8 @@ export interface PackageRefusal {
 /** Evaluates the policy text of packages, each as a set of its own, so that no permit of another one adds to it. */
 export interface PackagePolicies {
   /**
-   * Null when the text permits every act; else the first that it does not. Any error in the text, in one of its policies
+   * Null when the text permits every act; else the first that it does not. That the package is called needs no permit,
+   * and may be forbidden. Any error in the text, in one of its policies
    * or in the engine is a refusal; never rejects.
    */
   refusal(

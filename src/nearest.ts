@@ -1,0 +1,27 @@
+// "Did you mean": the known name that a mistyped one is closest to.
+import { distance } from 'fastest-levenshtein';
+
+const MAX_LENGTH = 80;
+
+/**
+ * `did you mean "x"?` for the candidate nearest to `name`; undefined when none is near. `most`: edits that still count
+ * as near; default: by the length of the name.
+ */
+export function nearest(name: string, candidates: Iterable<string>, most?: number): string | undefined {
+  const wanted = plain(name);
+  let best: string | undefined;
+  let least = (most ?? (wanted.length <= 3 ? 1 : Math.max(2, Math.floor(wanted.length / 3)))) + 1;
+  for (const candidate of candidates) {
+    const away = distance(wanted, plain(candidate));
+    if (away < least) [best, least] = [candidate, away];
+  }
+  return best === undefined ? undefined : `did you mean ${JSON.stringify(best)}?`;
+}
+
+// Case and separators are what people get wrong first.
+function plain(name: string): string {
+  return name
+    .slice(0, MAX_LENGTH)
+    .toLowerCase()
+    .replaceAll(/[_\s-]/g, '');
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { load } from '../../test/policy/claims-policies.js';
+import { checkDeciding, checkPackage, decidedNames } from './package-access.js';
+import { eligibleApprovers } from './quorum.js';
+
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+const call = (repository: string, own: string | null) => ({
+  functionId: `${repository}@${DIGEST}`,
+  requester: own === null ? null : `agent:${own}`,
+});
+const rules = (...rows: readonly string[]) => ({
+  'rbac/claims.yaml': `apiVersion: writ/v1\nkind: Rules\nrules:\n${rows.map((row) => `  - { ${row}, domain: bank }\n`).join('')}`,
+});
+const decide = (id: string, effect: string, who: string, resource: string): string =>
+  `id: ${id}, effect: ${effect}, subject: '${who}', action: approval.decide, resource: '${resource}'`;
+const bob = { subject: 'user:bob', domain: 'bank', action: 'approval.decide' };
+
+describe('who decides about a package', () => {
+  it('needs the right under both of its names, where a document calls it by another', async () => {
+    const snapshot = await load(
+      rules(
+        decide('R-1', 'allow', 'user:bob', 'reg/alias@*'),
+        decide('R-2', 'allow', 'user:carol', 'reg/*'),
+        decide('R-3', 'deny', 'user:carol', 'secret@*'),
+      ),
+    );
+    expect(checkDeciding(snapshot, bob, call('reg/alias', 'alias')).allowed).toBe(true);
+    expect(checkDeciding(snapshot, bob, call('reg/alias', 'pay'))).toMatchObject({
+      allowed: false,
+      code: 'POLICY_NO_MATCH',
+      message: expect.stringContaining(`reg/pay@${DIGEST}`),
+    });
+    // Nobody knows its own name: then the document's is all there is.
+    expect(checkDeciding(snapshot, bob, call('reg/alias', null)).allowed).toBe(true);
+    const carol = { ...bob, subject: 'user:carol' };
+    expect(checkDeciding(snapshot, carol, call('reg/alias', 'pay')).allowed).toBe(true);
+    // Denied by its bare name, so under every path.
+    expect(checkDeciding(snapshot, carol, call('reg/alias', 'secret'))).toMatchObject({
+      allowed: false,
+      code: 'POLICY_DENY_RULE',
+    });
+    const question = { domain: 'bank', separationOfDuties: false, involved: [] };
+    expect(eligibleApprovers(snapshot, { ...question, ...call('reg/alias', 'pay') })).toEqual(['user:carol']);
+    expect(eligibleApprovers(snapshot, { ...question, ...call('reg/alias', 'secret') })).toEqual([]);
+  });
+
+  it('is asked about functions by the one name that they have, whoever acts', async () => {
+    const snapshot = await load(rules(decide('R-1', 'allow', 'user:bob', 'tool::x')));
+    const tool = { functionId: 'tool::x', requester: 'agent:claims-triage' };
+    expect(decidedNames(tool)).toEqual(['tool::x']);
+    expect(checkDeciding(snapshot, bob, tool).allowed).toBe(true);
+    expect(decidedNames({ ...call('reg/a', 'b'), requester: 'user:b' })).toEqual([`reg/a@${DIGEST}`]);
+  });
+
+  it('and who calls one is denied by any of its names, and allowed by that of the document', async () => {
+    const snapshot = await load(
+      rules(
+        "id: R-1, effect: allow, subject: 'user:bob', action: agent.invoke, resource: 'reg/*'",
+        "id: R-2, effect: deny, subject: 'user:bob', action: agent.invoke, resource: 'reg/x/pay@*'",
+      ),
+    );
+    const invoke = (agentName: string, agentOwnName?: string) => {
+      const resource = `${agentName}@${DIGEST}`;
+      const called = {
+        agentName,
+        agentDigest: DIGEST,
+        ...(agentOwnName === undefined ? {} : { agentOwnName }),
+      };
+      return checkPackage(snapshot, { ...bob, action: 'agent.invoke', resource }, called).allowed;
+    };
+    expect(invoke('reg/x/alias', 'alias')).toBe(true);
+    expect(invoke('reg/x/alias', 'pay')).toBe(false);
+    expect(invoke('reg/x/alias/deeper', 'pay')).toBe(false);
+    expect(invoke('reg/x/alias')).toBe(true);
+  });
+});

@@ -1,0 +1,103 @@
+// Signatures of agent packages in the form of cosign: whose signature counts for which package, and whose does not.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { importPackage, openOciLayout } from '../../src/adapters/packages/index.js';
+import { addSignature, newSigner, simpleSigning } from './cosign.js';
+import { digest } from './packages.js';
+
+const EXAMPLE = fileURLToPath(new URL('../../examples/claims-review/packages', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'writ-signatures-'));
+afterAll(() => {
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const [TRIAGE, ASSISTANT] = [0, 1].map((at) => {
+  const { manifests } = JSON.parse(readFileSync(join(EXAMPLE, 'index.json'), 'utf8')) as {
+    manifests: { digest: string }[];
+  };
+  return digest(manifests[at]?.digest ?? '');
+}) as [ReturnType<typeof digest>, ReturnType<typeof digest>];
+
+let layout = '';
+let count = 0;
+beforeEach(() => {
+  layout = join(scratch, String(count++));
+  cpSync(EXAMPLE, layout, { recursive: true });
+});
+
+const release = newSigner();
+const audit = newSigner('ed25519');
+
+async function isSigned(key: string, at = layout): Promise<boolean | undefined> {
+  return (await openOciLayout([at]).resolve(TRIAGE))?.isSignedBy(key);
+}
+
+describe('a signature of a package', () => {
+  it('counts for the key that made it, ECDSA and Ed25519, and for no other key', async () => {
+    expect(await isSigned(release.key)).toBe(false);
+    addSignature(layout, TRIAGE, release);
+    addSignature(layout, TRIAGE, audit);
+    expect(await isSigned(release.key)).toBe(true);
+    expect(await isSigned(audit.key)).toBe(true);
+    expect(await isSigned(newSigner().key)).toBe(false);
+    expect(await isSigned('no key')).toBe(false);
+  });
+
+  it('is found where cosign save has put it, which gives no tag', async () => {
+    addSignature(layout, TRIAGE, release, { annotations: { kind: 'dev.cosignproject.cosign/sigs' } });
+    expect(await isSigned(release.key)).toBe(true);
+  });
+
+  it('comes along when the package is imported, also into a layout that has the package already', async () => {
+    const to = join(scratch, `${count}-imported`);
+    await importPackage(layout, to, TRIAGE);
+    expect(await isSigned(release.key, to)).toBe(false);
+    addSignature(layout, TRIAGE, release);
+    await importPackage(layout, to, TRIAGE);
+    expect(await isSigned(release.key, to)).toBe(true);
+    const before = readFileSync(join(to, 'index.json'), 'utf8');
+    await importPackage(layout, to, TRIAGE);
+    expect(readFileSync(join(to, 'index.json'), 'utf8')).toBe(before);
+  });
+
+  it('of another package vouches for nothing, whatever its tag says', async () => {
+    addSignature(layout, TRIAGE, release, { payload: simpleSigning(ASSISTANT) });
+    expect(await isSigned(release.key)).toBe(false);
+  });
+
+  it('of another kind of thing vouches for no package', async () => {
+    addSignature(layout, TRIAGE, release, { payload: simpleSigning(TRIAGE, 'atomic container signature') });
+    expect(await isSigned(release.key)).toBe(false);
+  });
+
+  it('that was taken from other bytes does not hold', async () => {
+    const other = release.sign(Buffer.from(simpleSigning(ASSISTANT))).toString('base64');
+    addSignature(layout, TRIAGE, release, { signature: other });
+    expect(await isSigned(release.key)).toBe(false);
+  });
+
+  it.each([
+    ['is no base64', { signature: 'not-base64!' }],
+    ['is empty', { signature: '' }],
+    ['stands over no JSON', { payload: '{' }],
+    ['stands over a list', { payload: '[]' }],
+    ['stands over a text without an image', { payload: '{"critical":{}}' }],
+    ['stands over a digest in other letters', { payload: simpleSigning(TRIAGE.toUpperCase()) }],
+    ['belongs to another tag', { annotations: { 'org.opencontainers.image.ref.name': 'latest' } }],
+  ])('that %s is nobody’s, and the package as good as without', async (_what, signing) => {
+    addSignature(layout, TRIAGE, release, signing);
+    expect(await isSigned(release.key)).toBe(false);
+    addSignature(layout, TRIAGE, audit);
+    expect(await isSigned(audit.key)).toBe(true);
+  });
+
+  it('whose signed text was changed on disk stops the package', async () => {
+    const signed = addSignature(layout, TRIAGE, release);
+    const path = join(layout, 'blobs', 'sha256', signed.replace('sha256:', ''));
+    writeFileSync(path, simpleSigning(ASSISTANT));
+    await expect(isSigned(release.key)).rejects.toMatchObject({ code: 'INTEGRITY_DIGEST' });
+  });
+});

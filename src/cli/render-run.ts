@@ -15,8 +15,20 @@ import { durationText, timeText } from './time-text.js';
 
 type Place = Pick<Context, 'data' | 'policies' | 'env'>;
 
-/** `columns`: how wide a table may be; without it, as wide as it is. */
+/** `columns`: how wide a table may be; without it, as wide as it is. What to do next stands at its end. */
 export function renderRun(place: Place, run: RunView, colors: Colors, columns = Infinity): string {
+  const next = nextCommands(place, run);
+  return [renderState(run, colors, columns), ...(next.length > 0 ? ['', ...next] : [])].join('\n');
+}
+
+/** As `renderRun`, where the outputs follow: the command that shows them is not told. */
+export function renderResults(place: Place, run: RunView, colors: Colors, columns = Infinity): string {
+  return run.status === 'completed'
+    ? renderState(run, colors, columns)
+    : renderRun(place, run, colors, columns);
+}
+
+function renderState(run: RunView, colors: Colors, columns: number): string {
   const { workflow } = run;
   const lines = [
     `run        ${printable(run.id)}`,
@@ -32,8 +44,6 @@ export function renderRun(place: Place, run: RunView, colors: Colors, columns = 
     error === null ? [] : [`${printable(name)}: ${errorText(error)}`, ...hintText(error)],
   );
   if (errors.length > 0) lines.push('', ...errors);
-  const next = nextCommands(place, run);
-  if (next.length > 0) lines.push('', ...next);
   return lines.join('\n');
 }
 

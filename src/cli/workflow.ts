@@ -5,7 +5,7 @@ import type { RunRecord, WorkflowRecord } from '../runtime/ports.js';
 import type { RunView, StepView } from '../runtime/writ.js';
 import { whoActs, withPublishedWrit, withWrit, widthOf, type Context } from './context.js';
 import { printable, shortReference } from './output.js';
-import { renderRun, statusWord } from './render-run.js';
+import { renderResults, statusWord } from './render-run.js';
 import { showRun } from './run.js';
 import { runJson } from './run-json.js';
 import { renderTable } from './table.js';
@@ -167,7 +167,7 @@ export async function showResults(context: Context, runId: string, flags: ItemsF
       output.value(runJson(view));
       return 0;
     }
-    output.line(renderRun(context, view, output.colors, widthOf(context)));
+    output.line(renderResults(context, view, output.colors, widthOf(context)));
     const isTold = (one: StepView): boolean => one.outputCommitment !== null || one.output !== null;
     for (const step of view.steps.filter(isTold)) {
       output.line();

@@ -88,9 +88,10 @@ export class Failures implements FailureMoves {
     if (catcher !== null) return this.#handOver(node, catcher, frame, error);
     if (node.kind === 'fork') return this.failCursor(frame, error);
     if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
-      const { code, message } = error;
-      const stepPath = this.#pathOf(frame);
-      this.#walk.tree.note({ kind: 'skipped', stepPath, reason: 'error', detail: { code, message } });
+      const { name, code, message, hint } = error;
+      const detail = { code, message, ...(hint === undefined ? {} : { hint }) };
+      const why = { reason: 'error', error: { name, code }, detail } as const;
+      this.#walk.tree.note({ kind: 'skipped', stepPath: this.#pathOf(frame), ...why });
       return this.#walk.steps.skip(node, frame, error);
     }
     return this.failCursor(frame, error);

@@ -41,10 +41,20 @@ export function itemsOf(plan: Plan, tree: RunTree, frame: Frame, node: ForkNode)
     const items = itemsIn(plan, tree, frame, each);
     if (items !== undefined && isList(items)) return items;
     const name = plan.nodes[start]?.name ?? node.name;
-    throw new WritError('STEP_FANOUT_NO_ITEMS', `"${name}" has no list to go through`, {
-      hint: 'give the step `items`, or have the step before it answer with a list',
+    const isGiven = each.items.kind === 'template';
+    const found = isGiven ? `: its items are ${kindOf(items ?? null)}` : '';
+    throw new WritError('STEP_FANOUT_NO_ITEMS', `"${name}" has no list to go through${found}`, {
+      hint: isGiven
+        ? 'name a list in `items`; text is one where it is the JSON of a list'
+        : 'give the step `items`, or have the step before it answer with a list',
     });
   });
+}
+
+function kindOf(value: Json): string {
+  if (value === null) return 'null';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
 }
 
 function itemsIn(plan: Plan, tree: RunTree, frame: Frame, each: Each): Json | undefined {

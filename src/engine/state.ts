@@ -261,11 +261,12 @@ export interface Changes {
 
 /** What the log should say beside the attempts. */
 export type Note =
-  /** `condition` was false; `detail` holds values and is sealed as a payload. */
+  /** `condition` was false, or it failed: then with that error. `detail` holds values and is sealed as a payload. */
   | {
       readonly kind: 'skipped';
       readonly stepPath: string;
       readonly reason: 'condition' | 'error';
+      readonly error?: { readonly name: string; readonly code: string };
       readonly detail: Json;
     }
   /** It failed before its first attempt. */

@@ -123,6 +123,21 @@ describe('a map in a group (dialect 1)', () => {
     expect(input(runOf(over({ kind: 'implied' }), {}).ok([]))).toEqual({ message: '[] []' });
   });
 
+  it.each<[Json, string]>([
+    [{ a: 1 }, 'an object'],
+    ['abc', 'text'],
+    [0, 'a number'],
+    [null, 'null'],
+  ])('of what `items` names and is no list, says what it is: %j', (names, kind) => {
+    const items: Each['items'] = { kind: 'template', template: '{{[input].[names]}}' };
+    expect(runOf(over(items), { names }).ok('text').finish().error).toMatchObject({
+      code: 'STEP_FANOUT_NO_ITEMS',
+      message: expect.stringContaining(`no list to go through: its items are ${kind}`),
+    });
+    // And what is not there is told as the document writes it.
+    expect(runOf(over(items), {}).ok('text').finish().error?.message).toContain('names input.names, which');
+  });
+
   it('skips single items', () => {
     const plan = groupPlan(
       [],

@@ -38,6 +38,8 @@ describe('a condition', () => {
     ['!!done', { done: 'yes' }, true],
     ['!a == b', { a: 1, b: 2 }, true],
     ['list[0].id == 7', { list: [{ id: 7 }] }, true],
+    ['list.[0].id == 7', { list: [{ id: 7 }] }, true],
+    ['{{list.[0].[a b].["c"]}} == 7', { list: [{ 'a b': { c: 7 } }] }, true],
     ['list[1].id == 7', { list: [{ id: 7 }] }, false],
     ["o['a key'] == 1", { o: { 'a key': 1 } }, true],
     ['list.length > 1', { list: [1, 2] }, true],

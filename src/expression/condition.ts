@@ -5,6 +5,7 @@ import type { Json } from '../json.js';
 import { longestName } from './longest-name.js';
 import { BLOCKED_NAMES } from './names.js';
 import { valueAt, type Scope } from './scope.js';
+import { TextCursor } from './text-cursor.js';
 import { equal, opener, order, truthy } from './value.js';
 
 /** Longest condition, in UTF-16 units. */
@@ -20,6 +21,8 @@ export interface ConditionPath {
   readonly text: string;
   readonly head: string;
   readonly segments: readonly (string | number)[];
+  /** Number of `../` before it; 0 outside of a template. */
+  readonly up: number;
   /** 0-based, UTF-16 units, from the start of the condition, or of the template it stands in. */
   readonly offset: number;
 }
@@ -62,7 +65,7 @@ export function parseCondition(source: string, names: ReadonlySet<string> = new 
 }
 
 /**
- * As parseCondition, for heads of `#if` in a template, where `@index` and `this` are variables too. Offsets are from
+ * As parseCondition, for heads of `#if` in a template, where `@index`, `this` and `../` are there too. Offsets are from
  * the start of the template, in which the condition begins at `at`.
  */
 export function parseTemplateCondition(source: string, names: ReadonlySet<string>, at: number): Condition {
@@ -168,6 +171,7 @@ const NAME = /[\p{L}_][\p{L}\p{N}_-]*/uy;
 const MEMBER = /[\p{L}\p{N}_][\p{L}\p{N}_-]*/uy;
 const NUMBER = /-?\d+(?:\.\d+)?/y;
 const OPERATOR = /==|!=|<=|>=|<|>/y;
+const BLANKS = /\s*/y;
 const HEAD_END = /[\s.[)=!<>&|]|$/y;
 /** What may follow the head of a path that fills its braces. */
 export const PATH_HEAD_END = /\s*(?:$|[.[])/y;
@@ -178,18 +182,18 @@ const WORDS: ReadonlyMap<string, boolean | null> = new Map<string, boolean | nul
 ]);
 
 // One instance parses one text; recursion is bounded by CONDITION_MAX_DEPTH.
-class ConditionParser {
-  private at = 0;
+class ConditionParser extends TextCursor {
   private depth = 0;
   private readonly paths: ConditionPath[] = [];
   private readonly inTemplate: boolean;
 
   /** `templateAt`: where the condition begins in its template; null = it is in none. */
   constructor(
-    private readonly source: string,
+    source: string,
     private readonly names: ReadonlySet<string>,
     private readonly templateAt: number | null,
   ) {
+    super(source, 0, BLANKS);
     this.inTemplate = templateAt !== null;
   }
 
@@ -248,25 +252,25 @@ class ConditionParser {
       return inner;
     }
     if (this.source.startsWith('{{', start)) return this.braced();
-    if (this.inTemplate) {
+    const data = this.inTemplate && this.source.startsWith('@', this.at) ? this.source.charAt(this.at++) : '';
+    const up = this.inTemplate ? this.ups() : 0;
+    if (this.inTemplate && data === '') {
       const name = this.stepName();
-      if (name !== null) return this.path(start, name, this.source.length);
+      if (name !== null) return this.path(start, name, this.source.length, up);
     }
-    const number = this.match(NUMBER);
+    const number = data === '' && up === 0 ? this.match(NUMBER) : null;
     if (number !== null) return { kind: 'literal', value: Number(number) };
-    const word = this.head();
+    const word = this.match(NAME);
     if (word === null) this.fail(`expected a value, found ${this.here()}`, start, this.hintHere());
-    const literal = WORDS.get(word);
+    const literal = data === '' && up === 0 ? WORDS.get(word) : undefined;
     if (literal !== undefined) return { kind: 'literal', value: literal };
-    return this.path(start, word, this.source.length);
+    return this.path(start, data + word, this.source.length, up);
   }
 
-  private head(): string | null {
-    if (this.inTemplate && this.source[this.at] === '@') {
-      const start = this.at++;
-      return this.match(NAME) === null ? null : this.source.slice(start, this.at);
-    }
-    return this.match(NAME);
+  private ups(): number {
+    let up = 0;
+    for (; this.source.startsWith('../', this.at); this.at += 3) up++;
+    return up;
   }
 
   // In a template the whole head is inside `{{ }}`, so a step name may stand there bare or in brackets.
@@ -307,7 +311,7 @@ class ConditionParser {
       this.at = start + raw.length;
     }
     if (head === '') this.fail('"{{ }}" names no variable', open);
-    if (/["'{}()=<>!&|]/.test(head) && !this.names.has(head)) {
+    if (/["'{}()=<>!&|#]/.test(head) && !this.names.has(head)) {
       this.fail(`${JSON.stringify(head)} is not a name`, start, 'put operators outside of {{ }}');
     }
     const node = this.path(start, head, start + body.length);
@@ -315,15 +319,15 @@ class ConditionParser {
     return node;
   }
 
-  private path(start: number, head: string, end: number): ConditionNode {
+  private path(start: number, head: string, end: number, up = 0): ConditionNode {
     const segments: (string | number)[] = [];
     while (this.at < end) {
-      if (this.source[this.at] === '.') {
+      if (this.source[this.at] === '.' && this.source[this.at + 1] !== '[') {
         this.at++;
         const name = this.match(MEMBER);
         if (name === null) this.fail('expected a name after "."', this.at);
         segments.push(name);
-      } else if (this.source[this.at] === '[') {
+      } else if (this.source[this.at] === '[' || this.source[this.at] === '.') {
         segments.push(this.bracket());
       } else if (end < this.source.length) {
         this.fail(`expected "." or "[" in a path, found ${this.here()}`, this.at);
@@ -332,12 +336,18 @@ class ConditionParser {
       }
     }
     const text = this.source.slice(start, this.at).trimEnd();
-    const path = { text, head, segments, offset: start + (this.templateAt ?? 0) };
+    const path = { text, head, segments, up, offset: start + (this.templateAt ?? 0) };
     this.paths.push(path);
     return { kind: 'path', path };
   }
 
+  // `[0]` and `["a b"]`; as templates write them, with a dot before it and without quotes, too: `.[0]`, `.[a b]`.
   private bracket(): string | number {
+    const bare = this.take('.') ? /^\[([^\]"']*[^\]"'\d][^\]"']*)\]/.exec(this.source.slice(this.at)) : null;
+    if (bare !== null) {
+      this.at += bare[0].length;
+      return bare[1] ?? '';
+    }
     this.at++;
     this.space();
     const char = this.source[this.at];
@@ -377,25 +387,6 @@ class ConditionParser {
     return node;
   }
 
-  private take(sign: string): boolean {
-    this.space();
-    if (!this.source.startsWith(sign, this.at)) return false;
-    this.at += sign.length;
-    return true;
-  }
-
-  private match(pattern: RegExp): string | null {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.source)?.[0];
-    if (found === undefined) return null;
-    this.at += found.length;
-    return found;
-  }
-
-  private space(): void {
-    while (/\s/.test(this.source[this.at] ?? '')) this.at++;
-  }
-
   private here(): string {
     const rest = this.source.slice(this.at);
     return rest === '' ? 'the end' : JSON.stringify(/^\S{1,20}/u.exec(rest)?.[0] ?? rest[0]);
@@ -406,8 +397,10 @@ class ConditionParser {
     if (/^=(?!=)/.test(rest)) return 'compare with ==';
     if (/^&(?!&)/.test(rest)) return 'join with &&';
     if (/^\|(?!\|)/.test(rest)) return 'join with ||';
-    if (/^(and|or|not)\b/i.test(rest)) return 'use &&, || and !';
-    return undefined;
+    if (/^(and|or|not)\b/i.test(rest) || /\bnot\s+$/i.test(this.source.slice(0, this.at))) {
+      return 'use &&, || and !';
+    }
+    return /^[a-z+*/%?-]/i.test(rest) ? 'operators: ==, !=, <, <=, >, >=, &&, || and !' : undefined;
   }
 
   private fail(message: string, offset: number, hint?: string): never {

@@ -3,6 +3,7 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { type Filter, FILTER_MAX_DEPTH, type FilterOperator, type Operand, type Path } from './path-shape.js';
 import { quotedName } from './quoted-name.js';
+import { TextCursor } from './text-cursor.js';
 
 /** Reads a path; given as a value because paths hold filters and filters hold paths. */
 export type PathReader = (
@@ -13,6 +14,7 @@ export type PathReader = (
 ) => { readonly path: Path; readonly end: number };
 
 const OPERATOR = /(?:==|!=|<=|>=|<|>|(?:in|nin)(?![\w]))/iy;
+const BLANKS = / */y;
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // A word without quotes is a text: definitions in use have it.
 const WORD = /[A-Za-z_][\w-]*/y;
@@ -29,103 +31,88 @@ export function parseFilter(
   depth: number,
   readPath: PathReader,
 ): { readonly filter: Filter; readonly end: number } {
-  let at = start;
+  const cursor = new TextCursor(text, start, BLANKS);
   const filter = either(depth);
-  return { filter, end: at };
+  return { filter, end: cursor.at };
 
   function either(level: number): Filter {
     let left = both(level);
-    while (take('||')) left = { kind: 'or', left, right: both(level) };
+    while (cursor.take('||')) left = { kind: 'or', left, right: both(level) };
     return left;
   }
 
   function both(level: number): Filter {
     let left = one(level);
-    while (take('&&')) left = { kind: 'and', left, right: one(level) };
+    while (cursor.take('&&')) left = { kind: 'and', left, right: one(level) };
     return left;
   }
 
   function one(level: number): Filter {
-    if (level > FILTER_MAX_DEPTH) throw malformed(`filter is nested deeper than ${FILTER_MAX_DEPTH}`, at);
-    if (take('!')) return { kind: 'not', of: one(level + 1) };
-    if (take('(')) {
+    if (level > FILTER_MAX_DEPTH)
+      throw malformed(`filter is nested deeper than ${FILTER_MAX_DEPTH}`, cursor.at);
+    if (cursor.take('!')) return { kind: 'not', of: one(level + 1) };
+    if (cursor.take('(')) {
       const inner = either(level + 1);
-      if (!take(')')) throw malformed('expected ")" in the filter', at);
+      if (!cursor.take(')')) throw malformed('expected ")" in the filter', cursor.at);
       return inner;
     }
     const left = operand(level);
     const operator = operatorAt();
     if (operator !== null) return { kind: 'compare', operator, left, right: operand(level) };
     if ('path' in left) return { kind: 'exists', path: left.path };
-    throw malformed('a value alone is no filter', at);
+    throw malformed('a value alone is no filter', cursor.at);
   }
 
   function operand(level: number): Operand {
-    skip();
-    const char = text[at];
+    cursor.space();
+    const char = text[cursor.at];
     if (char === '@' || char === '$') {
-      const { path, end } = readPath(text, at, 'filter', level);
-      at = end;
+      const { path, end } = readPath(text, cursor.at, 'filter', level);
+      cursor.at = end;
       return { path };
     }
     return { value: literal() };
   }
 
   function literal(): Json {
-    skip();
-    if (text[at] === "'" || text[at] === '"') {
-      const quoted = quotedName(text, at);
-      if (quoted === null) throw malformed('text has no closing quote', at);
-      at = quoted.end;
+    cursor.space();
+    if (text[cursor.at] === "'" || text[cursor.at] === '"') {
+      const quoted = quotedName(text, cursor.at);
+      if (quoted === null) throw malformed('text has no closing quote', cursor.at);
+      cursor.at = quoted.end;
       return quoted.value;
     }
-    const number = match(NUMBER);
+    const number = cursor.match(NUMBER);
     if (number !== null) return Number(number);
-    const word = match(WORD);
+    const word = cursor.match(WORD);
     if (word !== null) return WORDS.get(word) ?? (word === 'null' ? null : word);
-    if (take('[')) return list();
-    throw malformed(`expected a path or a value in the filter, found ${JSON.stringify(text[at] ?? '')}`, at);
+    if (cursor.take('[')) return list();
+    throw malformed(
+      `expected a path or a value in the filter, found ${JSON.stringify(text[cursor.at] ?? '')}`,
+      cursor.at,
+    );
   }
 
   // Values only, and no lists in it: what `in` and `nin` look through.
   function list(): Json {
     const values: Json[] = [];
-    if (take(']')) return values;
+    if (cursor.take(']')) return values;
     do {
-      skip();
-      if (text[at] === '[') throw malformed('a list in a filter holds no lists', at);
+      cursor.space();
+      if (text[cursor.at] === '[') throw malformed('a list in a filter holds no lists', cursor.at);
       values.push(literal());
-    } while (take(','));
-    if (!take(']')) throw malformed('expected "]" after the list in the filter', at);
+    } while (cursor.take(','));
+    if (!cursor.take(']')) throw malformed('expected "]" after the list in the filter', cursor.at);
     return values;
   }
 
   function operatorAt(): FilterOperator | null {
-    skip();
-    if (text.startsWith('=~', at)) {
-      throw malformed('a filter can not match patterns', at, 'compare with ==, or filter in a task');
+    cursor.space();
+    if (text.startsWith('=~', cursor.at)) {
+      throw malformed('a filter can not match patterns', cursor.at, 'compare with ==, or filter in a task');
     }
-    const found = match(OPERATOR);
+    const found = cursor.match(OPERATOR);
     return found === null ? null : (found.toLowerCase() as FilterOperator); // OPERATOR matches nothing else
-  }
-
-  function match(pattern: RegExp): string | null {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0];
-    if (found === undefined) return null;
-    at += found.length;
-    return found;
-  }
-
-  function take(word: string): boolean {
-    skip();
-    if (!text.startsWith(word, at)) return false;
-    at += word.length;
-    return true;
-  }
-
-  function skip(): void {
-    while (text[at] === ' ') at++;
   }
 }
 

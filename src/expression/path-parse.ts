@@ -12,6 +12,7 @@ import {
   type Segment,
 } from './path-shape.js';
 import { quotedName } from './quoted-name.js';
+import { matchAt } from './text-cursor.js';
 
 /** Where a path stands decides what ends it: a whole field, an argument of a function, or inside a filter. */
 export type Place = 'field' | 'argument' | 'filter';
@@ -79,9 +80,8 @@ function rootAt(
     throw malformed(`path ${JSON.stringify(text.slice(at, at + 80))} does not begin with "$"`, at);
   }
   if (text[at + 1] === '$') return { root: 'context', end: at + 2 };
-  VARIABLE.lastIndex = at + 1;
-  const variable = VARIABLE.exec(text)?.[0];
-  if (variable === undefined) return { root: 'input', end: at + 1 };
+  const variable = matchAt(text, at + 1, VARIABLE);
+  if (variable === null) return { root: 'input', end: at + 1 };
   return { root: { variable }, end: at + 1 + variable.length };
 }
 
@@ -102,8 +102,8 @@ function segmentAt(text: string, at: number, place: Place, depth: number): Step 
 function dotted(text: string, at: number, place: Place, depth: number): OneStep {
   if (text[at] === '[') return bracketed(text, at, depth);
   if (text[at] === '*') return { segment: { kind: 'wildcard' }, end: at + 1 };
-  const name = nameAt(text, at, place);
-  if (name === undefined) throw malformed('expected a name after "."', at);
+  const name = matchAt(text, at, NAMES[place]);
+  if (name === null) throw malformed('expected a name after "."', at);
   const end = at + name.length;
   if (text[end] === '(') {
     throw malformed(
@@ -113,12 +113,6 @@ function dotted(text: string, at: number, place: Place, depth: number): OneStep 
     );
   }
   return { segment: name, end };
-}
-
-function nameAt(text: string, at: number, place: Place): string | undefined {
-  const pattern = NAMES[place];
-  pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
 }
 
 function functionAt(text: string, at: number): { readonly name: PathFunction; readonly end: number } | null {
@@ -183,10 +177,9 @@ function selectorAt(text: string, at: number): Step<string | number> | null {
 }
 
 function integerAt(text: string, at: number): Step<number> | null {
-  INTEGER.lastIndex = at;
-  const digits = INTEGER.exec(text)?.[0];
+  const digits = matchAt(text, at, INTEGER);
   // `+ 0` because -0 is an index like 0
-  return digits === undefined ? null : { segment: Number(digits) + 0, end: at + digits.length };
+  return digits === null ? null : { segment: Number(digits) + 0, end: at + digits.length };
 }
 
 function closed<S extends Segment>(text: string, at: number, segment: S): Step<S> {

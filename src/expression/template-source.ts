@@ -59,6 +59,9 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
       const edit = bracketed(tag, special);
       if (edit !== null) edits.push(edit);
     }
+    // `{"a": {{n}}}`: the tag ends where it can, and the brace behind it is text, which Handlebars needs to be told.
+    if (source[tag.end] === '}' && !endsInText(tag.body))
+      edits.push({ at: tag.end, length: 0, text: NOTHING });
   }
   return { ...apply(source, edits), conditions, unclosed: open.at(-1)?.start ?? null };
 }
@@ -66,6 +69,9 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
 /** What a template may hold, for hints. */
 export const TEMPLATE_PARTS =
   'only if, unless, each, with, lookup, json, eq, ne, gt, gte, lt, lte, and, or, not and default are there';
+
+/** Prints nothing. */
+const NOTHING = '{{!}}';
 
 const FOREIGN = /^#?\s*([>*])/;
 
@@ -88,6 +94,8 @@ interface Tag {
   /** Between the braces, without `~`, `&` and outer blanks. */
   readonly body: string;
   readonly bodyAt: number;
+  /** Behind the braces. */
+  readonly end: number;
 }
 
 // Walks the mustaches as Handlebars' lexer does: `\{{` is text, comments are skipped.
@@ -115,6 +123,7 @@ function* tags(source: string): Generator<Tag> {
       start,
       body: withoutTail(inside.slice(lead)),
       bodyAt: start + open + lead,
+      end: at,
     };
   }
 }
@@ -141,6 +150,10 @@ function hasOperator(head: string): boolean {
     ends.slice(0, 3).includes('') ? found : '',
   );
   return /[=!<>]=|[<>]|&&|\|\||!/.test(outside);
+}
+
+function endsInText(body: string): boolean {
+  return [...body.matchAll(QUOTED)].some((found) => found.slice(1).includes(''));
 }
 
 /** Text, and names in brackets. The group of its kind is empty where the end is missing. */

@@ -4,7 +4,7 @@
 import Handlebars from 'handlebars';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { Condition } from './condition.js';
+import type { Condition, ConditionPath } from './condition.js';
 import {
   CONDITION_MARK,
   type PreparedSource,
@@ -42,7 +42,7 @@ export type TemplateExpression =
   | { readonly kind: 'condition'; readonly condition: Condition };
 
 export interface TemplatePath {
-  /** As written. */
+  /** As a template may write it. */
   readonly text: string;
   /** `@index` and its like. */
   readonly data: boolean;
@@ -156,6 +156,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   OPEN_ENDBLOCK: 'a closing tag without a block',
   OPEN: '"{{" inside {{ }}',
   NUMBER: 'a number where a name belongs',
+  CLOSE_UNESCAPED: '"}}}" ends what "{{" began',
   CLOSE: '{{ }} holds nothing, or ends too early',
 };
 
@@ -203,7 +204,13 @@ class TreeBuilder {
       this.refuse(node, `unknown block ${JSON.stringify(name)}`, 'blocks are if, unless, each and with');
     }
     const head = node.params[0];
-    if (head === undefined || node.params.length > 1) this.refuse(node, `#${name} takes one value`);
+    if (head === undefined || node.params.length > 1) {
+      this.refuse(
+        node,
+        `#${name} takes one value`,
+        name === 'if' || name === 'unless' ? TEST_FORMS : undefined,
+      );
+    }
     if (node.hash !== undefined) this.refuse(node, `#${name} takes no named values`);
     const value = this.expression(head);
     // Handlebars leaves the branch out when it is empty, and the program out of `{{^if}}`.
@@ -260,31 +267,34 @@ class TreeBuilder {
     const parts = node.parts as readonly string[];
     if (node.data && node.original.startsWith(CONDITION_MARK)) {
       const condition = this.prepared.conditions[Number(node.original.slice(CONDITION_MARK.length))];
-      if (condition !== undefined) return { kind: 'condition', condition };
+      if (condition !== undefined) {
+        for (const path of condition.paths) this.checkPath(templatePath(path));
+        return { kind: 'condition', condition };
+      }
     }
-    if (node.data && (parts.length !== 1 || !DATA_NAMES.has(parts[0] ?? ''))) {
-      this.refuse(
-        node,
-        `unknown name ${node.original}`,
-        '@index, @key, @first and @last are there, inside #each',
-      );
-    }
-    if (node.depth > this.depth || (node.data && node.depth >= this.depth)) {
-      this.refuse(node, `${node.original} leaves the template`, 'use it inside #each or #with');
-    }
-    if (!node.data && parts.length === 0 && node.depth === this.depth) {
-      this.refuse(node, `${node.original} would print every variable`, 'name the variable');
-    }
-    return {
-      kind: 'path',
-      path: {
-        text: node.original,
-        data: node.data,
-        up: node.depth,
-        parts,
-        offset: this.place(node.loc.start),
-      },
+    const path = {
+      text: parts.length === 0 ? node.original : writtenPath(node.data, node.depth, parts),
+      data: node.data,
+      up: node.depth,
+      parts,
+      offset: this.place(node.loc.start),
     };
+    this.checkPath(path);
+    if (!path.data && parts.length === 0 && path.up === this.depth) {
+      this.refuse(node, `${path.text} would print every variable`, 'name the variable');
+    }
+    return { kind: 'path', path };
+  }
+
+  /** Whatever leads out of the template, and data that no block gives. */
+  private checkPath({ text, data, up, parts, offset }: TemplatePath): void {
+    if (data && (parts.length !== 1 || !DATA_NAMES.has(parts[0] ?? ''))) {
+      const hint = '@index, @key, @first and @last are there, inside #each';
+      throw templateError(`unknown name ${text}`, offset, hint);
+    }
+    if (up > this.depth || (data && up >= this.depth)) {
+      throw templateError(`${text} leaves the template`, offset, 'use it inside #each or #with');
+    }
   }
 
   private original(node: hbs.AST.Node): string {
@@ -299,6 +309,22 @@ class TreeBuilder {
     throw templateError(message, this.place(node.loc.start), hint);
   }
 }
+
+/** A variable of a condition, as a template names it. */
+export function templatePath({ text, head, segments, up, offset }: ConditionPath): TemplatePath {
+  const data = head.startsWith('@');
+  return { text, data, up, parts: [data ? head.slice(1) : head, ...segments.map(String)], offset };
+}
+
+/** A head with blanks is a step's name, which needs no brackets. */
+function writtenPath(data: boolean, up: number, parts: readonly string[]): string {
+  const written = parts.map((part, i) =>
+    i === 0 || /^[\p{L}_][\p{L}\p{N}_-]*$/u.test(part) ? part : `[${part}]`,
+  );
+  return `${data ? '@' : ''}${'../'.repeat(up)}${written.join('.')}`;
+}
+
+const TEST_FORMS = 'such as {{#if done}}, {{#if score > 0.9 && !late}} or {{#if (and done (not late))}}';
 
 const KINDS: Readonly<Record<string, string>> = {
   PartialStatement: 'partials',

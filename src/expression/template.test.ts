@@ -110,6 +110,46 @@ describe('a template', () => {
     expect(render('{{#each empty}}x{{else}}none{{/each}}', { empty: [] })).toBe('none');
   });
 
+  it('compares outer names inside a block, and refuses what leads out of it or no block gives', () => {
+    const values = {
+      l: [
+        { n: 'a', m: [1, 2] },
+        { n: 'b', m: [3] },
+      ],
+      t: 'b',
+      'Check Status': { n: 'a' },
+    };
+    expect(render('{{#each l}}{{#if n == ../t}}{{n}}{{/if}}{{/each}}', values)).toBe('b');
+    expect(render('{{#each l}}{{#if ../Check Status.n == n}}{{n}}{{/if}}{{/each}}', values)).toBe('a');
+    expect(
+      render(
+        '{{#each l}}{{#each m}}{{#if ../n == ../../t || @../index < 1 && this > 1}}{{this}}{{/if}}{{/each}}{{/each}}',
+        values,
+      ),
+    ).toBe('23');
+    expect(render('{{#if l.[1].n == t && l[0].m.[1] == 2}}y{{/if}}', values)).toBe('y');
+    for (const head of ['@index > 0', '../t == 1', '@idx > 0 && t']) {
+      expect(codes(`{{#if ${head}}}x{{/if}}`)).toEqual(['DOC_TEMPLATE']);
+    }
+    expect(codes('{{#each l}}{{#if @idx > 0}}x{{/if}}{{/each}}')).toEqual(['DOC_TEMPLATE']);
+    expect(templateVariables('{{#each l}}{{#if ../t == n}}x{{/if}}{{/each}}', new Set())).toMatchObject([
+      { name: 'l' },
+      { name: 't', offset: 17 },
+    ]);
+  });
+
+  it.each<[string, string]>([
+    ['{"a": {"b": {{n}}}}', '{"a": {"b": 7}}'],
+    ['{"a":{{json o}}}', '{"a":{\n  "b": 1\n}}'],
+    ['{"a":{{{o}}}}', '{"a":{"b":1}}'],
+    ['{{#if n}}}{{/if}}}', '}}'],
+    ['{{#each l}}{"i":{{this}}}{{/each}}', '{"i":1}{"i":2}'],
+    ['{{default z "}}}"}}', '}}}'],
+    ['{{n}}}}}}', '7}}}}'],
+  ])('may stand right before a brace that is text: %s', (source, text) => {
+    expect(render(source, { n: 7, o: { b: 1 }, l: [1, 2], z: null })).toBe(text);
+  });
+
   it('has lookup, default and the comparison helpers', () => {
     expect(render("{{lookup o 'a b'}}{{lookup l 1}}", { o: { 'a b': 1 }, l: [1, 2] })).toBe('12');
     expect(render("{{default priority 'P3'}}{{default z 'x'}}{{default n 1}}", { z: '', n: 0 })).toBe('P3x0');
@@ -138,6 +178,8 @@ describe('a template', () => {
       message: 'template names nope, which has no value (line 1, column 5 of the template)',
     });
     expect(failure(() => render('{{a.b.c}}', { a: { b: 1 } })).message).toContain('a.b.c');
+    // As it is written: `a.2` would be no path of a template.
+    expect(failure(() => render('{{a.[2]}}', { a: [1] })).message).toContain('template names a.[2], which');
     expect(failure(() => render('{{#if nope}}x{{/if}}')).code).toBe('STEP_TEMPLATE_UNRESOLVED');
     expect(failure(() => render('{{#if nope > 1}}x{{/if}}')).code).toBe('STEP_TEMPLATE_UNRESOLVED');
     expect(failure(() => render('{{#each l}}{{goal}}{{/each}}', { l: [1], goal: 'x' })).message).toContain(
@@ -279,7 +321,12 @@ describe('a template', () => {
       hint: 'did you mean "feedback"?',
       details: { path: 'feedbak.x', line: 2, column: 19 },
     });
-    expect(error('{{tech_spec.b}}').hint).toContain('{{default tech_spec.b "…"}}');
+    expect(error('{{tech_spec.b}}').hint).toBe('check the name, or write {{default tech_spec.b "…"}}');
+    expect(error('{{nobody}}').hint).toContain('give it in the input');
+    expect(error('{{#with tech_spec}}{{output}}{{/with}}').hint).toContain(
+      'or {{../output}} for what is outside',
+    );
+    expect(error('{{#with tech_spec}}{{nobody}}{{/with}}').hint).toMatch(/^check the name/);
   });
 
   it('is bounded: size, nesting, rounds, rendered text', () => {

@@ -10,6 +10,7 @@ import { valueAt, type Scope } from './scope.js';
 import { callHelper, printed } from './template-helper.js';
 import {
   parseTemplate,
+  templatePath,
   type TemplateExpression,
   type TemplateNode,
   type TemplatePath,
@@ -210,11 +211,11 @@ class Rendering {
   }
 
   private variable(path: ConditionPath, frame: Frame | null): Json {
-    const data = path.head.startsWith('@');
-    const head = path.head === 'this' && frame !== null ? [] : [data ? path.head.slice(1) : path.head];
-    const parts = [...head, ...path.segments.map(String)];
-    const { text, offset } = path;
-    return this.work.read(this.lookup({ text, data, up: 0, parts, offset }, frame, 'argument') ?? null);
+    const asked = templatePath(path);
+    // Outside of every block `this` is a name like any other.
+    const isItem = path.head === 'this' && frame !== null;
+    const parts = isItem ? asked.parts.slice(1) : asked.parts;
+    return this.work.read(this.lookup({ ...asked, parts }, frame, 'argument') ?? null);
   }
 
   private lookup(path: TemplatePath, frame: Frame | null, use: Use): Json | undefined {
@@ -229,7 +230,7 @@ class Rendering {
       const named = nearestNamed(frame, head);
       if (named !== undefined) return this.found(path, inside(named, rest), use);
     }
-    if (at !== null) return this.found(path, inside(at.value, path.parts), use);
+    if (at !== null) return this.found(path, inside(at.value, path.parts), use, true);
     const value = BLOCKED_NAMES.has(head) ? undefined : this.scope.values.get(head);
     if (value !== undefined) {
       return this.found(path, value === null ? null : valueAt(this.scope, head, rest, this.work.open), use);
@@ -238,11 +239,11 @@ class Rendering {
     return this.unresolved(path, use === 'argument' ? 'print' : use);
   }
 
-  private found(path: TemplatePath, value: Json | undefined, use: Use): Json | undefined {
-    return value === undefined ? this.unresolved(path, use) : value;
+  private found(path: TemplatePath, value: Json | undefined, use: Use, inBlock = false): Json | undefined {
+    return value === undefined ? this.unresolved(path, use, inBlock) : value;
   }
 
-  private unresolved(path: TemplatePath, use: Use): undefined {
+  private unresolved(path: TemplatePath, use: Use, inBlock = false): undefined {
     if (use !== 'print') return undefined;
     this.missed = true;
     if (this.scope.onMissing !== 'error') return undefined;
@@ -252,13 +253,14 @@ class Rendering {
     const place = `line ${line}, column ${column} of the template`;
     const head = path.parts[0] ?? '';
     const known = this.scope.known.has(head) || this.scope.values.has(head);
+    const outside = inBlock && known ? `, or {{../${path.text}}} for what is outside of the block` : '';
     throw new WritError(
       'STEP_TEMPLATE_UNRESOLVED',
       `template names ${path.text}, which has no value (${place})`,
       {
         hint:
           (known ? undefined : nearest(head, this.scope.known)) ??
-          `check the name, or write {{default ${path.text} "…"}}; inside #each, outer names need ../`,
+          `${known || inBlock ? '' : 'give it in the input, '}check the name, or write {{default ${path.text} "…"}}${outside}`,
         details: { path: path.text, line, column },
       },
     );
@@ -316,9 +318,10 @@ function* headsIn(
   named: readonly string[],
 ): Generator<NamedVariable, void> {
   if (node.kind === 'call') for (const argument of node.arguments) yield* headsIn(argument, depth, named);
-  if (node.kind === 'condition' && depth === 0) {
-    for (const { head, segments, offset } of node.condition.paths) {
-      if (!head.startsWith('@') && !named.includes(head)) yield { name: head, inside: segments, offset };
+  if (node.kind === 'condition') {
+    for (const { head, segments, up, offset } of node.condition.paths) {
+      if (up !== depth || head.startsWith('@') || (up === 0 && named.includes(head))) continue;
+      yield { name: head, inside: segments, offset };
     }
   }
   if (node.kind !== 'path' || node.path.data || node.path.up !== depth) return;

@@ -150,9 +150,10 @@ function noteEntries(
         payloads.push({ payload, entry: entries.length });
         const commit = { detail: payload.commitment };
         entries.push(draft(context.entry, 'step.skipped', { stepPath, reason }, commit));
-        attempts.push({
-          record: noRunRow(run, stepPath, context.nowMs, { status: 'skipped', output: payload.commitment }),
-        });
+        // What is said of the error is data, and sealed with the detail.
+        const error = note.error === undefined ? null : { ...note.error, message: 'it was skipped' };
+        const told = { status: 'skipped', output: payload.commitment, error } as const;
+        attempts.push({ record: noRunRow(run, stepPath, context.nowMs, told) });
         break;
       }
       case 'unstarted': {

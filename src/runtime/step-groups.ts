@@ -69,6 +69,11 @@ export function statusOf(member: StepMember): AttemptStatus {
   return member.attempts.some((one) => one.status === 'skipped') ? 'skipped' : lastOf(member).status;
 }
 
+/** It failed, and `errorMode: skip` went on without it; else its condition was false. */
+export function isSkippedForError(member: StepMember): boolean {
+  return statusOf(member) === 'skipped' && (attemptsOf(member) > 0 || lastOf(member).error !== null);
+}
+
 export function isDone(status: AttemptStatus): boolean {
   return status === 'succeeded' || status === 'skipped';
 }

@@ -18,6 +18,7 @@ import {
   groupSteps,
   isDone,
   isFailed,
+  isSkippedForError,
   lastOf,
   statusOf,
   together,
@@ -163,9 +164,7 @@ async function groupView(view: Viewing, group: StepGroup): Promise<StepView> {
   for (const member of group.members.slice(0, view.nested)) shown.push(await memberView(view, member));
   const more = group.members.length - shown.length;
   const name = stepName(planOf(view.run), group.key);
-  // Skipped after an attempt: it failed, and `errorMode: skip` went on without it.
-  const hasFailed = (one: StepMember): boolean =>
-    isFailed(statusOf(one)) || (statusOf(one) === 'skipped' && attemptsOf(one) > 0);
+  const hasFailed = (one: StepMember): boolean => isFailed(statusOf(one)) || isSkippedForError(one);
   const failed = group.members.filter(hasFailed);
   const done = group.members.filter((one) => isDone(statusOf(one)) && !hasFailed(one)).length;
   const total = Math.max(view.totals.get(group.key) ?? 0, group.members.length);
@@ -237,7 +236,7 @@ async function memberView(view: Viewing, member: StepMember): Promise<StepView> 
     output: null,
     ...(withData && isOutput ? await dataOf(guard, output) : {}),
     ...(view.entries === null ? {} : { auditEntries: view.entries.get(stepPath) ?? [] }),
-    ...(isSkipped ? { reason: attemptsOf(member) === 0 ? 'condition' : 'error' } : {}),
+    ...(isSkipped ? { reason: isSkippedForError(member) ? 'error' : 'condition' } : {}),
     ...(iterations === 0 ? {} : { iterations, converged: converged ?? null }),
     ...(calls.length === 0 ? {} : { nested: calls }),
     ...(more === 0 ? {} : { more }),
@@ -274,14 +273,16 @@ async function errorOfMember(
     };
   }
   const why = member.attempts.find((one) => one.status === 'skipped')?.output ?? null;
-  if (why === null || attemptsOf(member) === 0) return error;
+  if (why === null || !isSkippedForError(member)) return error;
   const payload = await guard.store.payload(why);
   const detail = openJson(payload);
   const code = isObject(detail) ? detail['code'] : undefined;
   const told = isObject(detail) ? detail['message'] : undefined;
   if (typeof code !== 'string' || typeof told !== 'string')
     return error === null ? null : { ...error, message: erasedText(payload) };
-  return { code, name: isErrorCode(code) ? errorName(code) : (error?.name ?? ''), message: told };
+  const hint = isObject(detail) ? detail['hint'] : undefined;
+  const name = isErrorCode(code) ? errorName(code) : (error?.name ?? '');
+  return { code, name, message: told, ...(typeof hint === 'string' ? { hint } : {}) };
 }
 
 function waitingOf(run: RunRecord): Waiting | null {

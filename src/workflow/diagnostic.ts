@@ -1,6 +1,6 @@
 // What the checks found, with places. All findings of one document are collected; nothing stops at the first.
 import type { ErrorCode } from '../errors.js';
-import { type Located, offsetOf, pathText, type Segments } from './located.js';
+import { type Located, nodeAt, offsetOf, pathText, type Segments } from './located.js';
 
 export interface Diagnostic {
   readonly code: ErrorCode;
@@ -19,6 +19,9 @@ export interface Diagnostic {
 
 /** 1-based. */
 export type Place = Pick<Diagnostic, 'line' | 'column'>;
+
+/** A part of the document, and where it stands. */
+export type Part = Pick<Diagnostic, 'line' | 'column' | 'path'>;
 
 export interface Finding {
   readonly code: ErrorCode;
@@ -120,17 +123,26 @@ export class Findings {
     return all;
   }
 
-  /** As `place`, of what stands `at`: what is found of it later, by its place only, has its path by `pathAt`. */
+  /** As `place`, of what stands `at`: what is found of it later, by its place only, is located by `partAt`. */
   placeOf(offset: number, at: Segments): Place {
     const place = this.place(offset);
     this.parts.set(`${place.line}:${place.column}`, at);
     return place;
   }
 
-  /** Path of what stands at a place that `placeOf` gave; null for any other. */
-  pathAt({ line, column }: Place): string | null {
-    const at = this.parts.get(`${line}:${column}`);
-    return at === undefined ? null : pathText(at);
+  /**
+   * What stands at a place that `placeOf` gave, or the first of its `fields` (from there on) that the document has.
+   * null for any other place.
+   */
+  partAt(given: Place, fields: readonly Segments[]): Part | null {
+    const at = this.parts.get(`${given.line}:${given.column}`);
+    if (at === undefined) return null;
+    const { root } = this;
+    const found =
+      root === null ? undefined : fields.find((one) => nodeAt(root, [...at, ...one]) !== undefined);
+    if (root === null || found === undefined) return { ...given, path: pathText(at) };
+    const field = [...at, ...found];
+    return { ...this.place(offsetOf(root, field)), path: pathText(field) };
   }
 
   /** 1-based line and column of an offset. */

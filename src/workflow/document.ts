@@ -60,7 +60,10 @@ export function readWithParser(text: string): ReadDocument {
   const document = documents[0];
   if (document === undefined) return isEmpty();
   for (const error of document.errors) {
-    findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), at: [], offset: at(error, text) });
+    const offset = at(error, text);
+    const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+    const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : undefined;
+    findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), hint, at: [], offset });
   }
   if (document.errors.length > 0) return { root: null, findings };
   const second = documents[1];
@@ -151,6 +154,8 @@ class Converter {
     const keys = new Set<string>();
     for (const pair of node.items) {
       const key = this.key(pair.key, path);
+      // `{{goal}}` without quotes: of what was meant to be a text, that it is an object is nothing to tell.
+      if (isMap(pair.key)) this.findings.leaveUnread(offset);
       if (key === null) continue;
       const keyOffset = isNode(pair.key) ? offsetIn(pair.key) : offset;
       if (keys.has(key)) {
@@ -213,7 +218,8 @@ class Converter {
       if (isWritten && !/\p{Surrogate}/u.test(text)) return text;
     }
     const message = 'a key is a text of whole characters';
-    this.findings.add({ code: 'DOC_SYNTAX', message, at: path, offset: offsetIn(node) });
+    const hint = isMap(node) ? QUOTE_BRACES : undefined;
+    this.findings.add({ code: 'DOC_SYNTAX', message, hint, at: path, offset: offsetIn(node) });
     return null;
   }
 
@@ -235,6 +241,8 @@ class Converter {
     return { kind: 'scalar', value: null, offset };
   }
 }
+
+const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 
 const CORE_TAGS: ReadonlySet<string> = new Set(
   ['map', 'seq', 'str', 'null', 'bool', 'int', 'float'].map((name) => `tag:yaml.org,2002:${name}`),

@@ -70,10 +70,41 @@ export function checkInputsSchema(schema: Located, at: Segments, findings: Findi
     return;
   }
   try {
-    compile(json);
+    const wrong = [...schemaFaults(json)];
+    for (const { path, message, hint } of wrong) {
+      const place = path.length === 0 ? '' : `${pathText(path)} `;
+      const told = `${what} is no JSON Schema: ${place}${message}`;
+      findings.add({ code: 'DOC_INVALID', message: told, hint, at: [...at, ...path] });
+    }
+    if (wrong.length === 0) compile(json);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     findings.add({ code: 'DOC_INVALID', message: `${what} is no JSON Schema: ${message}`, at });
+  }
+}
+
+interface SchemaFault {
+  readonly path: Segments;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/** What the meta-schema says against it, once for each place. */
+function* schemaFaults(schema: Json): Generator<SchemaFault> {
+  const ajv = newAjv();
+  if (!isObject(schema) || ajv.validateSchema(schema) !== false) return;
+  const told = new Set<string>();
+  for (const { instancePath, message, params } of ajv.errors ?? []) {
+    if (told.has(instancePath)) continue;
+    told.add(instancePath);
+    const parts = instancePath.split('/').slice(1).map(unescape);
+    const { allowedValues } = params as { readonly allowedValues?: unknown };
+    const allowed = Array.isArray(allowedValues) ? allowedValues.map(String) : [];
+    yield {
+      path: parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part)),
+      message: allowed.length > 0 ? 'has a value that it can not have' : (message ?? 'is not valid'),
+      hint: allowed.length > 0 ? `one of ${allowed.join(', ')}` : undefined,
+    };
   }
 }
 
@@ -120,7 +151,13 @@ function isClosed(schema: Json): schema is JsonObject {
 const OPENING = ['$ref', '$dynamicRef', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'];
 
 function compile(schema: Json): ValidateFunction {
-  // A new instance each time: it would keep every schema it has seen.
+  const ajv = newAjv();
+  if (!isObject(schema)) throw new TypeError('it must be an object');
+  return ajv.compile(schema);
+}
+
+// A new instance each time: it would keep every schema it has seen.
+function newAjv(): Ajv2020 {
   const ajv = new Ajv2020({
     allErrors: true,
     strictTypes: false,
@@ -129,8 +166,7 @@ function compile(schema: Json): ValidateFunction {
     logger: false,
   });
   addFormats.default(ajv);
-  if (!isObject(schema)) throw new TypeError('it must be an object');
-  return ajv.compile(schema);
+  return ajv;
 }
 
 // `pattern` below `properties` is a field's name, anywhere else it is the keyword.

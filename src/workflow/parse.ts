@@ -1,7 +1,7 @@
 // Documents to plans: reads the text, finds out which dialect it is, and lets that dialect check and compile it.
 // Never throws on bad input, reports everything in one pass, and gives a plan only when nothing is wrong.
 import type { Json } from '../json.js';
-import type { Diagnostic, Findings, Place } from './diagnostic.js';
+import type { Diagnostic, Findings, Part, Place } from './diagnostic.js';
 import { readDocument } from './document.js';
 import { KNOWN_FUNCTIONS } from './functions.js';
 import { field, type Located, offsetOf, type Segments, textField, toJson } from './located.js';
@@ -35,19 +35,22 @@ export interface ParsedWorkflow {
   readonly diagnostics: readonly Diagnostic[];
   /** Line and column of what the keys and indices lead to in the text; of the last of them that is there. */
   readonly place: (segments: Segments) => Place;
-  /** Path of the step or state whose node in the plan has this place; null for any other place. */
-  readonly pathAt: (place: Place) => string | null;
+  /**
+   * The step or state whose node in the plan has this place, or the first of its `fields`, in native names, that the
+   * document has; null for any other place.
+   */
+  readonly partAt: (place: Place, fields: readonly Segments[]) => Part | null;
 }
 
 /** Reads a workflow of either dialect, YAML 1.2 or JSON. `text` is attacker-controlled; never throws for it. */
 export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedWorkflow {
   const { root, findings } = readDocument(text);
   const place = (segments: Segments) => findings.place(root === null ? 0 : offsetOf(root, segments));
-  const pathAt = (at: Place) => findings.pathAt(at);
-  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place, pathAt };
+  const partAt: ParsedWorkflow['partAt'] = (at, fields) => findings.partAt(at, fields);
+  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place, partAt };
   const compiled = compile(root, text, options, findings);
   const plan = findings.hasErrors() ? null : compiled;
-  return { plan, document: toJson(root), diagnostics: findings.list(), place, pathAt };
+  return { plan, document: toJson(root), diagnostics: findings.list(), place, partAt };
 }
 
 /** Is the document without errors? Warnings do not count. */

@@ -163,6 +163,35 @@ describe('without a data directory', () => {
   });
 });
 
+describe('validate of several files', () => {
+  it('judges every one of them when one can not be read, which is a finding of its own', async () => {
+    writeFileSync(
+      join(folder, 'good.yaml'),
+      'id: good\nsteps: [{ name: A, functionId: "tool::health_check" }]\n',
+    );
+    writeFileSync(join(folder, 'wrong.yaml'), 'id: wrong\nstpes: []\nsteps: []\n');
+    writeFileSync(join(folder, 'latin.yaml'), Buffer.from('id: caf\u00e9\n', 'latin1'));
+    const files = ['nowhere.yaml', 'good.yaml', 'latin.yaml', 'wrong.yaml', '.'];
+    const human = await run(['validate', ...files]);
+    expect(human.code).toBe(2);
+    expect(human.stdout).toContain('nowhere.yaml: error NOT_FOUND: there is no file nowhere.yaml\n');
+    expect(human.stdout).toContain(
+      'latin.yaml: error DOC_SYNTAX: latin.yaml:1: the line is not UTF-8 text\n  hint: ',
+    );
+    for (const verdict of ['nowhere.yaml: invalid (1 error)', 'good.yaml: valid', '.: invalid (1 error)']) {
+      expect(human.stdout).toContain(verdict);
+    }
+    expect(human.stdout).toContain('wrong.yaml:2:1: error DOC_UNKNOWN_FIELD');
+    const { code, value } = await json(['validate', ...files]);
+    expect(code).toBe(2);
+    expect(value).toMatchObject({ ok: false, checked: 'document' });
+    const { diagnostics } = value as { diagnostics: { file: string; code: string }[] };
+    const named = [...new Set(diagnostics.map(({ file }) => file))];
+    expect(named).toEqual(['nowhere.yaml', 'latin.yaml', 'wrong.yaml', '.']);
+    expect(diagnostics[0]).toMatchObject({ code: 'NOT_FOUND', line: 1, column: 1, path: '' });
+  });
+});
+
 describe('output', () => {
   it('has no colour without a terminal, and none under NO_COLOR even when forced', async () => {
     const forced = await run(['validate', 'bad.yaml'], { env: { FORCE_COLOR: '1' } });

@@ -2,7 +2,7 @@
 // days later and from another process. What a function said is data, and so is its hint.
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
-import { renderRun } from '../../src/cli/render-run.js';
+import { renderResults, renderRun } from '../../src/cli/render-run.js';
 import { WritError } from '../../src/errors.js';
 import type { RunView } from '../../src/runtime/writ.js';
 import { steps, useTeam } from './fixture.js';
@@ -10,8 +10,10 @@ import { steps, useTeam } from './fixture.js';
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
 
+const PLACE = { data: '.writ', policies: 'policies', env: {} };
+
 function shown(run: RunView): string {
-  return renderRun({ data: '.writ', policies: 'policies', env: {} }, run, pc.createColors(false));
+  return renderRun(PLACE, run, pc.createColors(false));
 }
 
 describe('the hint of a failed step', () => {
@@ -36,6 +38,16 @@ describe('the hint of a failed step', () => {
     expect(run).toMatchObject({ error: told, steps: [{ error: told }] });
   });
 
+  it('is told of a step that was skipped before its first attempt, too', async () => {
+    const { team } = here;
+    const skipped = `${ONE}, errorMode: skip, config: { text: "{{goal}}" }`;
+    const { id } = await team.run(await team.open(), steps([skipped]), {});
+    const run = await (await team.open()).status(id);
+    expect(run.steps[0]).toMatchObject({ status: 'skipped', reason: 'error', attempts: 0 });
+    expect(shown(run)).toContain('template names goal, which has no value');
+    expect(shown(run)).toContain('\n  hint: give it in the input, check the name');
+  });
+
   it('is not there where nobody said one', async () => {
     const { team } = here;
     team.functions.answer('tool::test_one', () => {
@@ -47,5 +59,23 @@ describe('the hint of a failed step', () => {
     expect(run.error).toMatchObject({ message: 'the desk is closed' });
     expect(run.error).not.toHaveProperty('hint');
     expect(shown(run)).not.toContain('hint:');
+  });
+});
+
+describe('what to do next', () => {
+  it('is to look at the outputs, but not where they are shown already', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const { id } = await team.run(writ, steps([ONE]));
+    const run = await writ.results(id);
+    const results = renderResults(PLACE, run, pc.createColors(false));
+    expect(shown(run)).toContain(`output: writ workflow results ${id}`);
+    expect(results).not.toContain('workflow results');
+    expect(shown(run).startsWith(results)).toBe(true);
+    team.functions.answer('tool::test_one', () => {
+      throw new Error('no');
+    });
+    const failed = await writ.results((await team.run(writ, steps([ONE]))).id);
+    expect(renderResults(PLACE, failed, pc.createColors(false))).toBe(shown(failed));
   });
 });

@@ -190,8 +190,8 @@ describe("a workflow's own ceiling", () => {
     };
     const told = diagnostics.map(({ path, code, line, column }) => [path, code, `${line}:${column}`]);
     expect(told).toEqual([
-      ['ceilings.functions.allow', 'DOC_CEILING_EXCEEDED', placeOf('["*"]')],
       ['ceilings.limits.timeoutMs', 'DOC_CEILING_EXCEEDED', placeOf('86400000')],
+      ['ceilings.functions.allow', 'DOC_CEILING_EXCEEDED', placeOf('["*"]')],
     ]);
     await expect(team.run(writ, wide)).rejects.toMatchObject({ code: 'DOC_INVALID' });
     expect((await team.run(writ, own({ functions: { allow: ['tool::test_one'] } }))).status).toBe(

@@ -115,17 +115,63 @@ describe('a ceiling', () => {
     const { team } = here;
     const writ = await team.open();
     const own = 'ceilings: { functions: { allow: ["tool::test_two"] } }\n';
-    for (const text of [steps([ONE], own), steps([`${ONE}, timeoutMs: 300001`])]) {
+    const asking = [
+      [steps([ONE], own), 'steps[0].functionId'],
+      [steps([`${ONE}, timeoutMs: 300001`]), 'steps[0].timeoutMs'],
+    ] as const;
+    for (const [text, path] of asking) {
       const error = await refusalOf(team.run(writ, text));
       expect(error).toMatchObject({ code: 'DOC_INVALID', exitCode: 2 });
       expect(error.details).toMatchObject({
-        diagnostics: [{ code: 'DOC_CEILING_EXCEEDED', path: 'steps[0]' }],
+        diagnostics: [{ code: 'DOC_CEILING_EXCEEDED', path }],
       });
     }
     expect(await writ.runs()).toEqual([]);
     // The limit itself fits.
     const run = await team.run(writ, steps([`${ONE}, timeoutMs: 300000`]));
     expect(run.status).toBe('completed');
+  });
+
+  it('is told where the field stands that asks too much, else where the step does', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const own = 'ceilings: { limits: { retries: 1, loopIterations: 2, fanoutWidth: 1, memoryMiB: 64 } }\n';
+    const found = async (text: string) => {
+      const { diagnostics } = await writ.validate({ text, file: null });
+      return diagnostics
+        .filter(({ code }) => code === 'DOC_CEILING_EXCEEDED')
+        .map(({ line, column, path }) => [
+          path,
+          text
+            .split('\n')
+            [line - 1]?.slice(column - 1, column + 4)
+            .replace(/[,} ].*/su, ''),
+        ]);
+    };
+    expect(await found(steps([`${ONE}, timeoutMs: 300001`]))).toEqual([['steps[0].timeoutMs', '30000']]);
+    expect(await found(steps([`${ONE}, errorMode: retry, maxRetries: 4`], own))).toEqual([
+      ['steps[0].maxRetries', '4'],
+    ]);
+    // What nobody wrote is the step's own: three retries, ten rounds.
+    expect(await found(steps([`${ONE}, errorMode: retry`], own))).toEqual([['steps[0]', 's1']]);
+    expect(await found(steps([`${ONE}, mode: loop, maxIterations: 7`], own))).toEqual([
+      ['steps[0].maxIterations', '7'],
+    ]);
+    const wide = `${ONE}, mode: fanout, items: [1, 2]`;
+    expect(await found(steps([wide], own))).toEqual([['steps[0].items', '[1']]);
+    const large = 'functionId: "tool::wasm", sandbox: { driver: wasm, limits: { memoryMiB: 65 } }';
+    expect(await found(steps([`${large}, config: { module: claims-triage }`], own))).toEqual([
+      ['steps[0].sandbox.limits.memoryMiB', '65'],
+    ]);
+    const state = { type: 'Task', resource: 'tool::test_one', timeoutSeconds: 301, end: true };
+    const document = { version: 'agentrc.workflow/v0.1', name: 'm', startAt: 'A', states: { A: state } };
+    expect(await found(JSON.stringify(document))).toEqual([['states.A.timeoutSeconds', '301']]);
+    const spelled = {
+      id: 'm',
+      StartAt: 'A',
+      States: { A: { Type: 'Task', Resource: 'tool::test_one', TimeoutSeconds: 301, End: true } },
+    };
+    expect(await found(JSON.stringify(spelled))).toEqual([['states.A.timeoutSeconds', '301']]);
   });
 
   it('that demands a sandbox says of a function that has none what would let it run', async () => {

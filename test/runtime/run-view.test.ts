@@ -82,6 +82,28 @@ describe('the rows of a run', () => {
     ]);
   });
 
+  it('of a step that was skipped because its request could not be made say that, and with which error', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const unmade = `${ONE}, errorMode: skip, config: { text: "{{input.nope}}" }`;
+    const map = `${ONE}, mode: fanout, items: [1, 2], errorMode: skip, config: { text: "{{item.nope}}" }`;
+    const run = await team.run(writ, steps([unmade, map, `${ONE}, condition: "false", errorMode: skip`]), {});
+    const error = {
+      code: 'STEP_TEMPLATE_UNRESOLVED',
+      message: expect.stringContaining('template names'),
+    };
+    expect(run).toMatchObject({
+      status: 'completed',
+      steps: [
+        { status: 'skipped', reason: 'error', attempts: 0, error },
+        { status: 'skipped', reason: 'error', error, items: { done: 0, failed: 2, total: 2 } },
+        { status: 'skipped', reason: 'condition', error: null },
+      ],
+    });
+    expect(team.functions.calls).toEqual([]);
+    expect((await writ.status(run.id)).steps[0]).toMatchObject({ reason: 'error', error });
+  });
+
   it('of a loop that used up its iterations and may not go on so: it failed, and its last output stays', async () => {
     const { team } = here;
     const writ = await team.open();

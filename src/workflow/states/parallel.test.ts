@@ -106,9 +106,11 @@ describe('a Parallel', () => {
     const text = machine(
       'A: {Type: Parallel, End: true, Branches: [{StartAt: B, States: {B: {Type: Pass, End: true}}}]}',
     );
-    const { plan, pathAt } = parseWorkflow(text);
-    const paths = Object.values(plan?.nodes ?? {}).map(({ line, column }) => pathAt({ line, column }));
+    const { plan, partAt } = parseWorkflow(text);
+    const paths = Object.values(plan?.nodes ?? {}).map(
+      ({ line, column }) => partAt({ line, column }, [])?.path,
+    );
     expect(paths).toEqual(['states.A', 'states.A.branches[0].states.B']);
-    expect(pathAt({ line: 1, column: 1 })).toBeNull();
+    expect(partAt({ line: 1, column: 1 }, [])).toBeNull();
   });
 });

@@ -327,6 +327,13 @@ steps:
     [['x-note: anything'], []],
     // expressions
     [['condition: "a = 1"'], ['DOC_EXPRESSION 5:19 steps[0].condition']],
+    [['condition: ""'], ['DOC_BAD_VALUE 5:16 steps[0].condition']],
+    [[`condition: ${'a'.repeat(2001)}`], ['DOC_BAD_VALUE 5:16 steps[0].condition']],
+    [['condition: "\'success\'"'], ['DOC_EXPRESSION 5:16 steps[0].condition']],
+    [['condition: "false"'], []],
+    [['mode: loop', `until: '"done"'`], ['DOC_EXPRESSION 6:12 steps[0].until']],
+    [['mode: loop', 'until: output == "done"'], []],
+    [['condition: a == True'], ['DOC_UNKNOWN_NAME 5:21 steps[0].condition']],
     [["condition: \"'{{a}}' == 'x'\""], ['DOC_EXPRESSION 5:16 steps[0].condition']],
     [['promptTemplate: "x {{#if a}}"'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
     [['promptTemplate: "{{__proto__.x}}"'], ['DOC_UNKNOWN_NAME 5:24 steps[0].promptTemplate']],
@@ -403,6 +410,39 @@ steps:
     expect(hint(step('mode: sequentail'))).toBe('did you mean "sequential"?');
     expect(hint(step().replace('agent::chat', 'tool::wasn'))).toBe('did you mean "tool::wasm"?');
     expect(hint('id: w\nstep:\n  - name: A')).toBe('did you mean "steps"?');
+  });
+
+  it('says what else may stand where a condition or a head of #if goes wrong', () => {
+    const hintOf = (line: string) => validate(step(line)).diagnostics[0]?.hint;
+    expect(hintOf('condition: a == True')).toBe('the value is written true');
+    expect(hintOf('condition: not a')).toBe('use &&, || and !');
+    expect(hintOf('condition: a contains 1')).toBe('operators: ==, !=, <, <=, >, >=, &&, || and !');
+    expect(hintOf('condition: "{{#if a}}1{{/if}}"')).toBe('put operators outside of {{ }}');
+    expect(hintOf('promptTemplate: "{{#if not a}}x{{/if}}"')).toContain('{{#if (and done (not late))}}');
+  });
+
+  it('says of braces without quotes that they need them, and nothing else', () => {
+    for (const line of ['promptTemplate: {{goal}}', 'condition: {{goal}} == 1', 'config: { a: {{goal}} }']) {
+      const { diagnostics } = validate(step(line));
+      expect(diagnostics).toMatchObject([
+        { code: 'DOC_SYNTAX', hint: expect.stringContaining('"{{goal}}"') },
+      ]);
+    }
+    expect(validate(step('mode: [')).diagnostics[0]?.hint).toBeUndefined();
+  });
+
+  it('says of inputs that are no JSON Schema where they are none, each place once', () => {
+    const inputs = 'inputs: {type: objct, properties: {a: string, b: {type: string, minLength: -1}}}';
+    const { diagnostics } = validate(`${inputs}\n${step()}`);
+    expect(diagnostics.map(({ path, line, column }) => `${path} ${line}:${column}`)).toEqual([
+      'inputs.type 1:16',
+      'inputs.properties.a 1:39',
+      'inputs.properties.b.minLength 1:76',
+    ]);
+    expect(diagnostics[0]).toMatchObject({
+      message: 'inputs is no JSON Schema: type has a value that it can not have',
+      hint: expect.stringContaining('object, string'),
+    });
   });
 
   it('says of a bound what it is, in words', () => {
@@ -775,7 +815,7 @@ describe('declared inputs', () => {
   });
 
   it.each<[string, string]>([
-    ['inputs: {type: objct}', 'DOC_INVALID 1:9 inputs'],
+    ['inputs: {type: objct}', 'DOC_INVALID 1:16 inputs.type'],
     ['inputs: {requierd: [a]}', 'DOC_INVALID 1:9 inputs'],
     ['inputs: {$ref: "https://elsewhere.example/schema"}', 'DOC_UNSUPPORTED 1:10 inputs.$ref'],
     ['inputs: {$async: true}', 'DOC_UNSUPPORTED 1:10 inputs.$async'],

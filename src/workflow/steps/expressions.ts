@@ -1,6 +1,6 @@
 // Templates and conditions of one step, checked at load: syntax, limits, helpers, and names where they can be known.
 // Every finding points at the place inside the text.
-import { type ConditionNode, parseCondition } from '../../expression/condition.js';
+import { CONDITION_MAX_LENGTH, type ConditionNode, parseCondition } from '../../expression/condition.js';
 import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
 import { nearest } from '../../expression/nearest.js';
 import {
@@ -20,6 +20,13 @@ import { neverSet, type StepPlace, type WorkflowNames } from './names.js';
 
 /** Characters of a word of the document that a message repeats. */
 const MAX_SHOWN = 60;
+
+/** How other languages write what the expressions call true, false and null. */
+const OTHER_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ...['True', 'TRUE'].map((one) => [one, 'the value is written true'] as const),
+  ...['False', 'FALSE'].map((one) => [one, 'the value is written false'] as const),
+  ...['None', 'nil', 'Null', 'NULL', 'undefined'].map((one) => [one, 'the value is written null'] as const),
+]);
 
 export interface NameSpace {
   /** The document's text, for exact places. */
@@ -69,6 +76,18 @@ export class StepExpressions {
           severity: 'warning',
           message: `any output with the word ${JSON.stringify(shown)} ends the loop, "not ${shown} yet" too`,
           hint: 'compare a field of the output: until: {path: approved, equals: true}',
+          at,
+        });
+      }
+      if (
+        until.kind === 'expression' &&
+        parseCondition(until.expression, this.space.names.all).paths.length === 0
+      ) {
+        this.findings.add({
+          code: 'DOC_EXPRESSION',
+          severity: 'warning',
+          message: 'until names no variable: what it says never changes',
+          hint: 'a phrase is written without quotes and brackets, or as until: {contains: "…"}',
           at,
         });
       }
@@ -137,6 +156,8 @@ export class StepExpressions {
   }
 
   private condition(node: Located, text: string, at: Segments): void {
+    // The schema says so.
+    if (text === '' || text.length > CONDITION_MAX_LENGTH) return;
     try {
       const condition = parseCondition(text, this.space.names.all);
       const named = condition.paths.map(({ head, segments, offset }) => ({
@@ -145,7 +166,17 @@ export class StepExpressions {
         offset,
       }));
       this.variables(node, at, 'condition', named);
-      if (quotesBraces(condition.root)) {
+      const { root } = condition;
+      if (root.kind === 'literal' && typeof root.value === 'string' && !quotesBraces(root)) {
+        this.findings.add({
+          code: 'DOC_EXPRESSION',
+          severity: 'warning',
+          message: `the condition is a text and compared with nothing: it is always ${root.value !== ''}`,
+          hint: "compare it, as in {{previous_step.status}} == 'success'",
+          at,
+        });
+      }
+      if (quotesBraces(root)) {
         this.findings.add({
           code: 'DOC_EXPRESSION',
           severity: 'warning',
@@ -191,7 +222,8 @@ export class StepExpressions {
         this.findings.add({ code, message, hint, ...place });
       } else {
         // It may be part of the input; only one that is all but spelled like a name of the workflow is told.
-        const hint = name.length < 4 ? undefined : nearest(name, names.all, name.length < 8 ? 1 : 2);
+        const near = name.length < 4 ? undefined : nearest(name, names.all, name.length < 8 ? 1 : 2);
+        const hint = OTHER_SPELLINGS.get(name) ?? near;
         if (hint === undefined) continue;
         const message = `${text}, which only the input can give`;
         this.findings.add({ code, severity: 'warning', message, hint, ...place });

@@ -136,6 +136,7 @@ export const ERRORS = {
   RUN_TIMEOUT: { kind: 'failure', exit: 1, name: 'States.Timeout' },
   RUN_UNFINISHED: { kind: 'document', exit: 2 },
   RUN_NOT_REDRIVABLE: { kind: 'document', exit: 2 },
+  RUN_CHANGED: { kind: 'refusal', exit: 3, name: 'Policy.Denied' },
   // secrets by handle
   SECRET_INVALID: { kind: 'document', exit: 2 },
   SECRET_UNREADABLE: { kind: 'fatal', exit: 6 },

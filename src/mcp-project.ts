@@ -9,9 +9,10 @@ import { openMcpConnection } from './adapters/functions/mcp-connection.js';
 import { describeTools, pinOf, readTools, type McpTool } from './adapters/functions/mcp-pin.js';
 import { replaceFile } from './adapters/store/durable-file.js';
 import { projectOf } from './agent-files.js';
+import { digestOf } from './digest.js';
 import { WritError } from './errors.js';
 import { softwareVersion } from './init.js';
-import { digestOf, openSecrets } from './open.js';
+import { openSecrets } from './open.js';
 
 export type { McpTool };
 

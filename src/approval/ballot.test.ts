@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ErrorCode } from '../errors.js';
+import { WritError, type ErrorCode } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
 import { castVote, isExpired, type Ballot, type BallotState, type BallotVote, type Voter } from './ballot.js';
 
@@ -306,6 +306,24 @@ describe('a second vote of the same person', () => {
   it('approve after deny never counts', () => {
     refuses('APPROVAL_ALREADY_VOTED', () => cast(two('deny', { state: 'denied' }), person('ann'), APPROVE));
     refuses('APPROVAL_ALREADY_VOTED', () => cast(two('deny'), person('ann'), APPROVE));
+  });
+
+  it('after the decision the refusal says what is left, and not that another person can still deny (hint-to-deny-what-is-denied)', () => {
+    const hintOf = (state: 'pending' | 'approved' | 'denied'): string | undefined => {
+      try {
+        cast(
+          two(state === 'approved' ? 'approve' : 'deny', { state }),
+          person('ann'),
+          state === 'approved' ? DENY : APPROVE,
+        );
+      } catch (error) {
+        return error instanceof WritError ? error.hint : undefined;
+      }
+      return undefined;
+    };
+    expect(hintOf('pending')).toContain('another person can still deny');
+    expect(hintOf('approved')).toContain('writ approvals revoke');
+    expect(hintOf('denied')).toContain('writ approvals show');
   });
 
   it('the last vote of a person is the one that is compared', () => {

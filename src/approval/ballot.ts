@@ -94,7 +94,10 @@ export function castVote(
     const { approver, delegation } = earlier;
     const who = delegation === undefined ? approver : `${approver}, for ${delegation},`;
     throw new WritError('APPROVAL_ALREADY_VOTED', `${who} has already voted on ${id}`, {
-      hint: 'a vote is not taken back, and who votes for somebody is one voice with them; another person can still deny',
+      hint:
+        ballot.state === 'pending'
+          ? 'a vote is not taken back, and who votes for somebody is one voice with them; another person can still deny'
+          : whatIsLeft(ballot),
     });
   }
   if (ballot.state !== 'pending') throw alreadyDecided(ballot);
@@ -179,15 +182,18 @@ function notEligible({ id, quorum }: Ballot, voter: Voter, isEligible: boolean):
   return new WritError('APPROVAL_NOT_ELIGIBLE', what, { hint: ask });
 }
 
+/** Who votes now comes too late. */
+export function alreadyDecided(ballot: Pick<Ballot, 'id' | 'state'>): WritError {
+  return new WritError('APPROVAL_ALREADY_DECIDED', `${ballot.id} is ${ballot.state}`, {
+    hint: whatIsLeft(ballot),
+  });
+}
+
 /** What can be done about a request that is no longer pending. */
-export function alreadyDecided({ id, state }: Pick<Ballot, 'id' | 'state'>): WritError {
-  const hint =
-    state === 'approved'
-      ? `until its step starts it can be taken back: writ approvals revoke ${id}`
-      : state === 'withdrawn'
-        ? 'another request may have taken its place: writ approvals list'
-        : `what became of it: writ approvals show ${id}`;
-  return new WritError('APPROVAL_ALREADY_DECIDED', `${id} is ${state}`, { hint });
+function whatIsLeft({ id, state }: Pick<Ballot, 'id' | 'state'>): string {
+  if (state === 'approved') return `until its step starts it can be taken back: writ approvals revoke ${id}`;
+  if (state === 'withdrawn') return 'another request may have taken its place: writ approvals list';
+  return `what became of it: writ approvals show ${id}`;
 }
 
 /** Whether `cast` and a vote of `voter` would be the voice of one person. */

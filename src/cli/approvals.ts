@@ -106,7 +106,8 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
     requireOpen((await writ.approval(id)).record);
     const last: { asked: Asked } = { asked: { outcome: 'interrupted' } };
     const interrupted = await untilSignal(async (signal) => {
-      last.asked = await askForDecision(context, writ, id, approver, reason, signal, howOf(flags));
+      const asking = { approvalId: id, approver, reason, votesAs: howOf(flags) };
+      last.asked = await askForDecision(context, writ, asking, signal);
     });
     const { asked } = last;
     if (asked.outcome === 'recorded') return recorded(context, writ, asked.record, flags);

@@ -35,15 +35,21 @@ export function screenOf(context: Context, signal: AbortSignal) {
   };
 }
 
-/** Shows the prompt for `approvalId`; the terminal must be interactive (`isInteractive`). */
+/** What is asked, and of whom. */
+export interface Asking {
+  readonly approvalId: string;
+  readonly approver: Principal;
+  /** Said already; null = the prompt asks for one where it is needed. */
+  readonly reason: string | null;
+  readonly votesAs?: VotesAs;
+}
+
+/** Shows the prompt for a request until `signal` aborts; the terminal must be interactive (`isInteractive`). */
 export async function askForDecision(
   context: Context,
   writ: Writ,
-  approvalId: string,
-  approver: Principal,
-  reason: string | null,
+  { approvalId, approver, reason, votesAs = {} }: Asking,
   signal: AbortSignal,
-  votesAs: VotesAs = {},
 ): Promise<Asked> {
   const { promptForApproval } = await import('../tui/open-prompt.js');
   // An emergency vote needs a reason whatever the request says.
@@ -168,7 +174,7 @@ export async function askDuringRun(
   signal: AbortSignal,
 ): Promise<Asked['outcome']> {
   try {
-    return (await askForDecision(context, writ, approvalId, approver, null, signal)).outcome;
+    return (await askForDecision(context, writ, { approvalId, approver, reason: null }, signal)).outcome;
   } catch (error) {
     if (!isRefusedVote(error)) throw error;
     noteFailure(context.output, error);

@@ -2,7 +2,7 @@
 // directory as anyone could.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EvidenceReport } from '../audit/evidence/verify.js';
+import type { EvidenceReport } from '../audit/evidence/report.js';
 import type { ProofReport } from '../audit/tlog-proof.js';
 import type { VerifyReport } from '../audit/verify/report.js';
 import { REMEMBERED } from '../audit/verify/trust.js';

@@ -8,7 +8,7 @@ import { replaceFile } from '../adapters/store/durable-file.js';
 import { certificateText } from '../audit/evidence/certificate.js';
 import { decodeEvidence, MAX_EVIDENCE_BYTES } from '../audit/evidence/format.js';
 import { evidencePage } from '../audit/evidence/page-file.js';
-import type { EvidenceReport } from '../audit/evidence/verify.js';
+import type { EvidenceReport } from '../audit/evidence/report.js';
 import { MAX_NOTE_BYTES } from '../audit/note.js';
 import { WritError } from '../errors.js';
 import { pageParts } from '../page-parts.js';

@@ -1,7 +1,7 @@
 // What a command gets from the process: its streams, environment and global options, as values, so that a test
 // can hand in its own. Opening Writ happens here and nowhere else in the command line, and so does closing it.
 import { WritError } from '../errors.js';
-import type { SandboxTrial } from '../open.js';
+import type { SandboxTrial } from '../open-sandboxes.js';
 import { keepPolicies, policyFingerprint, type PolicyKeeping } from '../policy-reload.js';
 import type { AnchorReport } from '../runtime/anchor.js';
 import type { Principal, Writ } from '../runtime/writ.js';
@@ -49,11 +49,34 @@ export async function withWrit<T>(
     ...(asksOnly === undefined ? {} : { asksOnly }),
   });
   if (drives) writ.onAnchor((report) => noteMissing(context.output, report));
+  let result: T;
   try {
-    return await body(writ);
-  } finally {
-    await writ.close();
+    result = await body(writ);
+  } catch (error) {
+    try {
+      await writ.close();
+    } catch (then) {
+      throw bothFailed(error, then);
+    }
+    throw error;
   }
+  await writ.close();
+  return result;
+}
+
+/**
+ * What failed first is told first, and alone where it is fatal: what follows is most often of the same cause. Else what
+ * failed after it is told too, and gives the exit code.
+ */
+function bothFailed(first: unknown, then: unknown): unknown {
+  if (!(first instanceof WritError) || first.kind === 'fatal') return first;
+  if (!(then instanceof WritError)) return then;
+  const { code, hint, details } = then;
+  return new WritError(code, `${first.message}; and after it: ${then.message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+    cause: new AggregateError([first, then]),
+  });
 }
 
 /** Who did not cosign or stamp is said, and delays nothing. */
@@ -136,13 +159,7 @@ async function publishAfter(writ: Writ, cause: unknown): Promise<void> {
   } catch (error) {
     // Somebody is at it for long: the entry is durable, and who publishes next publishes it too.
     if (error instanceof WritError && error.code === 'STORE_BUSY') return;
-    throw new AggregateError(
-      [cause, error],
-      'the command failed, and the log could not be published either',
-      {
-        cause,
-      },
-    );
+    throw bothFailed(cause, error);
   }
 }
 

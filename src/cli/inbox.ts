@@ -116,7 +116,7 @@ function decisionOf(records: readonly ApprovalRecord[]): string {
 }
 
 async function askOne(context: Context, writ: Writ, id: string, approver: Principal, signal: AbortSignal) {
-  const asked = await askForDecision(context, writ, id, approver, null, signal);
+  const asked = await askForDecision(context, writ, { approvalId: id, approver, reason: null }, signal);
   const isRecorded = asked.outcome === 'recorded';
   const made = isRecorded ? undefined : asked.made;
   return { outcome: asked.outcome, records: isRecorded ? [asked.record] : [], made };

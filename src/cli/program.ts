@@ -6,21 +6,16 @@ import { addApprovalCommands } from './commands/approvals.js';
 import { addArtifactCommands } from './commands/artifacts.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addKeyCommands } from './commands/keys.js';
-import type { Action, Flags } from './commands/leaf.js';
-import {
-  agentsOf,
-  collectAgent,
-  collectText,
-  filledOf,
-  textOf,
-  textsIn,
-  textsOf,
-} from './commands/options.js';
+import type { Action, Flags, Leaf } from './commands/leaf.js';
+import { addMcpCommands } from './commands/mcp.js';
+import { filledOf } from './commands/options.js';
 import { addPolicyCommands } from './commands/policy.js';
+import { addDoctorCommand, addInitCommand, addServeCommand } from './commands/project.js';
 import { addSandboxCommands } from './commands/sandbox.js';
 import { addSecretCommands } from './commands/secrets.js';
 import { addTaskCommands } from './commands/tasks.js';
 import { addWitnessCommands } from './commands/witness.js';
+import { addSimulateCommand, addValidateCommand } from './commands/files.js';
 import { addPlanCommand, addRunCommand, addWorkflowCommands } from './commands/workflow.js';
 import { type Context, DEFAULT_DATA, DEFAULT_POLICIES } from './context.js';
 import { createOutput, type Environment } from './output.js';
@@ -40,36 +35,9 @@ export interface Program {
   exitCode(): number;
 }
 
-const DEFAULT_LISTEN = '127.0.0.1:8080';
-
 export function createProgram(terminal: Terminal, version: string): Program {
   let exitCode = 0;
-  const program = new Command('writ')
-    .description(
-      'runs workflows whose every step is authorized, under every ceiling, approved and logged first',
-    )
-    .version(version, '--version', 'print the version')
-    .helpOption('-h, --help', 'show this help')
-    .helpCommand(false)
-    .addOption(new Option('--data <dir>', 'data directory').env('WRIT_DATA').default(DEFAULT_DATA))
-    .addOption(
-      new Option('--policies <dir>', 'policies directory').env('WRIT_POLICIES').default(DEFAULT_POLICIES),
-    )
-    .addOption(
-      new Option(
-        '--key <file>',
-        'your private key, or ssh-agent[:NAME]; without it you are the system user',
-      ).env('WRIT_KEY'),
-    )
-    .option('--json', 'print one JSON value on stdout, on failure too')
-    .exitOverride()
-    // Failures are printed in one place, in one form (failure.ts).
-    .configureOutput({
-      writeOut: (text) => terminal.stdout.write(text),
-      writeErr: (text) => terminal.stderr.write(text),
-      outputError: () => undefined,
-    })
-    .configureHelp({ showGlobalOptions: true });
+  const program = rootCommand(terminal, version);
 
   /** Registers a leaf: its action gets the context of the global options, and its help ends with an example. */
   const leaf = (
@@ -90,6 +58,16 @@ export function createProgram(terminal: Terminal, version: string): Program {
     });
     return command;
   };
+  addCommands(program, leaf);
+  program.addHelpText(
+    'after',
+    '\nExample:\n  $ writ init && writ validate workflow.yaml && writ run workflow.yaml',
+  );
+  return { command: program, exitCode: () => exitCode };
+}
+
+/** In the order of the help. */
+function addCommands(program: Command, leaf: Leaf): void {
   const group = (name: string, description: string, example: string): Command =>
     program
       .command(name)
@@ -97,50 +75,10 @@ export function createProgram(terminal: Terminal, version: string): Program {
       .description(description)
       .addHelpText('after', `\nExample:\n  $ ${example}`);
 
-  leaf(
-    program,
-    'init',
-    'make a data directory: log key, store, first log entry',
-    'writ init',
-    async (context, _, flags) => {
-      const { init } = await import('./init.js');
-      const origin = textOf(flags['origin']);
-      return init(context, {
-        ...(origin === undefined ? {} : { origin }),
-        tenant: textOf(flags['tenant']) ?? 'default',
-      });
-    },
-  )
-    .option('--origin <name>', 'name of the log, e.g. audit.example.com/claims')
-    .option('--tenant <name>', 'tenant whose policies apply', 'default');
-
-  leaf(
-    program,
-    'validate',
-    'check workflow files: all problems in one pass',
-    'writ validate workflow.yaml',
-    async (context, files) => (await import('./validate.js')).validateFiles(context, files),
-  ).argument('<file...>', 'workflow files, YAML or JSON');
-
+  addInitCommand(program, leaf);
+  addValidateCommand(program, leaf);
   addPlanCommand(program, leaf, 'writ plan workflow.yaml --input @input.json');
-
-  leaf(
-    program,
-    'simulate',
-    'run a workflow on a virtual clock with mocked functions: nothing is called, written or waited for',
-    'writ simulate workflow.yaml --input @input.json --mocks mocks.json',
-    async (context, [file = ''], flags) =>
-      (await import('./simulate.js')).simulateFile(context, file, {
-        ...textsIn(flags, 'input', 'mocks', 'as', 'tenant'),
-        agent: agentsOf(flags['agent']),
-      }),
-  )
-    .argument('<file>', 'workflow file, YAML or JSON')
-    .option('--input <json>', 'the input: JSON, @FILE or @- for stdin')
-    .option('--mocks <file>', 'what states answer: {"State": [{"return": …} | {"throw": {…}}] | "echo"}')
-    .option('--as <principal>', 'who would start it, user:alice: then the policies decide every step')
-    .option('--tenant <name>', 'with --as: the tenant whose policies apply')
-    .option('--agent <role=instance>', 'with --as: who fills a role; may be given again', collectAgent);
+  addSimulateCommand(program, leaf);
 
   const workflow = group(
     'workflow',
@@ -191,52 +129,41 @@ export function createProgram(terminal: Terminal, version: string): Program {
     group('artifact', 'files that distributed Maps read and write', 'writ artifact list'),
     leaf,
   );
-  leaf(
-    group('mcp', 'MCP servers whose tools steps may call', 'writ mcp pin ledger'),
-    'pin',
-    'show what a server says of its tools; with --write, pin that',
-    'writ mcp pin ledger --tool lookup --write',
-    async (context, [server = ''], flags) =>
-      (await import('./mcp.js')).pinTools(context, server, {
-        tools: textsOf(flags['tool']),
-        write: flags['write'] === true,
-      }),
-  )
-    .argument('<server>', 'its name in mcp.yaml; a server with a command is started')
-    .option('--tool <name>', 'only this tool; may be given again', collectText)
-    .option('--write', 'pin what is shown, in mcp.yaml');
-  leaf(
-    program,
-    'serve',
-    'approvals and answers to tasks over HTTP, approvals by webhook; runs that were decided or answered go on here',
-    'writ serve --listen 127.0.0.1:8080',
-    async (context, _, flags) => {
-      const { listDeliveries, serve } = await import('./serve.js');
-      if (flags['deliveries'] === true) return listDeliveries(context);
-      return serve(context, {
-        listen: textOf(flags['listen']) ?? DEFAULT_LISTEN,
-        allowLoopback: flags['allowLoopbackWebhooks'] === true,
-      });
-    },
-  )
-    .option('--deliveries', 'show the newest webhooks that were sent, or are due; serve nothing')
-    .option(
-      '--listen <host:port>',
-      'address; behind a proxy that ends TLS, or of this machine',
-      DEFAULT_LISTEN,
-    )
-    .option(
-      '--allow-loopback-webhooks',
-      'webhooks and key sets may be on this host, without TLS: for a trial',
-    );
-  leaf(program, 'doctor', 'check what this machine can do', 'writ doctor', async (context) =>
-    (await import('./doctor.js')).doctor(context),
+  addMcpCommands(group('mcp', 'MCP servers whose tools steps may call', 'writ mcp pin ledger'), leaf);
+  addServeCommand(program, leaf);
+  addDoctorCommand(program, leaf);
+}
+
+/** `writ` with the options that every command has. */
+function rootCommand(terminal: Terminal, version: string): Command {
+  return (
+    new Command('writ')
+      .description(
+        'runs workflows whose every step is authorized, under every ceiling, approved and logged first',
+      )
+      .version(version, '--version', 'print the version')
+      .helpOption('-h, --help', 'show this help')
+      .helpCommand(false)
+      .addOption(new Option('--data <dir>', 'data directory').env('WRIT_DATA').default(DEFAULT_DATA))
+      .addOption(
+        new Option('--policies <dir>', 'policies directory').env('WRIT_POLICIES').default(DEFAULT_POLICIES),
+      )
+      .addOption(
+        new Option(
+          '--key <file>',
+          'your private key, or ssh-agent[:NAME]; without it you are the system user',
+        ).env('WRIT_KEY'),
+      )
+      .option('--json', 'print one JSON value on stdout, on failure too')
+      .exitOverride()
+      // Failures are printed in one place, in one form (failure.ts).
+      .configureOutput({
+        writeOut: (text) => terminal.stdout.write(text),
+        writeErr: (text) => terminal.stderr.write(text),
+        outputError: () => undefined,
+      })
+      .configureHelp({ showGlobalOptions: true })
   );
-  program.addHelpText(
-    'after',
-    '\nExample:\n  $ writ init && writ validate workflow.yaml && writ run workflow.yaml',
-  );
-  return { command: program, exitCode: () => exitCode };
 }
 
 /** The output of an invocation whose options are known. */

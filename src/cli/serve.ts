@@ -36,9 +36,12 @@ export async function serve(context: Context, { listen, allowLoopback }: ServeFl
   let fault: WritError | null = null;
   const signal = await untilSignal(async (stop) => {
     stop.addEventListener('abort', () => {
+      // What is under way is seen to its end: an operator sees for how long, and that nothing is left.
+      output.note(JSON.stringify({ event: 'serve.stopping' }));
       serving.stop();
     });
     fault = await serving.stopped;
+    output.note(JSON.stringify({ event: 'serve.stopped' }));
   }).finally(() => process.off('SIGHUP', onHangUp));
   if (fault !== null) throw fault as WritError;
   return signal ?? 0;

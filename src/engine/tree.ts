@@ -1,19 +1,11 @@
 // A run's cursors and what they have given, in memory: frames by id, children by parent, and what of it has changed
 // since it was last written. Keeps books and decides nothing.
-import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { ChangedParts, type ReadPart } from './changed-parts.js';
 import { drawBytes } from './draws.js';
+import { Lanes, type Lane } from './lanes.js';
 import { isSync, standingOf, type Standing } from './standing.js';
 import type { Changes, ChildResult, Frame, Note, Parts, RunHead, Seen, StepOutcome } from './state.js';
-
-/** How far one lane of a fork is; made again from its children when a run is opened. */
-export interface Lane {
-  /** Items of a map; null for a lane that runs once. */
-  readonly items: readonly Json[] | null;
-  /** Children begun; they begin in index order. */
-  begun: number;
-  ended: number;
-}
 
 export class RunTree {
   head: RunHead;
@@ -29,13 +21,8 @@ export class RunTree {
   readonly #seen = new Map<string, Seen>();
   /** Nodes whose part is to be written; put together late, for a node is entered and left at once most of the time. */
   readonly #seenAnew = new Set<string>();
-  readonly #lanes = new Map<string, readonly Lane[]>();
-  /** By id of the fork's frame, then of the child. */
-  readonly #results = new Map<string, Map<string, ChildResult>>();
-  /** By key, how the part reads now: undefined when it is gone. */
-  readonly #dirty = new Map<string, () => unknown>();
-  /** Keys that are stored, or are about to be. */
-  readonly #stored = new Set<string>();
+  readonly #changed = new ChangedParts();
+  readonly #lanes = new Lanes(this.#changed);
   #notes: Note[] = [];
 
   readonly #tasks = new Map<string, string>();
@@ -50,12 +37,9 @@ export class RunTree {
   static from(head: RunHead, parts: Parts, pathOf: (frame: Frame) => string): RunTree {
     const tree = new RunTree(head, pathOf);
     for (const [key, value] of parts) tree.#load(key, value);
-    for (const results of tree.#results.values()) {
-      for (const result of results.values()) tree.#count(result);
-    }
-    for (const { parent, call, lane, item } of tree.#frames.values()) {
-      const own = parent === null || call !== null ? undefined : tree.lanes(parent)[lane];
-      if (own !== undefined) own.begun = Math.max(own.begun, (item ?? 0) + 1);
+    tree.#lanes.countLoaded();
+    for (const frame of tree.#frames.values()) {
+      if (frame.parent !== null && frame.call === null) tree.#lanes.countBegun(frame.parent, frame);
     }
     return tree;
   }
@@ -66,7 +50,7 @@ export class RunTree {
 
   set input(input: Json) {
     this.#input = input;
-    this.#mark('input', () => this.#input);
+    this.#changed.mark('input', () => this.#input);
   }
 
   /** 32 bytes, other ones each time. */
@@ -93,7 +77,7 @@ export class RunTree {
   put(frame: Frame): void {
     this.#leave(frame.id);
     this.#enter(frame);
-    this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+    this.#changed.mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
   }
 
   /** The cursor has ended, and with it what its fork had given. It has no children left. */
@@ -106,22 +90,22 @@ export class RunTree {
     this.#leave(id);
     this.#frames.delete(id);
     if (parent !== null) this.#children.get(parent)?.delete(id);
-    this.#mark(`frame/${id}`, () => this.#frames.get(id));
+    this.#changed.mark(`frame/${id}`, () => this.#frames.get(id));
   }
 
   /** The cursor goes no further, and what it held stays until its fork is over: a redrive goes on from there. */
   setAside(frame: Frame): void {
     this.#drop(frame);
     this.#keepAside(frame);
-    this.#mark(`aside/${frame.id}`, () => this.#aside.get(frame.id));
+    this.#changed.mark(`aside/${frame.id}`, () => this.#aside.get(frame.id));
   }
 
   /** Every cursor, also those that were set aside, which stand in the run again from now on. */
   takeBack(): readonly Frame[] {
     for (const frame of this.#aside.values()) {
       this.#enter(frame);
-      this.#mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
-      this.#mark(`aside/${frame.id}`, () => undefined);
+      this.#changed.mark(`frame/${frame.id}`, () => this.#frames.get(frame.id));
+      this.#changed.mark(`aside/${frame.id}`, () => undefined);
     }
     this.#aside.clear();
     this.#asideOf.clear();
@@ -176,7 +160,7 @@ export class RunTree {
   setOutcome(id: string, node: string, outcome: StepOutcome): void {
     const own = this.#outcomes.get(id) ?? new Map<string, StepOutcome>();
     this.#outcomes.set(id, own.set(node, outcome));
-    this.#mark(`outcome/${id}#${node}`, () => own.get(node));
+    this.#changed.mark(`outcome/${id}#${node}`, () => own.get(node));
   }
 
   /** By node key, of every node that a cursor has come to. */
@@ -201,68 +185,33 @@ export class RunTree {
 
   /** Lanes of the fork that the cursor stands in; empty when it stands in none. */
   lanes(id: string): readonly Lane[] {
-    return this.#lanes.get(id) ?? [];
+    return this.#lanes.of(id);
   }
 
-  beginLanes(id: string, items: readonly (readonly Json[] | null)[]): readonly Lane[] {
-    this.#mark(`items/${id}`, () => this.#lanes.get(id)?.map((lane) => lane.items));
-    return this.#setLanes(id, items);
+  beginLanes(id: string, items: readonly (readonly Json[] | null)[]): void {
+    this.#lanes.begin(id, items);
   }
 
   /** The child has ended: well, or with an error that is tolerated, and then a redrive may yet go on with it. */
   childEnded(child: Frame, result: ChildResult): void {
     if (result.error === null || result.isSkipped) this.remove(child);
     else this.setAside(child);
-    this.#setResult(child.id, result);
-    this.#count(result);
-    this.#mark(`result/${child.id}`, () => this.#results.get(result.parent)?.get(child.id));
+    this.#lanes.give(child.id, result);
   }
 
   /** By lane, in item order; all children have ended. */
   results(id: string): ChildResult[][] {
-    const byLane = this.lanes(id).map((): ChildResult[] => []);
-    for (const result of this.#results.get(id)?.values() ?? []) {
-      const lane = byLane[result.lane];
-      if (lane !== undefined) lane[result.item ?? 0] = result;
-    }
-    return byLane;
+    return this.#lanes.results(id);
   }
 
   endLanes(id: string): void {
     this.#endAside(id);
-    if (!this.#lanes.delete(id)) return;
-    const gone = (): undefined => undefined;
-    this.#mark(`items/${id}`, gone);
-    for (const child of this.#results.get(id)?.keys() ?? []) this.#mark(`result/${child}`, gone);
-    this.#results.delete(id);
+    this.#lanes.end(id);
   }
 
-  /**
-   * The fork of this cursor goes on: results of children that `isAgain` are taken away, the lanes counted anew. Gives the
-   * places that nobody stands at and that have no result.
-   */
-  reopenLanes(
-    id: string,
-    isAgain: (result: ChildResult) => boolean,
-  ): readonly { readonly lane: number; readonly item: number }[] {
-    const own = this.#results.get(id) ?? new Map<string, ChildResult>();
-    for (const [child, result] of own) {
-      if (!isAgain(result)) continue;
-      own.delete(child);
-      this.#mark(`result/${child}`, () => this.#results.get(id)?.get(child));
-    }
-    const taken = this.lanes(id).map(() => new Set<number>());
-    for (const { lane, item } of own.values()) taken[lane]?.add(item ?? 0);
-    for (const { lane, item } of this.children(id)) taken[lane]?.add(item ?? 0);
-    return this.lanes(id).flatMap((lane, position) => {
-      const places = taken[position] ?? new Set();
-      lane.ended = [...own.values()].filter((one) => one.lane === position).length;
-      for (const place of places) lane.begun = Math.max(lane.begun, place + 1);
-      const free: { lane: number; item: number }[] = [];
-      for (let item = 0; item < lane.begun; item += 1)
-        if (!places.has(item)) free.push({ lane: position, item });
-      return free;
-    });
+  /** The fork of this cursor goes on, as `Lanes.reopen`. */
+  reopenLanes(id: string, isAgain: (result: ChildResult) => boolean): ReturnType<Lanes['reopen']> {
+    return this.#lanes.reopen(id, isAgain, this.children(id));
   }
 
   /** The whole run, part by part. */
@@ -277,19 +226,15 @@ export class RunTree {
 
   /** Nothing of it is stored: all of it is a change, and nothing else is. */
   isNew(): void {
-    this.#stored.clear();
-    this.#dirty.clear();
-    for (const [key, read] of this.#readers()) this.#mark(key, read);
+    this.#changed.reset();
+    for (const [key, read] of this.#readers()) this.#changed.mark(key, read);
   }
 
-  *#readers(): Iterable<readonly [string, () => unknown]> {
+  *#readers(): Iterable<readonly [string, ReadPart]> {
     yield ['input', () => this.#input];
     for (const id of this.#frames.keys()) yield [`frame/${id}`, () => this.#frames.get(id)];
     for (const id of this.#aside.keys()) yield [`aside/${id}`, () => this.#aside.get(id)];
-    for (const id of this.#lanes.keys())
-      yield [`items/${id}`, () => this.#lanes.get(id)?.map((lane) => lane.items)];
-    for (const [id, results] of this.#results)
-      for (const child of results.keys()) yield [`result/${child}`, () => this.#results.get(id)?.get(child)];
+    yield* this.#lanes.parts();
     for (const [id, outcomes] of this.#outcomes)
       for (const node of outcomes.keys()) yield [`outcome/${id}#${node}`, () => outcomes.get(node)];
     for (const node of this.#seen.keys()) yield [`seen/${node}`, () => this.#seen.get(node)];
@@ -301,20 +246,11 @@ export class RunTree {
 
   /** What has changed since the last call. */
   takeChanges(): Changes {
-    const put = new Map<string, Json>();
-    const removed: string[] = [];
     const ended = this.head.status !== 'running';
-    for (const node of this.#seenAnew) this.#mark(`seen/${node}`, () => this.#seen.get(node));
+    for (const node of this.#seenAnew) this.#changed.mark(`seen/${node}`, () => this.#seen.get(node));
     this.#seenAnew.clear();
-    for (const [key, read] of ended ? [] : this.#dirty) {
-      // Frames and the rest are plain JSON by type.
-      const value = read() as Json | undefined;
-      if (value !== undefined) {
-        put.set(key, value);
-        this.#stored.add(key);
-      } else if (this.#stored.delete(key)) removed.push(key);
-    }
-    this.#dirty.clear();
+    if (ended) this.#changed.forget();
+    const { put, removed } = this.#changed.take();
     const notes = this.#notes;
     this.#notes = [];
     return { head: this.head, put, removed, ended, notes };
@@ -333,7 +269,7 @@ export class RunTree {
     this.#asideOf.delete(id);
     for (const child of children) {
       this.#aside.delete(child);
-      this.#mark(`aside/${child}`, () => this.#aside.get(child));
+      this.#changed.mark(`aside/${child}`, () => this.#aside.get(child));
       this.endLanes(child);
     }
   }
@@ -366,26 +302,8 @@ export class RunTree {
     if (before.task !== null) this.#tasks.delete(this.#pathOf(before));
   }
 
-  #setLanes(id: string, items: readonly (readonly Json[] | null)[]): readonly Lane[] {
-    const lanes = items.map((list) => ({ items: list, begun: 0, ended: 0 }));
-    this.#lanes.set(id, lanes);
-    return lanes;
-  }
-
-  #setResult(child: string, result: ChildResult): void {
-    const own = this.#results.get(result.parent) ?? new Map<string, ChildResult>();
-    this.#results.set(result.parent, own.set(child, result));
-  }
-
-  #count({ parent, lane, item }: ChildResult): void {
-    const own = this.lanes(parent)[lane];
-    if (own === undefined) throw new WritError('STORE_IO', 'a stored result belongs to no fork of its run');
-    own.ended += 1;
-    own.begun = Math.max(own.begun, (item ?? 0) + 1);
-  }
-
   #load(key: string, value: Json): void {
-    this.#stored.add(key);
+    this.#changed.loaded(key);
     const at = key.indexOf('/');
     const rest = key.slice(at + 1);
     switch (at < 0 ? key : key.slice(0, at)) {
@@ -399,10 +317,10 @@ export class RunTree {
         this.#keepAside(value as unknown as Frame);
         return;
       case 'items':
-        this.#setLanes(rest, value as unknown as (readonly Json[] | null)[]);
+        this.#lanes.loadItems(rest, value as unknown as (readonly Json[] | null)[]);
         return;
       case 'result':
-        this.#setResult(rest, value as unknown as ChildResult);
+        this.#lanes.loadResult(rest, value as unknown as ChildResult);
         return;
       case 'seen':
         this.#seen.set(rest, value as Seen);
@@ -413,10 +331,6 @@ export class RunTree {
         this.#outcomes.set(id, own.set(node, value as unknown as StepOutcome));
       }
     }
-  }
-
-  #mark(key: string, read: () => unknown): void {
-    this.#dirty.set(key, read);
   }
 }
 

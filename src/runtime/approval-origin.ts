@@ -102,7 +102,9 @@ function votedAs({ seq: _, atMs, ...vote }: Vote): Json {
 
 /** What both name alike. */
 function factsOf(named: Readonly<Record<string, unknown>>): string {
-  const { approvalId, subjectDigest, mode, quorum, separationOfDuties, expiresAt, stepPath, attempt } = named;
+  const { approvalId, subjectDigest, mode, quorum, expiresAt, stepPath, attempt } = named;
+  // Older logs do not say it: then a row counts that keeps people apart, and no other.
+  const { separationOfDuties = true } = named;
   const asked = { approvalId, subjectDigest, mode, quorum, separationOfDuties, expiresAt, stepPath, attempt };
   const { editors = [], redriver = null, author = null } = named;
   return canonicalJson(asJson({ ...asked, editors, redriver, author }));

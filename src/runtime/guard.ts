@@ -2,8 +2,8 @@
 // intent is durable before the act and the outcome after it. Nothing here retries, and nothing else calls a
 // function or a sandbox.
 import { WritError } from '../errors.js';
-import { endOpenApproval, openGate } from './approval-gate.js';
 import type { ConversationState } from '../engine/state.js';
+import { endOpenApproval, openGate } from './approval-gate.js';
 import { refuse, refuseToStart } from './attempt-refusal.js';
 import { adopt, suspend, wait } from './attempt-wait.js';
 import type { Attempt, Settle } from './attempt.js';
@@ -11,23 +11,23 @@ import type { ProvidedCallable } from './callable.js';
 import { conclude, type Act } from './conclusion.js';
 import { editedRequest } from './edited-request.js';
 import type { EntryContext } from './entries.js';
-import { intend, type Intent } from './intent.js';
+import { problemOf } from './function-schema.js';
 import type { Guard } from './guard-parts.js';
-import type { Judged } from './judged-attempt.js';
-import { judge } from './judge.js';
+import { intend, type Intent } from './intent.js';
 import { isRefusedEntry } from './journal.js';
+import { judge } from './judge.js';
+import type { Judged } from './judged-attempt.js';
 import {
   failed,
   readFunctionOutput,
-  readTurn,
   readSandboxResult,
+  readTurn,
+  resultWithoutSecrets,
   STOPPED,
   thrown,
-  resultWithoutSecrets,
   withoutSecrets,
   type Acted,
 } from './outcome.js';
-import { problemOf } from './function-schema.js';
 import type { Conversation, FunctionProvider, FunctionRequest } from './ports.js';
 
 /**
@@ -140,8 +140,12 @@ async function act(guard: Guard, judged: Judged, intendedAtMs: number, stop: Abo
     const { signal } = stop;
     // Before anything is read of it, or cut: half a secret is not found any more.
     const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
-    const { idempotent } = attempt.node;
-    return { acted: readSandboxResult(result, callable.result, signal.aborted, idempotent), sandbox: result };
+    const acted = readSandboxResult(result, {
+      shape: callable.result,
+      isStopped: signal.aborted,
+      isIdempotent: attempt.node.idempotent,
+    });
+    return { acted, sandbox: result };
   }
   if (callable.kind !== 'function')
     throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);

@@ -143,12 +143,18 @@ export function isFree({ inputTokens, outputTokens, costMicroUsd }: Usage): bool
   return inputTokens === 0 && outputTokens === 0 && costMicroUsd === 0;
 }
 
-/** `shape` as in a callable; `stopped` = by the runner; `isIdempotent` = the step may be run again by itself. */
+/** What a sandbox result is read with. */
+export interface SandboxReading {
+  readonly shape: SandboxedCallable['result'];
+  /** By the runner. */
+  readonly isStopped: boolean;
+  /** The step may be run again by itself. */
+  readonly isIdempotent: boolean;
+}
+
 export function readSandboxResult(
   result: SandboxResult,
-  shape: SandboxedCallable['result'],
-  stopped: boolean,
-  isIdempotent: boolean,
+  { shape, isStopped, isIdempotent }: SandboxReading,
 ): Acted {
   switch (result.status) {
     case 'exited':
@@ -163,7 +169,8 @@ export function readSandboxResult(
       return failed('SANDBOX_OUTPUT_REFUSED', result.reason ?? 'an output was no regular file');
     case 'cancelled':
       // Taken for a stop it would run again for ever.
-      if (!stopped) return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
+      if (!isStopped)
+        return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
       return failed('SANDBOX_CANCELLED', STOPPED);
     case 'crashed':
       // As after a crash of the runner: only who looks can say what it has done.

@@ -20,7 +20,7 @@ export class RunOrigins {
     this.#store = store;
   }
 
-  /** Throws POLICY_START_LOST. */
+  /** Throws RUN_CHANGED. */
   async requireLogged({ id, tenant, initiator, workflowId, workflowHash, plan }: RunRecord): Promise<void> {
     const row = [id, tenant, initiator, workflowId, workflowHash];
     const started = this.#started.get(...row) ?? (await this.#startOf(row));
@@ -44,7 +44,7 @@ export class RunOrigins {
 }
 
 function changed(run: string): WritError {
-  return new WritError('POLICY_START_LOST', `who started run ${run}, or what, is not what the log says`, {
+  return new WritError('RUN_CHANGED', `who started run ${run}, or what, is not what the log says`, {
     hint: 'do not go on with it; find out who changed the store: writ audit verify',
   });
 }

@@ -55,7 +55,7 @@ export class RunPolicies {
     this.#origins = new RunOrigins(parts.store);
   }
 
-  /** Throws POLICY_START_LOST where nobody can say what the run may do at most, or for whom. */
+  /** Throws POLICY_START_LOST where nobody can say what the run may do at most, RUN_CHANGED where nobody can say for whom. */
   async of(run: RunRecord): Promise<RunPolicy> {
     const { current, pin } = this.#parts;
     await this.#origins.requireLogged(run);

@@ -28,7 +28,7 @@ export interface FinishedState {
 export function activeHead(run: RunRecord): RunHead {
   if (!isObject(run.state) || run.state['v'] !== 3 || !isObject(run.state['engine'])) {
     throw new WritError('STORE_IO', `run ${run.id} has no engine state this version can read`, {
-      hint: 'open it with the version of writ that wrote it',
+      hint: 'let it end with the version of writ that wrote it, on a copy from before the upgrade (audit/README.md, Upgrades)',
     });
   }
   return (run.state as unknown as ActiveState).engine;

@@ -46,7 +46,7 @@ export function addApprovalRoutes(app: Hono<Env>, parts: ApprovalRouteParts): vo
     const { state, run, cursor } = c.req.query();
     const states = state === undefined ? undefined : state.split(',');
     if (states?.some((one) => !STATES.includes(one)) === true)
-      throw malformed('state is a list of states of a request');
+      throw malformed(`state is one of ${STATES.join(', ')}, or several with commas between`);
     const filter = {
       ...(run === undefined ? {} : { run }),
       // Checked against the list above.

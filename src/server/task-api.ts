@@ -41,7 +41,7 @@ export function addTaskRoutes(app: Hono<Env>, parts: TaskApiParts): void {
     const { state, run, cursor } = c.req.query();
     const states = state === undefined ? undefined : state.split(',');
     if (states?.some((one) => !STATES.includes(one)) === true)
-      throw malformed('state is a list of states of a task');
+      throw malformed(`state is one of ${STATES.join(', ')}, or several with commas between`);
     const filter = {
       ...(run === undefined ? {} : { run }),
       // Checked against the list above.

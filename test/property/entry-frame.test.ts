@@ -29,11 +29,11 @@ function strictly(text: string): Entry | null {
  */
 function agrees(text: string): boolean {
   if (!text.isWellFormed()) return false;
-  const frame = readFrame(text);
+  const frame = readFrame(utf8(text));
   const strict = strictly(text);
   if (frame === null) return false;
   expect(isDeepStrictEqual(frame, strict), text).toBe(true);
-  const data = scanFrame(text)?.data;
+  const data = scanFrame(utf8(text))?.data;
   for (const [key, value] of Object.entries(frame.data)) expect(data?.get(key)).toEqual(value);
   for (const key of ['toString', 'absent', '']) {
     if (!Object.hasOwn(frame.data, key)) expect(data?.get(key)).toBeUndefined();
@@ -206,7 +206,7 @@ describe('the short way to read an entry', () => {
     ['bytes after the entry', `${textOf({})} `],
     ['nothing', ''],
   ])('leaves %s to the strict one, which refuses it', (_name, text) => {
-    expect(readFrame(text)).toBeNull();
+    expect(readFrame(utf8(text))).toBeNull();
     expect(strictly(text)).toBeNull();
   });
 
@@ -217,7 +217,7 @@ describe('the short way to read an entry', () => {
       textOf({}, { run: 'a"b' }),
       textOf({}, { seq: 2 ** 53 - 1 }),
     ]) {
-      expect(readFrame(text)).toBeNull();
+      expect(readFrame(utf8(text))).toBeNull();
       expect(strictly(text)).not.toBeNull();
     }
   });
@@ -257,6 +257,14 @@ describe('the short way to read an entry', () => {
     expect(agrees(textOf(value))).toBe(true);
   });
 
+  it('reads every label that a commitment may have', () => {
+    const labels = ['!', '#', '0', '__proto__', 'constructor', '~', 'x'.repeat(64)];
+    expect(agrees(textOf({}, { commit: Object.fromEntries(labels.map((label) => [label, H])) }))).toBe(true);
+    for (const label of ['"', '\\', ' ', 'é', '', 'a b', '\x7f']) {
+      expect(agrees(textOf({}, { commit: { [label]: H } }))).toBe(false);
+    }
+  });
+
   it('remembers no part of an entry that it did not recognise', () => {
     const good = textOf({});
     for (const [from, to] of [
@@ -283,7 +291,7 @@ describe('the short way to read an entry', () => {
   it('counts depth as the strict one does', () => {
     expect(agrees(textOf(nested(63)))).toBe(true);
     const deeper = textOf({}).replace('"data":{}', `"data":${JSON.stringify(nested(64))}`);
-    expect(readFrame(deeper)).toBeNull();
+    expect(readFrame(utf8(deeper))).toBeNull();
     expect(strictly(deeper)).toBeNull();
   });
 });

@@ -192,7 +192,7 @@ describe('HOLE: a row that does not say who had a hand in it', () => {
     expect((await refusalOf(team.approve(writ, approval, 'carol'))).code).toBe('APPROVAL_DIGEST_MISMATCH');
     forge(approval, ownVote(approval, 'carol'));
     expect(await team.drive(writ, run.id)).toMatchObject({
-      ...{ status: 'failed', exitCode: 3, error: { code: 'POLICY_START_LOST' } },
+      ...{ status: 'failed', exitCode: 3, error: { code: 'RUN_CHANGED' } },
     });
     expect(team.functions.calls).toEqual([]);
   });

@@ -5,7 +5,9 @@ import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { WritError } from '../../src/errors.js';
+import { extendLog } from '../../src/runtime/log.js';
 import { refusalOf, steps, useTeam, type Team } from './fixture.js';
 
 const here = useTeam();
@@ -125,6 +127,30 @@ describe.skipIf(!CAN_MOUNT)(`a full disk${CAN_MOUNT ? '' : ' (skipped: needs roo
       const healed = await team.open();
       expect((await team.run(healed, ECHO, { text: 'y' })).status).toBe('completed');
       expect(team.functions.calls).toHaveLength(1);
+    });
+  });
+
+  it('fails no command that has only read, nor loses what lies in the write-ahead log', async () => {
+    const { team } = here;
+    await onSmallDisk(team, 8, async () => {
+      const file = path.join(team.data, 'other.db');
+      const open = () => openSqliteStore({ file, extendLog, clock: team.clock });
+      const store = await open();
+      const { size } = await store.log();
+      // More than the file has room for: with a full disk it can't be moved there.
+      for (let i = 0; i < 40; i++)
+        await store.putCheckpoint({
+          size: BigInt(i) + 1_000n,
+          root: new Uint8Array(32),
+          note: 'x'.repeat(50_000),
+        });
+      const ballast = fill(team);
+      await store.close();
+      rmSync(ballast);
+      const again = await open();
+      expect((await again.log()).size).toBe(size);
+      expect((await again.lastCheckpoint())?.size).toBe(1_039n);
+      await again.close();
     });
   });
 });

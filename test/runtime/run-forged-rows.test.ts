@@ -43,13 +43,13 @@ describe('HOLE: a row that says whose run it is', () => {
     const { team, writ, id } = await goingOn();
     setRun(id, 'initiator', 'user:carol');
     expect(await team.drive(writ, id)).toMatchObject({
-      ...{ status: 'failed', exitCode: 3, error: { code: 'POLICY_START_LOST' } },
+      ...{ status: 'failed', exitCode: 3, error: { code: 'RUN_CHANGED' } },
     });
     expect(team.functions.calls).toEqual([]);
     // Nor does a redrive by somebody who may make it theirs.
     const carol = await team.as(writ, 'carol');
     await writ.redrive(id, carol);
-    expect(await team.drive(writ, id)).toMatchObject({ error: { code: 'POLICY_START_LOST' } });
+    expect(await team.drive(writ, id)).toMatchObject({ error: { code: 'RUN_CHANGED' } });
     expect(team.functions.calls).toEqual([]);
   });
 
@@ -71,7 +71,7 @@ describe('HOLE: a row that says whose run it is', () => {
       await writ.answerTask({ id: run.waitingFor.taskId }, answer, await team.as(writ, 'bob'));
       setRun(run.id, column, column === 'workflow_id' ? 'test-other' : 'a'.repeat(64));
       expect(await team.drive(await team.open(), run.id)).toMatchObject({
-        error: { code: 'POLICY_START_LOST' },
+        error: { code: 'RUN_CHANGED' },
       });
       expect(team.functions.calls).toEqual([]);
     },
@@ -97,7 +97,7 @@ describe('HOLE: a row that says what a run does', () => {
     // The first step is let go on; what the plan says then is another one's.
     await team.approve(other, await team.pending(other, run.id));
     expect(await team.drive(other, run.id)).toMatchObject({
-      ...{ status: 'failed', exitCode: 3, error: { code: 'POLICY_START_LOST' } },
+      ...{ status: 'failed', exitCode: 3, error: { code: 'RUN_CHANGED' } },
     });
     expect(team.functions.calls).toEqual([]);
   });

@@ -5,6 +5,25 @@ import { textOf, textsIn, withFormat } from './options.js';
 
 /** Registers them at `parent`. */
 export function addApprovalCommands(parent: Command, leaf: Leaf): void {
+  addInbox(parent, leaf);
+  addList(parent, leaf);
+  addShow(parent, leaf);
+  const approve = addApprove(parent, leaf);
+  const deny = addDeny(parent, leaf);
+  addRevoke(parent, leaf);
+  addEdit(parent, leaf);
+  addReview(parent, leaf);
+  for (const command of [approve, deny]) {
+    command
+      .option('--for <person>', 'vote for somebody who has delegated it to you, such as user:alice')
+      .option('--break-glass', 'vote under the emergency role; needs a reason and opens a review')
+      .option('--digest <hex64>', 'subject digest of what you saw, in full')
+      .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
+      .option('--no-continue', 'record the decision only, do not advance the run here');
+  }
+}
+
+function addInbox(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'inbox',
@@ -17,8 +36,11 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
     { isDefault: true },
   )
     // What is no verb comes here too.
-    .argument('[verb...]', 'none')
+    .argument('[verb...]')
     .usage('[options]');
+}
+
+function addList(parent: Command, leaf: Leaf): void {
   withFormat(
     leaf(parent, 'list', 'list pending approval requests', 'writ approvals list', async (context, _, flags) =>
       (await import('../approvals-list.js')).listApprovals(context, {
@@ -35,6 +57,9 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
       .option('--reviews', 'emergency decisions that nobody has reviewed')
       .option('--stats', 'requests per run, decision time, share approved within 2 s'),
   );
+}
+
+function addShow(parent: Command, leaf: Leaf): void {
   withFormat(
     leaf(
       parent,
@@ -44,7 +69,10 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
       async (context, ids) => (await import('../approvals.js')).showApprovals(context, ids),
     ).argument('<id...>', 'approval id; several of one step show the digest that approves them together'),
   );
-  const approve = leaf(
+}
+
+function addApprove(parent: Command, leaf: Leaf): Command {
+  return leaf(
     parent,
     'approve',
     'approve one request, then go on with its run',
@@ -56,7 +84,10 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
       return approvals.approve(context, id, decideFlags(flags));
     },
   ).argument('<id...>', 'approval id; several of one step are approved together, each with its own vote');
-  const deny = leaf(
+}
+
+function addDeny(parent: Command, leaf: Leaf): Command {
+  return leaf(
     parent,
     'deny',
     'deny one request for good, then go on with its run',
@@ -64,6 +95,9 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
     async (context, [id = ''], flags) =>
       (await import('../approvals.js')).deny(context, id, decideFlags(flags)),
   ).argument('<id>', 'approval id');
+}
+
+function addRevoke(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'revoke',
@@ -75,6 +109,9 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
     .argument('<id>', 'approval id')
     .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
     .option('--no-continue', 'record the decision only, do not advance the run here');
+}
+
+function addEdit(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'edit',
@@ -90,6 +127,9 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
     .option('--digest <hex64>', 'subject digest of what you saw, in full')
     .option('--input <json>', 'what the input is to be: JSON, @FILE or @- for stdin')
     .option('--no-continue', 'record the change only, do not advance the run here');
+}
+
+function addReview(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'review',
@@ -100,14 +140,6 @@ export function addApprovalCommands(parent: Command, leaf: Leaf): void {
   )
     .argument('<id>', 'approval id')
     .option('--reason <text>', 'what you found; kept as a payload, only its commitment is logged');
-  for (const command of [approve, deny]) {
-    command
-      .option('--for <person>', 'vote for somebody who has delegated it to you, such as user:alice')
-      .option('--break-glass', 'vote under the emergency role; needs a reason and opens a review')
-      .option('--digest <hex64>', 'subject digest of what you saw, in full')
-      .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
-      .option('--no-continue', 'record the decision only, do not advance the run here');
-  }
 }
 
 function decideFlags(flags: Flags): {

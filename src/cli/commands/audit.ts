@@ -5,6 +5,19 @@ import { collectText, onlyOnce, runOf, textOf, textsOf, withFormat, textsIn } fr
 
 /** Registers them at `parent`. */
 export function addAuditCommands(parent: Command, leaf: Leaf): void {
+  addVerify(parent, leaf);
+  addVkey(parent, leaf);
+  addShow(parent, leaf);
+  addProve(parent, leaf);
+  addExport(parent, leaf);
+  addBundle(parent, leaf);
+  addCertify(parent, leaf);
+  addErase(parent, leaf);
+  addRetention(parent, leaf);
+  addRotateKey(parent, leaf);
+}
+
+function addVerify(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'verify',
@@ -41,6 +54,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
       onlyOnce,
     )
     .option('--entry <file>', "a proof's entry (default: the file beside it)", onlyOnce);
+}
+
+function addVkey(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'vkey',
@@ -51,6 +67,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
         ? (await import('../rotate.js')).printVkeys(context)
         : (await import('../audit.js')).printVkey(context),
   ).option('--all', 'former vkeys too, and the entries that replaced them');
+}
+
+function addShow(parent: Command, leaf: Leaf): void {
   withFormat(
     leaf(
       parent,
@@ -69,6 +88,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
       .argument('[run]', 'run id')
       .option('--index <n>', 'one entry in full, by its index in the log'),
   );
+}
+
+function addProve(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'prove',
@@ -85,6 +107,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
     .argument('[entry]', 'its index, or its leaf hash (64 hex digits)')
     .option('--index <n>', 'its index')
     .option('--out <file>', "the proof's file, ending in .tlog-proof; the entry is written beside it");
+}
+
+function addExport(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'export',
@@ -102,6 +127,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
     .option('--out <dir>', 'a new or empty directory')
     .option('--payloads <file>', 'the payloads too, as JSON lines in a new private file')
     .option('--size <n>', 'the log as it was when it was signed at this size');
+}
+
+function addBundle(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'bundle',
@@ -123,6 +151,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
     .option('--old <file>', 'an earlier checkpoint: prove that the log has only grown since')
     .option('--custodian <name>', 'who keeps the records, for the certificate')
     .option('--force', 'overwrite files that are there');
+}
+
+function addCertify(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'certify',
@@ -143,6 +174,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
     .option('--custodian <name>', 'who will sign; a blank without it')
     .option('--out <file>', 'where to (default: print it)')
     .option('--force', 'overwrite a file that is there');
+}
+
+function addErase(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'erase',
@@ -164,6 +198,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
     .option('--label <label>', 'with --run: only those with this label (input, output, subject, …)')
     .option('--expired', 'payloads of runs that finished longer ago than the retention')
     .option('--basis <text>', 'why; public, and in the log for ever: name a rule or a case, no person');
+}
+
+function addRetention(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'retention',
@@ -182,6 +219,9 @@ export function addAuditCommands(parent: Command, leaf: Leaf): void {
       '--override-minimum <reason>',
       'why fewer days than the minimum; public, and in the log for ever',
     );
+}
+
+function addRotateKey(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'rotate-key',

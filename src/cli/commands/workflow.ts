@@ -21,6 +21,32 @@ import {
 
 /** Registers them at `parent`. */
 export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
+  addCreate(parent, leaf);
+  const list = addList(parent, leaf);
+  withFormat(list);
+  addShow(parent, leaf);
+  addGraph(parent, leaf);
+  addTemplates(parent, leaf);
+  addRunCommand(parent, leaf, 'writ workflow run claims-review --input @claim.json');
+  addPlanCommand(parent, leaf, 'writ workflow plan claims-review --input @claim.json');
+  const status = addStatus(parent, leaf);
+  addWatch(parent, leaf);
+  const results = addResults(parent, leaf);
+  for (const command of [status, results]) {
+    withFormat(command);
+    command.option(
+      '--items <n>',
+      'items of a map, or calls of a step, that are told one by one (default: 20)',
+      wholeNumber(0, MOST),
+    );
+  }
+  addResume(parent, leaf);
+  addRedrive(parent, leaf);
+  addGoOn(parent, leaf);
+  addCancel(parent, leaf);
+}
+
+function addCreate(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'create',
@@ -33,8 +59,10 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
   )
     .argument('<file>', 'workflow file, YAML or JSON')
     .option('--validate', 'check only, register nothing');
+}
 
-  const list = leaf(
+function addList(parent: Command, leaf: Leaf): Command {
+  return leaf(
     parent,
     'list',
     'list registered workflows, or runs',
@@ -48,8 +76,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     .option('--runs', 'list runs instead, newest first')
     .option('--limit <n>', 'at most so many, 1 to 500 (default: 50)', wholeNumber(1, 500))
     .option('--offset <n>', 'after the first n (default: 0)', wholeNumber(0, MOST));
-  withFormat(list);
+}
 
+function addShow(parent: Command, leaf: Leaf): void {
   withFormat(
     leaf(
       parent,
@@ -59,6 +88,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
       async (context, [id = '']) => (await import('../workflow.js')).showWorkflow(context, id),
     ).argument('<id>', 'workflow id'),
   );
+}
+
+function addGraph(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'graph',
@@ -76,6 +108,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
       'a file (with / or .yaml, .yml, .json), a run, or the id of a registered workflow',
     )
     .addOption(new Option('--format <form>', 'form').choices(['mermaid', 'svg']).default('mermaid'));
+}
+
+function addTemplates(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'templates',
@@ -83,9 +118,10 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     'writ workflow templates feature-build > feature-build.yaml',
     async (context, [name]) => (await import('../templates.js')).showTemplates(context, name),
   ).argument('[name]', 'template to print');
-  addRunCommand(parent, leaf, 'writ workflow run claims-review --input @claim.json');
-  addPlanCommand(parent, leaf, 'writ workflow plan claims-review --input @claim.json');
-  const status = leaf(
+}
+
+function addStatus(parent: Command, leaf: Leaf): Command {
+  return leaf(
     parent,
     'status',
     'show a run',
@@ -93,6 +129,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     async (context, [run = ''], flags) =>
       (await import('../workflow.js')).showStatus(context, run, itemsOf(flags)),
   ).argument('<run>', 'run id');
+}
+
+function addWatch(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'watch',
@@ -100,7 +139,10 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     'writ workflow watch RUN',
     async (context, [run = '']) => (await import('../watch.js')).watchRun(context, run),
   ).argument('<run>', 'run id');
-  const results = leaf(
+}
+
+function addResults(parent: Command, leaf: Leaf): Command {
+  return leaf(
     parent,
     'results',
     "show a run with its steps' outputs",
@@ -108,14 +150,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     async (context, [run = ''], flags) =>
       (await import('../workflow.js')).showResults(context, run, itemsOf(flags)),
   ).argument('<run>', 'run id');
-  for (const command of [status, results]) {
-    withFormat(command);
-    command.option(
-      '--items <n>',
-      'items of a map, or calls of a step, that are told one by one (default: 20)',
-      wholeNumber(0, MOST),
-    );
-  }
+}
+
+function addResume(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'resume',
@@ -149,6 +186,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     .option('--rerun-lost', 'run an attempt whose outcome is not known again')
     .option('--fail-lost', 'count an attempt whose outcome is not known as failed')
     .addOption(approverKeyOption());
+}
+
+function addRedrive(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'redrive',
@@ -165,6 +205,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     .argument('<run>', 'run id')
     .option('--rerun-lost', 'make attempts whose outcome is not known again, too')
     .addOption(approverKeyOption());
+}
+
+function addGoOn(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'go-on',
@@ -173,6 +216,9 @@ export function addWorkflowCommands(parent: Command, leaf: Leaf): void {
     async (context, [run = '']) => (await import('../background.js')).goOn(context, run),
     { hidden: true },
   ).argument('<run>', 'run id');
+}
+
+function addCancel(parent: Command, leaf: Leaf): void {
   leaf(
     parent,
     'cancel',

@@ -22,15 +22,9 @@ import {
 import { ChainTails } from './chain-tails.js';
 import { asRow, bytes, integer } from './column.js';
 import { eraser } from './erase.js';
-import {
-  approvalRow,
-  ATTEMPT_COLUMNS,
-  attemptRow,
-  logState,
-  runRow,
-  workflowRecord,
-  workflowRow,
-} from './record.js';
+import { approvalRow } from './approval-record.js';
+import { logState } from './log-record.js';
+import { ATTEMPT_COLUMNS, attemptRow, runRow, workflowRecord, workflowRow } from './run-record.js';
 import { taskRow } from './task-record.js';
 
 const SQL = {

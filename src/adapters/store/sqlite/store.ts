@@ -38,24 +38,25 @@ import { type Connections, openConnections } from './connection.js';
 import { storeError } from './driver-error.js';
 import { scrubFile } from './erase.js';
 import { GroupWriter } from './group-writer.js';
+import { approvalKeys, approvalRecord } from './approval-record.js';
 import {
   anchoredCheckpointRow,
-  approvalKeys,
-  approvalRecord,
-  attemptRecord,
   checkpointRow,
-  copyRecord,
   joinedValues,
   logRow,
   logRowsTogether,
   logState,
+} from './log-record.js';
+import {
+  attemptRecord,
+  copyRecord,
   payloadRecord,
   policyFiles,
   receiptRecord,
   runHead,
   runRecord,
   workflowRecord,
-} from './record.js';
+} from './run-record.js';
 import { Reader } from './reader.js';
 import { dueTasks, taskRecord } from './task-record.js';
 
@@ -427,7 +428,9 @@ class SqliteStore implements Store {
       // Busy or not: what stays in the write-ahead log is as durable. Erased bytes don't stay in it for long.
       db.pragma('wal_checkpoint(TRUNCATE)');
     } catch (error) {
-      throw storeError(error, this.#file, 'close');
+      const failure = storeError(error, this.#file, 'close');
+      // No room or no right to tidy up: everything is where the next one who opens it finds it.
+      if (failure.code !== 'STORE_FULL' && failure.code !== 'STORE_READ_ONLY') throw failure;
     } finally {
       db.close();
     }

@@ -1,5 +1,5 @@
 // How a task that waits for an answer from outside lies in its table, both ways. The token is not among it, only its hash.
-import { isObject, type Json, type JsonObject } from '../../../json.js';
+import { isObject, type Json } from '../../../json.js';
 import type { DueTask, TaskAnswer, TaskRecord, TaskState } from '../../../runtime/ports.js';
 import {
   checkHex,
@@ -13,6 +13,7 @@ import {
   type Row,
   text,
 } from './column.js';
+import { whole, word, wordOrNull, words } from './json-column.js';
 
 const STATES = ['open', 'answered', 'used', 'expired', 'withdrawn'] as const satisfies readonly TaskState[];
 const ASSURANCES = ['os', 'key', 'oidc', 'token'] as const satisfies readonly TaskAnswer['assurance'][];
@@ -41,27 +42,24 @@ export function dueTasks(row: Row): readonly DueTask[] {
 export function taskRecord(row: Row): TaskRecord {
   const facts = jsonObject(row, 'facts');
   const { roles, separationOfDuties, redriver, heartbeatMs } = facts;
-  if (!Array.isArray(roles) || typeof separationOfDuties !== 'boolean') throw damaged('facts');
+  if (typeof separationOfDuties !== 'boolean') throw damaged('facts');
   return {
     id: text(row, 'id'),
-    tenant: wordOf(facts, 'tenant'),
+    tenant: word(facts['tenant'], 'facts'),
     run: text(row, 'run'),
     stepPath: text(row, 'step_path'),
     attempt: integer(row, 'attempt'),
     kind: oneOf(['token', 'person'] as const, facts['kind'], 'facts'),
     tokenHash: hex64OrNull(row, 'token_hash'),
-    functionId: wordOf(facts, 'functionId'),
-    initiator: wordOf(facts, 'initiator'),
-    roles: roles.map((role: unknown) => {
-      if (typeof role !== 'string') throw damaged('facts');
-      return role;
-    }),
+    functionId: word(facts['functionId'], 'facts'),
+    initiator: word(facts['initiator'], 'facts'),
+    roles: words(roles, 'facts'),
     separationOfDuties,
-    ...(redriver === undefined ? {} : { redriver: wordOf(facts, 'redriver') }),
-    outputBytes: wholeOf(facts, 'outputBytes'),
+    ...(redriver === undefined ? {} : { redriver: word(redriver, 'facts') }),
+    outputBytes: whole(facts['outputBytes'], 'facts'),
     createdAtMs: integer(row, 'created_at_ms'),
-    expiresAtMs: wholeOf(facts, 'expiresAtMs'),
-    heartbeatMs: heartbeatMs === null ? null : wholeOf(facts, 'heartbeatMs'),
+    expiresAtMs: whole(facts['expiresAtMs'], 'facts'),
+    heartbeatMs: heartbeatMs === null ? null : whole(heartbeatMs, 'facts'),
     aliveAtMs: integer(row, 'alive_at_ms'),
     state: oneOf(STATES, row['state'], 'state'),
     answer: answerOf(row),
@@ -75,28 +73,12 @@ function answerOf(row: Row): TaskAnswer | null {
   if (!isObject(answer)) throw damaged('answer');
   return {
     kind: oneOf(['success', 'failure'] as const, answer['kind'], 'answer'),
-    by: wordOf(answer, 'by'),
+    by: word(answer['by'], 'answer'),
     assurance: oneOf(ASSURANCES, answer['assurance'], 'answer'),
     // Rows of earlier versions have no signature: such an answer counts as one that nobody has signed.
-    keyId: wordOrNull(answer, 'keyId'),
-    signature: wordOrNull(answer, 'signature'),
-    atMs: wholeOf(answer, 'atMs'),
+    keyId: wordOrNull(answer['keyId'] ?? null, 'answer'),
+    signature: wordOrNull(answer['signature'] ?? null, 'answer'),
+    atMs: whole(answer['atMs'], 'answer'),
     payload: checkHex(answer['payload'], 'answer'),
   };
-}
-
-function wordOf(facts: JsonObject, name: string): string {
-  const value = facts[name];
-  if (typeof value !== 'string') throw damaged(name);
-  return value;
-}
-
-function wordOrNull(facts: JsonObject, name: string): string | null {
-  return facts[name] === undefined || facts[name] === null ? null : wordOf(facts, name);
-}
-
-function wholeOf(facts: JsonObject, name: string): number {
-  const value = facts[name];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(name);
-  return value;
 }

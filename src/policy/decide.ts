@@ -315,14 +315,21 @@ function grantOf(
 
 function reachable(
   snapshot: PolicySnapshot,
-  { domain, facts, author, agent }: DecisionRequest,
+  { domain, facts, author }: DecisionRequest,
   approval: EffectiveApproval,
   involved: readonly string[],
 ): boolean {
   const { separationOfDuties, quorum } = approval;
   const barred = approval.author === true && typeof author === 'string' ? { author } : {};
   const { functionId } = facts;
-  const question = { domain, functionId, requester: agent, separationOfDuties, involved, ...barred };
+  const question = {
+    domain,
+    functionId,
+    requester: requesterOf(facts),
+    separationOfDuties,
+    involved,
+    ...barred,
+  };
   return isReachable(snapshot, domain, quorum, eligibleApprovers(snapshot, question));
 }
 
@@ -354,6 +361,11 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
   };
 }
 
+/** Who will ask for the approval, where the bytes of the package have said its name: in a bare question nobody knows. */
+function requesterOf({ agentOwnName }: DecisionRequest['facts']): string | null {
+  return agentOwnName === undefined ? null : `agent:${agentOwnName}`;
+}
+
 function authorRefusal({ facts }: DecisionRequest): Refusal {
   return {
     code: 'APPROVAL_QUORUM_UNREACHABLE',
@@ -364,8 +376,8 @@ function authorRefusal({ facts }: DecisionRequest): Refusal {
 
 function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quorum']): Refusal {
   const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
-  const { agent, facts } = request;
-  const [name, own] = decidedNames({ functionId: facts.functionId, requester: agent });
+  const { facts } = request;
+  const [name, own] = decidedNames({ functionId: facts.functionId, requester: requesterOf(facts) });
   const called = own === undefined ? name : `${name}, by its own name ${own},`;
   return {
     code: 'APPROVAL_QUORUM_UNREACHABLE',

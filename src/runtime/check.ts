@@ -286,13 +286,19 @@ function checkFit(
         continue;
       }
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
-      const outside =
+      const hint =
         field === 'sandbox.allowed' && sandboxKind(node) === null
           ? `${resource} runs outside every sandbox: only a ceiling without "sandbox" lets it run`
-          : `stay under it, or have the owner of ${name} raise it`;
-      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, outside, fieldsAsking(field)));
+          : hintFor(field, limit, name);
+      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, hint, fieldsAsking(field)));
     }
   }
+}
+
+function hintFor(field: string, limit: string, ceiling: string): string {
+  return field === 'agents.requireSigners'
+    ? `have ${limit} sign the package, with the key that package-signers.yaml has`
+    : `stay under it, or have the owner of ${ceiling} raise it`;
 }
 
 /** Modules run in WASM and commands in a container, unless the step says otherwise; a provider's function outside. */

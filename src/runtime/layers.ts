@@ -14,7 +14,10 @@ export function workflowLayer(plan: Plan): CeilingLayer {
   return { layer: 'workflow', name: id, spec };
 }
 
-/** Never left out for a package: what it does not declare does not fit. Absent only where nothing packaged is called. */
+/**
+ * Never left out for a package: what it declares bounds it as any other layer does, and a field it leaves out restricts nothing.
+ * Absent only where nothing packaged is called.
+ */
 export function packageLayer(agent: Pick<AgentPackage, 'name' | 'ceiling'> | null): CeilingLayer {
   if (agent === null) return { layer: 'agent', name: '', spec: null };
   return { layer: 'agent', name: agent.name, spec: ceilingOf(agent.ceiling, `package ${agent.name}`) };

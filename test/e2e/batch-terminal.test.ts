@@ -53,7 +53,8 @@ describeOnTerminal('a batch', () => {
       .sort(byExpiry)
       .slice(0, 2)
       .map(({ id }) => id);
-  const byExpiry = (a: Asked, b: Asked): number => a.expiresAtMs - b.expiresAtMs || (a.stepPath < b.stepPath ? -1 : 1);
+  const byExpiry = (a: Asked, b: Asked): number =>
+    a.expiresAtMs - b.expiresAtMs || (a.stepPath < b.stepPath ? -1 : 1);
 
   it('shows every item whole, and is not approved before the last line or by the digits of one item', async () => {
     const shown = await desk.json(['approvals', 'show', ...marked()]);

@@ -50,7 +50,7 @@ import { finishRotation } from './runtime/key-rotation.js';
 import { extendLogWith } from './runtime/log.js';
 import { checkLogAtStart } from './runtime/log-start.js';
 import { recordPolicy } from './runtime/policy-record.js';
-import type { Clock, FunctionProvider, Store } from './runtime/ports.js';
+import type { Clock, FunctionProvider, Locks, Store } from './runtime/ports.js';
 import { publish, type Publication } from './runtime/publisher.js';
 import { handleOf } from './runtime/redaction.js';
 import { finishScrub } from './runtime/scrub.js';
@@ -73,6 +73,9 @@ export {
 /** The shipped `sandbox/wasm` folder: beside `src` and `dist` alike. */
 const SHIPPED_MODULES = fileURLToPath(new URL('../sandbox/wasm', import.meta.url));
 const SHIPPED_POLICIES = fileURLToPath(new URL('../policies', import.meta.url));
+
+/** How long an import of another process is waited for. */
+const IMPORT_WAIT_MS = 10_000;
 
 /** What a command waits for when it finds that something is left to scrub. */
 const QUICK_MS = 200;
@@ -201,7 +204,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
         openNew: openNewFile,
         verify: verifyCopy,
       },
-      ...packagesIn(paths.packages),
+      ...packagesIn(paths.packages, locks),
       dispatcher: (steps) => openLocalDispatcher({ steps, store: opened, locks, clock }),
     });
     return asksOnly ? application : heardElsewhere(application, paths.live);
@@ -269,16 +272,23 @@ function anchorsOf(
 }
 
 /** Packages that stand beside a workflow's file count as well, and are kept when a run needs them. */
-function packagesIn(kept: string): Pick<ApplicationParts, 'packagesBeside' | 'keepPackage'> {
+function packagesIn(kept: string, locks: Locks): Pick<ApplicationParts, 'packagesBeside' | 'keepPackage'> {
   const beside = (file: string | null): readonly string[] =>
     file === null ? [] : [join(dirname(resolve(file)), 'packages')];
   return {
     packagesBeside: (file) => openOciLayout([kept, ...beside(file)]),
-    async keepPackage(file, digest) {
+    async keepPackage(file, digest, keys) {
       const [from] = beside(file);
       if (from === undefined) return;
-      const isKept = (await openOciLayout([kept]).resolve(digest)) !== null;
-      await (isKept ? importSignatures : importPackage)(from, kept, digest);
+      // Two that import at once would lose what one of them adds to the index.
+      const lock = await locks.hold('packages', IMPORT_WAIT_MS);
+      try {
+        const isKept = (await openOciLayout([kept]).resolve(digest)) !== null;
+        if (!isKept) await importPackage(from, kept, digest);
+        await importSignatures(from, kept, digest, keys);
+      } finally {
+        lock.release();
+      }
     },
   };
 }

@@ -60,7 +60,10 @@ export async function execInSandbox(
 /** Found out before anything runs: what a program has made would be lost. */
 async function requireOutDir({ output }: Context, { outDir, out }: ExecFlags): Promise<void> {
   if (outDir === undefined) return;
-  const found = await stat(outDir).catch(() => null);
+  const found = await stat(outDir).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw usage(`--out-dir ${printable(outDir)} can't be used`);
+  });
   if (found?.isDirectory() === false) throw usage(`--out-dir ${printable(outDir)} is no folder`);
   if (out.length === 0) output.note('writ: warning: --out-dir stays empty: no --out names a file');
 }

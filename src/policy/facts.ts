@@ -16,6 +16,8 @@ export interface Facts {
   readonly agentDigest: string | null;
   /** What that package calls itself, as its verified bytes say; absent = not known. The document wrote the repository. */
   readonly agentOwnName?: string;
+  /** The repository that its verified bytes name; absent = not known. */
+  readonly agentRepository?: string;
   /** null = runs without a sandbox; then a ceiling that names sandbox kinds refuses it. */
   readonly sandbox: SandboxKind | null;
   /** `host:port`, lower case; empty = no network. */
@@ -40,7 +42,7 @@ export interface Facts {
 }
 
 /** What of the facts says which package is called. */
-export type CalledPackage = Pick<Facts, 'agentName' | 'agentDigest' | 'agentOwnName'>;
+export type CalledPackage = Pick<Facts, 'agentName' | 'agentDigest' | 'agentOwnName' | 'agentRepository'>;
 
 /** How far work is handed on. */
 export interface Delegated {
@@ -89,7 +91,8 @@ export function packageNames(facts: CalledPackage): readonly string[] {
 }
 
 /**
- * As `packageNames`, and the package by its own name under every part of the path: for what forbids or asks for more.
+ * As `packageNames`, and the package by its own name under every part of the path, and by the repository that its bytes name:
+ * for what forbids or asks for more.
  * Which repository a package comes from is the word of the document alone, and its bytes are the same under any: who
  * writes `ghcr.io/bank/other` before the digest of a denied package still calls that package. Never for what allows.
  */
@@ -100,16 +103,20 @@ export function everyPackageName(facts: CalledPackage): readonly string[] {
   ];
 }
 
-/** The package by its own name, from that alone to the whole path of its reference; empty where it is not known. */
-function ownNames({ agentName, agentOwnName: own }: CalledPackage): readonly string[] {
+/**
+ * The package by its own name, from that alone to the whole path of its reference, and by its own repository; empty where
+ * neither is known.
+ */
+function ownNames({ agentName, agentOwnName: own, agentRepository }: CalledPackage): readonly string[] {
   if (agentName === null || own === undefined) return [];
   const path = agentName.split('/');
-  return path.map((_, length) => [...path.slice(0, length), own].join('/'));
+  const names = path.map((_, length) => [...path.slice(0, length), own].join('/'));
+  return agentRepository === undefined ? names : [...names, agentRepository];
 }
 
 /**
- * What the package would be called as if its reference ended in its own name, with its digest where it has one; null =
- * it does, or nobody knows. What stands for a person's approval has to name the package by both.
+ * What the package is called by its own repository, where that is known, else as if its reference ended in its own name, with
+ * its digest where it has one; null = it is called so, or nobody knows. What stands for a person's approval has to name the package by both.
  */
 export function honestPackageName(facts: CalledPackage): string | null {
   const agentName = ownNames(facts).at(-1);
@@ -130,6 +137,8 @@ export function requestProblem(action: unknown, resource: unknown, facts: Facts)
     return `functionId ${quoted(facts.functionId)} is not a visible, non-empty string`;
   if (facts.agentName !== null && !isName(facts.agentName))
     return `agentName ${quoted(facts.agentName)} is no name`;
+  if (facts.agentRepository !== undefined && !isName(facts.agentRepository))
+    return `agentRepository ${quoted(facts.agentRepository)} is no name`;
   if (facts.agentOwnName !== undefined && !isName(facts.agentOwnName))
     return `agentOwnName ${quoted(facts.agentOwnName)} is no name`;
   if (facts.agentDigest !== null && !DIGEST.test(String(facts.agentDigest))) {

@@ -59,12 +59,13 @@ describe('who decides about a package', () => {
         "id: R-2, effect: deny, subject: 'user:bob', action: agent.invoke, resource: 'reg/x/pay@*'",
       ),
     );
-    const invoke = (agentName: string, agentOwnName?: string) => {
+    const invoke = (agentName: string, agentOwnName?: string, agentRepository?: string) => {
       const resource = `${agentName}@${DIGEST}`;
       const called = {
         agentName,
         agentDigest: DIGEST,
         ...(agentOwnName === undefined ? {} : { agentOwnName }),
+        ...(agentRepository === undefined ? {} : { agentRepository }),
       };
       return checkPackage(snapshot, { ...bob, action: 'agent.invoke', resource }, called).allowed;
     };
@@ -72,5 +73,8 @@ describe('who decides about a package', () => {
     expect(invoke('reg/x/alias', 'pay')).toBe(false);
     expect(invoke('reg/x/alias/deeper', 'pay')).toBe(false);
     expect(invoke('reg/x/alias')).toBe(true);
+    // HOLE: a document that leaves out the folder which the rule names.
+    expect(invoke('reg/pay', 'pay', 'reg/x/pay')).toBe(false);
+    expect(invoke('reg/pay', 'pay', 'reg/y/pay')).toBe(true);
   });
 });

@@ -19,7 +19,8 @@ export function checkPackage(
   for (const resource of everyPackageName(called)) {
     if (resource === question.resource || !mayBeAsked(question.action, resource)) continue;
     const other = checkAccess(snapshot, { ...question, resource });
-    if (other.effect === 'deny') return other;
+    // That nobody allows this name is no word against the call; a deny, and any error, is.
+    if (!other.allowed && other.code !== 'POLICY_NO_MATCH') return other;
   }
   return answer;
 }

@@ -266,7 +266,7 @@ function checkFit(
         functionId: resource,
         agentName: call.kind === 'agent' ? call.name : null,
         agentDigest: agent?.digest ?? null,
-        ...packageFacts(guard.policy(), agent),
+        ...packageFacts(guard.policy(), agent, () => layers),
         sandbox: sandboxKind(node),
         // Judged when it would run: who asked for which host is written down then.
         network: [],

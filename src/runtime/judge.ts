@@ -81,7 +81,7 @@ export async function judge(guard: Guard, attempt: Attempt, context: EntryContex
 /** All layers that the step is judged under. */
 function layersAt(
   guard: Pick<Guard, 'policy' | 'tenant'>,
-  { plan, node, callable }: Asked,
+  { plan, node, callable }: Pick<Asked, 'plan' | 'node' | 'callable'>,
 ): readonly CeilingLayer[] {
   return [...guard.policy().layers.own(guard.tenant), ...layersOf(plan, node, callable.package)];
 }
@@ -145,7 +145,7 @@ export function askPolicy(
       functionId: callable.resource,
       agentName: node.call.kind === 'agent' ? node.call.name : null,
       agentDigest: callable.agentDigest,
-      ...packageFacts(guard.policy(), callable.package),
+      ...packageFacts(guard.policy(), callable.package, () => layersAt(guard, { plan, node, callable })),
       sandbox,
       network: reach.network,
       mounts: mountFacts(node),

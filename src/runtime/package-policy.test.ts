@@ -13,7 +13,13 @@ const yes: Decision = {
 };
 const no: Decision = { ...yes, verdict: 'deny', code: 'POLICY_NO_MATCH', message: 'no rule allows it' };
 const plain: AgentPackage = {
-  ...{ digest: `sha256:${HASH}` as Digest, name: 'triage', argv: ['triage'], ceiling: {} },
+  ...{
+    digest: `sha256:${HASH}` as Digest,
+    name: 'triage',
+    repository: 'reg/triage',
+    argv: ['triage'],
+    ceiling: {},
+  },
   module: { digest: `sha256:${HASH}` as Digest, bytes: new Uint8Array() },
   isSignedBy: () => false,
 };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { importPackage, openOciLayout } from '../../src/adapters/packages/index.js';
+import { importPackage, importSignatures, openOciLayout } from '../../src/adapters/packages/index.js';
 import { addSignature, newSigner, simpleSigning } from './cosign.js';
 import { digest } from './packages.js';
 
@@ -51,16 +51,38 @@ describe('a signature of a package', () => {
     expect(await isSigned(release.key)).toBe(true);
   });
 
-  it('comes along when the package is imported, also into a layout that has the package already', async () => {
+  it('is brought into a layout that has the package already, where one of the keys has made it', async () => {
     const to = join(scratch, `${count}-imported`);
     await importPackage(layout, to, TRIAGE);
-    expect(await isSigned(release.key, to)).toBe(false);
     addSignature(layout, TRIAGE, release);
-    await importPackage(layout, to, TRIAGE);
+    addSignature(layout, TRIAGE, newSigner());
+    await importSignatures(layout, to, TRIAGE, [audit.key]);
+    expect(await isSigned(release.key, to)).toBe(false);
+    await importSignatures(layout, to, TRIAGE, [audit.key, release.key]);
     expect(await isSigned(release.key, to)).toBe(true);
     const before = readFileSync(join(to, 'index.json'), 'utf8');
-    await importPackage(layout, to, TRIAGE);
+    await importSignatures(layout, to, TRIAGE, [release.key]);
     expect(readFileSync(join(to, 'index.json'), 'utf8')).toBe(before);
+    expect(JSON.parse(before)).toMatchObject({ manifests: { length: 2 } });
+  });
+
+  it('HOLE: brings nothing else of its entry along, which could make the index too large to read', async () => {
+    const to = join(scratch, `${count}-imported`);
+    await importPackage(layout, to, TRIAGE);
+    const tag = `${TRIAGE.replace(':', '-')}.sig`;
+    const annotations = { 'org.opencontainers.image.ref.name': tag, pad: 'x'.repeat(1_000_000) };
+    addSignature(layout, TRIAGE, release, { annotations });
+    await importSignatures(layout, to, TRIAGE, [release.key]);
+    expect(readFileSync(join(to, 'index.json'), 'utf8')).not.toContain('pad');
+    expect(await isSigned(release.key, to)).toBe(true);
+  });
+
+  it('HOLE: is found behind more saved signatures of other packages than a layout of their number would show', async () => {
+    const annotations = { kind: 'dev.cosignproject.cosign/sigs' };
+    for (let i = 0; i < 70; i++)
+      addSignature(layout, ASSISTANT, audit, { annotations, payload: simpleSigning(ASSISTANT, `kind ${i}`) });
+    addSignature(layout, TRIAGE, release, { annotations });
+    expect(await isSigned(release.key)).toBe(true);
   });
 
   it('of another package vouches for nothing, whatever its tag says', async () => {

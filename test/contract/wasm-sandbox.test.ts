@@ -224,6 +224,27 @@ describe('wasm sandbox', () => {
     }
   });
 
+  it('HOLE: runs in no child without the namespaces that another one has confirmed', async () => {
+    const tools = mkdtempSync(join(tmpdir(), 'writ-tools-'));
+    chmodSync(tools, 0o755);
+    const script =
+      '#!/bin/sh\n[ -e "${0%/*}/broken" ] && exit 1\nexec /usr/bin/env -i /usr/bin/unshare "$@"\n';
+    writeFileSync(join(tools, 'unshare'), script, { mode: 0o755 });
+    const driver = openWasmDriver({ poolSize: 1, env: { PATH: `${tools}:/usr/bin:/bin` } });
+    try {
+      const { problems } = await driver.preflight();
+      const isKept = problems.length === 0;
+      writeFileSync(join(tools, 'broken'), '');
+      // Its time is none of the pool's: a child is started for it.
+      const asked = { ...request(['exit', '4']), limits: { ...driver.defaults, timeoutMs: 130_000 } };
+      const result = await driver.run(asked, new AbortController().signal);
+      expect(result.status).toBe(isKept ? 'unavailable' : 'exited');
+    } finally {
+      await driver.close();
+      rmSync(tools, { recursive: true });
+    }
+  });
+
   it('is unavailable after close', async () => {
     const closed = openWasmDriver({ poolSize: 0 });
     await closed.close();

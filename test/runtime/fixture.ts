@@ -196,6 +196,7 @@ export const AGENT_REFERENCE = `ghcr.io/bank/claims-triage@${AGENT_DIGEST}`;
 const AGENT: AgentPackage = {
   digest: AGENT_DIGEST,
   name: 'claims-triage',
+  repository: 'ghcr.io/bank/claims-triage',
   module: { digest: `sha256:${'b2'.repeat(32)}` as Digest, bytes: new Uint8Array([0, 97, 115, 109]) },
   argv: ['claims-triage'],
   ceiling: { sandbox: { allowed: ['wasm'] }, network: { mode: 'none' } },

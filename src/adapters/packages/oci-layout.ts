@@ -18,7 +18,7 @@ import {
   type Descriptor,
 } from './agent-manifest.js';
 import { readBlob, readBounded, writeAtomically, writeBlob } from './oci-blob.js';
-import { isSignedBy, MAX_INDEX_BYTES, readSignatures, type PackageSignature } from './package-signatures.js';
+import { isSignedBy, MAX_INDEX_BYTES, readSignatures, type SignatureManifest } from './package-signatures.js';
 
 const LAYOUT_VERSION = '1.0.0';
 const MAX_LAYOUT_BYTES = 4 * 1024;
@@ -41,8 +41,7 @@ export function openOciLayout(dirs: readonly string[]): PackageStore {
         const found = await verify(dir, digest);
         if (found === null) continue;
         const signed = await Promise.all(dirs.map((one) => readSignatures(one, digest)));
-        const signatures = signed.flatMap((one) => one.signatures);
-        return packageOf(digest, found, signatures);
+        return packageOf(digest, found, signed.flat());
       }
       return null;
     },
@@ -50,7 +49,7 @@ export function openOciLayout(dirs: readonly string[]): PackageStore {
 }
 
 /**
- * Copies a verified package and its signatures from one layout into another, creating it when it doesn't exist; importing
+ * Copies a verified package without its signatures from one layout into another, creating it when it doesn't exist; importing
  * twice changes nothing. Blobs are durable before the index names the package. One importer per target at a time.
  * Throws NOT_FOUND when `fromDir` has no such package, INTEGRITY_* when it is not what it says, STORE_IO.
  */
@@ -69,17 +68,27 @@ export async function importPackage(fromDir: string, toDir: string, digest: Dige
   await writeJson(join(toDir, 'oci-layout'), { imageLayoutVersion: LAYOUT_VERSION });
   const size = manifest.length;
   await addToIndex(toDir, [{ mediaType: MANIFEST_TYPE, digest, size, artifactType: CONFIG_TYPE }]);
-  await importSignatures(fromDir, toDir, digest);
-  return packageOf(digest, found, (await readSignatures(fromDir, digest)).signatures);
+  return packageOf(digest, found, await readSignatures(fromDir, digest));
 }
 
-/** Copies what one layout has of signatures of a package, and the other one has not. As `importPackage` otherwise. */
-export async function importSignatures(fromDir: string, toDir: string, digest: Digest): Promise<void> {
-  const { entries, blobs } = await readSignatures(fromDir, digest);
-  const known = (await readSignatures(toDir, digest)).entries.map((entry) => entry['digest']);
-  if (entries.every((entry) => known.includes(entry['digest']))) return;
-  for (const bytes of blobs) await writeBlob(toDir, bytes);
-  await addToIndex(toDir, entries);
+/**
+ * Copies those manifests of signatures of a package that the other layout has not, and in which one of `keys` has signed: what
+ * nobody has to trust stays where it is. As `importPackage` otherwise.
+ */
+export async function importSignatures(
+  fromDir: string,
+  toDir: string,
+  digest: Digest,
+  keys: readonly string[],
+): Promise<void> {
+  const known = (await readSignatures(toDir, digest)).map(({ entry }) => entry['digest']);
+  const added = (await readSignatures(fromDir, digest)).filter(
+    ({ entry, signatures }) =>
+      !known.includes(entry['digest']) && keys.some((key) => isSignedBy(signatures, key)),
+  );
+  for (const bytes of added.flatMap(({ blobs }) => blobs)) await writeBlob(toDir, bytes);
+  const entries = added.map(({ entry }) => entry);
+  if (entries.length > 0) await addToIndex(toDir, entries);
 }
 
 async function verify(dir: string, digest: Digest): Promise<Verified | null> {
@@ -106,11 +115,13 @@ async function verify(dir: string, digest: Digest): Promise<Verified | null> {
 function packageOf(
   digest: Digest,
   { config, blobs, moduleDigest }: Verified,
-  signatures: readonly PackageSignature[],
+  signed: readonly SignatureManifest[],
 ): AgentPackage {
+  const signatures = signed.flatMap((one) => one.signatures);
   return {
     digest,
     name: config.name,
+    repository: config.repository,
     module: { digest: moduleDigest, bytes: blobs.module },
     argv: config.argv,
     ceiling: config.ceiling,

@@ -1,6 +1,6 @@
 // Signatures of agent packages in the key-pair form of cosign: an image manifest beside the package, under the tag
 // `sha256-<hex>.sig`, each layer a signed text that names the package's digest, its signature in an annotation. All of it is
-// attacker-controlled: what is not understood is nobody's signature, and it is never an error of the package itself.
+// attacker-controlled: what is not understood is nobody's signature. Only a part that is not what its digest says is an error.
 import { createPublicKey, verify } from 'node:crypto';
 import { join } from 'node:path';
 import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../../json.js';
@@ -15,10 +15,11 @@ const TAG = 'org.opencontainers.image.ref.name';
 const SAVED = 'dev.cosignproject.cosign/sigs';
 
 export const MAX_INDEX_BYTES = 4 * 1024 * 1024;
-const MAX_PAYLOAD_BYTES = 64 * 1024;
+const MAX_PAYLOAD_BYTES = 4 * 1024;
 /** Of one package; further ones are nobody's. */
 const MAX_SIGNATURES = 32;
-const MAX_MANIFESTS = 64;
+/** Manifests of one layout that are read for one package. */
+const MAX_LOOKED_AT = 1_000;
 
 /** One signature that came with a package; nobody has verified it. */
 export interface PackageSignature {
@@ -27,37 +28,49 @@ export interface PackageSignature {
   readonly signature: Uint8Array;
 }
 
-/** Signatures of a package, and the parts they came in: for a copy of the layout. */
-export interface FoundSignatures {
+/** A manifest of signatures of one package: what may be copied into another layout. */
+export interface SignatureManifest {
   readonly signatures: readonly PackageSignature[];
-  /** Entries of index.json. */
-  readonly entries: readonly JsonObject[];
-  /** Everything those entries name: parts before the manifests that name them. */
+  /** Its entry of index.json, as cosign names it; nothing of the one that was read. */
+  readonly entry: JsonObject;
+  /** The parts that it names, and itself: in the order they may be written in. */
   readonly blobs: readonly Uint8Array[];
 }
 
-/** The signatures that a layout has of this package. Throws INTEGRITY_DIGEST, INTEGRITY_SIZE, STORE_IO. */
-export async function readSignatures(layout: string, digest: Digest): Promise<FoundSignatures> {
-  const signatures: PackageSignature[] = [];
-  const entries: JsonObject[] = [];
-  const blobs: Uint8Array[] = [];
-  for (const entry of await candidates(layout, digest)) {
-    const manifest = await readJson(layout, entry['digest'], MAX_MANIFEST_BYTES);
+/**
+ * What a layout has of signatures of this package, at most MAX_SIGNATURES; none where there is no layout. Throws INTEGRITY_*
+ * for parts that are not what they are called by, STORE_IO.
+ */
+export async function readSignatures(layout: string, digest: Digest): Promise<readonly SignatureManifest[]> {
+  if ((await readBounded(join(layout, 'oci-layout'), MAX_MANIFEST_BYTES)) === null) return [];
+  const tag = `${digest.replace(':', '-')}.sig`;
+  const found: SignatureManifest[] = [];
+  let left = MAX_SIGNATURES;
+  for (const named of await candidates(layout, tag)) {
+    if (left === 0) break;
+    const manifest = await readJson(layout, named, MAX_MANIFEST_BYTES);
     const layers = manifest === null ? null : manifest.value['layers'];
     if (manifest === null || !isList(layers) || manifest.value['mediaType'] !== MANIFEST_TYPE) continue;
-    const parts: Uint8Array[] = [];
-    for (const layer of layers.slice(0, MAX_SIGNATURES - signatures.length)) {
-      const found = await readLayer(layout, layer, digest);
-      if (found === null) continue;
-      signatures.push(found);
-      parts.push(found.payload);
+    const signatures: PackageSignature[] = [];
+    for (const layer of layers.slice(0, left)) {
+      const signature = await readLayer(layout, layer, digest);
+      if (signature !== null) signatures.push(signature);
     }
-    if (parts.length === 0) continue;
+    if (signatures.length === 0) continue;
+    left -= signatures.length;
     const config = await readJson(layout, digestIn(manifest.value['config']), MAX_MANIFEST_BYTES);
-    blobs.push(...parts, ...(config === null ? [] : [config.bytes]), manifest.bytes);
-    entries.push(entry);
+    const size = manifest.bytes.length;
+    found.push({
+      signatures,
+      entry: { mediaType: MANIFEST_TYPE, digest: named, size, annotations: { [TAG]: tag } },
+      blobs: [
+        ...signatures.map(({ payload }) => payload),
+        ...(config === null ? [] : [config.bytes]),
+        manifest.bytes,
+      ],
+    });
   }
-  return { signatures, entries, blobs };
+  return found;
 }
 
 /**
@@ -73,18 +86,22 @@ export function isSignedBy(signatures: readonly PackageSignature[], key: string)
   }
 }
 
-/** Entries of index.json that may be a manifest of signatures of `digest`: by their tag, or as `cosign save` writes them. */
-async function candidates(layout: string, digest: Digest): Promise<readonly JsonObject[]> {
+/**
+ * Digests in index.json that may be of manifests of signatures: by the tag of the package, and behind them what `cosign save` has
+ * written, which names no package.
+ */
+async function candidates(layout: string, tag: string): Promise<readonly Json[]> {
   const bytes = await readBounded(join(layout, 'index.json'), MAX_INDEX_BYTES);
   const index = bytes === null ? null : parse(bytes);
   const manifests = index === null ? null : index['manifests'];
   if (!isList(manifests)) return [];
-  const tag = `${digest.replace(':', '-')}.sig`;
-  const found = manifests.filter((entry): entry is JsonObject => {
-    const annotations = isObject(entry) ? entry['annotations'] : undefined;
-    return isObject(annotations) && (annotations[TAG] === tag || annotations['kind'] === SAVED);
-  });
-  return found.slice(0, MAX_MANIFESTS);
+  const where = (name: string, value: string): readonly Json[] =>
+    manifests.flatMap((entry) => {
+      const annotations = isObject(entry) ? entry['annotations'] : undefined;
+      const isIt = isObject(annotations) && annotations[name] === value;
+      return isIt && isObject(entry) ? [entry['digest'] ?? null] : [];
+    });
+  return [...new Set([...where(TAG, tag), ...where('kind', SAVED)])].slice(0, MAX_LOOKED_AT);
 }
 
 /** Null for a layer that is no signature of this package. */

@@ -37,7 +37,7 @@ export function filesProblem(
   return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';
 }
 
-/** `/`-separated, no empty, `.` or `..` segment, no character that is not seen, all of it text, short enough for a tar. */
+/** `/`-separated, no empty, `.` or `..` segment, no control or bidi character, short enough for a tar. */
 export function isRelative(path: string): boolean {
   return (
     Buffer.byteLength(path) <= MAX_PATH_BYTES &&

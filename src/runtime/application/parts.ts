@@ -67,6 +67,6 @@ export interface ApplicationParts {
   readonly anchors?: Omit<Anchoring, 'publication' | 'clock'>;
   /** Packages that may also be found beside a workflow file; `keep` copies one, verified, into the data directory. */
   readonly packagesBeside: (file: string | null) => PackageStore;
-  readonly keepPackage: (file: string | null, digest: Digest) => Promise<void>;
+  readonly keepPackage: (file: string | null, digest: Digest, keys: readonly string[]) => Promise<void>;
   readonly dispatcher: (steps: Runner) => Dispatcher;
 }

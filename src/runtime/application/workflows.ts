@@ -44,7 +44,8 @@ export function openDocuments({ parts, guard, journal, builtIn }: Core): Documen
       return prepareWorkflow(ERASE_WORKFLOW, checked, store, clock, OWN_AUTHOR);
     },
     async keep({ record, agents, isKnown }) {
-      for (const digest of agents) await parts.keepPackage(record.file, digest);
+      const keys = guard.policy().packageSigners.map(({ key }) => key);
+      for (const digest of agents) await parts.keepPackage(record.file, digest, keys);
       if (!isKnown) await journal.commit({ workflows: [record], entries: [] });
     },
   };

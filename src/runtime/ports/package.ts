@@ -5,6 +5,8 @@ import type { Digest, Json } from '../../json.js';
 export interface AgentPackage {
   readonly digest: Digest;
   readonly name: string;
+  /** Where it says that it comes from. */
+  readonly repository: string;
   readonly module: { readonly digest: Digest; readonly bytes: Uint8Array };
   readonly argv: readonly string[];
   /** `spec` of the package's ceiling layer; never absent. */

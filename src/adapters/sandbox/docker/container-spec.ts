@@ -109,7 +109,10 @@ function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: Con
   };
 }
 
-/** In place of the engine's own list, which depends on its release: what it hides, and what of the host no program needs. */
+/**
+ * In place of the engine's own list, which depends on its release: what it hides but the temperature of CPUs, and what else of
+ * the host no program needs.
+ */
 const HIDDEN: readonly string[] = [
   ...['acpi', 'asound', 'cmdline', 'config.gz', 'diskstats', 'interrupts', 'iomem', 'kallsyms', 'kcore'],
   ...['key-users', 'keys', 'latency_stats', 'locks', 'modules', 'partitions', 'sched_debug', 'scsi'],

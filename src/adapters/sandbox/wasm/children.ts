@@ -71,6 +71,11 @@ export function openChildren({ poolSize, env, warmUp }: ChildrenParts): Children
     } catch (error) {
       // The machine has the tool and may still refuse namespaces: found out only where a child doesn't start.
       if (machine.unshare === null || signal.aborted || (await namespacesWork(machine))) throw error;
+      // What a child has confirmed is promised in evidence: a machine that no longer keeps it is looked at anew, never less.
+      if (confirming !== null) {
+        inspected = confirmed = confirming = null;
+        throw error;
+      }
       inspected = { ...machine, unshare: null };
       return bootOn(inspected, kind, signal);
     }

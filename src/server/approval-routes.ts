@@ -2,7 +2,7 @@
 // caller may not read is not there for them.
 import type { Hono } from 'hono';
 import { displayHash } from '../approval/display.js';
-import type { ApprovalState } from '../runtime/ports.js';
+import { APPROVAL_STATES, type ApprovalState } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { detail, summary } from './approval-json.js';
 import { change, decide, deciderOf, requireReadable, type DecideParts } from './decide.js';
@@ -28,15 +28,7 @@ export interface ApprovalRouteParts extends DecideParts {
   readonly authenticate: Authenticate;
 }
 
-const STATES: readonly string[] = [
-  'pending',
-  'approved',
-  'denied',
-  'expired',
-  'withdrawn',
-  'revoked',
-  'consumed',
-] satisfies ApprovalState[];
+const STATES: readonly string[] = APPROVAL_STATES;
 
 export function addApprovalRoutes(app: Hono<Env>, parts: ApprovalRouteParts): void {
   const { writ, authenticate } = parts;

@@ -2,8 +2,17 @@
 import type { Commitment, Hex, SubjectDigest } from '../../json.js';
 import type { ApprovalMode } from '../../workflow/plan.js';
 
-export type ApprovalState =
-  'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'revoked' | 'consumed';
+/** In the order in which people are told of them. */
+export const APPROVAL_STATES = [
+  'pending',
+  'approved',
+  'denied',
+  'expired',
+  'withdrawn',
+  'revoked',
+  'consumed',
+] as const;
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
 
 export interface Vote {
   readonly seq: number;

@@ -1,25 +1,15 @@
 // How an approval lies in its table, both ways.
 import { isObject, type Json, type JsonObject } from '../../../json.js';
-import type {
-  ApprovalKey,
-  ApprovalRecord,
-  ApprovalReview,
-  ApprovalState,
-  Escalation,
-  Vote,
+import {
+  APPROVAL_STATES,
+  type ApprovalKey,
+  type ApprovalRecord,
+  type ApprovalReview,
+  type Escalation,
+  type Vote,
 } from '../../../runtime/ports.js';
 import { checkHex, damaged, hex64, integer, jsonArray, jsonObject, oneOf, text, type Row } from './column.js';
 import { listOf, words, word, wordOrNull, whole } from './json-column.js';
-
-const APPROVAL_STATES = [
-  'pending',
-  'approved',
-  'denied',
-  'expired',
-  'withdrawn',
-  'revoked',
-  'consumed',
-] as const satisfies readonly ApprovalState[];
 
 const MODES = ['none', 'async', 'sync', 'two-person'] as const;
 

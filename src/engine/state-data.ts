@@ -10,7 +10,8 @@ import { itemLimit, mapState } from './map-items.js';
 import { contextOf } from './context.js';
 import { withinBytes, withinLimits } from './data-limit.js';
 import { waitUntilMs } from './node-data.js';
-import { eachOf, fieldsAt, flowOf, hasQuery, pathValues, select } from './stage.js';
+import { pathValues, select } from './path-stage.js';
+import { eachOf, fieldsAt, flowOf, hasQuery } from './stage.js';
 import type { Ask, Frame, Stage } from './state.js';
 import { assigned, variableOf } from './variables.js';
 import type { Walk } from './walk.js';
@@ -34,9 +35,14 @@ export class StateData {
     const flow = flowOf(node);
     const isQuery = flow?.language === 'jsonata' || (node.kind === 'fail' && isQueried(node));
     if (!isQuery) {
-      const path = flow?.language === 'jsonpath' ? flow : null;
-      const sources = (input: Json): Sources => this.sources(frame, input);
-      return this.staged(node, frame, stage, pathValues(node, path, frame, stage, sources, this.#walk.trace));
+      const state = {
+        node,
+        flow: flow?.language === 'jsonpath' ? flow : null,
+        frame,
+        sources: (input: Json) => this.sources(frame, input),
+        trace: this.#walk.trace,
+      };
+      return this.staged(node, frame, stage, pathValues(state, stage));
     }
     const fields = fieldsAt(node, stage);
     return hasQuery(fields) ? this.inquire(frame, 'query', stage) : this.staged(node, frame, stage, fields);

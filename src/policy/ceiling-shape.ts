@@ -1,5 +1,6 @@
 // `spec` of a ceiling document as it is written: its schema and what a checked one holds.
 import type { Json } from '../json.js';
+import type { RunPlace } from './ceiling.js';
 import {
   fits,
   host,
@@ -13,6 +14,7 @@ import {
   pattern,
   role,
   rows,
+  runPlace,
   sandboxKind,
   text,
   name,
@@ -82,7 +84,7 @@ export interface CeilingSpec {
   readonly mounts?: { readonly allow: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[] };
   readonly credentials?: NameSpec & { readonly mode?: 'none' | 'broker' | 'inherit' };
   readonly sandbox?: {
-    readonly allowed?: readonly ('wasm' | 'docker')[];
+    readonly allowed?: readonly RunPlace[];
     readonly profile?: Json;
     readonly require?: readonly string[];
   };
@@ -134,7 +136,7 @@ export const ceilingSpec = object({
   mounts: object({ allow: rows(object({ path, mode: oneOf('ro', 'rw') }, ['path', 'mode'])) }, ['allow']),
   credentials: object({ mode: oneOf('none', 'broker', 'inherit'), ...names }),
   sandbox: object({
-    allowed: list(sandboxKind),
+    allowed: list(runPlace),
     profile: { type: 'object', propertyNames: sandboxKind, additionalProperties: name },
     require: list(text('^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$', 'a name such as nonRoot or runtime:runsc')),
   }),

@@ -4,7 +4,7 @@ import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import { microUsd, readBudget } from './budget.js';
 import { CLASSIFICATIONS, EXTENT_NAMES, LIMIT_NAMES, settled } from './ceiling.js';
-import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling } from './ceiling.js';
+import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling, RunPlace } from './ceiling.js';
 import type { ApprovalRuleSpec, CeilingSpec, NameSpec } from './ceiling-shape.js';
 import { addressProblem } from './action.js';
 import { neverMatching } from './ceiling-names.js';
@@ -13,7 +13,7 @@ import { classified, limitSet, metered, required, signers, sorted, unique } from
 import { rateList } from './rate.js';
 import { promiseProblem, SANDBOX_PROFILE } from './sandbox-promise.js';
 import { checkShape } from './shape.js';
-import type { ShapeProblem } from './shape.js';
+import type { ShapeProblem, ShapeProblems } from './shape.js';
 
 /**
  * `spec` of a ceiling that comes from a workflow, a package or a step. `where` names the document for the message.
@@ -26,10 +26,10 @@ export function parseCeilingSpec(
 ): Ceiling {
   const result = checkCeilingSpec(value);
   if (result.ok) return result.ceiling;
-  const problems = result.problems;
-  const first = problems[0];
-  throw new WritError(code, `${where}: ceiling ${first?.pointer ?? ''}: ${first?.message ?? 'is invalid'}`, {
-    hint: first?.hint ?? 'the fields of a ceiling are listed in policies/README.md',
+  const { problems } = result;
+  const [first] = problems;
+  throw new WritError(code, `${where}: ceiling ${first.pointer}: ${first.message}`, {
+    hint: first.hint ?? 'the fields of a ceiling are listed in policies/README.md',
     details: { problems },
   });
 }
@@ -39,12 +39,14 @@ export function checkCeilingSpec(
   value: Json,
 ):
   | { readonly ok: true; readonly ceiling: Ceiling }
-  | { readonly ok: false; readonly problems: ShapeProblem[] } {
+  | { readonly ok: false; readonly problems: ShapeProblems } {
   const shape = checkShape('CeilingSpec', value);
   if (!shape.ok)
     return { ok: false, problems: [...shape.problems, ...problemsBesides(value, shape.problems)] };
-  const problems = [...unenforced(shape.document), ...contradictions(shape.document)];
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, ceiling: normalize(shape.document) };
+  const [first, ...more] = [...unenforced(shape.document), ...contradictions(shape.document)];
+  return first === undefined
+    ? { ok: true, ceiling: normalize(shape.document) }
+    : { ok: false, problems: [first, ...more] };
 }
 
 /** What is wrong besides, in the fields of `spec` that have the right shape: who corrects the others is told at once. */
@@ -196,7 +198,7 @@ function normalize(spec: CeilingSpec): Ceiling {
       spec.mounts === undefined ? [] : [unique(spec.mounts.allow.map(({ path, mode }) => ({ path, mode })))],
     credentials: { ...names(spec.credentials), mode: spec.credentials?.mode ?? 'inherit' },
     sandbox: {
-      allowed: spec.sandbox?.allowed === undefined ? null : sorted(spec.sandbox.allowed),
+      allowed: placesOf(spec.sandbox),
       ...required(spec.sandbox?.require ?? []),
     },
     approval: {
@@ -218,6 +220,14 @@ function normalize(spec: CeilingSpec): Ceiling {
       notAfterMs: spec.validity?.notAfter === undefined ? null : momentMs(spec.validity.notAfter),
     },
   });
+}
+
+const SANDBOXES: readonly RunPlace[] = ['docker', 'wasm'];
+
+/** What is required of a sandbox is kept by nothing outside one: that place has to be named. */
+function placesOf(sandbox: CeilingSpec['sandbox']): readonly RunPlace[] | null {
+  if (sandbox?.allowed !== undefined) return sorted(sandbox.allowed);
+  return sandbox?.require === undefined || sandbox.require.length === 0 ? null : SANDBOXES;
 }
 
 /** A rule in normal form. */

@@ -43,6 +43,18 @@ describe('permits at the borders', () => {
 
   it('a step without a sandbox does not fit where kinds are named', () => {
     expect(fit({ sandbox: { allowed: ['wasm'] } }, { sandbox: null }).ok).toBe(false);
+    expect(fit({ sandbox: { require: ['nonRoot'] } }, { sandbox: null }).ok).toBe(false);
+  });
+
+  it('a step without a sandbox fits where `none` is named, in every layer that names anything', () => {
+    const models = parse({ sandbox: { allowed: ['docker', 'none'], require: ['runtime:runsc'] } });
+    const outside = { ...base, facts: { ...base.facts, sandbox: null } };
+    expect(permits(models, outside).ok).toBe(true);
+    expect(permits(models, base).violations[0]?.field).toBe('sandbox.allowed');
+    expect(permits(meet(models, parse({ limits: { timeoutMs: 100 } })), outside).ok).toBe(true);
+    for (const sandbox of [{ require: ['nonRoot'] }, { allowed: ['wasm', 'docker'] }, { allowed: [] }]) {
+      expect(permits(meet(models, parse({ sandbox })), outside).ok).toBe(false);
+    }
   });
 
   it('a limit fits up to its value', () => {

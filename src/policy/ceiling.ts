@@ -13,6 +13,8 @@ export type LayerName = (typeof LAYERS)[number];
 /** `local` holds always; `anchored`: witnesses cosign what was logged about a run before its next step runs. */
 export type AuditRequirement = 'local' | 'anchored';
 export type SandboxKind = 'wasm' | 'docker';
+/** Where something runs; `none` = outside every sandbox: in the runner, or where its provider has it run. */
+export type RunPlace = SandboxKind | 'none';
 /** From the least to the most secret. */
 export const CLASSIFICATIONS = ['public', 'internal', 'confidential', 'restricted'] as const;
 export type Classification = (typeof CLASSIFICATIONS)[number];
@@ -97,9 +99,9 @@ export type Ceiling = {
   /** Every group needs a subtree that holds the path with at least that mode. */
   readonly mounts: readonly (readonly MountGrant[])[];
   readonly credentials: NameCeiling & { readonly mode: CredentialMode };
-  /** null = any kind. wasm and docker are not comparable: the meet is the intersection. */
+  /** null = anywhere. wasm and docker are not comparable: the meet is the intersection. */
   readonly sandbox: {
-    readonly allowed: readonly SandboxKind[] | null;
+    readonly allowed: readonly RunPlace[] | null;
     /** What the driver has to keep (sandbox-promise.ts); absent = nothing is required. */
     readonly require?: readonly string[];
   };

@@ -17,7 +17,7 @@ import { honestPackageName, requestProblem } from './facts.js';
 import { grantFor } from './grant.js';
 import type { Grant } from './grant.js';
 import { hostMatches } from './host.js';
-import { checkPackage, decidedNames } from './package-access.js';
+import { checkPackage, decidedCall, decidedNames } from './package-access.js';
 import { boundViolations, effectiveLimits } from './permits.js';
 import type { Violation } from './permits.js';
 import { ratesOf } from './rate.js';
@@ -199,7 +199,9 @@ function decideValid(snapshot: PolicySnapshot, request: DecisionRequest): Decisi
       ...(facts.sandbox === null || facts.network.length === 0
         ? {}
         : ({ network: areListed(layers, facts.network) ? 'listed' : 'unlisted' } as const)),
-      ...(composed.sandbox.require === undefined ? {} : { require: composed.sandbox.require }),
+      ...(composed.sandbox.require === undefined || facts.sandbox === null
+        ? {}
+        : { require: composed.sandbox.require }),
     },
     demandedBy,
     ...(grant === null ? {} : { grant: grant.id }),
@@ -321,15 +323,7 @@ function reachable(
 ): boolean {
   const { separationOfDuties, quorum } = approval;
   const barred = approval.author === true && typeof author === 'string' ? { author } : {};
-  const { functionId } = facts;
-  const question = {
-    domain,
-    functionId,
-    requester: requesterOf(facts),
-    separationOfDuties,
-    involved,
-    ...barred,
-  };
+  const question = { domain, ...decidedCall(facts), separationOfDuties, involved, ...barred };
   return isReachable(snapshot, domain, quorum, eligibleApprovers(snapshot, question));
 }
 
@@ -361,11 +355,6 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
   };
 }
 
-/** Who will ask for the approval, where the bytes of the package have said its name: in a bare question nobody knows. */
-function requesterOf({ agentOwnName }: DecisionRequest['facts']): string | null {
-  return agentOwnName === undefined ? null : `agent:${agentOwnName}`;
-}
-
 function authorRefusal({ facts }: DecisionRequest): Refusal {
   return {
     code: 'APPROVAL_QUORUM_UNREACHABLE',
@@ -376,8 +365,7 @@ function authorRefusal({ facts }: DecisionRequest): Refusal {
 
 function quorumRefusal(request: DecisionRequest, quorum: EffectiveApproval['quorum']): Refusal {
   const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
-  const { facts } = request;
-  const [name, own] = decidedNames({ functionId: facts.functionId, requester: requesterOf(facts) });
+  const [name, own] = decidedNames(decidedCall(request.facts));
   const called = own === undefined ? name : `${name}, by its own name ${own},`;
   return {
     code: 'APPROVAL_QUORUM_UNREACHABLE',

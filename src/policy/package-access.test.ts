@@ -4,9 +4,9 @@ import { checkDeciding, checkPackage, decidedNames } from './package-access.js';
 import { eligibleApprovers } from './quorum.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
-const call = (repository: string, own: string | null) => ({
-  functionId: `${repository}@${DIGEST}`,
-  requester: own === null ? null : `agent:${own}`,
+const call = (reference: string, own: string | null, repository = `reg/${own}`) => ({
+  functionId: `${reference}@${DIGEST}`,
+  ...(own === null ? { requester: null } : { requester: `agent:${own}`, repository }),
 });
 const rules = (...rows: readonly string[]) => ({
   'rbac/claims.yaml': `apiVersion: writ/v1\nkind: Rules\nrules:\n${rows.map((row) => `  - { ${row}, domain: bank }\n`).join('')}`,
@@ -42,6 +42,41 @@ describe('who decides about a package', () => {
     const question = { domain: 'bank', separationOfDuties: false, involved: [] };
     expect(eligibleApprovers(snapshot, { ...question, ...call('reg/alias', 'pay') })).toEqual(['user:carol']);
     expect(eligibleApprovers(snapshot, { ...question, ...call('reg/alias', 'secret') })).toEqual([]);
+  });
+
+  it('HOLE: is not whoever may decide about a folder that a document has written before it', async () => {
+    const snapshot = await load(
+      rules(
+        decide('R-1', 'allow', 'user:bob', 'reg/tools/*'),
+        decide('R-2', 'allow', 'user:carol', 'reg/*'),
+        decide('R-3', 'allow', 'user:dora', 'reg/x/*'),
+        decide('R-4', 'deny', 'user:dora', 'reg/tools/pay@*'),
+      ),
+    );
+    const renamed = call('reg/tools/pay', 'pay', 'reg/x/pay');
+    expect(decidedNames(renamed)).toEqual([`reg/tools/pay@${DIGEST}`, `reg/x/pay@${DIGEST}`]);
+    expect(checkDeciding(snapshot, bob, renamed)).toMatchObject({
+      code: 'POLICY_NO_MATCH',
+      message: expect.stringContaining(`reg/x/pay@${DIGEST}`),
+    });
+    const may = (subject: string, asked: ReturnType<typeof call>) =>
+      checkDeciding(snapshot, { ...bob, subject }, asked).allowed;
+    expect(may('user:bob', call('reg/tools/pay', 'pay', 'reg/tools/pay'))).toBe(true);
+    expect(may('user:carol', renamed)).toBe(true);
+    expect(may('user:dora', renamed)).toBe(false);
+    const question = { domain: 'bank', separationOfDuties: false, involved: [] };
+    expect(eligibleApprovers(snapshot, { ...question, ...renamed })).toEqual(['user:carol']);
+  });
+
+  it('HOLE: is nobody where a request does not say which repository the package names', async () => {
+    const snapshot = await load(rules(decide('R-1', 'allow', 'user:bob', '*')));
+    const { functionId, requester } = call('reg/pay', 'pay');
+    expect(checkDeciding(snapshot, bob, { functionId, requester })).toMatchObject({
+      allowed: false,
+      code: 'POLICY_REQUEST_INVALID',
+      hint: expect.stringContaining('writ workflow resume'),
+    });
+    expect(checkDeciding(snapshot, bob, call('reg/pay', 'pay')).allowed).toBe(true);
   });
 
   it('is asked about functions by the one name that they have, whoever acts', async () => {

@@ -245,12 +245,8 @@ function sandboxViolations(
   ceiling: Ceiling,
   { facts }: Omit<CeilingRequest, 'approval'>,
 ): readonly Violation[] {
-  const { allowed, require = [] } = ceiling.sandbox;
-  if (facts.sandbox === null && require.length > 0 && !isRunnersOwn(facts.functionId)) {
-    const limit = require.join(', ');
-    return [{ field: 'sandbox.require', code: 'CEILING_SANDBOX', limit, requested: 'no sandbox' }];
-  }
-  if (allowed === null || (facts.sandbox !== null && allowed.includes(facts.sandbox))) return NONE;
+  const { allowed } = ceiling.sandbox;
+  if (allowed === null || allowed.includes(facts.sandbox ?? 'none')) return NONE;
   // What the runner does itself is no foreign code that a sandbox could hold.
   if (isRunnersOwn(facts.functionId)) return NONE;
   return [

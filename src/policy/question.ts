@@ -71,7 +71,7 @@ export function readQuestion(
   const shape = checkShape('Question', given as Json);
   if (!shape.ok) {
     const [first] = shape.problems;
-    return { ok: false, problem: `${first?.pointer ?? ''} ${first?.message ?? 'is no question'}`.trim() };
+    return { ok: false, problem: `${first.pointer} ${first.message}`.trim() };
   }
   const { at } = shape.document;
   if (at !== undefined && momentMs(at) === null) return { ok: false, problem: `there is no time ${at}` };

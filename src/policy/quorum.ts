@@ -14,8 +14,9 @@ export function eligibleApprovers(
   question: {
     readonly domain: string;
     readonly functionId: string;
-    /** Who acts, for a package by its own name; absent = not known. */
+    /** As in `DecidedCall`; absent = not known. */
     readonly requester?: string | null;
+    readonly repository?: string;
     readonly separationOfDuties: boolean;
     /** Run initiator and whoever else acted. */
     readonly involved: readonly string[];
@@ -23,17 +24,15 @@ export function eligibleApprovers(
     readonly author?: string;
   },
 ): readonly string[] {
+  const { functionId, requester = null, repository } = question;
+  const call = { functionId, requester, ...(repository === undefined ? {} : { repository }) };
   return snapshot.people
     .map((person) => person.id)
     .filter((id) => id !== question.author)
     .filter((id) => !(question.separationOfDuties && question.involved.includes(id)))
     .filter(
       (subject) =>
-        checkDeciding(
-          snapshot,
-          { subject, domain: question.domain, action: 'approval.decide' },
-          { functionId: question.functionId, requester: question.requester ?? null },
-        ).allowed,
+        checkDeciding(snapshot, { subject, domain: question.domain, action: 'approval.decide' }, call).allowed,
     );
 }
 

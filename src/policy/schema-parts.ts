@@ -39,6 +39,7 @@ export const domain = text(NAME_PATTERN, 'a tenant id of letters, digits, dot, d
 export const pattern = { type: 'string', minLength: 1, maxLength: 1024 };
 export const label = text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'a label');
 export const sandboxKind = oneOf('wasm', 'docker');
+export const runPlace = oneOf('wasm', 'docker', 'none');
 export const host = text(
   '^(?:(?:\\*\\.)?[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):(?:[1-9][0-9]{0,4}|\\*)$',
   'host:port or *.suffix:port in lower case (port may be *)',

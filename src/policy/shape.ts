@@ -41,6 +41,9 @@ export interface ShapeProblem {
   readonly hint?: string;
 }
 
+/** Of a document that is refused: never none, for what is refused without a word would be as if it were not there. */
+export type ShapeProblems = readonly [ShapeProblem, ...ShapeProblem[]];
+
 export interface RuleRow {
   readonly id: string;
   readonly effect: 'allow' | 'deny';
@@ -253,10 +256,12 @@ export function checkShape<K extends keyof Shapes>(
   value: Json,
 ):
   | { readonly ok: true; readonly document: Shapes[K] }
-  | { readonly ok: false; readonly problems: ShapeProblem[] } {
+  | { readonly ok: false; readonly problems: ShapeProblems } {
   const validate = validatorOf(kind, SCHEMAS) as ValidateFunction<Shapes[K]>;
   if (validate(value)) return { ok: true, document: value };
-  return { ok: false, problems: (validate.errors ?? []).slice(0, MAX_EXPLAINED).flatMap(explain) };
+  const [first, ...more] = (validate.errors ?? []).slice(0, MAX_EXPLAINED).flatMap(explain);
+  const unexplained = { pointer: '', key: false, message: `document is no ${kind}` };
+  return { ok: false, problems: [first ?? unexplained, ...more] };
 }
 
 /** As many as are reported of a whole directory. */

@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import { isDigest, isObject, type Digest, type Json } from '../json.js';
 import { NO_COST } from '../policy/budget.js';
-import { type CeilingLayer } from '../policy/ceiling.js';
+import { NO_CEILING, type CeilingLayer } from '../policy/ceiling.js';
 import { checkCeilingSpec } from '../policy/ceiling-spec.js';
 import { boundViolations } from '../policy/permits.js';
 import { isRole } from '../policy/text.js';
@@ -19,7 +19,7 @@ import { fieldsAsking, MODULE } from './asked-fields.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './guard-parts.js';
 import { extentOf } from './extent.js';
-import { askedLimits, mountFacts, layersOf, workflowLayer } from './layers.js';
+import { askedLimits, mountFacts, layersOf, packageLayer, workflowLayer } from './layers.js';
 import { packageFacts } from './package-facts.js';
 import type { AgentPackage } from './ports.js';
 import { dataFacts, dataOf, unknownLabel } from './run-data.js';
@@ -56,6 +56,7 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     await checkModule(guard, node, found);
     checkKept(guard, node, found);
     checkFit(guard, plan, key, node, agent, found);
+    if (agent !== null) checkBounded(guard, node, agent, found);
   }
   const all = [
     ...diagnostics,
@@ -288,11 +289,22 @@ function checkFit(
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
       const hint =
         field === 'sandbox.allowed' && sandboxKind(node) === null
-          ? `${resource} runs outside every sandbox: only a ceiling without "sandbox" lets it run`
+          ? `${resource} runs outside every sandbox: only ceilings that name "none" in sandbox.allowed, or have no "sandbox", let it run`
           : hintFor(field, limit, name);
       found.push(at(node, 'DOC_CEILING_EXCEEDED', message, hint, fieldsAsking(field)));
     }
   }
+}
+
+/** A ceiling that says nothing looks like one: whoever calls the package is told that others alone bound it. */
+function checkBounded(guard: Guard, node: TaskNode, agent: AgentPackage, found: NodeFinding[]): void {
+  const { spec } = packageLayer(agent);
+  const policy = guard.policy();
+  if (spec === null || policy.ceilingHash(spec) !== policy.ceilingHash(NO_CEILING)) return;
+  const message = `package ${agent.name} restricts itself in nothing: its ceiling is empty`;
+  const hint = 'pack it with the network, sandbox and limits that it needs, or bound it by the workflow’s ceilings';
+  const severity = 'warning';
+  found.push({ ...at(node, 'DOC_MISSING_FIELD', message, hint, [['agent']]), severity });
 }
 
 function hintFor(field: string, limit: string, ceiling: string): string {

@@ -141,8 +141,6 @@ describe('the laws of ceilings', { timeout: 120_000 }, () => {
     law(3, (all, request) => {
       const ofLayers = new Set(all.flatMap((ceiling) => fields(ceiling, request)));
       const ofMeet = new Set(fields(meet(...all), request));
-      // Without a sandbox a requirement is named before the kinds.
-      if (ofMeet.has('sandbox.require')) ofLayers.delete('sandbox.allowed');
       return ofMeet.size === ofLayers.size && [...ofMeet].every((field) => ofLayers.has(field));
     });
   });
@@ -199,7 +197,7 @@ describe('what the laws are tried on', () => {
     const wanted = [
       ...lists.flatMap((name) => [`${name}.allow`, `${name}.deny`]),
       ...['agents.requireDigest', 'agents.requireSigners', 'delegation.maxDepth', 'delegation.maxAgents'],
-      ...['network.mode', 'credentials.mode', 'mounts.allow', 'sandbox.allowed', 'sandbox.require', 'rates'],
+      ...['network.mode', 'credentials.mode', 'mounts.allow', 'sandbox.allowed', 'rates'],
       ...['timeoutMs', 'memoryMiB', 'outputBytes', 'cpus', 'pids'].map((name) => `limits.${name}`),
       ...['egressBytes', 'egressRequests'].map((name) => `limits.${name}`),
       ...['fanoutWidth', 'loopIterations', 'retries', 'depth'].map((name) => `limits.${name}`),

@@ -128,7 +128,7 @@ export function specOf(draws: Draws, density: number): JsonObject {
         }),
       sandbox: () =>
         draws.fields(half, {
-          allowed: () => draws.some('wasm', 'docker'),
+          allowed: () => draws.some('wasm', 'docker', 'none'),
           profile: () => ({ docker: 'strict' }),
           require: () => draws.some('nonRoot', 'noNetwork'),
         }),

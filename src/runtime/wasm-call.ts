@@ -2,7 +2,10 @@
 // names a part of it but its fields.
 import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
+import { KNOWN_CONFIG } from '../workflow/functions.js';
 import { dataOf, type ProgramCall } from './shell-call.js';
+
+const FIELDS: ReadonlySet<string> = KNOWN_CONFIG.get('tool::wasm') ?? new Set();
 
 /**
  * `{module, input? | stdin?, args?, env?, files?, outputs?, deterministic?}`. `input` is passed to stdin as it is when it
@@ -14,9 +17,9 @@ export function wasmCall(step: string, value: Json): ProgramCall {
       hint: 'config: { module: <name or sha256:…>, input: <value for stdin>, args: [text, …], env, files, outputs }',
     });
   const request: JsonObject = isObject(value) ? value : {};
-  const { module, input, args = [], stdin, env, files, outputs, deterministic = false, ...unknown } = request;
-  if (Object.keys(unknown).length > 0)
-    throw invalid('has a field besides module, input, stdin, args, env, files, outputs and deterministic');
+  if (Object.keys(request).some((key) => !FIELDS.has(key)))
+    throw invalid(`has a field besides ${[...FIELDS].join(', ')}`);
+  const { module, input, args = [], stdin, env, files, outputs, deterministic = false } = request;
   if (typeof module !== 'string') throw invalid('needs config.module, a name or sha256:…');
   if (!isTexts(args)) throw invalid('has args that are no list of texts');
   if (typeof deterministic !== 'boolean') throw invalid('has a deterministic that is neither true nor false');

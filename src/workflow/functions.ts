@@ -36,9 +36,21 @@ export const REQUIRED_CONFIG: ReadonlyMap<string, readonly string[]> = new Map([
   ['tool::http_request', ['url']],
 ]);
 
-/** Functions whose request has these fields and no other; one that runs programs passes nothing through to its sandbox. */
+const CHAT_CONFIG = ['agentId', 'sessionId', 'systemPrompt', 'provider', 'model', 'responseSchema', 'tools', 'maxTurns'];
+const HTTP_CONFIG = ['url', 'method', 'headers', 'body', 'timeoutMs', 'maxBytes', 'failOn'];
+const SHELL_CONFIG = ['argv', 'command', 'cwd', 'env', 'stdin', 'image', 'files', 'outputs'];
+const WASM_CONFIG = ['module', 'input', 'stdin', 'args', 'env', 'files', 'outputs', 'deterministic'];
+
+/**
+ * Functions whose request has these fields and no other: what is misspelt is found before anything runs, and nothing is
+ * passed through to a sandbox, a model or a host that nobody reads.
+ */
 export const KNOWN_CONFIG: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ['tool::shell_exec', new Set(['argv', 'command', 'cwd', 'env', 'stdin', 'image', 'files', 'outputs'])],
+  ['agent::chat', new Set(['message', ...CHAT_CONFIG])],
+  ['hand::run', new Set(['handId', 'input'])],
+  ['tool::http_request', new Set(HTTP_CONFIG)],
+  ['tool::shell_exec', new Set(SHELL_CONFIG)],
+  ['tool::wasm', new Set(WASM_CONFIG)],
 ]);
 
 export interface ResolvedFunction {

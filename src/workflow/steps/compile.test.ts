@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../json.js';
 import { checkInput } from '../input.js';
+import { withDefaults } from '../input-default.js';
 import { parseWorkflow, type ParseOptions, validate } from '../parse.js';
 import type { Plan, PlanNode, TaskNode } from '../plan.js';
 
@@ -285,17 +286,17 @@ steps:
     [['mode: fanout', 'items: [1]', 'concurrency: 2', 'promptTemplate: "{{item}}"'], []],
     [['mode: fanout', 'promptTemplate: "{{item}} {{index}}"', 'concurrency: 100'], []],
     [
-      ['mode: fanout', 'concurrency: 0', 'items: [1]', 'config: {a: "{{item}}"}'],
+      ['mode: fanout', 'concurrency: 0', 'items: [1]', 'config: {model: "{{item}}"}'],
       ['DOC_BAD_VALUE 6:18 steps[0].concurrency'],
     ],
-    [['mode: fanout', 'items: 7', 'config: {a: "{{item}}"}'], ['DOC_WRONG_TYPE 6:12 steps[0].items']],
-    [['mode: fanout', 'items: a == b', 'config: {a: "{{item}}"}'], ['DOC_EXPRESSION 6:12 steps[0].items']],
+    [['mode: fanout', 'items: 7', 'config: {model: "{{item}}"}'], ['DOC_WRONG_TYPE 6:12 steps[0].items']],
+    [['mode: fanout', 'items: a == b', 'config: {model: "{{item}}"}'], ['DOC_EXPRESSION 6:12 steps[0].items']],
     [
-      ['mode: fanout', 'items: "{{a}} {{b}}"', 'config: {a: "{{item}}"}'],
+      ['mode: fanout', 'items: "{{a}} {{b}}"', 'config: {model: "{{item}}"}'],
       ['DOC_EXPRESSION 6:19 steps[0].items'],
     ],
     [
-      ['mode: fanout', 'items: ["{{a b}}"]', 'config: {a: "{{item}}"}'],
+      ['mode: fanout', 'items: ["{{a b}}"]', 'config: {model: "{{item}}"}'],
       ['DOC_TEMPLATE 6:14 steps[0].items[0]'],
     ],
     [['mode: collect'], ['DOC_COLLECT_WITHOUT_FANOUT 5:11 steps[0].mode']],
@@ -343,7 +344,7 @@ steps:
     [['promptTemplate: "{{ite}} {{inputt}}"'], ['DOC_UNKNOWN_NAME 5:32 steps[0].promptTemplate']],
     [['promptTemplate: ab {{> p}}'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
     [['promptTemplate: "{{#if a = 1}}{{/if}}"'], ['DOC_TEMPLATE 5:22 steps[0].promptTemplate']],
-    [['config: {a: [b, "{{c d}}"]}'], ['DOC_TEMPLATE 5:22 steps[0].config.a[1]']],
+    [['config: {tools: [b, "{{c d}}"]}'], ['DOC_TEMPLATE 5:26 steps[0].config.tools[1]']],
   ])('%j is told with its place', (lines, expected) => {
     expect(found(step(...lines))).toEqual(expected);
   });
@@ -422,7 +423,7 @@ steps:
   });
 
   it('says of braces without quotes that they need them, and nothing else', () => {
-    for (const line of ['promptTemplate: {{goal}}', 'condition: {{goal}} == 1', 'config: { a: {{goal}} }']) {
+    for (const line of ['promptTemplate: {{goal}}', 'condition: {{goal}} == 1', 'config: { model: {{goal}} }']) {
       const { diagnostics } = validate(step(line));
       expect(diagnostics).toMatchObject([
         { code: 'DOC_SYNTAX', hint: expect.stringContaining('"{{goal}}"') },
@@ -516,7 +517,7 @@ describe('a fanout group', () => {
         ['mode: fanout', 'promptTemplate: "{{item}}"', 'concurrency: 7'],
         ['mode: fanout', 'errorMode: skip'],
         ['mode: collect'],
-        ['mode: fanout', 'items: input.docs', 'config: {doc: "{{item.text}}"}'],
+        ['mode: fanout', 'items: input.docs', 'config: {systemPrompt: "{{item.text}}"}'],
       ),
     );
     expect(Object.keys(plan.nodes)).toEqual(['a', 'group:b', 'b', 'c', 'd', 'group:e', 'e']);
@@ -590,7 +591,7 @@ describe('a fanout group', () => {
       'promptTemplate: "{{item}}"',
       'promptTemplate: "{{#if item.x > 1}}a{{/if}}"',
       'promptTemplate: "{{#each l}}{{../item}}{{/each}}"',
-      'config: {a: [{b: "x {{json item.c}}"}]}',
+      'config: {tools: [{b: "x {{json item.c}}"}]}',
     ]) {
       expect(each(line), line).not.toBeNull();
     }
@@ -598,7 +599,7 @@ describe('a fanout group', () => {
       'promptTemplate: "item {{input.item}}"',
       'promptTemplate: "{{#each l}}{{item}}{{/each}}"',
       'promptTemplate: "{{#each l as |item|}}{{item}}{{/each}}"',
-      'config: {item: 1}',
+      'config: {responseSchema: {item: 1}}',
     ]) {
       expect(each(line), line).toBeNull();
     }
@@ -812,6 +813,41 @@ describe('declared inputs', () => {
     expect(problems).toMatchObject([{ path: 'goal', message: 'goal must be string' }]);
     expect(JSON.stringify(checkInput(plan, 's3cr3t'))).not.toContain('s3cr3t');
     expect(checkInput(planOf(step()), 'anything')).toEqual([]);
+  });
+
+  it.each<[string, Json, Json]>([
+    ['{a: {default: 1}, b: {default: [x]}}', { b: 2 }, { b: 2, a: 1 }],
+    ['{a: {properties: {b: {default: 1}}}}', { a: {} }, { a: { b: 1 } }],
+    ['{a: {properties: {b: {default: 1}}}}', {}, {}],
+    ['{a: {default: {}, properties: {b: {default: 1}}}}', {}, { a: { b: 1 } }],
+    [
+      '{a: {items: {properties: {b: {default: 1}}}}}',
+      { a: [{}, { b: 2 }, 7] },
+      { a: [{ b: 1 }, { b: 2 }, 7] },
+    ],
+    ['{a: {default: null}, __proto__: {default: 1}}', {}, JSON.parse('{"a": null, "__proto__": 1}') as Json],
+    ['{a: {default: 1}}', { a: null }, { a: null }],
+    ['{a: {default: 1}}', 'text', 'text'],
+    ['{a: {default: 1}}', ['a'], ['a']],
+  ])('with defaults %s make of %j an input that has them', (properties, given, input) => {
+    const { inputs: schema } = planOf(`inputs: {properties: ${properties}}\n${step()}`);
+    const before = JSON.stringify(given);
+    expect(JSON.stringify(withDefaults(schema ?? {}, given))).toBe(JSON.stringify(input));
+    expect(JSON.stringify(given)).toBe(before);
+  });
+
+  it('say which default never fits, and which one is not filled in', () => {
+    const line =
+      'inputs: {default: {}, properties: {n: {type: integer, default: x}, m: {anyOf: [{default: 1}]}, default: {type: string}}, examples: [{default: 1}]}';
+    const { diagnostics } = validate(`${line}\n${step()}`);
+    expect(diagnostics.map(({ code, severity, path }) => [code, severity, path])).toEqual([
+      ['DOC_FIELD_IGNORED', 'warning', 'inputs.default'],
+      ['DOC_INVALID', 'error', 'inputs.properties.n.default'],
+      ['DOC_FIELD_IGNORED', 'warning', 'inputs.properties.m.anyOf[0].default'],
+    ]);
+    expect(diagnostics[1]?.message).toBe(
+      'the default does not fit its own schema: the value must be integer',
+    );
   });
 
   it.each<[string, string]>([

@@ -36,7 +36,16 @@ export const REQUIRED_CONFIG: ReadonlyMap<string, readonly string[]> = new Map([
   ['tool::http_request', ['url']],
 ]);
 
-const CHAT_CONFIG = ['agentId', 'sessionId', 'systemPrompt', 'provider', 'model', 'responseSchema', 'tools', 'maxTurns'];
+const CHAT_CONFIG = [
+  'agentId',
+  'sessionId',
+  'systemPrompt',
+  'provider',
+  'model',
+  'responseSchema',
+  'tools',
+  'maxTurns',
+];
 const HTTP_CONFIG = ['url', 'method', 'headers', 'body', 'timeoutMs', 'maxBytes', 'failOn'];
 const SHELL_CONFIG = ['argv', 'command', 'cwd', 'env', 'stdin', 'image', 'files', 'outputs'];
 const WASM_CONFIG = ['module', 'input', 'stdin', 'args', 'env', 'files', 'outputs', 'deterministic'];

@@ -290,7 +290,10 @@ steps:
       ['DOC_BAD_VALUE 6:18 steps[0].concurrency'],
     ],
     [['mode: fanout', 'items: 7', 'config: {model: "{{item}}"}'], ['DOC_WRONG_TYPE 6:12 steps[0].items']],
-    [['mode: fanout', 'items: a == b', 'config: {model: "{{item}}"}'], ['DOC_EXPRESSION 6:12 steps[0].items']],
+    [
+      ['mode: fanout', 'items: a == b', 'config: {model: "{{item}}"}'],
+      ['DOC_EXPRESSION 6:12 steps[0].items'],
+    ],
     [
       ['mode: fanout', 'items: "{{a}} {{b}}"', 'config: {model: "{{item}}"}'],
       ['DOC_EXPRESSION 6:19 steps[0].items'],
@@ -423,7 +426,11 @@ steps:
   });
 
   it('says of braces without quotes that they need them, and nothing else', () => {
-    for (const line of ['promptTemplate: {{goal}}', 'condition: {{goal}} == 1', 'config: { model: {{goal}} }']) {
+    for (const line of [
+      'promptTemplate: {{goal}}',
+      'condition: {{goal}} == 1',
+      'config: { model: {{goal}} }',
+    ]) {
       const { diagnostics } = validate(step(line));
       expect(diagnostics).toMatchObject([
         { code: 'DOC_SYNTAX', hint: expect.stringContaining('"{{goal}}"') },

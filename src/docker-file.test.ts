@@ -24,9 +24,18 @@ describe('docker.yaml', () => {
     expect(!(file instanceof WritError) && file.images.names()).toEqual([]);
   });
 
-  it.each(['', '# images: none yet\n'])('says nothing where nothing is written: %j', async (text) => {
-    expect(await read(text)).toMatchObject({ socket: null, runtime: null });
+  it('says nothing where it says so', async () => {
+    expect(await read('{}\n')).toMatchObject({ socket: null, runtime: null });
   });
+
+  it.each(['', '\n', '# runtime: runsc\n', '---\n', 'null\n'])(
+    'hole: a file that a write had left empty took away the runtime that it named: %j',
+    async (text) => {
+      const error = await read(text);
+      expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+      expect((error as WritError).message).toMatch(/docker\.yaml:1:1: it says nothing/);
+    },
+  );
 
   it('names images, the engine and the runtime', async () => {
     const file = await read(

@@ -1,5 +1,7 @@
 // `docker.yaml` of the project folder (the one that holds `policies/`): which images steps may call by name, and which
-// engine and container runtime run them. It need not be there. With errors in it, only what needs it is refused.
+// engine and container runtime run them. It need not be there; one that is there and empty is an error, for a write that
+// was cut off leaves that, and what it had said of the runtime would be gone. With errors in it, only what needs it is
+// refused.
 import { join } from 'node:path';
 import { readConfig, schemaOf } from './adapters/functions/config-file.js';
 import type { DeclaredHost } from './adapters/egress/credential.js';
@@ -31,9 +33,8 @@ const PLAIN = 'http://';
 const HOST = `^(?:${PLAIN})?(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*|\\[[0-9a-f:.]+\\]):[1-9][0-9]{0,4}$`;
 const IMAGE = '^(?:[a-z0-9][a-z0-9._/:-]{0,254}@)?sha256:[0-9a-f]{64}$';
 
-const fits = schemaOf<Fields | null>({
+const fits = schemaOf<Fields>({
   type: 'object',
-  nullable: true, // an empty file says nothing
   additionalProperties: false,
   properties: {
     images: {

@@ -11,6 +11,7 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -189,7 +190,10 @@ async function record(path, ids) {
   for (const [name, id] of Object.entries(ids)) document.setIn(['images', name], id);
   if (ids.sh !== undefined && !document.hasIn(['images', 'default']))
     document.setIn(['images', 'default'], ids.sh);
-  writeFileSync(path, document.toString());
+  // Never half of it: what stands there decides which runtime holds containers.
+  const whole = `${path}.new`;
+  writeFileSync(whole, document.toString());
+  renameSync(whole, path);
 }
 
 async function main() {

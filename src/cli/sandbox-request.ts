@@ -67,6 +67,8 @@ export interface ExecFlags {
 
 /** Throws for what no sandbox is, has or takes. */
 export function requireFit(flags: ExecFlags): void {
+  for (const flag of ['image', 'module', 'profile', 'runtime', 'stdin'] as const)
+    if (flags[flag] === '') throw usage(`--${flag} is empty`);
   requireStrict(flags);
   requireEgress(flags);
 }
@@ -222,7 +224,7 @@ async function moduleOf(context: Context, module: string): Promise<string> {
 
 function split(pair: string, flag: string): [string, string] {
   const at = pair.indexOf('=');
-  if (at < 1) throw usage(`${flag} ${printable(pair)} has no =`);
+  if (at < 1) throw usage(`${flag} ${printable(pair)} has no ${at < 0 ? '=' : 'name before ='}`);
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 

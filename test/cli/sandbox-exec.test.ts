@@ -51,6 +51,9 @@ describe('writ sandbox exec', () => {
     [[...DOCKER, '--module', 'm', '--', 'a'], /--module is for/],
     [[...DOCKER, '--timeout-ms', '1e3', '--', 'a'], /--timeout-ms 1e3 is no number/],
     [[...DOCKER, '--env', 'A', '--', 'a'], /no =/],
+    [[...DOCKER, '--env', '=1', '--', 'a'], /--env =1 has no name before =/],
+    [[...DOCKER, '--runtime', '', '--', 'a'], /--runtime is empty/],
+    [[...DOCKER, '--stdin', '', '--', 'a'], /--stdin is empty/],
     [[...DOCKER, '--file', 'not-there', '--', 'a'], /no regular file/],
     [[...DOCKER, '--file', 'link=f', '--', 'a'], /no regular file/],
     [[...DOCKER, '--privileged', '--', 'a'], /unknown option/],
@@ -64,6 +67,8 @@ describe('writ sandbox exec', () => {
     [[...DOCKER, '--egress', '127.1:80', '--', 'a'], /it is written 127\.0\.0\.1:80/],
     [[...DOCKER, '--egress', 'api.example.:443', '--', 'a'], /is no HOST:PORT in its plain spelling$/m],
     [[...DOCKER, '--egress', '*.example:443', '--', 'a'], /is no HOST:PORT in its plain spelling$/m],
+    [[...DOCKER, '--driver', 'wasm', '--', 'a'], /--driver.* given twice/],
+    [[...DOCKER, '--network', 'egress', '--network', 'none', '--', 'a'], /--network.* given twice/],
     [[...DOCKER, '--pids', '1.5', '--', 'a'], /error: "pids" must be a whole number, not 1\.5/],
   ])('refuses %j as no command', async (words, message) => {
     if (!existsSync(desk.at('link'))) symlinkSync('/etc/passwd', desk.at('link'));
@@ -114,6 +119,11 @@ describe('writ sandbox exec', () => {
       2,
       { error: { code: 'SANDBOX_SPEC_INVALID', hint: expect.any(String) as string } },
     ]);
+    // Which of several it is.
+    const { message } = (value as { error: { message: string } }).error;
+    expect(message).toMatch(
+      { '--cwd': /working directory/, '--out': /pattern 1 is/, '--file': /file 1 has/ }[flag] ?? /^$/,
+    );
   });
 
   it('names no image by a tag', async () => {
@@ -131,7 +141,7 @@ describe('writ sandbox exec', () => {
     writeFileSync(desk.at('docker.yaml'), 'images:\n  default: alpine:latest\n');
     const { value } = await json([...DOCKER, '--', 'id'], absent);
     expect(JSON.stringify(value)).toMatch(/docker\.yaml:2:/);
-    writeFileSync(desk.at('docker.yaml'), '');
+    writeFileSync(desk.at('docker.yaml'), '{}\n');
   });
 
   it.each([
@@ -158,7 +168,7 @@ describe('writ sandbox exec', () => {
   it('calls a name that no image and no module has bad usage, and tells the flag and the names there are', async () => {
     writeFileSync(desk.at('docker.yaml'), `images:\n  tools: sha256:${'0'.repeat(64)}\n`);
     const image = await json([...DOCKER, '--image', 'tool', '--', 'id'], absent);
-    writeFileSync(desk.at('docker.yaml'), '');
+    writeFileSync(desk.at('docker.yaml'), '{}\n');
     expect([image.code, image.value]).toMatchObject([
       2,
       {

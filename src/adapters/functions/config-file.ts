@@ -99,6 +99,7 @@ export function parseConfig<T>(file: string, text: string, fits: Schema<T>): T {
   if (problems.length > 0) throw invalid(file, problems);
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   if (fits.accepts(value)) return value;
+  if (value === null) throw invalid(file, [`${at(0)}: it says nothing; write {} where that is meant`]);
   // A union adds an error of its own to those of its branches; the more exact ones are shown.
   const errors = fits.errors().filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'oneOf');
   const shown = errors.length > 0 ? errors : fits.errors();

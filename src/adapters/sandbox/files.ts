@@ -22,9 +22,9 @@ export function filesProblem(
   if (bytes > MAX_FILES_BYTES) return `its files have ${bytes} bytes, ${MAX_FILES_BYTES} fit`;
   if (bytes > diskMiB * 1024 * 1024) return `its files have ${bytes} bytes, more than diskMiB ${diskMiB}`;
   const seen = new Set<string>();
-  for (const { path } of files) {
+  for (const [at, { path }] of files.entries()) {
     if (!isRelative(path) || path.split('/').length > MAX_DEPTH)
-      return 'a file has a path that is not relative and normalised';
+      return `file ${at + 1} has a path that is not relative and normalised`;
     if (seen.has(path)) return 'two files have the same path';
     seen.add(path);
   }
@@ -34,7 +34,8 @@ export function filesProblem(
       return 'a file has a path that is also a folder';
   }
   if (outputs.length > MAX_FILES) return `more than ${MAX_FILES} output patterns`;
-  return outputs.every((pattern) => isRelative(pattern)) ? null : 'an output pattern is no relative path';
+  const wrong = outputs.findIndex((pattern) => !isRelative(pattern));
+  return wrong < 0 ? null : `output pattern ${wrong + 1} is no relative path`;
 }
 
 /** `/`-separated, no empty, `.` or `..` segment, no control or bidi character, short enough for a tar. */

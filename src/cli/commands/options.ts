@@ -23,12 +23,14 @@ export function withData(command: Command, what: 'input' | 'file' = 'input'): Co
     .option('--label <name>', `the ${what} carries it; may be given again (default: not known)`, collectText)
     .option('--unlabelled', `the ${what} carries no label`)
     .addOption(
-      new Option('--classification <level>', `how secret the ${what} is (default: not known)`).choices([
-        'public',
-        'internal',
-        'confidential',
-        'restricted',
-      ]),
+      onlyOneOf(
+        new Option('--classification <level>', `how secret the ${what} is (default: not known)`).choices([
+          'public',
+          'internal',
+          'confidential',
+          'restricted',
+        ]),
+      ),
     );
 }
 
@@ -79,6 +81,15 @@ export function itemsOf(flags: Flags): { readonly items?: number } {
 export function onlyOnce(value: string, before: unknown): string {
   if (before !== undefined) throw new InvalidArgumentError('The option is given twice.');
   return value;
+}
+
+/** `option`, which has choices: one of them, given once. */
+export function onlyOneOf(option: Option): Option {
+  const parse = option.parseArg;
+  return option.argParser((value: string, before: unknown) => {
+    onlyOnce(value, before);
+    return parse === undefined ? value : parse(value, undefined);
+  });
 }
 
 /** An option that may be given again. */

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import type { SandboxMount } from '../../../runtime/ports.js';
+import { hiddenPaths } from './hidden-paths.js';
 import { SHM_MIB, WORK, type DockerLimits } from './request-check.js';
 
 /** nobody. */
@@ -25,6 +26,8 @@ export interface ContainerSpec {
   readonly runtime: string;
   /** The profile itself: the engine takes the text, not a path. */
   readonly seccomp: string;
+  /** Of the engine's machine. */
+  readonly cores: number;
   readonly labels: Readonly<Record<string, string>>;
   /** A container whose network it shares, by id; absent = a loopback interface of its own. */
   readonly relay?: string;
@@ -66,7 +69,15 @@ export function hostConfigSha256(spec: ContainerSpec): string {
     .digest('hex');
 }
 
-function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: ContainerSpec): HostConfig {
+function hostConfig({
+  limits,
+  mounts,
+  runtime,
+  seccomp,
+  cores,
+  relay,
+  shown = [],
+}: ContainerSpec): HostConfig {
   const memory = limits.memoryMiB * MIB;
   const fileBytes = limits.diskMiB * MIB;
   return {
@@ -75,7 +86,7 @@ function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: Con
     Privileged: false,
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges', `seccomp=${seccomp}`],
-    MaskedPaths: [...HIDDEN],
+    MaskedPaths: hiddenPaths(cores),
     Memory: memory,
     // Equal: no swap. Absent it would be twice the memory.
     MemorySwap: memory,
@@ -108,18 +119,6 @@ function hostConfig({ limits, mounts, runtime, seccomp, relay, shown = [] }: Con
     Runtime: runtime,
   };
 }
-
-/**
- * In place of the engine's own list, which depends on its release: what it hides but the temperature of CPUs, and what else of
- * the host no program needs.
- */
-const HIDDEN: readonly string[] = [
-  ...['acpi', 'asound', 'cmdline', 'config.gz', 'diskstats', 'interrupts', 'iomem', 'kallsyms', 'kcore'],
-  ...['key-users', 'keys', 'latency_stats', 'locks', 'modules', 'partitions', 'sched_debug', 'scsi'],
-  ...['timer_list', 'timer_stats'],
-]
-  .map((name) => `/proc/${name}`)
-  .concat('/sys/block', '/sys/devices/virtual/powercap', '/sys/firmware', '/sys/module');
 
 /** What is mounted below the folder is not seen, and what is mounted there later on neither. */
 function bindOf({ source, target, mode }: SandboxMount): MountConfig[number] {

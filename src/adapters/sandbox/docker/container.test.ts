@@ -28,14 +28,17 @@ const spec: ContainerSpec = {
   mounts: [],
   runtime: 'runc',
   seccomp: '{}',
+  cores: 1,
   labels: {},
 };
 
-describe('a connection that the engine refuses', () => {
+describe('a container', () => {
   const home = mkdtempSync(path.join(tmpdir(), 'writ-refusing-'));
   const refused: Socket[] = [];
+  const asked: string[] = [];
   const server: Server = createServer((request, response) => {
     const { url = '' } = request;
+    asked.push(url);
     if (/\/(?:attach|start)(?:\?|$)/.test(url)) {
       refused.push(request.socket);
       response.writeHead(409, { 'content-type': 'application/json' });
@@ -57,7 +60,7 @@ describe('a connection that the engine refuses', () => {
     rmSync(home, { recursive: true });
   });
 
-  it.each(['attach', 'exec'] as const)('is cut: %s', async (what) => {
+  it.each(['attach', 'exec'] as const)('cuts a connection that the engine refuses: %s', async (what) => {
     const engine = await openEngine(path.join(home, 'engine.sock'));
     const container = await createContainer(engine, 'a', spec);
     const work = what === 'attach' ? container.main() : container.exec(['true'], { env: {}, cwd: '/work' });
@@ -66,5 +69,12 @@ describe('a connection that the engine refuses', () => {
     if (socket === undefined) throw new Error('nothing was asked');
     // It would hold the runner's process for as long as it is open.
     if (!socket.closed) await once(socket, 'close');
+  });
+
+  it('hole: all that it is made of, variables too, stood in the address of the call that makes it', async () => {
+    const engine = await openEngine(path.join(home, 'engine.sock'));
+    asked.length = 0;
+    await createContainer(engine, 'a', { ...spec, env: { TOKEN: 'placeholder' } });
+    expect(asked).toEqual(['/containers/create?name=a']);
   });
 });

@@ -90,6 +90,7 @@ describe('the container', () => {
     mounts: [],
     runtime: 'runc',
     seccomp: '{}',
+    cores: 2,
     labels: { 'writ.runner': 'x' },
   };
 
@@ -123,7 +124,9 @@ describe('the container', () => {
         ...['acpi', 'asound', 'interrupts', 'kcore', 'keys', 'latency_stats', 'sched_debug', 'scsi'].map(
           (name) => `/proc/${name}`,
         ),
-        ...['/proc/timer_list', '/proc/timer_stats', '/sys/devices/virtual/powercap', '/sys/firmware'],
+        ...['/proc/timer_list', '/proc/timer_stats', '/sys/devices/virtual', '/sys/firmware'],
+        '/sys/devices/system/cpu/cpu0/thermal_throttle',
+        '/sys/devices/system/cpu/cpu1/thermal_throttle',
       ]) as unknown,
       Memory: 268_435_456,
       MemorySwap: 268_435_456,

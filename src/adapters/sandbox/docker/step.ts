@@ -123,8 +123,7 @@ async function runMain(parts: StepParts, container: Container, signal: AbortSign
   try {
     supervised = await supervise(await container.main(), supervision(parts), signal);
   } catch (error) {
-    const missing = noProgram(error);
-    if (missing !== null) return withoutProgram(missing);
+    // Not for want of the program: that is what its init says, as the program's own end.
     throw unavailable(error);
   }
   return told(supervised, await ranOutOfMemory(parts, container, supervised.end, false));
@@ -133,22 +132,24 @@ async function runMain(parts: StepParts, container: Container, signal: AbortSign
 /** The container only waits; files go in, the program runs beside that, files come out. */
 async function runBeside(parts: StepParts, container: Container, signal: AbortSignal): Promise<StepResult> {
   const { request } = parts;
+  const argv = withDeadline(parts);
+  const [program = ''] = argv;
   let supervised: Supervised;
   try {
     if (parts.ready === null) await container.start();
     if (request.files.length > 0 || request.cwd !== WORK) await putFiles(container, request, signal);
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
-    const begun = container.exec(withDeadline(parts), { env: request.env, cwd: request.cwd });
-    supervised = await begun.then((program) => supervise(program, supervision(parts), signal)).catch(orLost);
+    const begun = container.exec(argv, { env: request.env, cwd: request.cwd });
+    supervised = await begun.then((one) => supervise(one, supervision(parts), signal)).catch(orLost);
   } catch (error) {
-    const missing = noProgram(error);
+    const missing = noProgram(error, program);
     if (missing !== null) return withoutProgram(missing);
     if (signal.aborted) return nothingRan('cancelled', 'cancelled before it started');
     throw unavailable(error);
   }
   const { end } = supervised;
   if (end.kind === 'unstarted') {
-    const missing = noProgramIn(end.said);
+    const missing = noProgramIn(end.said, program);
     if (missing !== null) return withoutProgram(missing);
     throw new WritError('SANDBOX_UNAVAILABLE', 'the engine could not start the program', {
       hint: "see the engine's log; more pids or memoryMiB may be what it needs",

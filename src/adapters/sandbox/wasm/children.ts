@@ -52,12 +52,13 @@ export interface Children {
   fill(): void;
   /** Resolves when the pool is gone; no other child starts. */
   close(): Promise<void>;
-  /** Resolves when all that were started are gone. */
+  /** Resolves when all that were started are gone, those too that were still booting. */
   gone(): Promise<void>;
 }
 
 export function openChildren({ poolSize, env, warmUp }: ChildrenParts): Children {
-  const living = new Set<WasmChild>();
+  /** The end of each that was started, from when it is started. */
+  const ends = new Set<Promise<void>>();
   let isClosed = false;
   let inspected: Machine | null = null;
   let confirmed: Promise<Machine> | null = null;
@@ -87,9 +88,13 @@ export function openChildren({ poolSize, env, warmUp }: ChildrenParts): Children
   ): Promise<WasmChild> => {
     const launch = launchOf(machine, { pages, cpuSeconds: cpuSecondsFor(timeoutMs), fixed });
     // Of a fixed random source nothing may be used up before the guest begins.
-    const child = await bootChild(launch, fixed === null ? warmUp() : [], signal);
-    living.add(child);
-    void child.gone.then(() => living.delete(child));
+    const booting = bootChild(launch, fixed === null ? warmUp() : [], signal);
+    const end = booting
+      .then((child) => child.gone)
+      .catch(() => undefined) // told to whoever boots it; nothing is left then
+      .finally(() => ends.delete(end));
+    ends.add(end);
+    const child = await booting;
     const broken = brokenPromise(machine, child.ready);
     if (broken === null) return child;
     child.kill();
@@ -140,7 +145,7 @@ export function openChildren({ poolSize, env, warmUp }: ChildrenParts): Children
       await pool.close();
     },
     async gone() {
-      await Promise.all([...living].map((child) => child.gone));
+      await Promise.all(ends);
     },
   };
 }

@@ -73,11 +73,11 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
           );
       const child = await orAborted(taken, signal);
       if (child === null) {
-        if (checked.pooled)
-          taken.then(
-            (late) => children.putBack(late),
-            () => undefined,
-          ); // booted for nobody: for the next then
+        // Booted for nobody: for the next then, or where it serves no other, for none.
+        taken.then(
+          (late) => (checked.pooled ? children.putBack(late) : late.kill()),
+          () => undefined,
+        );
         return nothingRan('cancelled', 'cancelled before it started', evidence);
       }
       const order = {

@@ -6,7 +6,7 @@ import { WritError } from '../../../errors.js';
 import { isDigest, type Digest } from '../../../json.js';
 import { invalid, printable, Reader } from './module-reader.js';
 import { checkData, checkElements, readTables } from './module-segments.js';
-import { checkImports, checkStart, readFunctions, readTypes } from './module-types.js';
+import { checkImports, checkStart, readFunctions, readTypes, type Types } from './module-types.js';
 
 /** Largest module this driver reads. */
 const MAX_MODULE_BYTES = 64 * 1024 * 1024;
@@ -81,7 +81,7 @@ function inspect(bytes: Uint8Array, digest: Digest, maximumPages: number): Check
 
   let memory: { readonly initial: number; readonly maximum: number | null } | null = null;
   let memoryAt: { readonly start: number; readonly end: number } | null = null;
-  let types: readonly string[] | null = [];
+  let types: Types | null = { at: () => undefined };
   let functions: number[] = [];
   let start: Exported | undefined;
   let hasMemoryExport = false;
@@ -119,7 +119,7 @@ function inspect(bytes: Uint8Array, digest: Digest, maximumPages: number): Check
   if (start?.kind !== 0) {
     throw invalid('it exports no function _start', 'build it as a WASI command, not as a reactor or library');
   }
-  checkStart(types?.[functions[start.index] ?? -1]);
+  checkStart(types?.at(functions[start.index] ?? -1));
   if (memory === null || memoryAt === null) throw invalid('it has no memory of its own');
   if (!hasMemoryExport) throw invalid('it does not export its memory under the name "memory"');
   if (memory.initial > maximumPages) {

@@ -68,6 +68,11 @@ export class Reader {
     return part;
   }
 
+  /** Another cursor over the same bytes, at `offset`, which this one has passed. */
+  from(offset: number): Reader {
+    return new Reader(this.bytes, offset, this.end);
+  }
+
   name(): string {
     const length = this.u32();
     if (length > MAX_NAME_BYTES) throw invalid(`a name at byte ${this.offset} is too long`);

@@ -54,34 +54,54 @@ const WASI_FUNCTIONS: ReadonlyMap<string, string> = new Map([
   ...form('iiiiiIIii', 'path_open'),
 ]);
 
-/** Each written as `(i32, i64) -> (i32)`; null = they are not in the plain form, and the engine judges. */
-export function readTypes(section: Reader): readonly string[] | null {
-  const count = section.u32();
-  if (count > MAX_TYPES) throw invalid(`it has ${count} types, at most ${MAX_TYPES} can be made`);
-  const types: string[] = [];
-  for (let i = 0; i < count; i += 1) {
-    if (section.byte() !== FUNCTION_TYPE) return null;
-    const [parameters, results] = [readValues(section), readValues(section)];
-    if (parameters === null || results === null) return null;
-    types.push(`(${parameters}) -> (${results})`);
-  }
-  return types;
+/** The types of a module, each read again when somebody asks for it: there can be a million of them, for a few imports. */
+export interface Types {
+  /** Written as `(i32, i64) -> (i32)`; undefined = there is no such type. */
+  at(index: number): string | undefined;
 }
 
-function readValues(section: Reader): string | null {
+/** null = they are not in the plain form, and the engine judges. */
+export function readTypes(section: Reader): Types | null {
+  const count = section.u32();
+  if (count > MAX_TYPES) throw invalid(`it has ${count} types, at most ${MAX_TYPES} can be made`);
+  const places = new Uint32Array(count);
+  for (let i = 0; i < count; i += 1) {
+    if (section.byte() !== FUNCTION_TYPE) return null;
+    places[i] = section.offset;
+    if (!skipValues(section) || !skipValues(section)) return null;
+  }
+  return {
+    at(index) {
+      const place = places[index];
+      if (place === undefined) return undefined;
+      const type = section.from(place);
+      const parameters = writtenValues(type);
+      return `(${parameters}) -> (${writtenValues(type)})`;
+    },
+  };
+}
+
+/** Past a list; false for one that is not plain. */
+function skipValues(section: Reader): boolean {
   const count = section.u32();
   if (count > MAX_VALUES) throw invalid(`a function of it has ${count} values, at most ${MAX_VALUES} can be`);
+  for (let left = count; left > 0; left -= 1) if (!KINDS.has(section.byte())) return false;
+  return true;
+}
+
+/** Of a list that has been skipped once: it is plain. */
+function writtenValues(type: Reader): string {
+  const count = type.u32();
   const kinds: string[] = [];
   for (let left = count; left > 0; left -= 1) {
-    const kind = KINDS.get(section.byte());
-    if (kind === undefined) return null;
+    const kind = KINDS.get(type.byte()) ?? '';
     if (count <= MAX_WRITTEN) kinds.push(kind);
   }
   return count > MAX_WRITTEN ? `${count} values` : kinds.join(', ');
 }
 
 /** Numbers of the types of the imported functions. Throws SANDBOX_MODULE_INVALID for anything that is not of WASI. */
-export function checkImports(section: Reader, types: readonly string[] | null): number[] {
+export function checkImports(section: Reader, types: Types | null): number[] {
   const count = section.u32();
   if (count > MAX_IMPORTS) throw invalid(`it has ${count} imports, at most ${MAX_IMPORTS} are read`);
   const functions: number[] = [];
@@ -100,9 +120,10 @@ export function checkImports(section: Reader, types: readonly string[] | null): 
         `only WASI preview 1 functions of ${WASI_MODULE} can be imported; there is no network and no process`,
       );
     }
-    if (types !== null && types[type] !== known) {
+    const said = types === null ? known : types.at(type);
+    if (said !== known) {
       throw invalid(
-        `it imports ${name} as ${types[type] ?? 'a type that it has not'}, and that is ${known}`,
+        `it imports ${name} as ${said ?? 'a type that it has not'}, and that is ${known}`,
         'build it against the headers of WASI preview 1',
       );
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_POLICY_TEXT, openCedar } from './cedar.js';
+import { MAX_EFFORT, MAX_POLICY_TEXT, openCedar } from './cedar.js';
 import type { PackageAct } from '../runtime/ports.js';
 
 const cedar = openCedar();
@@ -58,6 +58,21 @@ describe('the policy text of a package', () => {
     expect(await ask(all, shell)).toBeNull();
     expect(await ask(READ, shell)).toMatchObject({ kind: 'denied' });
     expect(await ask(all, shell)).toBeNull();
+  });
+
+  it('HOLE: is asked about no more than takes a moment, as a call of 1,000 acts under 1,400 policies does not', async () => {
+    const text = 'permit(principal, action, resource);\n'.repeat(1_000);
+    const most = Math.floor(MAX_EFFORT / text.length);
+    const acts = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ ...host, resource: `h${i}:1` }));
+    expect(await ask(text, ...acts(most))).toBeNull();
+    expect(await ask(text, ...acts(most + 1))).toEqual({
+      ...{ kind: 'error', act: null },
+      reason: `one of ${text.length} characters is asked about ${most} acts at most, this call has ${most + 1}`,
+    });
+    expect(await ask(READ, ...acts(1_000))).toMatchObject({ kind: 'denied' });
+    // The longest text still serves a call of ordinary size.
+    expect(MAX_EFFORT / MAX_POLICY_TEXT).toBeGreaterThan(30);
   });
 
   it('is called without a permit, and not where a policy forbids it or fails', async () => {

@@ -12,6 +12,7 @@ export interface QuestionFlags {
   readonly agent?: string;
   readonly sandbox?: string;
   readonly network: readonly string[];
+  readonly mount: readonly string[];
   readonly credential: readonly string[];
   readonly label: readonly string[];
   readonly unlabelled: boolean;
@@ -58,6 +59,7 @@ export async function questionOf(
   return {
     question: {
       ...{ initiator: subject, domain, action, resource, network, limits, credentials: credential },
+      mounts: flags.mount.map(mountOf),
       ...(agent === undefined ? {} : { agent: agent.includes(':') ? agent : `agent:${agent}` }),
       ...(kind === null ? {} : { sandbox: kind }),
       ...(label.length === 0 && !flags.unlabelled ? {} : { labels: label }),
@@ -154,6 +156,12 @@ function classified(text: string | undefined): Pick<PolicyQuestion, 'classificat
   throw new WritError('USAGE', `there is no classification ${text}`, {
     hint: '--classification public, internal, confidential or restricted',
   });
+}
+
+function mountOf(text: string): { readonly path: string; readonly mode: 'ro' | 'rw' } {
+  const [, path, mode] = /^(.+):(ro|rw)$/su.exec(text) ?? [];
+  if (path !== undefined && (mode === 'ro' || mode === 'rw')) return { path, mode };
+  throw new WritError('USAGE', `--mount is ${JSON.stringify(text)}`, { hint: 'PATH:ro or PATH:rw' });
 }
 
 function sandboxOf(text: string): 'wasm' | 'docker' | null {

@@ -1,6 +1,5 @@
 // `spec` of a ceiling document as it is written: its schema and what a checked one holds.
 import type { Json } from '../json.js';
-import type { RunPlace } from './ceiling.js';
 import {
   fits,
   host,
@@ -84,7 +83,7 @@ export interface CeilingSpec {
   readonly mounts?: { readonly allow: readonly { readonly path: string; readonly mode: 'ro' | 'rw' }[] };
   readonly credentials?: NameSpec & { readonly mode?: 'none' | 'broker' | 'inherit' };
   readonly sandbox?: {
-    readonly allowed?: readonly RunPlace[];
+    readonly allowed?: readonly ('wasm' | 'docker' | 'none')[];
     readonly profile?: Json;
     readonly require?: readonly string[];
   };

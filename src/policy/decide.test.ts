@@ -363,7 +363,8 @@ describe('decide fails closed', () => {
 });
 
 describe('adding a layer', () => {
-  it('never turns a deny into an allow, nor takes an approval away (law 10)', { timeout: 120_000 }, () => {
+  // So many runs, however long this machine takes for them.
+  it('never turns a deny into an allow, nor takes an approval away (law 10)', { timeout: 0 }, () => {
     const rank = { deny: 2, needs_approval: 1, allow: 0 };
     const spec = fc.record(
       {

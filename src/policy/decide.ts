@@ -8,7 +8,8 @@ import type { AccessAnswer } from './access.js';
 import { actionsHint, isAction, isStepAct } from './action.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
 import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
-import { budgetField, budgetUses, hasBudget, UNKNOWN_AMOUNT } from './budget.js';
+import { budgetField, budgetUses, hasBudget } from './budget.js';
+import { ceilingHint } from './ceiling-hint.js';
 import type { BudgetUse } from './budget.js';
 import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling.js';
 import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
@@ -348,10 +349,7 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
   return {
     code: first.code,
     message: `${labelOf(layer.of)}: ${first.field} is ${first.limit}, the request asks for ${first.requested}`,
-    hint:
-      first.requested === UNKNOWN_AMOUNT
-        ? 'a call fits under a budget once its least cost is known: set the prices of the model'
-        : `stay under ${first.field}, or have the owner of the ceiling raise it`,
+    hint: ceilingHint(first),
   };
 }
 

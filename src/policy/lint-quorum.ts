@@ -50,11 +50,22 @@ function ruleFindings(snapshot: PolicySnapshot, domain: string): readonly Found[
       for (const resource of decidables(rule.match)) {
         const question = { domain, functionId: resource, separationOfDuties: false, involved: [] };
         if (isReachable(snapshot, domain, demand.quorum, eligibleApprovers(snapshot, question))) continue;
-        found.push({ resource, finding: findingOf(ceiling.name, ceiling.file, domain, resource, demand) });
+        const finding = findingOf(ceiling.name, ceiling.file, domain, resource, demand);
+        found.push({ resource, finding: isCalled(snapshot, domain, resource) ? finding : idle(finding) });
       }
     }
   }
   return found;
+}
+
+/** Whether a rule lets anybody call it there: of a pattern that is narrower than the example `callFindings` tells. */
+function isCalled(snapshot: PolicySnapshot, domain: string, resource: string): boolean {
+  return CALLS.some((action) => allowed(snapshot, domain, action).some((one) => fnMatch(resource, one)));
+}
+
+/** What nobody may call waits for nobody: a rule for all domains is about each, also where it is of no use yet. */
+function idle(finding: LintFinding): LintFinding {
+  return { ...finding, severity: 'warning', message: `${finding.message}; nobody may call it there either` };
 }
 
 /** An example of each function or package that a rule names; one that names none is asked about with what is called. */

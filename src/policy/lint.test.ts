@@ -168,6 +168,24 @@ describe('lint', () => {
     expect(codes(await load([{}, may], { ceiling, people }))).toEqual([]);
   });
 
+  it('takes it for an error only where somebody may call what waits for it: a ceiling holds for new domains, too', async () => {
+    const rules = [{ match: { functions: ['tool::pay_*'] }, minimum: 'sync', approverRoles: ['role:a'] }];
+    const people = [{ id: 'user:a', keys: [`ed25519:${'A'.repeat(43)}=`] }];
+    const lint = async (rows: readonly RuleRow[]) =>
+      lintPolicies(await load(rows, { ceiling: { approval: { rules } }, people }), {
+        nowMs: NOW,
+        uncovered: null,
+      })
+        .filter(({ code }) => code === 'quorum-unreachable')
+        .map(({ severity, message }) => [severity, message.includes('nobody may call it')]);
+    expect(await lint([{ action: 'function.invoke', resource: 'tool::x' }])).toEqual([['warning', true]]);
+    for (const resource of ['tool::pay_*', 'tool::pay_out', '*'])
+      expect(await lint([{ action: 'function.invoke', resource }]), resource).toContainEqual([
+        'error',
+        false,
+      ]);
+  });
+
   describe('an approval.minimum', () => {
     const ceiling = { approval: { minimum: 'sync' } };
     const key = (letter: string) => [`ed25519:${letter}${'A'.repeat(42)}=`];

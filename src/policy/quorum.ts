@@ -32,7 +32,8 @@ export function eligibleApprovers(
     .filter((id) => !(question.separationOfDuties && question.involved.includes(id)))
     .filter(
       (subject) =>
-        checkDeciding(snapshot, { subject, domain: question.domain, action: 'approval.decide' }, call).allowed,
+        checkDeciding(snapshot, { subject, domain: question.domain, action: 'approval.decide' }, call)
+          .allowed,
     );
 }
 

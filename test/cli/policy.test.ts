@@ -123,6 +123,26 @@ describe('writ policy check', () => {
     expect(chat.stdout).toContain('the request asks for no sandbox');
   });
 
+  it('asks about mounts, and says of a time at which a ceiling does not hold what to do about it', async () => {
+    edit('policies/ceilings/org.yaml', (text) =>
+      text.replace(
+        'spec:',
+        "spec:\n  mounts: { allow: [{ path: /data/vendor, mode: ro }] }\n  validity: { notAfter: '2040-01-01T00:00:00Z' }",
+      ),
+    );
+    const asked = (...more: readonly string[]) =>
+      place.run(['policy', 'check', 'user:alice', 'function.invoke', 'tool::wasm', ...more]);
+    expect((await asked('--mount', '/data/vendor/in:ro')).code).toBe(0);
+    for (const mount of ['/data/vendor:rw', '/data/vendors:ro', '/data:ro']) {
+      const { code, stdout } = await asked('--mount', '/data/vendor:ro', '--mount', mount);
+      expect([code, stdout], mount).toEqual([3, expect.stringContaining('mounts.allow')]);
+    }
+    const wrong = await asked('--mount', '/data/vendor');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('PATH:ro or PATH:rw')]);
+    const late = await asked('--at', '2040-01-01T00:00:01Z');
+    expect([late.code, late.stdout]).toEqual([3, expect.stringMatching(/^hint {4}.*let it hold longer/mu)]);
+  });
+
   it('says which action or domain was meant where one is misspelt, else which there are', async () => {
     const asked = async (action: string, ...more: readonly string[]) =>
       (await place.run(['policy', 'check', 'user:alice', action, 'claims-x', ...more])).stdout;

@@ -30,6 +30,8 @@ export interface Signing {
   readonly annotations?: Readonly<Record<string, string>>;
   /** What stands for the signature; default: the signer's. */
   readonly signature?: string;
+  /** Layers of the manifest before this one. */
+  readonly before?: readonly Json[];
 }
 
 export function simpleSigning(digest: string, type = 'cosign container image signature'): string {
@@ -37,15 +39,28 @@ export function simpleSigning(digest: string, type = 'cosign container image sig
   return JSON.stringify({ critical: { identity: { 'docker-reference': '' }, image, type }, optional: null });
 }
 
+/** A signature as a layer of a manifest, what it signs written into `layout`. */
+export function signatureLayer(
+  layout: string,
+  digest: Digest,
+  signer: TestSigner,
+  { payload = simpleSigning(digest), signature: given }: Signing = {},
+) {
+  const signed = put(layout, Buffer.from(payload));
+  const encoded = given ?? signer.sign(Buffer.from(payload)).toString('base64');
+  const annotations = { 'dev.cosignproject.cosign/signature': encoded };
+  return { mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json', ...signed, annotations };
+}
+
 /** Adds a signature of `digest` to `layout`; gives the digest of what was signed. */
 export function addSignature(
   layout: string,
   digest: Digest,
   signer: TestSigner,
-  { payload = simpleSigning(digest), annotations, signature: given }: Signing = {},
+  signing: Signing = {},
 ): string {
-  const signed = put(layout, Buffer.from(payload));
-  const encoded = given ?? signer.sign(Buffer.from(payload)).toString('base64');
+  const { annotations, before = [] } = signing;
+  const signed = signatureLayer(layout, digest, signer, signing);
   const config = put(layout, Buffer.from('{"rootfs":{"type":"layers","diff_ids":[]}}'));
   const manifest = put(
     layout,
@@ -54,13 +69,7 @@ export function addSignature(
         schemaVersion: 2,
         mediaType: 'application/vnd.oci.image.manifest.v1+json',
         config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-        layers: [
-          {
-            mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
-            ...signed,
-            annotations: { 'dev.cosignproject.cosign/signature': encoded },
-          },
-        ],
+        layers: [...before, signed],
       }),
     ),
   );

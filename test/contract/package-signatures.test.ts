@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { importPackage, importSignatures, openOciLayout } from '../../src/adapters/packages/index.js';
-import { addSignature, newSigner, simpleSigning } from './cosign.js';
+import { addSignature, newSigner, signatureLayer, simpleSigning } from './cosign.js';
 import { digest } from './packages.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/claims-review/packages', import.meta.url));
@@ -75,6 +75,51 @@ describe('a signature of a package', () => {
     await importSignatures(layout, to, TRIAGE, [release.key]);
     expect(readFileSync(join(to, 'index.json'), 'utf8')).not.toContain('pad');
     expect(await isSigned(release.key, to)).toBe(true);
+  });
+
+  it('HOLE: is brought without what stands around it, which could leave no room for another one', async () => {
+    const to = join(scratch, `${count}-imported`);
+    await importPackage(layout, to, TRIAGE);
+    const keys = [release.key, audit.key];
+    // Whoever has seen a signature can write it down again in any number of manifests, among any others.
+    const signature = release.sign(Buffer.from(simpleSigning(TRIAGE))).toString('base64');
+    const junk = signatureLayer(layout, TRIAGE, newSigner());
+    for (let i = 0; i < 30; i++)
+      addSignature(layout, TRIAGE, release, { signature, before: Array.from({ length: i }, () => junk) });
+    await importSignatures(layout, to, TRIAGE, keys);
+    expect(JSON.parse(readFileSync(join(to, 'index.json'), 'utf8'))).toMatchObject({
+      manifests: { length: 2 },
+    });
+    const later = join(scratch, `${count}-later`);
+    cpSync(EXAMPLE, later, { recursive: true });
+    addSignature(later, TRIAGE, audit);
+    await importSignatures(later, to, TRIAGE, keys);
+    expect(await isSigned(audit.key, to)).toBe(true);
+    expect(await isSigned(release.key, to)).toBe(true);
+  });
+
+  it('HOLE: is brought for each package of a manifest that holds signatures of two', async () => {
+    const to = join(scratch, `${count}-imported`);
+    const tag = (name: string) => `${name.replace(':', '-')}.sig`;
+    const kind = { kind: 'dev.cosignproject.cosign/sigs' };
+    addSignature(layout, TRIAGE, release, {
+      before: [signatureLayer(layout, ASSISTANT, release)],
+      annotations: kind,
+    });
+    for (const one of [TRIAGE, ASSISTANT]) {
+      await importPackage(layout, to, one);
+      await importSignatures(layout, to, one, [release.key]);
+      expect(readFileSync(join(to, 'index.json'), 'utf8')).toContain(tag(one));
+      expect((await openOciLayout([to]).resolve(one))?.isSignedBy(release.key), one).toBe(true);
+    }
+  });
+
+  it('that is too large to be one is nobody’s, and stops nothing', async () => {
+    const note = { critical: {}, optional: { note: 'x'.repeat(5_000) } };
+    addSignature(layout, TRIAGE, release, { payload: JSON.stringify(note) });
+    addSignature(layout, TRIAGE, audit);
+    expect(await isSigned(release.key)).toBe(false);
+    expect(await isSigned(audit.key)).toBe(true);
   });
 
   it('HOLE: is found behind more saved signatures of other packages than a layout of their number would show', async () => {

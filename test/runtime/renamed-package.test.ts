@@ -2,8 +2,9 @@
 // rule, a ceiling or an approval says of a package holds however the document calls it.
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../src/json.js';
+import type { Json, JsonObject } from '../../src/json.js';
 import { AGENT_DIGEST, FakeSandbox, refusalOf, states, useTeam } from './fixture.js';
 
 const here = useTeam();
@@ -17,6 +18,20 @@ function policiesWith(at: readonly string[], value: Json, rules: readonly string
   });
   appendFileSync(path.join(policies, 'rbac', 'test.yaml'), rules.map((rule) => `  - ${rule}\n`).join(''));
   return policies;
+}
+
+/** Of every request, as it lies in the store. */
+function changeMore(edit: (more: JsonObject) => JsonObject): void {
+  const db = new Database(path.join(here.team.data, 'writ.db'));
+  try {
+    const rows = db.prepare('SELECT id, more FROM approval').all() as { id: string; more: string }[];
+    for (const { id, more } of rows) {
+      const changed = JSON.stringify(edit(JSON.parse(more) as JsonObject));
+      db.prepare('UPDATE approval SET more = ? WHERE id = ?').run(changed, id);
+    }
+  } finally {
+    db.close();
+  }
 }
 
 const calling = (name: string): string =>
@@ -69,6 +84,57 @@ describe('a package that a document calls by another repository', () => {
       expect((await team.drive(writ, run.id)).status).toBe('completed');
       expect(sandbox.runs.splice(0)).toHaveLength(1);
     }
+  });
+
+  it('HOLE: is not approved by who may decide about the folder that the document has put it into', async () => {
+    const { team } = here;
+    const sandbox = new FakeSandbox();
+    const demand = { match: { agents: ['*'] }, minimum: 'sync' };
+    const decide = (id: string, subject: string, resource: string): string =>
+      `{ id: ${id}, effect: allow, subject: '${subject}', domain: default, action: approval.decide, resource: '${resource}' }`;
+    const rules = [decide('T-1', 'user:bob', 'ghcr.io/bank/x/*'), decide('T-2', 'user:carol', 'ghcr.io/*')];
+    const policies = policiesWith(['approval', 'rules'], demand, rules);
+    const writ = await team.open({ policies, sandbox });
+    const run = await team.run(writ, calling('ghcr.io/bank/x/claims-triage'));
+    const pending = await team.pending(writ, run.id);
+    expect((await refusalOf(team.approve(writ, pending, 'bob'))).code).toBe('APPROVAL_NOT_ELIGIBLE');
+    // A row that says the package comes from that folder: the vote is of another request than the one that is asked for.
+    changeMore(({ repository: _, ...more }) => ({ ...more, repository: 'ghcr.io/bank/x/claims-triage' }));
+    await team.approve(writ, pending, 'bob');
+    expect((await team.drive(writ, run.id)).status).toBe('waiting');
+    expect(sandbox.runs).toEqual([]);
+    await team.approve(writ, await team.pending(writ, run.id), 'carol');
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
+  });
+
+  it('HOLE: is decided by nobody on a request that does not say its repository, and asked for again', async () => {
+    const { team } = here;
+    const sandbox = new FakeSandbox();
+    const demand = { match: { agents: ['*'] }, minimum: 'sync' };
+    const decide =
+      "{ id: T-1, effect: allow, subject: role:reviewer, domain: default, action: approval.decide, resource: 'ghcr.io/*' }";
+    const policies = policiesWith(['approval', 'rules'], demand, [decide]);
+    let writ = await team.open({ policies, sandbox });
+    const run = await team.run(writ, calling('ghcr.io/bank/claims-triage'));
+    const forget = (): void => changeMore(({ repository: _, ...more }) => more);
+    const first = await team.pending(writ, run.id);
+    forget();
+    expect(await refusalOf(team.approve(writ, first))).toMatchObject({
+      code: 'APPROVAL_NOT_ELIGIBLE',
+      hint: expect.stringContaining('writ workflow resume'),
+    });
+    // The next process that looks at the run.
+    writ = await team.open({ policies, sandbox });
+    expect((await team.drive(writ, run.id)).status).toBe('waiting');
+    const second = await team.pending(writ, run.id);
+    expect(second.id).not.toBe(first.id);
+    // One that an older version had approved already is no other.
+    await team.approve(writ, second);
+    forget();
+    expect((await team.drive(writ, run.id)).status).toBe('waiting');
+    expect(sandbox.runs).toEqual([]);
+    await team.approve(writ, await team.pending(writ, run.id));
+    expect((await team.drive(writ, run.id)).status).toBe('completed');
   });
 
   it('stays denied by the ceiling that denies it by name', async () => {

@@ -18,7 +18,14 @@ import {
   type Descriptor,
 } from './agent-manifest.js';
 import { readBlob, readBounded, writeAtomically, writeBlob } from './oci-blob.js';
-import { isSignedBy, MAX_INDEX_BYTES, readSignatures, type SignatureManifest } from './package-signatures.js';
+import {
+  isSignedBy,
+  keyOf,
+  MAX_INDEX_BYTES,
+  readSignatures,
+  signatureManifest,
+  type PackageSignature,
+} from './package-signatures.js';
 
 const LAYOUT_VERSION = '1.0.0';
 const MAX_LAYOUT_BYTES = 4 * 1024;
@@ -72,8 +79,8 @@ export async function importPackage(fromDir: string, toDir: string, digest: Dige
 }
 
 /**
- * Copies those manifests of signatures of a package that the other layout has not, and in which one of `keys` has signed: what
- * nobody has to trust stays where it is. As `importPackage` otherwise.
+ * Copies those signatures of a package that the other layout has not, and that one of `keys` has made; nothing else of what
+ * they came in. As `importPackage` otherwise.
  */
 export async function importSignatures(
   fromDir: string,
@@ -81,14 +88,16 @@ export async function importSignatures(
   digest: Digest,
   keys: readonly string[],
 ): Promise<void> {
-  const known = (await readSignatures(toDir, digest)).map(({ entry }) => entry['digest']);
-  const added = (await readSignatures(fromDir, digest)).filter(
-    ({ entry, signatures }) =>
-      !known.includes(entry['digest']) && keys.some((key) => isSignedBy(signatures, key)),
-  );
+  const known = new Set((await readSignatures(toDir, digest)).map(keyOf));
+  const added = (await readSignatures(fromDir, digest))
+    .filter((one) => !known.has(keyOf(one)) && keys.some((key) => isSignedBy([one], key)))
+    .map((one) => signatureManifest(one, digest));
   for (const bytes of added.flatMap(({ blobs }) => blobs)) await writeBlob(toDir, bytes);
-  const entries = added.map(({ entry }) => entry);
-  if (entries.length > 0) await addToIndex(toDir, entries);
+  if (added.length > 0)
+    await addToIndex(
+      toDir,
+      added.map(({ entry }) => entry),
+    );
 }
 
 async function verify(dir: string, digest: Digest): Promise<Verified | null> {
@@ -115,9 +124,8 @@ async function verify(dir: string, digest: Digest): Promise<Verified | null> {
 function packageOf(
   digest: Digest,
   { config, blobs, moduleDigest }: Verified,
-  signed: readonly SignatureManifest[],
+  signatures: readonly PackageSignature[],
 ): AgentPackage {
-  const signatures = signed.flatMap((one) => one.signatures);
   return {
     digest,
     name: config.name,

@@ -3,10 +3,12 @@
 // attacker-controlled: what is not understood is nobody's signature. Only a part that is not what its digest says is an error.
 import { createPublicKey, verify } from 'node:crypto';
 import { join } from 'node:path';
+import { WritError } from '../../errors.js';
 import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../../json.js';
 import { MANIFEST_TYPE, MAX_MANIFEST_BYTES } from './agent-manifest.js';
-import { readBlob, readBounded } from './oci-blob.js';
+import { digestOf, readBlob, readBounded } from './oci-blob.js';
 
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const PAYLOAD_KIND = 'cosign container image signature';
 const SIGNATURE = 'dev.cosignproject.cosign/signature';
@@ -16,7 +18,7 @@ const SAVED = 'dev.cosignproject.cosign/sigs';
 
 export const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 const MAX_PAYLOAD_BYTES = 4 * 1024;
-/** Of one package; further ones are nobody's. */
+/** Of one package and layout, and of one manifest; further ones are nobody's. */
 const MAX_SIGNATURES = 32;
 /** Manifests of one layout that are read for one package. */
 const MAX_LOOKED_AT = 1_000;
@@ -28,49 +30,54 @@ export interface PackageSignature {
   readonly signature: Uint8Array;
 }
 
-/** A manifest of signatures of one package: what may be copied into another layout. */
+/**
+ * What a layout has of signatures of this package, each once, at most MAX_SIGNATURES; none where there is no layout. Throws
+ * INTEGRITY_* for parts that are not what they are called by, STORE_IO.
+ */
+export async function readSignatures(layout: string, digest: Digest): Promise<readonly PackageSignature[]> {
+  if ((await readBounded(join(layout, 'oci-layout'), MAX_MANIFEST_BYTES)) === null) return [];
+  const found = new Map<string, PackageSignature>();
+  for (const named of await candidates(layout, tagOf(digest))) {
+    const manifest = await readJson(layout, named, MAX_MANIFEST_BYTES);
+    if (manifest === null || manifest.value['mediaType'] !== MANIFEST_TYPE) continue;
+    const layers = manifest.value['layers'];
+    for (const layer of isList(layers) ? layers.slice(0, MAX_SIGNATURES) : []) {
+      if (found.size === MAX_SIGNATURES) return [...found.values()];
+      const signature = await readLayer(layout, layer, digest);
+      if (signature !== null) found.set(keyOf(signature), signature);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The same signature over the same text, whatever else is written around the two. */
+export function keyOf({ payload, signature }: PackageSignature): string {
+  return `${digestOf(payload)} ${Buffer.from(signature).toString('base64')}`;
+}
+
+/** A signature as a layout holds it: in a manifest of its own, of which nothing but the two is anybody else's. */
 export interface SignatureManifest {
-  readonly signatures: readonly PackageSignature[];
-  /** Its entry of index.json, as cosign names it; nothing of the one that was read. */
+  /** For index.json. */
   readonly entry: JsonObject;
-  /** The parts that it names, and itself: in the order they may be written in. */
+  /** What it names, and the manifest itself: in the order they may be written in. */
   readonly blobs: readonly Uint8Array[];
 }
 
-/**
- * What a layout has of signatures of this package, at most MAX_SIGNATURES; none where there is no layout. Throws INTEGRITY_*
- * for parts that are not what they are called by, STORE_IO.
- */
-export async function readSignatures(layout: string, digest: Digest): Promise<readonly SignatureManifest[]> {
-  if ((await readBounded(join(layout, 'oci-layout'), MAX_MANIFEST_BYTES)) === null) return [];
-  const tag = `${digest.replace(':', '-')}.sig`;
-  const found: SignatureManifest[] = [];
-  let left = MAX_SIGNATURES;
-  for (const named of await candidates(layout, tag)) {
-    if (left === 0) break;
-    const manifest = await readJson(layout, named, MAX_MANIFEST_BYTES);
-    const layers = manifest === null ? null : manifest.value['layers'];
-    if (manifest === null || !isList(layers) || manifest.value['mediaType'] !== MANIFEST_TYPE) continue;
-    const signatures: PackageSignature[] = [];
-    for (const layer of layers.slice(0, left)) {
-      const signature = await readLayer(layout, layer, digest);
-      if (signature !== null) signatures.push(signature);
-    }
-    if (signatures.length === 0) continue;
-    left -= signatures.length;
-    const config = await readJson(layout, digestIn(manifest.value['config']), MAX_MANIFEST_BYTES);
-    const size = manifest.bytes.length;
-    found.push({
-      signatures,
-      entry: { mediaType: MANIFEST_TYPE, digest: named, size, annotations: { [TAG]: tag } },
-      blobs: [
-        ...signatures.map(({ payload }) => payload),
-        ...(config === null ? [] : [config.bytes]),
-        manifest.bytes,
-      ],
-    });
-  }
-  return found;
+export function signatureManifest(signed: PackageSignature, digest: Digest): SignatureManifest {
+  const config = Buffer.from('{}');
+  const part = (mediaType: string, bytes: Uint8Array): JsonObject => ({
+    ...{ mediaType, digest: digestOf(bytes), size: bytes.length },
+  });
+  const annotations = { [SIGNATURE]: Buffer.from(signed.signature).toString('base64') };
+  const content: JsonObject = {
+    ...{ schemaVersion: 2, mediaType: MANIFEST_TYPE, config: part(CONFIG_TYPE, config) },
+    layers: [{ ...part(PAYLOAD_TYPE, signed.payload), annotations }],
+  };
+  const manifest = Buffer.from(JSON.stringify(content));
+  return {
+    entry: { ...part(MANIFEST_TYPE, manifest), annotations: { [TAG]: tagOf(digest) } },
+    blobs: [signed.payload, config, manifest],
+  };
 }
 
 /**
@@ -104,6 +111,10 @@ async function candidates(layout: string, tag: string): Promise<readonly Json[]>
   return [...new Set([...where(TAG, tag), ...where('kind', SAVED)])].slice(0, MAX_LOOKED_AT);
 }
 
+function tagOf(digest: Digest): string {
+  return `${digest.replace(':', '-')}.sig`;
+}
+
 /** Null for a layer that is no signature of this package. */
 async function readLayer(
   layout: string,
@@ -128,19 +139,21 @@ function speaksOf({ critical }: JsonObject, digest: Digest): boolean {
   return isObject(image) && image['docker-manifest-digest'] === digest;
 }
 
-function digestIn(descriptor: Json | undefined): Json | undefined {
-  return isObject(descriptor) ? descriptor['digest'] : undefined;
-}
-
 async function readJson(
   layout: string,
   digest: Json | undefined,
   maxBytes: number,
 ): Promise<{ readonly bytes: Uint8Array; readonly value: JsonObject } | null> {
   if (typeof digest !== 'string' || !isDigest(digest)) return null;
-  const bytes = await readBlob(layout, digest, maxBytes);
+  const bytes = await readBlob(layout, digest, maxBytes).catch(noneIfTooLarge);
   const value = bytes === null ? null : parse(bytes);
   return bytes === null || value === null ? null : { bytes, value };
+}
+
+/** What is larger than such a part is something else. */
+function noneIfTooLarge(error: unknown): null {
+  if (error instanceof WritError && error.code === 'INTEGRITY_SIZE') return null;
+  throw error;
 }
 
 /** Null for what is no JSON object. Only single members of it are looked at, so that depth does no harm. */

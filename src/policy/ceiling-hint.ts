@@ -1,0 +1,26 @@
+// What to do about a request that a ceiling refuses, by what the refusing field bounds.
+import { UNKNOWN_AMOUNT } from './budget.js';
+import type { Violation } from './permits.js';
+
+/** `ceiling`: as whoever reads it knows the one that refuses. */
+export function ceilingHint({ field, limit, requested }: Violation, ceiling = 'the ceiling'): string {
+  if (requested === UNKNOWN_AMOUNT)
+    return 'a call fits under a budget once its least cost is known: set the prices of the model';
+  const owner = `have the owner of ${ceiling}`;
+  switch (field) {
+    case 'validity.notBefore':
+      return `wait until then, or ${owner} let it hold earlier`;
+    case 'validity.notAfter':
+      return `${owner} let it hold longer, or remove it: nothing runs under it any more`;
+    case 'agents.requireSigners':
+      return `have ${limit} sign the package, with the key that package-signers.yaml has`;
+    case 'agents.requireDigest':
+      return 'call the package by its digest: REPOSITORY@sha256:…';
+  }
+  if (field === 'sandbox.allowed' && requested === 'no sandbox')
+    return `it runs outside every sandbox: ${owner} add "none" to sandbox.allowed`;
+  if (field.endsWith('.deny')) return `do without it, or ${owner} take it out of ${field}`;
+  return /\.(?:allow|allowed|labelsAllowed)$/.test(field)
+    ? `ask for what ${field} lets through, or ${owner} add it there`
+    : `stay under ${field}, or ${owner} raise it`;
+}

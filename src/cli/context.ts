@@ -48,7 +48,12 @@ export async function withWrit<T>(
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(asksOnly === undefined ? {} : { asksOnly }),
   });
-  if (drives) writ.onAnchor((report) => noteMissing(context.output, report));
+  if (drives) {
+    writ.onAnchor((report) => noteMissing(context.output, report));
+    writ.onWait(({ message }) =>
+      context.output.note(`writ: warning: ${printable(message)}; the run waits for it`),
+    );
+  }
   let result: T;
   try {
     result = await body(writ);

@@ -1,5 +1,6 @@
 // Commits of this process: takes secrets out of what is written, tells listeners which entries became durable, and
-// remembers a fatal store error so that nothing acts after it.
+// remembers a fatal store error so that nothing acts after it. A store that another process holds is none: nothing was
+// written, and whoever wants to may try again.
 import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { Change, Committed, EntryDraft, PartsChange, RunRecord, Store } from './ports.js';
@@ -9,6 +10,7 @@ import type { EntryNotice } from './writ.js';
 export class Journal {
   readonly #store: Store;
   readonly #listeners = new Set<(notice: EntryNotice) => void>();
+  readonly #waiters = new Set<(error: WritError) => void>();
   #fatal: WritError | null = null;
 
   readonly #redact: Redactor;
@@ -23,6 +25,16 @@ export class Journal {
     return () => this.#listeners.delete(listener);
   }
 
+  onWait(listener: (error: WritError) => void): () => void {
+    this.#waiters.add(listener);
+    return () => this.#waiters.delete(listener);
+  }
+
+  /** A run waits on for a store that another process holds: `error` says which. */
+  waits(error: WritError): void {
+    for (const listener of this.#waiters) tell(this.#waiters, listener, error);
+  }
+
   /** Nothing can be committed any more. */
   get stopped(): boolean {
     return this.#fatal !== null;
@@ -33,9 +45,9 @@ export class Journal {
     if (this.#fatal !== null) throw this.#fatal;
   }
 
-  /** What happened outside a commit is as fatal: a log that can't be published. A busy lock is not; it is tried again. */
+  /** What happened outside a commit is as fatal: a log that can't be published. */
   stop(error: unknown): void {
-    if (error instanceof WritError && (error.kind !== 'fatal' || error.code === 'STORE_BUSY')) return;
+    if (error instanceof WritError && (error.kind !== 'fatal' || isBusy(error))) return;
     this.#fatal ??=
       error instanceof WritError
         ? error
@@ -56,7 +68,10 @@ export class Journal {
     }
   }
 
-  /** Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. */
+  /**
+   * Durable when it resolves. After one fatal error every later commit fails with it: nothing may act. STORE_BUSY is
+   * fatal for this commit only.
+   */
   async commit(given: Change): Promise<Committed> {
     this.assertGoing();
     const redact = this.#redact.now();
@@ -70,17 +85,8 @@ export class Journal {
         this.#fatal = new WritError('STORE_IO', 'the store failed in a way it never should', {
           cause: error,
         });
-      } else if (error.kind === 'fatal' && !isRefusedEntry(error)) this.#fatal = error;
+      } else if (error.kind === 'fatal' && !isRefusedEntry(error) && !isBusy(error)) this.#fatal = error;
       throw error;
-    }
-  }
-
-  #tell(listener: (notice: EntryNotice) => void, notice: EntryNotice): void {
-    try {
-      listener(notice);
-    } catch {
-      // What is durable stays acknowledged, whatever a listener does with it; this one is told nothing more.
-      this.#listeners.delete(listener);
     }
   }
 
@@ -90,9 +96,27 @@ export class Journal {
       const timeMs = committed.entries[position]?.timeMs ?? 0;
       const data: JsonObject = entry.data;
       for (const listener of this.#listeners)
-        this.#tell(listener, { type: entry.type, run: entry.run, timeMs, data });
+        tell(this.#listeners, listener, { type: entry.type, run: entry.run, timeMs, data });
     });
   }
+}
+
+/** What is durable stays acknowledged, whatever a listener does with it; one that throws is told nothing more. */
+function tell<Notice>(
+  listeners: Set<(notice: Notice) => void>,
+  listener: (notice: Notice) => void,
+  notice: Notice,
+): void {
+  try {
+    listener(notice);
+  } catch {
+    listeners.delete(listener);
+  }
+}
+
+/** Another process held the store for too long: nothing was written, and the next commit may be. */
+export function isBusy(error: unknown): error is WritError {
+  return error instanceof WritError && error.code === 'STORE_BUSY';
 }
 
 /** The entry was not one the log can hold; store and log are sound, and what others do goes on. */

@@ -7,8 +7,9 @@ import type { EngineEvent, Task } from '../engine/command.js';
 import { Execution } from '../engine/execution.js';
 import type { Note } from '../engine/state.js';
 import { WritError } from '../errors.js';
+import { isDecidable } from '../policy/package-access.js';
 import type { Plan } from '../workflow/plan.js';
-import { isCancelRequested, isRefusedEntry } from './journal.js';
+import { isBusy, isCancelRequested, isRefusedEntry } from './journal.js';
 import type { Guard } from './guard-parts.js';
 import { VERSION_JUMP, type Change, type Committed, type RunRecord } from './ports.js';
 import { Batch, MAX_TOGETHER, together, TURNS, type CommitOptions, type Move } from './run-batch.js';
@@ -118,13 +119,17 @@ export class LiveRun {
     return { entries: entries.slice(first, end) };
   }
 
-  /** As `commit`, until it is written: what has happened is recorded whatever others do to the run meanwhile. */
+  /**
+   * As `commit`, until it is written: what has happened is recorded whatever others do to the run meanwhile, and for as
+   * long as they hold the store.
+   */
   async commitOutcome(move: () => Move | null, options: CommitOptions = {}): Promise<Committed | null> {
     for (;;) {
       try {
         return await this.commit(move, options);
       } catch (error) {
-        if (!isConflict(error)) throw error;
+        if (isBusy(error)) this.#guard.journal.waits(error);
+        else if (!isConflict(error)) throw error;
       }
     }
   }
@@ -195,7 +200,10 @@ export class LiveRun {
       }
       const record = pending.get(approvalId);
       const isOpen =
-        record !== undefined && !isExpired(record, timeMs) && record.policyHash === policy().policyHash;
+        record !== undefined &&
+        !isExpired(record, timeMs) &&
+        record.policyHash === policy().policyHash &&
+        isDecidable(record);
       if (!isOpen) this.#due.add(stepPath);
     }
   }

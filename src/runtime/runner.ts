@@ -8,6 +8,7 @@ import { extentOf } from './extent.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './guard-parts.js';
+import { isBusy } from './journal.js';
 import { answerRequests } from './requests.js';
 import { isConflict, isToBeCancelled, LiveRun } from './live-run.js';
 import type { Move } from './run-batch.js';
@@ -45,7 +46,14 @@ export function openRunner(guard: Guard): Runner {
     lives.delete(runId);
   };
   return {
-    advance: async (runId) => advance(guard, await live(runId)),
+    async advance(runId) {
+      try {
+        return await advance(guard, await live(runId));
+      } catch (error) {
+        if (isBusy(error)) guard.journal.waits(error);
+        throw error;
+      }
+    },
     execute: async (runId, stepPath, stop, moved) => execute(guard, await live(runId), stepPath, stop, moved),
     leave,
     async cancel(runId) {
@@ -147,11 +155,18 @@ async function execute(
       stop,
     );
   } catch (error) {
-    // Somebody changed the run before the intent was written: nothing ran; advance looks at it again.
-    if (!isConflict(error)) throw error;
+    // Somebody changed the run, or held the store, before the intent was written: nothing ran; advance looks at it again.
+    if (isBusy(error) && !(await isUnderWay(live, stepPath))) guard.journal.waits(error);
+    else if (!isConflict(error)) throw error;
   } finally {
     live.executing.delete(stepPath);
   }
+}
+
+/** As the store has it. */
+async function isUnderWay(live: LiveRun, stepPath: string): Promise<boolean> {
+  await live.idle();
+  return !live.isFinished && live.execution.standing(stepPath)?.phase === 'running';
 }
 
 const guards = new WeakMap<LiveRun, Guard>();
@@ -246,7 +261,7 @@ function eventOf(
     case 'asked':
       return { kind: 'asked', ...outcome.turn, ...about };
     case 'failed':
-      return { kind: 'failed', error: outcome.error, draw: drawUnit(guard.random), ...about };
+      return { ...outcome, draw: drawUnit(guard.random), ...about };
     case 'waiting':
       return {
         kind: 'paused',

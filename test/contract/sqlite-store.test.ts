@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -365,6 +366,20 @@ describe('the SQLite file', () => {
       await patient;
       await exit;
       expect(await wholeLog(store)).toHaveLength(2);
+    });
+
+    it('does not give up for having stood still itself: nobody else may have had time to let go', async () => {
+      const busyTimeoutMs = 200;
+      const store = await open({ busyTimeoutMs });
+      const other = new Database(file);
+      other.exec('BEGIN IMMEDIATE');
+      const waiting = store.commit({ entries: [draft('r')] });
+      await pause(5);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * busyTimeoutMs);
+      await pause(5);
+      other.close();
+      await waiting;
+      expect((await store.log()).size).toBe(1n);
     });
 
     it('lets another process in while this one commits in a tight loop', async () => {

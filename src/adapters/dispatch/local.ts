@@ -68,7 +68,12 @@ async function driveRun(
     if (running.failure !== null) await running.over();
     running.throwFailure();
     if (drive.signal.aborted) await running.over();
-    const next = await steps.advance(runId);
+    const next = await steps.advance(runId).catch((error: unknown) => {
+      // Nothing is lost by waiting on for the store, and what runs comes to its end meanwhile.
+      if (error instanceof WritError && error.code === 'STORE_BUSY' && !drive.signal.aborted) return null;
+      throw error;
+    });
+    if (next === null) continue;
     if (next.kind === 'finished' || next.kind === 'person') return next.run;
     if (drive.signal.aborted && running.size === 0) return next.run;
     if (next.kind === 'approval' && next.start.length === 0 && drive.stopAt === 'waiting') return next.run;

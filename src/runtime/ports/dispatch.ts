@@ -25,7 +25,7 @@ export type Next =
 export interface RunSteps {
   /**
    * To be called when something may have happened: an `execute` has ended, a time has come, the store's change counter
-   * has moved. One call at a time.
+   * has moved. One call at a time. STORE_BUSY: another process holds the store; it is to be called again.
    */
   advance(runId: string): Promise<Next>;
   /**

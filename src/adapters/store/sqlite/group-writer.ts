@@ -13,6 +13,8 @@ import { isBusy, isRefusedRow, storeError } from './driver-error.js';
 const YIELD_MS = 3;
 const BURST_MS = 40;
 const BUSY_POLL_MS = 1;
+/** What one look at the lock counts as waiting, at most: while this process stood still, the other one may have too. */
+const POLL_COUNTS_MS = 50;
 /** One transaction takes what is queued, but holds the lock no longer than this for others of any size. */
 const GROUP_MAX = 128;
 const GROUP_MS = 5;
@@ -137,14 +139,18 @@ export class GroupWriter {
 
   /** False when everybody who waited has given up. */
   async #begin(): Promise<boolean> {
-    const start = performance.now();
+    let lookedAt = performance.now();
+    let waitedMs = 0;
     for (;;) {
       try {
         this.#sql.begin.run();
         return true;
       } catch (error) {
         if (!isBusy(error)) throw error;
-        this.#expire(error, start);
+        const now = performance.now();
+        waitedMs += Math.min(now - lookedAt, POLL_COUNTS_MS);
+        lookedAt = now;
+        if (waitedMs >= this.#busyTimeoutMs) this.#expire(error);
       }
       if (this.#queue.length === 0) return false;
       await pause(BUSY_POLL_MS);
@@ -152,9 +158,8 @@ export class GroupWriter {
   }
 
   /** Time in the queue behind this process's own commits does not count. */
-  #expire(error: unknown, waitingSince: number): void {
+  #expire(error: unknown): void {
     const expired = performance.now() - this.#busyTimeoutMs;
-    if (waitingSince > expired) return;
     while (this.#queue[0] !== undefined && this.#queue[0].since <= expired) {
       this.#queue.shift()?.reject(storeError(error, this.#file, 'write to'));
     }

@@ -60,12 +60,16 @@ export type EngineEvent =
       readonly transcript: Json;
       readonly nowMs: number;
     }
-  /** `draw` in [0, 1): the jitter, from the injected source. */
+  /**
+   * `draw` in [0, 1): the jitter, from the injected source. `retryAfterMs`: what failed asks to be left alone for so
+   * long; absent = it has said nothing.
+   */
   | {
       readonly kind: 'failed';
       readonly stepPath: string;
       readonly attempt: number;
       readonly error: StepError;
+      readonly retryAfterMs?: number;
       readonly nowMs: number;
       readonly draw: number;
     }

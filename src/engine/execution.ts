@@ -324,7 +324,7 @@ export class Execution {
       case 'failed':
         // A person has decided that a lost attempt failed: it is not tried again by itself.
         if (task.phase === 'lost') this.#interpreter.gaveUp(frame, node, event.error);
-        else this.#interpreter.failed(frame, node, event.error, event.draw);
+        else this.#interpreter.failed(frame, node, event.error, event.draw, event.retryAfterMs);
         return;
       case 'rerun':
         this.#interpreter.rerun(frame, event.by === undefined ? task : { ...task, rerunBy: event.by });

@@ -52,13 +52,25 @@ export class Failures implements FailureMoves {
   }
 
   /** Retry, then catch, then skip, then fail. */
-  recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
+  recover(
+    frame: Frame,
+    node: TaskNode | ForkNode,
+    error: StepError,
+    draw: number,
+    askedMs?: number,
+  ): Frame | null {
     if (frame.task === null || !isGate(this.#walk.plan, frame)) this.#walk.event(frame); // …Failed, …TimedOut
-    return this.tryAgain(frame, node, error, draw);
+    return this.tryAgain(frame, node, error, draw, askedMs);
   }
 
   /** As `recover`, where the event of the failure is counted already. */
-  tryAgain(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null {
+  tryAgain(
+    frame: Frame,
+    node: TaskNode | ForkNode,
+    error: StepError,
+    draw: number,
+    askedMs = 0,
+  ): Frame | null {
     const { task, fork } = frame;
     const used = task?.retries ?? fork?.retries ?? [];
     const { transitions, maxTransitions } = this.#walk.tree.head;
@@ -67,7 +79,9 @@ export class Failures implements FailureMoves {
     if (found === null) return this.giveUp(node, frame, error);
     if (fork !== null) this.#walk.tree.endLanes(frame.id);
     const retries = node.retry.map((_, index) => (used[index] ?? 0) + (index === found.index ? 1 : 0));
-    const delayMs = retryDelayMs(found.retrier, used[found.index] ?? 0, draw);
+    const asked = { askedMs, mostMs: task?.timeoutMs ?? null };
+    const made = used[found.index] ?? 0;
+    const delayMs = retryDelayMs(found.retrier, made, draw, asked, this.#walk.plan.dialect);
     const again =
       task === null
         ? { ...frame, fork: { ...(fork ?? unopened(frame)), retries, failing: null } }
@@ -87,14 +101,20 @@ export class Failures implements FailureMoves {
     const catcher = catcherFor(node.catch, error);
     if (catcher !== null) return this.#handOver(node, catcher, frame, error);
     if (node.kind === 'fork') return this.failCursor(frame, error);
-    if (node.onFailure === 'skip' && (error.kind === 'failure' || error.kind === 'document')) {
-      const { name, code, message, hint } = error;
-      const detail = { code, message, ...(hint === undefined ? {} : { hint }) };
-      const why = { reason: 'error', error: { name, code }, detail } as const;
-      this.#walk.tree.note({ kind: 'skipped', stepPath: this.#pathOf(frame), ...why });
-      return this.#walk.steps.skip(node, frame, error);
-    }
-    return this.failCursor(frame, error);
+    return this.passes(node, frame, error)
+      ? this.#walk.steps.skip(node, frame, error)
+      : this.failCursor(frame, error);
+  }
+
+  /** Whether the step may be skipped for the error; then it is said that it was. */
+  passes(node: TaskNode, frame: Frame, error: StepError): boolean {
+    if (node.onFailure !== 'skip' || (error.kind !== 'failure' && error.kind !== 'document')) return false;
+    const { name, code, message, hint } = error;
+    const detail = { code, message, ...(hint === undefined ? {} : { hint }) };
+    const why = { reason: 'error', error: { name, code }, detail } as const;
+    this.#walk.tree.see(frame.node, 3);
+    this.#walk.tree.note({ kind: 'skipped', stepPath: this.#pathOf(frame), ...why });
+    return true;
   }
 
   /** A catcher that can't place its error output fails the state: there is no second catcher for that. */

@@ -2,7 +2,7 @@
 import type { Json } from '../json.js';
 import type { ForkNode, PlanNode } from '../workflow/plan.js';
 import { fractionOf } from './draws.js';
-import { begun, newFrame } from './frame.js';
+import { begun, newFrame, publicPart } from './frame.js';
 import { eachOf } from './stage.js';
 import type { ChildResult, ForkState, Frame, MapState, Stage, StepError } from './state.js';
 import { childId } from './step-path.js';
@@ -24,13 +24,14 @@ export class Forks {
     this.#walk = walk;
   }
 
-  /** The lanes begin, for the first time or again after a failure. */
+  /** The lanes begin, for the first time or again after a failure; by position, those that are skipped and why. */
   open(
     node: ForkNode,
     frame: Frame,
     input: Json,
     items: readonly (readonly Json[] | null)[],
     map: MapState | null,
+    skipped: ReadonlyMap<number, StepError> = new Map(),
   ): Frame | null {
     const tree = this.#walk.tree;
     const entry = begun(frame, frame.node) + 1;
@@ -40,6 +41,12 @@ export class Forks {
     this.#walk.event(frame, eachOf(node)?.distributed == null ? 1 : 2); // …StateStarted, MapRunStarted
     tree.put(forked);
     tree.beginLanes(frame.id, items);
+    for (const [lane, error] of skipped) {
+      const { start } = node.lanes[lane] ?? { start: '' };
+      const id = childId(this.#walk.plan, frame, entry, { lane, item: null, start });
+      const given = { parent: frame.id, lane, item: null, output: null };
+      tree.laneEnded(id, { ...given, isSkipped: true, error: publicPart(error) });
+    }
     return this.#refill(forked, node);
   }
 

@@ -102,11 +102,11 @@ export class Interpreter implements Walk {
   }
 
   /** The attempt has failed or was refused: retry, then catch, then skip, then fail (ASL: errors). */
-  failed(frame: Frame, node: TaskNode, error: StepError, draw: number): void {
+  failed(frame: Frame, node: TaskNode, error: StepError, draw: number, askedMs?: number): void {
     if (frame.call !== null) {
       const status = error.kind === 'refusal' ? 'refused' : 'failed';
       this.calls.answer(frame, frame.call, status, { error: error.code, message: error.message });
-    } else this.go(this.failures.recover(frame, node, error, draw));
+    } else this.go(this.failures.recover(frame, node, error, draw, askedMs));
   }
 
   /** As `failed`, and it is not tried again. */

@@ -5,7 +5,7 @@ import { renderTemplate, renderValue } from '../expression/template.js';
 import { timestampMs } from '../expression/timestamp.js';
 import { isList, structured } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';
-import type { Each, ForkNode, Plan, StepFlow, TaskNode, WaitNode } from '../workflow/plan.js';
+import type { Each, Lane, Plan, StepFlow, TaskNode, WaitNode } from '../workflow/plan.js';
 import { amountIn, unexpected, type Values } from './amount.js';
 import { withinLimits } from './data-limit.js';
 import { scopeOf } from './scope.js';
@@ -34,20 +34,23 @@ export function renderInput(plan: Plan, tree: RunTree, frame: Frame, node: TaskN
   });
 }
 
-/** Dialect 1: items of each lane of a group; null for a lane that runs once. */
-export function itemsOf(plan: Plan, tree: RunTree, frame: Frame, node: ForkNode): (readonly Json[] | null)[] {
-  return node.lanes.map(({ each, start }) => {
-    if (each === null) return null;
-    const items = itemsIn(plan, tree, frame, each);
-    if (items !== undefined && isList(items)) return items;
-    const name = plan.nodes[start]?.name ?? node.name;
-    const isGiven = each.items.kind === 'template';
-    const found = isGiven ? `: its items are ${kindOf(items ?? null)}` : '';
-    throw new WritError('STEP_FANOUT_NO_ITEMS', `"${name}" has no list to go through${found}`, {
-      hint: isGiven
-        ? 'name a list in `items`; text is one where it is the JSON of a list'
-        : 'give the step `items`, or have the step before it answer with a list',
-    });
+/** Dialect 1: items of a lane of a group; null for one that runs once. Throws STEP_FANOUT_NO_ITEMS. */
+export function itemsOf(
+  plan: Plan,
+  tree: RunTree,
+  frame: Frame,
+  { each, start }: Lane,
+): readonly Json[] | null {
+  if (each === null) return null;
+  const items = itemsIn(plan, tree, frame, each);
+  if (items !== undefined && isList(items)) return items;
+  const name = plan.nodes[start]?.name ?? start;
+  const isGiven = each.items.kind === 'template';
+  const found = isGiven ? `: its items are ${kindOf(items ?? null)}` : '';
+  throw new WritError('STEP_FANOUT_NO_ITEMS', `"${name}" has no list to go through${found}`, {
+    hint: isGiven
+      ? 'name a list in `items`; text is one where it is the JSON of a list'
+      : 'give the step `items`, or have the step before it answer with a list',
   });
 }
 

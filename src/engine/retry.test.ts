@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../errors.js';
+import type { Plan } from '../workflow/plan.js';
 import {
   catcher,
   choice,
@@ -8,19 +9,45 @@ import {
   retrier,
   runOf,
   statesPlan,
+  stepsPlan,
   stepError,
   task,
 } from '../../test/property/plans.js';
-import { retryDelayMs } from './retry.js';
+import { backoffMs } from './retry.js';
 
 const FAILED = stepError('FUNCTION_FAILED');
 const TEMPORARY = stepError('SANDBOX_TEMPORARY');
 const TIMEOUT = stepError('STEP_TIMEOUT');
 
+describe('what failed asks to be left alone', () => {
+  const busy = (plan: Plan, retryAfterMs: number, draw = 0): number =>
+    runOf(plan).send({ kind: 'failed', error: TEMPORARY, draw, retryAfterMs, nowMs: 0 }).waitsUntil();
+  const jittered = retrier({ jitter: 'full', maxDelayMs: 30_000 });
+
+  it('and is, with the backoff on top, so that not all come back at once', () => {
+    const plan = stepsPlan([{ name: 'A', timeoutMs: 120_000, retry: [jittered] }]);
+    expect(busy(plan, 60_000)).toBe(60_000);
+    expect(busy(plan, 60_000, 0.5)).toBe(60_500);
+    expect(busy(plan, 0, 0.5)).toBe(500);
+  });
+
+  it('no longer than an attempt may take, or a day where that has no bound', () => {
+    const plan = stepsPlan([{ name: 'A', timeoutMs: 5_000, retry: [jittered] }]);
+    expect(busy(plan, 86_400_000)).toBe(5_000);
+    expect(busy(statesPlan({ A: task({ retry: [retrier()] }) }), Number.MAX_SAFE_INTEGER)).toBe(86_401_000);
+  });
+
+  it('nor, in dialect 2, beyond MaxDelaySeconds', () => {
+    const plan = statesPlan({ A: task({ retry: [retrier({ maxDelayMs: 2_500 })] }) });
+    expect(busy(plan, 60_000)).toBe(2_500);
+    expect(busy(plan, 1_000)).toBe(2_000);
+  });
+});
+
 describe('the delay before a retry', () => {
   it('grows by backoffRate from intervalMs: the seed gives 2, 4, 8 s', () => {
     const seed = retrier({ intervalMs: 2000, backoffRate: 2 });
-    expect([0, 1, 2].map((n) => retryDelayMs(seed, n, 0.9))).toEqual([2000, 4000, 8000]);
+    expect([0, 1, 2].map((n) => backoffMs(seed, n, 0.9))).toEqual([2000, 4000, 8000]);
   });
 
   it.each([
@@ -29,11 +56,11 @@ describe('the delay before a retry', () => {
     [2, 2500],
     [50, 2500],
   ])('is capped at maxDelayMs (retry %i: %i ms)', (n, expected) => {
-    expect(retryDelayMs(retrier({ maxDelayMs: 2500 }), n, 0)).toBe(expected);
+    expect(backoffMs(retrier({ maxDelayMs: 2500 }), n, 0)).toBe(expected);
   });
 
   it('stays the interval with backoffRate 1', () => {
-    expect(retryDelayMs(retrier({ backoffRate: 1 }), 40, 0)).toBe(1000);
+    expect(backoffMs(retrier({ backoffRate: 1 }), 40, 0)).toBe(1000);
   });
 
   it.each([
@@ -41,7 +68,7 @@ describe('the delay before a retry', () => {
     [0.5, 2000],
     [0.999_999, 3999],
   ])('with full jitter is the draw %f of the capped delay', (draw, expected) => {
-    expect(retryDelayMs(retrier({ jitter: 'full' }), 2, draw)).toBe(expected);
+    expect(backoffMs(retrier({ jitter: 'full' }), 2, draw)).toBe(expected);
   });
 
   it('is always a whole number of milliseconds from 0 to the cap', () => {
@@ -54,7 +81,7 @@ describe('the delay before a retry', () => {
     const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     fc.assert(
       fc.property(fields, fc.nat(60), draw, (given, n, drawn) => {
-        const delayMs = retryDelayMs(retrier(given), n, drawn);
+        const delayMs = backoffMs(retrier(given), n, drawn);
         expect(Number.isSafeInteger(delayMs)).toBe(true);
         expect(delayMs).toBeGreaterThanOrEqual(0);
         expect(delayMs).toBeLessThanOrEqual(given.maxDelayMs ?? Number.MAX_SAFE_INTEGER);

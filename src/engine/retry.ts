@@ -1,10 +1,35 @@
 // When a failed attempt runs again. States Language: "Errors".
 import { errorMatches } from '../workflow/error-match.js';
-import type { Catcher, Retrier } from '../workflow/plan.js';
+import type { Catcher, Plan, Retrier } from '../workflow/plan.js';
 import type { StepError } from './state.js';
 
+const DAY_MS = 24 * 3_600_000;
+
+/** Why a retry may come later than the retrier says. */
+export interface Asked {
+  /** What failed asks to be left alone for so long (`Retry-After`); 0 = it has said nothing. Attacker-controlled. */
+  readonly askedMs: number;
+  /** The longest it is listened to: as long as an attempt may take; null = a day. */
+  readonly mostMs: number | null;
+}
+
+/**
+ * As `backoffMs`, after the time that was asked for: many who were told the same do not come back at once. In dialect 2
+ * MaxDelaySeconds holds for both together; `maxMs` of dialect 1 is of the backoff.
+ */
+export function retryDelayMs(
+  retrier: Retrier,
+  n: number,
+  draw: number,
+  { askedMs, mostMs }: Asked,
+  dialect: Plan['dialect'],
+): number {
+  const delayMs = Math.min(askedMs, mostMs ?? DAY_MS) + backoffMs(retrier, n, draw);
+  return dialect === 'states' ? Math.min(delayMs, retrier.maxDelayMs ?? delayMs) : delayMs;
+}
+
 /** Milliseconds before retry number `n` (from 0); `draw` in [0, 1) is the jitter. */
-export function retryDelayMs(retrier: Retrier, n: number, draw: number): number {
+export function backoffMs(retrier: Retrier, n: number, draw: number): number {
   const grown = retrier.intervalMs * retrier.backoffRate ** n;
   const capped = Math.min(retrier.maxDelayMs ?? Number.MAX_SAFE_INTEGER, grown);
   return Math.floor(retrier.jitter === 'full' ? capped * draw : capped);

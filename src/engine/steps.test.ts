@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../json.js';
 import type { Each, Loop } from '../workflow/plan.js';
-import { groupPlan, retrier, runOf, stepError, stepsPlan, type Run } from '../../test/property/plans.js';
+import {
+  groupPlan,
+  retrier,
+  runOf,
+  stepError,
+  stepsPlan,
+  type Run,
+  type StepDraft,
+} from '../../test/property/plans.js';
 
 const FAILED = stepError('FUNCTION_FAILED');
 const IMPLIED: Each = { items: { kind: 'implied' }, concurrency: 4 };
@@ -149,6 +157,37 @@ describe('a map in a group (dialect 1)', () => {
       fanoutResults: ['X', null],
       fanoutErrors: [{ step: 'Each', index: 1 }],
     });
+  });
+
+  it('that may be skipped is, where it has no list or can not work it out; its siblings are not', () => {
+    const wrong: Each['items'] = { kind: 'template', template: '{{input.nobody}}' };
+    for (const [items, code] of [
+      [{ kind: 'implied' }, 'STEP_FANOUT_NO_ITEMS'],
+      [wrong, 'STEP_TEMPLATE_UNRESOLVED'],
+    ] as const) {
+      const each: StepDraft & { readonly each: Each } = {
+        name: 'Each',
+        each: { items, concurrency: 4 },
+        onFailure: 'skip',
+        outputVar: 'all',
+      };
+      const after = { name: 'After', collects: true, prompt: '{{all}}|{{output}}' };
+      const alone = runOf(groupPlan([], [each], [after]), {});
+      const why = [
+        { step: 'Each', index: null, code, message: expect.stringContaining('step "Each"') as string },
+      ];
+      expect(input(alone)).toEqual({ message: '|[]', fanoutResults: [], fanoutErrors: why });
+      expect(alone.notes()).toMatchObject([{ kind: 'skipped', stepPath: 'each', reason: 'error' }]);
+      const two = runOf(groupPlan([], [each, { name: 'Other' }], [after]), {});
+      expect(two.tasks()).toEqual(['other']);
+      expect(input(two.ok('o'))).toMatchObject({ fanoutResults: [null, 'o'], fanoutErrors: why });
+      // And what may not be skipped fails the run, whoever stands beside it.
+      const strict = runOf(
+        groupPlan([], [each, { ...each, name: 'Strict', onFailure: 'fail' }], [after]),
+        {},
+      );
+      expect(strict.finish().error?.code).toBe(code);
+    }
   });
 
   it('fails with the first item that does, and starts no other', () => {

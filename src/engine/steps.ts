@@ -110,15 +110,24 @@ export class Steps {
     return { ...frame, previous: frame.node };
   }
 
-  /** Dialect 1: a group, or again after a failure. */
+  /** Dialect 1: a group, or again after a failure. A member that has no items and may be skipped is, and no other. */
   openGroup(node: ForkNode, frame: Frame): Frame | null {
-    return this.#walk.forks.open(
-      node,
-      frame,
-      frame.data,
-      itemsOf(this.#walk.plan, this.#walk.tree, frame, node),
-      null,
-    );
+    const { plan, tree, failures, forks } = this.#walk;
+    const skipped = new Map<number, StepError>();
+    const items = node.lanes.map((lane, position) => {
+      try {
+        return itemsOf(plan, tree, frame, lane);
+      } catch (error) {
+        const member = plan.nodes[lane.start];
+        const here = { ...frame, node: lane.start };
+        if (!(error instanceof WritError) || member?.kind !== 'task') throw error;
+        const fault = failures.faultOf(member, here, error);
+        if (!failures.passes(member, here, fault)) throw error;
+        skipped.set(position, fault);
+        return null;
+      }
+    });
+    return forks.open(node, frame, frame.data, items, null, skipped);
   }
 
   /** Dialect 1: each member's outcome, and what `fanout` and `output` are from now on. */
@@ -134,22 +143,24 @@ export class Steps {
         if (error !== null) errors.push({ step: member.name, index: item, ...error });
       }
       const [one] = own;
-      const isSkipped = each === null && one?.isSkipped === true;
-      const output = each === null ? (one?.output ?? null) : own.map((item) => valueOf(member, item.output));
+      // A map that was skipped whole has one result, which is of no item.
+      const isOne = each === null || one?.item === null;
+      const isSkipped = isOne && one?.isSkipped === true;
+      const output = isOne ? (one?.output ?? null) : own.map((item) => valueOf(member, item.output));
       const durationMs = this.#walk.nowMs - frame.enteredAtMs;
-      const error = each === null ? (one?.error ?? null) : null;
+      const error = isOne ? (one?.error ?? null) : null;
       this.#walk.tree.setOutcome('', start, {
         status: isSkipped ? 'skipped' : 'success',
         output,
         durationMs,
         error,
       });
-      values.push(each === null ? valueOf(member, output) : output);
+      values.push(isOne ? valueOf(member, output) : output);
       previous = start;
     });
     const [only] = values;
     const isLoneMap = node.lanes.length === 1 && node.lanes[0]?.each !== null && only !== undefined;
-    const data = withinLimits(isLoneMap ? only : values);
+    const data = withinLimits(isLoneMap ? (only ?? []) : values);
     return { ...frame, data, previous, fanout: { results: data, errors } };
   }
 }

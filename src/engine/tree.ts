@@ -199,6 +199,11 @@ export class RunTree {
     this.#lanes.give(child.id, result);
   }
 
+  /** The lane ends without a child that would have had this id. */
+  laneEnded(id: string, result: ChildResult): void {
+    this.#lanes.give(id, result);
+  }
+
   /** By lane, in item order; all children have ended. */
   results(id: string): ChildResult[][] {
     return this.#lanes.results(id);

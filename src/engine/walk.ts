@@ -1,6 +1,7 @@
 // What the parts of the interpreter ask of one another: cursors move in interpret.ts, the other parts each know one kind of
 // node or of data.
 import type { Sources } from '../expression/sources.js';
+import type { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import type { ForkNode, Plan, PlanNode, TaskNode } from '../workflow/plan.js';
 import type { Values } from './amount.js';
@@ -52,8 +53,18 @@ export interface FailureMoves {
   attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null;
   /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
   tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null;
-  /** Retry, then catch, then skip, then fail (ASL: errors). */
-  recover(frame: Frame, node: TaskNode | ForkNode, error: StepError, draw: number): Frame | null;
+  /** Retry, then catch, then skip, then fail (ASL: errors). `askedMs`: what failed asks to be left alone for so long. */
+  recover(
+    frame: Frame,
+    node: TaskNode | ForkNode,
+    error: StepError,
+    draw: number,
+    askedMs?: number,
+  ): Frame | null;
+  /** What was thrown, as it is told of this node. */
+  faultOf(node: PlanNode, frame: Frame, error: WritError): StepError;
+  /** Whether the step may be skipped for the error; then it is said that it was. */
+  passes(node: TaskNode, frame: Frame, error: StepError): boolean;
   /** What follows an error that is not retried. */
   giveUp(node: PlanNode, frame: Frame, error: StepError): Frame | null;
   /** Nothing takes the error: the fork that the cursor is in fails, or the run does. */
@@ -89,13 +100,14 @@ export interface MapMoves {
 }
 
 export interface ForkMoves {
-  /** The lanes begin, for the first time or again after a failure. */
+  /** The lanes begin, for the first time or again after a failure; by position, those that are skipped and why. */
   open(
     node: ForkNode,
     frame: Frame,
     input: Json,
     items: readonly (readonly Json[] | null)[],
     map: MapState | null,
+    skipped?: ReadonlyMap<number, StepError>,
   ): Frame | null;
   childDone(child: Frame, output: Json, how: Pick<ChildResult, 'isSkipped' | 'error'>): void;
   failFork(parent: Frame, error: StepError): void;

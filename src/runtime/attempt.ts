@@ -59,7 +59,8 @@ export type Outcome =
   | { readonly kind: 'succeeded'; readonly output: Json }
   /** A turn that ended with calls. */
   | { readonly kind: 'asked'; readonly turn: Pick<Extract<Turn, { kind: 'calls' }>, 'calls' | 'transcript'> }
-  | { readonly kind: 'failed'; readonly error: StepError }
+  /** `retryAfterMs`: what failed asks to be left alone for so long; absent = it has said nothing. */
+  | { readonly kind: 'failed'; readonly error: StepError; readonly retryAfterMs?: number }
   | {
       readonly kind: 'waiting';
       readonly approval: TaskApproval;

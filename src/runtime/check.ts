@@ -4,6 +4,7 @@ import { WritError } from '../errors.js';
 import { isDigest, isObject, type Digest, type Json } from '../json.js';
 import { NO_COST } from '../policy/budget.js';
 import { NO_CEILING, type CeilingLayer } from '../policy/ceiling.js';
+import { ceilingHint } from '../policy/ceiling-hint.js';
 import { checkCeilingSpec } from '../policy/ceiling-spec.js';
 import { boundViolations } from '../policy/permits.js';
 import { isRole } from '../policy/text.js';
@@ -273,13 +274,17 @@ function checkFit(
         network: [],
         mounts: mountFacts(node),
         credentials: [],
-        limits: { ...extentOf(plan, key, null), ...askedLimits(node) },
+        limits: {
+          ...extentOf(plan, key, null),
+          ...(layer === 'step' ? askedLimits(node) : writtenLimits(node)),
+        },
         ...dataFacts(dataOf(plan)),
         // What it costs is found out with its request.
         estimate: NO_COST,
       },
     });
-    for (const { field, limit, requested } of violations) {
+    for (const violation of violations) {
+      const { field, limit, requested } = violation;
       if (isLeftToStart(plan, field)) continue;
       if (layer === 'step' && field === 'sandbox.allowed' && sandboxKind(node) === null) {
         const asked = `"${node.name}" asks for the sandbox ${limit}, and ${resource} runs outside every sandbox`;
@@ -289,9 +294,12 @@ function checkFit(
       const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
       const hint =
         field === 'sandbox.allowed' && sandboxKind(node) === null
-          ? `${resource} runs outside every sandbox: only ceilings that name "none" in sandbox.allowed, or have no "sandbox", let it run`
-          : hintFor(field, limit, name);
-      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, hint, fieldsAsking(field)));
+          ? `${resource} runs outside every sandbox: add none to sandbox.allowed in ${fileOf(guard, layer, name)}, if that may be`
+          : ceilingHint(violation, name);
+      const isOfSandbox =
+        field === 'limits.timeoutMs' && node.sandbox?.limits.timeoutMs === Number(requested);
+      const fields = isOfSandbox ? [['sandbox', 'limits', 'timeoutMs']] : fieldsAsking(field);
+      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, hint, fields));
     }
   }
 }
@@ -302,15 +310,23 @@ function checkBounded(guard: Guard, node: TaskNode, agent: AgentPackage, found: 
   const policy = guard.policy();
   if (spec === null || policy.ceilingHash(spec) !== policy.ceilingHash(NO_CEILING)) return;
   const message = `package ${agent.name} restricts itself in nothing: its ceiling is empty`;
-  const hint = 'pack it with the network, sandbox and limits that it needs, or bound it by the workflow’s ceilings';
+  const hint =
+    'pack it with the network, sandbox and limits that it needs, or bound it by the workflow’s ceilings';
   const severity = 'warning';
   found.push({ ...at(node, 'DOC_MISSING_FIELD', message, hint, [['agent']]), severity });
 }
 
-function hintFor(field: string, limit: string, ceiling: string): string {
-  return field === 'agents.requireSigners'
-    ? `have ${limit} sign the package, with the key that package-signers.yaml has`
-    : `stay under it, or have the owner of ${ceiling} raise it`;
+/** As asked, with the program's own time as it is written: one above a ceiling is told, also where the step has less. */
+function writtenLimits(node: TaskNode): ReturnType<typeof askedLimits> {
+  const asked = askedLimits(node);
+  const written = node.sandbox?.limits.timeoutMs ?? 0;
+  return written > (asked.timeoutMs ?? written) ? { ...asked, timeoutMs: written } : asked;
+}
+
+/** Where a ceiling is written. */
+function fileOf(guard: Guard, layer: string, name: string): string {
+  const found = layersAbove(guard).find((one) => one.layer === layer && one.name === name);
+  return found === undefined ? `ceiling ${name} (${layer})` : found.file;
 }
 
 /** Modules run in WASM and commands in a container, unless the step says otherwise; a provider's function outside. */

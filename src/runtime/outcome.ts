@@ -39,6 +39,8 @@ export interface Failed {
   readonly hint?: string;
   /** What it had cost by then; absent = nobody knows. */
   readonly usage?: Usage;
+  /** What it asks to be left alone for; absent = it has said nothing. */
+  readonly retryAfterMs?: number;
 }
 
 export function failed(code: ErrorCode, summary: string, cause: string = summary): Failed {
@@ -64,6 +66,7 @@ export function thrown(error: unknown, stopped: boolean): Acted {
       ...failed(error.code, FUNCTION_FAILED, error.message),
       ...(error.hint === undefined ? {} : { hint: error.hint.toWellFormed() }),
       ...readUsage(error.details),
+      ...readRetryAfter(error.details),
     };
   return failed('FUNCTION_FAILED', FUNCTION_FAILED, error instanceof Error ? error.message : String(error));
 }
@@ -134,6 +137,13 @@ function readUsage(
     : {};
 }
 
+function readRetryAfter({ retryAfterMs }: { readonly retryAfterMs?: unknown } = {}): Pick<
+  Failed,
+  'retryAfterMs'
+> {
+  return isCount(retryAfterMs) ? { retryAfterMs } : {};
+}
+
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
@@ -199,9 +209,10 @@ export function resultWithoutSecrets(result: SandboxResult, redact: Redactor): S
 /** What a program says is stored and shown by handle only. */
 export function withoutSecrets(acted: Acted, redact: Redactor): Acted {
   if (acted.ok) return { ...acted, output: redact.json(acted.output), ...turnWithoutSecrets(acted, redact) };
-  const { error, summary, usage, hint } = acted;
+  const { error, summary, usage, hint, retryAfterMs } = acted;
   return {
     ok: false,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(hint === undefined ? {} : { hint: redact.text(hint) }),
     ...(usage === undefined ? {} : { usage }),
     error: { ...error, message: redact.text(error.message) },
@@ -252,10 +263,9 @@ export function outcomeOf(acted: Acted): Outcome {
       ? { kind: 'succeeded', output: acted.output }
       : { kind: 'asked', turn: acted.turn };
   }
-  const { code } = acted.error;
-  return isStop(code) || code === 'STEP_INDETERMINATE'
-    ? { kind: 'cancelled' }
-    : { kind: 'failed', error: acted.error };
+  const { error, retryAfterMs } = acted;
+  if (isStop(error.code) || error.code === 'STEP_INDETERMINATE') return { kind: 'cancelled' };
+  return { kind: 'failed', error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 function readExit(result: SandboxResult, shape: SandboxedCallable['result']): Acted {

@@ -8,7 +8,7 @@ import { checkAccess, type PolicySnapshot } from '../policy/index.js';
 import { sandboxKind } from '../runtime/check.js';
 import { extentOf } from '../runtime/extent.js';
 import { askPolicy, NOWHERE } from '../runtime/judge.js';
-import { factsOf } from '../runtime/plan.js';
+import { factsOf } from '../runtime/foreseen-call.js';
 import type { DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/index.js';
 

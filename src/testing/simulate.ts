@@ -6,6 +6,7 @@ import { Execution } from '../engine/index.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { AttemptSeen } from './attempt.js';
 import { checkInput, type Plan } from '../workflow/index.js';
+import { withDefaults } from '../workflow/input-default.js';
 import { planOf } from './definition.js';
 import type { Governed } from './governance.js';
 import { MockPlayer, type Mocks } from './mocks.js';
@@ -62,8 +63,8 @@ export async function simulatePlan(
 ): Promise<Simulated> {
   const player = new MockPlayer(options.mocks);
   player.requireStates(new Set(Object.values(plan.nodes).map(({ name }) => name)));
-  const { input = {}, context } = options;
-  requireInput(plan, input);
+  const { context } = options;
+  const input = inputOf(plan, options.input ?? {});
   const startMs = startOf(context);
   const { policies } = options;
   const governance =
@@ -98,15 +99,17 @@ export async function simulatePlan(
   return { status: 'FAILED', ...failureOf(error), visited };
 }
 
-function requireInput(plan: Plan, input: Json): void {
-  if (!isRecordable(input)) {
+/** As given, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
+function inputOf(plan: Plan, given: Json): Json {
+  if (!isRecordable(given)) {
     throw new WritError('INPUT_INVALID', 'the input holds what can not be recorded', {
       hint: 'numbers are finite, texts are whole characters, nesting is at most 64 deep',
     });
   }
+  const input = plan.inputs === null ? given : withDefaults(plan.inputs, given);
   const diagnostics = checkInput(plan, input);
   const [problem] = diagnostics;
-  if (problem === undefined) return;
+  if (problem === undefined) return input;
   throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
     hint: "see the workflow's inputs schema",
     details: { diagnostics },

@@ -50,14 +50,15 @@ export function virtualRun(
 
   const start = (task: Task): void => {
     const { stepPath, attempt } = task;
+    const tell = (outcome: AttemptSeen['outcome']): void =>
+      attempted({ state: task.node.name, place: stepPath, visit: task.entries, outcome });
     const judged = governance?.judge(task, execution.data, nowMs);
     if (judged?.verdict === 'deny') {
-      attempted({ state: task.node.name, outcome: { threw: judged.error.name } });
+      tell({ threw: judged.error.name });
       execution.apply({ kind: 'failed', stepPath, attempt, error: judged.error, draw: 0.5, nowMs });
       return;
     }
-    if (judged?.verdict === 'needs_approval')
-      attempted({ state: task.node.name, outcome: 'needed approval' });
+    if (judged?.verdict === 'needs_approval') tell('needed approval');
     execution.apply({ kind: 'started', stepPath, attempt, nowMs });
     const played = playTask(player, task);
     const { timeoutMs, heartbeatMs } = task;
@@ -74,7 +75,7 @@ export function virtualRun(
         ? { kind: 'succeeded', ...of, output: played.output }
         : { kind: 'failed', ...of, error: named(played, name), draw: 0.5 };
     const end = (): void => {
-      attempted({ state: task.node.name, outcome: outcomeOf(event) });
+      tell(outcomeOf(event));
       execution.apply(event);
     };
     if (takesMs === 0) end();

@@ -5,6 +5,7 @@ import addFormats from 'ajv-formats';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import { DATA_KEYWORDS, NAME_KEYWORDS, REFUSED_KEYWORDS } from '../schema-keywords.js';
 import type { Finding, Findings } from './diagnostic.js';
+import { defaultFaults } from './input-default.js';
 import { type Located, pathText, type Segments, toJson } from './located.js';
 import type { Plan } from './plan.js';
 
@@ -76,11 +77,20 @@ export function checkInputsSchema(schema: Located, at: Segments, findings: Findi
       const told = `${what} is no JSON Schema: ${place}${message}`;
       findings.add({ code: 'DOC_INVALID', message: told, hint, at: [...at, ...path] });
     }
-    if (wrong.length === 0) compile(json);
+    if (wrong.length > 0) return;
+    compile(json);
+    // What a person or a model gives is not filled in.
+    if (what !== 'inputs') return;
+    for (const finding of defaultFaults(schema, at, misfit)) findings.add(finding);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     findings.add({ code: 'DOC_INVALID', message: `${what} is no JSON Schema: ${message}`, at });
   }
+}
+
+/** The first thing that is wrong with a default. */
+function misfit(schema: Json, value: Json): string | null {
+  return checkValue(schema, value, 'value')[0]?.message ?? null;
 }
 
 interface SchemaFault {

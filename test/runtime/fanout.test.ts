@@ -102,6 +102,19 @@ describe('a map over items', () => {
     expect(team.functions.calls).toEqual([]);
   });
 
+  it('that has no list is skipped where its errorMode says so, and the run goes on', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const after = 'functionId: "tool::test_two", config: { got: "{{output}}" }';
+    const run = await team.run(writ, steps([`${MAP}, errorMode: skip, items: input.list`, after]), {
+      list: 'no list',
+    });
+    expect(run.status).toBe('completed');
+    expect(step(run, 's1')).toMatchObject({ status: 'skipped', error: { code: 'STEP_FANOUT_NO_ITEMS' } });
+    expect(team.functions.calls.map(({ input }) => input)).toEqual([{ got: [] }]);
+    expect(await team.facts(run.id, 'step.skipped')).toMatchObject([{ stepPath: 's1', reason: 'error' }]);
+  });
+
   it('retries an item that failed and no other', async () => {
     const { team } = here;
     const writ = await team.open();

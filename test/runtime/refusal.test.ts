@@ -132,6 +132,19 @@ describe('a ceiling', () => {
     expect(run.status).toBe('completed');
   });
 
+  it('is told of the time of a sandbox, also where the step has less', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const found = async (ms: number) => {
+      const sandbox = `sandbox: { driver: wasm, limits: { timeoutMs: ${ms} } }`;
+      const text = steps([`functionId: "tool::wasm", timeoutMs: 1000, ${sandbox}`]);
+      const { diagnostics } = await writ.validate({ text, file: null });
+      return diagnostics.filter(({ code }) => code === 'DOC_CEILING_EXCEEDED').map(({ path }) => path);
+    };
+    expect(await found(300_001)).toEqual(['steps[0].sandbox.limits.timeoutMs']);
+    expect(await found(300_000)).toEqual([]);
+  });
+
   it('is told where the field stands that asks too much, else where the step does', async () => {
     const { team } = here;
     const writ = await team.open();

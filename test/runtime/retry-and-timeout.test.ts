@@ -1,5 +1,6 @@
 // Retries by a clock that only the test moves, deadlines that a hanging function meets, and the exit codes of programs.
 import { describe, expect, it } from 'vitest';
+import { WritError } from '../../src/errors.js';
 import type { Json } from '../../src/json.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import {
@@ -89,6 +90,23 @@ describe('a retry', () => {
       output: 'better',
     });
     expect(team.functions.calls).toHaveLength(2);
+  });
+
+  it('comes no sooner than what was too busy has asked for, and the log says when', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const busy = (): never => {
+      throw new WritError('FUNCTION_TEMPORARY', 'too busy', { details: { retryAfterMs: 60_000 } });
+    };
+    team.functions.answer('tool::test_one', busy, fail(), () => 'better');
+    const text = steps([`${ONE}, ${RETRY}, retry: { initialMs: 1000, factor: 1, jitter: none }`]);
+    const runId = await team.start(writ, text);
+    expect(await driveByTimers(writ, runId)).toEqual([61_000, 62_000]);
+    expect(await team.facts(runId, 'step.retried')).toMatchObject([
+      { attempt: 2, delayMs: 61_000 },
+      { attempt: 3, delayMs: 1_000 },
+    ]);
+    expect(await writ.results(runId)).toMatchObject({ status: 'completed', output: 'better' });
   });
 
   it('of one retrier does not use up another', async () => {

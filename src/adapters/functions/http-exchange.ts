@@ -6,6 +6,7 @@ import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import type { Dispatcher, Pool } from 'undici';
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
+import { retryAfterMs } from '../../retry-after.js';
 import { causeCode, openEgress, type Resolve } from './egress.js';
 import { headerValues, type SecretByName } from './header-secret.js';
 import type { HttpMethod } from './http-config.js';
@@ -34,8 +35,9 @@ const WIRE_SLACK_BYTES = 65_536;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Sends `call`; any status is an answer. Throws POLICY_TOOL_DENIED for an address out of bounds, STEP_TIMEOUT,
- * FUNCTION_TEMPORARY when nobody answers, FUNCTION_FAILED for a redirect elsewhere or a body that can't be read.
+ * Sends `call`; any status is an answer but those of `failOn`. Throws POLICY_TOOL_DENIED for an address out of bounds,
+ * STEP_TIMEOUT, FUNCTION_TEMPORARY when nobody answers or the status says to come again, FUNCTION_FAILED for any other of
+ * these, a redirect elsewhere, or a body that can't be read.
  */
 export async function exchange(
   call: HttpCall,
@@ -82,6 +84,7 @@ async function follow(
     response.body.on('error', () => undefined);
     const location = response.headers['location'];
     if (!REDIRECTS.has(response.statusCode) || location === undefined) {
+      checkStatus(response, call);
       return answerOf(response, method, call.maxBytes);
     }
     response.body.destroy();
@@ -97,6 +100,25 @@ async function follow(
       throw new WritError('POLICY_TOOL_DENIED', `redirected to ${method}, which http.yaml does not list`);
     }
   }
+}
+
+/** Told to come again: too early, too often, or broken for now. */
+const COME_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** Throws for a status of `failOn`: FUNCTION_TEMPORARY, with the time that the host asks for, or FUNCTION_FAILED. */
+function checkStatus(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  { host, failOn }: HttpCall,
+): void {
+  const ofKind = `${Math.floor(statusCode / 100)}xx`;
+  if (!failOn.some((one) => one === statusCode || one === ofKind)) return;
+  body.destroy();
+  const said = `${host.target.host} answered ${statusCode}, which failOn lists`;
+  if (!COME_AGAIN.has(statusCode) && statusCode < 500) throw new WritError('FUNCTION_FAILED', said);
+  const asked = headers['retry-after'];
+  throw new WritError('FUNCTION_TEMPORARY', said, {
+    details: { retryAfterMs: retryAfterMs(typeof asked === 'string' ? asked : null, Date.now()) },
+  });
 }
 
 /** Where a redirect leads: inside the same origin, or nowhere. */

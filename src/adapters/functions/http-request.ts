@@ -20,7 +20,11 @@ interface HttpInput {
   readonly body?: Json;
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
+  readonly failOn?: readonly FailingStatus[];
 }
+
+/** A status, or all that begin with its digit. */
+export type FailingStatus = number | '4xx' | '5xx';
 
 /** JSON Schema of the request. */
 export const HTTP_REQUEST_SCHEMA = {
@@ -48,6 +52,12 @@ export const HTTP_REQUEST_SCHEMA = {
       maximum: LARGEST_MAX_BYTES,
       description: `the body is cut here; ${DEFAULT_MAX_BYTES} by default`,
     },
+    failOn: {
+      type: 'array',
+      maxItems: 64,
+      items: { anyOf: [{ type: 'integer', minimum: 100, maximum: 599 }, { enum: ['4xx', '5xx'] }] },
+      description: 'statuses that are no answer but a failure, which the step may retry or skip',
+    },
   },
 } as const;
 
@@ -66,6 +76,7 @@ export interface HttpCall {
   readonly body: string | null;
   readonly timeoutMs: number | null;
   readonly maxBytes: number;
+  readonly failOn: readonly FailingStatus[];
 }
 
 /**
@@ -98,7 +109,8 @@ export function parseHttpCall(
   headerValues(host.headers, secret);
   const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
   if (text !== null && typeof body !== 'string') headers['content-type'] ??= 'application/json';
-  return { host, url, method, headers, body: text, timeoutMs: input.timeoutMs ?? null, maxBytes };
+  const { timeoutMs = null, failOn = [] } = input;
+  return { host, url, method, headers, body: text, timeoutMs, maxBytes, failOn };
 }
 
 /** What the call uses: the one host, the names of the secrets it is sent with, and what the operator has listed. */

@@ -157,6 +157,29 @@ describe('an HTTP request', () => {
     expect(answer).toMatchObject({ status: 503, body: 'busy', json: null });
   });
 
+  it.each<[number, readonly Json[], string | undefined, string | null, number | undefined]>([
+    [429, [429, 503], '30', 'FUNCTION_TEMPORARY', 30_000],
+    [503, ['5xx'], undefined, 'FUNCTION_TEMPORARY', 0],
+    [404, ['4xx'], '30', 'FUNCTION_FAILED', undefined],
+    [204, [204], undefined, 'FUNCTION_FAILED', undefined],
+    [429, ['5xx', 400], '30', null, undefined],
+    [429, [], '30', null, undefined],
+  ])('that gets %d with failOn %j and Retry-After %s is %s', async (status, failOn, after, code, ms) => {
+    const { port } = await serve((_, response) =>
+      response.writeHead(status, after === undefined ? {} : { 'retry-after': after }).end(),
+    );
+    const asked = call(provider([listed(`http://localhost:${port}`)]), {
+      url: `http://localhost:${port}/`,
+      failOn,
+    });
+    if (code === null) expect(await asked).toMatchObject({ status });
+    else {
+      const message = `localhost:${port} answered ${status}, which failOn lists`;
+      const details = ms === undefined ? undefined : { retryAfterMs: ms };
+      await expect(asked).rejects.toMatchObject({ code, message, details });
+    }
+  });
+
   it('sends configured secrets, names them in its reach, and shows them to nobody', async () => {
     const { host, port } = await serve(hello);
     const headers = { authorization: { secret: 'claims', prefix: 'Bearer ' }, 'x-team': 'claims' };

@@ -5,7 +5,7 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { Pool } from 'undici';
 import { WritError } from '../../errors.js';
-import type { Json, JsonObject } from '../../json.js';
+import { isObject, type Json, type JsonObject } from '../../json.js';
 import { causeCode, openEgress, type Resolve } from './egress.js';
 import { headerValues, type SecretByName } from './header-secret.js';
 import type { DigestOf } from './http-request.js';
@@ -31,9 +31,15 @@ export interface McpConnection {
    */
   call(tool: string, pin: string, input: JsonObject, limits: CallLimits): Promise<McpResult>;
   /** Everything the server offers, as it says now. */
-  tools(limits: CallLimits): Promise<readonly McpTool[]>;
+  tools(limits: CallLimits): Promise<OfferedList>;
   /** Resolves when the server's process, if it is one of ours, has ended. */
   close(): Promise<void>;
+}
+
+export interface OfferedList {
+  readonly tools: readonly McpTool[];
+  /** Names of what can't be pinned, and so can't be called; attacker-controlled. */
+  readonly leftOut: readonly string[];
 }
 
 export interface CallLimits {
@@ -63,6 +69,8 @@ const MAX_TOOLS = 500;
 const CONNECT_MS = 30_000;
 /** Characters of a server's own words in an error. */
 const MAX_WORDS = 2_000;
+/** Of the name of a tool that can't be called. */
+const MAX_NAME = 200;
 
 /** Connects to nothing yet. */
 export function openMcpConnection(server: McpServerConfig, parts: McpParts): McpConnection {
@@ -122,7 +130,8 @@ export function openMcpConnection(server: McpServerConfig, parts: McpParts): Mcp
   return {
     call: (tool, pin, input, limits) =>
       asked(limits.signal, async (client) => {
-        const offered = (await listTools(client, limits)).find(({ name }) => name === tool);
+        const { tools } = await listTools(client, limits);
+        const offered = tools.find(({ name }) => name === tool);
         if (offered === undefined) {
           throw new WritError('INTEGRITY_DIGEST', `the MCP server ${server.name} no longer offers ${tool}`, {
             hint: `see what it offers: writ mcp pin ${server.name}`,
@@ -163,17 +172,17 @@ async function connect(
     // Rejects whatever waits for an answer.
     void client.close();
   });
+  let problemSeen: string | null = null;
+  client.onerror = (error) => {
+    problemSeen = error.message;
+  };
   try {
     const signal = AbortSignal.any([stop]);
     await client.connect(transport, { timeout: CONNECT_MS, maxTotalTimeout: CONNECT_MS, signal });
   } catch (error) {
     await end();
-    throw problem(error);
+    throw problem(error, problemSeen);
   }
-  let problemSeen: string | null = null;
-  client.onerror = (error) => {
-    problemSeen = error.message;
-  };
   client.onclose = () => {
     lost();
     void end();
@@ -195,8 +204,8 @@ interface OpenTransport {
   readonly transport: Parameters<Client['connect']>[0];
   /** Ends process or connections. */
   readonly end: () => Promise<void>;
-  /** Why it could not be connected to. */
-  readonly problem: (error: unknown) => WritError;
+  /** Why it could not be connected to; `seen` is the last that went wrong before. */
+  readonly problem: (error: unknown, seen: string | null) => WritError;
 }
 
 async function openTransport(
@@ -234,11 +243,16 @@ async function openTransport(
   return {
     transport,
     end: () => pool.destroy(),
-    problem: (error) =>
-      new WritError('FUNCTION_TEMPORARY', `the MCP server ${name} can't be reached at ${at.target.host}`, {
-        hint: `does it speak streamable HTTP there? (${causeCode(error)})`,
-        cause: error,
-      }),
+    problem: (error, seen) => {
+      const code = causeCode(error);
+      // The network has a code for what went wrong. Without one somebody answered, and the words are theirs.
+      const said = code === 'no code' && seen !== null ? `: ${seen.slice(0, MAX_WORDS)}` : ` (${code})`;
+      return new WritError(
+        'FUNCTION_TEMPORARY',
+        `the MCP server ${name} can't be reached at ${at.target.host}${said}`,
+        { hint: 'see that it speaks streamable HTTP at the url in mcp.yaml', cause: error },
+      );
+    },
   };
 }
 
@@ -274,9 +288,10 @@ function secretVariable(name: string, secret: SecretByName): string {
 }
 
 /** attacker-controlled: bounded in pages and tools; what is no tool that can be pinned is left out. */
-async function listTools(client: Client, limits: CallLimits): Promise<readonly McpTool[]> {
+async function listTools(client: Client, limits: CallLimits): Promise<OfferedList> {
   const { ResultSchema } = await import('@modelcontextprotocol/sdk/types.js');
   const tools: McpTool[] = [];
+  const leftOut: string[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MAX_PAGES; page++) {
     const params = cursor === undefined ? {} : { cursor };
@@ -287,13 +302,22 @@ async function listTools(client: Client, limits: CallLimits): Promise<readonly M
       requestOptions(limits),
     );
     const listed = Array.isArray(result['tools']) ? (result['tools'] as readonly Json[]) : [];
-    tools.push(...listed.map(toolOf).filter((tool) => tool !== null));
-    if (tools.length > MAX_TOOLS) throw new Error(`it offers more than ${MAX_TOOLS} tools`);
+    for (const one of listed) {
+      const tool = toolOf(one);
+      if (tool !== null) tools.push(tool);
+      else leftOut.push(nameOf(one).slice(0, MAX_NAME));
+    }
+    if (tools.length + leftOut.length > MAX_TOOLS) throw new Error(`it offers more than ${MAX_TOOLS} tools`);
     const next = result['nextCursor'];
-    if (typeof next !== 'string') return tools;
+    if (typeof next !== 'string') return { tools, leftOut };
     cursor = next;
   }
   throw new Error(`its list of tools has more than ${MAX_PAGES} pages`);
+}
+
+function nameOf(listed: Json): string {
+  const name = isObject(listed) ? listed['name'] : null;
+  return typeof name === 'string' ? name : '(no name)';
 }
 
 async function callTool(

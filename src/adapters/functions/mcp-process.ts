@@ -38,6 +38,7 @@ export class ProcessTransport implements Transport {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #stderr = '';
+  #isKilled = false;
 
   constructor(server: ServerProcess) {
     this.#server = server;
@@ -75,7 +76,8 @@ export class ProcessTransport implements Transport {
         resolve();
         this.onclose?.();
       };
-      child.once('exit', () => {
+      child.once('exit', (code, signal) => {
+        if (!this.#isKilled) this.onerror?.(new Error(`the server has ended (${signal ?? `code ${code}`})`));
         // The leader is gone; what it started goes too. What it has written is still read, but not waited for for long.
         this.kill('SIGKILL');
         setTimeout(() => {
@@ -167,6 +169,7 @@ export class ProcessTransport implements Transport {
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
     const pid = this.#child?.pid;
     if (pid === undefined) return;
+    this.#isKilled = true;
     try {
       process.kill(-pid, signal);
     } catch (error) {

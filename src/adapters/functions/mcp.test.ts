@@ -2,6 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +12,7 @@ import { canonicalJson } from '../../canonical-json.js';
 import { isObject, type Digest, type Json, type JsonObject } from '../../json.js';
 import type { FunctionProvider, FunctionRequest } from '../../runtime/ports.js';
 import { parseMcpConfig } from './mcp-config.js';
-import { openMcpConnection, type McpParts } from './mcp-connection.js';
+import { openMcpConnection, type McpParts, type OfferedList } from './mcp-connection.js';
 import { openMcpFunctions, toolsFile } from './mcp.js';
 import { describeTools, pinOf, type McpTool } from './mcp-pin.js';
 
@@ -64,12 +66,16 @@ async function overHttp(
 
 /** What the server offers now, by tool. */
 async function offered(spec: ServerSpec): Promise<ReadonlyMap<string, McpTool>> {
+  const { tools } = await listOf(spec);
+  return new Map(tools.map((tool) => [tool.name, tool]));
+}
+
+async function listOf(spec: ServerSpec): Promise<OfferedList> {
   const [server] = parseMcpConfig('mcp.yaml', JSON.stringify({ servers: { bank: spec } })).values();
   if (server === undefined) throw new Error('no server');
   const connection = openMcpConnection(server, parts);
   try {
-    const tools = await connection.tools({ timeoutMs: 30_000, signal: never });
-    return new Map(tools.map((tool) => [tool.name, tool]));
+    return await connection.tools({ timeoutMs: 30_000, signal: never });
   } finally {
     await connection.close();
   }
@@ -253,6 +259,12 @@ describe('a tool that is not what was pinned', () => {
   });
 });
 
+it('names the tools that no function can be called like (mcp-tool-vanishes)', async () => {
+  const { tools, leftOut } = await listOf(stdio());
+  expect(leftOut).toEqual(['not a function name']);
+  expect(tools.map(({ name }) => name)).not.toContain('not a function name');
+});
+
 describe('the process of a server', () => {
   it('is not started before the first call, and ends with close', async () => {
     const from = await pinned(stdio());
@@ -293,7 +305,10 @@ describe('the process of a server', () => {
   it('that crashes fails the call, and the next call starts another', async () => {
     const from = await pinned(stdio());
     const { pid } = await environmentOf(from);
-    await expect(call(from, 'crash')).rejects.toMatchObject({ code: 'FUNCTION_FAILED' });
+    await expect(call(from, 'crash')).rejects.toMatchObject({
+      code: 'FUNCTION_FAILED',
+      message: 'the MCP server bank: the server has ended (code 7)',
+    });
     const { pid: next } = await environmentOf(from);
     expect(next).not.toBe(pid);
     expect(isAlive(pid)).toBe(false);
@@ -368,6 +383,27 @@ describe('a server over HTTP', () => {
     const ends = await Promise.allSettled(hanging);
     expect(ends.every(({ status }) => status === 'rejected')).toBe(true);
     expect(await call(from, 'echo', { text: 'x' })).toMatchObject({ content: 'x' });
+  });
+
+  it('says what came back from somebody who speaks something else (mcp-url-is-no-mcp)', async () => {
+    const site = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>');
+    });
+    site.listen(0, '127.0.0.1');
+    await once(site, 'listening');
+    try {
+      const { port } = site.address() as AddressInfo;
+      const tools = { echo: { schemaSha256: '0'.repeat(64) } };
+      const url = `http://mcp.bank.example:${port}/`;
+      const from = await open({ url, http: true, private: true, tools });
+      await expect(call(from, 'echo', { text: 'x' })).rejects.toMatchObject({
+        code: 'FUNCTION_TEMPORARY',
+        message: expect.stringContaining('Unexpected content type: text/html') as unknown,
+      });
+    } finally {
+      site.close();
+      await once(site, 'close');
+    }
   });
 
   it('at an address that is not public is refused unless it is listed as private', async () => {

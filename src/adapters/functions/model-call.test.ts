@@ -111,6 +111,22 @@ describe('a model endpoint', () => {
     }
   });
 
+  it.each([
+    [429, '7', 7_000],
+    [503, 'soon', 0],
+    [500, undefined, 0],
+  ])('that answers %d with Retry-After %s asks to be left alone for %d ms', async (status, after, ms) => {
+    const { url, close } = await serve((response) => {
+      response.writeHead(status, after === undefined ? {} : { 'retry-after': after }).end();
+    });
+    try {
+      const failure = { code: 'FUNCTION_TEMPORARY', details: { retryAfterMs: ms } };
+      await expect(talk(functionsAt(url), { message: 'hi' })).rejects.toMatchObject(failure);
+    } finally {
+      await close();
+    }
+  });
+
   it('whose error page is endless is left after the status', async () => {
     const { url, close } = await serve((response) => {
       response.writeHead(503, { 'content-type': 'application/json' });

@@ -2,6 +2,7 @@
 // type than a stream of events. A status that is no answer becomes an error here; what the endpoint says in its body is
 // attacker-controlled and may repeat the request, so of it only a short code of plain letters is told.
 import { WritError } from '../../errors.js';
+import { retryAfterMs } from '../../retry-after.js';
 
 /** Longest answer of one model call, in bytes. */
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
@@ -76,6 +77,7 @@ async function refusal(response: Response, host: string, keyName: string | null)
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     return new WritError('FUNCTION_TEMPORARY', said, {
       hint: 'try again later, or give the step errorMode: retry',
+      details: { retryAfterMs: retryAfterMs(response.headers.get('retry-after'), Date.now()) },
     });
   }
   return new WritError('FUNCTION_FAILED', said, { hint: hintOf(status, keyName) });

@@ -107,14 +107,38 @@ describe('an imported agent.toml', () => {
 
   it('leaves nothing out without a word, and never allows everything', () => {
     expect(importToml(AGENT, 'x.toml').warnings).toEqual([
-      'agent.model.provider: add "acme" to models.yaml, with its OpenAI-compatible baseUrl',
-      'the function "*" is not imported: name the functions one by one, or a namespace as ns::*',
-      'persona.division is not imported',
-      'persona.workflow.phases is not imported',
-      'agent.capabilities.memory_scopes is not imported: nothing is remembered between calls here',
-      'agent.capabilities.network_hosts is not imported: say it in a ceiling: network',
-      'agent.resources.max_tokens_per_hour is not imported: say it in a ceiling: budgets',
-      'agent.resources.tags is not imported',
+      'x.toml:7:1: agent.model.provider: add "acme" to models.yaml, with its OpenAI-compatible baseUrl',
+      'x.toml:12:1: the function "*" is not imported: name the functions one by one, or a namespace as ns::*',
+      'x.toml:13:1: agent.capabilities.memory_scopes is not imported: nothing is remembered between calls here',
+      'x.toml:14:1: agent.capabilities.network_hosts is not imported: say it in a ceiling: network',
+      'x.toml:17:1: agent.resources.max_tokens_per_hour is not imported: say it in a ceiling: budgets',
+      'x.toml:24:1: agent.resources.tags is not imported',
+      'x.toml:27:1: persona.division is not imported',
+      'x.toml:30:1: persona.workflow.phases is not imported',
+    ]);
+  });
+
+  it('says where a field stands that it does not know, and which one was meant', () => {
+    const text = [
+      '[agent]',
+      'name = "a"',
+      "description = '''",
+      'moduel = "a line of a text"',
+      "'''",
+      '  discription = "b" # misspelt',
+      '[ agent . model ]',
+      'temprature = 1',
+      '"odd key" = 2',
+      'nested.field = 3',
+      '[[agent.rules]]',
+      'x = 1',
+    ].join('\r\n');
+    expect(importToml(text, 'x.toml').warnings).toEqual([
+      'x.toml:6:3: agent.discription is not imported',
+      'x.toml:8:1: agent.model.temprature is not imported: did you mean "temperature"?',
+      'x.toml:9:1: agent.model.odd key is not imported',
+      'x.toml:10:1: agent.model.nested.field is not imported',
+      'x.toml:11:3: agent.rules is not imported',
     ]);
   });
 
@@ -124,7 +148,7 @@ describe('an imported agent.toml', () => {
       'x.toml',
     );
     expect(parse(yaml)).toEqual({ name: 'a', systemPrompt: 'Hi.', tools: [] });
-    expect(warnings).toEqual(['agent.description is not imported']);
+    expect(warnings).toEqual(['x.toml:4:1: agent.description is not imported']);
   });
 });
 
@@ -163,8 +187,28 @@ describe('an imported HAND.toml', () => {
 
   it('leaves nothing out without a word', () => {
     expect(importToml(HAND, 'x.toml').warnings).toEqual([
-      'hand.schedule is not imported: start it by your scheduler: writ run FILE with a step that calls hand::run',
-      'hand.dashboard.metrics is not imported',
+      'x.toml:6:1: hand.schedule is not imported: start it by your scheduler: writ run FILE with a step that calls hand::run',
+      'x.toml:42:3: hand.dashboard.metrics is not imported',
+    ]);
+  });
+
+  it('may write its settings with values of their own type, bounds and words for people', () => {
+    const settings = [
+      'key = "limit"\nlabel = "Most"\ndescription = "letters"\nsetting_type = "number"\ndefault = 5\nmin = 1\nmax = 9',
+      'key = "loud"\ntype = "bool"\ndefault = true',
+      'key = "mood"\ntype = "dropdown"\ndefault = "calm"\noptions = ["calm"]\nicon = "x"',
+    ];
+    const text = `[hand]\nid = "a"\n${settings.map((one) => `[[hand.settings]]\n${one}\n`).join('')}`;
+    const { yaml, warnings } = importToml(text, 'x.toml');
+    expect((parse(yaml) as { input: JsonObject }).input['properties']).toEqual({
+      limit: { type: 'number', minimum: 1, maximum: 9, default: 5, title: 'Most', description: 'letters' },
+      loud: { type: 'boolean', default: true },
+      mood: { type: 'string', default: 'calm' },
+    });
+    expect(warnings).toEqual([
+      'x.toml:17:1: the setting mood has the type dropdown, imported as text',
+      'x.toml:19:1: the options of the setting mood are not imported',
+      'x.toml:20:1: hand.settings[2].icon is not imported',
     ]);
   });
 
@@ -180,7 +224,9 @@ describe('an imported HAND.toml', () => {
   it('has 100 turns at most', () => {
     const { yaml, warnings } = importToml('[hand]\nid = "a"\n[hand.agent]\nmax_iterations = 500\n', 'x.toml');
     expect(parse(yaml)).toMatchObject({ maxTurns: 100 });
-    expect(warnings).toEqual(['hand.agent.max_iterations is 500, imported as 100, which is the most']);
+    expect(warnings).toEqual([
+      'x.toml:4:1: hand.agent.max_iterations is 500, imported as 100, which is the most',
+    ]);
   });
 });
 

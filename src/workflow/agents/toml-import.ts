@@ -3,8 +3,10 @@
 import { parse, TomlError } from 'smol-toml';
 import { stringify } from 'yaml';
 import { WritError } from '../../errors.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+import type { Json, JsonObject } from '../../json.js';
 import { resolveFunction } from '../functions.js';
+import { tomlPlaces, type TomlPlace } from './toml-place.js';
+import { Table } from './toml-table.js';
 
 /** Longest file, in characters. */
 const MAX_LENGTH = 1024 * 1024;
@@ -15,17 +17,18 @@ export interface Imported {
   /** The file's name without `.yaml`. */
   readonly name: string;
   readonly yaml: string;
-  /** What was not carried over, or needs a look. */
+  /** What was not carried over, or needs a look: `FILE:LINE:COLUMN: …`, in the order of the file. */
   readonly warnings: readonly string[];
 }
 
 /** `file` is for messages. Throws DOC_SYNTAX with line and column, DOC_INVALID for TOML that is neither, DOC_TOO_LARGE. */
 export function importToml(text: string, file: string): Imported {
   const root = new Table(read(text, file), '');
+  const warnings = new Warnings(file, tomlPlaces(text));
   const agent = root.table('agent');
-  if (agent !== null) return importAgent(root, agent);
+  if (agent !== null) return importAgent(root, agent, warnings);
   const hand = root.table('hand');
-  if (hand !== null) return importHand(root, hand);
+  if (hand !== null) return importHand(root, hand, warnings);
   throw new WritError(
     'DOC_INVALID',
     'this is neither an agent.toml nor a HAND.toml: it has no [agent] and no [hand]',
@@ -35,22 +38,49 @@ export function importToml(text: string, file: string): Imported {
   );
 }
 
-function importAgent(root: Table, agent: Table): Imported {
-  const warnings: string[] = [];
+/** What is told of fields, each at its place. */
+class Warnings {
+  private readonly told: (TomlPlace & { readonly text: string })[] = [];
+
+  constructor(
+    private readonly file: string,
+    private readonly placeOf: (path: string) => TomlPlace,
+  ) {}
+
+  /** Of the field at `path`. */
+  add(path: string, text: string): void {
+    this.told.push({ ...this.placeOf(path), text });
+  }
+
+  unread(root: Table): void {
+    for (const { path, near } of root.unread()) {
+      const more = COUNTERPARTS.get(path) ?? near;
+      this.add(path, `${path} is not imported${more === undefined ? '' : `: ${more}`}`);
+    }
+  }
+
+  list(): readonly string[] {
+    const sorted = this.told.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    return sorted.map(({ line, column, text }) => `${this.file}:${line}:${column}: ${text}`);
+  }
+}
+
+function importAgent(root: Table, agent: Table, warnings: Warnings): Imported {
   const model = agent.table('model');
   const capabilities = agent.table('capabilities');
   const resources = agent.table('resources');
   const name = nameOf(agent.text('name'), 'agent.name');
   if (agent.text('module') !== null && agent.text('module') !== 'builtin:chat') {
-    warnings.push('agent.module is not imported: an agent here is a model with a prompt');
+    warnings.add('agent.module', 'agent.module is not imported: an agent here is a model with a prompt');
   }
   const provider = model?.text('provider') ?? null;
   if (provider !== null) {
-    warnings.push(
+    warnings.add(
+      'agent.model.provider',
       `agent.model.provider: add "${provider}" to models.yaml, with its OpenAI-compatible baseUrl`,
     );
   }
-  const tools = functionsOf(capabilities?.list('functions') ?? capabilities?.list('tools') ?? [], warnings);
+  const tools = functionsOf(capabilities, ['functions', 'tools'], warnings);
   const file = {
     name,
     description: agent.text('description'),
@@ -64,17 +94,19 @@ function importAgent(root: Table, agent: Table): Imported {
     temperature: model?.number('temperature') ?? agent.number('temperature'),
     maxOutputTokens: model?.number('max_tokens') ?? null,
   };
-  for (const field of root.unread()) warnings.push(unreadWarning(field));
-  return { kind: 'agent', name, yaml: yamlOf(file), warnings };
+  warnings.unread(root);
+  return { kind: 'agent', name, yaml: yamlOf(file), warnings: warnings.list() };
 }
 
-function importHand(root: Table, hand: Table): Imported {
-  const warnings: string[] = [];
+function importHand(root: Table, hand: Table, warnings: Warnings): Imported {
   const agent = hand.table('agent');
   const id = nameOf(hand.text('id'), 'hand.id');
   // Older files say [hand.tools].
   const functions = hand.table('functions') ?? hand.table('tools');
-  const allowed = functionsOf(functions?.list('allowed') ?? hand.list('tools') ?? [], warnings);
+  const allowed =
+    functions === null
+      ? functionsOf(hand, ['tools'], warnings)
+      : functionsOf(functions, ['allowed'], warnings);
   const file = {
     id,
     name: hand.text('name'),
@@ -87,8 +119,8 @@ function importHand(root: Table, hand: Table): Imported {
     temperature: agent?.number('temperature') ?? null,
     maxOutputTokens: agent?.number('max_tokens') ?? null,
   };
-  for (const field of root.unread()) warnings.push(unreadWarning(field));
-  return { kind: 'hand', name: id, yaml: yamlOf(file), warnings };
+  warnings.unread(root);
+  return { kind: 'hand', name: id, yaml: yamlOf(file), warnings: warnings.list() };
 }
 
 /** What some fields are here; the others have no counterpart. */
@@ -102,10 +134,6 @@ const COUNTERPARTS: ReadonlyMap<string, string> = new Map([
   ['hand.agent.model', 'name an agent file with the model: agent: NAME'],
 ]);
 
-function unreadWarning(field: string): string {
-  return `${field} is not imported${COUNTERPARTS.has(field) ? `: ${COUNTERPARTS.get(field) ?? ''}` : ''}`;
-}
-
 function nameOf(name: string | null, field: string): string {
   if (name !== null && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name)) return name;
   throw new WritError('DOC_INVALID', `${field} is no name: letters, digits, dots, hyphens and underscores`, {
@@ -113,71 +141,80 @@ function nameOf(name: string | null, field: string): string {
   });
 }
 
-/** "Everything" is not a list of functions: a person writes one. */
-function functionsOf(ids: readonly string[], warnings: string[]): readonly string[] {
+/** "Everything" is not a list of functions: a person writes one. Of `keys` the first that the table has. */
+function functionsOf(table: Table | null, keys: readonly string[], warnings: Warnings): readonly string[] {
+  const key = keys.find((one) => table?.has(one) === true);
+  if (table === null || key === undefined) return [];
   const found = new Set<string>();
-  for (const id of ids) {
+  for (const id of table.list(key) ?? []) {
     const { functionId } = resolveFunction(id);
     if (/^[a-z][a-z0-9_]*(?:::[a-zA-Z0-9_.-]+)*::(?:[a-zA-Z0-9_.-]+|\*)$/.test(functionId))
       found.add(functionId);
     else
-      warnings.push(
+      warnings.add(
+        table.pathOf(key),
         `the function "${id}" is not imported: name the functions one by one, or a namespace as ns::*`,
       );
   }
   return [...found];
 }
 
-function turnsOf(turns: number | null, field: string, warnings: string[]): number | null {
+function turnsOf(turns: number | null, field: string, warnings: Warnings): number | null {
   if (turns === null || turns <= MAX_TURNS) return turns;
-  warnings.push(`${field} is ${turns}, imported as ${MAX_TURNS}, which is the most`);
+  warnings.add(field, `${field} is ${turns}, imported as ${MAX_TURNS}, which is the most`);
   return MAX_TURNS;
 }
 
 /** Settings become the input's properties, with their defaults; null without any. */
-function inputOf(settings: readonly Table[], warnings: string[]): JsonObject | null {
+function inputOf(settings: readonly Table[], warnings: Warnings): JsonObject | null {
   const properties: [string, Json][] = [];
   for (const setting of settings) {
     const key = setting.text('key');
-    if (key === null) {
-      warnings.push('a setting without a key is not imported');
-      continue;
-    }
-    const type = setting.text('type') ?? 'text';
-    const options = setting.list('options') ?? [];
-    const preset = setting.text('default');
-    switch (type) {
-      case 'select':
-        properties.push([key, { enum: [...options], ...(preset === null ? {} : { default: preset }) }]);
-        break;
-      case 'number': {
-        const choices = options.map(numberOf).filter((choice) => choice !== null);
-        const chosen = preset === null ? null : numberOf(preset);
-        properties.push([
-          key,
-          {
-            type: 'number',
-            ...(choices.length === 0 ? {} : { enum: choices }),
-            ...(chosen === null ? {} : { default: chosen }),
-          },
-        ]);
-        break;
-      }
-      case 'boolean':
-        properties.push([
-          key,
-          { type: 'boolean', ...(preset === null ? {} : { default: preset === 'true' }) },
-        ]);
-        break;
-      default:
-        if (options.length > 0) warnings.push(`the options of the setting ${key} are not imported`);
-        if (type !== 'text') warnings.push(`the setting ${key} has the type ${type}, imported as text`);
-        properties.push([key, { type: 'string', ...(preset === null ? {} : { default: preset }) }]);
-    }
+    if (key === null) warnings.add(setting.path, 'a setting without a key is not imported');
+    else properties.push([key, propertyOf(setting, key, warnings)]);
   }
   if (properties.length === 0) return null;
   // Left open: what a step gives besides, a topic say, is in no HAND.toml.
   return { type: 'object', properties: Object.fromEntries(properties) };
+}
+
+/** Defaults are written as values and as texts. */
+function propertyOf(setting: Table, key: string, warnings: Warnings): JsonObject {
+  const type = setting.text('type') ?? setting.text('setting_type') ?? 'text';
+  const options = setting.list('options') ?? [];
+  const preset = setting.text('default') ?? setting.number('default') ?? setting.boolean('default');
+  const described = present({ title: setting.text('label'), description: setting.text('description') });
+  switch (type) {
+    case 'select':
+      return { enum: [...options], ...present({ default: preset }), ...described };
+    case 'number': {
+      const choices = options.map(numberOf).filter((choice) => choice !== null);
+      const chosen = typeof preset === 'number' ? preset : numberOf(String(preset));
+      const bounds = { minimum: setting.number('min'), maximum: setting.number('max') };
+      const limits = present({ ...bounds, default: chosen });
+      return { type: 'number', ...(choices.length === 0 ? {} : { enum: choices }), ...limits, ...described };
+    }
+    case 'boolean':
+    case 'bool':
+    case 'toggle': {
+      const chosen = preset === null ? null : String(preset) === 'true';
+      return { type: 'boolean', ...present({ default: chosen }), ...described };
+    }
+    default:
+      if (options.length > 0)
+        warnings.add(setting.pathOf('options'), `the options of the setting ${key} are not imported`);
+      if (type !== 'text')
+        warnings.add(setting.pathOf('type'), `the setting ${key} has the type ${type}, imported as text`);
+      return {
+        type: 'string',
+        ...present({ default: preset === null ? null : String(preset) }),
+        ...described,
+      };
+  }
+}
+
+function present(fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
 function numberOf(text: string): number | null {
@@ -207,82 +244,4 @@ function read(text: string, file: string): JsonObject {
   }
   // Through JSON: dates become texts, and nothing is left that is no JSON.
   return JSON.parse(JSON.stringify(value)) as JsonObject;
-}
-
-/** A table that knows which of its fields have been read. */
-class Table {
-  private readonly seen = new Set<string>();
-  private readonly inner: Table[] = [];
-
-  constructor(
-    private readonly value: JsonObject,
-    private readonly path: string,
-  ) {}
-
-  text(key: string): string | null {
-    return this.take(key, (value) => typeof value === 'string');
-  }
-
-  number(key: string): number | null {
-    return this.take(key, (value) => typeof value === 'number');
-  }
-
-  boolean(key: string): boolean | null {
-    return this.take(key, (value) => typeof value === 'boolean');
-  }
-
-  list(key: string): readonly string[] | null {
-    return this.take(
-      key,
-      (value): value is readonly string[] =>
-        Array.isArray(value) && value.every((item) => typeof item === 'string'),
-    );
-  }
-
-  table(key: string): Table | null {
-    const value = this.take(key, isObject);
-    return value === null ? null : this.open(value, this.pathOf(key));
-  }
-
-  tables(key: string): readonly Table[] {
-    const list = this.take(
-      key,
-      (value): value is readonly JsonObject[] => Array.isArray(value) && value.every(isObject),
-    );
-    return (list ?? []).map((value, at) => this.open(value, `${this.pathOf(key)}[${at}]`));
-  }
-
-  /** Paths of the values that nobody has asked for, or that have another type than was asked for. */
-  *unread(): Generator<string> {
-    for (const [key, value] of Object.entries(this.value)) {
-      if (!this.seen.has(key)) yield* leavesOf(value, this.pathOf(key));
-    }
-    for (const table of this.inner) yield* table.unread();
-  }
-
-  private take<Value extends Json>(key: string, fits: (value: Json) => value is Value): Value | null {
-    if (!Object.hasOwn(this.value, key)) return null;
-    const value = this.value[key] ?? null;
-    if (!fits(value)) return null;
-    this.seen.add(key);
-    return value;
-  }
-
-  private open(value: JsonObject, path: string): Table {
-    const table = new Table(value, path);
-    this.inner.push(table);
-    return table;
-  }
-
-  private pathOf(key: string): string {
-    return this.path === '' ? key : `${this.path}.${key}`;
-  }
-}
-
-function* leavesOf(value: Json, path: string): Generator<string> {
-  if (!isObject(value) || Object.keys(value).length === 0) {
-    yield path;
-    return;
-  }
-  for (const [key, inner] of Object.entries(value)) yield* leavesOf(inner, `${path}.${key}`);
 }

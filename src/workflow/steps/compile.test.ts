@@ -762,6 +762,23 @@ describe('a functionId that is none', () => {
   });
 });
 
+describe('the time of a sandbox', () => {
+  const limited = (ms: number, own = '') =>
+    validate(step(`sandbox: {driver: docker, limits: {timeoutMs: ${ms}}}`, ...(own === '' ? [] : [own])));
+  it('is told to be without effect where the step has less, by its own word or by default', () => {
+    const told = (ms: number, own?: string) =>
+      limited(ms, own)
+        .diagnostics.filter(({ code }) => code === 'DOC_FIELD_IGNORED')
+        .map(({ severity, path, message }) => [severity, path, message]);
+    const path = 'steps[0].sandbox.limits.timeoutMs';
+    const message = (ms: number) => `"timeoutMs" of the sandbox has no effect: the step has ${ms} ms`;
+    expect(told(120_001)).toEqual([['warning', path, message(120_000)]]);
+    expect(told(5_001, 'timeoutMs: 5000')).toEqual([['warning', path, message(5_000)]]);
+    expect(told(120_000)).toEqual([]);
+    expect(told(5_000, 'timeoutMs: 5000')).toEqual([]);
+  });
+});
+
 describe('declared inputs', () => {
   const inputs =
     'inputs: {type: object, required: [goal], properties: {goal: {type: string}}, additionalProperties: false}';

@@ -1,5 +1,5 @@
 // Fields that have no effect as the step stands: told, so that nobody relies on them.
-import type { JsonObject } from '../../json.js';
+import { isObject, type JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 
@@ -18,6 +18,8 @@ export interface StepShape {
   readonly functionId: string;
   /** Its request has no place for a prompt. */
   readonly noPrompt: boolean;
+  /** One attempt of it. */
+  readonly timeoutMs: number;
   /** Runs once per item. */
   readonly each: boolean;
   /** Its request differs from item to item. */
@@ -53,6 +55,7 @@ export function warnIgnored(fields: JsonObject, shape: StepShape, at: Segments, 
   if (fields['promptTemplate'] !== undefined && shape.noPrompt) {
     ignored('promptTemplate', `${shape.functionId} takes no prompt, its request is "config"`);
   }
+  warnOfTime(fields, shape, at, findings);
   const errorMode = fields['errorMode'] ?? 'fail';
   const retries = errorMode === 'retry';
   if (!retries && errorMode !== 'fail' && errorMode !== 'skip') return;
@@ -60,4 +63,24 @@ export function warnIgnored(fields: JsonObject, shape: StepShape, at: Segments, 
     if (fields[name] !== undefined && !retries) ignored(name, 'errorMode is not retry');
   }
   if (retries && fields['maxRetries'] === 0) ignored('errorMode', 'maxRetries is 0');
+}
+
+/** A program is stopped with its step. */
+function warnOfTime(
+  { sandbox }: JsonObject,
+  { timeoutMs }: StepShape,
+  at: Segments,
+  findings: Findings,
+): void {
+  const limits = isObject(sandbox) ? (sandbox['limits'] ?? null) : null;
+  const ownMs = isObject(limits) ? limits['timeoutMs'] : undefined;
+  if (typeof ownMs !== 'number' || ownMs <= timeoutMs) return;
+  findings.add({
+    code: 'DOC_FIELD_IGNORED',
+    severity: 'warning',
+    message: `"timeoutMs" of the sandbox has no effect: the step has ${timeoutMs} ms`,
+    hint: 'give the step a timeoutMs as long',
+    at: [...at, 'sandbox', 'limits', 'timeoutMs'],
+    onKey: true,
+  });
 }

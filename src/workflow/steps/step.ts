@@ -55,7 +55,9 @@ export function compileStep(
   const each = mode === 'fanout' && (fields['items'] !== undefined || namesItem);
   const target = resolveTarget(fields, at, options.functions, findings);
   const noPrompt = target.known && takesNoPrompt(target.functionId);
-  warnIgnored(fields, { mode, functionId: target.functionId, noPrompt, each, namesItem }, at, findings);
+  const { functionId } = target;
+  const timeoutMs = numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS;
+  warnIgnored(fields, { mode, functionId, noPrompt, timeoutMs, each, namesItem }, at, findings);
   checkOutputVar(textOf(fields['outputVar']), at, findings);
   const expressions = new StepExpressions(at, { ...where, each }, options.space, findings);
   expressions.check(step);
@@ -71,7 +73,7 @@ export function compileStep(
       ...findings.placeOf(offsetOf(step, ['name']), at),
       call: {
         kind: 'function',
-        functionId: target.functionId,
+        functionId,
         agent: textOf(fields['agent']) ?? null,
         fallback: options.fallback,
       },
@@ -84,7 +86,7 @@ export function compileStep(
       },
       loop: mode === 'loop' ? loopOf(step, fields, expressions) : null,
       collects: mode === 'collect',
-      timeoutMs: numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS,
+      timeoutMs,
       retry: retriers(fields),
       catch: [],
       onFailure: fields['errorMode'] === 'skip' ? 'skip' : 'fail',

@@ -44,6 +44,7 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
     reloadPolicies: reloadCall(core),
     artifacts: artifactRoom(guard),
     onEntry: (listener) => journal.onEntry(listener),
+    onWait: (listener) => journal.onWait(listener),
     onProgress: (listener) => watchers.add(listener),
     changeCounter: () => store.changeCounter(),
     doctor: async () => [...(await doctor(guard, parts.directory)), ...(await witnessChecks(anchoring))],

@@ -152,6 +152,7 @@ function isAsDemanded(
   return (
     isSame &&
     isOfThis &&
+    approval.repository === callable.package?.repository &&
     approval.initiator === initiator &&
     approval.requester === (callable.agent ?? initiator)
   );
@@ -254,6 +255,7 @@ export function request(
     requester: callable.agent ?? attempt.run.initiator,
     initiator: attempt.run.initiator,
     functionId: callable.resource,
+    ...namedBy(callable),
     demandedBy: decision.demandedBy,
     policyHash: decision.policyHash,
     createdAtMs: nowMs,
@@ -304,12 +306,17 @@ function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]):
     domain: guard.tenant,
     functionId: callable.resource,
     requester: callable.agent,
+    ...namedBy(callable),
     separationOfDuties: true,
     involved,
   };
   const barred = author === null ? {} : { author };
   const eligible = eligibleApprovers(guard.policy(), { ...question, ...barred });
   return isReachable(guard.policy(), guard.tenant, needed.quorum, eligible);
+}
+
+function namedBy({ package: agent }: Judged['callable']): Pick<ApprovalRecord, 'repository'> {
+  return agent === null ? {} : { repository: agent.repository };
 }
 
 function endApproval(

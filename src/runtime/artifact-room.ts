@@ -3,24 +3,28 @@
 import { WritError } from '../errors.js';
 import { isDigest, type Digest } from '../json.js';
 import { checkAccess } from '../policy/access.js';
+import { authorize } from './authorize.js';
 import { auditContext } from './audit-access.js';
 import type { Guard } from './guard-parts.js';
 import { artifactNameProblem } from './ports.js';
 import { readDeclaration, requireKnownLabels } from './run-data.js';
-import { authorize } from './start.js';
 import type { ArtifactRoom, Principal } from './writ.js';
 
 /** Names that are looked through at most. */
 const MAX_LISTED = 100_000;
 
+interface Allowed {
+  readonly action: 'artifact.read' | 'artifact.write';
+  readonly resource: string;
+  readonly digest: Digest | null;
+}
+
 export function artifactRoom(guard: Guard): ArtifactRoom {
-  const allow = (
-    principal: Principal,
-    action: 'artifact.read' | 'artifact.write',
-    resource: string,
-    digest: Digest | null,
-  ): Promise<void> =>
-    authorize(guard, auditContext(guard, principal), principal, action, resource, { digest });
+  const allow = (principal: Principal, { digest, ...asked }: Allowed): Promise<void> =>
+    authorize(guard, auditContext(guard, principal), {
+      ...{ subject: principal.id, ...asked },
+      about: { digest },
+    });
   return {
     async put(given, name, principal, declared = {}) {
       if (name !== null) checkName(name);
@@ -28,7 +32,7 @@ export function artifactRoom(guard: Guard): ArtifactRoom {
       requireKnownLabels(data, () => guard.policy().ceilings, 'INPUT_INVALID');
       const bytes = guard.redact.bytes(given);
       const digest = guard.artifacts.digestOf(bytes);
-      await allow(principal, 'artifact.write', name ?? digest, digest);
+      await allow(principal, { action: 'artifact.write', resource: name ?? digest, digest });
       await guard.artifacts.put(bytes, name, data);
       return { digest, size: bytes.length, isRedacted: bytes !== given };
     },
@@ -39,7 +43,7 @@ export function artifactRoom(guard: Guard): ArtifactRoom {
       // Whoever may not read it does not learn whether it is there.
       const found = !isAllowed || isDigest(which) ? null : await guard.artifacts.find(which);
       const digest = isDigest(which) ? which : (found?.digest ?? null);
-      await allow(principal, 'artifact.read', which, digest);
+      await allow(principal, { action: 'artifact.read', resource: which, digest });
       const bytes = digest === null ? null : await guard.artifacts.read(digest);
       if (digest === null || bytes === null) {
         throw new WritError('NOT_FOUND', `no artifact ${which}`, { hint: 'list them: writ artifact list' });

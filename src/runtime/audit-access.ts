@@ -1,9 +1,9 @@
 // Who may look at the log, take it away or change its key. Asked before anything is read; allow and deny both leave
 // `authz.decided` in the log's own chain, so that the log also says who has read it.
 import type { Action } from '../policy/action.js';
+import { authorize } from './authorize.js';
 import type { EntryContext } from './entries.js';
 import type { Guard } from './guard-parts.js';
-import { authorize } from './start.js';
 import type { Principal } from './writ.js';
 
 /** The rights of the audit room. */
@@ -36,7 +36,8 @@ export async function requireAuditRight(
   right: AuditRight,
   resource: string = WHOLE_LOG,
 ): Promise<void> {
-  await authorize(guard, auditContext(guard, principal), principal, right, resource);
+  const asked = { subject: principal.id, action: right, resource };
+  await authorize(guard, auditContext(guard, principal), asked);
 }
 
 /**

@@ -2,10 +2,10 @@
 // workflow may also register it, unless a rule about `workflow.create` says otherwise; what policy answers is in the log.
 import { WritError } from '../errors.js';
 import { checkAccess, type AccessAnswer } from '../policy/access.js';
+import { recordAnswer } from './authorize.js';
 import { logContext } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import type { Prepared } from './register.js';
-import { decided } from './start.js';
 import type { Principal } from './writ.js';
 
 /** Ids of Writ's own workflows: a document under one of them would be taken for it in lists, approvals and the log. */
@@ -31,9 +31,10 @@ export async function authorizeCreation(
   prepared: Prepared,
   principal: Principal,
 ): Promise<void> {
-  const own = ask(guard, prepared, principal, 'workflow.create');
-  const byRun = own.code === 'POLICY_NO_MATCH' ? ask(guard, prepared, principal, 'workflow.run') : own;
-  await record(guard, prepared, principal, byRun.allowed ? byRun : own);
+  const creation = { prepared, principal };
+  const own = ask(guard, creation, 'workflow.create');
+  const byRun = own.code === 'POLICY_NO_MATCH' ? ask(guard, creation, 'workflow.run') : own;
+  await record(guard, creation, byRun.allowed ? byRun : own);
 }
 
 /** A run registers what it runs: for somebody who may run it, only a rule that denies `workflow.create` stands against it. */
@@ -43,30 +44,33 @@ export async function refuseDeniedCreation(
   principal: Principal,
 ): Promise<void> {
   if (prepared.isKnown) return;
-  const answer = ask(guard, prepared, principal, 'workflow.create');
-  if (answer.effect === 'deny') await record(guard, prepared, principal, answer);
+  const creation = { prepared, principal };
+  const answer = ask(guard, creation, 'workflow.create');
+  if (answer.effect === 'deny') await record(guard, creation, answer);
+}
+
+interface Creation {
+  readonly prepared: Prepared;
+  readonly principal: Principal;
 }
 
 function ask(
   guard: Guard,
-  { record: { id } }: Prepared,
-  principal: Principal,
+  { prepared, principal }: Creation,
   action: 'workflow.create' | 'workflow.run',
 ): AccessAnswer {
-  return checkAccess(guard.policy(), { subject: principal.id, domain: guard.tenant, action, resource: id });
+  const resource = prepared.record.id;
+  return checkAccess(guard.policy(), { subject: principal.id, domain: guard.tenant, action, resource });
 }
 
-function record(
-  guard: Guard,
-  { record: { id, hash } }: Prepared,
-  principal: Principal,
-  answer: AccessAnswer,
-): Promise<void> {
+function record(guard: Guard, { prepared, principal }: Creation, answer: AccessAnswer): Promise<void> {
+  const { id, hash } = prepared.record;
   const context = {
     ...logContext(guard.tenant),
     workflow: { id, hash },
     policy: guard.policy().policyHash,
     actor: { id: principal.id, via: guard.via },
   };
-  return decided(guard, context, principal, { action: 'workflow.create', resource: id }, answer);
+  const asked = { subject: principal.id, action: 'workflow.create', resource: id };
+  return recordAnswer(guard, context, { ...asked, answer });
 }

@@ -5,6 +5,7 @@ import { decisionBytes, isReason, MAX_REASON_CHARACTERS } from '../approval/deci
 import type { HoldsRole } from '../approval/quorum.js';
 import { WritError } from '../errors.js';
 import type { JsonObject } from '../json.js';
+import type { AccessAnswer } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { requireAsLogged } from './approval-origin.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
@@ -90,6 +91,7 @@ async function decideOnce(
   let vote: Vote;
   try {
     requireEmergency(approval, request);
+    requireAskable(approval, access);
     state = castVote(approval, voter, ballotVote, nowMs, holds);
     if (state === null) {
       const received = receiptOf(request, approval, approver);
@@ -183,6 +185,13 @@ function receiptOf(
 
 function messagesOf({ receipt, also }: VoteRequest): readonly NonNullable<VoteRequest['receipt']>[] {
   return [receipt, also].filter((one) => one !== undefined);
+}
+
+/** A question that can't be asked of policy gets its own words: another person would fare no better. */
+function requireAskable({ id }: ApprovalRecord, { code, message, hint }: AccessAnswer): void {
+  if (code !== 'POLICY_REQUEST_INVALID') return;
+  const about = hint === null ? {} : { hint };
+  throw new WritError('APPROVAL_NOT_ELIGIBLE', `${id} can't be decided so: ${message}`, about);
 }
 
 function requireEmergency({ id }: ApprovalRecord, request: VoteRequest): void {

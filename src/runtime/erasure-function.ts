@@ -5,6 +5,7 @@ import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { eraseArtifacts } from './artifact-erasure.js';
+import { policyRefusal } from './authorize.js';
 import { draft, type EntryContext } from './entries.js';
 import { erasableRun, parseErasureInput, payloadsLeft } from './erasure.js';
 import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
@@ -65,8 +66,8 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
 function mayErase(guard: Guard, run: RunRecord, targets: readonly { readonly run: string }[]): void {
   for (const resource of new Set(targets.map((one) => one.run))) {
     const question = { subject: run.initiator, domain: guard.tenant, action: 'audit.erase', resource };
-    const { allowed, code, message, hint } = checkAccess(guard.policy(), question);
-    if (!allowed) throw new WritError(code ?? 'POLICY_ERROR', message, hint === null ? {} : { hint });
+    const answer = checkAccess(guard.policy(), question);
+    if (!answer.allowed) throw policyRefusal(answer);
   }
 }
 

@@ -1,7 +1,7 @@
 // What the runtime needs from the outside world, and what every adapter promises. Ports carry the contracts;
 // test/contract holds one suite per port that each adapter passes. This file is their one door.
 export type * from './ports/anchor.js';
-export { APPROVAL_STATES } from './ports/approval-record.js';
+export { APPROVAL_STATES, TASK_STATES } from './ports/approval-record.js';
 export type * from './ports/approval-record.js';
 export * from './ports/artifact.js';
 export type * from './ports/clock.js';

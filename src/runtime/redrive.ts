@@ -6,6 +6,7 @@ import { Execution } from '../engine/execution.js';
 import { stoppedTasks, type Remains } from '../engine/redrive.js';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
+import { authorize } from './authorize.js';
 import { draft } from './entries.js';
 import { isErasure } from './erasure-workflow.js';
 import type { Guard } from './guard-parts.js';
@@ -16,7 +17,6 @@ import { entryContext, load } from './run-context.js';
 import { POLICIES_KEPT } from './run-policies.js';
 import { finishedState, planOf } from './run-state.js';
 import { settle } from './settlement.js';
-import { authorize } from './start.js';
 import type { Principal } from './writ.js';
 
 export interface RedriveOptions {
@@ -40,8 +40,9 @@ export async function redrive(
   const policies = guard.policyFiles();
   const by = { id: principal.id, via: guard.via };
   const context = { ...entryContext(guard, run, by), policy: policies.policyHash };
-  await authorize(guard, context, principal, 'run.resume', run.workflowId);
-  await authorize(guard, context, { id: run.initiator }, 'workflow.run', run.workflowId);
+  const resource = run.workflowId;
+  await authorize(guard, context, { subject: principal.id, action: 'run.resume', resource });
+  await authorize(guard, context, { subject: run.initiator, action: 'workflow.run', resource });
   const remains = await openRemains(guard.store, run);
   const logged = await loggedOutputs(guard, run);
   const outputs = await settledOutputs(guard, run, remains, lost, logged);

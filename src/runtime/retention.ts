@@ -2,12 +2,12 @@
 // where the two disagree nothing is erased for its age: an edit of the file alone shortens nothing.
 import { parseEntry } from '../audit/entry.js';
 import { WritError } from '../errors.js';
+import { authorize } from './authorize.js';
 import { auditContext } from './audit-access.js';
 import { draft } from './entries.js';
 import { checkBasis } from './erasure.js';
 import type { Guard } from './guard-parts.js';
 import { MINIMUM_RETENTION_DAYS } from './minimum-retention.js';
-import { authorize } from './start.js';
 import type { Principal, Retention, RetentionView } from './writ.js';
 
 const MAX_RETENTION_DAYS = 36_500;
@@ -56,7 +56,7 @@ export async function changeRetention(
   }
   if (override !== null) checkBasis(override, 'reason');
   const context = auditContext(guard, principal);
-  await authorize(guard, context, principal, 'policy.edit', 'retention');
+  await authorize(guard, context, { subject: principal.id, action: 'policy.edit', resource: 'retention' });
   const data = { days, previous: await loggedDays(guard), minimum: MINIMUM_RETENTION_DAYS, override };
   await guard.journal.commit({ entries: [draft(context, 'retention.changed', data)] });
   await setting.write({ days, override });

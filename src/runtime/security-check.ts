@@ -8,6 +8,7 @@ import type { Decision } from '../policy/decide.js';
 import { isPrincipal } from '../policy/text.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
+import { policyRefusal } from './authorize.js';
 import { actingAgent } from './callable.js';
 import { sandboxKind } from './check.js';
 import { extentOf } from './extent.js';
@@ -98,14 +99,14 @@ async function asked(
       action: 'policy.read',
       resource: subject,
     });
-    if (!may.allowed) throw refusal(may.code ?? 'POLICY_ERROR', may.message, may.hint);
+    if (!may.allowed) throw policyRefusal(may);
   }
   // What a step calls is asked for the initiator and for the agent, so both are asked here.
   const both = action === 'function.invoke' || action === 'agent.invoke';
   const subjects = subject !== null ? [subject] : both ? involved : [initiator];
   const answers = subjects.map((one) => {
     const answer = checkAccess(policy, { subject: one, domain, action, resource });
-    if (!answer.allowed) throw refusal(answer.code ?? 'POLICY_ERROR', answer.message, answer.hint);
+    if (!answer.allowed) throw policyRefusal(answer);
     return {
       subject: one,
       action,

@@ -62,8 +62,14 @@ export function settle(
   const noted = noteEntries(run, changes.notes, context);
   if (head.status !== 'running' && !situation.endsLater) {
     const remains = head.status === 'failed' ? sealRemains(run.id, execution.remains(), context) : null;
-    const kept = { remains, seen: execution.seen };
-    const ended = finish(head.status, head.output, head.error, kept, run, context);
+    const { status, output, error } = head;
+    const payload =
+      error === null
+        ? sealJson(run.id, 'output', output, context)
+        : sealJson(run.id, 'error', toldOf(error), context);
+    const exitCode = exitCodeOf(error);
+    const end = { status, exitCode, error, payload, remains, seen: execution.seen };
+    const ended = finished(run, end, context);
     const payloads = ended.payloads.map((one) => ({ ...one, entry: one.entry + noted.entries.length }));
     return {
       ...ended,
@@ -153,13 +159,14 @@ function noteEntries(
         // What is said of the error is data, and sealed with the detail.
         const error = note.error === undefined ? null : { ...note.error, message: 'it was skipped' };
         const told = { status: 'skipped', output: payload.commitment, error } as const;
-        attempts.push({ record: noRunRow(run, stepPath, context.nowMs, told) });
+        attempts.push({ record: noRunRow(run, { stepPath, ...told }, context.nowMs) });
         break;
       }
       case 'unstarted': {
         // Its text stands in the error of the run, sealed.
         const error = { ...note.error, message: 'it failed before its first attempt' };
-        attempts.push({ record: noRunRow(run, note.stepPath, context.nowMs, { status: 'failed', error }) });
+        const told = { stepPath: note.stepPath, status: 'failed', error } as const;
+        attempts.push({ record: noRunRow(run, told, context.nowMs) });
         break;
       }
       case 'loop-ended': {
@@ -183,15 +190,14 @@ function noteEntries(
 /** Attempt 0: there is none of that number, and none has to have been. The output of one that was skipped is why. */
 function noRunRow(
   run: RunRecord,
-  stepPath: string,
+  told: Pick<AttemptRecord, 'stepPath' | 'status'> & Partial<Pick<AttemptRecord, 'output' | 'error'>>,
   nowMs: number,
-  fields: Pick<AttemptRecord, 'status'> & Partial<Pick<AttemptRecord, 'output' | 'error'>>,
 ): AttemptRecord {
+  const { stepPath } = told;
   const plan = planOf(run);
   const node = stepNode(plan, stepPath);
   return {
     run: run.id,
-    stepPath,
     attempt: 0,
     functionId: node === null ? '' : referenceOf(node.call),
     principal: node === null ? run.initiator : principalOf(plan, run, node),
@@ -207,23 +213,8 @@ function noRunRow(
     item: null,
     turn: null,
     converged: null,
-    ...fields,
+    ...told,
   };
-}
-
-function finish(
-  status: 'completed' | 'failed',
-  output: Json,
-  error: StepError | null,
-  kept: Pick<Kept, 'remains' | 'seen'>,
-  run: RunRecord,
-  context: SettleContext,
-): Settlement {
-  const payload =
-    error === null
-      ? sealJson(run.id, 'output', output, context)
-      : sealJson(run.id, 'error', toldOf(error), context);
-  return finished(run, status, exitCodeOf(error), { payload, ...kept }, error, context);
 }
 
 /** What is kept with the run's data, and gone with it. */
@@ -231,8 +222,13 @@ function toldOf({ message, hint }: StepError): JsonObject {
   return { message, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** What is left of a run that has finished. */
-export interface Kept {
+/** How a run has ended, and what is left of it. */
+export interface RunEnd {
+  readonly status: 'completed' | 'failed' | 'cancelled';
+  readonly exitCode: number;
+  /** Null of one that did not fail. */
+  readonly error: StepError | null;
+  /** Its output, or what is told of its error. */
   readonly payload: Payload | null;
   /** What a redrive would go on with, of one that did not complete. */
   readonly remains: Payload | null;
@@ -242,10 +238,7 @@ export interface Kept {
 /** A finished run keeps commitments and the nodes it came to; its engine state, and with it all data, is dropped. */
 export function finished(
   run: RunRecord,
-  status: 'completed' | 'failed' | 'cancelled',
-  exitCode: number,
-  { payload, remains, seen }: Kept,
-  error: StepError | null,
+  { status, exitCode, error, payload, remains, seen }: RunEnd,
   context: SettleContext,
 ): Settlement {
   const payloads = [payload, remains].flatMap((one) => (one === null ? [] : [{ payload: one, entry: 0 }]));

@@ -4,11 +4,12 @@ import { parseEntry } from '../audit/entry.js';
 import { canonicalJson } from '../canonical-json.js';
 import { Execution } from '../engine/execution.js';
 import { WritError } from '../errors.js';
-import type { Json, JsonObject } from '../json.js';
-import { checkAccess, type AccessAnswer } from '../policy/access.js';
+import type { Json } from '../json.js';
 import { isPrincipal } from '../policy/text.js';
 import { checkInput } from '../workflow/input.js';
+import { withDefaults } from '../workflow/input-default.js';
 import type { Plan } from '../workflow/plan.js';
+import { authorize } from './authorize.js';
 import { draft, type EntryContext } from './entries.js';
 import { newId } from './ids.js';
 import type { Guard } from './guard-parts.js';
@@ -40,8 +41,9 @@ export async function startRun(
   request: RunStart,
   hold: (runId: string) => void,
 ): Promise<string> {
-  const { workflow, plan, input, agents, initiator } = request;
-  checkRequest(guard, plan, input, agents);
+  const { workflow, plan, agents, initiator } = request;
+  const input = runInput(plan, request.input);
+  checkAgents(guard, plan, agents);
   checkLabels(guard, plan);
   const data = dataJson(dataOf(plan));
   // Asked once: what the log names is what is kept, whatever comes into force meanwhile.
@@ -53,8 +55,9 @@ export async function startRun(
     policy: policies.policyHash,
     actor: { id: initiator.id, via: guard.via },
   };
-  if (request.isAllowed !== true) await authorize(guard, log, initiator, 'workflow.run', workflow.id);
-  await refuseUnavailable(guard, plan, input, agents);
+  if (request.isAllowed !== true)
+    await authorize(guard, log, { subject: initiator.id, action: 'workflow.run', resource: workflow.id });
+  await refuseUnavailable(guard, { plan, input, agents });
   await request.keep();
   const id = newId('run', guard.random);
   const nowMs = guard.clock.nowMs();
@@ -111,14 +114,27 @@ export async function startRun(
   return id;
 }
 
-/** Whether input and agents can be those of a run of this plan; `input` undefined = it is not known. Throws INPUT_INVALID, USAGE. */
-export function checkRequest(
+/** The input of a run of this plan: as given, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
+export function runInput(plan: Plan, given: Json): Json {
+  checkJson(given);
+  const input = plan.inputs === null ? given : withDefaults(plan.inputs, given);
+  const problems = checkInput(plan, input);
+  const [problem] = problems;
+  if (problem !== undefined) {
+    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
+      hint: "see the workflow's inputs schema",
+      details: { diagnostics: problems },
+    });
+  }
+  return input;
+}
+
+/** Whether these can be the agents of a run of this plan. Throws USAGE. */
+export function checkAgents(
   guard: Pick<Guard, 'redact'>,
   plan: Plan,
-  input: Json | undefined,
   agents: Readonly<Record<string, string>>,
 ): void {
-  if (input !== undefined) checkRunInput(plan, input);
   const unknownRole = Object.keys(agents).find((role) => !namesRole(plan, role));
   if (unknownRole !== undefined) {
     throw new WritError('USAGE', `${plan.id} has no agent role "${unknownRole}"`, {
@@ -143,67 +159,6 @@ export function checkLabels(guard: Pick<Guard, 'policy' | 'tenant'>, plan: Plan)
   requireKnownLabels(dataOf(plan), layers, 'INPUT_INVALID');
 }
 
-function checkRunInput(plan: Plan, input: Json): void {
-  checkJson(input);
-  const problems = checkInput(plan, input);
-  const [problem] = problems;
-  if (problem !== undefined) {
-    throw new WritError('INPUT_INVALID', `the input does not fit ${plan.id}: ${problem.message}`, {
-      hint: "see the workflow's inputs schema",
-      details: { diagnostics: problems },
-    });
-  }
-}
-
-/** Asks policy one question outside a step; allow and deny both leave `authz.decided`, with what it is `about`. Throws on deny. */
-export async function authorize(
-  guard: Guard,
-  context: EntryContext,
-  principal: Pick<Principal, 'id'>,
-  action: string,
-  resource: string,
-  about: JsonObject = {},
-): Promise<void> {
-  const answer = checkAccess(guard.policy(), {
-    subject: principal.id,
-    domain: guard.tenant,
-    action,
-    resource,
-  });
-  await decided(guard, context, principal, { action, resource }, answer, about);
-}
-
-/** Records what policy has answered, as `authorize` does. Throws on deny. */
-export async function decided(
-  guard: Guard,
-  context: EntryContext,
-  principal: Pick<Principal, 'id'>,
-  { action, resource }: { readonly action: string; readonly resource: string },
-  answer: AccessAnswer,
-  about: JsonObject = {},
-): Promise<void> {
-  const entry = draft(context, 'authz.decided', {
-    stepPath: null,
-    attempt: null,
-    subject: principal.id,
-    agent: null,
-    domain: guard.tenant,
-    action,
-    resource,
-    verdict: answer.allowed ? 'allow' : 'deny',
-    ruleId: answer.ruleId,
-    code: answer.code,
-    ...about,
-  });
-  await guard.journal.commit({ entries: [entry] });
-  if (answer.allowed) return;
-  throw new WritError(
-    answer.code ?? 'POLICY_ERROR',
-    answer.message,
-    answer.hint === null ? {} : { hint: answer.hint },
-  );
-}
-
 /**
  * A run of the same workflow, initiator and input that a crash interrupted and nobody is advancing; starting it
  * again continues it. Waiting runs are not interrupted.
@@ -213,7 +168,8 @@ export async function interruptedRun(
   request: RunStart,
   isHeld: (runId: string) => boolean,
 ): Promise<string | null> {
-  const { workflow, input, initiator } = request;
+  const { workflow, initiator } = request;
+  const input = runInput(request.plan, request.input);
   const dataOfPlan = (plan: Plan) => dataJson(dataOf(plan));
   const wanted = canonicalJson({ input, agents: request.agents, data: dataOfPlan(request.plan) });
   for (const head of await guard.store.unfinishedRuns()) {

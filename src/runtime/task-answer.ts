@@ -3,15 +3,16 @@
 // acknowledged; whoever advances the run goes on with it (task-wait.ts).
 import { taskAnswerBytes, type TaskQuestion } from '../approval/task-answer.js';
 import { WritError } from '../errors.js';
-import type { Json, JsonObject } from '../json.js';
+import type { Commitment, Json, JsonObject } from '../json.js';
 import { checkAccess } from '../policy/access.js';
 import { checkValue } from '../workflow/input.js';
 import { isFatalName, isRefusalName } from '../workflow/error-match.js';
+import { policyRefusal } from './authorize.js';
 import { draft, timeText } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
 import { sealJson } from './payload.js';
-import type { AttemptRecord, RunRecord, TaskAnswer, TaskRecord } from './ports.js';
+import type { AttemptRecord, EntryDraft, RunRecord, TaskAnswer, TaskRecord } from './ports.js';
 import { recordedBytes } from './recordable.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
 import { isFinished } from './run-state.js';
@@ -31,14 +32,12 @@ const REFUSED = 'Approval.Denied';
 /** The task after the answer, durable. Throws TASK_*, POLICY_*, NOT_FOUND, INPUT_INVALID (then it still waits), USAGE. */
 export async function answerTask(
   guard: Guard,
-  which: TaskReference,
-  reply: TaskReply,
-  by: Principal,
+  { which, reply, by }: { readonly which: TaskReference; readonly reply: TaskReply; readonly by: Principal },
 ): Promise<TaskRecord> {
   for (;;) {
     const task = await findTask(guard, which);
     try {
-      return await answerOnce(guard, task, reply, by);
+      return await answerOnce(await askedOf(guard, task, by), reply);
     } catch (error) {
       // Somebody else answered, or its time has ended, at this moment: judge this one against the new state.
       if (!isConflict(error)) throw error;
@@ -51,10 +50,21 @@ export async function answerTask(
  * what was refused stands in the log: they were about to answer.
  */
 export async function requireMayAnswer(guard: Guard, id: string, by: Principal): Promise<void> {
-  const task = await findTask(guard, { id });
-  const run = await load(guard, task.run);
-  await requireAllowed(guard, run, task, by);
-  await requireAsLogged(guard, run, task, await attemptOf(guard, task), by);
+  const asked = await askedOf(guard, await findTask(guard, { id }), by);
+  await requireAllowed(asked);
+  await requireAsLogged(asked, await attemptOf(asked));
+}
+
+/** What somebody is about to answer. */
+interface Asked {
+  readonly guard: Guard;
+  readonly run: RunRecord;
+  readonly task: TaskRecord;
+  readonly by: Principal;
+}
+
+async function askedOf(guard: Guard, task: TaskRecord, by: Principal): Promise<Asked> {
+  return { guard, run: await load(guard, task.run), task, by };
 }
 
 /** Which token it was is not told: not that there is another, not how much of it was right. */
@@ -76,23 +86,17 @@ async function findTask({ store }: Guard, which: TaskReference): Promise<TaskRec
   });
 }
 
-async function answerOnce(
-  guard: Guard,
-  task: TaskRecord,
-  reply: TaskReply,
-  by: Principal,
-): Promise<TaskRecord> {
-  const run = await load(guard, task.run);
-  await requireAllowed(guard, run, task, by);
+async function answerOnce(asked: Asked, reply: TaskReply): Promise<TaskRecord> {
+  const { guard, run, task, by } = asked;
+  await requireAllowed(asked);
   const nowMs = await logTimeMs(guard);
-  const row = await attemptOf(guard, task);
-  await requireAsLogged(guard, run, task, row, by);
-  await requireOpen(guard, run, task, row, by, nowMs);
+  const row = await attemptOf(asked);
+  await requireAsLogged(asked, row);
+  await requireOpen(asked, row, nowMs);
   if (reply.kind === 'heartbeat') return alive(guard, task, nowMs);
   const data = reply.kind === 'success' ? outputOf(run, task, reply.output) : refusalOf(task, reply);
   const label = reply.kind === 'success' ? 'output' : 'error';
   const payload = sealJson(task.run, label, data, saltedBy(reply.signed?.salt ?? null, guard));
-  const { id, stepPath, attempt } = task;
   const { id: who, assurance, publicKey: keyId } = by;
   const atMs = reply.signed?.atMs ?? nowMs;
   const said = { kind: reply.kind, by: who, assurance, keyId, atMs, payload: payload.commitment };
@@ -100,17 +104,10 @@ async function answerOnce(
     requireRecent(atMs, nowMs, 'the answer', 'TASK_SIGNATURE_INVALID');
     await requireFresh(guard.store, payload.commitment, 'this answer');
   }
-  const answer = signed(guard, task, questionOf(run, task, row?.input ?? null), said, by);
-  if (answer === null) return refuse(guard, run, task, by, unproven(who), null);
-  const { signature } = answer;
-  const at = timeText(atMs);
-  const entry = draft(
-    entryContext(guard, run, { id: who, via: guard.via }),
-    'task.answered',
-    { taskId: id, stepPath, attempt, answer: reply.kind, by: who, assurance, keyId, signature, at },
-    { [label]: payload.commitment },
-  );
+  const answer = signed(asked, questionOf(run, task, row?.input ?? null), said);
+  if (answer === null) return refuse(asked, unproven(who));
   const answered: TaskRecord = { ...task, state: 'answered', answer };
+  const entry = answeredEntry(asked, answer, { [label]: payload.commitment });
   await guard.journal.commit({
     entries: [{ ...entry, beforeMs: taskEndsAtMs(task) }],
     payloads: [{ payload, entry: 0 }],
@@ -119,13 +116,22 @@ async function answerOnce(
   return { ...answered, version: answered.version + 1 };
 }
 
+function answeredEntry(
+  { guard, run, task }: Asked,
+  { kind: answer, by, assurance, keyId, signature, atMs }: TaskAnswer,
+  commit: Readonly<Record<string, Commitment>>,
+): EntryDraft {
+  const { id: taskId, stepPath, attempt } = task;
+  const how = { by, assurance, keyId, signature, at: timeText(atMs) };
+  const context = entryContext(guard, run, { id: by, via: guard.via });
+  return draft(context, 'task.answered', { taskId, stepPath, attempt, answer, ...how }, commit);
+}
+
 /** The answer with the signature of whoever acts by a key; null when nothing proves that it is theirs. */
 function signed(
-  guard: Guard,
-  task: TaskRecord,
+  { guard, task, by: { assurance, sign } }: Asked,
   question: TaskQuestion,
   said: Omit<TaskAnswer, 'signature'>,
-  { assurance, sign }: Principal,
 ): TaskAnswer | null {
   const bytes =
     assurance === 'key' ? (sign?.(taskAnswerBytes(signedAnswerOf(question, said))) ?? null) : null;
@@ -144,53 +150,36 @@ async function alive(guard: Guard, task: TaskRecord, nowMs: number): Promise<Tas
 }
 
 /** Policy comes first: to somebody who may not answer, what has become of the task is none of their business. */
-async function requireAllowed(guard: Guard, run: RunRecord, task: TaskRecord, by: Principal): Promise<void> {
+async function requireAllowed(asked: Asked): Promise<void> {
+  const { guard, task, by } = asked;
   const { tenant: domain, functionId: resource } = task;
   const access = checkAccess(guard.policy(), { subject: by.id, domain, action: 'task.answer', resource });
   const refusal = access.allowed
     ? ineligible(guard.policy(), task, { by: by.id, assurance: by.assurance })
-    : new WritError(
-        access.code ?? 'POLICY_ERROR',
-        access.message,
-        access.hint === null ? {} : { hint: access.hint },
-      );
-  if (refusal !== null) await refuse(guard, run, task, by, refusal, access.ruleId);
+    : policyRefusal(access);
+  if (refusal !== null) await refuse(asked, refusal, access.ruleId);
 }
 
-async function attemptOf(
-  { store }: Guard,
-  { run, stepPath, attempt }: TaskRecord,
-): Promise<AttemptRecord | null> {
-  return store.attempt(run, stepPath, attempt);
+async function attemptOf({ guard, task: { run, stepPath, attempt } }: Asked): Promise<AttemptRecord | null> {
+  return guard.store.attempt(run, stepPath, attempt);
 }
 
 /** Nobody answers what was not asked, or asked of others: the rows decide whose answer counts, to what, and until when. */
-async function requireAsLogged(
-  guard: Guard,
-  run: RunRecord,
-  task: TaskRecord,
-  attempt: AttemptRecord | null,
-  by: Principal,
-): Promise<void> {
+async function requireAsLogged(asked: Asked, attempt: AttemptRecord | null): Promise<void> {
+  const { guard, run, task } = asked;
   const changed = await changedTask(guard.store, { run, task, input: attempt?.input ?? null });
-  if (changed !== null) await refuse(guard, run, task, by, changed, null);
+  if (changed !== null) await refuse(asked, changed);
 }
 
-async function requireOpen(
-  guard: Guard,
-  run: RunRecord,
-  task: TaskRecord,
-  attempt: AttemptRecord | null,
-  by: Principal,
-  nowMs: number,
-): Promise<void> {
+async function requireOpen(asked: Asked, attempt: AttemptRecord | null, nowMs: number): Promise<void> {
+  const { run, task } = asked;
   if (task.state === 'answered' || task.state === 'used') {
     const error = new WritError(
       'TASK_ANSWERED',
       `${task.id} was answered by ${task.answer?.by ?? 'somebody'}`,
       { hint: `see what was answered: writ task show ${task.id}` },
     );
-    return refuse(guard, run, task, by, error, null);
+    return refuse(asked, error);
   }
   const isWaitedFor =
     task.state === 'open' &&
@@ -203,17 +192,14 @@ async function requireOpen(
   const error = new WritError('TASK_CLOSED', `${task.id} takes no answer: ${why}`, {
     hint: `see what became of it: writ workflow status ${task.run}`,
   });
-  return refuse(guard, run, task, by, error, null);
+  return refuse(asked, error);
 }
 
 /** What was refused stands in the log, too; the task is as it was. */
 async function refuse(
-  guard: Guard,
-  run: RunRecord,
-  task: TaskRecord,
-  by: Principal,
+  { guard, run, task, by }: Asked,
   error: WritError,
-  ruleId: string | null,
+  ruleId: string | null = null,
 ): Promise<never> {
   const entry = draft(entryContext(guard, run, { id: by.id, via: guard.via }), 'authz.decided', {
     stepPath: task.stepPath,

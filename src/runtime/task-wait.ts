@@ -12,7 +12,7 @@ import type { Guard } from './guard-parts.js';
 import { isConflict, type LiveRun } from './live-run.js';
 import type { Move } from './run-batch.js';
 import { isIntact, openJson } from './payload.js';
-import type { AttemptRecord, Change, EntryDraft, TaskRecord } from './ports.js';
+import type { AttemptRecord, Change, EntryDraft, TaskAnswer, TaskRecord } from './ports.js';
 import { entryContext } from './run-context.js';
 import { answerFault } from './task-proof.js';
 
@@ -37,33 +37,34 @@ export async function settleWaits(guard: Guard, live: LiveRun): Promise<boolean>
     return (silentAtMs(wait) ?? Infinity) <= nowMs;
   });
   if (over.length === 0) return false;
-  await Promise.all(over.slice(0, AT_ONCE).map((task) => settleOne(guard, live, task, nowMs)));
+  await Promise.all(over.slice(0, AT_ONCE).map((task) => settleOne({ guard, live, nowMs }, task)));
   // What did not fit, or lost against somebody else's answer, is looked at again.
   live.answersLookedAt = -1;
   return true;
 }
 
-async function settleOne(guard: Guard, live: LiveRun, task: Task, nowMs: number): Promise<void> {
-  const record = await guard.store.task(task.waiting?.taskId ?? '');
+/** An attempt that waits, and what is kept of the task it waits for. */
+interface Waiting {
+  readonly guard: Guard;
+  readonly live: LiveRun;
+  readonly task: Task;
+  readonly record: TaskRecord;
+  readonly nowMs: number;
+}
+
+async function settleOne(look: Pick<Waiting, 'guard' | 'live' | 'nowMs'>, task: Task): Promise<void> {
+  const record = await look.guard.store.task(task.waiting?.taskId ?? '');
   if (record === null || (record.state !== 'open' && record.state !== 'answered'))
     throw new WritError('STORE_IO', `step ${task.stepPath} waits for a task that is not open`);
+  const waiting = { ...look, task, record };
   try {
-    const { aliveAtMs, heartbeatMs } = record;
-    if (record.state === 'answered') await goOn(guard, live, task, record, nowMs);
-    else if (task.isStopping) await end(guard, live, task, record, stopped(task, nowMs), nowMs);
-    else if (nowMs >= record.expiresAtMs || heartbeatMs === null || nowMs >= aliveAtMs + heartbeatMs)
-      await end(guard, live, task, record, silent(guard, task, record, nowMs), nowMs);
-    else await heard(live, task, aliveAtMs, nowMs);
+    const ended = await endOf(waiting);
+    if (ended === null) await heard(waiting);
+    else await end(waiting, ended);
   } catch (error) {
     // Somebody has answered, or given a sign of life, at this moment.
     if (!isConflict(error)) throw error;
   }
-}
-
-/** There was a sign of life since the run last heard of one. */
-async function heard(live: LiveRun, { stepPath, attempt }: Task, atMs: number, nowMs: number): Promise<void> {
-  const event: EngineEvent = { kind: 'heartbeat', stepPath, attempt, atMs, nowMs };
-  await live.commit(() => (standsAt(live, stepPath, attempt) ? { events: [event] } : null), { nowMs });
 }
 
 /** How an attempt ends. */
@@ -76,46 +77,57 @@ interface End {
   readonly task: 'used' | 'expired' | 'withdrawn';
 }
 
-async function goOn(
-  guard: Guard,
-  live: LiveRun,
-  task: Task,
-  record: TaskRecord,
-  nowMs: number,
-): Promise<void> {
-  const { answer } = record;
-  if (answer === null) throw new WritError('STORE_IO', `task ${record.id} was answered with nothing`);
+/** Null = it waits on: there was a sign of life. */
+async function endOf(waiting: Waiting): Promise<End | null> {
+  const { task, record, nowMs } = waiting;
+  const { answer, state, aliveAtMs, heartbeatMs, expiresAtMs } = record;
+  if (state === 'answered') {
+    if (answer === null) throw new WritError('STORE_IO', `task ${record.id} was answered with nothing`);
+    return answered(waiting, answer);
+  }
+  if (task.isStopping) return stopped(waiting);
+  const isSilent = nowMs >= expiresAtMs || heartbeatMs === null || nowMs >= aliveAtMs + heartbeatMs;
+  return isSilent ? silent(waiting) : null;
+}
+
+/** There was a sign of life since the run last heard of one. */
+async function heard({ live, task, record, nowMs }: Waiting): Promise<void> {
+  const { stepPath, attempt } = task;
+  const event: EngineEvent = { kind: 'heartbeat', stepPath, attempt, atMs: record.aliveAtMs, nowMs };
+  await live.commit(() => (standsAt(live, task) ? { events: [event] } : null), { nowMs });
+}
+
+async function answered(waiting: Waiting, answer: TaskAnswer): Promise<End> {
+  const { guard, live, task, record, nowMs } = waiting;
   const { stepPath, attempt } = task;
   const row = await guard.store.attempt(live.id, stepPath, attempt);
   const fault = await answerFault(guard, { run: live.run, task: record, input: row?.input ?? null });
   const payload = await guard.store.payload(answer.payload);
   const doubt = payload !== null && isIntact(payload) ? (fault?.message ?? null) : CHANGED;
-  if (doubt !== null) return end(guard, live, task, record, disbelieved(guard, task, doubt, nowMs), nowMs);
-  const about = { stepPath, attempt, nowMs };
+  if (doubt !== null) return disbelieved(waiting, doubt);
   const data = openJson(payload);
   if (answer.kind === 'success') {
-    const event: EngineEvent = { kind: 'succeeded', output: data, ...about };
-    const ended = { event, log: 'succeeded', status: 'succeeded', error: null, task: 'used' } as const;
-    return end(guard, live, task, record, { ...ended, output: answer.payload }, nowMs);
+    const event: EngineEvent = { kind: 'succeeded', output: data, stepPath, attempt, nowMs };
+    return {
+      ...{ event, log: 'succeeded', status: 'succeeded', error: null },
+      ...{ output: answer.payload, task: 'used' },
+    };
   }
   const error = failureOf(isObject(data) ? data : {});
-  const event: EngineEvent = { kind: 'failed', error, draw: drawUnit(guard.random), ...about };
   const message = `${answer.by} answered that it failed`;
-  await end(
-    guard,
-    live,
-    task,
-    record,
-    {
-      event,
-      log: 'failed',
-      status: error.kind === 'refusal' ? 'refused' : 'failed',
-      error: { code: error.code, name: error.name, message },
-      output: null,
-      task: 'used',
-    },
-    nowMs,
-  );
+  return {
+    event: failedBy(waiting, error),
+    log: 'failed',
+    status: error.kind === 'refusal' ? 'refused' : 'failed',
+    error: { code: error.code, name: error.name, message },
+    output: null,
+    task: 'used',
+  };
+}
+
+function failedBy({ guard, task, nowMs }: Waiting, error: StepError): EngineEvent {
+  const { stepPath, attempt } = task;
+  return { kind: 'failed', error, draw: drawUnit(guard.random), stepPath, attempt, nowMs };
 }
 
 /** As whoever answered named it; a person may refuse, and that is a refusal. */
@@ -128,12 +140,11 @@ function failureOf({ error, cause }: { readonly error?: unknown; readonly cause?
 }
 
 /** What the store holds is no answer of somebody who may: nothing goes on with it. */
-function disbelieved(guard: Guard, { stepPath, attempt }: Task, message: string, nowMs: number): End {
+function disbelieved(waiting: Waiting, message: string): End {
   const code = 'TASK_SIGNATURE_INVALID';
   const name = errorName(code);
-  const error: StepError = { name, code, kind: ERRORS[code].kind, message };
   return {
-    event: { kind: 'failed', error, draw: drawUnit(guard.random), stepPath, attempt, nowMs },
+    event: failedBy(waiting, { name, code, kind: ERRORS[code].kind, message }),
     log: 'failed',
     status: 'refused',
     error: { code, name, message },
@@ -142,7 +153,7 @@ function disbelieved(guard: Guard, { stepPath, attempt }: Task, message: string,
   };
 }
 
-function stopped({ stepPath, attempt }: Task, nowMs: number): End {
+function stopped({ task: { stepPath, attempt }, nowMs }: Waiting): End {
   const message = 'nothing waits for its answer any more';
   return {
     event: { kind: 'stopped', stepPath, attempt, nowMs },
@@ -154,8 +165,9 @@ function stopped({ stepPath, attempt }: Task, nowMs: number): End {
   };
 }
 
-function silent(guard: Guard, task: Task, record: TaskRecord, nowMs: number): End {
-  const { stepPath, attempt, timeoutMs } = task;
+function silent(waiting: Waiting): End {
+  const { task, record, nowMs } = waiting;
+  const { timeoutMs } = task;
   const isTooLong = nowMs >= record.expiresAtMs;
   // Of a person's two limits, the one of the form is a refusal, the one of the state a timeout.
   const hasExpired =
@@ -167,9 +179,8 @@ function silent(guard: Guard, task: Task, record: TaskRecord, nowMs: number): En
     : isTooLong
       ? 'no answer came in time'
       : 'no sign of life came in time';
-  const error: StepError = { name, code, kind: ERRORS[code].kind, message };
   return {
-    event: { kind: 'failed', error, draw: drawUnit(guard.random), stepPath, attempt, nowMs },
+    event: failedBy(waiting, { name, code, kind: ERRORS[code].kind, message }),
     log: hasExpired ? 'failed' : 'timed-out',
     status: hasExpired ? 'refused' : 'timed-out',
     error: { code, name, message },
@@ -179,48 +190,50 @@ function silent(guard: Guard, task: Task, record: TaskRecord, nowMs: number): En
 }
 
 /** The outcome, the run's next record and the end of the task: one commit, in which an answer that came first wins. */
-async function end(
-  guard: Guard,
-  live: LiveRun,
-  { stepPath, attempt }: Task,
-  record: TaskRecord,
-  ended: End,
-  nowMs: number,
-): Promise<void> {
+async function end({ guard, live, task, record, nowMs }: Waiting, ended: End): Promise<void> {
+  const { stepPath, attempt } = task;
   const row = await guard.store.attempt(live.id, stepPath, attempt);
   if (row === null) throw new WritError('STORE_IO', `attempt ${attempt} of ${stepPath} is missing`);
   const { log: status, error, output } = ended;
-  const finished = await waitFinished(guard, live, row, { status, code: error?.code ?? null, output }, nowMs);
+  const context = entryContext(guard, live.run);
+  const finished = await waitFinished(guard, row, {
+    ...{ status, code: error?.code ?? null, output, nowMs, context },
+  });
   const change: Pick<Change, 'entries' | 'attempts' | 'tasks'> = {
     entries: [finished],
     attempts: [{ record: { ...row, status: ended.status, output, error, finishedAtMs: nowMs } }],
     tasks: [{ op: 'update', record: { ...record, state: ended.task } }],
   };
-  const move = (): Move | null =>
-    standsAt(live, stepPath, attempt) ? { events: [ended.event], change } : null;
+  const move = (): Move | null => (standsAt(live, task) ? { events: [ended.event], change } : null);
   await live.commit(move, { nowMs });
 }
 
-function standsAt(live: LiveRun, stepPath: string, attempt: number): boolean {
+/** Whether the run still waits there for the answer to just this attempt. */
+function standsAt(live: LiveRun, { stepPath, attempt }: Task): boolean {
   const task = live.execution.task(stepPath);
   return task?.attempt === attempt && task.phase === 'callback';
 }
 
+/** What is logged of an attempt that has waited. */
+export interface WaitEnd {
+  readonly status: StepEnd;
+  readonly code: string | null;
+  readonly output: Commitment | null;
+  readonly nowMs: number;
+  readonly context: EntryContext;
+}
+
 /** `step.finished` of an attempt that has waited for an answer. */
 export async function waitFinished(
-  guard: Guard,
-  live: Pick<LiveRun, 'run'>,
+  { store }: Pick<Guard, 'store'>,
   row: AttemptRecord,
-  ended: { readonly status: StepEnd; readonly code: string | null; readonly output: Commitment | null },
-  nowMs: number,
-  context: EntryContext = entryContext(guard, live.run),
+  { status, code, output, nowMs, context }: WaitEnd,
 ): Promise<EntryDraft> {
   const { intentIndex, startedAtMs, stepPath } = row;
   if (intentIndex === null) throw new WritError('STORE_IO', `attempt of ${stepPath} has no intent entry`);
-  const [entry] = await guard.store.entries(intentIndex, intentIndex + 1n, 1);
+  const [entry] = await store.entries(intentIndex, intentIndex + 1n, 1);
   if (entry === undefined) throw new WritError('STORE_IO', `log entry ${intentIndex} is missing`);
   const intent = Buffer.from(entry.leafHash).toString('hex');
-  const { status, code, output } = ended;
   const durationMs = Math.max(0, nowMs - (startedAtMs ?? nowMs));
   const commit = output === null ? {} : { output };
   return stepFinished(context, row, { status, intent, code, durationMs }, commit);

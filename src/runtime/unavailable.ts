@@ -2,12 +2,11 @@
 // that is not configured here. What the first step lacks is its own failure, as nothing has run before it.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import type { Plan } from '../workflow/plan.js';
 import { sandboxKind } from './check.js';
+import { foresee, type Outlook } from './foreseen-call.js';
 import { Foresight } from './foresight.js';
 import type { Guard } from './guard-parts.js';
 import { outline } from './outline.js';
-import { foreseenProblem } from './plan.js';
 
 /**
  * Throws FUNCTION_UNAVAILABLE, and names the step. A step that may be left out, by its condition, for want of items or by
@@ -15,12 +14,10 @@ import { foreseenProblem } from './plan.js';
  */
 export async function refuseUnavailable(
   guard: Guard,
-  plan: Plan,
-  input: Json,
-  agents: Readonly<Record<string, string>>,
+  { plan, input, agents }: Pick<Outlook, 'plan' | 'agents'> & { readonly input: Json },
 ): Promise<void> {
   if (plan.dialect !== 'steps') return;
-  const foresight = new Foresight(plan, input);
+  const outlook = { guard, plan, agents, foresight: new Foresight(plan, input) };
   // It lacks the same, and comes before: whoever reads the message looks there first.
   let first: { readonly step: string; readonly message: string } | null = null;
   for (const { key, group, map } of outline(plan)) {
@@ -28,7 +25,7 @@ export async function refuseUnavailable(
     const isFirst = key === plan.start || group === plan.start;
     if (node?.kind !== 'task' || map !== null) continue;
     if (node.when !== null || node.onFailure === 'skip' || sandboxKind(node) !== null) continue;
-    const problem = await foreseenProblem(guard, plan, agents, key, node, foresight);
+    const { problem } = await foresee(outlook, key, node);
     if (problem?.code !== 'FUNCTION_UNAVAILABLE') continue;
     if (isFirst) {
       first ??= { step: node.name, message: problem.message };

@@ -8,7 +8,7 @@ import type { Guard } from './guard-parts.js';
 import { openJson } from './payload.js';
 import { principalOf } from './callable.js';
 import { outline, referenceOf } from './outline.js';
-import { stepName, stepNode } from '../engine/step-path.js';
+import { stepLabel, stepName, stepNames, stepNode } from '../engine/step-path.js';
 import type { ApprovalRecord, RunRecord, StoredPayload } from './ports.js';
 import { finishedState, isFinished, planOf } from './run-state.js';
 import { EXIT_WAITING } from './settlement.js';
@@ -337,7 +337,9 @@ export async function approvalView(guard: Guard, id: string): Promise<ApprovalVi
   }
   const subject = openJson(payload);
   const display = payload?.bytes == null ? [erasedText(payload)] : displaySubject(subject);
-  return { record, subject, display, why: whyOf(guard, record) };
+  const run = await guard.store.run(record.run);
+  const step = run === null ? {} : { step: stepLabel(stepNames(planOf(run)), record.stepPath) };
+  return { record, subject, ...step, display, why: whyOf(guard, record) };
 }
 
 /** A ceiling is named with its file while the policy is the one that asked. */

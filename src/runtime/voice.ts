@@ -12,6 +12,9 @@ import type { ApprovalRecord, Vote } from './ports.js';
 
 export type Voice = Pick<Vote, 'approver' | 'atMs' | 'delegation' | 'breakGlass'>;
 
+/** What of a request says what is called, and where. */
+type AskedCall = Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester' | 'repository'>;
+
 /** Under which action a vote is cast. */
 export function actionOf({
   breakGlass,
@@ -22,7 +25,7 @@ export function actionOf({
 /** Whether policy lets whose voice it is decide the request. */
 export function accessOf(
   snapshot: PolicySnapshot,
-  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester'>,
+  approval: AskedCall,
   voice: Omit<Voice, 'atMs'>,
 ): AccessAnswer {
   const who = { subject: voice.delegation ?? voice.approver, domain: approval.tenant };
@@ -32,7 +35,7 @@ export function accessOf(
 /** Who may fill which place, of the people whom `voices` count for; nobody else may fill any. */
 export function holdsRoles(
   snapshot: PolicySnapshot,
-  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester' | 'quorum' | 'createdAtMs'>,
+  approval: AskedCall & Pick<ApprovalRecord, 'quorum' | 'createdAtMs'>,
   voices: readonly Voice[],
 ): HoldsRole {
   return (person, role) =>
@@ -60,11 +63,7 @@ function mayBreakGlass(snapshot: PolicySnapshot, tenant: string, person: string)
  * somebody by a delegation that does not hold, or that does not lend what lets its giver decide: it brings nothing, not
  * even where anybody may fill a place.
  */
-function lentRoles(
-  snapshot: PolicySnapshot,
-  approval: Pick<ApprovalRecord, 'tenant' | 'functionId' | 'requester'>,
-  voice: Voice,
-): ReadonlySet<string> | null {
+function lentRoles(snapshot: PolicySnapshot, approval: AskedCall, voice: Voice): ReadonlySet<string> | null {
   const { approver, delegation: from, atMs } = voice;
   const { tenant: domain } = approval;
   if (from === undefined) return snapshot.rolesOf(approver, domain);

@@ -1,5 +1,6 @@
 // What the command line, the TUI, the server and the library call. One interface, so that every surface goes
 // through the same guard and sees the same views; its parts lie in writ/, and this file is their one door.
+import type { WritError } from '../errors.js';
 import type { Hex } from '../json.js';
 import type { PolicyReload } from './live-policy.js';
 import type { ProgressNotice } from './ports.js';
@@ -49,6 +50,11 @@ export interface Writ extends Identities, Workflows, Runs, RunViews, Tasks, Appr
   readonly artifacts: ArtifactRoom;
   /** Called for every entry this process commits. */
   onEntry(listener: (notice: EntryNotice) => void): () => void;
+  /**
+   * Called every few seconds while a run waits for the store because another process holds it: a step, or its outcome,
+   * is written as soon as that lets go.
+   */
+  onWait(listener: (error: WritError) => void): () => void;
   /** Changes whenever this or another process has committed; cheap enough to poll. */
   changeCounter(): number;
   /** Called with what steps of this process say while they run. A secret that comes in pieces is not found in them. */

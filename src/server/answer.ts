@@ -40,17 +40,15 @@ export class HttpProblem extends Error {
 }
 
 export function errorAnswer(error: unknown): ErrorAnswer {
-  if (error instanceof HttpProblem) return answer(error.status, error.code, error.message);
-  if (!(error instanceof WritError)) return answer(500, 'INTERNAL', 'the server failed; see its log');
+  if (error instanceof HttpProblem) return answer(error.status, error);
+  if (!(error instanceof WritError)) return answer(500, { code: 'INTERNAL', message: OURS });
   const status = statusOf(error);
-  if (status >= 500)
-    return answer(
-      status,
-      error.code,
-      status === 503 ? 'not available now; try again' : 'the server failed; see its log',
-    );
-  return answer(status, error.code, error.message, error.hint);
+  if (status < 500) return answer(status, error);
+  return answer(status, { code: error.code, message: status === 503 ? PASSING : OURS });
 }
+
+const OURS = 'the server failed; see its log';
+const PASSING = 'not available now; try again';
 
 function statusOf(error: WritError): number {
   const own = STATUS[error.code];
@@ -66,6 +64,12 @@ function statusOf(error: WritError): number {
   }
 }
 
-function answer(status: number, code: string, message: string, hint?: string): ErrorAnswer {
+interface Told {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+function answer(status: number, { code, message, hint }: Told): ErrorAnswer {
   return { status, body: { error: { code, message, ...(hint === undefined ? {} : { hint }) } } };
 }

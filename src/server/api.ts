@@ -3,30 +3,24 @@
 import { Hono } from 'hono';
 import { addApprovalRoutes, type ApprovalRouteParts } from './approval-routes.js';
 import { errorAnswer, HttpProblem } from './answer.js';
-import { addCallbackRoutes, type CallbackParts } from './callback-page.js';
+import { addCallbackRoutes, type CallbackParts } from './callback-routes.js';
 import { clientAddress } from './client-address.js';
-import { decide, notFound } from './decide.js';
+import { notFound } from './decide.js';
 import { addEventRoutes, type EventRouteParts } from './event-routes.js';
 import type { Authenticate } from './identity.js';
 import type { RateLimit } from './rate.js';
-import { bodyOf, callerOf, HEADERS, json, requireOnce, type Env } from './request.js';
+import { HEADERS, json, requireOnce, type Env } from './request.js';
 import { addTaskRoutes, type TaskApiParts } from './task-api.js';
 import { addWebhookRoutes, type WebhookRouteParts } from './webhook-routes.js';
 
+type RouteParts = ApprovalRouteParts & EventRouteParts & WebhookRouteParts & CallbackParts & TaskApiParts;
+
 /** What the routes need, and what is common to all of them. */
-export interface ApiParts
-  extends Omit<ApprovalRouteParts, 'writ'>, Omit<EventRouteParts, 'writ'>, Omit<WebhookRouteParts, 'writ'> {
-  readonly writ: ApprovalRouteParts['writ'] &
-    EventRouteParts['writ'] &
-    WebhookRouteParts['writ'] &
-    CallbackParts['writ'] &
-    TaskApiParts['writ'];
+export interface ApiParts extends RouteParts {
   /** By address; by person, once that is proven. */
   readonly rate: RateLimit;
   readonly ratePerson: RateLimit;
   readonly trustedProxies: readonly string[];
-  /** Who the bearer of a task token is who proves nothing else; null = nobody. */
-  readonly tokenBearer: string | null;
 }
 
 export function openApi(given: ApiParts): Hono<Env> {
@@ -54,12 +48,8 @@ export function openApi(given: ApiParts): Hono<Env> {
   addApprovalRoutes(app, parts);
   addEventRoutes(app, parts);
   addWebhookRoutes(app, parts);
-  addCallbackRoutes(app, {
-    ...parts,
-    bodyOf,
-    decide: (id, body, principal, receipt) => decide(parts, id, body, principal, receipt),
-  });
-  addTaskRoutes(app, { ...parts, json, bodyOf, callerOf: (c) => callerOf(c, parts.authenticate) });
+  addCallbackRoutes(app, parts);
+  addTaskRoutes(app, parts);
 
   // A path of ours with another method.
   app.all('/v1/*', (c) => {

@@ -2,14 +2,14 @@
 // caller may not read is not there for them.
 import type { Hono } from 'hono';
 import { displayHash } from '../approval/display.js';
-import { APPROVAL_STATES, type ApprovalState } from '../runtime/ports.js';
+import { APPROVAL_STATES } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { detail, summary } from './approval-json.js';
 import { change, decide, deciderOf, requireReadable, type DecideParts } from './decide.js';
 import { readDecision } from './decision-body.js';
 import type { Authenticate } from './identity.js';
 import { malformed } from './json-body.js';
-import { afterOf, readablePage } from './list-page.js';
+import { afterOf, filterOf, readablePage } from './list-page.js';
 import { bodyOf, callerOf, json, provenCaller, unproven, type Env } from './request.js';
 import { sha256 } from './sha256.js';
 
@@ -28,28 +28,19 @@ export interface ApprovalRouteParts extends DecideParts {
   readonly authenticate: Authenticate;
 }
 
-const STATES: readonly string[] = APPROVAL_STATES;
-
 export function addApprovalRoutes(app: Hono<Env>, parts: ApprovalRouteParts): void {
   const { writ, authenticate } = parts;
 
   app.get('/v1/approvals', async (c) => {
     const { principal } = await provenCaller(c, authenticate);
-    const { state, run, cursor } = c.req.query();
-    const states = state === undefined ? undefined : state.split(',');
-    if (states?.some((one) => !STATES.includes(one)) === true)
-      throw malformed(`state is one of ${STATES.join(', ')}, or several with commas between`);
-    const filter = {
-      ...(run === undefined ? {} : { run }),
-      // Checked against the list above.
-      ...(states === undefined ? {} : { states: states as ApprovalState[] }),
-    };
-    const { page, cursor: next } = await readablePage(
-      afterOf(cursor, 'apr'),
+    const query = c.req.query();
+    const filter = filterOf(query, APPROVAL_STATES);
+    const { page, cursor } = await readablePage(
+      afterOf(query['cursor'], 'apr'),
       (part) => writ.approvals({ ...filter, ...part }),
       (record) => writ.mayRead(record, principal),
     );
-    return json(200, { approvals: page.map(summary), cursor: next });
+    return json(200, { approvals: page.map(summary), cursor });
   });
 
   app.get('/v1/approvals/:id', async (c) => {
@@ -82,10 +73,10 @@ export function addApprovalRoutes(app: Hono<Env>, parts: ApprovalRouteParts): vo
     if (body.changes !== null) {
       if (called === null) throw unproven('a change of the input needs a bearer token');
       const edit = { digest: body.digest, input: body.changes.input, receipt };
-      const { status, made } = await change(writ, id, edit, called.principal);
+      const { status, made } = await change(writ, { id, edit, editor: called.principal });
       return json(status, { approval: summary(made), supersedes: id });
     }
-    const { status, answer } = await decide(parts, id, body, principal, receipt);
+    const { status, answer } = await decide(parts, { id, body, principal, receipt });
     return json(status, answer);
   });
 }

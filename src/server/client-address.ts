@@ -11,7 +11,7 @@ export function clientAddress(
   { socket, rawHeaders }: Bindings['incoming'],
   proxies: readonly string[],
 ): string {
-  const peer = plain(socket.remoteAddress ?? '');
+  const peer = peerAddress(socket);
   if (!proxies.includes(peer)) return networkOf(peer);
   // From the nearest on: what a declared proxy has added is believed, everything before that is the caller's own words.
   for (const hop of forwardedFor(rawHeaders).toReversed()) {
@@ -20,6 +20,11 @@ export function clientAddress(
     if (!proxies.includes(address)) return networkOf(address);
   }
   return networkOf(peer);
+}
+
+/** Of the other end of a connection, in the form in which proxies are declared; empty when it has ended. */
+export function peerAddress({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }): string {
+  return plain(remoteAddress);
 }
 
 /** Attacker-controlled: all values of all such headers, in their order. */
@@ -35,7 +40,8 @@ function plain(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/iu.exec(address)?.[1] ?? address.toLowerCase();
 }
 
-function networkOf(address: string): string {
+/** What counts as one subscriber: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
   const groups = head === '' ? [] : head.split(':');

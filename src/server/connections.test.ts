@@ -1,22 +1,24 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer as createListener, Socket, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { limitConnections } from './connections.js';
 
 const sockets: Socket[] = [];
-let server: Server;
+let server: Server | null = null;
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  server.close();
+  server?.close();
+  server = null;
 });
 
 async function listening(limits: { readonly ofOne: number; readonly proxies?: readonly string[] }) {
-  server = createServer((_, response) => response.end('here'));
-  limitConnections(server, { all: 100, proxies: [], ...limits });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const listening = createServer((_, response) => response.end('here'));
+  server = listening;
+  limitConnections(listening, { all: 100, proxies: [], ...limits });
+  listening.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const { port } = listening.address() as AddressInfo;
   /** A connection that says nothing. */
   const silent = async (): Promise<Socket> => {
     const socket = connect(port, '127.0.0.1');
@@ -59,5 +61,23 @@ describe('connections of one address', () => {
     await silent();
     await silent();
     expect(await answers()).toBe(true);
+  });
+
+  it('are those of its network where it is IPv6: who has one address there has 2 to the 64 of them', () => {
+    const listener = createListener();
+    limitConnections(listener, { all: 100, ofOne: 2, proxies: ['2001:db8:9::1'] });
+    const isHeard = (remoteAddress: string): boolean => {
+      const socket = new Socket();
+      sockets.push(socket);
+      Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress });
+      listener.emit('connection', socket);
+      return !socket.destroyed;
+    };
+    expect(isHeard('2001:db8:1:2::1')).toBe(true);
+    expect(isHeard('2001:db8:1:2::2')).toBe(true);
+    expect(isHeard('2001:db8:1:2:ffff::3')).toBe(false);
+    expect(isHeard('2001:db8:1:3::1')).toBe(true);
+    for (let n = 0; n < 3; n++) expect(isHeard('2001:DB8:9::1')).toBe(true);
+    for (const heard of [true, true, false]) expect(isHeard('::ffff:192.0.2.1')).toBe(heard);
   });
 });

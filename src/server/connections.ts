@@ -1,11 +1,11 @@
-// How many connections are open at once: of all, and of one address, so that nobody can hold them all by opening them
+// How many connections are open at once: of all, and of one subscriber, so that nobody can hold them all by opening them
 // and saying nothing. Whoever is over the limit is hung up on before a byte is read.
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { networkOf, peerAddress } from './client-address.js';
 
 export interface ConnectionLimits {
   readonly all: number;
-  /** Of one peer. A declared proxy is many callers, and has the limit of all. */
+  /** Of one IPv4 address or IPv6 network. A declared proxy is many callers, and has the limit of all. */
   readonly ofOne: number;
   readonly proxies: readonly string[];
 }
@@ -15,14 +15,17 @@ export function limitConnections(server: Server, { all, ofOne, proxies }: Connec
   server.maxConnections = all;
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
-    const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/u, '');
-    const own = (open.get(peer) ?? 0) + 1;
-    open.set(peer, own);
+    const peer = peerAddress(socket);
+    // One is many callers.
+    if (proxies.includes(peer)) return;
+    const network = networkOf(peer);
+    const own = (open.get(network) ?? 0) + 1;
+    open.set(network, own);
     socket.once('close', () => {
-      const left = (open.get(peer) ?? 1) - 1;
-      if (left === 0) open.delete(peer);
-      else open.set(peer, left);
+      const left = (open.get(network) ?? 1) - 1;
+      if (left === 0) open.delete(network);
+      else open.set(network, left);
     });
-    if (own > ofOne && !proxies.includes(peer)) socket.destroy();
+    if (own > ofOne) socket.destroy();
   });
 }

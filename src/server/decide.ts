@@ -17,35 +17,29 @@ export interface DecideParts {
   readonly decided: (run: string) => void;
 }
 
+/** A decision about the request `id`, as it came. */
+export interface Decision {
+  readonly id: string;
+  readonly body: DecisionBody;
+  /** Who decides. */
+  readonly principal: Principal;
+  readonly receipt: Receipt;
+  /** Of what proves them once and never again; absent = their proof is none such. */
+  readonly once?: Receipt | null;
+}
+
 /** 201 and what was recorded; 200 and the first answer, when the same message came before. */
 export async function decide(
   { writ, decided }: DecideParts,
-  id: string,
-  body: DecisionBody,
-  principal: Principal,
-  receipt: Receipt,
-  once: Receipt | null = null,
+  { id, body, principal, receipt, once = null }: Decision,
 ): Promise<{ readonly status: 200 | 201; readonly answer: Json }> {
-  const { decision, digest, reason, signature, delegation, breakGlass } = body;
-  const vote: VoteRequest = {
-    ...{ decision, digest, reason, receipt },
-    ...(once === null ? {} : { also: once }),
-    ...(delegation === null ? {} : { delegation }),
-    ...(breakGlass ? { breakGlass: true } : {}),
-    ...(signature === null ? {} : { signed: { atMs: signature.atMs, reasonSalt: signature.reasonSalt } }),
-  };
   try {
-    const record = await writ.decide(id, vote, principal);
+    const record = await writ.decide(id, voteOf(body, receipt, once), principal);
     decided(record.run);
     const answer = (await writ.receipt(receipt.source, receipt.id))?.answer ?? null;
     return { status: 201, answer };
   } catch (error) {
-    // A signature alone that does not hold, or is over a request that is not there, proves nobody: no difference.
-    if (
-      signature !== null &&
-      error instanceof WritError &&
-      (error.code === 'APPROVAL_SIGNATURE_INVALID' || error.code === 'NOT_FOUND')
-    ) {
+    if (body.signature !== null && provesNobody(error)) {
       throw new HttpProblem(
         401,
         'APPROVAL_SIGNATURE_INVALID',
@@ -60,12 +54,38 @@ export async function decide(
   }
 }
 
+function voteOf(
+  { decision, digest, reason, signature, delegation, breakGlass }: DecisionBody,
+  receipt: Receipt,
+  once: Receipt | null,
+): VoteRequest {
+  return {
+    ...{ decision, digest, reason, receipt },
+    ...(once === null ? {} : { also: once }),
+    ...(delegation === null ? {} : { delegation }),
+    ...(breakGlass ? { breakGlass: true } : {}),
+    ...(signature === null ? {} : { signed: { atMs: signature.atMs, reasonSalt: signature.reasonSalt } }),
+  };
+}
+
+/** A signature alone that does not hold, or is over a request that is not there: no difference. */
+function provesNobody(error: unknown): boolean {
+  return (
+    error instanceof WritError && (error.code === 'APPROVAL_SIGNATURE_INVALID' || error.code === 'NOT_FOUND')
+  );
+}
+
+/** Another input in place of the one that the request `id` asks about. */
+export interface InputChange {
+  readonly id: string;
+  readonly edit: Parameters<Writ['editApproval']>[1] & { readonly receipt: Receipt };
+  readonly editor: Principal;
+}
+
 /** 201 and the new request; 200 and the same as it was first told, when the same message came before. */
 export async function change(
   writ: Pick<Writ, 'editApproval' | 'receipt' | 'approvalRecord'>,
-  id: string,
-  edit: Parameters<Writ['editApproval']>[1] & { readonly receipt: Receipt },
-  editor: Principal,
+  { id, edit, editor }: InputChange,
 ): Promise<{ readonly status: 200 | 201; readonly made: ApprovalRecord }> {
   try {
     return { status: 201, made: await writ.editApproval(id, edit, editor) };

@@ -1,8 +1,21 @@
-// Where a list over HTTP goes on, and what one page of it may cost: whoever may see nothing of it, or little, keeps nobody
+// What a list over HTTP is asked for, where it goes on, and what one page of it may cost: whoever may see nothing of it, or little, keeps nobody
 // else waiting.
 import { setImmediate } from 'node:timers/promises';
 import { MAX_LISTED, pageOf, parseCursor, type Listed } from '../runtime/list-cursor.js';
 import { malformed } from './json-body.js';
+
+/** Of which run, and in which of the `known` states. Attacker-controlled; throws 400. */
+export function filterOf<State extends string>(
+  { run, state }: Readonly<Partial<Record<string, string>>>,
+  known: readonly State[],
+): { readonly run?: string; readonly states?: readonly State[] } {
+  const states = state?.split(',').map((one) => {
+    const found = known.find((own) => own === one);
+    if (found !== undefined) return found;
+    throw malformed(`state is one of ${known.join(', ')}, or several with commas between`);
+  });
+  return { ...(run === undefined ? {} : { run }), ...(states === undefined ? {} : { states }) };
+}
 
 /** The record that `cursor` stands behind; null without one. Attacker-controlled; throws 400. */
 export function afterOf(cursor: string | undefined, prefix: 'apr' | 'tsk'): Listed | null {

@@ -11,11 +11,14 @@ const FAULTS: Readonly<Partial<Record<string, readonly [string, string]>>> = {
   ENOTFOUND: ['no such host', 'give --listen an address of this machine'],
 };
 
-/** Listens on `host`:`port` (0 = any free port). Resolves with the URL; throws USAGE when that can't be listened on. */
-export function listen(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<string> {
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 = any free one. */
+  readonly port: number;
+}
+
+/** Resolves with the URL; throws USAGE when that can't be listened on. */
+export function listen(server: Server, { host, port }: ListenAddress): Promise<string> {
   return new Promise((resolve, reject) => {
     const failed = (cause: Error & { readonly code?: string }): void => {
       const [why, hint] = FAULTS[cause.code ?? ''] ?? [cause.code ?? cause.message, 'see --listen'];

@@ -19,7 +19,7 @@ interface Trial {
 }
 
 /** A driver beside a store in which nothing waits, but for `over`. */
-function trial(over: Partial<DrivenWrit> = {}): Trial {
+function trial(over: Partial<DrivenWrit> = {}, nowMs = () => Date.now()): Trial {
   const events: ApprovalEvent[] = [];
   const driven: string[] = [];
   const failed: unknown[] = [];
@@ -49,8 +49,9 @@ function trial(over: Partial<DrivenWrit> = {}): Trial {
       failed.push(error);
       places.push(what);
     },
-    nowMs: () => Date.now(),
+    nowMs,
   });
+  driver.start();
   return { driven, failed, places, commit: (event) => void events.push(event as ApprovalEvent) };
 }
 
@@ -107,5 +108,27 @@ describe('runs beside a server', () => {
     );
     // Of few places, so that what is told stays little, however many runs there are.
     expect(places).toEqual(['run']);
+  });
+
+  it('are tried again when they could not go on, though nothing in the store changes', async () => {
+    for (const code of ['STORE_BUSY', 'RUN_BUSY'] as const) {
+      let now = 1_000_000;
+      const driven: string[] = [];
+      trial(
+        {
+          decidedRuns: async () => ['decided'],
+          drive: async (run) => {
+            driven.push(run);
+            if (driven.length === 1) throw new WritError(code, 'not now');
+            return {} as RunRecord;
+          },
+        },
+        () => now,
+      );
+      await vi.waitFor(() => expect(driven).toHaveLength(1));
+      now += 30_000;
+      await vi.waitFor(() => expect(driven).toEqual(['decided', 'decided']), { timeout: 20_000 });
+      await driver?.stop();
+    }
   });
 });

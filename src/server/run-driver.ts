@@ -1,20 +1,19 @@
-// Runs go on beside the server: when one was decided or answered, here or by another process that does not go on with it,
-// when a request or task of one expires, and at the start those that were decided and not carried out. A run that another
-// process advances is left to it.
+// Runs go on beside the server, as soon as they are woken or due (due-runs.ts). A run that another process advances is
+// left to it; one that could not go on is tried again, for nobody else may come to wake it.
 import { WritError } from '../errors.js';
 import type { Writ } from '../runtime/writ.js';
+import { DueRuns, type WaitingRuns } from './due-runs.js';
+import { pause } from './pause.js';
+import { openRunQueue } from './run-queue.js';
 
-const TICK_MS = 1_000;
-const AT_ONCE = 4;
-/** Looked at in one go. */
-const AT_MOST = 500;
-const OPEN = ['pending', 'approved'] as const;
-/** Whoever decides at a terminal goes on with the run there, at once: it is theirs for so long. */
-const THEIRS_MS = 3_000;
-/** Entries of the log that are read in one go. */
-const BATCH = 500;
+const LOOK_MS = 1_000;
+/** After the first time that a run could not go on; twice as long after each that follows. */
+const AGAIN_MS = 30_000;
+const MAX_AGAIN_MS = 3_600_000;
 
 export interface RunDriver {
+  /** Begins to look for runs that may go on. */
+  start(): void;
   /** The run may go on. */
   wake(run: string): void;
   /** Stops what is under way; resolves when nothing is. */
@@ -27,107 +26,50 @@ interface DriverParts {
 }
 
 export function openRunDriver(
-  writ: Pick<Writ, 'approvalKeys' | 'dueTasks' | 'decidedRuns' | 'outbox' | 'changeCounter' | 'drive'>,
+  writ: WaitingRuns & Pick<Writ, 'drive'>,
   { failed, nowMs }: DriverParts,
 ): RunDriver {
   const ending = new AbortController();
   const { signal } = ending;
-  const waiting = new Set<string>();
-  const driving = new Map<string, Promise<void>>();
+  const due = new DueRuns(writ);
+  /** How long those rest that could not go on. */
+  const resting = new Map<string, number>();
 
-  const drive = async (run: string): Promise<void> => {
+  const queue = openRunQueue(async (run) => {
     try {
       await writ.drive(run, { stopAt: 'waiting', signal });
+      resting.delete(run);
     } catch (error) {
+      if (signal.aborted) return;
       const isTheirs = error instanceof WritError && error.code === 'RUN_BUSY';
-      if (!isTheirs && !signal.aborted) failed(ofRun(run, error), 'run');
-    } finally {
-      driving.delete(run);
-      next();
+      if (!isTheirs) failed(ofRun(run, error), 'run');
+      const restMs = Math.min((resting.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
+      resting.set(run, restMs);
+      due.put(run, nowMs() + restMs);
     }
-  };
-  const next = (): void => {
-    for (const run of waiting) {
-      if (signal.aborted || driving.size >= AT_ONCE) return;
-      // Decided again while it is driven: once more when that has ended.
-      if (driving.has(run)) continue;
-      waiting.delete(run);
-      driving.set(run, drive(run));
-    }
-  };
-  const wake = (run: string): void => {
-    waiting.add(run);
-    next();
-  };
-
-  /** Decided, and to be looked at from this time on. */
-  const decided = new Map<string, number>();
-  let place: bigint | null = null;
-  const collectDecided = async (): Promise<void> => {
-    if (place === null) {
-      const end = await writ.outbox.end();
-      for (const run of await writ.decidedRuns()) decided.set(run, nowMs());
-      place = end;
-    }
-    for (let isEnd = false; !isEnd && !signal.aborted;) {
-      const { events, next, end } = await writ.outbox.read(place, BATCH);
-      for (const { type, record, timeMs } of events) {
-        const isOver =
-          type === 'approval.expired' || (type === 'approval.decided' && record.state !== 'pending');
-        if (isOver && record.state !== 'consumed')
-          decided.set(record.run, Math.min(timeMs, nowMs()) + THEIRS_MS);
-      }
-      [place, isEnd] = [next, end];
-    }
-  };
-
-  let seen = -1;
-  let dueMs = Infinity;
+  });
   const look = async (): Promise<void> => {
-    const counter = writ.changeCounter();
-    if (counter === seen && nowMs() < dueMs) return;
-    let nextMs = Infinity;
-    await collectDecided();
-    for (const [run, fromMs] of decided) {
-      if (fromMs <= nowMs()) {
-        decided.delete(run);
-        wake(run);
-      } else nextMs = Math.min(nextMs, fromMs);
-    }
-    // In the order of their ends: what is behind the first that has not come is not due either.
-    for (const { run, expiresAtMs } of await writ.approvalKeys({ states: OPEN, limit: AT_MOST })) {
-      if (expiresAtMs > nowMs()) {
-        nextMs = Math.min(nextMs, expiresAtMs);
-        break;
+    while (!signal.aborted) {
+      try {
+        for (const run of await due.take(nowMs())) queue.wake(run);
+      } catch (error) {
+        if (!signal.aborted) failed(error, 'approvals');
       }
-      wake(run);
+      await pause(LOOK_MS, signal);
     }
-    for (const { run, dueMs } of await writ.dueTasks(AT_MOST)) {
-      if (dueMs > nowMs()) {
-        nextMs = Math.min(nextMs, dueMs);
-        break;
-      }
-      wake(run);
-    }
-    // Only now: a look that failed on its way has to be made again.
-    [seen, dueMs] = [counter, nextMs];
   };
   let looking: Promise<void> = Promise.resolve();
-  const tick = (): void => {
-    looking = looking.then(look).catch((error: unknown) => {
-      if (!signal.aborted) failed(error, 'approvals');
-    });
-  };
-  const timer = setInterval(tick, TICK_MS);
-  tick();
   return {
-    wake,
+    start() {
+      looking = look();
+    },
+    wake: (run) => {
+      queue.wake(run);
+    },
     async stop() {
-      clearInterval(timer);
       ending.abort();
-      waiting.clear();
       await looking;
-      await Promise.all(driving.values());
+      await queue.stop();
     },
   };
 }

@@ -3,19 +3,21 @@
 import { systemClock } from '../adapters/clock.js';
 import { systemRandom } from '../adapters/random.js';
 import { openLocks } from '../adapters/store/locks.js';
-import { openServeState } from '../adapters/store/serve-state.js';
+import { openServeState, type ServeState } from '../adapters/store/serve-state.js';
 import { projectOf } from '../agent-files.js';
 import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import { openSecrets, openWrit } from '../open.js';
-import { keepPolicies, policyFingerprint } from '../policy-reload.js';
-import { serveApprovals } from './approval-server.js';
+import { keepPolicies, policyFingerprint, type PolicyKeeper } from '../policy-reload.js';
+import type { Writ } from '../runtime/writ.js';
+import { approvalBounds, approvalListener } from './approval-server.js';
+import { BoundedServer } from './bounded-server.js';
 import { openFaultNotes } from './fault-notes.js';
 import { openAuthenticate } from './identity.js';
 import { openRateLimit } from './rate.js';
 import { openRunDriver, type RunDriver } from './run-driver.js';
-import { readServeConfig } from './serve-config.js';
-import { deliverWebhooks } from './webhook-delivery.js';
+import { readServeConfig, type ServeConfig } from './serve-config.js';
+import { deliverWebhooks, type DeliveryParts } from './webhook-delivery.js';
 import { askEndpoint } from './webhook-endpoint.js';
 
 export interface ServeOptions {
@@ -42,101 +44,149 @@ export interface Serving {
 
 /** Throws CONFIG_INVALID, USAGE (the address), and what opening Writ throws. */
 export async function startServing(options: ServeOptions): Promise<Serving> {
-  const { data, policies, host, port, allowLoopback, note } = options;
+  const { data, policies, allowLoopback } = options;
   const config = await readServeConfig(projectOf(policies), allowLoopback);
   const secrets = await openSecrets(data);
   const secret = (name: string): Uint8Array | null =>
     secrets.current().find((one) => one.name === name)?.value ?? null;
   const files = await policyFingerprint(policies);
   const writ = await openWrit({ data, policies, via: 'http', wasmPool: 1 });
-  let state: ReturnType<typeof openServeState> | null = null;
   try {
-    state = openServeState(pathsOf(data).serve);
-    const opened = state;
-    const nowMs = (): number => systemClock.nowMs();
-    const audience = config.url ?? writ.origin;
-    const authenticate = await openAuthenticate({
-      ...{ writ, providers: config.oidc, audience, allowLoopback, nowMs },
-    });
-    let fault: WritError | null = null;
-    const noteFault = openFaultNotes((line) => {
-      note({ ...line });
-    }, nowMs);
-    const failed = (error: unknown, what: string): void => {
-      noteFault(error, what);
-      if (!(error instanceof WritError) || error.kind !== 'fatal' || error.code === 'STORE_BUSY') return;
-      fault ??= error;
-      server?.stop();
-    };
-    const locks = openLocks(pathsOf(data).locks);
-    let driver: RunDriver | null = null;
-    let server: Awaited<ReturnType<typeof serveApprovals>> | null = null;
-    server = await serveApprovals(
-      {
-        ...{ writ, authenticate, channels: config.channels, secret, state: opened, failed, nowMs },
-        rate: openRateLimit(config.ratePerMinute),
-        ratePerson: openRateLimit(config.ratePerMinute),
-        trustedProxies: config.trustedProxies,
-        tokenBearer: config.taskTokenBearer,
-        decided: (run) => {
-          driver?.wake(run);
-        },
-      },
-      { host, port },
-    );
-    // Only now: where nothing listens, nothing is to go on beside it.
-    const driving = openRunDriver(writ, { failed, nowMs });
-    driver = driving;
-    const ending = new AbortController();
-    const delivery = deliverWebhooks(
-      {
-        ...{ writ, state: opened, secret, random: systemRandom, nowMs },
-        channels: [...config.channels.values()],
-        url: config.url,
-        ask: (request) => askEndpoint(request, { allowLoopback, hosts: config.webhookHosts }),
-        told: ({ channel, event: entry, attempt, outcome }) => {
-          note({ event: 'webhook.attempted', channel, entry, attempt, outcome });
-        },
-      },
-      { lock: () => locks.tryHold('webhooks'), signal: ending.signal, failed },
-    );
-    const policyKeeper = keepPolicies(writ, policies, {
-      since: files,
-      told: ({ status, policyHash, previous, problem }) => {
-        if (problem === null) note({ event: 'policy.reloaded', policyHash, previous });
-        else note({ event: 'policy.kept', policyHash, status, code: problem.code, message: problem.message });
-      },
-      failed: (error) => {
-        failed(error, 'policies');
-      },
-    });
-    const running = server;
-    const stopped = (async (): Promise<WritError | null> => {
-      const heard = await running.stopped;
-      ending.abort();
-      await Promise.all([delivery, driving.stop(), policyKeeper.stop()]);
-      opened.close();
-      try {
-        if (fault === null) await writ.publish();
-      } finally {
-        await writ.close();
-      }
-      return fault ?? heard;
-    })();
-    return {
-      url: running.url,
-      audience,
-      stopped,
-      stop: () => {
-        running.stop();
-      },
-      reloadPolicies: () => {
-        policyKeeper.ask();
-      },
-    };
+    const state = openServeState(pathsOf(data).serve);
+    try {
+      return await serve({ options, config, secret, files, writ, state });
+    } catch (error) {
+      state.close();
+      throw error;
+    }
   } catch (error) {
-    state?.close();
     await writ.close();
     throw error;
   }
+}
+
+/** What is open, and closed when serving ends. */
+interface Opened {
+  readonly options: ServeOptions;
+  readonly config: ServeConfig;
+  readonly secret: (name: string) => Uint8Array | null;
+  /** `policyFingerprint` from before `writ` was opened. */
+  readonly files: string;
+  readonly writ: Writ;
+  readonly state: ServeState;
+}
+
+type Failed = (error: unknown, what: string) => void;
+
+const nowMs = (): number => systemClock.nowMs();
+
+async function serve(opened: Opened): Promise<Serving> {
+  const { options, config, secret, writ, state } = opened;
+  const { host, port, allowLoopback, note } = options;
+  const audience = config.url ?? writ.origin;
+  const authenticate = await openAuthenticate({
+    ...{ writ, providers: config.oidc, audience, allowLoopback, nowMs },
+  });
+  const server = new BoundedServer(approvalBounds(config.trustedProxies));
+  const noteFault = openFaultNotes((line) => {
+    note({ ...line });
+  }, nowMs);
+  const failed: Failed = (error, what) => {
+    noteFault(error, what);
+    if (error instanceof WritError && error.kind === 'fatal' && error.code !== 'STORE_BUSY')
+      server.fail(error);
+  };
+  const driver = openRunDriver(writ, { failed, nowMs });
+  const url = await server.listen(
+    { host, port },
+    approvalListener({
+      ...{ writ, authenticate, channels: config.channels, secret, state, failed, nowMs },
+      rate: openRateLimit(config.ratePerMinute),
+      ratePerson: openRateLimit(config.ratePerMinute),
+      trustedProxies: config.trustedProxies,
+      tokenBearer: config.taskTokenBearer,
+      decided: (run) => {
+        driver.wake(run);
+      },
+      stopping: server.stopping,
+    }),
+  );
+  writ.onWait((error) => {
+    failed(error, 'store');
+  });
+  // Only now: where nothing listens, nothing is to go on beside it.
+  driver.start();
+  const ending = new AbortController();
+  const delivery = deliver(opened, { failed, signal: ending.signal });
+  const policyKeeper = keepPoliciesOf(opened, failed);
+  return {
+    url,
+    audience,
+    stopped: ended(opened, { server, ending, driver, delivery, policyKeeper }),
+    stop: () => {
+      server.stop();
+    },
+    reloadPolicies: () => {
+      policyKeeper.ask();
+    },
+  };
+}
+
+/** Resolves after `signal`, when nothing is under way. */
+function deliver(
+  { options, config, secret, writ, state }: Opened,
+  life: { readonly failed: Failed; readonly signal: AbortSignal },
+): Promise<void> {
+  const { data, allowLoopback, note } = options;
+  const locks = openLocks(pathsOf(data).locks);
+  const parts = {
+    ...{ writ, state, secret, random: systemRandom, nowMs },
+    channels: [...config.channels.values()],
+    url: config.url,
+    ask: (request) => askEndpoint(request, { allowLoopback, hosts: config.webhookHosts }),
+    told: ({ channel, event: entry, attempt, outcome }) => {
+      note({ event: 'webhook.attempted', channel, entry, attempt, outcome });
+    },
+  } satisfies DeliveryParts;
+  return deliverWebhooks(parts, { lock: () => locks.tryHold('webhooks'), ...life });
+}
+
+function keepPoliciesOf({ options, files, writ }: Opened, failed: Failed): PolicyKeeper {
+  const { policies, note } = options;
+  return keepPolicies(writ, policies, {
+    since: files,
+    told: ({ status, policyHash, previous, problem }) => {
+      if (problem === null) note({ event: 'policy.reloaded', policyHash, previous });
+      else note({ event: 'policy.kept', policyHash, status, code: problem.code, message: problem.message });
+    },
+    failed: (error) => {
+      failed(error, 'policies');
+    },
+  });
+}
+
+interface Beside {
+  readonly server: BoundedServer;
+  /** Ends the delivery. */
+  readonly ending: AbortController;
+  readonly driver: RunDriver;
+  readonly delivery: Promise<void>;
+  readonly policyKeeper: PolicyKeeper;
+}
+
+/** Once the server has stopped: what goes on beside it ends, and all is closed, whatever fails on the way. */
+async function ended(
+  { writ, state }: Opened,
+  { server, ending, driver, delivery, policyKeeper }: Beside,
+): Promise<WritError | null> {
+  const fault = await server.stopped;
+  ending.abort();
+  try {
+    await Promise.all([delivery, driver.stop(), policyKeeper.stop()]);
+    if (fault === null) await writ.publish();
+  } finally {
+    state.close();
+    await writ.close();
+  }
+  return fault;
 }

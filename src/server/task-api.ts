@@ -5,106 +5,104 @@ import type { Hono } from 'hono';
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
 import { timeText } from '../runtime/entries.js';
-import type { TaskAnswer, TaskRecord, TaskState } from '../runtime/ports.js';
+import { TASK_STATES, type TaskAnswer, type TaskRecord } from '../runtime/ports.js';
 import type { Principal, SignedElsewhere, TaskReference, TaskReply, Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';
-import type { Caller } from './identity.js';
+import { notFound } from './decide.js';
+import type { Authenticate } from './identity.js';
 import { malformed, objectOf } from './json-body.js';
-import { afterOf, readablePage } from './list-page.js';
-import { unproven, type Ctx, type Env } from './request.js';
+import { afterOf, filterOf, readablePage } from './list-page.js';
+import { bodyOf, callerOf, json, provenCaller, unproven, type Ctx, type Env } from './request.js';
 import { bytesOf, readSignature, type KeySignature } from './signature-body.js';
 
 export interface TaskApiParts {
   readonly writ: Pick<Writ, 'tasks' | 'task' | 'mayReadTask' | 'answerTask' | 'principalOfSignature'>;
+  readonly authenticate: Authenticate;
   /** Who the bearer of a task token is who proves nothing else: `service:…`; null = nobody. */
   readonly tokenBearer: string | null;
-  /** Null where no bearer token came. Throws 401. */
-  readonly callerOf: (c: Ctx) => Promise<Caller | null>;
-  /** Throws 413. */
-  readonly bodyOf: (c: Ctx, most: number) => Promise<Uint8Array>;
+  /** An answer is durable: its run may go on. */
   readonly decided: (run: string) => void;
-  readonly json: (status: number, body: unknown) => Response;
 }
 
 /** The largest output that any step may have, and what stands around it. */
 const MAX_ANSWER_BYTES = 1_048_576 + 8_192;
 /** From somebody who proves nothing but the task token, which only the body holds. */
 const MAX_UNPROVEN_BYTES = 65_536;
-const STATES: readonly string[] = ['open', 'answered', 'used', 'expired', 'withdrawn'] satisfies TaskState[];
 const TASK_ID = /^tsk_[a-z2-7]{1,64}$/u;
 
 export function addTaskRoutes(app: Hono<Env>, parts: TaskApiParts): void {
-  const { writ, json } = parts;
+  const { writ, authenticate } = parts;
 
   app.get('/v1/tasks', async (c) => {
-    const { principal } = await proven(c, parts);
-    const { state, run, cursor } = c.req.query();
-    const states = state === undefined ? undefined : state.split(',');
-    if (states?.some((one) => !STATES.includes(one)) === true)
-      throw malformed(`state is one of ${STATES.join(', ')}, or several with commas between`);
-    const filter = {
-      ...(run === undefined ? {} : { run }),
-      // Checked against the list above.
-      ...(states === undefined ? {} : { states: states as TaskState[] }),
-    };
-    const { page, cursor: next } = await readablePage(
-      afterOf(cursor, 'tsk'),
+    const { principal } = await provenCaller(c, authenticate);
+    const query = c.req.query();
+    const filter = filterOf(query, TASK_STATES);
+    const { page, cursor } = await readablePage(
+      afterOf(query['cursor'], 'tsk'),
       (part) => writ.tasks({ ...filter, ...part }),
       (record) => writ.mayReadTask(record, principal),
     );
-    return json(200, { tasks: page.map(summary), cursor: next });
+    return json(200, { tasks: page.map(summary), cursor });
   });
 
   app.get('/v1/tasks/:id', async (c) => {
-    const { principal } = await proven(c, parts);
+    const { principal } = await provenCaller(c, authenticate);
     const { record, ...view } = await readable(writ, c.req.param('id'), principal);
     const { step, workflow, input, form, question } = view;
     return json(200, { ...summary(record), step, workflow, input, form, question });
   });
 
-  app.post('/v1/tasks/success', (c) =>
-    answer(c, parts, ['output', 'signature'], (body, signed) => {
-      if (!Object.hasOwn(body, 'output')) throw malformed('output is the result, any JSON');
-      return { kind: 'success', output: body['output'] ?? null, ...signed };
-    }),
-  );
-  app.post('/v1/tasks/failure', (c) =>
-    answer(c, parts, ['error', 'cause', 'signature'], (body, signed) => {
-      return { kind: 'failure', error: textOf(body, 'error'), cause: textOf(body, 'cause'), ...signed };
-    }),
-  );
-  app.post('/v1/tasks/heartbeat', (c) => answer(c, parts, [], () => ({ kind: 'heartbeat' })));
+  app.post('/v1/tasks/success', (c) => answer(c, parts, SUCCESS));
+  app.post('/v1/tasks/failure', (c) => answer(c, parts, FAILURE));
+  app.post('/v1/tasks/heartbeat', (c) => answer(c, parts, HEARTBEAT));
 }
 
-async function answer(
-  c: Ctx,
-  parts: TaskApiParts,
-  fields: readonly string[],
-  replyOf: (body: JsonObject, signed: Signed) => TaskReply,
-): Promise<Response> {
-  const { writ, tokenBearer } = parts;
+/** What a body may hold beside the task it is about, and what it says. */
+interface ReplyForm {
+  readonly fields: readonly string[];
+  readonly reply: (body: JsonObject, signed: { readonly signed?: SignedElsewhere }) => TaskReply;
+}
+
+const SUCCESS: ReplyForm = {
+  fields: ['output', 'signature'],
+  reply(body, signed) {
+    if (!Object.hasOwn(body, 'output')) throw malformed('output is the result, any JSON');
+    return { kind: 'success', output: body['output'] ?? null, ...signed };
+  },
+};
+
+const FAILURE: ReplyForm = {
+  fields: ['error', 'cause', 'signature'],
+  reply: (body, signed) => {
+    return { kind: 'failure', error: textOf(body, 'error'), cause: textOf(body, 'cause'), ...signed };
+  },
+};
+
+const HEARTBEAT: ReplyForm = { fields: [], reply: () => ({ kind: 'heartbeat' }) };
+
+async function answer(c: Ctx, parts: TaskApiParts, { fields, reply: replyOf }: ReplyForm): Promise<Response> {
+  const { writ, authenticate, tokenBearer, decided } = parts;
   // Before a byte of the body is read: to read strictly what nobody answers for costs more than to send it.
-  const called = tokenBearer === null ? await proven(c, parts) : await parts.callerOf(c);
+  const called = await callerOf(c, authenticate);
+  const bearer = called?.principal ?? bearerOfToken(tokenBearer);
   const most = called === null ? MAX_UNPROVEN_BYTES : MAX_ANSWER_BYTES;
-  const body = objectOf(await parts.bodyOf(c, most), ['taskId', 'taskToken', ...fields]);
+  const body = objectOf(await bodyOf(c, most), ['taskId', 'taskToken', ...fields]);
   const which = referenceOf(body);
   if (called === null && !('token' in which)) throw unproven();
-  const bearer: Principal = called?.principal ?? {
-    id: tokenBearer ?? '',
-    assurance: 'token',
-    publicKey: null,
-    sign: null,
-  };
   const signature = signatureOf(body);
   const principal = signature === null ? bearer : signerOf(writ, signature, called?.principal ?? null);
   const reply = replyOf(body, signature === null ? {} : { signed: signature });
   if ('id' in which) await readable(writ, which.id, principal);
   const record = await writ.answerTask(which, reply, principal);
-  if (reply.kind !== 'heartbeat') parts.decided(record.run);
-  return parts.json(200, summary(record));
+  if (reply.kind !== 'heartbeat') decided(record.run);
+  return json(200, summary(record));
 }
 
-type Signed = { readonly signed?: SignedElsewhere };
+/** Who has proved nothing yet, and may still do so with the token of a task. Throws 401 where such a token proves nobody. */
+function bearerOfToken(tokenBearer: string | null): Principal {
+  if (tokenBearer === null) throw unproven();
+  return { id: tokenBearer, assurance: 'token', publicKey: null, sign: null };
+}
 
 /** The person's own signature over the answer (writ.task-answer.v1), and the salt of its commitment; null without one. */
 function signatureOf({ signature }: JsonObject): (KeySignature & SignedElsewhere) | null {
@@ -132,12 +130,6 @@ function signerOf(
   );
 }
 
-async function proven(c: Ctx, { callerOf }: TaskApiParts): Promise<Caller> {
-  const called = await callerOf(c);
-  if (called !== null) return called;
-  throw unproven();
-}
-
 /** Throws NOT_FOUND for a task that is not there, and in the same words for one that is not theirs to see. */
 async function readable(writ: TaskApiParts['writ'], id: string, principal: Principal) {
   if (TASK_ID.test(id)) {
@@ -148,7 +140,7 @@ async function readable(writ: TaskApiParts['writ'], id: string, principal: Princ
       if (!(error instanceof WritError) || error.code !== 'NOT_FOUND') throw error;
     }
   }
-  throw new WritError('NOT_FOUND', 'there is no such thing here');
+  throw notFound();
 }
 
 function referenceOf({ taskId, taskToken }: JsonObject): TaskReference {

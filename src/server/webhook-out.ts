@@ -2,55 +2,33 @@
 // published schedule until the request it tells of has expired. An attempt is written down before it is made, so that a
 // crash in the middle of one repeats it, with the same id, and never hurries. A dead channel delays nobody and decides
 // nothing.
-import { createHash } from 'node:crypto';
+import type { Delivery, ServeState } from '../adapters/store/serve-state.js';
 import { signWebhook } from '../approval/webhook.js';
 import { WritError } from '../errors.js';
-import type { Json, JsonObject } from '../json.js';
-import { timeText } from '../runtime/entries.js';
-import type { ApprovalEvent, ApprovalOutbox } from '../runtime/approval-outbox.js';
-import type { ApprovalRecord, Escalation, Random } from '../runtime/ports.js';
+import { retryAfterMs } from '../retry-after.js';
+import type { ApprovalEvent } from '../runtime/approval-outbox.js';
 import type { Writ } from '../runtime/writ.js';
-import type { Delivery, ServeState } from '../adapters/store/serve-state.js';
-import type { Channel, ChannelOut, WebhookEventType } from './serve-config.js';
+import type { Channel, ChannelOut } from './serve-config.js';
 import { sha256 } from './sha256.js';
+import { contentOf, type ContentParts, type Message } from './webhook-content.js';
 import type { EndpointAnswer, EndpointRequest } from './webhook-endpoint.js';
+import { nextAttemptMs } from './webhook-schedule.js';
+import { channelsOf, partsOfChannel, stageChannel, stagesOf } from './webhook-stage.js';
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-/** How long after attempt n the next is made: that of the Standard Webhooks specification. */
-export const RETRY_AFTER_MS: readonly number[] = [
-  5 * SECOND,
-  5 * MINUTE,
-  30 * MINUTE,
-  2 * HOUR,
-  5 * HOUR,
-  10 * HOUR,
-  14 * HOUR,
-  20 * HOUR,
-  24 * HOUR,
-];
-const JITTER = 0.1;
-const MAX_RETRY_AFTER_MS = 24 * HOUR;
 /** What ended a request is worth telling for a day, though the request has expired. */
-const ENDING_MS = 24 * HOUR;
-const MAX_WEBHOOK_BYTES = 20_000;
+const ENDING_MS = 86_400_000;
 const TIMEOUT_MS = 10_000;
 const BATCH = 500;
 const AT_ONCE = 8;
-/** Of one request. */
-const MAX_STAGES = 20;
-const STAGES = Array.from({ length: MAX_STAGES }, (_, at) => at + 1);
+/** Whoever answers so may say when it is worth asking again. */
+const BUSY: readonly number[] = [429, 502, 503, 504];
 
-export interface DeliverParts {
+export interface DeliverParts extends ContentParts {
   readonly writ: Pick<Writ, 'approval' | 'outbox' | 'origin'>;
   readonly state: ServeState;
   /** Those that are told. */
   readonly channels: readonly Channel[];
-  /** Of this server; null = no links. */
-  readonly url: string | null;
   readonly secret: (name: string) => Uint8Array | null;
-  readonly random: Random;
   /** One exchange, guarded; throws when there was none. */
   readonly ask: (request: EndpointRequest) => Promise<EndpointAnswer>;
   readonly told: (event: DeliveryNotice) => void;
@@ -99,39 +77,6 @@ export async function collectEvents({
   return more;
 }
 
-/** When others are asked too, in the order of the stages; from 1. */
-function stagesOf(record: ApprovalRecord): readonly { stage: number; dueMs: number }[] {
-  const waits = [...new Set(record.quorum.flatMap(({ escalation = [] }) => escalation.map(afterMs)))];
-  return waits
-    .toSorted((a, b) => a - b)
-    .slice(0, MAX_STAGES)
-    .map((wait, at) => ({ stage: at + 1, dueMs: record.createdAtMs + wait }));
-}
-
-function afterMs({ afterSeconds }: Pick<Escalation, 'afterSeconds'>): number {
-  return afterSeconds * SECOND;
-}
-
-/** A stage is a delivery of its own, of the event that made the request. No channel has a name like it. */
-function stageChannel(name: string, stage: number): string {
-  return `${name}#${stage}`;
-}
-
-function partsOfChannel(channel: string): { readonly name: string; readonly stage: number } {
-  const [name = '', stage] = channel.split('#');
-  return { name, stage: Number(stage ?? 0) };
-}
-
-/** The roles that the stage brings in: whom to tell, and who may decide from now on. */
-function rolesOf(record: ApprovalRecord, stage: number) {
-  const dueMs = stagesOf(record)[stage - 1]?.dueMs;
-  const due = record.quorum
-    .flatMap(({ escalation = [] }) => escalation)
-    .filter((one) => record.createdAtMs + afterMs(one) === dueMs);
-  const each = (of: (one: Escalation) => readonly string[]) => [...new Set(due.flatMap(of))];
-  return { notifyRoles: each((one) => one.notifyRoles), addRoles: each((one) => one.addRoles) };
-}
-
 function deadlineOf({ type, timeMs, record }: ApprovalEvent): number {
   return type === 'approval.requested'
     ? record.expiresAtMs
@@ -143,197 +88,123 @@ export async function deliverDue(parts: DeliverParts, signal: AbortSignal): Prom
   const { state, channels } = parts;
   const byName = new Map(channels.map((channel) => [channel.name, channel.out]));
   const open = channels.filter(({ name, out }) => out !== null && state.place(name)?.goneUrl !== out.url);
-  const due = state.due(
-    open.flatMap(({ name }) => [name, ...STAGES.map((stage) => stageChannel(name, stage))]),
-    parts.nowMs(),
-    AT_ONCE,
-  );
+  const names = open.flatMap(({ name }) => channelsOf(name));
+  const due = state.due(names, parts.nowMs(), AT_ONCE);
   await Promise.all(
     due.map(async (delivery) => {
       const out = byName.get(partsOfChannel(delivery.channel).name);
-      if (out != null) await attempt(parts, delivery, out, signal);
+      if (out != null) await deliver(parts, { delivery, out, signal });
     }),
   );
   return due.length;
 }
 
-async function attempt(
+interface Due {
+  readonly delivery: Delivery;
+  readonly out: ChannelOut;
+  readonly signal: AbortSignal;
+}
+
+/** What came of a delivery so far. */
+interface Standing {
+  /** When the next attempt is made; null = never. */
+  readonly dueMs: number | null;
+  readonly outcome: string;
+}
+
+async function deliver(parts: DeliverParts, { delivery, out, signal }: Due): Promise<void> {
+  const { state } = parts;
+  const nowMs = parts.nowMs();
+  const settle = (attempts: number, standing: Standing): void => {
+    const { channel, event } = delivery;
+    state.settle(delivery, { attempts, ...standing });
+    parts.told({ channel, event: event.toString(), attempt: attempts, outcome: standing.outcome });
+  };
+  const message = await messageOf(parts, delivery, out);
+  if (typeof message === 'string') {
+    settle(delivery.attempts, { dueMs: null, outcome: message });
+    return;
+  }
+  const attempts = delivery.attempts + 1;
+  const dueMs = inTime(delivery, nextAttemptMs(attempts, nowMs, parts.random));
+  // First what will be true if this process dies now.
+  state.settle(delivery, { attempts, dueMs, outcome: 'under way' });
+  const answer = await send(parts, delivery, { ...message, nowMs, signal });
+  if (answer === null) {
+    // Not the endpoint's fault: tried again as soon as this server is there again.
+    state.settle(delivery, { attempts: delivery.attempts, dueMs: nowMs, outcome: 'interrupted' });
+    return;
+  }
+  if (typeof answer !== 'string' && answer.status === 410)
+    state.markGone(partsOfChannel(delivery.channel).name, out.url);
+  settle(attempts, standingAfter(answer, delivery, { dueMs, nowMs }));
+}
+
+/** What is to be said; or why nothing is, any more. */
+async function messageOf(
+  { writ, nowMs }: DeliverParts,
+  { channel, event: index, untilMs }: Delivery,
+  out: ChannelOut,
+): Promise<Message | string> {
+  if (nowMs() >= untilMs) return 'expired';
+  const [event] = (await writ.outbox.read(index, 1)).events;
+  if (event === undefined) return 'gone';
+  const { stage } = partsOfChannel(channel);
+  return stage > 0 && event.record.state !== 'pending' ? 'decided before' : { event, out, stage };
+}
+
+/** What was answered; why there was no answer; null when `signal` came before one. */
+async function send(
   parts: DeliverParts,
   delivery: Delivery,
-  out: ChannelOut,
-  signal: AbortSignal,
-): Promise<void> {
-  const { state, writ } = parts;
-  const nowMs = parts.nowMs();
-  const attempts = delivery.attempts + 1;
-  const over = (outcome: string, made = attempts): void => {
-    state.settle(delivery, { attempts: made, dueMs: null, outcome });
-    parts.told({ channel: delivery.channel, event: delivery.event.toString(), attempt: made, outcome });
-  };
-  if (nowMs >= delivery.untilMs) {
-    over('expired', delivery.attempts);
-    return;
-  }
-  const event = await eventAt(writ.outbox, delivery.event);
-  if (event === null) {
-    over('gone', delivery.attempts);
-    return;
-  }
-  const { name, stage } = partsOfChannel(delivery.channel);
-  if (stage > 0 && event.record.state !== 'pending') {
-    over('decided before', delivery.attempts);
-    return;
-  }
-  const planned = nextAttemptMs(attempts, nowMs, parts.random);
-  const untilNext = (dueMs: number | null): number | null =>
-    dueMs === null || dueMs >= delivery.untilMs ? null : dueMs;
-  // First what will be true if this process dies now.
-  state.settle(delivery, { attempts, dueMs: untilNext(planned), outcome: 'under way' });
-  let outcome: string;
-  let dueMs = untilNext(planned);
+  { nowMs, signal, ...message }: Message & { readonly nowMs: number; readonly signal: AbortSignal },
+): Promise<EndpointAnswer | string | null> {
   try {
-    const body = new TextEncoder().encode(JSON.stringify(await bodyOf(parts, event, out, stage)));
-    const answer = await parts.ask({
-      method: 'POST',
-      url: out.url,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'writ',
-        ...signWebhook({
-          key: out.sign.map((name) => keyText(parts.secret(name), name)),
-          id: webhookId(writ.origin, delivery),
-          timestamp: Math.floor(nowMs / 1000),
-          body,
-        }),
-      },
+    const body = new TextEncoder().encode(JSON.stringify(await contentOf(parts, message)));
+    const { url, sign } = message.out;
+    const signed = signWebhook({
+      key: sign.map((name) => keyText(parts.secret(name), name)),
+      id: webhookId(parts.writ.origin, delivery),
+      timestamp: Math.floor(nowMs / 1000),
       body,
-      timeoutMs: TIMEOUT_MS,
-      signal,
     });
-    const { status } = answer;
-    if (status >= 200 && status < 300) {
-      over(`delivered (${status})`);
-      return;
-    }
-    outcome = `answered ${status}`;
-    if (status === 410) {
-      state.markGone(name, out.url);
-      over('answered 410: nothing more is sent there');
-      return;
-    }
-    if (dueMs !== null && [429, 502, 503, 504].includes(status)) {
-      dueMs = untilNext(Math.max(dueMs, nowMs + retryAfterMs(answer.retryAfter, nowMs)));
-    }
+    const headers = { 'content-type': 'application/json', 'user-agent': 'writ', ...signed };
+    return await parts.ask({ method: 'POST', url, headers, body, timeoutMs: TIMEOUT_MS, signal });
   } catch (error) {
-    if (signal.aborted) {
-      // Not the endpoint's fault: tried again as soon as this server is there again.
-      state.settle(delivery, { attempts: delivery.attempts, dueMs: nowMs, outcome: 'interrupted' });
-      return;
-    }
+    if (signal.aborted) return null;
     // The message of an error of ours holds no answer and no key; of others the code is enough.
-    outcome = error instanceof WritError ? error.message : "can't be reached";
+    return error instanceof WritError ? error.message : "can't be reached";
   }
-  if (dueMs === null) {
-    over(`${outcome}; not tried again`);
-    return;
-  }
-  state.settle(delivery, { attempts, dueMs, outcome });
-  parts.told({ channel: delivery.channel, event: delivery.event.toString(), attempt: attempts, outcome });
 }
 
-/** When attempt `made` + 1 is to be made, with up to a tenth of the wait added; null = that was the last. */
-export function nextAttemptMs(made: number, nowMs: number, random: Random): number | null {
-  const wait = RETRY_AFTER_MS[made - 1];
-  if (wait === undefined) return null;
-  const [draw = 0] = random.bytes(1);
-  return nowMs + Math.round(wait * (1 + (JITTER * draw) / 255));
+/** `dueMs`: when the next attempt was planned for. */
+function standingAfter(
+  answer: EndpointAnswer | string,
+  delivery: Delivery,
+  { dueMs, nowMs }: { readonly dueMs: number | null; readonly nowMs: number },
+): Standing {
+  if (typeof answer === 'string') return againAt(dueMs, answer);
+  const { status, retryAfter } = answer;
+  if (status >= 200 && status < 300) return { dueMs: null, outcome: `delivered (${status})` };
+  if (status === 410) return { dueMs: null, outcome: 'answered 410: nothing more is sent there' };
+  const isLater = dueMs !== null && BUSY.includes(status);
+  const laterMs = isLater ? Math.max(dueMs, nowMs + retryAfterMs(retryAfter, nowMs)) : dueMs;
+  return againAt(inTime(delivery, laterMs), `answered ${status}`);
 }
 
-/** Attacker-controlled: seconds or a date; capped, 0 for anything else. */
-export function retryAfterMs(text: string | null, nowMs: number): number {
-  if (text === null) return 0;
-  const ms = /^\d{1,9}$/u.test(text)
-    ? Number(text) * SECOND
-    : /GMT$/u.test(text)
-      ? Date.parse(text) - nowMs
-      : 0;
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : 0;
+function againAt(dueMs: number | null, outcome: string): Standing {
+  return { dueMs, outcome: dueMs === null ? `${outcome}; not tried again` : outcome };
+}
+
+/** Null = the delivery is over by then. */
+function inTime({ untilMs }: Delivery, dueMs: number | null): number | null {
+  return dueMs === null || dueMs >= untilMs ? null : dueMs;
 }
 
 /** The same for each attempt of one event to one channel of one log. */
 export function webhookId(origin: string, { channel, event }: Pick<Delivery, 'channel' | 'event'>): string {
   const text = JSON.stringify([origin, channel, event.toString()]);
-  return `msg_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-}
-
-async function eventAt(outbox: ApprovalOutbox, index: bigint): Promise<ApprovalEvent | null> {
-  const { events } = await outbox.read(index, 1);
-  return events[0] ?? null;
-}
-
-async function bodyOf(
-  parts: DeliverParts,
-  event: ApprovalEvent,
-  out: ChannelOut,
-  stage: number,
-): Promise<JsonObject> {
-  const { record, timeMs, decided, reviewer } = event;
-  const type: WebhookEventType = stage > 0 ? 'approval.escalated' : event.type;
-  const base: JsonObject = {
-    id: record.id,
-    run: record.run,
-    stepPath: record.stepPath,
-    function: record.functionId,
-    subjectDigest: record.subjectDigest,
-    expiresAt: timeText(record.expiresAtMs),
-    ...(parts.url === null ? {} : { link: `${parts.url}/v1/approvals/${record.id}` }),
-    ...(decided === null ? {} : { decision: decided.decision, approver: decided.approver }),
-    // Nobody is to overlook an emergency: by when somebody has to have looked at it goes with it.
-    ...(decided?.breakGlass === true ? { breakGlass: true, ...reviewDue(record) } : {}),
-    ...(reviewer === undefined ? {} : { reviewer }),
-    ...(stage > 0 ? { stage, ...rolesOf(record, stage) } : {}),
-    ...(type === 'approval.requested' && out.linksFor !== null
-      ? { links: newLinks(parts, event, out.linksFor) }
-      : {}),
-  };
-  const whole = (data: JsonObject): JsonObject => ({ type, timestamp: timeText(timeMs), data });
-  if (!out.includeInput) return whole(base);
-  const { subject } = await parts.writ.approval(record.id);
-  const body = whole({ ...base, input: inputOf(subject) });
-  // What does not fit is looked at where all of it is shown.
-  return Buffer.byteLength(JSON.stringify(body)) <= MAX_WEBHOOK_BYTES
-    ? body
-    : whole({ ...base, inputOmitted: true });
-}
-
-function reviewDue({ review }: ApprovalRecord): JsonObject {
-  return review === undefined ? {} : { reviewDueAt: timeText(review.dueAtMs) };
-}
-
-/** New tokens for each attempt: only their hashes are kept, so those of the last can't be sent again. */
-function newLinks(
-  { url, random, state }: DeliverParts,
-  { record }: ApprovalEvent,
-  approver: string,
-): JsonObject {
-  const link = (decision: 'approve' | 'deny'): string => {
-    const token = Buffer.from(random.bytes(32)).toString('base64url');
-    const { id: approval, subjectDigest, expiresAtMs: untilMs } = record;
-    state.addCallback({
-      hash: sha256(Buffer.from(token)),
-      approval,
-      subjectDigest,
-      decision,
-      approver,
-      untilMs,
-    });
-    return `${url}/a/${token}`;
-  };
-  return { approver, approve: link('approve'), deny: link('deny') };
-}
-
-function inputOf(subject: Json): Json {
-  return typeof subject === 'object' && subject !== null && 'input' in subject ? subject.input : null;
+  return `msg_${sha256(Buffer.from(text)).slice(0, 32)}`;
 }
 
 function keyText(value: Uint8Array | null, name: string): string {

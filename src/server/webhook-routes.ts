@@ -58,7 +58,11 @@ export function addWebhookRoutes(app: Hono<Env>, parts: WebhookRouteParts): void
     // Before anything is looked at.
     if ((await writ.receipt(receipt.source, receipt.id)) !== null) throw replayed();
     try {
-      const { status, answer } = await judge(parts, bytes, verdict.publicKey, receipt);
+      const { status, answer } = await judge(parts, {
+        body: readRelayed(bytes),
+        publicKey: verdict.publicKey,
+        receipt,
+      });
       if (status === 201) return json(201, answer);
     } catch (error) {
       if (isOver(error)) await writ.keepRefused(receipt);
@@ -68,16 +72,21 @@ export function addWebhookRoutes(app: Hono<Env>, parts: WebhookRouteParts): void
   });
 }
 
+/** What a channel sent. */
+interface Relayed {
+  readonly body: RelayedBody;
+  /** Of the relay; null where an HMAC secret signed, which is nobody's own. */
+  readonly publicKey: string | null;
+  readonly receipt: Receipt;
+}
+
 async function judge(
   parts: WebhookRouteParts,
-  bytes: Uint8Array,
-  publicKey: string | null,
-  receipt: Receipt,
+  { body, publicKey, receipt }: Relayed,
 ): ReturnType<typeof decide> {
-  const body = readRelayed(bytes);
   const { principal, once } = await relayedBy(parts, body, publicKey);
   if (body.signature === null) await requireReadable(parts.writ, body.approvalId, principal);
-  return decide(parts, body.approvalId, body, principal, receipt, once);
+  return decide(parts, { id: body.approvalId, body, principal, receipt, once });
 }
 
 /** It was judged, and what it says does not hold. */

@@ -1,17 +1,16 @@
 // The witness over HTTP: POST /add-checkpoint and nothing else. Everything a client can do is bounded: the bytes of a
 // body, the time of a request, the number of connections. After a fault of its state the witness stops: what it has
 // promised is then unknown, and a promise it forgot would be a fork.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_ADD_CHECKPOINT_BYTES } from '../audit/index.js';
 import { WritError } from '../errors.js';
 import type { Witness } from '../runtime/witness.js';
-import { listen } from './listen.js';
+import { BoundedServer } from './bounded-server.js';
+import type { ListenAddress } from './listen.js';
 
-/** For all of a request, headers included; a slower client is cut off. */
-const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 256;
-/** How long requests under way may take to end when the server stops. */
-const STOP_MS = 5_000;
+const MAX_HEADER_BYTES = 8_192;
+const TEXT = 'text/plain; charset=utf-8';
 
 /** One line of the witness's journal: what was asked, what was answered. */
 export interface WitnessEvent {
@@ -30,87 +29,64 @@ export interface WitnessServer {
   stop(): void;
 }
 
-/** Listens at `address` (port 0 = any free one). Throws USAGE when that can't be listened on. */
+/** Listens at `address`. Throws USAGE when that can't be listened on. */
 export async function serveWitness(
   witness: Witness,
-  address: { readonly host: string; readonly port: number },
+  address: ListenAddress,
   onEvent: (event: WitnessEvent) => void,
 ): Promise<WitnessServer> {
-  let fault: WritError | null = null;
-  const server = createServer({
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    headersTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 5_000,
-    maxHeaderSize: 8_192,
+  const server = new BoundedServer({
+    maxHeaderBytes: MAX_HEADER_BYTES,
+    // Half of them: however many one subscriber opens, the logs are heard.
+    connections: { all: MAX_CONNECTIONS, ofOne: MAX_CONNECTIONS / 2, proxies: [] },
   });
-  server.maxConnections = MAX_CONNECTIONS;
-  const stop = (): void => {
-    if (!server.listening) return;
-    server.close();
-    server.closeIdleConnections();
-    setTimeout(() => {
-      server.closeAllConnections();
-    }, STOP_MS).unref();
+  const url = await server.listen(address, (request, response) => {
+    answer(request, response, witness)
+      .then((event) => {
+        if (event !== null) onEvent(event);
+      })
+      .catch((error: unknown) => {
+        if (!response.headersSent) send(response, { status: 500, body: 'the witness has stopped\n' });
+        server.fail(asFault(error));
+      });
+  });
+  return {
+    url,
+    stopped: server.stopped,
+    stop: () => {
+      server.stop();
+    },
   };
-  server.on('request', (request, response) => {
-    handle(witness, request, response, onEvent).catch((error: unknown) => {
-      fault ??= asFault(error);
-      if (!response.headersSent) send(response, 500, 'text/plain', 'the witness has stopped\n');
-      stop();
-    });
-  });
-  const stopped = new Promise<WritError | null>((resolve) => {
-    server.once('close', () => {
-      resolve(fault);
-    });
-  });
-  const url = await listen(server, address);
-  server.on('error', (error) => {
-    fault ??= asFault(error);
-    stop();
-  });
-  return { url, stopped, stop };
 }
 
-async function handle(
-  witness: Witness,
+/** What was answered; null when the client had gone. Throws what is a fault of the witness. */
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  onEvent: (event: WitnessEvent) => void,
-): Promise<void> {
-  const answer = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): void => {
-    send(response, status, 'text/plain; charset=utf-8', `${message}\n`, headers);
-    onEvent({ status, origin: null, size: null, message });
+  witness: Witness,
+): Promise<WitnessEvent | null> {
+  const refuse = (status: number, message: string, headers: Answer['headers'] = {}): WitnessEvent => {
+    send(response, { status, body: `${message}\n`, headers });
+    return { status, origin: null, size: null, message };
   };
   const [path] = (request.url ?? '').split('?', 1);
-  if (path !== '/add-checkpoint') {
-    answer(404, 'a witness has /add-checkpoint only');
-    return;
-  }
-  if (request.method !== 'POST') {
-    answer(405, 'add-checkpoint is a POST', { allow: 'POST' });
-    return;
-  }
+  if (path !== '/add-checkpoint') return refuse(404, 'a witness has /add-checkpoint only');
+  if (request.method !== 'POST') return refuse(405, 'add-checkpoint is a POST', { allow: 'POST' });
   const body = await readBody(request);
-  if (body === 'gone') return;
+  if (body === 'gone') return null;
   if (body === 'too long') {
     // What is left of the body is not read: the connection ends with the answer.
-    answer(413, `a request has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`, { connection: 'close' });
-    return;
+    return refuse(413, `a request has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`, { connection: 'close' });
   }
-  let said: ReturnType<Witness>;
   try {
-    said = witness(body);
+    const { status, contentType, message, origin, size, body: said } = witness(body);
+    send(response, { status, contentType, body: said });
+    return { status, origin, size: size?.toString() ?? null, message };
   } catch (error) {
     if (!(error instanceof WritError) || error.code !== 'STORE_BUSY') throw error;
     // Another process holds the state for long; nothing was signed, and the log may ask again.
-    answer(503, 'the state of the witness is in use', { 'retry-after': '1' });
-    return;
+    return refuse(503, 'the state of the witness is in use', { 'retry-after': '1' });
   }
-  const { status, contentType, message, origin, size } = said;
-  send(response, status, contentType, said.body);
-  onEvent({ status, origin, size: size?.toString() ?? null, message });
 }
 
 /** `gone`: the client went away or was too slow; there is nobody to answer. */
@@ -132,13 +108,14 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array | 'too lon
   return Buffer.concat(parts);
 }
 
-function send(
-  response: ServerResponse,
-  status: number,
-  contentType: string,
-  body: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+interface Answer {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function send(response: ServerResponse, { status, contentType = TEXT, body, headers = {} }: Answer): void {
   response.writeHead(status, { ...headers, 'content-type': contentType, 'cache-control': 'no-store' });
   response.end(body);
 }

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { openServeState } from '../../src/adapters/store/serve-state.js';
-import { addCallbackRoutes } from '../../src/server/callback-page.js';
+import { addCallbackRoutes } from '../../src/server/callback-routes.js';
 import { approvalEvents } from '../../src/server/events.js';
-import { bodyOf, type Env } from '../../src/server/request.js';
+import type { Env } from '../../src/server/request.js';
 import { sha256 } from '../../src/server/sha256.js';
 import { steps, T0, useTeam } from '../runtime/fixture.js';
 
@@ -41,8 +41,10 @@ async function linked() {
     ...{ subjectDigest: approval.subjectDigest, untilMs: approval.expiresAtMs },
   });
   const app = new Hono<Env>();
-  const decide = () => Promise.reject(new Error('nothing is decided here'));
-  addCallbackRoutes(app, { writ, state, bodyOf, decide, nowMs: () => team.clock.nowMs() });
+  const decided = () => {
+    throw new Error('nothing is decided here');
+  };
+  addCallbackRoutes(app, { writ, state, decided, nowMs: () => team.clock.nowMs() });
   const at = async (name: string, init?: RequestInit) => {
     const answer = await app.request(`/a/${name}`, init);
     return { status: answer.status, text: (await answer.text()).replace(/nonce="[^"]*"/gu, '') };

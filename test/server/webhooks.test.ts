@@ -267,6 +267,9 @@ describe('a callback link', () => {
     expect(page.headers.get('referrer-policy')).toBe('no-referrer');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(page.text).toContain(one.digest);
+    // Who decides by a link sees whose run it is, as at a terminal.
+    expect(page.text).toMatch(/<h1>Approve this action\?<\/h1>/u);
+    expect(page.text).toMatch(/in a run that user:alice\s+started/u);
     expect(page.text).not.toMatch(/https?:\/\//u);
     expect(entriesOf(desk)).toHaveLength(entries);
     // A form that is not of the page decides nothing either.

@@ -22,7 +22,7 @@ export function taskCalls({ guard, live, cadence }: Core): Tasks {
     mayReadTask: (record, { id }) => mayReadTask(live.current(), record, id),
     requireMayAnswer: (id, by) => requireMayAnswer(guard, id, by),
     async answerTask(which, reply, by) {
-      const record = await answerTask(guard, which, reply, by);
+      const record = await answerTask(guard, { which, reply, by });
       await cadence.settle();
       return record;
     },

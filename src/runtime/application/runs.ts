@@ -1,5 +1,6 @@
 // Runs: planned, started, advanced, stopped, and looked at.
 import { WritError } from '../../errors.js';
+import { authorize } from '../authorize.js';
 import { requestCancel } from '../cancel.js';
 import { checkWorkflow, withoutCeilings } from '../check.js';
 import { OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from '../create-workflow.js';
@@ -19,7 +20,7 @@ import { runEntries } from '../run-entries.js';
 import { isFinished, planOf } from '../run-state.js';
 import type { Runner } from '../runner.js';
 import { standings } from '../standings.js';
-import { authorize, checkLabels, checkRequest, interruptedRun, startRun, type RunStart } from '../start.js';
+import { checkAgents, checkLabels, interruptedRun, runInput, startRun, type RunStart } from '../start.js';
 import { runView } from '../views.js';
 import type { Principal, Runs, RunViews, StartRequest } from '../writ.js';
 import type { Core } from './core.js';
@@ -81,13 +82,13 @@ export function runCalls(
       const checked = withoutCeilings(await checkWorkflow(looking, source));
       const { record, isKnown, plan: compiled } = await prepareWorkflow(source, checked, store, clock, id);
       const plan = withData(compiled, data);
-      checkRequest(guard, plan, input, agents);
+      checkAgents(guard, plan, agents);
       checkLabels(guard, plan);
       return planRun(looking, {
         record,
         isRegistered: isKnown,
         plan,
-        input: input === undefined ? undefined : redact.json(input),
+        input: input === undefined ? undefined : runInput(plan, redact.json(input)),
         agents,
         initiator: id,
       });
@@ -113,7 +114,8 @@ export function runCalls(
       const lost = options.lost ?? (from === undefined ? null : 'rerun');
       // What they decide about lost attempts stands in the log with their right to.
       const about = isAsked && lost !== null ? { lost } : {};
-      await authorize(guard, context, principal, 'run.resume', run.workflowId, about);
+      const asked = { subject: principal.id, action: 'run.resume', resource: run.workflowId };
+      await authorize(guard, context, { ...asked, about });
       if (!isAsked) return;
       if (lost === null) {
         throw new WritError('RUN_INDETERMINATE', `the outcome of a step of ${runId} was lost in a crash`, {
@@ -132,7 +134,8 @@ export function runCalls(
       const run = await load(guard, runId);
       if (isFinished(run)) throw alreadyFinished(run);
       const context = entryContext(guard, run, { id: principal.id, via: guard.via });
-      await authorize(guard, context, principal, 'run.cancel', run.workflowId);
+      const asked = { subject: principal.id, action: 'run.cancel', resource: run.workflowId };
+      await authorize(guard, context, asked);
       await requestCancel(guard, runId, principal.id);
       held.letGo(runId);
       await finishCancel(guard, locks, runner, runId);

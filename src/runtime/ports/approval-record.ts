@@ -68,6 +68,11 @@ export interface ApprovalRecord {
   readonly requester: string;
   readonly initiator: string;
   readonly functionId: string;
+  /**
+   * The repository that the verified bytes of the package name, under which deciding needs a right, too. Absent = nothing
+   * packaged is called, or a version that did not write it down has asked: then nobody decides, and it is asked for again.
+   */
+  readonly repository?: string;
   /** Why approval is needed: layer and rule, for display. */
   readonly demandedBy: readonly string[];
   readonly policyHash: Hex;
@@ -90,7 +95,8 @@ export interface ApprovalRecord {
 }
 
 /** `used`: the run has gone on with the answer. `expired`: none came in time. `withdrawn`: none is wanted any more. */
-export type TaskState = 'open' | 'answered' | 'used' | 'expired' | 'withdrawn';
+export const TASK_STATES = ['open', 'answered', 'used', 'expired', 'withdrawn'] as const;
+export type TaskState = (typeof TASK_STATES)[number];
 
 /** An attempt that ends by an answer from outside: of whoever has its token, or of a person with a form. */
 export interface TaskRecord {

@@ -38,6 +38,8 @@ export interface ApprovalView {
   readonly record: ApprovalRecord;
   /** Null when the payload was erased; `display` says so then. */
   readonly subject: Json;
+  /** The step as its author has named it, with its place; absent = not known any more. */
+  readonly step?: string;
   /** Why it needs an approval: `record.demandedBy`, each with the file that says so. Absent = not known any more. */
   readonly why?: readonly string[];
   /** Deterministic text of the exact action, control and bidi characters made visible; one line per element. */

@@ -23,6 +23,7 @@ export function approvalRow(record: ApprovalRecord): Row {
     demandedBy: JSON.stringify(record.demandedBy),
     votes: JSON.stringify(record.votes),
     more: JSON.stringify({
+      repository: record.repository,
       editors: record.editors,
       redriver: record.redriver,
       author: record.author,
@@ -74,12 +75,14 @@ export function approvalKeys(row: Row): readonly ApprovalKey[] {
 }
 
 function approvalExtras({
+  repository,
   editors,
   redriver,
   author,
   review,
-}: JsonObject): Pick<ApprovalRecord, 'editors' | 'redriver' | 'author' | 'review'> {
+}: JsonObject): Pick<ApprovalRecord, 'repository' | 'editors' | 'redriver' | 'author' | 'review'> {
   return {
+    ...(repository === undefined ? {} : { repository: word(repository, 'more') }),
     ...(editors === undefined ? {} : { editors: words(editors, 'more') }),
     ...(redriver === undefined ? {} : { redriver: word(redriver, 'more') }),
     ...(author === undefined ? {} : { author: word(author, 'more') }),

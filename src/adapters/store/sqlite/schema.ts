@@ -161,7 +161,7 @@ ALTER TABLE attempt ADD COLUMN converged INTEGER;
 
 /** What version 4 adds to version 3. */
 const ADDED_IN_4 = `
-ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: editors, redriver, author, review
+ALTER TABLE approval ADD COLUMN more TEXT NOT NULL DEFAULT '{}'; -- JSON: repository, editors, redriver, author, review
 CREATE TABLE receipt ( -- messages from outside that count once
   source TEXT NOT NULL,
   id TEXT NOT NULL,

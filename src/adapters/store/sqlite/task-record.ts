@@ -1,6 +1,6 @@
 // How a task that waits for an answer from outside lies in its table, both ways. The token is not among it, only its hash.
 import { isObject, type Json } from '../../../json.js';
-import type { DueTask, TaskAnswer, TaskRecord, TaskState } from '../../../runtime/ports.js';
+import { TASK_STATES, type DueTask, type TaskAnswer, type TaskRecord } from '../../../runtime/ports.js';
 import {
   checkHex,
   damaged,
@@ -15,7 +15,6 @@ import {
 } from './column.js';
 import { whole, word, wordOrNull, words } from './json-column.js';
 
-const STATES = ['open', 'answered', 'used', 'expired', 'withdrawn'] as const satisfies readonly TaskState[];
 const ASSURANCES = ['os', 'key', 'oidc', 'token'] as const satisfies readonly TaskAnswer['assurance'][];
 
 export function taskRow(record: TaskRecord): Row {
@@ -61,7 +60,7 @@ export function taskRecord(row: Row): TaskRecord {
     expiresAtMs: whole(facts['expiresAtMs'], 'facts'),
     heartbeatMs: heartbeatMs === null ? null : whole(heartbeatMs, 'facts'),
     aliveAtMs: integer(row, 'alive_at_ms'),
-    state: oneOf(STATES, row['state'], 'state'),
+    state: oneOf(TASK_STATES, row['state'], 'state'),
     answer: answerOf(row),
     version: integer(row, 'version'),
   };

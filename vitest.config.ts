@@ -1,4 +1,4 @@
-// Three kinds of test files. Most share two processes, in which each module is loaded and compiled once: for each file
+// Three kinds of test files. Most share a few processes, in which each module is loaded and compiled once: for each file
 // anew, that was half of what a run cost. None may leave anything behind for another one (test/leaves-nothing.ts). Those
 // that have to do with engines, terminals and killed processes run alone. Those with a store and a log for every test wait
 // for little but fsync: theirs lie in memory where there is room, all others' on the disk, where the container engine can
@@ -29,7 +29,9 @@ export default defineConfig({
     reporters: ['default', './test/reporter.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than there are processors where CI runs: tests of whole processes wait for about half of their time, for
+    // the start of one, its fsync, its terminal. More would only make each other slower.
+    maxWorkers: 3,
     isolate: false,
     setupFiles: ['./test/leaves-nothing.ts'],
     // Other processes are waited for, on machines with other work.

@@ -68,11 +68,37 @@ describe('writ plan', () => {
       [['--label', 'phi', ...said], 2],
       [['--unlabelled', ...said], 2],
       [['--classification', 'secret'], 2],
+      // Which of two is meant nobody can say.
+      [['--classification', 'restricted', ...said], 2],
     ] as const) {
       expect((await own.run(['run', STEPS, '--input', LOW, ...flags])).code).toBe(code);
     }
     expect(entriesOf(own)).toHaveLength(started);
     own.remove();
+  });
+
+  it('says what a Map or a Parallel holds, and not that states which follow one another begin together', async () => {
+    const pass = { Type: 'Pass', End: true };
+    const branch = { StartAt: 'Left', States: { Left: { Type: 'Pass', Next: 'After' }, After: pass } };
+    const each = { StartAt: 'One', States: { One: pass } };
+    writeFileSync(
+      desk.at('claims-forks.json'),
+      JSON.stringify({
+        StartAt: 'Both',
+        States: {
+          Both: { Type: 'Parallel', Branches: [branch], Next: 'Each' },
+          Each: { Type: 'Map', ItemProcessor: each, Next: 'Last' },
+          Last: pass,
+        },
+      }),
+    );
+    const { code, stdout } = await desk.run(['plan', 'claims-forks.json']);
+    expect(code).toBe(0);
+    const steps = stdout.split('\n').filter((line) => /^( *\d|in )/u.test(line));
+    expect(steps).toEqual([
+      ...['1  Both  parallel', 'in Both:', '2  Left  pass', '3  After  pass'],
+      ...['4  Each  map', 'in Each:', '5  One  pass', '6  Last  pass'],
+    ]);
   });
 
   it('says the same of a registered workflow as of its file, as one JSON value', async () => {

@@ -40,6 +40,25 @@ describe('writ simulate', () => {
     expect(stdout).toBe('1  Fetch   threw Flaky, returned\n2  Wait\n3  Double\n\nSUCCEEDED\n42');
   });
 
+  it('tells of the items of a Map which of them had which outcome (outcome-of-another-item)', async () => {
+    const score = {
+      ...{ Type: 'Task', Resource: 'arn:aws:lambda:us-east-1:111111111111:function:f', End: true },
+      Retry: [{ ErrorEquals: ['Flaky'], IntervalSeconds: 60 }],
+    };
+    const each = { Type: 'Map', End: true, ItemProcessor: { StartAt: 'Score', States: { Score: score } } };
+    writeFileSync(
+      join(here.folder, 'each.json'),
+      JSON.stringify({ StartAt: 'Each', States: { Each: each } }),
+    );
+    const mocks = '{"Score": [{"throw": {"error": "Flaky"}}, {"return": 1}, {"return": 2}]}';
+    const { stdout } = await here.run(['simulate', 'each.json', '--input', '[7, 8]', '--mocks', mocks]);
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      '1  Each',
+      '2  Score  Each[0]/Score threw Flaky, returned',
+      '3  Score  Each[1]/Score returned',
+    ]);
+  });
+
   it('takes the input as every command does, and mocks as JSON too', async () => {
     const words = ['simulate', 'flow.yaml', '--input', '{"n": 4}', '--mocks', '{"Fetch": "echo"}'];
     expect((await here.run(words)).stdout).toMatch(/SUCCEEDED\n8$/);
@@ -100,7 +119,8 @@ describe('writ simulate --as', () => {
   const words = ['--mocks', '{"S": [{"return": 1}]}', '--policies', policies];
   beforeAll(() => {
     writeFileSync(join(here.folder, 'may.yaml'), steps.replace('FUNCTION', '"tool::wasm"'));
-    writeFileSync(join(here.folder, 'may-not.yaml'), steps.replace('FUNCTION', '"tool::http_request"'));
+    const asks = steps.replace('module: m', 'url: "https://api.bank.example"');
+    writeFileSync(join(here.folder, 'may-not.yaml'), asks.replace('FUNCTION', '"tool::http_request"'));
   });
 
   it('has the policies decide every step, with the exit codes of a run', async () => {

@@ -263,6 +263,26 @@ describe('wasm sandbox', () => {
     expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
   });
 
+  it.each(['closed', 'cancelled and closed'])(
+    'HOLE: leaves no process where a child boots for one step alone, when it is %s',
+    async (how) => {
+      const before = childPids();
+      const own = (): number => childPids().filter((pid) => !before.includes(pid)).length;
+      const closing = openWasmDriver({ poolSize: 0 });
+      await closing.preflight();
+      const waiting = own();
+      const fixed = { seed: 'a'.repeat(64), nowMs: 0 };
+      const abort = new AbortController();
+      const work = [0, 1].map(() => closing.run({ ...request([]), deterministic: fixed }, abort.signal));
+      await expect.poll(own, { interval: 5, timeout: 30_000 }).toBeGreaterThan(waiting);
+      if (how !== 'closed') abort.abort();
+      await closing.close();
+      expect(own()).toBe(0);
+      const ends = await Promise.all(work);
+      expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['cancelled']));
+    },
+  );
+
   it('W12: has no process left when a run is over', async () => {
     const solo = openWasmDriver({ poolSize: 0 });
     const before = childPids();

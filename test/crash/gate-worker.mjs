@@ -23,9 +23,10 @@ import { canonicalJson } from '../../src/canonical-json.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
 import { openApplication } from '../../src/runtime/application.js';
 import { extendLogWith } from '../../src/runtime/log.js';
+import { verifyWithNode } from '../../src/verify-trust.js';
 
 const say = (line) => writeSync(1, `${line}\n`);
-const isBusy = (error) => ['RUN_BUSY', 'STORE_CONFLICT', 'NOT_FOUND'].includes(error.code);
+const isBusy = (error) => ['RUN_BUSY', 'STORE_BUSY', 'STORE_CONFLICT', 'NOT_FOUND'].includes(error.code);
 
 /** mulberry32 */
 let state = 0;
@@ -82,6 +83,8 @@ async function open(home) {
     locks,
     clock,
     random: systemRandom,
+    sha256: platformSha256,
+    verifySignature: verifyWithNode,
     secrets: { current: () => [] },
     keys: openLogKeys(path.join(data, 'keys', 'log.key')),
     softwareVersion: 'test',
@@ -111,7 +114,7 @@ async function open(home) {
 let writ;
 let people;
 
-/** The other process may have decided, changed or used it a moment before. */
+/** The other process may have decided, changed or used it a moment before, or hold the store for long. */
 async function attempt(act) {
   try {
     return await act();
@@ -170,7 +173,9 @@ async function main([home, seed, mode]) {
     const open = await writ.runs({ unfinished: true });
     if (mode === 'drain' && open.length === 0) break;
     if (mode === 'work' && open.length < 4) {
-      const run = await writ.start({ workflow: WORKFLOW, input: { n: `${seed} ${i}` } }, people.alice);
+      const request = { workflow: WORKFLOW, input: { n: `${seed} ${i}` } };
+      const run = await attempt(() => writ.start(request, people.alice));
+      if (run === null) continue;
       say(`started ${run}`);
       await carryOn(run);
       continue;

@@ -1,6 +1,8 @@
 // A real pseudo-terminal of 80 by 24 around one command, by util-linux `script`, else by Python's pty module. What is
 // typed goes through the kernel's line discipline as a person's keys do; what comes out is every byte that was drawn.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
 import { MAIN } from '../cli/writ.js';
 
 type Maker = (command: string) => readonly [string, ...string[]];
@@ -24,13 +26,15 @@ export interface TerminalSession {
   type(keys: string): void;
   /** Resolves when this text is drawn after the last `type`; rejects when the command ends without it. */
   shows(text: string): Promise<void>;
+  /** Who is at the terminal now, by process id. */
+  processes(): readonly number[];
   /** Everything drawn so far, as bytes for the terminal. */
   drawn(): string;
   /** The command's exit code, and whether the terminal reads lines and echoes again when it has ended. */
   readonly ended: Promise<{ readonly code: number | null; readonly restored: boolean }>;
 }
 
-/** Runs the built `writ` on a terminal of its own. */
+/** Runs the built `writ` on a terminal of its own, which ends with the test. */
 export function onTerminal(
   words: readonly string[],
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
@@ -56,7 +60,14 @@ export function onTerminal(
       resolve({ code, restored: / icanon /u.test(drawn) && / echo /u.test(drawn) });
     });
   });
+  const processes = (): number[] => (hasEnded(child) ? [] : family(child.pid));
+  // A test that fails leaves its command waiting for keys.
+  onTestFinished(async () => {
+    for (const pid of processes()) end(pid);
+    await ended;
+  });
   return {
+    processes,
     type(keys) {
       typedAt = drawn.length;
       child.stdin.write(keys);
@@ -75,6 +86,32 @@ export function onTerminal(
     drawn: () => drawn,
     ended,
   };
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** `pid` and all that it has started, and they have. */
+function family(pid: number | undefined): number[] {
+  if (pid === undefined) return [];
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+    return [pid, ...children.flatMap(family)];
+  } catch {
+    // It has ended meanwhile, or this machine does not say: then its terminal goes, and tells them.
+    return [pid];
+  }
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function quote(word: string): string {

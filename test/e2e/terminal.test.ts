@@ -1,6 +1,6 @@
 // The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
 // a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BOB, EACH, HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
@@ -201,7 +201,27 @@ describeOnTerminal('the approval prompt', () => {
     expect(await terminal.ended).toEqual({ code: 10, restored: true });
     expect(plain(terminal.drawn())).not.toContain('undecided');
   });
+
+  let left: readonly number[] = [];
+
+  it('waits for keys for as long as nobody types any', async () => {
+    const terminal = open();
+    await armed(terminal);
+    left = terminal.processes();
+    expect(left.length).toBeGreaterThan(1);
+    expect(left.filter(isThere)).toEqual(left);
+  });
+
+  it('ends with the test that has left it open', () => {
+    expect(left.filter(isThere)).toEqual([]);
+  });
 });
+
+/** Not ended, nor only waiting for its parent to hear of it. */
+function isThere(pid: number): boolean {
+  const status = `/proc/${pid}/status`;
+  return existsSync(status) && !/^State:\s+Z/m.test(readFileSync(status, 'utf8'));
+}
 
 /** The prompt draws itself anew every second; by then it has taken the keys typed before. */
 function redrawn(terminal: TerminalSession): Promise<void> {

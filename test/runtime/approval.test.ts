@@ -69,6 +69,15 @@ describe('a gated step', () => {
     await team.approve(writ, approval);
   });
 
+  it('names its step as the author did', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const text = steps([GATED]).replace('name: s1', 'name: "Pay out"');
+    const run = await team.run(writ, text, { amount: 7 });
+    const { record, step } = await writ.approval((await team.pending(writ, run.id)).id);
+    expect([record.stepPath, step]).toEqual(['pay_out', 'Pay out']);
+  });
+
   it('logs the hash of what is shown, and shows why with the line of the rule', async () => {
     const { team } = here;
     const policies = team.policiesWith('ceilings/org.yaml', (document) => {

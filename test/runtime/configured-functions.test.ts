@@ -169,8 +169,8 @@ describe('an MCP tool in a run', () => {
   const pin = async (): Promise<void> => {
     const { data, policies } = here.team;
     const signal = new AbortController().signal;
-    const offered = await offeredTools({ data, policies, server: 'bank', env: process.env, signal });
-    await writePins(policies, 'bank', offered);
+    const { tools } = await offeredTools({ data, policies, server: 'bank', env: process.env, signal });
+    await writePins(policies, 'bank', tools);
   };
   const add = 'functionId: "mcp::bank::add", config: { a: 2, b: 3 }';
 

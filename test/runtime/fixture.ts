@@ -236,6 +236,8 @@ export interface OpenChange {
   readonly docker?: SandboxDriver;
   /** Cedar text of the package that these tests call. */
   readonly packagePolicy?: string;
+  /** What that package declares as its ceiling. */
+  readonly packageCeiling?: Json;
   readonly locks?: (inner: Locks) => Locks;
   readonly directory?: (inner: LogDirectory) => LogDirectory;
   /** Witnesses and time stamps. */
@@ -272,6 +274,7 @@ export class Team {
       change.sandbox === undefined &&
       change.docker === undefined &&
       change.packagePolicy === undefined &&
+      change.packageCeiling === undefined &&
       change.locks === undefined &&
       change.directory === undefined &&
       change.anchors === undefined
@@ -297,8 +300,8 @@ export class Team {
     const locks = change.locks?.(processLocks) ?? processLocks;
     const tiles = openTileDirectory(path.join(this.data, 'audit'));
     const sandbox = change.sandbox ?? new FakeSandbox();
-    const { packagePolicy: policyText } = change;
-    const agent = policyText === undefined ? AGENT : { ...AGENT, policy: policyText };
+    const { packagePolicy: policyText, packageCeiling: ceiling = AGENT.ceiling } = change;
+    const agent = { ...AGENT, ceiling, ...(policyText === undefined ? {} : { policy: policyText }) };
     const packages = { resolve: async (digest: Digest) => (digest === AGENT_DIGEST ? agent : null) };
     return openApplication({
       tenant: 'default',

@@ -1,6 +1,6 @@
 // What is checked of a state machine where the runner's functions and modules are known, before anything can run.
 import { describe, expect, it } from 'vitest';
-import { refusalOf, states, useTeam } from './fixture.js';
+import { AGENT_REFERENCE, refusalOf, states, useTeam } from './fixture.js';
 
 const here = useTeam();
 
@@ -17,6 +17,21 @@ describe('a state machine', () => {
     expect(diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(
       expected,
     );
+  });
+
+  it.each([
+    ['nothing', {}, 1],
+    ['what restricts nothing', { approval: { minimum: 'none' }, functions: { deny: [] } }, 1],
+    ['a limit', { limits: { timeoutMs: 60_000 } }, 0],
+    ['a list of nothing', { network: { mode: 'none' } }, 0],
+  ])('is told of a package whose ceiling says %s', async (_, packageCeiling, warnings) => {
+    const writ = await here.team.open({ packageCeiling });
+    const text = states('A', { A: { type: 'Task', agent: AGENT_REFERENCE, end: true } });
+    const { ok, diagnostics } = await writ.validate({ text, file: null });
+    expect(ok).toBe(true);
+    const told = diagnostics.filter(({ message }) => message.includes('restricts itself in nothing'));
+    expect(told).toHaveLength(warnings);
+    for (const one of told) expect(one).toMatchObject({ severity: 'warning', path: 'spec.states.A.agent' });
   });
 
   it('in plain States Language that calls AWS is not registered, and not started', async () => {

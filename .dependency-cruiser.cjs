@@ -4,8 +4,10 @@
 
 const PURE = '^src/(workflow|expression|engine|policy|approval|audit)/';
 const TEST = '\\.test\\.tsx?$';
-const SHARED = '^src/(errors|json|canonical-json|ed25519|nearest|plain-yaml|schema-(keywords|errors))\\.ts$';
-const PORTS = '^src/(errors|json|schema-keywords|network-address|runtime/ports|runtime/ports/[a-z-]+)\\.ts$';
+const SHARED =
+  '^src/(errors|json|canonical-json|ed25519|nearest|plain-yaml|retry-after|schema-(keywords|errors))\\.ts$';
+const PORTS =
+  '^src/(errors|json|retry-after|schema-keywords|network-address|runtime/ports|runtime/ports/[a-z-]+)\\.ts$';
 const COMPOSES =
   '^src/((cli|tui|server|library|testing)/|(open(-sandboxes|-functions)?|heard-elsewhere|operator-policies|digest|init|data-directory|agent-files|docker-file|mcp-project|policy-(signers|reload)|verify-(data|file|source|trust|walk|walk-thread))\.ts$)';
 
@@ -64,7 +66,7 @@ const forbidden = [
   {
     name: 'adapter-arrows',
     comment:
-      'An adapter knows the ports, errors, json and schema-keywords: no pure room, nothing else of the runtime.',
+      'An adapter knows the ports, errors, json, retry-after and schema-keywords: no pure room, nothing else of the runtime.',
     from: { path: '^src/adapters/', pathNot: TEST },
     to: { path: '^src/', pathNot: [PORTS, '^src/adapters/'] },
   },
@@ -103,7 +105,7 @@ const forbidden = [
   {
     name: 'shared-is-a-leaf',
     comment:
-      'errors.ts, json.ts, canonical-json.ts, ed25519.ts, nearest.ts, plain-yaml.ts, schema-keywords.ts and schema-errors.ts are imported by all, so they import only one another ' +
+      'errors.ts, json.ts, canonical-json.ts, ed25519.ts, nearest.ts, plain-yaml.ts, retry-after.ts, schema-keywords.ts and schema-errors.ts are imported by all, so they import only one another ' +
       '(and the cryptography and the distance of words that have no imports of their own).',
     from: { path: SHARED },
     to: { pathNot: [SHARED, '^node_modules/(@noble|fastest-levenshtein)/'] },

@@ -28,6 +28,12 @@ export interface OfferedTool {
   readonly before: McpTool | null;
 }
 
+export interface Offer {
+  readonly tools: readonly OfferedTool[];
+  /** Names of what the server offers besides, which no function can have. Attacker-controlled. */
+  readonly leftOut: readonly string[];
+}
+
 export interface McpQuestion {
   readonly data: string;
   readonly policies: string;
@@ -42,7 +48,7 @@ const TIMEOUT_MS = 30_000;
  * Connects to the server (a command runs), and asks what it offers. Throws NOT_FOUND for a server that mcp.yaml does
  * not name, CONFIG_INVALID, FUNCTION_UNAVAILABLE, FUNCTION_TEMPORARY.
  */
-export async function offeredTools(question: McpQuestion): Promise<readonly OfferedTool[]> {
+export async function offeredTools(question: McpQuestion): Promise<Offer> {
   const { data, policies, server: name, env, signal } = question;
   const folder = projectOf(policies);
   const file = join(folder, 'mcp.yaml');
@@ -63,7 +69,7 @@ export async function offeredTools(question: McpQuestion): Promise<readonly Offe
     secret: (wanted) => secrets.find((one) => one.name === wanted)?.value ?? null,
   });
   try {
-    const tools = await connection.tools({ timeoutMs: TIMEOUT_MS, signal });
+    const { tools, leftOut } = await connection.tools({ timeoutMs: TIMEOUT_MS, signal });
     const kept = await readTools(toolsFile(folder, name));
     const now = tools.map((tool): OfferedTool => {
       const pin = server.pins.get(tool.name);
@@ -72,19 +78,16 @@ export async function offeredTools(question: McpQuestion): Promise<readonly Offe
       return { name: tool.name, schemaSha256, state, tool, before: kept.get(tool.name) ?? null };
     });
     const gone = [...server.pins.keys()].filter((pinned) => !tools.some((tool) => tool.name === pinned));
-    return [
-      ...now,
-      ...gone.map(
-        (pinned) =>
-          ({
-            name: pinned,
-            schemaSha256: null,
-            state: 'gone',
-            tool: null,
-            before: kept.get(pinned) ?? null,
-          }) as const,
-      ),
-    ];
+    const left = gone.map((pinned): OfferedTool => {
+      return {
+        name: pinned,
+        schemaSha256: null,
+        state: 'gone',
+        tool: null,
+        before: kept.get(pinned) ?? null,
+      };
+    });
+    return { tools: [...now, ...left], leftOut };
   } finally {
     await connection.close();
   }

@@ -171,7 +171,7 @@ async function showReport(output: Output, judged: Judged): Promise<void> {
   showFindings(output, report);
   const intents = report.openIntents.map(({ index, run, stepPath, attempt }) => {
     const step = `step ${printable(stepPath)} attempt ${attempt} of run ${printable(run)}`;
-    return `open intent: entry ${index}, ${step} has no outcome yet; a crash may have caused it`;
+    return `open intent: entry ${index}, ${step} has no outcome yet: it goes on, waits for an answer, or a crash ended it`;
   });
   showSome(output, intents, 'open intents');
   const erased = report.erased.map(

@@ -15,8 +15,11 @@ export async function pinTools(context: Context, server: string, flags: PinFlags
   const { data, policies, env, output } = context;
   const { offeredTools, writePins } = await import('../mcp-project.js');
   let offered: readonly OfferedTool[] = [];
+  let leftOut: readonly string[] = [];
   const interrupted = await untilSignal(async (signal) => {
-    offered = chosen(await offeredTools({ data, policies, server, env, signal }), flags.tools, server);
+    const offer = await offeredTools({ data, policies, server, env, signal });
+    offered = chosen(offer.tools, flags.tools, server);
+    ({ leftOut } = offer);
   });
   if (interrupted !== null) return interrupted;
   if (flags.write) await writePins(policies, server, offered);
@@ -28,7 +31,7 @@ export async function pinTools(context: Context, server: string, flags: PinFlags
       state,
       ...(tool === null ? {} : { definition: tool }),
     }));
-    output.value({ server, written: flags.write, tools });
+    output.value({ server, written: flags.write, tools, leftOut });
     return 0;
   }
   for (const { name, schemaSha256, state, tool, before } of offered) {
@@ -39,6 +42,8 @@ export async function pinTools(context: Context, server: string, flags: PinFlags
     if (state === 'changed' && before !== null) describe(context, 'was', before);
     describe(context, 'says', tool);
   }
+  for (const name of leftOut)
+    output.note(`left out, as no function can have such a name or such schemas: ${printable(name)}`);
   if (offered.length === 0) output.note(`${printable(server)} offers no tool that can be called`);
   else if (flags.write) output.note(`pinned in mcp.yaml; a tool that changes is refused from now on`);
   else output.note(`nothing is pinned yet: when you have read it, writ mcp pin ${printable(server)} --write`);

@@ -59,7 +59,7 @@ export function renderPlan(plan: RunPlan, colors: Colors): string {
     lines.push('');
     if (step.group !== null && step.group !== group) lines.push(...groupLines(plan, step));
     group = step.group;
-    lines.push(...stepLines(step, width, colors));
+    lines.push(...stepLines(plan, step, width, colors));
   }
   lines.push('', `verdict    ${verdictText(plan.verdict, colors)}; nothing was run, nothing was written`);
   return lines.join('\n');
@@ -84,17 +84,19 @@ function startText({ ruleId, rolePath, problem }: RunPlan['start'], colors: Colo
   return `may start it, ${ruleText(ruleId, rolePath)}`;
 }
 
-/** Steps that begin together. */
+/** Steps that begin together, or that a Map or Parallel holds, which is a step of its own. */
 function groupLines({ steps }: RunPlan, { group }: PlannedStep): string[] {
+  const fork = steps.find(({ key }) => key === group);
+  if (fork !== undefined) return [`in ${printable(fork.name)}:`];
   const members = steps.filter((one) => one.group === group);
   return members.length < 2 ? [] : [`the next ${members.length} begin together`];
 }
 
-function stepLines(step: PlannedStep, width: number, colors: Colors): string[] {
+function stepLines(plan: RunPlan, step: PlannedStep, width: number, colors: Colors): string[] {
   const { order, name, call } = step;
   const pad = ' '.repeat(width + 2);
   const head = `${String(order).padStart(width)}  ${colors.bold(printable(name))}`;
-  if (call === null) return [`${head}  ${step.kind}`];
+  if (call === null) return [`${head}  ${kindText(plan, step)}`];
   const rows: [string, string][] = [
     ['how', modeText(step)],
     [
@@ -113,6 +115,11 @@ function stepLines(step: PlannedStep, width: number, colors: Colors): string[] {
   if (call.needs.length > 0)
     rows.push(['not known', `the request, before ${call.needs.map(printable).join(', ')}`]);
   return [head, ...rows.map(([label, text]) => `${pad}${label.padEnd(11)}${text}`)];
+}
+
+function kindText({ steps }: RunPlan, { kind, key }: PlannedStep): string {
+  if (kind !== 'fork') return kind;
+  return steps.some(({ group, map }) => group === key && map !== null) ? 'map' : 'parallel';
 }
 
 function waitText({ for: what, withinMs, roles }: NonNullable<PlannedCall['waits']>): string {

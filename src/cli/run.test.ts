@@ -130,6 +130,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     entries: refuse('entries'),
     isAdvanced: refuse('isAdvanced'),
     onProgress: refuse('onProgress'),
+    onWait: refuse('onWait'),
     workflowsPage: refuse('workflowsPage'),
     workflow: refuse('workflow'),
     start: refuse('start'),

@@ -23,9 +23,10 @@ export interface SimulateFlags {
   readonly agent: Readonly<Record<string, string>>;
 }
 
-/** One state that was entered, and how its attempts ended. */
+/** One state that was entered, where, and how its attempts ended. */
 interface Visit {
   readonly name: string;
+  place: string;
   readonly attempts: AttemptSeen['outcome'][];
 }
 
@@ -40,22 +41,41 @@ export async function simulateFile(context: Context, file: string, flags: Simula
     import('../testing/definition.js'),
   ]);
   const policies = await policiesOf(context, flags);
-  const visits: Visit[] = [];
+  const { visits, entered, attempted } = recordVisits();
   const result = await explainingDiagnostics(output, source, async () =>
     // Checked where it is read.
     simulatePlan(
       planOf(source.text),
       { input, mocks: mocks as Mocks, ...(policies === null ? {} : { policies }) },
-      {
-        entered: (name) => visits.push({ name, attempts: [] }),
-        attempted: ({ state, outcome }) =>
-          visits.findLast(({ name }) => name === state)?.attempts.push(outcome),
-      },
+      { entered, attempted },
     ),
   );
   if (output.json) output.value(result);
   else output.line(renderSimulation(visits, result, output.colors));
   return exitCodeOf(result);
+}
+
+/** Items and branches are entered before the first of them has an outcome: that is of the first that has none yet. */
+function recordVisits() {
+  const visits: Visit[] = [];
+  const byPlace = new Map<string, Visit>();
+  const waiting = new Map<string, Visit[]>();
+  const entered = (name: string): void => {
+    const visit = { name, place: name, attempts: [] };
+    visits.push(visit);
+    const others = waiting.get(name);
+    if (others === undefined) waiting.set(name, [visit]);
+    else others.push(visit);
+  };
+  const attempted = ({ state, place, visit: count, outcome }: AttemptSeen): void => {
+    const key = JSON.stringify([place, count]);
+    const visit = byPlace.get(key) ?? waiting.get(state)?.shift();
+    if (visit === undefined) return;
+    byPlace.set(key, visit);
+    visit.place = place;
+    visit.attempts.push(outcome);
+  };
+  return { visits, entered, attempted };
 }
 
 async function policiesOf(
@@ -99,9 +119,12 @@ const SHOWN = 500;
 export function renderSimulation(visits: readonly Visit[], result: Simulated, colors: Colors): string {
   const digits = String(visits.length).length;
   const names = Math.min(40, Math.max(...visits.map(({ name }) => printable(name).length), 0));
-  const lines = visits.map(({ name, attempts }, at) => {
+  const lines = visits.map(({ name, place, attempts }, at) => {
     const isLast = at === visits.length - 1 && result.status === 'FAILED' && attempts.length === 0;
-    const told = isLast ? colors.red('failed') : attempts.map((one) => outcomeText(one, colors)).join(', ');
+    // Only where there is more than one of it: an item, a branch.
+    const where = place !== name && /[/[]/u.test(place) ? `${printable(place)} ` : '';
+    const ends = attempts.map((one) => outcomeText(one, colors)).join(', ');
+    const told = isLast ? colors.red('failed') : `${where}${ends}`;
     return `${String(at + 1).padStart(digits)}  ${printable(name).padEnd(names)}  ${told}`.trimEnd();
   });
   const left = lines.length - SHOWN;

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SubjectDigest } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView } from '../runtime/writ.js';
+import { approvalLines } from './approval-view.js';
 import { ApprovalPrompt, type ApprovalPromptProps, type PromptClock } from './approval-prompt.js';
 import type { Answer } from './prompt-state.js';
 
@@ -39,6 +40,14 @@ const view: ApprovalView = {
   subject: {},
   display: ['function: "tool::wasm"', 'input:', '  amount: 1200'],
 };
+
+it('a request names its step as the author did, beside the key that other places have', () => {
+  const line = (step?: string) =>
+    approvalLines(step === undefined ? view : { ...view, step }).find((one) => one.startsWith('step: '));
+  expect(line('Pay \u202eout')).toMatch(/^step: Pay \\u202eout \(Payout\), attempt 1/);
+  expect(line('Payout')).toMatch(/^step: Payout, attempt 1/);
+  expect(line()).toMatch(/^step: Payout, attempt 1/);
+});
 
 /** Holds time and the ticks. */
 function heldClock(): PromptClock & { pass(ms: number): void; tick(): void } {
@@ -85,7 +94,7 @@ function open(change: Partial<ApprovalPromptProps> = {}) {
     }
   };
   const frame = (): string => prompt.lastFrame() ?? '';
-  return { clock, answers, press, frame, frames: prompt.frames };
+  return { clock, answers, press, frame, frames: prompt.frames, stdout: prompt.stdout };
 }
 
 /** Effects and promises that are due have run. */
@@ -98,6 +107,20 @@ async function settled(): Promise<void> {
 }
 
 describe('the approval prompt', () => {
+  it('draws nothing wider than a terminal that got narrower: it would stay there (rows-left-by-resize)', async () => {
+    const { stdout, frames } = open();
+    await settled();
+    const before = frames.length;
+    Object.defineProperty(stdout, 'columns', { value: 44 });
+    stdout.emit('resize');
+    await settled();
+    const drawn = frames.slice(before).flatMap((frame) => frame.split('\n'));
+    expect(drawn).toContain('-'.repeat(44));
+    expect(drawn.filter((line) => line.length > 44)).toEqual([]);
+    // A name and the time left do not run into one another.
+    expect(drawn.at(-1)).not.toMatch(/aaexpires/u);
+  });
+
   it('shows who asks for what, why, until when and the whole action', async () => {
     const { frame } = open();
     await settled();

@@ -116,7 +116,7 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
   if (screenReader)
     return <LinearPrompt rows={rows} state={state} approver={props.approver} record={record} />;
   return (
-    <Box flexDirection="column" width={columns}>
+    <Box flexDirection="column">
       <Heading record={record} nowMs={nowMs} columns={columns} color={props.color} />
       <Box flexDirection="column" height={Math.min(height, rows.length)}>
         {rows.slice(state.top, state.top + height).map((row, at) => (
@@ -144,7 +144,7 @@ function Heading(props: {
   const { record, nowMs, columns, color } = props;
   return (
     <>
-      <Box justifyContent="space-between">
+      <Box justifyContent="space-between" columnGap={2}>
         <Text bold={color}>Approval {record.id}</Text>
         <Text>{countdownText(record.expiresAtMs - nowMs)}</Text>
       </Box>

@@ -80,7 +80,7 @@ async function open(change: Partial<ApprovalQueueProps> = {}) {
     tick();
     await settled();
   };
-  return { press, passes, reads, answers, frame: () => queue.lastFrame() ?? '' };
+  return { press, passes, reads, answers, stdout: queue.stdout, frame: () => queue.lastFrame() ?? '' };
 }
 
 describe('the inbox of 10,000 requests', () => {
@@ -91,6 +91,17 @@ describe('the inbox of 10,000 requests', () => {
     expect(frame()).toMatch(/1-\d+ of 10000, \d+ more/u);
     expect(frame().split('\n').length).toBeLessThan(24);
     expect(reads).toEqual([]);
+  });
+
+  it('draws nothing wider than a terminal that got narrower: it would stay there (rows-left-by-resize)', async () => {
+    const { stdout } = await open();
+    const before = stdout.frames.length;
+    Object.defineProperty(stdout, 'columns', { value: 40 });
+    stdout.emit('resize');
+    await settled();
+    const drawn = stdout.frames.slice(before).flatMap((frame) => frame.split('\n'));
+    expect(drawn).toContain('-'.repeat(40));
+    expect(drawn.filter((line) => line.length > 40)).toEqual([]);
   });
 
   it('reads what comes into view, a screen at a time, and opens what is selected', async () => {

@@ -123,7 +123,7 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
     );
   }
   return (
-    <Box flexDirection="column" width={columns}>
+    <Box flexDirection="column">
       <Text bold={color} wrap="truncate">
         {title}
       </Text>

@@ -17,7 +17,7 @@ export function approvalLines(
   const { record, display } = view;
   return [
     `function: ${revealHidden(record.functionId)}`,
-    `step: ${revealHidden(record.stepPath)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
+    `step: ${stepText(view)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
     `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
     ...(record.redriver === undefined ? [] : [`run or step redriven by: ${revealHidden(record.redriver)}`]),
     ...(record.editors ?? []).map((editor) => `input changed by: ${revealHidden(editor)}`),
@@ -35,6 +35,12 @@ export function approvalLines(
     display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
     ...display,
   ];
+}
+
+/** As its author has named it, and as every other place has it. */
+function stepText({ step, record: { stepPath } }: ApprovalView): string {
+  const path = revealHidden(stepPath);
+  return step === undefined || step === stepPath ? path : `${revealHidden(step)} (${path})`;
 }
 
 function changeLines({ subject }: ApprovalView, { record, subject: before }: PreviousSubject): string[] {

@@ -76,7 +76,7 @@ function Rows({ rows, keys, onInterrupt, onReady }: RowsProps): ReactNode {
   }, [onReady]);
   useInterrupt(keys, onInterrupt);
   return (
-    <Box flexDirection="column" width={size.columns}>
+    <Box flexDirection="column">
       {rows(size)
         .slice(0, size.rows)
         .map((row, at) => (

@@ -36,7 +36,7 @@ export async function checkFiles(
       if ((await source.get(path)) === null && !(await growth.reaches(size + 1n)))
         findings.add('extra', `${path} is listed but is no file`, { path });
     } else if (path === 'policy') {
-      warnings.push('policy is a suggestion inside what is judged: not read');
+      warnings.push('the file policy in the log is a suggestion of whoever keeps the log: not read');
     } else if (path.endsWith('.tmp')) {
       unfinished += 1;
     } else if (parseTimestampPath(path) !== null) {

@@ -14,6 +14,7 @@ export function addPolicyCommands(parent: Command, leaf: Leaf): void {
       .option('--agent <name>', 'the agent or service that acts for the subject', onlyOnce)
       .option('--sandbox <kind>', 'wasm, docker or none (default: the one it would run in)', onlyOnce)
       .option('--network <host:port>', 'it reaches; may be given again', collectText)
+      .option('--mount <path:mode>', 'it sees, PATH:ro or PATH:rw; may be given again', collectText)
       .option('--credential <name>', 'it uses; may be given again', collectText)
       .option('--label <name>', 'its data carries; may be given again (default: not known)', collectText)
       .option('--unlabelled', 'its data carries no label')
@@ -132,6 +133,7 @@ function questionFlags(flags: Flags): QuestionFlags {
   return {
     ...textsIn(flags, 'domain', 'agent', 'sandbox', 'classification', 'timeoutMs', 'memoryMib', 'at'),
     network: textsOf(flags['network']),
+    mount: textsOf(flags['mount']),
     credential: textsOf(flags['credential']),
     label: textsOf(flags['label']),
     unlabelled: flags['unlabelled'] === true,

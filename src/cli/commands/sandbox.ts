@@ -1,7 +1,7 @@
 // The commands `writ sandbox …`.
 import { type Command, Option } from 'commander';
 import type { Leaf } from './leaf.js';
-import { collectText, onlyOnce, textsIn, textsOf } from './options.js';
+import { collectText, onlyOnce, onlyOneOf, textsIn, textsOf } from './options.js';
 
 /** Registers them at `parent`. */
 export function addSandboxCommands(parent: Command, leaf: Leaf): void {
@@ -32,7 +32,11 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
     },
   )
     .argument('[argv...]', 'program and arguments, after --; a WASM module gets the arguments')
-    .addOption(new Option('--driver <kind>', 'the sandbox').choices(['docker', 'wasm']).makeOptionMandatory())
+    .addOption(
+      onlyOneOf(
+        new Option('--driver <kind>', 'the sandbox').choices(['docker', 'wasm']).makeOptionMandatory(),
+      ),
+    )
     .option(
       '--image <image>',
       "docker: a name of docker.yaml, or sha256:… (default: docker.yaml's default)",
@@ -75,7 +79,7 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
       collectText,
     )
     // As other tools say it; --egress alone says it all.
-    .addOption(new Option('--network <mode>').choices(['none', 'egress']).hideHelp())
+    .addOption(onlyOneOf(new Option('--network <mode>').choices(['none', 'egress']).hideHelp()))
     .addOption(new Option('--allow <host:port>').argParser(collectText).hideHelp())
     .option(
       '--credential <name>',

@@ -5,6 +5,7 @@ import { renderTemplate, renderValue } from '../expression/template.js';
 import { timestampMs } from '../expression/timestamp.js';
 import { isList, structured } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';
+import { takesNoResults } from '../workflow/functions.js';
 import type { Each, Lane, Plan, StepFlow, TaskNode, WaitNode } from '../workflow/plan.js';
 import { amountIn, unexpected, type Values } from './amount.js';
 import { withinLimits } from './data-limit.js';
@@ -22,7 +23,9 @@ export function renderInput(plan: Plan, tree: RunTree, frame: Frame, node: TaskN
   const request = isObject(config) ? config : { config };
   const { prompt } = flow;
   const told = prompt === null ? request : { ...request, message: renderTemplate(prompt, scope) };
-  if (!node.collects) return withinLimits(told);
+  const { call } = node;
+  if (!node.collects || (call.kind === 'function' && takesNoResults(call.functionId)))
+    return withinLimits(told);
   const { results, errors } = (frame.id === '' ? frame : tree.frame(''))?.fanout ?? {
     results: null,
     errors: [],

@@ -41,6 +41,18 @@ describe('a fanout group (dialect 1)', () => {
     });
   });
 
+  it.each(['tool::wasm', 'tool::shell_exec', 'tool::http_request', 'tool::health_check', 'security::check'])(
+    '%s collects by its template: its request has no place for more',
+    (functionId) => {
+      const call = { kind: 'function', functionId, agent: null, fallback: null } as const;
+      const collect = { name: 'C', collects: true, call, config: { stdin: 'of {{fanout}}' } };
+      const run = runOf(groupPlan([], [{ name: 'A' }, { name: 'B' }], [collect]))
+        .ok('ra', 1, 'a')
+        .ok('rb', 2, 'b');
+      expect(input(run)).toEqual({ stdin: 'of ["ra","rb"]' });
+    },
+  );
+
   it('errorMode skip gives null and says why; the sibling runs once', () => {
     const plan = groupPlan(
       [],

@@ -4,7 +4,7 @@ import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import { microUsd, readBudget } from './budget.js';
 import { CLASSIFICATIONS, EXTENT_NAMES, LIMIT_NAMES, settled } from './ceiling.js';
-import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling, RunPlace } from './ceiling.js';
+import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling } from './ceiling.js';
 import type { ApprovalRuleSpec, CeilingSpec, NameSpec } from './ceiling-shape.js';
 import { addressProblem } from './action.js';
 import { neverMatching } from './ceiling-names.js';
@@ -198,7 +198,7 @@ function normalize(spec: CeilingSpec): Ceiling {
       spec.mounts === undefined ? [] : [unique(spec.mounts.allow.map(({ path, mode }) => ({ path, mode })))],
     credentials: { ...names(spec.credentials), mode: spec.credentials?.mode ?? 'inherit' },
     sandbox: {
-      allowed: placesOf(spec.sandbox),
+      allowed: spec.sandbox?.allowed === undefined ? null : sorted(spec.sandbox.allowed),
       ...required(spec.sandbox?.require ?? []),
     },
     approval: {
@@ -220,14 +220,6 @@ function normalize(spec: CeilingSpec): Ceiling {
       notAfterMs: spec.validity?.notAfter === undefined ? null : momentMs(spec.validity.notAfter),
     },
   });
-}
-
-const SANDBOXES: readonly RunPlace[] = ['docker', 'wasm'];
-
-/** What is required of a sandbox is kept by nothing outside one: that place has to be named. */
-function placesOf(sandbox: CeilingSpec['sandbox']): readonly RunPlace[] | null {
-  if (sandbox?.allowed !== undefined) return sorted(sandbox.allowed);
-  return sandbox?.require === undefined || sandbox.require.length === 0 ? null : SANDBOXES;
 }
 
 /** A rule in normal form. */

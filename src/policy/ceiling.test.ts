@@ -8,6 +8,7 @@ import { composeCeilings } from './meet.js';
 import type { Ceiling } from './ceiling.js';
 import type { CeilingRequest } from './facts.js';
 import { effectiveLimits, emptyFields, permits } from './permits.js';
+import { widenings } from './widening.js';
 
 const parse = (spec: Json): Ceiling => parseCeilingSpec(spec, 'test');
 const meet = (...all: readonly Ceiling[]): Ceiling => composeCeilings(all.map((spec) => ({ spec })));
@@ -55,6 +56,17 @@ describe('permits at the borders', () => {
     for (const sandbox of [{ require: ['nonRoot'] }, { allowed: ['wasm', 'docker'] }, { allowed: [] }]) {
       expect(permits(meet(models, parse({ sandbox })), outside).ok).toBe(false);
     }
+  });
+
+  it('what is required of a sandbox adds no word that nobody wrote: locks and runs of before keep their hash', () => {
+    expect(parse({ sandbox: { require: ['nonRoot'] } }).sandbox).toEqual({
+      allowed: null,
+      require: ['nonRoot'],
+    });
+    const required = parse({ sandbox: { require: ['nonRoot'] } });
+    const docker = parse({ sandbox: { allowed: ['docker'] } });
+    expect(widenings(required, docker)).toEqual([]);
+    expect(meet(required, docker).sandbox).toEqual({ allowed: ['docker'], require: ['nonRoot'] });
   });
 
   it('a limit fits up to its value', () => {

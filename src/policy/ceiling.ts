@@ -123,6 +123,16 @@ export type Ceiling = {
   readonly validity: { readonly notBeforeMs: number | null; readonly notAfterMs: number | null };
 };
 
+const SANDBOXES: readonly RunPlace[] = ['docker', 'wasm'];
+
+/**
+ * Where something may run; null = anywhere. What is required of a sandbox is kept by nothing outside one: that place has to be
+ * named. Not written into the normal form: the hash of a policy directory that a lock names stays what it was.
+ */
+export function placesOf({ allowed, require = [] }: Ceiling['sandbox']): readonly RunPlace[] | null {
+  return allowed ?? (require.length === 0 ? null : SANDBOXES);
+}
+
 const made = new WeakSet<Ceiling>();
 
 /** Freezes what the policy room has made: nobody outside it calls this. */

@@ -2,7 +2,7 @@
 // is neutral. `allow` is concatenated as a conjunction of groups, so it is exact for every request.
 import { meetBudgets } from './budget.js';
 import { APPROVAL_MODES, CLASSIFICATIONS, CREDENTIAL_MODES, LIMIT_NAMES, NETWORK_MODES } from './ceiling.js';
-import { NO_CEILING, settled } from './ceiling.js';
+import { NO_CEILING, placesOf, settled } from './ceiling.js';
 import type { Ceiling, Classification, LimitSet, NameCeiling } from './ceiling.js';
 import type { ApprovalMode } from './ceiling-shape.js';
 import { classified, limitSet, metered, required, signers, sorted, unique } from './normal-form.js';
@@ -40,7 +40,7 @@ function meet(a: Ceiling, b: Ceiling): Ceiling {
       mode: lower(CREDENTIAL_MODES, a.credentials.mode, b.credentials.mode),
     },
     sandbox: {
-      allowed: intersection(a.sandbox.allowed, b.sandbox.allowed),
+      allowed: meetPlaces(a.sandbox, b.sandbox),
       ...required([...(a.sandbox.require ?? []), ...(b.sandbox.require ?? [])]),
     },
     approval: {
@@ -68,6 +68,11 @@ function lowerClass(
   b: Classification | undefined,
 ): Classification | undefined {
   return a === undefined ? b : b === undefined ? a : lower(CLASSIFICATIONS, a, b);
+}
+
+/** Where neither names a place, what either requires says it still. */
+function meetPlaces(a: Ceiling['sandbox'], b: Ceiling['sandbox']): Ceiling['sandbox']['allowed'] {
+  return a.allowed === null && b.allowed === null ? null : intersection(placesOf(a), placesOf(b));
 }
 
 function meetNames(a: NameCeiling, b: NameCeiling): NameCeiling {

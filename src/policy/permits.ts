@@ -5,7 +5,7 @@ import { isStepAct } from './action.js';
 import type { Action } from './action.js';
 import { amountText, budgetField, budgetUses, isOver, requestText } from './budget.js';
 import type { BudgetUse } from './budget.js';
-import { APPROVAL_MODES, CLASSIFICATIONS, LIMIT_NAMES } from './ceiling.js';
+import { APPROVAL_MODES, CLASSIFICATIONS, LIMIT_NAMES, placesOf } from './ceiling.js';
 import type { Ceiling, LimitSet, MountMode, NameCeiling } from './ceiling.js';
 import { matchingRules } from './approval-duty.js';
 import type { CeilingRequest, Facts } from './facts.js';
@@ -245,7 +245,7 @@ function sandboxViolations(
   ceiling: Ceiling,
   { facts }: Omit<CeilingRequest, 'approval'>,
 ): readonly Violation[] {
-  const { allowed } = ceiling.sandbox;
+  const allowed = placesOf(ceiling.sandbox);
   if (allowed === null || allowed.includes(facts.sandbox ?? 'none')) return NONE;
   // What the runner does itself is no foreign code that a sandbox could hold.
   if (isRunnersOwn(facts.functionId)) return NONE;

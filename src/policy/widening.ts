@@ -3,7 +3,7 @@
 // field that says nothing takes what is above it. Approval, rates and requirements add up, and are never wider.
 import { isObject, type Json } from '../json.js';
 import { amountText, BUDGET_NAMES, BUDGET_PERIODS, budgetField } from './budget.js';
-import { CLASSIFICATIONS, CREDENTIAL_MODES, LIMIT_NAMES, NETWORK_MODES } from './ceiling.js';
+import { CLASSIFICATIONS, CREDENTIAL_MODES, LIMIT_NAMES, NETWORK_MODES, placesOf } from './ceiling.js';
 import type { Ceiling, NameCeiling } from './ceiling.js';
 import { patternCovers } from './glob-cover.js';
 import { hostMatches, pathContains } from './host.js';
@@ -62,7 +62,7 @@ export function widenings(own: Ceiling, above: Ceiling, written: Json = {}): rea
     }
   }
   for (const [field, value, limit] of [
-    ['sandbox.allowed', own.sandbox.allowed, above.sandbox.allowed],
+    ['sandbox.allowed', own.sandbox.allowed, placesOf(above.sandbox)],
     ['data.labelsAllowed', own.data.labelsAllowed, above.data.labelsAllowed],
   ] as const) {
     const more = (value ?? []).filter(

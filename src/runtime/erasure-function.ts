@@ -9,6 +9,7 @@ import { policyRefusal } from './authorize.js';
 import { draft, type EntryContext } from './entries.js';
 import { erasableRun, parseErasureInput, payloadsLeft } from './erasure.js';
 import { ERASE_FUNCTION, isErasure } from './erasure-workflow.js';
+import { isBusy } from './journal.js';
 import type { Guard } from './guard-parts.js';
 import type { CopyFiles, EntryDraft, FunctionProvider, Locks, RunRecord } from './ports.js';
 import { entryContext, load } from './run-context.js';
@@ -43,7 +44,7 @@ export function eraseFunction(parts: EraseParts): FunctionProvider {
       const { basis, targets, artifacts } = request;
       mayErase(guard, run, [...targets, ...artifacts]);
       if (signal.aborted) throw new WritError('STEP_CANCELLED', 'cancelled before anything was erased');
-      const now = await erase(guard, run, targets, basis);
+      const now = await erase(guard, run, { targets, basis, signal });
       const taken = await guard.journal.orStop(() => eraseArtifacts(guard, artifacts));
       const scrubbing = { ...parts, store: guard.store };
       const scrubbed = await guard.journal.orStop(() => finishScrub(scrubbing, SCRUB_WAIT_MS));
@@ -75,8 +76,11 @@ function mayErase(guard: Guard, run: RunRecord, targets: readonly { readonly run
 async function erase(
   guard: Guard,
   by: RunRecord,
-  targets: readonly ErasureTarget[],
-  basis: string,
+  {
+    targets,
+    basis,
+    signal,
+  }: { readonly targets: readonly ErasureTarget[]; readonly basis: string; readonly signal: AbortSignal },
 ): Promise<number> {
   for (;;) {
     const entries: EntryDraft[] = [];
@@ -103,6 +107,10 @@ async function erase(
       await guard.journal.commit({ runs: touched, entries, erasures });
       return entries.length;
     } catch (error) {
+      if (isBusy(error) && !signal.aborted) {
+        guard.journal.waits(error);
+        continue;
+      }
       // Another erasure took one of them at this moment, or a redrive: look again.
       if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
     }

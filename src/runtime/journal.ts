@@ -12,6 +12,7 @@ export class Journal {
   readonly #listeners = new Set<(notice: EntryNotice) => void>();
   readonly #waiters = new Set<(error: WritError) => void>();
   #fatal: WritError | null = null;
+  #waited: WritError | null = null;
 
   readonly #redact: Redactor;
 
@@ -32,6 +33,9 @@ export class Journal {
 
   /** A run waits on for a store that another process holds: `error` says which. */
   waits(error: WritError): void {
+    // All that was in one commit are told of the same one.
+    if (error === this.#waited) return;
+    this.#waited = error;
     for (const listener of this.#waiters) tell(this.#waiters, listener, error);
   }
 

@@ -134,6 +134,17 @@ export class LiveRun {
     }
   }
 
+  /** As `commit`, again after each conflict. STORE_BUSY: nothing has happened yet that could be lost. */
+  async commitAnew(move: () => Move | null, options: CommitOptions = {}): Promise<Committed | null> {
+    for (;;) {
+      try {
+        return await this.commit(move, options);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
   /** Steps whose approval was decided, has expired, or was asked for under another policy. */
   get due(): ReadonlySet<string> {
     return this.#due;
@@ -351,6 +362,7 @@ export class LiveRun {
     this.#guard.journal.assertGoing();
     this.#run = await load(this.#guard, this.id);
     await this.#read();
+    this.#isFirst = true;
     this.#isStale = false;
   }
 

@@ -137,10 +137,10 @@ function readUsage(
     : {};
 }
 
-function readRetryAfter({ retryAfterMs }: { readonly retryAfterMs?: unknown } = {}): Pick<
-  Failed,
-  'retryAfterMs'
-> {
+function readRetryAfter(
+  details: { readonly retryAfterMs?: unknown } | null | undefined,
+): Pick<Failed, 'retryAfterMs'> {
+  const retryAfterMs = details?.retryAfterMs;
   return isCount(retryAfterMs) ? { retryAfterMs } : {};
 }
 

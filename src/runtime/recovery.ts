@@ -52,7 +52,7 @@ async function recover(guard: Guard, live: LiveRun, tasks: readonly Task[]): Pro
     }
     events.push({ kind: node.idempotent && !isStopping ? 'rerun' : 'lost', stepPath, attempt, nowMs });
   }
-  await live.commitOutcome(() => ({ events, change: { entries, attempts, tasks: tasksLost } }), { nowMs });
+  await live.commitAnew(() => ({ events, change: { entries, attempts, tasks: tasksLost } }), { nowMs });
 }
 
 /**
@@ -83,7 +83,7 @@ export async function decideLost(
     kind: 'failure',
     message: 'the outcome was lost in a crash and a person counted it as failed',
   };
-  const committed = await live.commitOutcome(
+  const committed = await live.commitAnew(
     () => {
       const lost = live.execution.lost();
       if (lost.length === 0) return null;

@@ -115,7 +115,8 @@ export function decidingFiles(files: ReadonlyMap<string, string>): PolicyFiles['
   return new Map([...files].filter(([file]) => DECIDES.test(file)));
 }
 
-const DECIDES = /^(?:model\.conf|approvers\.yaml|(?:rbac|roles|ceilings)\/[^/]+\.yaml)$/;
+const DECIDES =
+  /^(?:model\.conf|approvers\.yaml|package-signers\.yaml|(?:rbac|roles|ceilings)\/[^/]+\.yaml)$/;
 
 function lost(run: string, why: string, cause?: unknown): WritError {
   return new WritError('POLICY_START_LOST', `the policies that run ${run} was started under: ${why}`, {

@@ -87,12 +87,12 @@ async function advance(guard: Guard, live: LiveRun): Promise<Next> {
       await withdrawDropped(guard, live);
     } else if (live.execution.head.status !== 'running') {
       // Nothing of it runs any more: its last word was left unsaid for an approval that had to be withdrawn before.
-      await live.commitOutcome(() => ({ events: [] }));
+      await live.commitAnew(() => ({ events: [] }));
     } else if ((await settleWaits(guard, live)) || (await answerRequests(guard, live))) {
       continue;
     } else if (isDue(live, guard.clock.nowMs())) {
       const nowMs = guard.clock.nowMs();
-      await live.commitOutcome(() => ({ events: [{ kind: 'tick', nowMs }] }), { nowMs });
+      await live.commitAnew(() => ({ events: [{ kind: 'tick', nowMs }] }), { nowMs });
     } else {
       return whatNow(live);
     }

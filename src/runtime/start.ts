@@ -169,9 +169,12 @@ export async function interruptedRun(
   isHeld: (runId: string) => boolean,
 ): Promise<string | null> {
   const { workflow, initiator } = request;
-  const input = runInput(request.plan, request.input);
   const dataOfPlan = (plan: Plan) => dataJson(dataOf(plan));
-  const wanted = canonicalJson({ input, agents: request.agents, data: dataOfPlan(request.plan) });
+  // Of a version that filled in no defaults the input is there as it was given.
+  const inputs = [runInput(request.plan, request.input), request.input];
+  const wanted = new Set(
+    inputs.map((input) => canonicalJson({ input, agents: request.agents, data: dataOfPlan(request.plan) })),
+  );
   for (const head of await guard.store.unfinishedRuns()) {
     if (head.workflowId !== workflow.id || head.workflowHash !== workflow.hash) continue;
     if (head.status !== 'running' || head.initiator !== initiator.id || isHeld(head.id)) continue;
@@ -180,7 +183,7 @@ export async function interruptedRun(
     if (run?.status !== 'running') continue;
     const { agents } = run;
     const data = dataOfPlan(planOf(run));
-    if (canonicalJson({ input: await inputOf(guard, run), agents, data }) === wanted) return run.id;
+    if (wanted.has(canonicalJson({ input: await inputOf(guard, run), agents, data }))) return run.id;
   }
   return null;
 }

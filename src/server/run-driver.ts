@@ -68,8 +68,10 @@ export function openRunDriver(
     },
     async stop() {
       ending.abort();
+      // Before those that are driven let go of their place: none of those that wait for one begins any more.
+      const driven = queue.stop();
       await looking;
-      await queue.stop();
+      await driven;
     },
   };
 }

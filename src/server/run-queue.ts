@@ -24,9 +24,12 @@ export function openRunQueue(drive: (run: string) => Promise<void>): RunQueue {
     }
   };
   const driveOne = async (run: string): Promise<void> => {
-    await drive(run);
-    driving.delete(run);
-    begin();
+    try {
+      await drive(run);
+    } finally {
+      driving.delete(run);
+      begin();
+    }
   };
   return {
     wake(run) {

@@ -62,6 +62,14 @@ export const KNOWN_CONFIG: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['tool::wasm', new Set(WASM_CONFIG)],
 ]);
 
+/**
+ * Has the request no place for `fanoutResults`, which mode collect adds? Then a step reads what it collects by
+ * {{fanout}}. Models and hands have one; so may a function of the embedding program or of an MCP server.
+ */
+export function takesNoResults(functionId: string): boolean {
+  return KNOWN_FUNCTIONS.has(functionId) && !/^(?:agent|hand)::/.test(functionId);
+}
+
 export interface ResolvedFunction {
   readonly functionId: string;
   /** From `hand::run::<id>`. */

@@ -1,21 +1,44 @@
 // What a workflow's `inputs` give where a run's input says nothing: `default` of a property, at any depth, also in the
 // items of a list. Filled in before the input is checked and recorded: a run has one input, and this is part of it.
+import { WritError } from '../errors.js';
 import { isList } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';
 import { DATA_KEYWORDS, NAME_KEYWORDS } from '../schema-keywords.js';
 import type { Finding } from './diagnostic.js';
 import { field, type Located, type Segments, toJson } from './located.js';
 
-/** `input` with what `schema` gives; the same value where it gives nothing. */
+/** Characters of JSON that defaults may give one input: those within the items of lists multiply. */
+const MOST_FILLED = 4 * 1024 * 1024;
+/** Each is compiled to be tried; beyond so many a default that fits nothing is found with the input. */
+const MOST_TRIED = 256;
+
+/** `input` with what `schema` gives; the same value where it gives nothing. Throws INPUT_INVALID where that is too much. */
 export function withDefaults(schema: Json, input: Json): Json {
+  return filledIn(schema, input, { left: MOST_FILLED });
+}
+
+function filledIn(schema: Json, input: Json, room: { left: number }): Json {
   if (!isObject(schema)) return input;
-  const { properties, items } = schema;
-  if (isList(input)) return isObject(items) ? input.map((item) => withDefaults(items, item)) : input;
+  const { properties, items, prefixItems } = schema;
+  if (isList(input)) {
+    // `items` is about those that come after `prefixItems` (JSON Schema 2020-12, 10.3.1.2).
+    const before = prefixItems !== undefined && isList(prefixItems) ? prefixItems.length : 0;
+    return isObject(items)
+      ? input.map((item, at) => (at < before ? item : filledIn(items, item, room)))
+      : input;
+  }
   if (!isObject(input) || !isObject(properties)) return input;
   const filled = Object.entries(properties).flatMap(([name, inner]): [string, Json][] => {
-    if (Object.hasOwn(input, name)) return [[name, withDefaults(inner, input[name] ?? null)]];
+    if (Object.hasOwn(input, name)) return [[name, filledIn(inner, input[name] ?? null, room)]];
     const given = isObject(inner) && Object.hasOwn(inner, 'default') ? inner['default'] : undefined;
-    return given === undefined ? [] : [[name, withDefaults(inner, given)]];
+    if (given === undefined) return [];
+    room.left -= JSON.stringify(given).length;
+    if (room.left < 0) {
+      throw new WritError('INPUT_INVALID', 'the defaults of `inputs` fill in more than 4 MiB', {
+        hint: 'give smaller defaults, or fewer in the items of lists',
+      });
+    }
+    return [[name, filledIn(inner, given, room)]];
   });
   return { ...input, ...Object.fromEntries(filled) };
 }
@@ -26,7 +49,12 @@ export function* defaultFaults(
   at: Segments,
   misfit: (schema: Json, value: Json) => string | null,
 ): Generator<Finding> {
-  yield* faultsIn({ schema, at, isReached: true, isProperty: false }, misfit);
+  let tried = 0;
+  const some: typeof misfit = (inner, value) => {
+    tried += 1;
+    return tried > MOST_TRIED ? null : misfit(inner, value);
+  };
+  yield* faultsIn({ schema, at, isReached: true, isProperty: false }, some);
 }
 
 interface Here {

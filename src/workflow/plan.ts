@@ -92,7 +92,7 @@ export interface TaskNode extends NodeBase {
   readonly flow: StepFlow | Flow;
   /** Dialect 1 mode `loop`; null = once. */
   readonly loop: Loop | null;
-  /** Dialect 1 mode `collect`: the request also gets `fanoutResults` and `fanoutErrors`. */
+  /** Dialect 1 mode `collect`: the request also gets `fanoutResults` and `fanoutErrors`, where it has a place for them. */
   readonly collects: boolean;
   /** One attempt, in ms; null = ceiling or driver default, or `limits`. */
   readonly timeoutMs: number | null;

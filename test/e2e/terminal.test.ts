@@ -165,9 +165,11 @@ describeOnTerminal('the approval prompt', () => {
     const terminal = open({ WRIT_KEY: 'alice.key' }, words);
     await armed(terminal);
     // Items ask at the same time: whichever was first, the other one is next.
-    const first = /step: triage\[(?<item>\d)\]/u.exec(plain(terminal.drawn()))?.groups?.['item'];
+    const first = /step: .*\(triage\[(?<item>\d)\]\), attempt 1/u.exec(plain(terminal.drawn()))?.groups?.[
+      'item'
+    ];
     terminal.type(ESCAPE);
-    await terminal.shows(`step: triage[${first === '0' ? 1 : 0}], attempt 1`);
+    await terminal.shows(`(triage[${first === '0' ? 1 : 0}]), attempt 1`);
     // Of no effect, now and once keys count; what is drawn after it is of this prompt.
     terminal.type('y');
     await armed(terminal);

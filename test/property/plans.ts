@@ -60,7 +60,7 @@ function flowing<Fields extends object>(
 export function task(fields: Partial<Draft<TaskNode>> & Paths = {}): Draft<TaskNode> {
   return {
     kind: 'task',
-    call: { kind: 'function', functionId: 'tool::wasm', agent: null, fallback: null },
+    call: { kind: 'function', functionId: 'claims::score', agent: null, fallback: null },
     when: null,
     loop: null,
     collects: false,

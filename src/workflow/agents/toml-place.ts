@@ -11,13 +11,18 @@ const PART = /[A-Za-z0-9_-]+|"[^"]*"|'[^']*'/gu;
 const HEADER =
   /^(\s*\[(\[)?\s*)((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*\]/u;
 const PAIR =
-  /^(\s*)((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=\s*("""|''')?(.*)$/u;
+  /^(\s*)((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=\s*("""|''')?(.*)$/su;
+
+/** More than the parser takes; a key may have any number of dots in it. */
+const MOST_DEEP = 64;
 
 /** Place of a path as `agent.model.name` or `hand.settings[1].key`, or of the nearest table around it. */
 export function tomlPlaces(text: string): (path: string) => TomlPlace {
   const places = keyPlaces(text);
   return (path) => {
-    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
+    let left = MOST_DEEP;
+    for (let at = path; at !== '' && left > 0; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
+      left -= 1;
       const place = places.get(at) ?? places.get(at.replace(/\[\d+\]$/u, ''));
       if (place !== undefined) return place;
     }

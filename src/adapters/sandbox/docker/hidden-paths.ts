@@ -1,5 +1,5 @@
 // What a container does not see of /proc and /sys: what they tell of the host that no program needs. In place of the
-// engine's own list, which depends on its release, and longer than its newest one. What programs do read there stays: memory,
+// engine's own list, which depends on its release, and in most places longer than its newest one. What programs do read there stays: memory,
 // load and processors, their topology, the container's control group, and settings of the kernel.
 
 const PROC: readonly string[] = [

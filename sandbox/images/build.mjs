@@ -1,10 +1,13 @@
 // Makes the images for the Docker sandbox from programs this machine has (no registry, no download) and loads them
 // into the engine: `node sandbox/images/build.mjs [sh] [python] [node] [--docker-yaml FILE]`. Prints `name id`, one a
 // line. `sh` is busybox; the others are that plus their interpreter. With --docker-yaml the ids are written into FILE
-// (docker.yaml of a project), `sh` as `default` too where it names no default yet.
+// (docker.yaml of a project), `sh` as `default` too where it names no default yet. `Dockerfile` makes the same images of
+// what a registry has.
 // Same programs, same id: the archive holds no time, no owner and no name of the machine.
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   readdirSync,
@@ -12,6 +15,8 @@ import {
   readlinkSync,
   realpathSync,
   renameSync,
+  rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -21,16 +26,16 @@ import { parseArgs } from 'node:util';
 import { imageOf } from './archive.mjs';
 
 /** What a container needs to run with nobody's rights, and what our driver looks for in the label. */
-const CONFIG = {
+export const CONFIG = {
   Env: ['PATH=/bin:/usr/bin'],
   Labels: { 'writ.tools': 'sleep tar timeout' },
   User: '65534:65534',
   WorkingDir: '/work',
 };
-const USERS = 'root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/work:/bin/false\n';
-const GROUPS = 'root:x:0:\nnogroup:x:65534:\n';
+export const USERS = 'root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/work:/bin/false\n';
+export const GROUPS = 'root:x:0:\nnogroup:x:65534:\n';
 /** Applets that only make sense with rights no guest has, or with a network. `busybox` would link to itself. */
-const WITHOUT = new Set([
+export const WITHOUT = new Set([
   'busybox',
   'su',
   'login',
@@ -182,9 +187,13 @@ function sorted(files) {
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** docker.yaml with these ids, whatever else it holds kept. */
-async function record(path, ids) {
+/** docker.yaml with these ids, whatever else it holds kept: who may read it, and where a link to it leads, too. */
+export async function record(named, ids) {
   const { parseDocument } = await import('yaml');
+  const isLink = lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (isLink && !existsSync(named)) throw new Error(`${named} is a link that leads nowhere`);
+  const path = isLink ? realpathSync(named) : named;
+  const before = statSync(path, { throwIfNoEntry: false });
   const document = parseDocument(existsSync(path) ? readFileSync(path, 'utf8') : '');
   if (document.errors.length > 0) throw new Error(`${path}: ${document.errors[0].message}`);
   for (const [name, id] of Object.entries(ids)) document.setIn(['images', name], id);
@@ -192,7 +201,12 @@ async function record(path, ids) {
     document.setIn(['images', 'default'], ids.sh);
   // Never half of it: what stands there decides which runtime holds containers.
   const whole = `${path}.new`;
-  writeFileSync(whole, document.toString());
+  rmSync(whole, { force: true });
+  writeFileSync(whole, document.toString(), { flag: 'wx', mode: before === undefined ? 0o666 : 0o600 });
+  if (before !== undefined) {
+    chownSync(whole, before.uid, before.gid);
+    chmodSync(whole, before.mode & 0o7777);
+  }
   renameSync(whole, path);
 }
 

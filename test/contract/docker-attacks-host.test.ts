@@ -86,8 +86,8 @@ describe.skipIf(noEngine !== null)(`attacks from a container on its host${skippe
 
   it("hole: other files of /sys and /proc told of the host's disks, file systems, sensors and buses", async () => {
     const { stdout } = await sh(
-      'for f in fs swaps bus irq softirqs; do cat /proc/$f/* /proc/$f; done 2>/dev/null; ' +
-        'ls /sys/class /sys/bus /sys/dev /sys/fs/ext4 /sys/power /sys/kernel/slab /sys/devices/virtual /sys/devices/pci0000:00 2>/dev/null | grep -v ":$" | grep .; ' +
+      'for f in fs swaps bus irq softirqs consoles devices dma fb misc; do cat /proc/$f/* /proc/$f; done 2>/dev/null; ' +
+        'ls /sys/class /sys/bus /sys/dev /sys/fs/ext4 /sys/fs/erofs /sys/power /sys/kernel/slab /sys/devices/virtual /sys/devices/pci0000:00 2>/dev/null | grep -v ":$" | grep .; ' +
         'find /sys -name "thermal*" -o -name "hwmon*" -o -name "[sv]d[a-z]" -o -name "nvme*" 2>/dev/null | grep -v thermal_throttle; ' +
         'ls /sys/devices/system/cpu/cpu*/thermal_throttle 2>/dev/null | grep -v ":$" | grep .; ' +
         'cat /sys/devices/system/cpu/online; cat /proc/meminfo | head -1; echo END',

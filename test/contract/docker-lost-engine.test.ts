@@ -10,7 +10,7 @@ import { imageProgram, images, installation, left, noEngine, skipped } from './d
 const text = ({ bytes }: { readonly bytes: Uint8Array }): string => Buffer.from(bytes).toString();
 const FILES = { files: [{ path: 'in', bytes: new Uint8Array(1) }], outputs: ['*'] };
 
-describe.skipIf(noEngine !== null)(`an engine that goes away${skipped}`, { timeout: 60_000 }, () => {
+describe.skipIf(noEngine !== null)(`an engine that goes away${skipped}`, () => {
   const here = installation();
   let door: Door;
   let driver: SandboxDriver;

@@ -1,5 +1,6 @@
 // What a program prints, kept up to the limit for both streams together. More than the limit is told once and then
 // dropped: a flood never fills the runner's memory.
+import { Growing } from '../growing.js';
 
 export interface Captured {
   readonly bytes: Uint8Array;
@@ -16,13 +17,13 @@ export interface Capture {
 export function openCapture(
   outputBytes: number,
   told: () => void,
-  watch: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void = () => undefined,
+  watch?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void,
 ): Capture {
-  const kept = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  const kept = { stdout: new Growing(), stderr: new Growing() };
   let room = outputBytes;
   let full: 'stdout' | 'stderr' | null = null;
   const captured = (stream: 'stdout' | 'stderr'): Captured => ({
-    bytes: new Uint8Array(Buffer.concat(kept[stream])),
+    bytes: kept[stream].bytes(),
     truncated: full === stream,
   });
   return {
@@ -31,9 +32,9 @@ export function openCapture(
       const part = bytes.subarray(0, room);
       room -= part.length;
       if (part.length > 0) {
+        kept[stream].append(part);
         // A copy: the chunk it lies in may be much larger.
-        kept[stream].push(Uint8Array.from(part));
-        watch(stream, part);
+        watch?.(stream, part.slice());
       }
       if (part.length < bytes.length) {
         full = stream;

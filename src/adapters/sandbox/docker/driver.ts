@@ -57,12 +57,15 @@ export function openDockerDriver(options: DockerDriverOptions): SandboxDriver {
   return {
     kind: 'docker',
     defaults: { ...DEFAULT_LIMITS, ...(options.runtime === 'runsc' ? { pids: RUNSC_PIDS } : {}) },
-    preflight: () => preflight(opened, options),
+    preflight() {
+      link.forget(); // it is a look at what is there now
+      return preflight(opened, options);
+    },
     async prepare(request) {
       try {
         return requestEvidence(await shared.prepare(request));
       } catch (error) {
-        if (error instanceof WritError && error.code === 'SANDBOX_UNAVAILABLE') await link.forget();
+        if (isAboutEngine(error)) link.forget();
         throw error;
       }
     },
@@ -83,6 +86,15 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
   'SANDBOX_IMAGE_MISSING',
   'SANDBOX_RUNTIME_UNKNOWN',
 ]);
+
+/** What it has, or whether it answers, may be another the next time: somebody mends it while this process lives. */
+function isAboutEngine(error: unknown): boolean {
+  return (
+    !(error instanceof WritError) ||
+    error.code === 'SANDBOX_UNAVAILABLE' ||
+    error.code === 'SANDBOX_RUNTIME_UNKNOWN'
+  );
+}
 
 async function preflight(
   opened: EngineLink['opened'],
@@ -116,7 +128,7 @@ async function act(shared: Shared, request: SandboxRequest, signal: AbortSignal)
     const { step, told } = await carriedOut(shared, prepared, request.onOutput, signal);
     return finished(step, { ...evidence, ...told });
   } catch (error) {
-    if (!(error instanceof WritError) || error.code === 'SANDBOX_UNAVAILABLE') await shared.link.forget();
+    if (isAboutEngine(error)) shared.link.forget();
     const known = unavailable(error);
     if (!UNAVAILABLE.has(known.code)) throw known;
     return finished(nothingRan('unavailable', known.message), evidence);
@@ -156,7 +168,7 @@ async function carriedOut(
       signal,
     );
   const { step, passed } = await throughEgress(prepared, name, signal, run);
-  if (step.limitHit === 'unknown') await link.forget();
+  if (step.limitHit === 'unknown') link.forget();
   else if (pooled) {
     pool.used(key, () => {
       // Of no run: what waits holds nothing of anybody's.

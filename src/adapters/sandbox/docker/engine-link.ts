@@ -34,8 +34,8 @@ export interface EngineLinkOptions {
 export interface EngineLink {
   /** Throws SANDBOX_UNAVAILABLE. */
   opened(): Promise<Opened>;
-  /** What is known is not believed any more. */
-  forget(): Promise<void>;
+  /** What is known is not believed any more: the engine is asked again. Steps that are under way lose nothing by it. */
+  forget(): void;
   /** Nothing of this runner may be running any more. */
   close(): Promise<void>;
 }
@@ -43,6 +43,8 @@ export interface EngineLink {
 /** Talks to nobody before the first `opened`. */
 export function openEngineLink(options: EngineLinkOptions): EngineLink {
   let runner: Runner | null = null;
+  let events: MemoryEvents | null = null;
+  let known: Opened | null = null;
   let opening: Promise<Opened> | null = null;
   let reaping: NodeJS.Timeout | null = null;
 
@@ -55,31 +57,31 @@ export function openEngineLink(options: EngineLinkOptions): EngineLink {
       // What a killed runner left is gone before anything of this one starts.
       await living.reap(engine);
       reaping ??= setInterval(() => void living.reap(engine).catch(() => undefined), REAP_EVERY_MS).unref();
-      const events = await watchMemory(engine, `${RUNNER_LABEL}=${living.id}`);
+      // Steps that are under way listen to it: nobody takes it from them while it is whole.
+      if (events === null || events.isBroken())
+        events = await watchMemory(engine, `${RUNNER_LABEL}=${living.id}`);
       return { engine, machine, runner: living, events };
     } catch (error) {
       throw unavailable(error);
     }
   };
-  const forget = async (): Promise<void> => {
-    const before = opening;
-    opening = null;
-    (await before?.catch(() => null))?.events.close();
-  };
   return {
     async opened() {
-      opening ??= open();
-      try {
-        return await opening;
-      } catch (error) {
+      // An engine that has been away may have come back as another one.
+      if (known !== null && !known.events.isBroken()) return known;
+      opening ??= open().finally(() => {
         opening = null;
-        throw error;
-      }
+      });
+      return (known = await opening);
     },
-    forget,
+    forget() {
+      known = null;
+    },
     async close() {
+      // One that still opens would begin to reap and to listen after its end.
+      await opening?.catch(() => undefined);
       if (reaping !== null) clearInterval(reaping);
-      await forget();
+      events?.close();
       runner?.release();
     },
   };

@@ -102,37 +102,6 @@ export function isUnanswered(error: unknown): boolean {
   return code !== 'ECONNREFUSED' && code !== 'ENOENT' && code !== 'EACCES';
 }
 
-/** Of a start that the engine has refused because of `program`: what a shell would say of it; null = for another reason. */
-export function noProgram(error: unknown, program: string): NoProgram | null {
-  return error instanceof EngineError && error.status === 400 ? noProgramIn(error.message, program) : null;
-}
-
-export interface NoProgram {
-  readonly exitCode: number;
-  readonly says: string;
-}
-
-/**
- * The same, from the engine's words. Only in the form in which it speaks of this program: that a file is not there, or may
- * not be used, it says of mounts, of its own files and of its helpers as well.
- */
-export function noProgramIn(text: string, program: string): NoProgram | null {
-  const [, said = ''] = /(?:start container process|container process caused): ([^]*)/.exec(text) ?? [];
-  const about = `exec: ${JSON.stringify(program)}: `;
-  const why = said.startsWith(about) ? said.slice(about.length) : '';
-  if (NO_FILE.test(why)) return { exitCode: 127, says: 'the image has no such program' };
-  return NO_PROGRAM_FILE.test(why) || MAY_NOT.test(said)
-    ? { exitCode: 126, says: 'the program can not be executed' }
-    : null;
-}
-
-const NO_FILE =
-  /^(?:stat [^]*: )?(?:no such file or directory|executable file not found in \$PATH)(?:: unknown|\s*$)/;
-const NO_PROGRAM_FILE =
-  /^(?:stat [^]*: )?(?:permission denied|not a directory|is a directory|exec format error|(?:file name|argument list) too long|too many levels of symbolic links)(?:: unknown|\s*$)/;
-/** What lies where nothing may be executed, by the path that was found for it. */
-const MAY_NOT = /^eaccess [^]*: permission denied(?:: unknown|\s*$)/;
-
 function engineError(what: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const { statusCode, message } = Object(error) as { statusCode?: unknown; message?: unknown };

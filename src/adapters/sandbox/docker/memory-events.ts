@@ -16,6 +16,8 @@ export interface MemoryEvents {
    * has broken: then nothing is known of what happened meanwhile.
    */
   ranOut(id: string, withinMs: number): Promise<boolean | 'unknown'>;
+  /** Nothing more will be told. */
+  isBroken(): boolean;
   close(): void;
 }
 
@@ -64,6 +66,7 @@ export async function watchMemory(engine: Dockerode, label: string): Promise<Mem
       if (seen.delete(id)) return true;
       return broken ? 'unknown' : false;
     },
+    isBroken: () => broken,
     close() {
       if (stream instanceof Readable) stream.destroy();
     },

@@ -17,6 +17,7 @@ describe('the reaper', () => {
   const socket = path.join(home, 'engine.sock');
   let deadlineMs = 0;
   const removed: string[] = [];
+  let others: readonly string[] = [];
   const server = createServer((request, response) => {
     if (request.method === 'DELETE') removed.push(request.url ?? '');
     const Labels = {
@@ -25,7 +26,8 @@ describe('the reaper', () => {
       'writ.deadline': String(deadlineMs),
     };
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify([{ Id: 'theirs', Names: ['/theirs'], Labels }]));
+    const ids = ['theirs', ...others];
+    response.end(JSON.stringify(ids.map((Id) => ({ Id, Names: [`/${Id}`], Labels }))));
   });
 
   beforeAll(async () => {
@@ -70,4 +72,28 @@ describe('the reaper', () => {
       expect(removed).toEqual([]);
     },
   );
+
+  it('hole: a clock that was an hour behind when it opened kept it from ever removing what others left', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    const rightMs = Date.now();
+    vi.setSystemTime(rightMs - HOUR_MS);
+    const runner = openRunner(openLocks(home), 'ours');
+    vi.setSystemTime(rightMs);
+    deadlineMs = rightMs - 2 * GRACE_MS;
+    try {
+      const engine = await openEngine(socket);
+      expect(await runner.reap(engine)).toBe(0);
+      vi.advanceTimersByTime(20 * 60_000);
+      expect(await runner.reap(engine)).toBe(0);
+      vi.advanceTimersByTime(1_000);
+      // One that was made since then may have been seen for no time at all.
+      others = ['later'];
+      expect(await runner.reap(engine)).toBe(1);
+      expect(removed.splice(0)).toEqual(['/containers/theirs?force=true&v=true']);
+    } finally {
+      others = [];
+      vi.useRealTimers();
+      runner.release();
+    }
+  });
 });

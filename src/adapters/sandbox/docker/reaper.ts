@@ -17,6 +17,8 @@ const LOCK = 'sandbox-';
 const MAX_TRIES = 16;
 /** Past its deadline by so much, nobody looks after a container any more. */
 const GRACE_MS = 60_000;
+/** Longer than any container of ours lives. */
+const LONGEST_MS = 20 * 60_000;
 
 export interface Runner {
   readonly id: string;
@@ -43,6 +45,13 @@ export function openRunner(locks: Locks, installation: string): Runner {
   const openedMs = Date.now() - performance.now();
   // A clock that is set while others' steps run ends none of them: what is overdue is so by time that has passed, too.
   const nowMs = (): number => Math.min(Date.now(), openedMs + performance.now());
+  /** Since when others' containers have been seen; they go by that where the clock was wrong when this runner opened. */
+  let seen = new Map<string, number>();
+  const isOverdue = (id: string, deadline: string | undefined): boolean => {
+    if (deadline === undefined || !/^[0-9]{1,15}$/.test(deadline)) return false;
+    const isLongSeen = performance.now() - (seen.get(id) ?? Infinity) > LONGEST_MS;
+    return Number(deadline) + GRACE_MS < (isLongSeen ? Date.now() : nowMs());
+  };
   return {
     id,
     labels: (deadlineMs, run) => ({
@@ -59,6 +68,7 @@ export function openRunner(locks: Locks, installation: string): Runner {
       await reapFolders(owner, (runner) => runner !== id && isDead(locks, runner));
       const filters = { label: [RUNNER_LABEL] };
       const containers = await ask('list', engine.listContainers({ all: true, filters }));
+      seen = new Map(containers.map(({ Id }) => [Id, seen.get(Id) ?? performance.now()]));
       let removed = 0;
       for (const { Id, Labels, Names } of containers) {
         const runner = Labels[RUNNER_LABEL] ?? '';
@@ -66,7 +76,7 @@ export function openRunner(locks: Locks, installation: string): Runner {
           runner === id
             ? !Names.some((name) => isHeld(name.replace(/^\//, '')))
             : (Labels[INSTALLATION_LABEL] === owner && isDead(locks, runner)) ||
-              isOverdue(Labels[DEADLINE_LABEL], nowMs());
+              isOverdue(Id, Labels[DEADLINE_LABEL]);
         if (!isLeft) continue;
         await askUnlessGone('remove', engine.getContainer(Id).remove({ force: true, v: true }));
         removed += 1;
@@ -102,8 +112,4 @@ function isDead(locks: Locks, runner: string): boolean {
   const lock: Lock | null = locks.tryHold(lockOf(runner));
   lock?.release();
   return lock !== null;
-}
-
-function isOverdue(deadline: string | undefined, nowMs: number): boolean {
-  return deadline !== undefined && /^[0-9]{1,15}$/.test(deadline) && Number(deadline) + GRACE_MS < nowMs;
 }

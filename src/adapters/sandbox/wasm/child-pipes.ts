@@ -2,6 +2,7 @@
 // Everything read here is attacker-controlled.
 import { Socket } from 'node:net';
 import { WritError } from '../../../errors.js';
+import { Growing } from '../growing.js';
 import {
   MAX_LISTED_FILES,
   MAX_REPORT_LINE_BYTES,
@@ -27,7 +28,7 @@ export function collect(
   keep: (length: number) => number,
   watch: (bytes: Uint8Array) => void = () => undefined,
 ): Collected {
-  const kept: Uint8Array[] = [];
+  const kept = new Growing();
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let received = 0;
   let closed = false;
@@ -38,7 +39,7 @@ export function collect(
     received += chunk.length;
     const part = keep(chunk.length);
     if (part > 0) {
-      kept.push(chunk.subarray(0, part));
+      kept.append(chunk.subarray(0, part));
       watch(chunk.subarray(0, part));
     }
     wake();
@@ -48,7 +49,7 @@ export function collect(
     wake();
   });
   return {
-    bytes: () => new Uint8Array(Buffer.concat(kept)),
+    bytes: () => kept.bytes(),
     reached: (count) =>
       new Promise((resolve) => {
         waiting.push({ count, resolve });

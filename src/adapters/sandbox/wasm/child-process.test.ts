@@ -28,7 +28,7 @@ const order: ChildOrder = {
   select: null,
 };
 
-describe('a child', { timeout: 60_000 }, () => {
+describe('a child', () => {
   it('that ends before it was ready is one that did not start', async () => {
     await expect(bootChild(saying([], 'process.exit(0)'), [], signal)).rejects.toMatchObject({
       code: 'SANDBOX_UNAVAILABLE',

@@ -3,7 +3,7 @@
 // what is not plain, wrong or doubtful is never judged here. Property tests of both rooms compare the two.
 // Plain: mappings and lists by indentation, {} and [] on one line or as a whole document, words, whole numbers, true and false, quotes without
 // escapes, comments. Everything is bounded by the file's length, which the caller bounds.
-import type { Json } from './json.js';
+import type { Json, JsonObject } from './json.js';
 
 /**
  * Where a value stands, as an offset; of a mapping or list with its children, in the order of its keys or items, unless it
@@ -36,7 +36,50 @@ export function readPlain(
 ): PlainDocument | null {
   // Line ends are the only control characters; a tab is none that indents.
   if (!PRINTABLE.test(text) && !isTaken(text.replaceAll('\n', ''))) return null;
-  return new PlainReader(text, markedDepth).read();
+  // A last line that ends as the others do: nothing has to ask whether the text ends there.
+  const lines = text.endsWith('\n') ? text : `${text}\n`;
+  const read = (): PlainDocument | null => new PlainReader(lines, markedDepth).read();
+  const value = ofProgram(text);
+  if (value === undefined) return read();
+  return {
+    value,
+    get mark() {
+      return read()?.mark ?? 0;
+    },
+  };
+}
+
+/**
+ * A mapping or list as JSON.stringify writes it: the platform's reader is several times faster. That it comes out the same
+ * says that no key stood twice and nothing was written in another way; the rest is what the other reader takes.
+ */
+function ofProgram(text: string): Json | undefined {
+  const line = text.endsWith('\n') ? text.slice(0, -1) : text;
+  if (!ONE_LINE.test(line)) return undefined;
+  try {
+    const value = JSON.parse(line) as Json;
+    return JSON.stringify(value) === line && isPlain(value, 0) ? value : undefined;
+  } catch {
+    // Neither is what nests deeper than the platform's stack.
+    return undefined;
+  }
+}
+
+const ONE_LINE = /^[{[][^\n\\]*$/;
+
+function isPlain(value: Json, depth: number): boolean {
+  if (value === null || depth > MAX_DEPTH) return false;
+  if (typeof value === 'string') return value.length <= MAX_PLAIN_LENGTH;
+  if (typeof value === 'number') return NUMBER.test(String(value));
+  if (typeof value === 'boolean') return true;
+  if (Array.isArray(value)) return value.every((item: Json) => isPlain(item, depth + 1));
+  const object = value as JsonObject;
+  return Object.keys(object).every((key) => isKey(key) && isPlain(object[key] ?? null, depth + 1));
+}
+
+/** Objects put keys of digits first, so their order would not be that of the text. */
+function isKey(key: string): boolean {
+  return key.length <= MAX_KEY_LENGTH && key !== '__proto__' && !/^[0-9]*$/.test(key);
 }
 
 /** Nearly every file: told without looking up properties of characters. */
@@ -45,150 +88,155 @@ const PRINTABLE = /^[\n -~]*$/;
 export const MAX_PLAIN_LENGTH = 2048;
 const MAX_DEPTH = 16;
 
-interface Line {
-  /** Offset of its first character that is no blank. */
-  readonly from: number;
-  readonly indent: number;
-}
-
-interface Found {
-  readonly value: Json;
-  readonly mark: Mark;
-}
+/** The key that came behind a key last time, and how it is written with its colon. */
+type KeysBehind = Map<string, { readonly key: string; readonly written: string }>;
 
 class PlainReader {
-  readonly #lines: readonly Line[];
-  /** The line that is read next. */
-  #line = 0;
-  /** The character that is read next, inside a line. */
+  /** The character that is read next. */
   #pos = 0;
+  /** Where the line that is read next begins to hold something, and how far in; -1 = there is none. */
+  #from = 0;
+  #indent = -1;
+  /** Where what was read last stands. */
+  #mark: Mark = 0;
   /** The whole document is one {} or []: line ends in it are blanks. */
   #isWhole = false;
+
+  readonly #followed: KeysBehind = new Map();
+  readonly #followedInFlow: KeysBehind = new Map();
 
   constructor(
     readonly text: string,
     readonly markedDepth: number,
   ) {
-    this.#lines = linesOf(text);
+    this.#openLine(0);
   }
 
   read(): PlainDocument | null {
-    const [first] = this.#lines;
-    if (first === undefined || this.#lines.some((line) => this.#isMark(line))) return null;
-    const opens = this.text.charCodeAt(first.from);
-    if (opens === OPEN_MAP || opens === OPEN_LIST) return this.#wholeFlow(first.from);
-    const found = this.#block(first.indent, first.from, 0);
-    return found === null || this.#line < this.#lines.length ? null : found;
+    if (this.#indent < 0 || BEGINS_OR_ENDS.test(this.text)) return null;
+    const opens = this.text.charCodeAt(this.#from);
+    const isFlow = opens === OPEN_MAP || opens === OPEN_LIST;
+    const value = isFlow ? this.#wholeFlow() : this.#block(this.#indent, this.#from, 0);
+    return value === undefined || this.#indent >= 0 ? null : { value, mark: this.#mark };
   }
 
   /** A document that is all {} or [], such as one of JSON: over as many lines as it likes. */
-  #wholeFlow(from: number): Found | null {
+  #wholeFlow(): Json | undefined {
     this.#isWhole = true;
-    this.#pos = from;
-    const found = this.#flow(0);
-    return this.#skipInFlow(this.#pos) < this.text.length ? null : found;
+    this.#pos = this.#from;
+    this.#indent = -1;
+    const value = this.#flow(0);
+    return this.#skipInFlow(this.#pos) < this.text.length ? undefined : value;
   }
+
+  // Each of these gives a value and leaves its mark; undefined = it is not plain.
 
   /** What begins at `from`, in column `column` of the line that is read next. */
-  #block(column: number, from: number, depth: number): Found | null {
-    if (depth > MAX_DEPTH) return null;
+  #block(column: number, from: number, depth: number): Json | undefined {
+    if (depth > MAX_DEPTH) return undefined;
     if (this.#isItem(from)) return this.#sequence(column, from, depth);
     this.#pos = from;
-    const key = this.#key();
-    if (key !== null) return this.#mapping(column, from, depth);
-    return this.#inline(from, depth);
+    const key = this.#key('');
+    return key === null ? this.#inline(from, depth) : this.#mapping(key, column, from, depth);
   }
 
-  #sequence(column: number, from: number, depth: number): Found | null {
+  #sequence(column: number, from: number, depth: number): Json | undefined {
     const items: Json[] = [];
     const parts = this.#partsAt(depth);
-    for (;;) {
-      const line = this.#lines[this.#line];
-      if (line === undefined || line.indent < column) break;
-      const at = line.from;
-      if (line.indent !== column) return null;
+    do {
+      const at = this.#from;
+      if (this.#indent !== column) return undefined;
       if (!this.#isItem(at)) break;
       const content = this.#skipBlanks(at + 1);
       // A dash alone, or one dash after another: rare.
-      if (this.#endsLine(content) || this.#isItem(content)) return null;
-      const found = this.#block(column + (content - at), content, depth + 1);
-      if (found === null) return null;
-      items.push(found.value);
-      parts?.push(found.mark);
-    }
-    return foundWhole(from, items, parts);
+      if (this.#endsLine(content) || this.#isItem(content)) return undefined;
+      const value = this.#block(column + (content - at), content, depth + 1);
+      if (value === undefined) return undefined;
+      items.push(value);
+      parts?.push(this.#mark);
+    } while (this.#indent >= column);
+    return this.#whole(from, items, parts);
   }
 
-  /** `from` is the first key; the keys that follow stand in the same column of their lines. */
-  #mapping(column: number, from: number, depth: number): Found | null {
+  /** Behind its first key, which begins at `from`; the keys that follow stand in the same column of their lines. */
+  #mapping(first: string, column: number, from: number, depth: number): Json | undefined {
     const object: Record<string, Json> = {};
     const parts = this.#partsAt(depth);
+    let key = first;
     for (let at = from; ;) {
-      this.#pos = at;
-      const key = this.#key();
-      if (key === null || Object.hasOwn(object, key)) return null;
+      if (Object.hasOwn(object, key)) return undefined;
       const content = this.#skipBlanks(this.#pos);
-      const found = this.#endsLine(content) ? this.#below(column, depth) : this.#inline(content, depth + 1);
-      if (found === null) return null;
-      object[key] = found.value;
-      parts?.push(at, found.mark);
-      const line = this.#lines[this.#line];
-      if (line === undefined || line.indent < column) break;
-      if (line.indent !== column) return null;
-      if (this.#isItem(line.from)) break;
-      at = line.from;
+      const value = this.#endsLine(content)
+        ? this.#below(content, column, depth)
+        : this.#inline(content, depth + 1);
+      if (value === undefined) return undefined;
+      object[key] = value;
+      parts?.push(at, this.#mark);
+      if (this.#indent < column) break;
+      if (this.#indent !== column) return undefined;
+      at = this.#from;
+      if (this.#isItem(at)) break;
+      this.#pos = at;
+      const next = this.#key(key);
+      if (next === null) return undefined;
+      key = next;
     }
-    return foundWhole(from, object, parts);
+    return this.#whole(from, object, parts);
   }
 
   #partsAt(depth: number): Mark[] | null {
     return depth > this.markedDepth ? null : [];
   }
 
-  /** What stands on the lines below a key: further in, or a list in the key's own column. */
-  #below(column: number, depth: number): Found | null {
-    this.#line += 1;
-    const line = this.#lines[this.#line];
-    if (line === undefined) return null;
-    const isDeeper = line.indent > column;
-    const isListHere = line.indent === column && this.#isItem(line.from);
-    return isDeeper || isListHere ? this.#block(line.indent, line.from, depth + 1) : null;
+  #whole(at: number, of: Marks['of'], parts: readonly Mark[] | null): Json {
+    this.#mark = parts === null ? at : { at, of, parts };
+    return of;
+  }
+
+  /** What stands on the lines below a key, whose own ends at `end`: further in, or a list in the key's own column. */
+  #below(end: number, column: number, depth: number): Json | undefined {
+    this.#closeLine(end);
+    const isDeeper = this.#indent > column;
+    const isListHere = this.#indent === column && this.#isItem(this.#from);
+    return isDeeper || isListHere ? this.#block(this.#indent, this.#from, depth + 1) : undefined;
   }
 
   /** A value that ends with its line. */
-  #inline(from: number, depth: number): Found | null {
+  #inline(from: number, depth: number): Json | undefined {
     this.#pos = from;
+    if (this.#skip(WORD_LINE)) return this.#wordLine(from);
     const first = this.text.charCodeAt(from);
-    let found: Found | null;
-    if (first === OPEN_MAP || first === OPEN_LIST || first === DOUBLE || first === SINGLE) {
-      found = this.#flow(depth);
-    } else {
-      found = this.#plainToEnd();
-    }
-    if (found === null || !this.#endsLine(this.#skipBlanks(this.#pos), this.#pos)) return null;
-    this.#line += 1;
-    return found;
+    const isFlow = first === OPEN_MAP || first === OPEN_LIST || first === DOUBLE || first === SINGLE;
+    const value = isFlow ? this.#flow(depth) : this.#plainToEnd();
+    if (value === undefined || !this.#endsLine(this.#skipBlanks(this.#pos), this.#pos)) return undefined;
+    this.#closeLine(this.#pos);
+    return value;
+  }
+
+  /** Nothing but a word, as most values are. */
+  #wordLine(from: number): Json | undefined {
+    const word = this.text.slice(from, this.#pos - 1);
+    this.#mark = from;
+    this.#openLine(this.#pos);
+    return word.length > MAX_PLAIN_LENGTH ? undefined : meaningOf(word);
   }
 
   /** A plain scalar up to the end of the line or a comment. */
-  #plainToEnd(): Found | null {
+  #plainToEnd(): Json | undefined {
     const from = this.#pos;
-    const end = this.text.indexOf('\n', from);
-    let words = end < 0 ? this.text.slice(from) : this.text.slice(from, end);
+    let words = this.text.slice(from, this.text.indexOf('\n', from));
     const comment = words.indexOf(' #');
     if (comment >= 0) words = words.slice(0, comment);
     // Blanks only: to YAML other spaces are letters.
     let length = words.length;
     while (words.charCodeAt(length - 1) === BLANK) length -= 1;
     words = words.slice(0, length);
-    this.#pos = from + words.length;
-    if (words.includes(': ') || words.endsWith(':')) return null;
-    return scalar(words, from);
+    return this.#scalar(words);
   }
 
   /** A value inside {} or [], or a quoted one anywhere. */
-  #flow(depth: number): Found | null {
-    if (depth > MAX_DEPTH) return null;
+  #flow(depth: number): Json | undefined {
+    if (depth > MAX_DEPTH) return undefined;
     const from = this.#pos;
     switch (this.text.charCodeAt(from)) {
       case OPEN_MAP:
@@ -198,57 +246,66 @@ class PlainReader {
       case DOUBLE:
       case SINGLE: {
         const words = this.#quoted();
-        return words === null || words.length > MAX_PLAIN_LENGTH ? null : { value: words, mark: from };
+        this.#mark = from;
+        return words === null || words.length > MAX_PLAIN_LENGTH ? undefined : words;
       }
       default: {
         const words = this.#match(FLOW_WORDS)?.trimEnd();
-        if (words === undefined || words.includes(': ') || words.endsWith(':')) return null;
-        this.#pos = from + words.length;
-        return scalar(words, from);
+        this.#pos = from;
+        return words === undefined ? undefined : this.#scalar(words);
       }
     }
   }
 
-  #flowList(from: number, depth: number): Found | null {
+  /** What a plain scalar means; undefined where that takes more than a look. */
+  #scalar(words: string): Json | undefined {
+    this.#mark = this.#pos;
+    this.#pos += words.length;
+    const isWords = words.length <= MAX_PLAIN_LENGTH && !words.includes(': ') && !words.endsWith(':');
+    return isWords ? meaningOf(words) : undefined;
+  }
+
+  #flowList(from: number, depth: number): Json | undefined {
     const items: Json[] = [];
     const parts = this.#partsAt(depth);
     this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_LIST) {
       for (;;) {
-        const found = this.#flow(depth + 1);
-        if (found === null) return null;
-        items.push(found.value);
-        parts?.push(found.mark);
+        const value = this.#flow(depth + 1);
+        if (value === undefined) return undefined;
+        items.push(value);
+        parts?.push(this.#mark);
         const next = this.#separator(CLOSE_LIST);
-        if (next === null) return null;
+        if (next === null) return undefined;
         if (next === CLOSE_LIST) break;
       }
     }
     this.#pos += 1;
-    return foundWhole(from, items, parts);
+    return this.#whole(from, items, parts);
   }
 
-  #flowMap(from: number, depth: number): Found | null {
+  #flowMap(from: number, depth: number): Json | undefined {
     const object: Record<string, Json> = {};
     const parts = this.#partsAt(depth);
     this.#pos = this.#skipInFlow(from + 1);
     if (this.text.charCodeAt(this.#pos) !== CLOSE_MAP) {
-      for (;;) {
+      for (let before = ''; ;) {
         const at = this.#pos;
-        const key = this.#key(true);
-        if (key === null || Object.hasOwn(object, key)) return null;
+        const key = this.#key(before, true);
+        if (key === null || Object.hasOwn(object, key)) return undefined;
+        before = key;
         this.#pos = this.#skipInFlow(this.#pos);
-        const found = this.#flow(depth + 1);
-        if (found === null) return null;
-        object[key] = found.value;
-        parts?.push(at, found.mark);
+        const value = this.#flow(depth + 1);
+        if (value === undefined) return undefined;
+        object[key] = value;
+        parts?.push(at, this.#mark);
         const next = this.#separator(CLOSE_MAP);
-        if (next === null) return null;
+        if (next === null) return undefined;
         if (next === CLOSE_MAP) break;
       }
     }
     this.#pos += 1;
-    return foundWhole(from, object, parts);
+    return this.#whole(from, object, parts);
   }
 
   /** After an item: at the closing bracket, or behind a comma and its blanks. */
@@ -261,19 +318,35 @@ class PlainReader {
     return COMMA;
   }
 
-  /** A key and its colon; the next character is the one behind the colon. Null where there is none. */
-  #key(inFlow = false): string | null {
+  /**
+   * A key and its colon; the next character is behind the colon. Null where there is none. Rows mostly have the keys of the
+   * row before: what came behind the key `before` last time is looked for first, and is no new text.
+   */
+  #key(before: string, inFlow = false): string | null {
+    const followed = inFlow ? this.#followedInFlow : this.#followed;
+    const likely = followed.get(before);
+    if (likely !== undefined && this.text.startsWith(likely.written, this.#pos)) {
+      this.#pos += likely.written.length;
+      return likely.key;
+    }
+    const from = this.#pos;
+    const key = this.#newKey(inFlow);
+    const isApart = this.text.charCodeAt(this.#pos) === BLANK;
+    // Without a blank behind it only a quoted key of {} is one.
+    if (key !== null && (isApart || (inFlow && this.text.charCodeAt(from) === DOUBLE)))
+      followed.set(before, { key, written: this.text.slice(from, this.#pos + (isApart ? 1 : 0)) });
+    return key;
+  }
+
+  #newKey(inFlow: boolean): string | null {
     const first = this.text.charCodeAt(this.#pos);
     const isQuoted = first === DOUBLE || first === SINGLE;
     const key = isQuoted ? this.#quoted() : this.#match(inFlow ? FLOW_KEY : KEY);
-    // Objects put keys of digits first, so their order would not be that of the text.
-    if (key === null || key.length > MAX_KEY_LENGTH || key === '__proto__' || /^[0-9]*$/.test(key))
-      return null;
-    if (this.text.charCodeAt(this.#pos) !== COLON) return null;
+    if (key === null || !isKey(key) || this.text.charCodeAt(this.#pos) !== COLON) return null;
     this.#pos += 1;
     const next = this.text.charCodeAt(this.#pos);
     // Behind a quoted key of {} the blank may be left out, as in JSON.
-    const isApart = next === BLANK || next === LINE_END || Number.isNaN(next);
+    const isApart = next === BLANK || next === LINE_END;
     if (!isApart && !(isQuoted && inFlow)) return null;
     return !isQuoted && key.length <= 5 && SPECIAL.test(key) ? null : key;
   }
@@ -303,6 +376,24 @@ class PlainReader {
     return true;
   }
 
+  /** Goes on behind the line that `end` is in. */
+  #closeLine(end: number): void {
+    this.#openLine(this.text.indexOf('\n', end) + 1);
+  }
+
+  /** Goes on at the first line from `start` on that holds something. */
+  #openLine(start: number): void {
+    for (let at = start; at < this.text.length; at = this.text.indexOf('\n', at) + 1) {
+      const from = this.#skipBlanks(at);
+      const first = this.text.charCodeAt(from);
+      if (first === LINE_END || first === HASH) continue;
+      this.#from = from;
+      this.#indent = from - at;
+      return;
+    }
+    this.#indent = -1;
+  }
+
   #skipBlanks(from: number): number {
     let at = from;
     while (this.text.charCodeAt(at) === BLANK) at += 1;
@@ -318,45 +409,18 @@ class PlainReader {
   /** Whether nothing but a comment follows; it begins behind a blank. */
   #endsLine(at: number, after = -1): boolean {
     const code = this.text.charCodeAt(at);
-    return Number.isNaN(code) || code === LINE_END || (code === HASH && at !== after);
-  }
-
-  /** Directives and document marks begin at the margin. */
-  #isMark({ from, indent }: Line): boolean {
-    if (indent > 0) return false;
-    return ['%', '---', '...'].some((mark) => this.text.startsWith(mark, from));
+    return code === LINE_END || (code === HASH && at !== after);
   }
 
   #isItem(at: number): boolean {
     if (this.text.charCodeAt(at) !== DASH) return false;
     const next = this.text.charCodeAt(at + 1);
-    return next === BLANK || next === LINE_END || Number.isNaN(next);
+    return next === BLANK || next === LINE_END;
   }
 }
 
-function foundWhole(at: number, of: Marks['of'], parts: readonly Mark[] | null): Found {
-  return { value: of, mark: parts === null ? at : { at, of, parts } };
-}
-
-/** Lines that hold something. */
-function linesOf(text: string): readonly Line[] {
-  const lines: Line[] = [];
-  for (let start = 0; start < text.length;) {
-    let from = start;
-    while (text.charCodeAt(from) === BLANK) from += 1;
-    const first = text.charCodeAt(from);
-    if (first !== LINE_END && first !== HASH && !Number.isNaN(first))
-      lines.push({ from, indent: from - start });
-    const end = text.indexOf('\n', from);
-    if (end < 0) break;
-    start = end + 1;
-  }
-  return lines;
-}
-
-/** What a plain scalar means; null where that takes more than a look. */
-function scalar(words: string, at: number): Found | null {
-  if (words.length > MAX_PLAIN_LENGTH) return null;
+/** What a plain scalar means, were it short enough; undefined where that takes more than a look. */
+function meaningOf(words: string): Json | undefined {
   const first = words.charCodeAt(0);
   // A letter or a slash first: no indicator, no number, nothing of the schema but a few short words.
   if (
@@ -365,15 +429,19 @@ function scalar(words: string, at: number): Found | null {
     first === 0x2f ||
     first === 0x5f
   ) {
-    if (words === 'true' || words === 'false') return { value: words === 'true', mark: at };
-    return words.length <= 5 && SPECIAL.test(words) ? null : { value: words, mark: at };
+    if (words === 'true' || words === 'false') return words === 'true';
+    return words.length <= 5 && SPECIAL.test(words) ? undefined : words;
   }
-  return NUMBER.test(words) ? { value: Number(words), mark: at } : null;
+  return NUMBER.test(words) ? Number(words) : undefined;
 }
+
+/** Directives and document marks begin at the margin. */
+const BEGINS_OR_ENDS = /^(?:%|---|\.\.\.)/m;
 
 // Sticky: each is tried at one place only, and none can go back over what it has taken.
 const KEY = /[A-Za-z][A-Za-z0-9_.-]*(?::[A-Za-z0-9_.-]+)*/y;
 const FLOW_KEY = /[A-Za-z][A-Za-z0-9_.-]*/y;
+const WORD_LINE = /[A-Za-z/_][A-Za-z0-9/_.*?@+$-]*(?::+[A-Za-z0-9/_.*?@+$-]+)*\n/y;
 const FLOW_WORDS = /[A-Za-z0-9/_][A-Za-z0-9/_.:@*?+$ -]*/y;
 const DOUBLE_QUOTED = /"[^"\\\n]*"/y;
 const SINGLE_QUOTED = /'[^'\n]*'/y;

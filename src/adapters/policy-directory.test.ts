@@ -46,7 +46,8 @@ describe('readPolicyDirectory', () => {
     expect((await readPolicyDirectory(directory)).get('rbac/b.yaml')).toBe('rules: é');
     await writeFile(join(base, 'outside.yaml'), 'x');
     await symlink('../../outside.yaml', join(directory, 'rbac', 'c.yaml'));
-    expect((await refusal()).message).toContain('rbac/c.yaml: link leads out');
+    // As the operator has named the directory: another one may be read beside it.
+    expect((await refusal()).message).toContain(`${directory}/rbac/c.yaml: link leads out`);
   });
 
   it('refuses links to folders, dangling links and pipes, without waiting', async () => {
@@ -94,7 +95,7 @@ describe('readPolicyDirectory', () => {
     } finally {
       writer.kill('SIGKILL');
     }
-  }, 30_000);
+  });
 
   it('refuses bytes that are not UTF-8, and folders without end', async () => {
     await writeFile(join(directory, 'rbac', 'bad.yaml'), new Uint8Array([0xff, 0xfe]));

@@ -17,22 +17,29 @@ const MAX_DEPTH = 4;
  */
 export async function readPolicyDirectory(directory: string): Promise<ReadonlyMap<string, string>> {
   const root = await guarded(directory, 'policy directory', () => realpath(directory));
-  const paths = await list(root, '', 0);
+  const place = { root, directory };
+  const paths = await list(place, '', 0);
   if (paths.length > MAX_POLICY_FILES) {
     throw invalid(`${directory}: more than ${MAX_POLICY_FILES} files`, 'keep other files elsewhere');
   }
   const files = new Map<string, string>();
   for (const path of paths.toSorted((a, b) => (a < b ? -1 : 1))) {
-    files.set(path, await guarded(join(directory, path), 'policy file', () => read(root, path)));
+    files.set(path, await guarded(join(directory, path), 'policy file', () => read(place, path)));
   }
   return files;
 }
 
+interface Place {
+  readonly root: string;
+  /** As whoever reads a message has named it. */
+  readonly directory: string;
+}
+
 /** Relative paths of all files and links below `folder`; stops as soon as there are too many. */
-async function list(root: string, folder: string, depth: number): Promise<string[]> {
-  const at = join(root, folder);
+async function list(place: Place, folder: string, depth: number): Promise<string[]> {
+  const at = join(place.root, folder);
   const { mode } = await guarded(at, 'policy directory', () => stat(at));
-  refuseOpen(folder === '' ? root : folder, mode);
+  refuseOpen(join(place.directory, folder), mode);
   const entries = await guarded(at, 'policy directory', () => readdir(at, { withFileTypes: true }));
   const paths: string[] = [];
   for (const entry of entries) {
@@ -41,28 +48,30 @@ async function list(root: string, folder: string, depth: number): Promise<string
     if (!entry.isDirectory()) {
       paths.push(path);
     } else if (depth >= MAX_DEPTH) {
-      throw invalid(`${path}: folders are nested deeper than ${MAX_DEPTH}`, 'keep other files elsewhere');
+      const where = join(place.directory, path);
+      throw invalid(`${where}: folders are nested deeper than ${MAX_DEPTH}`, 'keep other files elsewhere');
     } else {
-      paths.push(...(await list(root, path, depth + 1)));
+      paths.push(...(await list(place, path, depth + 1)));
     }
     if (paths.length > MAX_POLICY_FILES) break;
   }
   return paths;
 }
 
-async function read(root: string, path: string): Promise<string> {
+async function read({ root, directory }: Place, path: string): Promise<string> {
+  const where = join(directory, path);
   const target = await realpath(join(root, path));
   const inside = relative(root, target);
   if (inside === '..' || inside.startsWith(`..${sep}`)) {
-    throw invalid(`${path}: link leads out of the policy directory`, 'copy the file into it');
+    throw invalid(`${where}: link leads out of the policy directory`, 'copy the file into it');
   }
   // Before opening: opening a pipe would wait for its writer.
-  if (!(await stat(target)).isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
+  if (!(await stat(target)).isFile()) throw invalid(`${where}: is not a regular file`, 'remove it');
   const handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const info = await handle.stat({ bigint: true });
-    if (!info.isFile()) throw invalid(`${path}: is not a regular file`, 'remove it');
-    refuseOpen(path, Number(info.mode));
+    if (!info.isFile()) throw invalid(`${where}: is not a regular file`, 'remove it');
+    refuseOpen(where, Number(info.mode));
     // One byte more than allowed is enough to see that a file is too large, also while it grows.
     const buffer = new Uint8Array(Math.min(Number(info.size), MAX_POLICY_FILE_BYTES) + 1);
     let length = 0;
@@ -72,13 +81,13 @@ async function read(root: string, path: string): Promise<string> {
       length += bytesRead;
     }
     if (length > MAX_POLICY_FILE_BYTES) {
-      throw invalid(`${path}: larger than ${MAX_POLICY_FILE_BYTES} bytes`, 'split the file');
+      throw invalid(`${where}: larger than ${MAX_POLICY_FILE_BYTES} bytes`, 'split the file');
     }
     // Half of what is being written could be whole to the loader, without its last denials.
     const after = await handle.stat({ bigint: true });
     if (length !== Number(info.size) || after.size !== info.size || after.mtimeNs !== info.mtimeNs) {
       throw invalid(
-        `${path}: was written while it was read`,
+        `${where}: was written while it was read`,
         'try again; put files in place by renaming them',
       );
     }

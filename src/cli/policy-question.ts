@@ -46,6 +46,7 @@ export async function questionOf(
   const domain = flags.domain ?? (await domainHere(context, snapshot));
   const kind = sandbox === undefined ? usualSandbox(snapshot, domain, action, resource) : sandboxOf(sandbox);
   if (sandbox === undefined && kind !== null) assumed.push(`sandbox ${kind} (--sandbox)`);
+  if (action === 'agent.invoke') assumed.push('that the bytes of the package name it so, too');
   if (action === 'function.invoke' || action === 'agent.invoke')
     assumed.push(...aboutData(snapshot, domain, flags));
   // A step of the AgentOS dialect asks for a time, also where it names none, and a ceiling below it says no.
@@ -73,7 +74,7 @@ export async function questionOf(
 /** A whole question as tests/*.yaml spell it: JSON, or @FILE in JSON or YAML. */
 export async function wholeQuestion(text: string, nowMs: number): Promise<AskedQuestion> {
   const source = text.startsWith('@')
-    ? await readTextFile(text.slice(1), 'INPUT_INVALID', 'INPUT_INVALID')
+    ? await readTextFile(text.slice(1), { tooLarge: 'INPUT_INVALID', notText: 'INPUT_INVALID' })
     : text;
   let value: unknown;
   try {

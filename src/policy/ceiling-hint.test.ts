@@ -26,4 +26,13 @@ describe('what to do about a ceiling that says no', () => {
     const violation = { field: 'limits.pids', code: 'CEILING_LIMITS', limit: '1', requested: '2' } as const;
     expect(ceilingHint(violation, 'org-prod')).toContain('have the owner of org-prod raise it');
   });
+
+  it('sends who wrote a step to the step itself, which nobody else owns', () => {
+    const own = (field: string, requested: string) =>
+      ceilingHint({ field, code: 'CEILING_SANDBOX', limit: 'wasm', requested }, undefined, 'step');
+    expect(own('sandbox.allowed', 'no sandbox')).toBe(
+      'take sandbox out of the step, or call what runs in wasm: this runs outside every sandbox',
+    );
+    expect(own('limits.timeoutMs', '9')).toBe('the step itself says so: change its limits.timeoutMs');
+  });
 });

@@ -25,11 +25,13 @@ function load({
   members = MEMBERS,
   approvers = {},
   signers = [],
+  ceiling = null,
 }: {
   readonly rules?: readonly (readonly [action: string, resource: string])[];
   readonly members?: object;
   readonly approvers?: object;
   readonly signers?: readonly object[];
+  readonly ceiling?: object | null;
 }): Promise<PolicySnapshot> {
   const row = { effect: 'allow', subject: 'role:r', domain: 'd' };
   const rows = [['function.invoke', 'tool::x'] as const, ...rules].map(([action, resource], at) => {
@@ -42,6 +44,7 @@ function load({
       ['roles/r.yaml', JSON.stringify({ ...header('Roles'), domain: 'd', members })],
       ['approvers.yaml', JSON.stringify({ ...header('Approvers'), people: PEOPLE, ...approvers })],
       ['package-signers.yaml', JSON.stringify({ ...header('PackageSigners'), signers })],
+      ...(ceiling === null ? [] : [['ceilings/c.yaml', JSON.stringify(ceiling)] as const]),
     ]),
     canonicalize: (value: Json) => canonicalize(value) ?? '',
   });
@@ -57,6 +60,21 @@ describe('the comparison of two policies', () => {
     expect(packageSigners).toEqual([{ what: 'package signer cosign:a', before: KEYS[0], after: KEYS[1] }]);
   });
 
+  it('shows a new ceiling by what it restricts, and one that restricts nothing by its name', async () => {
+    const metadata = { name: 'c', layer: 'org' };
+    const of = (spec: object) => load({ ceiling: { ...header('Ceiling'), metadata, spec } });
+    const added = { what: 'ceiling c (org)', before: null, after: 'present' };
+    expect(comparePolicies(await load({}), await of({})).ceilings).toEqual([added]);
+    const mode = { allow: [], deny: [], mode: 'none' };
+    expect(comparePolicies(await load({}), await of({ network: { mode: 'none' } })).ceilings).toEqual([
+      added,
+      { what: 'ceiling c (org) network', before: null, after: mode },
+    ]);
+    expect(comparePolicies(await of({ network: { mode: 'none' } }), await of({})).ceilings).toEqual([
+      { what: 'ceiling c (org) network', before: mode, after: null },
+    ]);
+  });
+
   it.each<[string, object, string]>([
     ['a standing approval', { grants: [GRANT] }, 'grant g'],
     ['a delegation', { delegations: [DELEGATION] }, 'delegation from user:bo to user:ca'],
@@ -69,6 +87,8 @@ describe('the comparison of two policies', () => {
   ])('shows %s', async (_, approvers, what) => {
     const changes = comparePolicies(await load({}), await load({ approvers }));
     expect(changes.approvers).toMatchObject([{ what }]);
+    // Times as the file has them.
+    expect(JSON.stringify(changes.approvers)).not.toContain('Ms');
     const back = comparePolicies(await load({ approvers }), await load({}));
     expect(back.approvers).toMatchObject([{ what }]);
     expect(comparePolicies(await load({ approvers }), await load({ approvers })).approvers).toEqual([]);

@@ -1,11 +1,12 @@
 // Which decisions change between two policy directories. Every principal of both is asked about an example of every
 // resource that a rule of either names; ceilings, roles, package signers and everything of approvers.yaml are compared by
 // what they say.
-import type { Json } from '../json.js';
+import { isObject, type Json } from '../json.js';
 import { checkAccess } from './access.js';
 import type { AccessAnswer } from './access.js';
 import { ACTIONS, resourceProblem } from './action.js';
 import type { Action } from './action.js';
+import { labelOf, NO_CEILING } from './ceiling.js';
 import type { BreakGlass, Delegation } from './delegation.js';
 import { compareText } from './diagnostic.js';
 import { examplesOf } from './glob-example.js';
@@ -152,14 +153,17 @@ function ruleChanges(before: PolicySnapshot, after: PolicySnapshot): PolicyCompa
   };
 }
 
+/** A field that restricts nothing is as absent: null. */
 function ceilingChanges(before: PolicySnapshot, after: PolicySnapshot): readonly FieldChange[] {
+  const nothing = new Map(Object.entries(NO_CEILING).map(([field, value]) => [field, JSON.stringify(value)]));
   const fields = (snapshot: PolicySnapshot) =>
     new Map<string, Json>(
-      snapshot.ceilings.flatMap(({ layer, name, spec }) =>
-        Object.entries(spec).map(
-          ([field, value]) => [`ceiling ${name} (${layer}) ${field}`, value as Json] as const,
-        ),
-      ),
+      snapshot.ceilings.flatMap((ceiling) => [
+        [labelOf(ceiling), 'present'] as const,
+        ...Object.entries(ceiling.spec)
+          .filter(([field, value]) => nothing.get(field) !== JSON.stringify(value))
+          .map(([field, value]) => [`${labelOf(ceiling)} ${field}`, value as Json] as const),
+      ]),
     );
   return fieldChanges(fields(before), fields(after));
 }
@@ -208,8 +212,21 @@ function asJson(value: Delegation | Grant | BreakGlass): Json {
 function fieldChanges(was: ReadonlyMap<string, Json>, is: ReadonlyMap<string, Json>): readonly FieldChange[] {
   return united(was.keys(), is.keys()).flatMap((what) => {
     const [before, after] = [was.get(what) ?? null, is.get(what) ?? null];
-    return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ what, before, after }];
+    if (JSON.stringify(before) === JSON.stringify(after)) return [];
+    return [{ what, before: withTimes(before), after: withTimes(after) }];
   });
+}
+
+/** Moments as files write them: who signs a change can't read milliseconds. */
+function withTimes(value: Json): Json {
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => {
+      const isMoment = /^not(?:Before|After)Ms$/.test(key);
+      if (!isMoment) return [key, one];
+      return [key.slice(0, -2), typeof one === 'number' ? new Date(one).toISOString() : one];
+    }),
+  );
 }
 
 function united(...lists: readonly Iterable<string>[]): readonly string[] {

@@ -349,7 +349,7 @@ function firstViolation(judged: readonly JudgedLayer[]): Refusal | null {
   return {
     code: first.code,
     message: `${labelOf(layer.of)}: ${first.field} is ${first.limit}, the request asks for ${first.requested}`,
-    hint: ceilingHint(first),
+    hint: ceilingHint(first, undefined, layer.of.layer),
   };
 }
 

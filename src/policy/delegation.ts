@@ -43,7 +43,12 @@ export function collectDelegations(
       problems.add(source.file, source.place(`${pointer}/${field}`), message, hint);
     };
     for (const field of ['from', 'to'] as const) {
-      if (!known.has(row[field])) wrong(field, `${row[field]} is none of the people of this file`);
+      if (known.has(row[field])) continue;
+      wrong(
+        field,
+        `${row[field]} is none of the people of this file`,
+        'add them to people, or correct the name',
+      );
     }
     if (row.from === row.to) wrong('to', 'nobody delegates to themselves', 'remove the delegation');
     if (pairs.size === pairs.add(`${row.to} ${row.from}`).size) {

@@ -22,8 +22,8 @@ export interface SourceDocument {
   place(pointer: string): Place;
   /** Place of the key that introduces `pointer`. */
   keyPlace(pointer: string): Place;
-  /** Places of the items of the list at `pointer`, for a long one. */
-  itemPlaces(pointer: string): (index: number) => Place;
+  /** Lines of the items of the list at `pointer`, for a long one. */
+  itemLines(pointer: string): (index: number) => number;
 }
 
 /** Reads one file; null when a problem was added. Never throws for what the text holds. */
@@ -50,11 +50,13 @@ export function readWithParser(file: string, text: string, problems: Problems): 
 /** A file's lists and their items are marked at once, since each rule tells its line. */
 const ROWS = 1;
 
-function plainSource(file: string, text: string, { value, mark: rows }: PlainDocument): SourceDocument {
+function plainSource(file: string, text: string, plain: PlainDocument): SourceDocument {
+  const { value } = plain;
   const lines = new LineCounting(text);
   let all: Mark | undefined;
   // Places inside a row are asked for where something is wrong with it: the text is read once more.
-  const find = (pointer: string) => findMark((all ??= readPlain(text, isVisible)?.mark ?? rows), pointer);
+  const find = (pointer: string) =>
+    findMark((all ??= readPlain(text, isVisible)?.mark ?? plain.mark), pointer);
   return {
     file,
     value,
@@ -63,11 +65,14 @@ function plainSource(file: string, text: string, { value, mark: rows }: PlainDoc
       const { mark, key } = find(pointer);
       return lines.place(key ?? offsetOf(mark));
     },
-    itemPlaces: (pointer) => {
-      const row = findMark(rows, pointer).mark;
+    itemLines: (pointer) => {
+      // What is all on one line need not be read once more for that.
+      const end = text.indexOf('\n');
+      if (end < 0 || end === text.length - 1) return () => 1;
+      const row = findMark(plain.mark, pointer).mark;
       const list = typeof row === 'number' ? find(pointer).mark : row;
       return (index) =>
-        lines.place(offsetOf((typeof list === 'number' ? undefined : list.parts[index]) ?? list));
+        lines.at(offsetOf((typeof list === 'number' ? undefined : list.parts[index]) ?? list));
     },
   };
 }
@@ -106,13 +111,18 @@ class LineCounting {
   }
 
   place(offset: number): Place {
+    return { line: this.at(offset), column: offset - this.#start + 1 };
+  }
+
+  /** The line alone. */
+  at(offset: number): number {
     if (offset < this.#start) [this.#line, this.#start, this.#end] = [1, 0, this.#endFrom(0)];
     while (this.#end < offset) {
       this.#line += 1;
       this.#start = this.#end + 1;
       this.#end = this.#endFrom(this.#start);
     }
-    return { line: this.#line, column: offset - this.#start + 1 };
+    return this.#line;
   }
 
   #endFrom(start: number): number {
@@ -177,7 +187,7 @@ class Reader {
       value,
       place,
       keyPlace: (pointer) => this.#keys.get(pointer) ?? place(pointer),
-      itemPlaces: (pointer) => (index) => place(pointer + pointerSegment(index)),
+      itemLines: (pointer) => (index) => place(pointer + pointerSegment(index)).line,
     };
   }
 

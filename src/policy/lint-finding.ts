@@ -11,6 +11,7 @@ export interface LintFinding {
     | 'role-unused'
     | 'role-deep'
     | 'approver-without-key'
+    | 'break-glass-unused'
     | 'quorum-unreachable'
     | 'ceiling-empty'
     | 'signer-unknown'

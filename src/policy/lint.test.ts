@@ -55,6 +55,37 @@ describe('lint', () => {
     expect(codes(await load([{}]))).toEqual([]);
   });
 
+  it('warns of an emergency role that no rule lets decide', async () => {
+    const approvers = { breakGlass: { role: 'role:a', reviewWithinHours: 1 } };
+    expect(codes(await load([{}], { approvers }))).toEqual(['break-glass-unused role:a']);
+    const breaks = { action: 'approval.breakglass', resource: 'tool::x' };
+    expect(codes(await load([{}, breaks], { approvers }))).toEqual([]);
+  });
+
+  it('takes no deny of a package for one without effect: it holds for the package by its own names too', async () => {
+    const [one, two] = ['0', '1'].map((digit) => `@sha256:${digit.repeat(64)}`);
+    const rows = (deny: string, action = 'agent.invoke') => [
+      { action, resource: `ghcr.io/bank/x${one}` },
+      { effect: 'deny', subject: 'role:any', domain: '*', action, resource: deny },
+    ];
+    for (const action of ['agent.invoke', 'approval.decide']) {
+      for (const deny of [`x${one}`, `ghcr.io/other/x${one}`, 'ghcr.io/other/*'])
+        expect([deny, codes(await load(rows(deny, action)))]).toEqual([deny, []]);
+      expect(codes(await load(rows(`ghcr.io/bank/x${two}`, action)))).toEqual(['deny-without-effect R-2']);
+    }
+  });
+
+  it('says that a rule pins no digest where another one allows every digest', async () => {
+    const pinned = { action: 'agent.invoke', resource: `ghcr.io/bank/x@sha256:${'0'.repeat(64)}` };
+    const snapshot = await load([{ action: 'agent.invoke', resource: 'ghcr.io/bank/*' }, pinned]);
+    const [found] = lintPolicies(snapshot, { nowMs: NOW, uncovered: null });
+    expect(found).toMatchObject({ code: 'rule-redundant', about: 'R-2' });
+    expect(found?.message).toMatch(
+      /^rule R-2 pins a digest, and rule R-1 \(rbac.* allows every other digest too$/,
+    );
+    expect(found?.hint).toBe('narrow R-1 if only this digest is meant, else remove R-2');
+  });
+
   it('names an allow that a deny takes away whole, and not one that it takes a part of', async () => {
     const whole = await load([
       { resource: 'raw_x' },
@@ -114,7 +145,8 @@ describe('lint', () => {
       id,
       keys: [`ed25519:${'AB'[at]}${'A'.repeat(42)}=`],
     }));
-    expect(codes(await load([{}], { roles, people, approvers }))).toEqual([]);
+    const glass = { action: 'approval.breakglass', resource: 'tool::x' };
+    expect(codes(await load([{}, glass], { roles, people, approvers }))).toEqual([]);
     expect(codes(await load([{}], { roles, people }))).toHaveLength(3);
   });
 

@@ -67,8 +67,14 @@ function ruleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
         const message = `rule ${rule.id} never allows anything: rule ${where} denies all of it`;
         add(rule, 'rule-shadowed', message, 'remove one of the two');
       } else {
-        const message = `rule ${rule.id} adds nothing to rule ${where}`;
-        add(rule, 'rule-redundant', message, 'remove one of the two');
+        const isPin = rule.effect === 'allow' && pinOf(rule) !== null && pinOf(by) === null;
+        const message = isPin
+          ? `rule ${rule.id} pins a digest, and rule ${where} allows every other digest too`
+          : `rule ${rule.id} adds nothing to rule ${where}`;
+        const hint = isPin
+          ? `narrow ${by.id} if only this digest is meant, else remove ${rule.id}`
+          : 'remove one of the two';
+        add(rule, 'rule-redundant', message, hint);
       }
     } else if (rule.effect === 'deny' && !neighbours.some((other) => overlaps(other, rule))) {
       const message = `rule ${rule.id} denies what no rule allows`;
@@ -129,8 +135,21 @@ function overlaps(allow: Rule, deny: Rule): boolean {
   if (allow.effect !== 'allow') return false;
   if (allow.domain !== '*' && deny.domain !== '*' && allow.domain !== deny.domain) return false;
   if (allow.action !== '*' && deny.action !== '*' && allow.action !== deny.action) return false;
+  // A deny holds for a package by its own names too, whatever a document calls it: only two digests keep them apart.
+  if (isAboutPackages(deny))
+    return [pinOf(deny), pinOf(allow)].includes(null) || pinOf(deny) === pinOf(allow);
   const [a, b] = [literal(allow.resource), literal(deny.resource)];
   return a.startsWith(b) || b.startsWith(a);
+}
+
+/** Whether it may name agent packages; a function has `::` in it, and no package has. */
+function isAboutPackages({ action, resource }: Rule): boolean {
+  return /^(?:agent\.invoke|approval\..*)$/.test(action) && !resource.includes('::');
+}
+
+/** The one digest that a rule is about; null = it is about any. */
+function pinOf({ resource }: Rule): string | null {
+  return /@(sha256:[0-9a-f]{64})$/.exec(resource)?.[1] ?? null;
 }
 
 function literal(pattern: string): string {
@@ -206,16 +225,31 @@ function roleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
   return found;
 }
 
-function peopleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
-  return snapshot.people
-    .filter(({ keys, assurance }) => keys.length === 0 && assurance.every((one) => one === 'key'))
-    .map(({ id }) => ({
-      code: 'approver-without-key' as const,
-      severity: 'warning' as const,
-      ...{ file: 'approvers.yaml', line: null, about: id },
+function peopleFindings({ people, breakGlass, rules }: PolicySnapshot): readonly LintFinding[] {
+  const about = (who: string) =>
+    ({ severity: 'warning', file: 'approvers.yaml', line: null, about: who }) as const;
+  const mute = people.filter(
+    ({ keys, assurance }) => keys.length === 0 && assurance.every((one) => one === 'key'),
+  );
+  const mayBreakGlass = rules.some(
+    ({ effect, action }) => effect === 'allow' && (action === '*' || action === 'approval.breakglass'),
+  );
+  return [
+    ...mute.map(({ id }) => ({
+      ...{ code: 'approver-without-key' as const, ...about(id) },
       message: `${id} is an approver and can't vote: no key is enrolled`,
       hint: 'make one with writ keys create NAME, and put its public half into approvers.yaml',
-    }));
+    })),
+    ...(breakGlass === null || mayBreakGlass
+      ? []
+      : [
+          {
+            ...{ code: 'break-glass-unused' as const, ...about(breakGlass.role) },
+            message: `nobody can decide in an emergency: no rule allows ${breakGlass.role} approval.breakglass`,
+            hint: 'add such a rule to rbac/*.yaml, or take breakGlass out',
+          },
+        ]),
+  ];
 }
 
 // --- ceilings -----------------------------------------------------------------------------------------------------

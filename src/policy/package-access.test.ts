@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { load } from '../../test/policy/claims-policies.js';
+import { decide as decideAct } from './decide.js';
 import { checkDeciding, checkPackage, decidedNames } from './package-access.js';
+import { readQuestion } from './question.js';
 import { eligibleApprovers } from './quorum.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -111,5 +113,24 @@ describe('who decides about a package', () => {
     // HOLE: a document that leaves out the folder which the rule names.
     expect(invoke('reg/pay', 'pay', 'reg/x/pay')).toBe(false);
     expect(invoke('reg/pay', 'pay', 'reg/y/pay')).toBe(true);
+  });
+});
+
+describe('a question about a package, of which nobody has read the bytes', () => {
+  it('HOLE: is denied what the name alone is denied, as a recall is written', async () => {
+    const invoke = (id: string, effect: string, resource: string): string =>
+      `id: ${id}, effect: ${effect}, subject: 'user:bob', action: agent.invoke, resource: '${resource}'`;
+    const snapshot = await load(
+      rules(invoke('R-1', 'allow', 'reg/*'), invoke('R-2', 'deny', `pay@${DIGEST}`)),
+    );
+    const ruleOf = (resource: string): string | null | undefined => {
+      const asked = { initiator: 'user:bob', domain: 'bank', action: 'agent.invoke', resource };
+      const read = readQuestion(asked, 0);
+      if (!read.ok) throw new Error(read.problem);
+      return decideAct(snapshot, read.request).rbac[0]?.ruleId;
+    };
+    expect(ruleOf(`reg/pay@${DIGEST}`)).toBe('R-2');
+    expect(ruleOf(`reg/pay@sha256:${'1'.repeat(64)}`)).toBe('R-1');
+    expect(ruleOf(`reg/payment@${DIGEST}`)).toBe('R-1');
   });
 });

@@ -35,7 +35,7 @@ function agree(text: string): boolean {
     const [, list, item] = /^(.*)\/([0-9]+)$/.exec(pointer) ?? [];
     const places = (source: typeof quick) => [
       ...[pointer, source?.place(pointer), source?.keyPlace(pointer)],
-      list === undefined ? null : source?.itemPlaces(list)(Number(item)),
+      list === undefined ? null : source?.itemLines(list)(Number(item)),
     ];
     expect({ text, places: places(quick) }).toEqual({ text, places: places(parsed) });
   }
@@ -111,9 +111,27 @@ describe('the quick reader', () => {
     ['the prototype', '"__proto__": 1'],
     ['a merge key', '<<: {a: 1}'],
     ['nothing', ''],
+    ['a key twice in JSON', '{"a":1,"a":2}'],
+    ['an escape in JSON', '{"a":"\\n"}'],
+    ['a null in JSON', '{"a":[null]}'],
+    ['a number below zero in JSON', '{"a":-1}'],
+    ['a number with an exponent in JSON', '{"a":1e+21}'],
+    ['the prototype in JSON', '{"__proto__":1}'],
+    ['a key of digits in JSON', '{"a":{"1":2}}'],
+    ['an invisible character in JSON', '{"a":"b\u200bc"}'],
+    ['a text that is too long in JSON', JSON.stringify({ a: 'b'.repeat(MAX_PLAIN_LENGTH + 1) })],
+    ['a key that is too long in JSON', JSON.stringify({ ['b'.repeat(513)]: 1 })],
+    ['JSON that is nested deeply', `${'['.repeat(18)}"a"${']'.repeat(18)}`],
   ])('leaves %s to the parser', (_, text) => {
     expect(readPlain(text, isVisible)).toBeNull();
   });
+
+  it.each(['{"a":1}', '{"a":{"b":["c",{"d":true}]},"e":[]}\n', '[]', `${'['.repeat(17)}${']'.repeat(17)}`])(
+    'says what the parser says of %j, as a program writes it',
+    (text) => {
+      expect(agree(text)).toBe(true);
+    },
+  );
 
   it('takes no text that is longer than one may be', () => {
     expect(MAX_PLAIN_LENGTH).toBeLessThanOrEqual(MAX_TEXT_LENGTH);
@@ -127,6 +145,8 @@ describe('the quick reader', () => {
     expect(readPlain('['.repeat(100_000), isVisible)).toBeNull();
     expect(readPlain(`a: ${'{a: '.repeat(50_000)}`, isVisible)).toBeNull();
     expect(readPlain('- '.repeat(100_000), isVisible)).toBeNull();
+    expect(readPlain(`${'['.repeat(100_000)}${']'.repeat(100_000)}`, isVisible)).toBeNull();
+    expect(readPlain(`${' # b\n\n'.repeat(200_000)}a: c`, isVisible)?.value).toEqual({ a: 'c' });
     expect(readPlain(`${'a:'.repeat(100_000)} b`, isVisible)).toBeNull();
     expect(readPlain(`"${'a'.repeat(500_000)}: b`, isVisible)).toBeNull();
   });

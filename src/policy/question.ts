@@ -95,7 +95,7 @@ function requestOf(
     action,
     resource,
     layers,
-    facts: factsOf(question),
+    facts: packagedFacts(factsOf(question)),
     approval: approval === undefined ? null : askOf(approval),
   };
 }
@@ -122,6 +122,17 @@ export function factsOf(question: Omit<PolicyQuestion, 'layers' | 'initiator' | 
     ...(question.agentSigners === undefined ? {} : { agentSigners: question.agentSigners }),
     ...estimateOf(estimate, resource),
   };
+}
+
+/**
+ * What the bytes of a package say of themselves is not asked here. They are taken to say what the question does, as those of
+ * most packages do: what is denied by the name alone is denied in the answer, too.
+ */
+function packagedFacts(facts: Facts): Facts {
+  const { agentName } = facts;
+  if (agentName === null) return facts;
+  const agentOwnName = agentName.slice(agentName.lastIndexOf('/') + 1);
+  return { ...facts, agentOwnName, agentRepository: agentName };
 }
 
 /** A model's cost is never taken for nothing because nobody said it. */

@@ -4,13 +4,13 @@ import { nearest } from '../nearest.js';
 import type { Action } from './action.js';
 import { ACTIONS, isAction, unmatchable } from './action.js';
 import { compareText } from './diagnostic.js';
-import { FILE_START, type Place, type Problems } from './diagnostic.js';
+import { FILE_START, type Problems } from './diagnostic.js';
 import type { SourceDocument } from './document.js';
 import { patternProblem } from './glob.js';
 import type { RoleGraph } from './role.js';
 import { ANY_ROLE } from './role.js';
 import { escaped, lookAlikeProblem } from './text.js';
-import type { RulesDocument } from './shape.js';
+import type { RuleRow, RulesDocument } from './shape.js';
 
 export interface Rule {
   readonly id: string;
@@ -39,78 +39,87 @@ export function rowOf({ id, effect, subject, domain, action, resource }: RowRule
 /** Rules that are read between two pauses. */
 const SLICE = 500;
 
+interface RuleFile {
+  readonly source: SourceDocument;
+  readonly document: RulesDocument;
+}
+
 /** Rules of all files by id. `pause` as of PolicySource. */
 export async function collectRules(
-  sources: readonly { readonly source: SourceDocument; readonly document: RulesDocument }[],
+  files: readonly RuleFile[],
   roles: RoleGraph,
   problems: Problems,
   pause?: () => Promise<void>,
 ): Promise<ReadonlyMap<string, Rule>> {
   const byId = new Map<string, Rule>();
-  let isTold = false;
-  for (const { source, document } of sources) {
-    const rowPlace = source.itemPlaces('/rules');
-    for (const [index, row] of document.rules.entries()) {
+  // Without any domain each rule would say so: who has lost roles/ is told once.
+  if (roles.domains.size === 0 && files.some(({ document }) => document.rules.some(namesDomain))) {
+    problems.add('roles', FILE_START, 'no domains: there is no *.yaml file in roles/', 'add roles/NAME.yaml');
+  }
+  for (const { source, document } of files) {
+    const lineOf = source.itemLines('/rules');
+    for (let index = 0; index < document.rules.length; index += 1) {
       if (index % SLICE === SLICE - 1) await pause?.();
-      if (row === null) continue;
-      const at = (field: string): Place => source.place(`/rules/${index}/${field}`);
+      const row = document.rules[index];
+      if (row === null || row === undefined) continue;
+      const tell: Tell = (field, message, hint) => {
+        problems.add(source.file, source.place(`/rules/${index}/${field}`), message, hint);
+      };
       const earlier = byId.get(row.id);
       if (earlier !== undefined) {
-        problems.add(
-          source.file,
-          at('id'),
-          `duplicate rule id ${row.id}, first in ${earlier.file}:${earlier.line}`,
-        );
-        continue;
+        tell('id', `duplicate rule id ${row.id}, first in ${earlier.file}:${earlier.line}`);
+      } else {
+        const action = checkedAction(row, roles, tell);
+        if (action === null) continue;
+        const { id, effect, subject, domain, resource, reason = null } = row;
+        const line = lineOf(index);
+        const rule: Rule = { id, effect, subject, domain, action, resource, reason, file: source.file, line };
+        byId.set(id, Object.freeze(rule));
       }
-      const action = row.action === '*' || isAction(row.action) ? row.action : null;
-      if (action === null) {
-        const hint = () => nearest(row.action, ACTIONS) ?? `actions are ${ACTIONS.join(', ')} and *`;
-        problems.add(source.file, at('action'), `unknown action "${row.action}"`, hint);
-      }
-      const resource = patternProblem(row.resource) ?? unmatchable(action ?? '*', row.resource);
-      if (resource !== null) problems.add(source.file, at('resource'), `rule ${row.id} ${resource}`);
-      const alike = lookAlikeProblem(row.subject);
-      if (alike !== null)
-        problems.add(source.file, at('subject'), `subject ${escaped(row.subject)} ${alike}`);
-      if (row.domain !== '*' && !roles.domains.has(row.domain)) {
-        const hint = (): string =>
-          nearest(row.domain, roles.domains) ?? `domains of roles/*.yaml: ${[...roles.domains].join(', ')}`;
-        // Without any domain each rule would say so: who has lost roles/ is told by the first.
-        if (roles.domains.size > 0)
-          problems.add(source.file, at('domain'), `unknown domain "${row.domain}"`, hint);
-        else if (!isTold)
-          problems.add(
-            'roles',
-            FILE_START,
-            `no domains: there is no *.yaml file in roles/`,
-            'add roles/NAME.yaml',
-          );
-        isTold = true;
-      } else if (!subjectIsKnown(row.subject, row.domain, roles)) {
-        const where = row.domain === '*' ? 'any domain' : `domain ${row.domain}`;
-        const hint = (): string =>
-          nearest(row.subject, rolesOf(row.domain, roles)) ??
-          'define the role under members or inherits in roles/*.yaml';
-        problems.add(source.file, at('subject'), `unknown role "${row.subject}" in ${where}`, hint);
-      }
-      if (action === null) continue;
-      const { id, effect, subject, domain } = row;
-      const rule: Rule = {
-        id,
-        effect,
-        subject,
-        domain,
-        action,
-        resource: row.resource,
-        reason: row.reason ?? null,
-        file: source.file,
-        line: rowPlace(index).line,
-      };
-      byId.set(id, Object.freeze(rule));
     }
   }
   return byId;
+}
+
+/** Adds a problem with a field of a row. */
+type Tell = (field: keyof RuleRow, message: string, hint?: () => string) => void;
+
+/** The action of a row, and a problem for each field that could match nothing; null = there is no such action. */
+function checkedAction(
+  { id, subject, domain, action: text, resource }: RuleRow,
+  roles: RoleGraph,
+  tell: Tell,
+): Rule['action'] | null {
+  const action = text === '*' || isAction(text) ? text : null;
+  if (action === null) {
+    tell('action', `unknown action "${text}"`, () => {
+      return nearest(text, ACTIONS) ?? `actions are ${ACTIONS.join(', ')} and *`;
+    });
+  }
+  const unfit = patternProblem(resource) ?? unmatchable(action ?? '*', resource);
+  if (unfit !== null) tell('resource', `rule ${id} ${unfit}`);
+  const alike = lookAlikeProblem(subject);
+  if (alike !== null) tell('subject', `subject ${escaped(subject)} ${alike}`);
+  if (domain !== '*' && !roles.domains.has(domain)) {
+    if (roles.domains.size > 0) {
+      tell('domain', `unknown domain "${domain}"`, () => {
+        return nearest(domain, roles.domains) ?? `domains of roles/*.yaml: ${[...roles.domains].join(', ')}`;
+      });
+    }
+  } else if (!subjectIsKnown(subject, domain, roles)) {
+    const where = domain === '*' ? 'any domain' : `domain ${domain}`;
+    tell('subject', `unknown role "${subject}" in ${where}`, () => {
+      return (
+        nearest(subject, rolesOf(domain, roles)) ??
+        'define the role under members or inherits in roles/*.yaml'
+      );
+    });
+  }
+  return action;
+}
+
+function namesDomain(row: RuleRow | null): boolean {
+  return row !== null && row.domain !== '*';
 }
 
 /** By id: the order of files and rows changes nothing. */
@@ -120,6 +129,7 @@ export function sortedRules(byId: ReadonlyMap<string, Rule>): readonly Rule[] {
 
 function subjectIsKnown(subject: string, domain: string, roles: RoleGraph): boolean {
   if (!subject.startsWith('role:') || subject === ANY_ROLE) return true;
+  if (domain !== '*') return roles.isDefined(subject, domain);
   return domainsOf(domain, roles).some((name) => roles.isDefined(subject, name));
 }
 

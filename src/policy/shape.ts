@@ -133,8 +133,9 @@ export const SCHEMAS: Record<keyof Shapes | keyof typeof ceilingParts, object> =
             effect: oneOf('allow', 'deny'),
             subject,
             domain: text(`^\\*$|${NAME_PATTERN}`, 'a tenant id or *'),
-            action: { type: 'string', minLength: 1 },
-            resource: pattern,
+            // rule.ts says what they may be.
+            action: { type: 'string' },
+            resource: { type: 'string' },
             reason: { type: 'string' },
           },
           ['id', 'effect', 'subject', 'domain', 'action', 'resource'],

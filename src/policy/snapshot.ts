@@ -108,6 +108,7 @@ export interface PolicySource extends Hashing {
 }
 
 const MAX_FILES = 200;
+const RESTORE_MODEL = 'restore the shipped model.conf; change rules, never the matcher';
 
 /** Throws POLICY_INVALID with `details.diagnostics`; never gives a snapshot of a directory with a problem. */
 export async function buildSnapshot({
@@ -249,7 +250,7 @@ async function readSources(
     problems.add('', FILE_START, `${files.size} files, at most ${MAX_FILES} are read`);
     return sources;
   }
-  if (!files.has('model.conf')) problems.add('model.conf', FILE_START, 'file is missing');
+  if (!files.has('model.conf')) problems.add('model.conf', FILE_START, 'file is missing', RESTORE_MODEL);
   for (const [file, text] of [...files].toSorted(([a], [b]) => compareText(a, b))) {
     await pause?.();
     const folder = /^(rbac|roles|ceilings)\/[^/]+\.yaml$/.exec(file)?.[1];
@@ -325,9 +326,7 @@ function checkModel(text: string, problems: Problems, sha256: Hashing['sha256'])
     'model.conf',
     { line: Math.max(line, 0) + 1, column: 1 },
     'the model is frozen and this file differs from it',
-    isOfWindows
-      ? 'only its line ends differ: save it with LF in place of CR LF'
-      : 'restore the shipped model.conf; change rules, never the matcher',
+    isOfWindows ? 'only its line ends differ: save it with LF in place of CR LF' : RESTORE_MODEL,
   );
 }
 

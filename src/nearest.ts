@@ -9,11 +9,15 @@ const MAX_LENGTH = 80;
  */
 export function nearest(name: string, candidates: Iterable<string>, most?: number): string | undefined {
   const wanted = plain(name);
+  // Between two that are as near, the one that is spelled more like it.
+  const raw = (candidate: string): number =>
+    distance(name.slice(0, MAX_LENGTH), candidate.slice(0, MAX_LENGTH));
   let best: string | undefined;
   let least = (most ?? (wanted.length <= 3 ? 1 : Math.max(2, Math.floor(wanted.length / 3)))) + 1;
   for (const candidate of candidates) {
     const away = distance(wanted, plain(candidate));
-    if (away < least) [best, least] = [candidate, away];
+    const isAsSpelled = away === least && best !== undefined && raw(candidate) < raw(best);
+    if (away < least || isAsSpelled) [best, least] = [candidate, away];
   }
   return best === undefined ? undefined : `did you mean ${JSON.stringify(best)}?`;
 }

@@ -1,6 +1,6 @@
 // The States Language context object (`$$`, `$states.context`): identity and time of the run and its state, never secrets.
 import type { Json, JsonObject } from '../json.js';
-import type { Plan } from '../workflow/plan.js';
+import type { Plan, PlanNode } from '../workflow/plan.js';
 import { drawHex } from './draws.js';
 import type { Frame } from './state.js';
 import { stepPathOf } from './step-path.js';
@@ -31,9 +31,15 @@ export function contextOf(plan: Plan, tree: RunTree, frame: Frame): JsonObject {
     },
     ...(item === null ? {} : { Map: { Item: item } }),
     ...(token === null ? {} : { Task: { Token: token } }),
-    ...(plan.context === 'aws' ? {} : { Run: { Id: run.id, Initiator: run.initiator } }),
+    ...(plan.context === 'aws' ? {} : { Run: { Id: run.id, Initiator: run.initiator }, ...agentOf(node) }),
     ...context?.given,
   };
+}
+
+/** The package that a state calls. */
+function agentOf(node: PlanNode | undefined): JsonObject {
+  if (node?.kind !== 'task' || node.call.kind !== 'agent') return {};
+  return { Agent: { Name: node.call.name, Digest: node.call.digest } };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../json.js';
+import type { Digest, Json } from '../json.js';
 import type { ChoiceRule } from '../workflow/plan.js';
 import {
   catcher,
@@ -14,6 +14,7 @@ import {
 } from '../../test/property/plans.js';
 
 const INPUT = { claim: { id: 7 }, other: [1] } as const;
+const DIGEST = `sha256:${'0f'.repeat(32)}` as Digest;
 
 describe('a task (dialect 2)', () => {
   it.each<[string, string | null, Json]>([
@@ -260,6 +261,13 @@ describe('the context object', () => {
       State: { EnteredTime: '2020-09-13T12:26:40.123Z', Name: 'A', RetryCount: 0 },
       Run: { Id: 'run_1', Initiator: 'user:ann' },
     });
+  });
+
+  it('says by name and digest which package the state calls', () => {
+    const call = { kind: 'agent', name: 'ghcr.io/bank/triage', digest: DIGEST } as const;
+    const A = { ...task({ inputPath: '$$.Agent' }), call };
+    const run = runOf(statesPlan({ A }), INPUT);
+    expect(run.task().input).toEqual({ Name: 'ghcr.io/bank/triage', Digest: DIGEST });
   });
 
   it('keeps the original input whatever the states do', () => {

@@ -1,7 +1,7 @@
 // Values a path of dialect 2 means in the data it is read from. Data is attacker-controlled: own keys only, never a
 // prototype; nothing recurses by the depth of the data; every value looked at counts against one budget.
 import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
+import { isObject, type Json, type JsonObject } from '../json.js';
 import { holds, type Seen } from './path-filter.js';
 import {
   type ManySegment,
@@ -11,7 +11,7 @@ import {
   type Segment,
 } from './path-shape.js';
 import type { Sources } from './sources.js';
-import { isList } from './value.js';
+import { isList, put } from './value.js';
 
 /** One reading of a path: what it may look at, and how many values it has looked at. */
 interface Reading {
@@ -23,17 +23,18 @@ interface Reading {
 }
 
 /**
- * The value at a definite path, undefined when it is not there; the list of matches of an indefinite one. Throws
+ * The value at a path that gives one, undefined when it is not there; else the list of matches. Throws
  * STEP_PATH_UNRESOLVED when more than PATH_MAX_VISITS values would be looked at, or a function has nothing to work on.
  */
 export function valueAt(path: Path, sources: Sources): Json | undefined {
   const root = rootOf(path, sources);
-  if (root === undefined) return path.definite ? undefined : [];
+  if (root === undefined) return path.single ? undefined : [];
   if (path.definite) {
     const value = walk(root, path.segments);
     return path.function === null || value === undefined ? value : apply(path.function, value, path.source);
   }
-  return evaluate(path, root, { sources, source: path.source, root, visits: 0 });
+  const matches = evaluate(path, root, { sources, source: path.source, root, visits: 0 });
+  return path.single && isList(matches) ? matches[0] : matches;
 }
 
 /** What the path starts from; undefined for a variable that is not set. */
@@ -102,6 +103,10 @@ function selectMany(value: Json, segment: ManySegment, into: Json[], reading: Re
     case 'union':
       for (const one of segment.of) select(value, one, into, reading);
       return;
+    case 'part':
+      visit(reading, segment.of.length);
+      if (isObject(value)) into.push(partOf(value, segment.of));
+      return;
     case 'slice':
       if (isList(value)) sliced(value, segment, into, reading);
       return;
@@ -114,6 +119,16 @@ function selectMany(value: Json, segment: ManySegment, into: Json[], reading: Re
       scan(value, segment.of, into, reading);
       return;
   }
+}
+
+/** What the object does not have is left out. */
+function partOf(object: JsonObject, names: readonly string[]): Json {
+  const part: Record<string, Json> = {};
+  for (const name of names) {
+    const value = child(object, name);
+    if (value !== undefined) put(part, name, value);
+  }
+  return part;
 }
 
 // A filter looks at the items of a list; at an object it looks as a whole (Jayway).
@@ -135,10 +150,17 @@ function scan(
   for (let current = waiting.pop(); current !== undefined; current = waiting.pop()) {
     if (typeof current !== 'object' || current === null) continue;
     if (typeof segment === 'object' && segment.kind === 'filter') scanned(current, segment, into, reading);
-    else select(current, segment, into, reading);
+    else if (hasAll(current, segment, reading)) select(current, segment, into, reading);
     const children = childrenOf(current, reading);
     for (let i = children.length - 1; i >= 0; i--) waiting.push(children[i] ?? null);
   }
+}
+
+// Of a part only an object that has all of it is a match (Jayway).
+function hasAll(value: Json, segment: Segment, reading: Reading): boolean {
+  if (typeof segment !== 'object' || segment.kind !== 'part') return true;
+  visit(reading, segment.of.length);
+  return segment.of.every((name) => child(value, name) !== undefined);
 }
 
 // Objects are met one by one on the way down, so in a list only what is no object is looked at.

@@ -60,7 +60,10 @@ export function quoted(value: Json): string {
 }
 
 function normalized(path: Path): string {
-  const places = path.segments.map((one) => (typeof one === 'object' ? '[*]' : bracket(one)));
+  const places = path.segments.map((one) => {
+    if (typeof one !== 'object') return bracket(one);
+    return one.kind === 'part' ? `[${one.of.map((name) => `'${name}'`).join(',')}]` : '[*]';
+  });
   return `$${places.join('')}`;
 }
 

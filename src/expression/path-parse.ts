@@ -66,8 +66,26 @@ export function parsePathAt(
   if (at - start > PATH_MAX_LENGTH) {
     throw malformed(`path has ${at - start} characters, the limit is ${PATH_MAX_LENGTH}`, start);
   }
+  const source = text.slice(start, at);
   const definite = segments.every((segment) => typeof segment !== 'object');
-  return { path: { source: text.slice(start, at), root, segments, definite, function: fn }, end: at };
+  const last = segments.at(-1);
+  const part = fn === null && place !== 'filter' && last !== undefined ? partOf(last) : null;
+  if (part === null)
+    return { path: { source, root, segments, definite, single: definite, function: fn }, end: at };
+  const way = segments.slice(0, -1);
+  const single = part.kind === 'part' && way.every((segment) => typeof segment !== 'object');
+  return { path: { source, root, segments: [...way, part], definite, single, function: null }, end: at };
+}
+
+/** What a union of names alone means at the end of a path. */
+function partOf(segment: Segment): ManySegment | null {
+  if (typeof segment !== 'object') return null;
+  const union = segment.kind === 'scan' ? segment.of : segment;
+  if (typeof union !== 'object' || union.kind !== 'union') return null;
+  const names = union.of.filter((one) => typeof one === 'string');
+  if (names.length < union.of.length) return null;
+  const part = { kind: 'part', of: names } as const;
+  return segment.kind === 'scan' ? { kind: 'scan', of: part } : part;
 }
 
 function rootAt(

@@ -16,6 +16,8 @@ export interface Path {
   readonly segments: readonly Segment[];
   /** Only names and single indices: at most one value. */
   readonly definite: boolean;
+  /** It gives a value, not a list of matches: definite, or a part of the one object that it leads to. */
+  readonly single: boolean;
   /** At the end of the path, on its value; on the list of matches when the path is indefinite. */
   readonly function: PathFunction | null;
 }
@@ -26,6 +28,8 @@ export type Segment = string | number | ManySegment;
 export type ManySegment =
   | { readonly kind: 'wildcard' }
   | { readonly kind: 'union'; readonly of: readonly (string | number)[] }
+  /** `['a','b']` at the end of a path: the part of an object with these names (Jayway). */
+  | { readonly kind: 'part'; readonly of: readonly string[] }
   | {
       readonly kind: 'slice';
       readonly from: number | null;

@@ -183,12 +183,19 @@ describe('writing to a path', () => {
     );
   });
 
-  it.each(['$$.x', '$name.x', '$.a[*]', '$..a', '$.a[0:1]', '$.a[0,1]', '$.a[?(@.b)]', '$.a.length()'])(
-    '%s is no reference path',
-    (source) => {
-      expect(code(() => parseReferencePath(source))).toBe('DOC_EXPRESSION');
-    },
-  );
+  it.each([
+    '$$.x',
+    '$name.x',
+    '$.a[*]',
+    '$..a',
+    '$.a[0:1]',
+    '$.a[0,1]',
+    "$['a','b']",
+    '$.a[?(@.b)]',
+    '$.a.length()',
+  ])('%s is no reference path', (source) => {
+    expect(code(() => parseReferencePath(source))).toBe('DOC_EXPRESSION');
+  });
 
   it('is read back by the same path', () => {
     fc.assert(
@@ -198,6 +205,7 @@ describe('writing to a path', () => {
           root: 'input',
           segments: keys,
           definite: true,
+          single: true,
           function: null,
         } as const;
         const written = writePath(path, {}, value as Json);
@@ -242,13 +250,43 @@ describe('a path that may mean several values', () => {
     ['$.numbers[ 0 : 2 ]', [3, 1]],
     ['$.numbers[0,2]', [3, 2]],
     ['$.numbers[0,-1,9]', [3, 2]],
-    ["$.items[0]['price','id','nope']", [8, 'a']],
-    ["$['limit','names']", [10, ['a', 'c']]],
+    ["$['items','numbers'][0]", [{ id: 'a', price: 8, open: true, tags: ['x'] }, 3]],
+    [
+      "$.items[*]['id','price']",
+      [
+        { id: 'a', price: 8 },
+        { id: 'b', price: 12 },
+        { id: 'c', price: 22 },
+      ],
+    ],
+    ["$.items[2:]['maker','isbn']", [{ maker: { id: 'm' }, isbn: null }]],
+    ["$..['id','isbn']", [{ id: 'c', isbn: null }]],
     ['$$.l[*]', [1, 2]],
   ])('%s gives its matches in order', (source, expected) => {
     expect(isDefinite(parsePath(source))).toBe(false);
     expect(read(source, SHOP)).toEqual(expected);
   });
+
+  it.each<[string, Json]>([
+    ["$['limit','names']", { limit: 10, names: ['a', 'c'] }],
+    ["$.items[0]['price','id','nope']", { price: 8, id: 'a' }],
+    ["$.items[2].maker['nope','never']", {}],
+    ["$['__proto__','limit']", { limit: 10 }],
+  ])(
+    'of several names at its end, %s gives the part of the object that has them (Jayway)',
+    (source, expected) => {
+      expect(read(source, SHOP)).toEqual(expected);
+      expect(isDefinite(parsePath(source))).toBe(false); // no reference path, and nothing a Choice compares
+    },
+  );
+
+  it.each(["$.limit['a','b']", "$.nope['a','b']", "$.numbers['a','b']", "$unset['a','b']"])(
+    '%s has no object to give a part of',
+    (source) => {
+      expect(code(() => read(source, SHOP))).toBe('STEP_PATH_UNRESOLVED');
+      expect(tryReadPath(parsePath(source), from(SHOP))).toEqual({ found: false });
+    },
+  );
 
   it.each([
     '$[*]',

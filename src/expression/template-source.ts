@@ -1,6 +1,6 @@
 // What happens to a template's text before Handlebars parses it (AgentOS page): comparisons in heads of
-// #if and #unless are lifted out as parsed conditions, step names with blanks get brackets. Only the plan's own
-// names count here, never names that came with data, so data can't change what a template says.
+// #if and #unless are lifted out as parsed conditions, step names with blanks get brackets, an index its dot. Only the
+// plan's own names count here, never names that came with data, so data can't change what a template says.
 import { WritError } from '../errors.js';
 import { type Condition, parseTemplateCondition, PATH_HEAD_END } from './condition.js';
 import { longestName } from './longest-name.js';
@@ -58,6 +58,7 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
     } else {
       const edit = bracketed(tag, special);
       if (edit !== null) edits.push(edit);
+      edits.push(...dotted(tag));
     }
     // `{"a": {{n}}}`: the tag ends where it can, and the brace behind it is text, which Handlebars needs to be told.
     if (source[tag.end] === '}' && !endsInText(tag.body))
@@ -196,6 +197,15 @@ function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
     length: name.length,
     text: `[${name.replace(/[\\\]]/g, '\\$&')}]`,
   };
+}
+
+/** `list[0]`, as a condition has it and people write it: Handlebars wants a dot there. */
+function dotted({ body, bodyAt }: Tag): readonly Edit[] {
+  return [...body.matchAll(QUOTED)].flatMap(({ 0: found, index }) =>
+    /^\[\d+\]$/.test(found) && /[\p{L}\p{N}_\]-]$/u.test(body.slice(Math.max(0, index - 2), index))
+      ? [{ at: bodyAt + index, length: 0, text: '.' }]
+      : [],
+  );
 }
 
 function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'text' | 'place'> {

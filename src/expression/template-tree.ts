@@ -5,6 +5,7 @@ import Handlebars from 'handlebars';
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import type { Condition, ConditionPath } from './condition.js';
+import { nearest } from './nearest.js';
 import {
   CONDITION_MARK,
   type PreparedSource,
@@ -98,7 +99,7 @@ function freshTree(source: string, names: ReadonlySet<string>): readonly Templat
   }
   if (!source.includes('{{')) return source === '' ? [] : [{ kind: 'text', text: source }];
   const prepared = prepareSource(source, names);
-  return new TreeBuilder(source, prepared).program(handlebarsTree(prepared));
+  return new TreeBuilder(source, prepared, names).program(handlebarsTree(prepared));
 }
 
 function handlebarsTree(prepared: PreparedSource): hbs.AST.Program {
@@ -112,7 +113,10 @@ function handlebarsTree(prepared: PreparedSource): hbs.AST.Program {
     const said = (message.split('\n')[0] ?? message).replace(/ - \d+:\d+$/, '');
     const detail = got === undefined ? said : (TOKENS[got] ?? `unexpected ${got}`);
     throw new WritError('DOC_TEMPLATE', `template syntax: ${detail}`, {
-      hint: 'inside {{ }} quote text, and write an index as {{items.[0]}}',
+      hint:
+        got === 'EOF'
+          ? 'every {{#if …}}, {{#each …}} and the like ends with its own {{/if}}, {{/each}}'
+          : 'inside {{ }} quote text, and write a name with other characters in brackets: {{a.[b c]}}',
       details: { offset: offset ?? 0 },
       cause: error,
     });
@@ -168,6 +172,7 @@ class TreeBuilder {
   constructor(
     private readonly source: string,
     private readonly prepared: PreparedSource,
+    private readonly names: ReadonlySet<string>,
   ) {
     this.lineStarts = lineStartsOf(prepared.text);
   }
@@ -253,7 +258,9 @@ class TreeBuilder {
     if (node.params.length === 0 && node.type === 'MustacheStatement') return this.expression(node.path);
     const name = node.path.type === 'PathExpression' ? (node.path as hbs.AST.PathExpression).original : '';
     if (!isHelper(name)) {
-      this.refuse(node, `unknown helper ${JSON.stringify(name)} in ${this.original(node)}`, TEMPLATE_PARTS);
+      const written = this.original(node);
+      const hint = this.meantName(written) ?? TEMPLATE_PARTS;
+      this.refuse(node, `unknown helper ${JSON.stringify(name)} in ${written}`, hint);
     }
     const [least, most] = HELPERS[name];
     if (node.params.length < least || node.params.length > most) {
@@ -261,6 +268,15 @@ class TreeBuilder {
     }
     const values = node.params.map((param) => this.expression(param));
     return { kind: 'call', helper: name, arguments: values };
+  }
+
+  /** A step's name with blanks that is mistyped reads as a call. */
+  private meantName(written: string): string | undefined {
+    const [head = ''] = written.replace(/^[{(~&\s]+/, '').split(/[.}[)]/, 1);
+    return nearest(
+      head,
+      [...this.names].filter((name) => /\s/.test(name)),
+    );
   }
 
   private path(node: hbs.AST.PathExpression): TemplateExpression {

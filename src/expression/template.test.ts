@@ -54,6 +54,9 @@ describe('a template', () => {
     ['{{{o}}} {{&o}}', { o: '<&>' }, '<&> <&>'],
     ['{{json o}}', { o: { a: 1 } }, '{\n  "a": 1\n}'],
     ['{{o.a.[0].b}}', { o: { a: [{ b: 'x' }] } }, 'x'],
+    ['{{o.a[0].b}}', { o: { a: [{ b: 'x' }] } }, 'x'],
+    ['{{l[1][0]}}{{#each l[0]}}{{this}}{{/each}}', { l: [[1, 2], [3]] }, '312'],
+    ['{{#if l[0]}}{{json l[0]}}{{/if}}{{default l[9] "[0]"}}', { l: ['a'] }, '"a"[0]'],
     ['{{text.severity}}', { text: '{"severity":"P0"}' }, 'P0'],
     ['{{text}}', { text: '{ "severity": "P0" }' }, '{ "severity": "P0" }'],
     ['{{! note }}{{!-- {{x}} --}}a', {}, 'a'],
@@ -276,11 +279,9 @@ describe('a template', () => {
 
   it('tells one path from any other text', () => {
     const names = new Set(STEPS);
-    expect(['{{a.b}}', '{{Check Status.x}}', '{{ [a].[0] }}'].map((one) => isOnePath(one, names))).toEqual([
-      true,
-      true,
-      true,
-    ]);
+    expect(
+      ['{{a.b}}', '{{Check Status.x}}', '{{ [a].[0] }}', '{{a[0].b[1]}}'].map((one) => isOnePath(one, names)),
+    ).toEqual([true, true, true, true]);
     for (const source of ['a', '', ' {{a}}', '{{a}}{{b}}', '{{json a}}', '{{"a"}}', '{{#if a}}b{{/if}}']) {
       expect(isOnePath(source, names), source).toBe(false);
     }
@@ -290,7 +291,7 @@ describe('a template', () => {
     ['ab {{#if x}}cd', '{{#if x}}'],
     ['{{#if x}}{{#each y}}{{/each}} {{#with z}}cd {{else}}', '{{#with z}}'],
     ['a\nb {{c d}} e', '{{c d}}'],
-    ['a\n b {{foo[0]}} c', 'foo[0]'],
+    ['a\n b {{foo[a]}} c', 'foo[a]'],
     ['a\nb\n{{#if a}}{{/unless}}', 'if a'],
     ['{{Check Status}}\n {{Check Status}} {{> part}}', '{{> part}}'],
     ['{{Check Status}} {{/if}}', '{{/if}}'],

@@ -5,11 +5,10 @@ import type { Segments } from '../workflow/located.js';
 /** What is called, and so also what decides in which sandbox it runs when nothing else says so. */
 const CALLED: readonly Segments[] = [['functionId'], ['agent'], ['resource']];
 
-/** The module that `tool::wasm` is to run. */
-export const MODULE: readonly Segments[] = ['config', 'parameters', 'arguments'].map((one) => [
-  one,
-  'module',
-]);
+/** Where a field of the request stands. */
+export function ofRequest(field: string): readonly Segments[] {
+  return ['config', 'parameters', 'arguments'].map((one) => [one, field]);
+}
 
 /** `field` as a violation names it: `limits.timeoutMs`. */
 export function fieldsAsking(field: string): readonly Segments[] {

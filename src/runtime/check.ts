@@ -16,7 +16,7 @@ import type { DataClass } from '../workflow/data-class.js';
 import type { Place } from '../workflow/diagnostic.js';
 import type { Plan, TaskNode } from '../workflow/plan.js';
 import { taskAt } from '../workflow/state-gate.js';
-import { fieldsAsking, MODULE } from './asked-fields.js';
+import { fieldsAsking, ofRequest } from './asked-fields.js';
 import { registeredFunctions } from './callable.js';
 import type { Guard } from './guard-parts.js';
 import { extentOf } from './extent.js';
@@ -26,6 +26,7 @@ import type { AgentPackage } from './ports.js';
 import { dataFacts, dataOf, unknownLabel } from './run-data.js';
 import { SHELL_EXEC } from './shell-call.js';
 import type { Diagnostic, WorkflowSource } from './writ.js';
+import { faultsWritten, writtenRequest } from './written-request.js';
 
 export interface CheckedWorkflow {
   readonly plan: Plan | null;
@@ -56,6 +57,7 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     if (agent !== null) agents.add(agent.digest);
     await checkModule(guard, node, found);
     checkKept(guard, node, found);
+    checkWritten(guard, node, found);
     checkFit(guard, plan, key, node, agent, found);
     if (agent !== null) checkBounded(guard, node, agent, found);
   }
@@ -216,7 +218,7 @@ function checkKept({ callables }: Guard, node: TaskNode, found: NodeFinding[]): 
 async function checkModule(guard: Guard, node: TaskNode, found: NodeFinding[]): Promise<void> {
   const { call, flow } = node;
   if (call.kind !== 'function' || call.functionId !== 'tool::wasm') return;
-  const request = requestOf(flow);
+  const request = writtenRequest(flow);
   const module = isObject(request) ? request['module'] : undefined;
   if (typeof module !== 'string' || /\{\{|^\{%/.test(module)) return;
   const names = await guard.callables.modules.names();
@@ -228,15 +230,15 @@ async function checkModule(guard: Guard, node: TaskNode, found: NodeFinding[]): 
       'DOC_UNKNOWN_FUNCTION',
       `tool::wasm has no module "${module}"`,
       `shipped: ${names.join(', ')}`,
-      MODULE,
+      ofRequest('module'),
     ),
   );
 }
 
-/** The request as the document writes it; undefined when it is the input of the step. */
-function requestOf(flow: TaskNode['flow']): Json | undefined {
-  if (flow.language === 'template') return flow.config ?? undefined;
-  return flow.language === 'jsonpath' ? flow.parameters : flow.arguments;
+/** What the step writes into its request, where its function would refuse it. */
+function checkWritten({ callables }: Guard, node: TaskNode, found: NodeFinding[]): void {
+  for (const { code, field, message, hint } of faultsWritten(callables, node))
+    found.push(at(node, code, `"${node.name}": ${message}`, hint, ofRequest(field)));
 }
 
 /** Of the policy directory, as they hold for what runs here. */

@@ -23,7 +23,15 @@ export function problemOf(schema: Json, value: Json): string | null {
   const at = (error?.instancePath ?? '').slice(0, MAX_PATH);
   const { additionalProperty: extra } = (error?.params ?? {}) as { readonly additionalProperty?: unknown };
   const which = typeof extra === 'string' ? ` (${JSON.stringify(extra.slice(0, MAX_NAME))})` : '';
-  return `${at === '' ? 'it' : at} ${error?.message ?? 'is not valid'}${which}`;
+  const { allowedValues: allowed } = (error?.params ?? {}) as { readonly allowedValues?: unknown };
+  const message = Array.isArray(allowed) ? oneOf(allowed) : (error?.message ?? 'is not valid');
+  return `${at === '' ? 'it' : at} ${message}${which}`;
+}
+
+/** In the schema's own words. */
+function oneOf(allowed: readonly unknown[]): string {
+  const values = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join(', ');
+  return `must be ${allowed.length === 1 ? '' : 'one of '}${values.slice(0, MAX_PATH)}`;
 }
 
 function checkOf(schema: Json): ValidateFunction {

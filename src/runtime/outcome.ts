@@ -311,21 +311,39 @@ function readOutput(result: SandboxResult, shape: SandboxedCallable['result']): 
   return accept(output);
 }
 
-/** As much as a step's output holds of what a command printed; bytes that are no UTF-8 are replaced. */
+/**
+ * As much as a step's output holds of what a command printed. Its result has to be text: bytes of another kind would be
+ * lost without a word. What it says on stderr is for people; there they are replaced.
+ */
 function shellOutput({ stdout, stderr, exitCode, usage, outputs }: SandboxResult): Acted {
-  const cut = (bytes: Uint8Array, most: number): string =>
-    new TextDecoder().decode(bytes.length > most ? bytes.subarray(0, most) : bytes);
+  const text = textOf(stdout.bytes, SHELL_STDOUT_BYTES);
+  if (text === null) {
+    return {
+      ...failed('STEP_OUTPUT_INVALID', 'stdout of the command is not UTF-8'),
+      hint: 'print it as base64, or write it to a file that `outputs` names',
+    };
+  }
   const files = outputs === undefined ? {} : { files: shellFiles(outputs) };
   if (files.files === null)
     return failed('SANDBOX_OUTPUT_LIMIT', `the files have more than ${SHELL_FILES_BYTES} bytes`);
   return accept({
-    stdout: cut(stdout.bytes, SHELL_STDOUT_BYTES),
-    stderr: cut(stderr.bytes, SHELL_STDERR_BYTES),
+    stdout: text,
+    stderr: new TextDecoder().decode(stderr.bytes.subarray(0, SHELL_STDERR_BYTES)),
     exitCode,
     durationMs: Math.round(usage.wallMs),
     truncated: stdout.bytes.length > SHELL_STDOUT_BYTES || stderr.bytes.length > SHELL_STDERR_BYTES,
     ...files,
   });
+}
+
+/** The first `most` bytes, without a character that the cut has split; null = they are no UTF-8. */
+function textOf(bytes: Uint8Array, most: number): string | null {
+  const isCut = bytes.length > most;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, most), { stream: isCut });
+  } catch {
+    return null;
+  }
 }
 
 /** What the log can't hold (nesting above 64, unpaired surrogates, no JSON at all) fails the step, not the runner. */

@@ -4,6 +4,7 @@ import type { EngineEvent, Task } from '../engine/command.js';
 import { WritError } from '../errors.js';
 import { cancelNow } from './cancel.js';
 import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
+import { withResultsInPlace } from './collected-results.js';
 import { extentOf } from './extent.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
@@ -199,7 +200,7 @@ export function attemptOf(guard: Guard, live: LiveRun, task: Task): Attempt {
     data: live.execution.data,
     conversation,
     // Rendering may have put a secret together: what is approved, stored and run is the text without it.
-    input: guard.redact.json(task.input),
+    input: guard.redact.json(withResultsInPlace(guard.callables, node, task.input)),
     idempotencyKey,
     token: task.token,
     heartbeatMs: task.heartbeatMs,

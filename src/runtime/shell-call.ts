@@ -83,13 +83,14 @@ export function dataOf(
   const stdinBytes = bytesOf(stdin);
   if (stdinBytes === null) throw invalid('has a stdin that is neither text nor {base64: …}');
   if (!isList(outputs) || !isTexts(outputs)) throw invalid('has outputs that are no list of patterns');
-  if (!isObject(env) || !isTexts(Object.values(env)))
-    throw invalid('has an env that does not map names to texts');
+  const variables = isObject(env) ? Object.entries(env) : [];
+  const values = isObject(env) ? textsOf(variables.map(([, value]) => value)) : null;
+  if (values === null) throw invalid('has an env that does not map names to texts');
   if (!isObject(files)) throw invalid('has files that are no map of paths to contents');
   const named = namedFiles(files);
   if (named === null) throw invalid('has a file that is neither text nor {base64: …}');
   return {
-    env: env as Readonly<Record<string, string>>,
+    env: Object.fromEntries(variables.map(([name], at) => [name, values[at] ?? ''])),
     stdin: stdinBytes,
     ...(named.length === 0 ? {} : { files: named }),
     ...(outputs.length === 0 ? {} : { outputs }),
@@ -102,9 +103,18 @@ function argvOf(argv: Json | undefined, command: Json | undefined, invalid: Inva
     if (typeof command !== 'string' || command === '') throw invalid('has a command that is no text');
     return ['sh', '-c', command];
   }
-  if (!isList(argv) || argv.length === 0 || !isTexts(argv))
-    throw invalid('has an argv that is no list of texts');
-  return argv;
+  const texts = isList(argv) && argv.length > 0 ? textsOf(argv) : null;
+  if (texts === null) throw invalid('has an argv that is no list of texts');
+  return texts;
+}
+
+/**
+ * What a program is given has no types: numbers, lists and the like become the text that a template prints of them. A
+ * null would be a missing argument, which most programs take for another: null for a list that has one.
+ */
+export function textsOf(values: readonly Json[]): readonly string[] | null {
+  if (values.includes(null)) return null;
+  return values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
 }
 
 /** A name of docker.yaml, or an image by digest: its id, or `repository@sha256:…`. Never a tag. */

@@ -1,5 +1,5 @@
 // What a later step is sure to lack is said before the first one has run: a model provider, a key, a secret or a server
-// that is not configured here. What the first step lacks is its own failure, as nothing has run before it.
+// that is not configured here, or in a file that can't be used. What the first step lacks is its own failure, as nothing has run before it.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
 import { sandboxKind } from './check.js';
@@ -9,7 +9,7 @@ import type { Guard } from './guard-parts.js';
 import { outline } from './outline.js';
 
 /**
- * Throws FUNCTION_UNAVAILABLE, and names the step. A step that may be left out, by its condition, for want of items or by
+ * Throws FUNCTION_UNAVAILABLE or CONFIG_INVALID, and names the step. A step that may be left out, by its condition, for want of items or by
  * `errorMode: skip`, is not looked at, and neither are the ways of dialect 2, of which only one is taken.
  */
 export async function refuseUnavailable(
@@ -26,7 +26,7 @@ export async function refuseUnavailable(
     if (node?.kind !== 'task' || map !== null) continue;
     if (node.when !== null || node.onFailure === 'skip' || sandboxKind(node) !== null) continue;
     const { problem } = await foresee(outlook, key, node);
-    if (problem?.code !== 'FUNCTION_UNAVAILABLE') continue;
+    if (problem?.code !== 'FUNCTION_UNAVAILABLE' && problem?.code !== 'CONFIG_INVALID') continue;
     if (isFirst) {
       first ??= { step: node.name, message: problem.message };
       continue;

@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import { KNOWN_CONFIG } from '../workflow/functions.js';
-import { dataOf, type ProgramCall } from './shell-call.js';
+import { dataOf, textsOf, type ProgramCall } from './shell-call.js';
 
 const FIELDS: ReadonlySet<string> = KNOWN_CONFIG.get('tool::wasm') ?? new Set();
 
@@ -21,7 +21,8 @@ export function wasmCall(step: string, value: Json): ProgramCall {
     throw invalid(`has a field besides ${[...FIELDS].join(', ')}`);
   const { module, input, args = [], stdin, env, files, outputs, deterministic = false } = request;
   if (typeof module !== 'string') throw invalid('needs config.module, a name or sha256:…');
-  if (!isTexts(args)) throw invalid('has args that are no list of texts');
+  const texts = isList(args) ? textsOf(args) : null;
+  if (texts === null) throw invalid('has args that are no list of texts');
   if (typeof deterministic !== 'boolean') throw invalid('has a deterministic that is neither true nor false');
   if (input !== undefined && stdin !== undefined) throw invalid('has input and stdin, which are the same');
   const text = typeof input === 'string' ? input : JSON.stringify(input ?? null);
@@ -34,9 +35,9 @@ export function wasmCall(step: string, value: Json): ProgramCall {
     },
     invalid,
   );
-  return { name: module, argv: [module, ...args], ...data, ...(deterministic ? { deterministic } : {}) };
+  return { name: module, argv: [module, ...texts], ...data, ...(deterministic ? { deterministic } : {}) };
 }
 
-function isTexts(value: Json): value is readonly string[] {
-  return Array.isArray(value) && (value as readonly Json[]).every((one) => typeof one === 'string');
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
 }

@@ -87,4 +87,19 @@ describe('a run is due', () => {
     isBroken = false;
     expect(await due.take(1)).toEqual(['decided']);
   });
+
+  it('when it rests and its timer is over, or before that when a request of it expires', async () => {
+    const { due } = trial({ approvalKeys: async () => [approval('asks', 300)] });
+    due.rest('asks', 500);
+    due.rest('sleeps', 500);
+    due.rest('awake', 400);
+    due.rest('awake', null);
+    expect(await due.take(299)).toEqual([]);
+    expect(await due.take(300)).toEqual(['asks']);
+    const { due: later } = trial();
+    later.rest('sleeps', 500);
+    expect(await later.take(499)).toEqual([]);
+    expect(await later.take(500)).toEqual(['sleeps']);
+    expect(await later.take(9_000)).toEqual([]);
+  });
 });

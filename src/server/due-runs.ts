@@ -1,6 +1,6 @@
 // Which runs may go on, as the store and the log say: one that was decided by another process which does not go on with
 // it, one of which a request or task has expired, at the start those that were decided and not carried out, and one that
-// could not go on when it was its turn.
+// could not go on when it was its turn, or rests until a timer of its own.
 import type { Writ } from '../runtime/writ.js';
 
 /** Looked at in one go. */
@@ -20,6 +20,8 @@ export class DueRuns {
   readonly #writ: WaitingRuns;
   /** Runs that may go on from a time on. */
   readonly #later = new Map<string, number>();
+  /** When runs go on that rest; what else of them is due is so before that. */
+  readonly #timers = new Map<string, number>();
   /** How far the log has been read; null = not at all. */
   #place: bigint | null = null;
   /** The store's change counter at the last look. */
@@ -37,6 +39,14 @@ export class DueRuns {
     this.#nextMs = Math.min(this.#nextMs, fromMs);
   }
 
+  /** It rests until `atMs`, unless something of it is due before; null = no timer of its own runs. */
+  rest(run: string, atMs: number | null): void {
+    this.#timers.delete(run);
+    if (atMs === null) return;
+    this.#timers.set(run, atMs);
+    this.#nextMs = Math.min(this.#nextMs, atMs);
+  }
+
   /** Those that are due, which are taken out; none where nothing has changed. After a fault the next look finds them all. */
   async take(nowMs: number): Promise<readonly string[]> {
     const counter = this.#writ.changeCounter();
@@ -50,11 +60,15 @@ export class DueRuns {
     ].filter(([run]) => !this.#later.has(run));
     const due = new Set<string>();
     let nextMs = Infinity;
-    for (const [run, fromMs] of [...this.#later, ...ends]) {
+    const timers = [...this.#timers].filter(([run]) => !this.#later.has(run));
+    for (const [run, fromMs] of [...this.#later, ...timers, ...ends]) {
       if (fromMs <= nowMs) due.add(run);
       else nextMs = Math.min(nextMs, fromMs);
     }
-    for (const run of due) this.#later.delete(run);
+    for (const run of due) {
+      this.#later.delete(run);
+      this.#timers.delete(run);
+    }
     [this.#seen, this.#nextMs] = [counter, nextMs];
     return [...due];
   }

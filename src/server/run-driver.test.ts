@@ -6,6 +6,9 @@ import { openRunDriver, type RunDriver } from './run-driver.js';
 
 type DrivenWrit = Parameters<typeof openRunDriver>[0];
 
+/** It has ended, or waits for people. */
+const AWAKE = { wakeAtMs: null } as RunRecord;
+
 let driver: RunDriver | null = null;
 afterEach(() => driver?.stop());
 
@@ -40,7 +43,7 @@ function trial(over: Partial<DrivenWrit> = {}, nowMs = () => Date.now()): Trial 
     changeCounter: () => events.length,
     drive: async (run) => {
       driven.push(run);
-      return {} as RunRecord;
+      return AWAKE;
     },
     ...over,
   };
@@ -99,7 +102,7 @@ describe('runs beside a server', () => {
         driven.push(run);
         if (run === 'theirs') throw new WritError('RUN_BUSY', 'another process advances it');
         if (run === 'broken') throw new WritError('STORE_IO', 'broken');
-        return {} as RunRecord;
+        return AWAKE;
       },
     });
     await vi.waitFor(() => expect(driven).toHaveLength(3));
@@ -120,7 +123,7 @@ describe('runs beside a server', () => {
           drive: async (run) => {
             driven.push(run);
             if (driven.length === 1) throw new WritError(code, 'not now');
-            return {} as RunRecord;
+            return AWAKE;
           },
         },
         () => now,
@@ -130,5 +133,27 @@ describe('runs beside a server', () => {
       await vi.waitFor(() => expect(driven).toEqual(['decided', 'decided']), { timeout: 20_000 });
       await driver?.stop();
     }
+  });
+
+  it('give their place to others while they rest until a timer, and go on when it is due', async () => {
+    let now = 1_000_000;
+    const driven: string[] = [];
+    const asked: string[] = [];
+    const runs = Array.from({ length: 9 }, (_, at) => `run_${at}`);
+    trial(
+      {
+        decidedRuns: async () => runs,
+        drive: async (run, { stopAt }) => {
+          asked.push(stopAt);
+          driven.push(run);
+          return driven.length > runs.length ? AWAKE : ({ wakeAtMs: now + 60_000 } as RunRecord);
+        },
+      },
+      () => now,
+    );
+    await vi.waitFor(() => expect(driven).toEqual(runs));
+    now += 60_000;
+    await vi.waitFor(() => expect(driven).toEqual([...runs, ...runs]), { timeout: 20_000 });
+    expect(new Set(asked)).toEqual(new Set(['resting']));
   });
 });

@@ -32,20 +32,22 @@ export function openRunDriver(
   const ending = new AbortController();
   const { signal } = ending;
   const due = new DueRuns(writ);
-  /** How long those rest that could not go on. */
-  const resting = new Map<string, number>();
+  /** How long those pause that could not go on. */
+  const pauses = new Map<string, number>();
 
   const queue = openRunQueue(async (run) => {
     try {
-      await writ.drive(run, { stopAt: 'waiting', signal });
-      resting.delete(run);
+      // Many runs may rest for days, and few are driven at once.
+      const { wakeAtMs } = await writ.drive(run, { stopAt: 'resting', signal });
+      pauses.delete(run);
+      due.rest(run, wakeAtMs);
     } catch (error) {
       if (signal.aborted) return;
       const isTheirs = error instanceof WritError && error.code === 'RUN_BUSY';
       if (!isTheirs) failed(ofRun(run, error), 'run');
-      const restMs = Math.min((resting.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
-      resting.set(run, restMs);
-      due.put(run, nowMs() + restMs);
+      const pauseMs = Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
+      pauses.set(run, pauseMs);
+      due.put(run, nowMs() + pauseMs);
     }
   });
   const look = async (): Promise<void> => {

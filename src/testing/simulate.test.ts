@@ -255,6 +255,12 @@ spec:
   });
 });
 
+describe('the input of a run', () => {
+  it.each([null, false, 0, '', []])('may be %j, which is not taken for none', async (input) => {
+    expect((await simulate(alone({ Type: 'Pass' }), { input })).output).toEqual(input);
+  });
+});
+
 describe('faults of other engines', () => {
   const choice = (rule: object): object => ({
     StartAt: 'C',

@@ -63,8 +63,8 @@ export async function simulatePlan(
 ): Promise<Simulated> {
   const player = new MockPlayer(options.mocks);
   player.requireStates(new Set(Object.values(plan.nodes).map(({ name }) => name)));
-  const { context } = options;
-  const input = inputOf(plan, options.input ?? {});
+  const { context, input: given = {} } = options;
+  const input = inputOf(plan, given);
   const startMs = startOf(context);
   const { policies } = options;
   const governance =

@@ -58,6 +58,8 @@ export const KNOWN_CONFIG: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['agent::chat', new Set(['message', ...CHAT_CONFIG])],
   ['hand::run', new Set(['handId', 'input'])],
   ['tool::http_request', new Set(HTTP_CONFIG)],
+  ['tool::health_check', new Set(['url', 'service'])],
+  ['security::check', new Set(['subject', 'action', 'resource'])],
   ['tool::shell_exec', new Set(SHELL_CONFIG)],
   ['tool::wasm', new Set(WASM_CONFIG)],
 ]);

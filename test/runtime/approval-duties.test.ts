@@ -10,7 +10,7 @@ import type { Json } from '../../src/json.js';
 import { statisticsOf } from '../../src/runtime/approval-statistics.js';
 import type { ApprovalRecord } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
-import { fail, refusalOf, steps, T0, useTeam, type Team } from './fixture.js';
+import { fail, interfering, refusalOf, steps, T0, useTeam, type Team } from './fixture.js';
 
 const here = useTeam();
 const HOUR = 3_600_000;
@@ -511,6 +511,20 @@ describe('changing the input before it is approved', () => {
       'APPROVAL_ALREADY_DECIDED',
     );
     expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed' });
+    expect(team.functions.calls.map((call) => call.input)).toEqual([{ amount: 7 }]);
+  });
+
+  it('right after a vote that it had not seen is judged by what the request is now', async () => {
+    const { team, writ, run, approval } = await waiting();
+    const late = await team.open({
+      store: (inner) =>
+        interfering(inner, 'approval.requested', async () => {
+          await team.approve(writ, approval, 'carol');
+        }),
+    });
+    const error = await refusalOf(edit(team, late, approval, { amount: 1 }));
+    expect(error.code).toBe('APPROVAL_ALREADY_DECIDED');
+    await team.drive(late, run.id);
     expect(team.functions.calls.map((call) => call.input)).toEqual([{ amount: 7 }]);
   });
 

@@ -418,14 +418,14 @@ describe('a reader or writer that finds something else than it should', () => {
     ['half a character', { inputType: 'JSON' }, () => '["\\ud800"]'],
     ['a number beyond all bounds', { inputType: 'JSONL' }, () => '1e999'],
     ['PARQUET', { inputType: 'PARQUET' }, () => 'PAR1'],
-  ])('%s is States.ItemReaderFailed', { timeout: 60_000 }, async (_, readerConfig, text) => {
+  ])('%s is States.ItemReaderFailed', async (_, readerConfig, text) => {
     await put('claims/in', text());
     const view = await run(caught(reading({ name: 'claims/in' }, readerConfig)));
     expect([view.status, view.output]).toMatchObject(['completed', { Error: 'States.ItemReaderFailed' }]);
     expect(use.team.functions.calls).toEqual([]);
   });
 
-  it('reads a huge line, and a column named __proto__', { timeout: 60_000 }, async () => {
+  it('reads a huge line, and a column named __proto__', async () => {
     await put('claims/in', `__proto__,b\n${'x'.repeat(4_000_000)},2\n`);
     const view = await run(
       each({ ...reading({ name: 'claims/in' }, CSV), itemSelector: { 'b.$': '$$.Map.Item.Value.b' } }),
@@ -538,7 +538,7 @@ describe('a crash between what is written and the commit that says so', () => {
     },
   );
 
-  it('kill -9: the run goes on to the same files', { timeout: 60_000 }, async () => {
+  it('kill -9: the run goes on to the same files', async () => {
     const root = path.resolve(import.meta.dirname, '..', '..');
     if (!existsSync(path.join(root, 'dist', 'open.js'))) throw new Error('dist is missing: npm run build');
     const worker = path.join(import.meta.dirname, 'artifact-worker.mjs');

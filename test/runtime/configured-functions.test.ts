@@ -194,7 +194,8 @@ describe('an MCP tool in a run', () => {
   it('gets no request that does not fit its pinned schema', async () => {
     serve();
     await pin();
-    const run = await here.team.run(await here.team.open(), steps([add.replace('a: 2', 'a: two')]));
+    const writ = await here.team.open();
+    const run = await here.team.run(writ, steps([add.replace('a: 2', 'a: "{{input.a}}"')]), { a: 'two' });
     expect(run).toMatchObject({ status: 'failed', error: { code: 'FUNCTION_REQUEST_INVALID' } });
     expect(await here.team.types(run.id)).not.toContain('step.intended');
   });
@@ -281,12 +282,19 @@ describe('security::check in a run', () => {
     '{ action: function.invoke }',
     '{ resource: "tool::test_one" }',
     '{ subject: "user:alice" }',
-    '{ action: function.invoke, resource: "tool::test_one", domain: other }',
     '{ action: 7, resource: "tool::test_one" }',
   ])('refuses the request %s before it asks anybody', async (config) => {
     expect(await run(check(config))).toMatchObject({
       status: 'failed',
       error: { code: 'FUNCTION_REQUEST_INVALID' },
+    });
+  });
+
+  it('refuses a field that it does not know in the document', async () => {
+    const other = check('{ action: function.invoke, resource: "tool::test_one", domain: other }');
+    await expect(run(other)).rejects.toMatchObject({
+      code: 'DOC_INVALID',
+      message: expect.stringContaining('"config" knows no field "domain"'),
     });
   });
 

@@ -372,6 +372,19 @@ describe('what a function says of itself', () => {
     expect(await team.types(run.id)).not.toContain('approval.requested');
   });
 
+  it('a file of the operator that a later step needs and nobody can use is said before the first one runs', async () => {
+    const { team } = here;
+    const reach = (): Promise<FunctionReach> =>
+      Promise.reject(new WritError('CONFIG_INVALID', 'models.yaml:1:1: broken'));
+    const writ = await team.open({ functions: [team.functions, provider({ reach })] });
+    const both = steps(['functionId: "tool::test_one"', OWN]);
+    await expect(team.run(writ, both, { amount: 1 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'step "s2" could not run: models.yaml:1:1: broken',
+    });
+    expect([team.functions.calls, await writ.runs(), await writ.workflows()]).toEqual([[], [], []]);
+  });
+
   it('what a later step lacks is said before the first one runs, unless that step may be left out', async () => {
     const { team } = here;
     const reach = (): Promise<FunctionReach> =>

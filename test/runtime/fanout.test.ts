@@ -515,6 +515,26 @@ describe('a group of different steps', () => {
   });
 });
 
+describe('a collecting step of a function with a closed schema', () => {
+  const closed = (properties: Json) => ({ type: 'object', additionalProperties: false, properties });
+  it.each<[string, Json, Json]>([
+    ['names nothing more', closed({ a: {} }), { a: 'both: [1,2]' }],
+    ['names the results', closed({ a: {}, fanoutResults: {} }), { a: 'both: [1,2]', fanoutResults: [1, 2] }],
+    ['is open', { type: 'object' }, { a: 'both: [1,2]', fanoutResults: [1, 2], fanoutErrors: [] }],
+  ])('that %s gets the fields it has a place for', async (_, schema, expected) => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.takes('tool::test_two', schema);
+    team.functions.answer('tool::test_one', (call) => itemOf(call));
+    const text = steps([
+      `${MAP}, items: input.list`,
+      'mode: collect, functionId: "tool::test_two", config: { a: "both: {{fanout}}" }',
+    ]);
+    expect((await team.run(writ, text, { list: [1, 2] })).status).toBe('completed');
+    expect(team.functions.calls.at(-1)?.input).toEqual(expected);
+  });
+});
+
 describe('steps that say when they run, and how often', () => {
   it('a condition that is false skips the step, with its values sealed', async () => {
     const { team } = here;

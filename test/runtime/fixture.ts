@@ -115,6 +115,7 @@ export class Functions implements FunctionProvider {
   readonly functionIds = ['tool::test_one', 'tool::test_two', 'tool::test_three', 'tool::raw_disk'];
   readonly calls: Call[] = [];
   readonly #answers = new Map<string, Answer[]>();
+  readonly #inputs = new Map<string, Json>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -124,6 +125,15 @@ export class Functions implements FunctionProvider {
   /** The answers to the next calls of one function, the last one for all that follow. */
   answer(functionId: string, ...answers: Answer[]): void {
     this.#answers.set(functionId, answers);
+  }
+
+  /** JSON Schema of the requests of one function. */
+  takes(functionId: string, input: Json): void {
+    this.#inputs.set(functionId, input);
+  }
+
+  schemas(functionId: string): { readonly input: Json | null; readonly output: null } {
+    return { input: this.#inputs.get(functionId) ?? null, output: null };
   }
 
   async invoke(request: FunctionRequest, signal: AbortSignal): Promise<Json> {

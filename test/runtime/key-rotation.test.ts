@@ -254,7 +254,7 @@ describe.each([
     }
     expect(rotations).toBeGreaterThan(5);
     expect(existsSync(path.join(keyFolder(team), 'log.key.next'))).toBe(false);
-  }, 60_000);
+  });
 });
 
 describe('a process that was open before the crash', () => {

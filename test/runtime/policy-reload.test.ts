@@ -324,6 +324,14 @@ describe('policies of which nobody knows whether they still hold', () => {
     expect((await team.run(writ, ONE)).status).toBe('completed');
   });
 
+  it('HOLE: are too old for a clock that says no time', async () => {
+    const files = await readPolicyDirectory(here.team.policies);
+    const snapshot = await buildSnapshot({ files, canonicalize: canonicalJson });
+    const live = new LivePolicy({ snapshot, files }, { maxAgeMs: 60_000, nowMs: 0 });
+    expect(live.staleness(60_000)).toBeNull();
+    expect(live.staleness(Number.NaN)?.code).toBe('POLICY_STALE');
+  });
+
   it.each([{ policyMaxAgeSeconds: 0 }, { policyMaxAgeSeconds: '60' }, { policyPin: 'latest' }])(
     'are no setting that can not be understood: %o',
     async (settings) => {

@@ -97,6 +97,21 @@ describe('tool::shell_exec', () => {
     expect(field(output, 'stderr')).toBe('e'.repeat(51_200));
   });
 
+  it('fails when stdout is no text, and says how bytes come out: none is lost without a word', async () => {
+    docker.results = [{ stdout: { bytes: new Uint8Array([0x61, 0xff]), truncated: false } }];
+    const view = await run('config: { argv: [a] }');
+    expect(view).toMatchObject({ status: 'failed', error: { code: 'STEP_OUTPUT_INVALID' } });
+    // For people: its bytes are replaced.
+    docker.results = [{ stderr: { bytes: new Uint8Array([0x61, 0xff]), truncated: false } }];
+    expect(field((await run('config: { argv: [a] }')).output, 'stderr')).toBe('a\ufffd');
+  });
+
+  it('leaves out a character that the cut has split', async () => {
+    docker.results = [{ stdout: bytes(`${'x'.repeat(102_399)}é`) }];
+    const { output } = await run('config: { argv: [a] }');
+    expect(output).toMatchObject({ truncated: true, stdout: 'x'.repeat(102_399) });
+  });
+
   describe('whose engine went away while it ran', () => {
     const LOST = {
       status: 'crashed',

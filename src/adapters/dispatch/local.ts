@@ -6,6 +6,7 @@ import type {
   Dispatcher,
   DriveOptions,
   Locks,
+  Next,
   RunRecord,
   RunSteps,
   Store,
@@ -13,6 +14,8 @@ import type {
 
 /** How often the store's change counter is looked at while a run waits or a step runs. */
 const POLL_MS = 50;
+/** A timer that is due sooner is waited for in any case: to read a run again costs more than to keep it. */
+const REST_MS = 5_000;
 
 export interface LocalDispatcherOptions {
   readonly steps: RunSteps;
@@ -56,7 +59,7 @@ async function driveLocked(
 }
 
 async function driveRun(
-  { steps }: LocalDispatcherOptions,
+  { steps, clock }: LocalDispatcherOptions,
   runId: string,
   drive: DriveOptions,
   running: Running,
@@ -76,11 +79,17 @@ async function driveRun(
     if (next === null) continue;
     if (next.kind === 'finished' || next.kind === 'person') return next.run;
     if (drive.signal.aborted && running.size === 0) return next.run;
-    if (next.kind === 'approval' && next.start.length === 0 && drive.stopAt === 'waiting') return next.run;
+    if (next.kind === 'approval' && next.start.length === 0 && drive.stopAt !== 'finished') return next.run;
+    if (drive.stopAt === 'resting' && running.size === 0 && rests(next, clock.nowMs())) return next.run;
     for (const stepPath of next.stop) running.stop(stepPath);
     if (!drive.signal.aborted) for (const stepPath of next.start) running.start(stepPath);
     await alarm.wait(next.untilMs);
   }
+}
+
+/** Nothing is to be done before a time that is some way off. */
+function rests({ run, start }: Extract<Next, { kind: 'work' | 'approval' }>, nowMs: number): boolean {
+  return start.length === 0 && run.status === 'waiting' && (run.wakeAtMs ?? nowMs) - nowMs >= REST_MS;
 }
 
 /** The attempts that are being carried out, by step path. */

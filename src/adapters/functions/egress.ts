@@ -40,7 +40,7 @@ const MAX_CONNECTIONS = 32;
 
 /**
  * Connections to `target`, opened when they are used; the caller destroys them. Throws POLICY_TOOL_DENIED when any
- * address is out of bounds, FUNCTION_FAILED when the name has none. Everything dispatched goes to this origin.
+ * address is out of bounds, FUNCTION_FAILED when the name has none, FUNCTION_TEMPORARY when that can't be said now. Everything dispatched goes to this origin.
  */
 export async function openEgress(target: Target, resolve: Resolve, signal: AbortSignal): Promise<Pool> {
   const addresses = await judged(target, resolve, signal);
@@ -97,7 +97,10 @@ async function resolved(
     found = await orAbort(resolve(hostname), signal);
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw new WritError('FUNCTION_FAILED', `${host} can't be resolved (${causeCode(cause)})`, { cause });
+    // EAI_AGAIN: nobody answered for the name just then. Any other code says that there is none.
+    const code = causeCode(cause);
+    const kind = code === 'EAI_AGAIN' ? 'FUNCTION_TEMPORARY' : 'FUNCTION_FAILED';
+    throw new WritError(kind, `${host} can't be resolved (${code})`, { cause });
   }
   if (found.length === 0) throw new WritError('FUNCTION_FAILED', `${host} has no address`);
   return found;

@@ -56,7 +56,8 @@ export const HTTP_REQUEST_SCHEMA = {
       type: 'array',
       maxItems: 64,
       items: { anyOf: [{ type: 'integer', minimum: 100, maximum: 599 }, { enum: ['4xx', '5xx'] }] },
-      description: 'statuses that are no answer but a failure, which the step may retry or skip',
+      description:
+        'statuses (100 to 599), 4xx or 5xx that are no answer but a failure, which the step may retry or skip',
     },
   },
 } as const;

@@ -509,6 +509,17 @@ describe('a host', () => {
     await expect(call(nameless, { url: 'http://gone.example/' })).rejects.toMatchObject({
       code: 'FUNCTION_FAILED',
     });
+    const unresolved =
+      (code: string): Resolve =>
+      () =>
+        Promise.reject(Object.assign(new Error('x'), { code }));
+    for (const [said, code] of [
+      ['EAI_AGAIN', 'FUNCTION_TEMPORARY'],
+      ['ENOTFOUND', 'FUNCTION_FAILED'],
+    ] as const) {
+      const asked = provider([listed('http://gone.example')], unresolved(said));
+      await expect(call(asked, { url: 'http://gone.example/' })).rejects.toMatchObject({ code });
+    }
   });
 
   it('that speaks TLS under no trusted certificate is never talked to', async () => {

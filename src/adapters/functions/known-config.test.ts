@@ -24,6 +24,9 @@ it.each([
   ['tool::http_request', '', 'urll', 'url'],
   ['tool::wasm', '', 'argss', 'args'],
   ['wasm::execute', '', 'argss', 'args'],
+  ['tool::health_check', '', 'servce', 'service'],
+  ['health::check', '', 'servce', 'service'],
+  ['security::check', '', 'subjct', 'subject'],
 ])('a misspelt field of the config of %s is found in the document', (functionId, prompt, written, meant) => {
   const text = `id: w\nagents: [a]\nsteps:\n  - name: S\n    functionId: ${functionId}\n    ${prompt}\n    config: { ${written}: x }\n`;
   const parsed = parseWorkflow(text);

@@ -235,7 +235,7 @@ async function openTransport(
   const { openHttpTransport } = await import('./mcp-http.js');
   // A transport of the SDK's own: its optional fields are not ours to spell.
   const transport = (await openHttpTransport(
-    at.url,
+    { name, url: at.url },
     headerValues(at.headers, parts.secret),
     pool,
     broken,
@@ -244,6 +244,8 @@ async function openTransport(
     transport,
     end: () => pool.destroy(),
     problem: (error, seen) => {
+      // It is there, and has asked to be left alone for a while.
+      if (error instanceof WritError) return error;
       const code = causeCode(error);
       // The network has a code for what went wrong. Without one somebody answered, and the words are theirs.
       const said = code === 'no code' && seen !== null ? `: ${seen.slice(0, MAX_WORDS)}` : ` (${code})`;

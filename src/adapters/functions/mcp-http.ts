@@ -5,14 +5,19 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { ReadableStream } from 'node:stream/web';
 import type { Pool, RequestInit as UndiciInit } from 'undici';
+import { WritError } from '../../errors.js';
+import { retryAfterMs } from '../../retry-after.js';
 import { MAX_MESSAGE_BYTES } from './mcp-process.js';
+
+/** Told to come again: too often, or broken for now. The session goes on. */
+const COME_AGAIN: ReadonlySet<number> = new Set([429, 503]);
 
 /**
  * A transport of the MCP SDK through `pool`, which goes to the server's origin only; the caller destroys the pool.
  * `broken` is told of an answer that broke off or was too long: the SDK would wait for the rest of it.
  */
 export async function openHttpTransport(
-  url: string,
+  { name, url }: { readonly name: string; readonly url: string },
   headers: Readonly<Record<string, string>>,
   pool: Pool,
   broken: (error: unknown) => void,
@@ -26,6 +31,12 @@ export async function openHttpTransport(
     // The same values under the names of another copy of the fetch types.
     const request = { ...init, signal, headers: own, dispatcher: pool, redirect: 'manual' } as UndiciInit;
     const { body, status, headers: answered } = await fetch(String(to), request);
+    if (COME_AGAIN.has(status)) {
+      await body?.cancel();
+      throw new WritError('FUNCTION_TEMPORARY', `the MCP server ${name} answered ${status}`, {
+        details: { retryAfterMs: retryAfterMs(answered.get('retry-after'), Date.now()) },
+      });
+    }
     const parts =
       body === null ? null : ReadableStream.from(bound(body as AsyncIterable<Uint8Array>, broken));
     return new Response(parts, {

@@ -1,6 +1,7 @@
 // MCP tools against a real server (test/mcp-server), over stdio and over streamable HTTP.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -405,6 +406,42 @@ describe('a server over HTTP', () => {
       await once(site, 'close');
     }
   });
+
+  it.each([
+    ['when it is connected to', 503, 'initialize'],
+    ['in the middle of a session', 429, 'tools/list'],
+  ])(
+    'that is too busy is left alone for as long as it asks, %s (mcp-retry-after)',
+    async (_, status, busy) => {
+      const site = createServer((asked, response) => {
+        void text(asked).then((body) => {
+          const { method, id } = (body === '' ? {} : JSON.parse(body)) as { method?: string; id?: number };
+          if (method === busy) return response.writeHead(status, { 'retry-after': '7' }).end();
+          if (method !== 'initialize') return response.writeHead(202).end();
+          const serverInfo = { name: 'busy', version: '1' };
+          const result = { protocolVersion: '2025-03-26', capabilities: { tools: {} }, serverInfo };
+          response.writeHead(200, { 'content-type': 'application/json' });
+          return response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        });
+      });
+      site.listen(0, '127.0.0.1');
+      await once(site, 'listening');
+      try {
+        const { port } = site.address() as AddressInfo;
+        const tools = { echo: { schemaSha256: '0'.repeat(64) } };
+        const url = `http://mcp.bank.example:${port}/`;
+        const from = await open({ url, http: true, private: true, tools });
+        await expect(call(from, 'echo', { text: 'x' })).rejects.toMatchObject({
+          code: 'FUNCTION_TEMPORARY',
+          message: `the MCP server bank answered ${status}`,
+          details: { retryAfterMs: 7_000 },
+        });
+      } finally {
+        site.close();
+        await once(site, 'close');
+      }
+    },
+  );
 
   it('at an address that is not public is refused unless it is listed as private', async () => {
     const { spec } = await overHttp();

@@ -166,7 +166,7 @@ function outputOf(functionId: string, result: McpResult, fits: ValidateFunction 
   const { structuredContent } = result;
   if (fits !== null && !fits(structuredContent)) {
     const [error] = fits.errors ?? [];
-    const place = error === undefined ? '' : ` (${error.instancePath} ${error.message ?? ''})`;
+    const place = error === undefined ? '' : ` (${error.instancePath || 'it'} ${error.message ?? ''})`;
     throw new WritError('STEP_OUTPUT_INVALID', `the output of ${functionId} does not fit its schema${place}`);
   }
   const parts = result.content.filter(({ type }) => type !== 'text');

@@ -34,7 +34,7 @@ describe('a model endpoint', () => {
     ['status 307', 'FUNCTION_FAILED', 'a redirect, which is not followed'],
     ['html', 'FUNCTION_FAILED', 'does not answer with a stream of events'],
     ['malformed', 'FUNCTION_FAILED', 'sent an event that is none, or an error'],
-    ['silent', 'FUNCTION_FAILED', 'sent an event that is none, or an error'],
+    ['silent', 'FUNCTION_TEMPORARY', 'broke off'],
     ['cut', 'FUNCTION_TEMPORARY', 'broke off'],
     ['length half of', 'FUNCTION_FAILED', 'was cut at the length limit of the endpoint'],
     ['filter', 'FUNCTION_FAILED', 'the content filter of the endpoint stopped the answer'],

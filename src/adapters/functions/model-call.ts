@@ -46,9 +46,7 @@ export async function callModel(
     if (signal.aborted) throw new WritError('STEP_CANCELLED', 'the model call was stopped');
     const known = ownError(error);
     if (known !== null) throw known;
-    throw new WritError('FUNCTION_TEMPORARY', `the answer of the model endpoint ${endpoint.host} broke off`, {
-      hint: 'try again later, or give the step errorMode: retry',
-    });
+    throw brokeOff(endpoint.host);
   }
 }
 
@@ -85,7 +83,7 @@ async function exchange(
       finish = part.finishReason.unified;
       reported = { input: part.usage.raw?.['prompt_tokens'], output: part.usage.raw?.['completion_tokens'] };
     } else if (part.type === 'error') {
-      throw ownError(part.error) ?? malformed(host);
+      throw ownError(part.error) ?? (isCutShort(part.error) ? brokeOff(host) : malformed(host));
     }
   }
   const usage = usageOf(reported, { sent: traffic.sentBytes, received: traffic.receivedBytes }, prices);
@@ -110,6 +108,22 @@ function checkFinish(finish: string, calls: number, { endpoint, maxOutputTokens 
   }
   // Some endpoints end a turn with calls by a reason of their own.
   if (calls === 0) throw malformed(endpoint.host);
+}
+
+/** The stream has ended in good order and the answer has not: the SDK says that it missed a reason, and shows no event. */
+function isCutShort(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    error.name === 'AI_InvalidResponseDataError' &&
+    'data' in error &&
+    error.data === undefined
+  );
+}
+
+function brokeOff(host: string): WritError {
+  return new WritError('FUNCTION_TEMPORARY', `the answer of the model endpoint ${host} broke off`, {
+    hint: 'try again later, or give the step errorMode: retry',
+  });
 }
 
 function malformed(host: string): WritError {

@@ -45,9 +45,14 @@ export interface Dispatcher {
   drive(runId: string, options: DriveOptions): Promise<RunRecord>;
 }
 
+/**
+ * `waiting`: return as soon as the run waits for a person; `resting`: also when only a timer, some seconds away, is to be
+ * waited for: the run says when in `wakeAtMs`; `finished`: wait for the decision too.
+ */
+export type StopAt = 'waiting' | 'resting' | 'finished';
+
 export interface DriveOptions {
   /** Aborted: what runs is stopped and `drive` returns the run as it stands. */
   readonly signal: AbortSignal;
-  /** `waiting`: return as soon as the run waits for a person; `finished`: wait for the decision too. */
-  readonly stopAt: 'waiting' | 'finished';
+  readonly stopAt: StopAt;
 }

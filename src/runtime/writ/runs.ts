@@ -1,6 +1,6 @@
 // Runs, from the plan of one to its end.
 import type { Json } from '../../json.js';
-import type { RunRecord } from '../ports.js';
+import type { RunRecord, StopAt } from '../ports.js';
 import type { DataDeclaration } from '../run-data.js';
 import type { RunPlan } from '../run-plan.js';
 import type { Principal } from './principal.js';
@@ -39,12 +39,13 @@ export interface Runs {
    */
   interrupted(request: StartRequest, initiator: Principal): Promise<string | null>;
   /**
-   * Advances the run. `waiting`: returns when it finished or waits for a person; `finished`: waits for decisions
-   * made here or by other processes too. Throws RUN_BUSY while another process advances it.
+   * Advances the run. `waiting`: returns when it finished or waits for a person; `resting`: or rests until a timer of its
+   * own, `wakeAtMs`; `finished`: waits for decisions made here or by other processes too. Throws RUN_BUSY while another
+   * process advances it.
    */
   drive(
     runId: string,
-    options: { readonly stopAt: 'waiting' | 'finished'; readonly signal: AbortSignal },
+    options: { readonly stopAt: StopAt; readonly signal: AbortSignal },
   ): Promise<RunRecord>;
   /**
    * Checks the right `run.resume`; for an indeterminate run `lost` says what becomes of the lost attempt. `from`: the

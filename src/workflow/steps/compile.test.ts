@@ -411,6 +411,12 @@ steps:
     expect(hint(step('maxRetry: 2'))).toBe('did you mean "maxRetries"?');
     expect(hint(step('retries: 2'))).toBe('did you mean "maxRetries" or "retry"?');
     expect(hint(step('zz: 2'))).toBeUndefined();
+    const after = (text: string) => validate(text).diagnostics.map((one) => one.hint);
+    const named = (prompt: string) =>
+      `id: w\nagents: [a]\ninputs: {}\nsteps:\n  - {name: Tech Spec, functionId: agent::chat, promptTemplate: x, outputVar: tech_spec}\n  - {name: B, functionId: agent::chat, promptTemplate: '${prompt}'}\n`;
+    expect(after(named('{{Tech Spce.x}}'))).toEqual(['did you mean "Tech Spec"?']);
+    expect(after(named('{{tech_spc}}'))).toEqual(['did you mean "tech_spec"?']);
+    expect(after(named('{{frobnicate tech_spec}}'))).toEqual([expect.stringMatching(/^only if, unless/)]);
     expect(hint(step('mode: sequentail'))).toBe('did you mean "sequential"?');
     expect(hint(step().replace('agent::chat', 'tool::wasn'))).toBe('did you mean "tool::wasm"?');
     expect(hint('id: w\nstep:\n  - name: A')).toBe('did you mean "steps"?');
@@ -578,7 +584,8 @@ describe('a fanout group', () => {
     ['"{{ Check It.list }}"', { kind: 'template', template: '{{ Check It.list }}' }],
     ['Check It.list[0]', { kind: 'template', template: '{{[Check It].[list].[0]}}' }],
     ["docs['a]b'].c", { kind: 'template', template: '{{[docs].[a\\]b].[c]}}' }],
-    ['"{{docs[0].list}}"', { kind: 'template', template: '{{[docs].[0].[list]}}' }],
+    ['"{{docs[0].list}}"', { kind: 'template', template: '{{docs[0].list}}' }],
+    [`"{{docs['a b'].list}}"`, { kind: 'template', template: '{{[docs].[a b].[list]}}' }],
   ])('goes through items: %s', (items, expected) => {
     const plan = planOf(
       steps([], ['mode: fanout', `items: ${items}`, 'promptTemplate: "{{item}}"']).replace(

@@ -1,0 +1,103 @@
+// What a document writes into the request of a function is held against that function's schema before anything runs.
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../src/json.js';
+import { HTTP_REQUEST_SCHEMA } from '../../src/adapters/functions/http-request.js';
+import { refusalOf, states, steps, useTeam } from './fixture.js';
+
+const here = useTeam();
+const ONE = 'tool::test_one';
+
+async function told(text: string, schema: Json) {
+  const { team } = here;
+  const writ = await team.open();
+  team.functions.takes(ONE, schema);
+  const { diagnostics } = await writ.validate({ text, file: null });
+  return diagnostics.filter(({ severity }) => severity === 'error');
+}
+
+const http = (config: string) =>
+  told(steps([`functionId: "${ONE}", config: ${config}`]), HTTP_REQUEST_SCHEMA);
+
+describe('a value that a step writes into its request', () => {
+  it('is told where its function can not take it, with what it may be', async () => {
+    const url = 'url: "https://a.example"';
+    expect(await http(`{ ${url}, failOn: ["5x"] }`)).toMatchObject([
+      {
+        code: 'DOC_BAD_VALUE',
+        message: `"s1": ${ONE} can't take this failOn: /0 must be integer`,
+        hint: 'failOn: statuses (100 to 599), 4xx or 5xx that are no answer but a failure, which the step may retry or skip',
+        path: 'steps[0].config.failOn',
+      },
+    ]);
+    expect(await http(`{ ${url}, method: BREW, maxBytes: 0 }`)).toMatchObject([
+      { path: 'steps[0].config.method' },
+      { path: 'steps[0].config.maxBytes' },
+    ]);
+    expect(await http(`{ ${url}, failOn: [429, 5xx], timeoutMs: 5 }`)).toEqual([]);
+  });
+
+  it('is not told where the run fills it in', async () => {
+    const config = '{ url: "{{input}}", method: "{{input}}", timeoutMs: "{{input}}", failOn: ["{{input}}"] }';
+    expect(await http(config)).toEqual([]);
+  });
+
+  it('is told under a name that the function does not know', async () => {
+    const schema = {
+      type: 'object',
+      additionalProperties: false,
+      properties: { amount: { type: 'number' } },
+    };
+    const text = steps([`functionId: "${ONE}", config: { amuont: "{{input}}" }`]);
+    expect(await told(text, schema)).toMatchObject([
+      { code: 'DOC_UNKNOWN_FIELD', hint: 'did you mean "amount"?', path: 'steps[0].config.amuont' },
+    ]);
+    expect(await told(text, { ...schema, patternProperties: { '^am': {} } })).toEqual([]);
+    expect(await told(text, { type: 'object' })).toEqual([]);
+  });
+
+  it('is judged by definitions that the schema shares, and left to the run where the whole schema is needed', async () => {
+    const shared = (reference: string) => ({
+      type: 'object',
+      $defs: { level: { enum: ['low', 'high'] } },
+      properties: { level: { $ref: reference }, other: { type: 'string' } },
+    });
+    const text = steps([`functionId: "${ONE}", config: { level: 7 }`]);
+    expect(await told(text, shared('#/$defs/level'))).toHaveLength(1);
+    expect(await told(text, shared('#/properties/other'))).toEqual([]);
+  });
+
+  it.each([
+    ['JSONPath', { parameters: { amount: 'much' } }, 'spec.states.A.parameters.amount'],
+    ['JSONPath, filled in', { parameters: { 'amount.$': '$.a' } }, null],
+    [
+      'JSONata',
+      { queryLanguage: 'JSONata', arguments: { amount: 'much' } },
+      'spec.states.A.arguments.amount',
+    ],
+    [
+      'JSONata, filled in',
+      { queryLanguage: 'JSONata', arguments: { amount: '{% $states.input.a %}' } },
+      null,
+    ],
+  ])('is told in a state too, by %s', async (_, fields, path) => {
+    const text = states('A', { A: { type: 'Task', resource: ONE, end: true, ...fields } });
+    const schema = {
+      type: 'object',
+      additionalProperties: false,
+      properties: { amount: { type: 'number' } },
+    };
+    expect((await told(text, schema)).map((one) => one.path)).toEqual(path === null ? [] : [path]);
+  });
+
+  it('stops the run before it starts', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.takes(ONE, { type: 'object', properties: { amount: { type: 'number' } } });
+    const workflow = { text: steps([`functionId: "${ONE}", config: { amount: much }`]), file: null };
+    const alice = await team.as(writ, 'alice');
+    const refused = await refusalOf(writ.start({ workflow, input: {}, agents: {} }, alice));
+    expect(refused.kind).toBe('document');
+    expect(team.functions.calls).toEqual([]);
+    expect(await writ.runs()).toEqual([]);
+  });
+});

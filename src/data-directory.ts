@@ -2,7 +2,7 @@
 // there, which is written last.
 import { lstatSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
@@ -83,6 +83,12 @@ export async function readConfig(file: string): Promise<DataConfig | null> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     if (code === 'ENOENT') return null;
+    if (code === 'ENOTDIR') {
+      throw new WritError('USAGE', `${dirname(file)} is no directory, or lies in a file`, {
+        hint: 'choose another one: --data DIR',
+        cause: error,
+      });
+    }
     throw new WritError('STORE_UNAVAILABLE', `can't read ${file} (${code})`, {
       hint: 'act as the user who owns the data directory, or choose another one: --data DIR',
       cause: error,

@@ -1,7 +1,7 @@
 // Makes a clone ready: packages as the lock file says, then dist as src says. Does only what is missing, says each
 // thing it does in one line on stderr, and is silent when there is nothing to do. Plain Node, no dependency, because
 // it runs before there are any. `--build-only` leaves the packages alone.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,9 +13,12 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
 const say = (line) => process.stderr.write(`setup: ${line}\n`);
 
+/** Everything was said. Thrown, so that what goes on beside it comes to its end and leaves no process behind. */
+const FAILED = Symbol('failed');
+
 function fail(...lines) {
   for (const line of lines) say(line);
-  process.exit(1);
+  throw FAILED;
 }
 
 function readJson(file) {
@@ -43,18 +46,25 @@ function packagesAreCurrent() {
   });
 }
 
-/** npm, silently; the headers beside the running Node spare node-gyp a download. Returns {ok, output}. */
+/** Resolves, silently, with {ok, output}: it does not keep this process from other work. */
+function carryOut(command, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const said = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => said.push(bytes));
+    child.on('error', (error) => said.push(Buffer.from(error.message)));
+    child.on('close', (code) => resolve({ ok: code === 0, output: Buffer.concat(said).toString() }));
+  });
+}
+
+/** npm; the headers beside the running Node spare node-gyp a download. */
 function npm(...args) {
   const env = { ...process.env };
   const prefix = path.dirname(path.dirname(process.execPath));
   if (!env.npm_config_nodedir && fs.existsSync(path.join(prefix, 'include', 'node', 'node.h'))) {
     env.npm_config_nodedir = prefix;
   }
-  const windows = process.platform === 'win32';
-  const options = { cwd: root, env, encoding: 'utf8', maxBuffer: 64 << 20, shell: windows };
-  const child = spawnSync('npm', args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = [child.stdout, child.stderr, child.error?.message].filter(Boolean).join('\n');
-  return { ok: child.status === 0, output };
+  return carryOut('npm', args, { env, shell: process.platform === 'win32' });
 }
 
 function npmFailed(command, output) {
@@ -70,18 +80,24 @@ function npmFailed(command, output) {
   fail(...lines);
 }
 
-function installPackages() {
-  if (!packagesAreCurrent()) {
-    say('installing packages (npm ci, a minute or two)');
-    const { ok, output } = npm('ci', '--include=dev');
-    if (!ok) npmFailed('npm ci', output);
-  }
-  // A binary is bound to the Node it was built for: after a change of Node the packages are right, but it is not.
-  if (addonProblem() !== null) {
-    say(`building better-sqlite3 for Node ${process.versions.node} (about a minute)`);
-    const { ok, output } = npm('rebuild', 'better-sqlite3');
-    if (!ok || addonProblem() !== null) npmFailed('npm rebuild better-sqlite3', output);
-  }
+/** Without their install scripts: `npm rebuild` refuses, as `npm ci` does, those that `allowScripts` does not name. */
+async function installPackages() {
+  if (packagesAreCurrent()) return;
+  say('installing packages (npm ci)');
+  const { ok, output } = await npm('ci', '--include=dev', '--ignore-scripts');
+  if (!ok) npmFailed('npm ci', output);
+}
+
+/** A binary is bound to the Node it was built for: after a change of Node the packages are right, but it is not. */
+async function buildAddon() {
+  if (addonProblem() === null) return;
+  say(`building better-sqlite3 for Node ${process.versions.node} (about a minute)`);
+  const { allowScripts } = readJson(at('package.json'));
+  const { ok, output } = await npm(
+    'rebuild',
+    ...Object.keys(allowScripts).filter((name) => allowScripts[name]),
+  );
+  if (!ok || addonProblem() !== null) npmFailed('npm rebuild better-sqlite3', output);
 }
 
 /** null when the addon loads; in a process of its own, because a failed load stays cached in this one. */
@@ -124,7 +140,7 @@ function outputOf(source) {
   return at('dist', path.relative(at('src'), source).replace(/\.tsx?$/, '.js'));
 }
 
-function build() {
+async function build() {
   const sources = filesUnder(at('src')).filter((file) => !isTest(file));
   const stamp = at('dist', '.built-from');
   const wanted = fingerprint(sources);
@@ -136,11 +152,11 @@ function build() {
   // From nothing, so that no output of a deleted source stays.
   fs.rmSync(at('dist'), { recursive: true, force: true });
   const tsc = createRequire(at('package.json')).resolve('typescript/bin/tsc');
-  const child = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: root, encoding: 'utf8' });
-  if (child.status !== 0) fail(...`${child.stdout}${child.stderr}`.trimEnd().split('\n'), 'the build failed');
+  const { ok, output } = await carryOut(process.execPath, [tsc, '-p', '.']);
+  if (!ok) fail(...output.trimEnd().split('\n'), 'the build failed');
 
   say('building the evidence page (rolldown)');
-  run(PAGE_BUILD, 'the evidence page');
+  await run(PAGE_BUILD, 'the evidence page');
 
   // Schemas, templates and the like are read at run time from where the code is.
   for (const file of sources.filter((source) => !isCode(source) && !outputOf(source).endsWith('page.js'))) {
@@ -148,20 +164,29 @@ function build() {
     fs.copyFileSync(file, outputOf(file));
   }
   say('bundling the command line (rolldown)');
-  run(BUNDLE_BUILD, 'the bundle');
+  await run(BUNDLE_BUILD, 'the bundle');
   if (fs.existsSync(at('dist', 'cli', 'main.js'))) fs.chmodSync(at('dist', 'cli', 'main.js'), 0o755);
   fs.writeFileSync(stamp, wanted);
 }
 
 /** Runs a build script of its own. */
-function run(script, what) {
-  const child = spawnSync(process.execPath, [script], { cwd: root, encoding: 'utf8' });
-  if (child.status !== 0) fail(`${child.stdout}${child.stderr}`.trimEnd(), `the build of ${what} failed`);
+async function run(script, what) {
+  const { ok, output } = await carryOut(process.execPath, [script]);
+  if (!ok) fail(output.trimEnd(), `the build of ${what} failed`);
 }
 
-const options = process.argv.slice(2);
-const unknown = options.find((option) => option !== '--build-only');
-if (unknown !== undefined) fail(`unknown option ${unknown}; the only one is --build-only`);
-checkNode();
-if (!options.includes('--build-only')) installPackages();
-build();
+async function main(options) {
+  const unknown = options.find((option) => option !== '--build-only');
+  if (unknown !== undefined) fail(`unknown option ${unknown}; the only one is --build-only`);
+  checkNode();
+  if (options.includes('--build-only')) return build();
+  await installPackages();
+  // A compiler of C beside one of TypeScript, each for about as long as the other: neither needs what the other makes.
+  const both = await Promise.allSettled([buildAddon(), build()]);
+  for (const { status, reason } of both) if (status === 'rejected') throw reason;
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  if (error !== FAILED) console.error(error);
+  process.exitCode = 1;
+});

@@ -3,6 +3,9 @@ import { WritError, type ErrorCode } from '../errors.js';
 import type { SubjectDigest } from '../json.js';
 import { castVote, isExpired, type Ballot, type BallotState, type BallotVote, type Voter } from './ballot.js';
 
+type Vote = Omit<BallotVote, 'nowMs'>;
+type Person = Omit<Voter, 'holds'>;
+
 const DIGEST = 'd'.repeat(64) as SubjectDigest;
 const OTHER = `${'d'.repeat(63)}e` as SubjectDigest;
 const EXPIRES = 10_000;
@@ -33,15 +36,15 @@ function ballot(fields: Partial<Ballot> = {}): Ballot {
   };
 }
 
-const APPROVE: BallotVote = { decision: 'approve', digest: DIGEST, reasonGiven: false };
-const DENY: BallotVote = { decision: 'deny', digest: null, reasonGiven: false };
-const person = (name: string, mayDecide = true): Voter => ({ id: `user:${name}`, mayDecide, brings: holds });
+const APPROVE: Vote = { decision: 'approve', digest: DIGEST, reasonGiven: false };
+const DENY: Vote = { decision: 'deny', digest: null, reasonGiven: false };
+const person = (name: string, mayDecide = true): Person => ({ id: `user:${name}`, mayDecide, brings: holds });
 const voted = (name: string, decision: 'approve' | 'deny' | 'revoke'): Ballot['votes'] => [
   { approver: `user:${name}`, decision },
 ];
 
-function cast(of: Ballot, voter: Voter, vote: BallotVote, nowMs = 0): BallotState | null {
-  return castVote(of, voter, vote, nowMs, holds);
+function cast(of: Ballot, voter: Person, vote: Vote, nowMs = 0): BallotState | null {
+  return castVote(of, { ...voter, holds }, { ...vote, nowMs });
 }
 
 function refuses(code: ErrorCode, act: () => unknown): void {
@@ -71,7 +74,7 @@ describe('a refusal says what is missing', () => {
   const nothing = (): boolean => false;
 
   it('the role, the right, or the delegation', () => {
-    const tell = (voter: Voter, message: string, hint = 'policies/'): void =>
+    const tell = (voter: Person, message: string, hint = 'policies/'): void =>
       refused('APPROVAL_NOT_ELIGIBLE', message, hint, () => cast(ballot(), voter, APPROVE));
     tell({ ...person('ann'), brings: nothing }, 'user:ann may not decide apr_1; it needs claims');
     // It is not a role that they lack.
@@ -151,7 +154,7 @@ describe('a vote on a pending request', () => {
 });
 
 describe('who may vote', () => {
-  it.each<[string, Voter, ErrorCode]>([
+  it.each<[string, Person, ErrorCode]>([
     ['an agent', { id: 'agent:reviewer', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],
     ['a service', { id: 'service:relay', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],
     ['somebody without a kind', { id: 'ann', mayDecide: true, brings: holds }, 'APPROVAL_NOT_ELIGIBLE'],

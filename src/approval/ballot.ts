@@ -48,6 +48,8 @@ export interface Voter {
   readonly delegation?: string;
   /** What this one vote brings by itself. A delegation that does not hold brings nothing, whoever else has voted. */
   readonly brings: HoldsRole;
+  /** Whose place it and the votes before it fill. */
+  readonly holds: HoldsRole;
 }
 
 export interface BallotVote {
@@ -55,26 +57,21 @@ export interface BallotVote {
   /** What the voter saw; required for approve. */
   readonly digest: SubjectDigest | null;
   readonly reasonGiven: boolean;
+  /** When it is cast, as the log counts time. */
+  readonly nowMs: number;
 }
 
 /** The state after a vote; `null` = a replay of the same vote, nothing changes. Throws APPROVAL_*. */
-export function castVote(
-  ballot: Ballot,
-  voter: Voter,
-  vote: BallotVote,
-  nowMs: number,
-  holds: HoldsRole,
-): BallotState | null {
+export function castVote(ballot: Ballot, voter: Voter, vote: BallotVote): BallotState | null {
   const id = ballot.id;
   // Eligibility first: to somebody who may not decide, the state of the request is none of their business.
   if (!voter.id.startsWith('user:')) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} is no person; only people decide ${id}`);
   }
   const seat = voter.delegation ?? voter.id;
-  const mine = ballot.votes.filter((one) => isOneVoice(one, voter));
   const isEligible = ballot.quorum.some((factor) => voter.brings(seat, factor.role));
   if (vote.decision === 'revoke' && (isEligible || voter.delegation === undefined)) {
-    return revoke(ballot, voter, vote, mine, nowMs);
+    return revoke(ballot, voter, vote);
   }
   if (!voter.mayDecide || !isEligible) throw notEligible(ballot, voter, isEligible);
   const who = [voter.id, seat].find((one) => whyBarred(ballot, one) !== null);
@@ -85,10 +82,10 @@ export function castVote(
     });
   }
   requireDigest(ballot, vote);
-  const earlier = mine.at(-1);
+  const earlier = lastVoteOf(voter, ballot);
   const isSame = earlier?.approver === voter.id && earlier.delegation === voter.delegation;
   if (isSame && earlier.decision === vote.decision) return null;
-  requireUnused(ballot, nowMs);
+  requireUnused(ballot, vote.nowMs);
   // A second thought counts only in the safe direction, and only while nothing is decided.
   if (earlier !== undefined && !(ballot.state === 'pending' && vote.decision === 'deny')) {
     const { approver, delegation } = earlier;
@@ -106,7 +103,7 @@ export function castVote(
   }
   requireReason(ballot, vote);
   if (vote.decision === 'deny') return 'denied';
-  return quorumMet(ballot.quorum, [...seatsOf(ballot.votes), seat], holds) ? 'approved' : 'pending';
+  return quorumMet(ballot.quorum, [...seatsOf(ballot.votes), seat], voter.holds) ? 'approved' : 'pending';
 }
 
 export type Barring =
@@ -138,22 +135,17 @@ export function seatsOf(votes: readonly CastVote[]): readonly string[] {
 }
 
 /** Takes an approval back before its step has started: by who voted, or by who may decide. Roles and duties don't matter. */
-function revoke(
-  ballot: Ballot,
-  voter: Voter,
-  vote: BallotVote,
-  mine: readonly CastVote[],
-  nowMs: number,
-): BallotState | null {
+function revoke(ballot: Ballot, voter: Voter, vote: BallotVote): BallotState | null {
   const { id, state } = ballot;
-  if (!voter.mayDecide && mine.length === 0) {
+  const earlier = lastVoteOf(voter, ballot);
+  if (!voter.mayDecide && earlier === undefined) {
     throw new WritError('APPROVAL_NOT_ELIGIBLE', `${voter.id} has not voted on ${id} and may not decide it`, {
       hint: 'ask a person who may decide it, or cancel the run: writ workflow cancel',
     });
   }
   requireDigest(ballot, vote);
-  if (mine.at(-1)?.decision === 'revoke') return null;
-  requireUnused(ballot, nowMs);
+  if (earlier?.decision === 'revoke') return null;
+  requireUnused(ballot, vote.nowMs);
   if (state === 'pending') {
     throw new WritError('USAGE', `${id} is not approved yet: there is nothing to revoke`, {
       hint: `deny it instead: writ approvals deny ${id}`,
@@ -194,6 +186,11 @@ function whatIsLeft({ id, state }: Pick<Ballot, 'id' | 'state'>): string {
   if (state === 'approved') return `until its step starts it can be taken back: writ approvals revoke ${id}`;
   if (state === 'withdrawn') return 'another request may have taken its place: writ approvals list';
   return `what became of it: writ approvals show ${id}`;
+}
+
+/** Theirs, or of whoever is one voice with them. */
+function lastVoteOf(voter: Voter, { votes }: Ballot): CastVote | undefined {
+  return votes.filter((one) => isOneVoice(one, voter)).at(-1);
 }
 
 /** Whether `cast` and a vote of `voter` would be the voice of one person. */

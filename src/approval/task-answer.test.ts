@@ -108,4 +108,14 @@ describe('an answer as log entries claim it', () => {
   ])('does not hold with %s', (_, change) => {
     expect(verifyClaimedTaskAnswer({ ...claim, ...change })).toBe(false);
   });
+
+  it.each([{ commitment: 'c' }, { form: 'f' }, { input: 'a' }, { input: 'A'.repeat(64) }])(
+    'HOLE: does not hold with %o, though it was signed so',
+    (change) => {
+      const changed = { ...ANSWER, ...change } as SignedTaskAnswer;
+      const signed = base64(nodeSign(null, taskAnswerBytes(changed), bob.privateKey));
+      expect(verifyTaskAnswer(changed, Buffer.from(signed, 'base64'), bobKey)).toBe(true);
+      expect(verifyClaimedTaskAnswer({ ...claim, ...change, signature: signed })).toBe(false);
+    },
+  );
 });

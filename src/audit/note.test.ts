@@ -94,6 +94,15 @@ describe('a signed note', () => {
     expect(changed).not.toBe(note);
     expect(() => openNote(changed, [log.vkey])).toThrow(invalid);
   });
+  it.each(['\t', '\r', '\u0000', '\u001f'])(
+    'HOLE: is refused with %j in it, though it was signed so',
+    (control) => {
+      const odd = `log.example${control}\n`;
+      const signature = concatBytes(hexToBytes(log.key.keyId), log.sign(utf8(odd)));
+      const signed = `${odd}\n\u2014 log.example ${encodeBase64(signature)}\n`;
+      expect(() => openNote(signed, [log.vkey])).toThrow('control character');
+    },
+  );
 });
 
 describe('cosignatures', () => {

@@ -16,7 +16,7 @@ export async function importAgentFile(
   { out }: { readonly out?: string },
 ): Promise<number> {
   const { output } = context;
-  const text = await readTextFile(file, 'DOC_TOO_LARGE', 'DOC_SYNTAX');
+  const text = await readTextFile(file, { tooLarge: 'DOC_TOO_LARGE', notText: 'DOC_SYNTAX' });
   const { importToml } = await import('../workflow/agents/toml-import.js');
   const { kind, name, yaml, warnings } = importToml(text, printable(file));
   const path = out === undefined ? null : join(out, `${kind}s`, `${name}.yaml`);

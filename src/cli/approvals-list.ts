@@ -1,8 +1,8 @@
 // `writ approvals list`: requests in pages, oldest first, and what they cost the people who decide.
-import { pageOf } from '../runtime/list-cursor.js';
+import { MAX_LISTED, pageOf } from '../runtime/list-cursor.js';
 import type { ApprovalFilter } from '../runtime/ports.js';
 import { withWrit, type Context } from './context.js';
-import { afterOf, limitOf, type ListFlags } from './list-flags.js';
+import { afterOf, type ListFlags } from './list-flags.js';
 import { shortReference } from './output.js';
 import { expiryText } from './render-run.js';
 
@@ -17,7 +17,6 @@ const HEAD = ['approval', 'state', 'step', 'function', 'asked by', 'expires'];
 export async function listApprovals(context: Context, flags: ApprovalListFlags): Promise<number> {
   const { output } = context;
   if (flags.stats === true) return showStatistics(context);
-  const limit = limitOf(flags.limit);
   const after = afterOf(flags.cursor, 'apr');
   const [isAll, isReviews] = [flags.all === true, flags.reviews === true];
   return withWrit(context, async (writ) => {
@@ -31,7 +30,7 @@ export async function listApprovals(context: Context, flags: ApprovalListFlags):
       after,
       (part) => writ.approvals({ ...filter, ...part }),
       (one) => !isReviews || one.review?.closedBy === null,
-      limit,
+      flags.limit ?? MAX_LISTED,
     );
     if (output.json) {
       output.value({ approvals: records, cursor });

@@ -1,70 +1,15 @@
-// `writ approvals show | approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest
-// the person saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
+// `writ approvals approve | deny | revoke | edit | review`. A vote names one request and, to approve, the full digest the
+// person saw; what is reported is the recorded transition, never the wish. After it the run goes on in this process.
 import { alreadyDecided } from '../approval/ballot.js';
-import { displayHash } from '../approval/display.js';
 import { WritError } from '../errors.js';
 import { isHex64, type SubjectDigest } from '../json.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
-import type { ApprovalView, RunView, Writ } from '../runtime/writ.js';
+import type { VoteRequest, Writ } from '../runtime/writ.js';
 import { askForDecision, voteOnEach, votesAsText, type Asked, type VotesAs } from './approver.js';
-import { showErased } from './erase.js';
-import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
-import { commandLine } from './command-line.js';
-import { asWritError, noteFailure, withPlace } from './failure.js';
+import { isInteractive, untilSignal, whoActs, withPublishedWrit, type Context } from './context.js';
+import { noteFailure } from './failure.js';
+import { goOn, goOnAndTell } from './go-on.js';
 import { printable } from './output.js';
-import { renderDecisions } from './render-run.js';
-import { showProgress } from './show-progress.js';
-import { runJson } from './run-json.js';
-
-/** One request; or several of one step, with the digest that approves them together. */
-export async function showApprovals(context: Context, ids: readonly string[]): Promise<number> {
-  const { output } = context;
-  const [only] = ids;
-  if (only !== undefined && ids.length === 1) return showApproval(context, only);
-  return withWrit(context, async (writ) => {
-    const { batchView } = await import('./batch-view.js');
-    const views = await Promise.all(ids.map((id) => writ.approval(id)));
-    const { view } = batchView(views);
-    if (output.json) {
-      output.value({ approvals: views.map(approvalJson), batchDigest: view.record.subjectDigest });
-      return 0;
-    }
-    for (const one of views) await showLines(context, writ, one);
-    output.line();
-    output.line(`together   ${view.record.subjectDigest}`);
-    output.line(
-      `approve    ${commandLine(context, 'approvals', 'approve', ...ids, '--digest', view.record.subjectDigest)}`,
-    );
-    return 0;
-  });
-}
-
-async function showApproval(context: Context, id: string): Promise<number> {
-  const { output } = context;
-  return withWrit(context, async (writ) => {
-    const view = await writ.approval(id);
-    if (output.json) {
-      output.value(approvalJson(view));
-      return 0;
-    }
-    await showLines(context, writ, view);
-    if (view.record.state === 'pending') {
-      output.line();
-      output.line(renderDecisions(context, view.record));
-    }
-    return 0;
-  });
-}
-
-async function showLines(context: Context, writ: Writ, view: ApprovalView): Promise<void> {
-  const { output } = context;
-  const { approvalLines } = await import('../tui/approval-view.js');
-  const { wrapRows } = await import('../tui/rows.js');
-  output.line(`approval ${printable(view.record.id)}: ${view.record.state}`);
-  const columns = context.stdout.isTTY ? context.stdout.columns : 80;
-  const lines = approvalLines(view, await writ.previousSubject(view.record));
-  for (const row of wrapRows(lines, columns)) output.line(row);
-}
 
 export interface DecideFlags {
   readonly digest?: string;
@@ -86,31 +31,22 @@ function howOf(flags: DecideFlags): VotesAs {
 }
 
 export async function approve(context: Context, id: string, flags: DecideFlags): Promise<number> {
-  const digest = flags.digest === undefined ? null : readDigest(flags.digest);
-  if (digest === null && !isInteractive(context)) {
+  if (flags.digest !== undefined) return vote(context, id, { decision: 'approve', ...flags });
+  if (!isInteractive(context)) {
     throw new WritError('USAGE', 'approve needs --digest with the 64 hex digits of the subject digest', {
       hint: `writ approvals show ${id} shows the action and its digest`,
     });
   }
-  const reason = flags.reason ?? null;
   return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
-    if (digest !== null) {
-      return recorded(
-        context,
-        writ,
-        await writ.decide(id, { decision: 'approve', digest, reason, ...howOf(flags) }, approver),
-        flags,
-      );
-    }
     requireOpen((await writ.approval(id)).record);
     const last: { asked: Asked } = { asked: { outcome: 'interrupted' } };
     const interrupted = await untilSignal(async (signal) => {
-      const asking = { approvalId: id, approver, reason, votesAs: howOf(flags) };
-      last.asked = await askForDecision(context, writ, asking, signal);
+      const asking = { approvalId: id, reason: flags.reason ?? null, votesAs: howOf(flags) };
+      last.asked = await askForDecision({ context, writ, approver, signal }, asking);
     });
     const { asked } = last;
-    if (asked.outcome === 'recorded') return recorded(context, writ, asked.record, flags);
+    if (asked.outcome === 'recorded') return recorded(context, writ, { ...flags, record: asked.record });
     context.output.note('nothing was decided');
     if (interrupted !== null || asked.outcome === 'interrupted') return interrupted ?? 130;
     if (asked.made === undefined) requireOpen((await writ.approval(id)).record);
@@ -118,20 +54,33 @@ export async function approve(context: Context, id: string, flags: DecideFlags):
   });
 }
 
-/** What is over waits for nobody: throws what a vote on it would come to. */
-function requireOpen(record: ApprovalRecord): void {
-  if (record.state === 'expired') throw new WritError('APPROVAL_EXPIRED', `${record.id} has expired`);
-  if (record.state !== 'pending') throw alreadyDecided(record);
+export async function deny(context: Context, id: string, flags: DecideFlags): Promise<number> {
+  return vote(context, id, { decision: 'deny', ...flags });
 }
 
-export async function deny(context: Context, id: string, flags: DecideFlags): Promise<number> {
+/** Takes an approval back that its step has not used yet. */
+export async function revoke(context: Context, id: string, flags: DecideFlags): Promise<number> {
+  return vote(context, id, { decision: 'revoke', ...flags });
+}
+
+async function vote(
+  context: Context,
+  id: string,
+  { decision, ...flags }: DecideFlags & Pick<VoteRequest, 'decision'>,
+): Promise<number> {
   const digest = flags.digest === undefined ? null : readDigest(flags.digest);
   const reason = flags.reason ?? null;
   return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
-    const record = await writ.decide(id, { decision: 'deny', digest, reason, ...howOf(flags) }, approver);
-    return recorded(context, writ, record, flags);
+    const record = await writ.decide(id, { decision, digest, reason, ...howOf(flags) }, approver);
+    return recorded(context, writ, { ...flags, record });
   });
+}
+
+/** What is over waits for nobody: throws what a vote on it would come to. */
+function requireOpen(record: ApprovalRecord): void {
+  if (record.state === 'expired') throw new WritError('APPROVAL_EXPIRED', `${record.id} has expired`);
+  if (record.state !== 'pending') throw alreadyDecided(record);
 }
 
 /** Several requests of one step, under the digest that names all of them; each gets its own vote. */
@@ -165,10 +114,10 @@ export async function approveBatch(
       );
     }
     const vote = { decision: 'approve', reason: flags.reason ?? null, ...howOf(flags) } as const;
-    const { records: decided, failures } = await voteOnEach(writ, records, vote, approver);
+    const { records: decided, failures } = await voteOnEach({ writ, approver }, records, vote);
     for (const record of decided) output.line(recordedText(record));
     const [first] = decided;
-    const interrupted = flags.continue && first !== undefined ? await goOn(context, writ, first) : null;
+    const interrupted = flags.continue && first !== undefined ? await goOn(context, writ, first.run) : null;
     const [failure, ...others] = failures;
     if (failure !== undefined) {
       for (const other of others) noteFailure(output, other);
@@ -187,19 +136,6 @@ function besides(failure: WritError, decided: readonly ApprovalRecord[]): WritEr
     ...(hint === undefined ? {} : { hint }),
     details: { ...details, recorded },
     cause: failure,
-  });
-}
-
-/** Takes an approval back that its step has not used yet. */
-export async function revoke(
-  context: Context,
-  id: string,
-  flags: { readonly reason?: string; readonly continue: boolean },
-): Promise<number> {
-  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
-    const approver = await whoActs(context, writ);
-    const vote = { decision: 'revoke', digest: null, reason: flags.reason ?? null } as const;
-    return recorded(context, writ, await writ.decide(id, vote, approver), flags);
   });
 }
 
@@ -223,7 +159,7 @@ export async function editRequest(
     const record = await writ.editApproval(id, { digest, input }, editor);
     output.line(`approval ${printable(id)} is withdrawn; ${printable(record.id)} asks for the changed input`);
     output.line(`digest ${record.subjectDigest}`);
-    const interrupted = flags.continue ? await goOn(context, writ, record) : null;
+    const interrupted = flags.continue ? await goOn(context, writ, record.run) : null;
     if (output.json) output.value({ approval: record, supersedes: id });
     return interrupted ?? 0;
   });
@@ -244,21 +180,14 @@ export async function review(
   });
 }
 
-/** Exit 0: the decision is recorded, whatever the run does then. */
 async function recorded(
   context: Context,
   writ: Writ,
-  record: ApprovalRecord,
-  flags: { readonly continue: boolean },
+  { record, ...flags }: Pick<DecideFlags, 'continue'> & { readonly record: ApprovalRecord },
 ): Promise<number> {
-  const { output } = context;
-  output.line(recordedText(record));
-  const interrupted = flags.continue ? await goOn(context, writ, record) : null;
-  const run = await writ.results(record.run);
-  if (output.json) output.value({ approval: record, run: runJson(run) });
-  else output.line(runText(run));
-  showErased(output, run);
-  return interrupted ?? 0;
+  context.output.line(recordedText(record));
+  const told = { approval: record };
+  return goOnAndTell(context, writ, { run: record.run, continue: flags.continue, told });
 }
 
 /** `approval apr_… approved; vote 1 by user:alice recorded` */
@@ -274,48 +203,9 @@ export function recordedText(record: ApprovalRecord): string {
   return `approval ${printable(record.id)} is ${record.state}${missing}${by}`;
 }
 
-/** `run run_… is completed` */
-export function runText(run: RunView): string {
-  return `run ${printable(run.id)} is ${run.status}${run.error === null ? '' : ` (${printable(run.error.code)})`}`;
-}
-
-/** Advances the run here. Another process that does it already is fine; any other failure is told, not returned. */
-export async function goOn(
-  context: Context,
-  writ: Writ,
-  record: Pick<ApprovalRecord, 'run'>,
-): Promise<number | null> {
-  const { output } = context;
-  const stop = await showProgress(context, writ, record.run);
-  try {
-    return await untilSignal(async (signal) => {
-      await writ.drive(record.run, { stopAt: 'waiting', signal });
-    });
-  } catch (thrown) {
-    const error = asWritError(withPlace(context, record.run, thrown));
-    if (error.code === 'RUN_BUSY') output.note('another process advances this run');
-    else noteFailure(output, error, 'warning');
-    return null;
-  } finally {
-    stop();
-  }
-}
-
 function readDigest(text: string): SubjectDigest {
   if (isHex64(text)) return text;
   throw new WritError('USAGE', `--digest needs 64 lower-case hex digits, got ${text.length} characters`, {
     hint: 'copy the whole subject digest from writ approvals show',
   });
-}
-
-/** `subject` is the subject itself, so that anyone can recompute `subjectDigest`. */
-function approvalJson(view: ApprovalView): unknown {
-  const { record, subject, display } = view;
-  return {
-    ...record,
-    subject,
-    subjectCommitment: record.subject,
-    display,
-    displayHash: displayHash(display),
-  };
 }

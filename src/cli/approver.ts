@@ -23,8 +23,16 @@ export type Asked =
 /** In whose name, or under which role, a vote is cast; empty = the person's own. */
 export type VotesAs = Pick<VoteRequest, 'delegation' | 'breakGlass'>;
 
-/** What every screen of a person at this terminal has in common. */
-export function screenOf(context: Context, signal: AbortSignal) {
+/** A person who decides at this terminal, and is asked until `signal` aborts; it must be interactive (`isInteractive`). */
+export interface Session {
+  readonly context: Context;
+  readonly writ: Writ;
+  readonly approver: Principal;
+  readonly signal: AbortSignal;
+}
+
+/** What every screen of a session has in common. */
+export function screenOf({ context, signal }: Pick<Session, 'context' | 'signal'>) {
   return {
     stdin: context.stdin,
     stdout: context.stdout,
@@ -35,22 +43,20 @@ export function screenOf(context: Context, signal: AbortSignal) {
   };
 }
 
-/** What is asked, and of whom. */
+/** What is asked. */
 export interface Asking {
   readonly approvalId: string;
-  readonly approver: Principal;
   /** Said already; null = the prompt asks for one where it is needed. */
   readonly reason: string | null;
   readonly votesAs?: VotesAs;
 }
 
-/** Shows the prompt for a request until `signal` aborts; the terminal must be interactive (`isInteractive`). */
+/** Shows the prompt for a request. */
 export async function askForDecision(
-  context: Context,
-  writ: Writ,
-  { approvalId, approver, reason, votesAs = {} }: Asking,
-  signal: AbortSignal,
+  session: Session,
+  { approvalId, reason, votesAs = {} }: Asking,
 ): Promise<Asked> {
+  const { context, writ, approver } = session;
   const { promptForApproval } = await import('../tui/open-prompt.js');
   // An emergency vote needs a reason whatever the request says.
   const look = async () => {
@@ -62,7 +68,7 @@ export async function askForDecision(
   for (let message = barred === null ? null : `you ${barred}: another person has to decide`; ;) {
     const view = await look();
     const answer = await promptForApproval({
-      ...screenOf(context, signal),
+      ...screenOf(session),
       view,
       previous: await writ.previousSubject(view.record),
       canEdit: true,
@@ -105,17 +111,15 @@ export function votesAsText({ delegation, breakGlass }: VotesAs): string {
 
 /** As `askForDecision`, for several requests of one step on one screen; each gets its own vote. */
 export async function askForBatch(
-  context: Context,
-  writ: Writ,
+  session: Session,
   ids: readonly string[],
-  approver: Principal,
-  signal: AbortSignal,
 ): Promise<{ readonly outcome: Asked['outcome']; readonly records: readonly ApprovalRecord[] }> {
+  const { context, writ, approver } = session;
   const { promptForApproval } = await import('../tui/open-prompt.js');
   const look = async () => batchView(await Promise.all(ids.map((id) => writ.approval(id))));
   const shown = await look();
   const answer = await promptForApproval({
-    ...screenOf(context, signal),
+    ...screenOf(session),
     view: shown.view,
     previous: null,
     canEdit: false,
@@ -127,7 +131,7 @@ export async function askForBatch(
   if (answer.decision === 'none')
     return { outcome: answer.why === 'edit' ? 'left' : answer.why, records: [] };
   const { decision, reason } = answer;
-  const { records, failures } = await voteOnEach(writ, shown.records, { decision, reason }, approver);
+  const { records, failures } = await voteOnEach(session, shown.records, { decision, reason });
   const [first] = failures;
   if (records.length === 0 && first !== undefined) throw first;
   for (const error of failures) noteFailure(context.output, error);
@@ -139,10 +143,9 @@ export async function askForBatch(
  * nothing, and what is broken ends it here, as the last of `failures`. Never rejects.
  */
 export async function voteOnEach(
-  writ: Pick<Writ, 'decide'>,
+  { writ, approver }: Pick<Session, 'writ' | 'approver'>,
   requests: readonly ApprovalRecord[],
   vote: Omit<VoteRequest, 'digest'>,
-  approver: Principal,
 ): Promise<{ readonly records: readonly ApprovalRecord[]; readonly failures: readonly WritError[] }> {
   const records: ApprovalRecord[] = [];
   const failures: WritError[] = [];
@@ -166,18 +169,12 @@ const CHANGED: readonly string[] = [
 ];
 
 /** As `askForDecision`, for a run in progress: a refused vote is told and leaves the run waiting. */
-export async function askDuringRun(
-  context: Context,
-  writ: Writ,
-  approvalId: string,
-  approver: Principal,
-  signal: AbortSignal,
-): Promise<Asked['outcome']> {
+export async function askDuringRun(session: Session, approvalId: string): Promise<Asked['outcome']> {
   try {
-    return (await askForDecision(context, writ, { approvalId, approver, reason: null }, signal)).outcome;
+    return (await askForDecision(session, { approvalId, reason: null })).outcome;
   } catch (error) {
     if (!isRefusedVote(error)) throw error;
-    noteFailure(context.output, error);
+    noteFailure(session.context.output, error);
     return CHANGED.includes(error.code) ? 'changed' : 'left';
   }
 }

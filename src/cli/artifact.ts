@@ -1,15 +1,16 @@
 // `writ artifact put | list | get`: files for distributed Maps, and what those have written. Bytes of an artifact go to a
 // pipe or a file, never to a terminal.
-import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import { WritError } from '../errors.js';
 import { MAX_ARTIFACT_BYTES } from '../runtime/ports.js';
 import type { DataDeclaration } from '../runtime/run-data.js';
+import { readBytes, readFileBytes, type ReadLimit } from './bounded-read.js';
 import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
 import { refuseInside } from './out-path.js';
 import { printable } from './output.js';
 import { renderTable } from './table.js';
+
+const LIMIT: ReadLimit = { maxBytes: MAX_ARTIFACT_BYTES, tooLarge: 'USAGE', hint: 'cut it into several' };
 
 /** Prints the digest. `file` `-` = stdin. */
 export async function putArtifact(
@@ -18,7 +19,7 @@ export async function putArtifact(
   { name, data }: { readonly name?: string; readonly data?: DataDeclaration },
 ): Promise<number> {
   const { output, stdin } = context;
-  const bytes = await readBytes(file === '-' ? stdin : createReadStream(file), file);
+  const bytes = await (file === '-' ? readBytes(stdin, 'stdin', LIMIT) : readFileBytes(file, LIMIT));
   return withPublishedWrit(context, { drives: false }, async (writ) => {
     const principal = await whoActs(context, writ);
     const { digest, size, isRedacted } = await writ.artifacts.put(bytes, name ?? null, principal, data);
@@ -67,29 +68,6 @@ export async function getArtifact(
     else output.line(`${printable(out)}: ${bytes.length} bytes, ${digest}`);
     return 0;
   });
-}
-
-async function readBytes(stream: Readable, name: string): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of stream as AsyncIterable<unknown>) {
-      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-      size += bytes.length;
-      if (size > MAX_ARTIFACT_BYTES) {
-        throw new WritError('USAGE', `${name} is larger than ${MAX_ARTIFACT_BYTES} bytes`, {
-          hint: 'cut it into several',
-        });
-      }
-      chunks.push(bytes);
-    }
-  } catch (error) {
-    if (error instanceof WritError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    if (code === 'ENOENT') throw new WritError('NOT_FOUND', `there is no file ${name}`, { cause: error });
-    throw new WritError('USAGE', `${name} can't be read (${code})`, { cause: error });
-  }
-  return new Uint8Array(Buffer.concat(chunks));
 }
 
 async function writeNew(path: string, bytes: Uint8Array): Promise<void> {

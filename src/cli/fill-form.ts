@@ -20,7 +20,17 @@ const MAX_DEPTH = 4;
 
 /** In place of a value: the field is left out. */
 const LEFT_OUT = Symbol('left out');
-type Filled = Json | typeof LEFT_OUT | null;
+type Filled = Json | typeof LEFT_OUT;
+
+/** One field of the form, or all of it. */
+interface Field {
+  readonly schema: Json;
+  /** Names from the outermost on; empty = the whole form. */
+  readonly path: readonly string[];
+  readonly isRequired: boolean;
+  /** What it was given when it was asked for before. */
+  readonly before: Json | undefined;
+}
 
 /** Thrown and caught here alone: the person has gone away. */
 class Gone extends Error {}
@@ -33,7 +43,7 @@ export async function fillForm(
 ): Promise<{ readonly output: Json } | null> {
   try {
     for (let before: Json | undefined; ;) {
-      const output = await root(form, before, asking);
+      const output = await askForAll(form, before, asking);
       const problems = checkValue(form, output, 'output');
       if (problems.length > 0) {
         asking.say('');
@@ -55,68 +65,63 @@ export async function fillForm(
   }
 }
 
-async function root(form: Json, before: Json | undefined, asking: Asking): Promise<Json> {
-  if (isObject(form) && isObject(form['properties']))
-    return objectOf(form, form['properties'], [], before, asking);
-  const value = await field(form, ['answer'], { isRequired: true, before }, asking);
+async function askForAll(schema: Json, before: Json | undefined, asking: Asking): Promise<Json> {
+  const form = { schema, path: [], isRequired: true, before };
+  const properties = propertiesOf(form);
+  if (properties !== null) return askForMembers(form, properties, asking);
+  const value = await askForValue({ ...form, path: ['answer'] }, asking);
   return value === LEFT_OUT ? null : value;
 }
 
-async function objectOf(
-  schema: JsonObject,
-  properties: JsonObject,
-  path: readonly string[],
-  before: Json | undefined,
-  asking: Asking,
-): Promise<JsonObject> {
-  const required = Array.isArray(schema['required']) ? (schema['required'] as readonly Json[]) : [];
+/** Null for what is no object with fields, and for one that lies too deep. */
+function propertiesOf({ schema, path }: Field): JsonObject | null {
+  const properties = isObject(schema) ? schema['properties'] : undefined;
+  return isObject(properties) && path.length <= MAX_DEPTH ? properties : null;
+}
+
+async function askForMembers(of: Field, properties: JsonObject, asking: Asking): Promise<JsonObject> {
+  const { schema, path, before } = of;
+  const listed = isObject(schema) ? schema['required'] : undefined;
+  const required = Array.isArray(listed) ? listed : [];
   const filled: [string, Json][] = [];
   for (const [name, one] of Object.entries(properties)) {
-    const earlier = isObject(before) && Object.hasOwn(before, name) ? before[name] : undefined;
-    const how = { isRequired: required.includes(name), before: earlier };
-    const value = await member(one, [...path, name], how, asking);
+    const value = await askForMember(
+      {
+        schema: one,
+        path: [...path, name],
+        isRequired: required.includes(name),
+        before: isObject(before) && Object.hasOwn(before, name) ? before[name] : undefined,
+      },
+      asking,
+    );
     if (value !== LEFT_OUT) filled.push([name, value]);
   }
   return Object.fromEntries(filled);
 }
 
-interface How {
-  readonly isRequired: boolean;
-  /** What it was given when it was asked for before. */
-  readonly before: Json | undefined;
-}
-
-async function member(schema: Json, path: readonly string[], how: How, asking: Asking): Promise<Filled> {
-  const properties = isObject(schema) ? schema['properties'] : undefined;
-  if (!isObject(schema) || !isObject(properties) || path.length > MAX_DEPTH)
-    return field(schema, path, how, asking);
+async function askForMember(field: Field, asking: Asking): Promise<Filled> {
+  const properties = propertiesOf(field);
+  if (properties === null) return askForValue(field, asking);
+  const name = nameOf(field);
   asking.say('');
-  asking.say(`${nameOf(path)}: several fields${detailOf(schema)}`);
-  if (!how.isRequired) {
-    const word = (
-      await said(`fill in ${nameOf(path)}? yes, or an empty line to leave it out: `, asking)
-    ).trim();
+  asking.say(`${name}: several fields${detailOf(field.schema)}`);
+  if (!field.isRequired) {
+    const word = (await said(`fill in ${name}? yes, or an empty line to leave it out: `, asking)).trim();
     if (word.toLowerCase() !== 'yes' && word.toLowerCase() !== 'y') return LEFT_OUT;
   }
-  return objectOf(schema, properties, path, how.before, asking);
+  return askForMembers(field, properties, asking);
 }
 
-async function field(schema: Json, path: readonly string[], how: How, asking: Asking): Promise<Filled> {
-  const choices = choicesOf(schema);
-  const preset = how.before ?? (isObject(schema) ? schema['default'] : undefined);
-  const need = how.isRequired ? ', required' : '';
-  asking.say('');
-  asking.say(
-    `${nameOf(path)}: ${choices === null ? typeOf(schema) : 'one of these'}${need}${detailOf(schema)}`,
-  );
-  const isNumbered = choices !== null && areNumbered(choices);
-  choices?.forEach((one, at) => asking.say(`  ${isNumbered ? `${at + 1}) ` : ''}${shownValue(one)}`));
+async function askForValue(field: Field, asking: Asking): Promise<Filled> {
+  const { schema, isRequired } = field;
+  const preset = field.before ?? (isObject(schema) ? schema['default'] : undefined);
+  sayWhat(field, asking);
   const otherwise = preset === undefined ? '' : ` [${shownValue(preset)}]`;
   for (;;) {
-    const text = await said(`${nameOf(path)}${otherwise}: `, asking);
+    const text = await said(`${nameOf(field)}${otherwise}: `, asking);
     if (text.trim() === '') {
       if (preset !== undefined) return preset;
-      if (!how.isRequired) return LEFT_OUT;
+      if (!isRequired) return LEFT_OUT;
       asking.say('  it is required');
       continue;
     }
@@ -125,6 +130,17 @@ async function field(schema: Json, path: readonly string[], how: How, asking: As
     if ('value' in typed && problems.length === 0) return typed.value;
     for (const problem of problems) asking.say(`  ${printable(problem)}`);
   }
+}
+
+/** Its name and type, and what there is to choose from. */
+function sayWhat(field: Field, asking: Asking): void {
+  const { schema, isRequired } = field;
+  const choices = choicesOf(schema);
+  const type = choices === null ? typeOf(schema) : 'one of these';
+  asking.say('');
+  asking.say(`${nameOf(field)}: ${type}${isRequired ? ', required' : ''}${detailOf(schema)}`);
+  const isNumbered = choices !== null && areNumbered(choices);
+  choices?.forEach((one, at) => asking.say(`  ${isNumbered ? `${at + 1}) ` : ''}${shownValue(one)}`));
 }
 
 /** A field that refers to the rest of its schema can't be checked by itself; the whole is checked at the end. */
@@ -139,6 +155,6 @@ async function said(question: string, asking: Asking): Promise<string> {
   return text;
 }
 
-function nameOf(path: readonly string[]): string {
+function nameOf({ path }: Field): string {
   return path.map((name) => printable(name)).join('.');
 }

@@ -57,7 +57,7 @@ async function ofRunOrWorkflow(writ: Writ, id: string): Promise<Drawn> {
   const view = await writ.workflowView(id);
   if (view !== null)
     return { plan: await compiled(view.record.source, view.record.file), outcomes: new Map() };
-  throw new WritError('NOT_FOUND', `there is no run and no workflow ${id}`, {
+  throw new WritError('NOT_FOUND', `there is no run and no workflow ${JSON.stringify(id)}`, {
     hint: 'writ workflow list --runs shows runs; a file has a / or ends in .yaml, .yml or .json',
   });
 }

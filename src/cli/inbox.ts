@@ -1,11 +1,19 @@
 // `writ approvals` without a verb: the queue of what waits, one request or batch after the other, and the run of each
 // decided one goes on here. Without a terminal nobody is asked: what waits is listed, and the exit code says so.
 import type { ApprovalRecord } from '../runtime/ports.js';
-import type { Principal, Writ } from '../runtime/writ.js';
-import { askForBatch, askForDecision, isRefusedVote, screenOf } from './approver.js';
-import { goOn, recordedText } from './approvals.js';
+import type { Writ } from '../runtime/writ.js';
+import {
+  askForBatch,
+  askForDecision,
+  isRefusedVote,
+  screenOf,
+  type Asked,
+  type Session,
+} from './approver.js';
+import { recordedText } from './approvals.js';
 import { listApprovals } from './approvals-list.js';
 import { isInteractive, untilSignal, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
+import { goOn } from './go-on.js';
 
 /** Process exit code when something waits and nobody could be asked. */
 const EXIT_WAITING = 10;
@@ -20,20 +28,20 @@ export async function openInbox(context: Context): Promise<number> {
   return withPublishedWrit(context, { drives: true }, async (writ) => {
     const approver = await whoActs(context, writ);
     const interrupted = await untilSignal(async (signal, interrupt) => {
-      await workOff(context, writ, approver, signal, interrupt);
+      await workOff({ context, writ, approver, signal, interrupt });
     });
     return interrupted ?? 0;
   });
 }
 
+/** `interrupt` is Ctrl+C, which the terminal gives as a key. */
+interface InboxSession extends Session {
+  readonly interrupt: () => void;
+}
+
 /** Until the person leaves. */
-async function workOff(
-  context: Context,
-  writ: Writ,
-  approver: Principal,
-  signal: AbortSignal,
-  interrupt: () => void,
-): Promise<void> {
+async function workOff(session: InboxSession): Promise<void> {
+  const { writ, approver, signal } = session;
   const { showQueue } = await import('../tui/open-prompt.js');
   let message: string | null = null;
   let selected: string | null = null;
@@ -41,7 +49,7 @@ async function workOff(
     let counter = writ.changeCounter();
     const waiting = await waitingRequests(writ, selected);
     const answer = await showQueue({
-      ...screenOf(context, signal),
+      ...screenOf(session),
       ...waiting,
       approver: approver.id,
       message,
@@ -57,44 +65,36 @@ async function workOff(
     });
     if (answer.kind === 'left') return;
     if (answer.kind === 'interrupted') {
-      // Where a signal took the screen away, it is known already; a second one would end the process on the spot.
-      if (!signal.aborted) interrupt();
+      interruptOnce(session);
       return;
     }
     selected = answer.ids[0] ?? null;
-    message = await decideAbout(context, writ, answer.ids, approver, signal, interrupt);
+    message = await decideAbout(session, answer.ids);
   }
 }
 
+/** Where a signal took the screen away, it is known already; a second one would end the process on the spot. */
+function interruptOnce({ signal, interrupt }: InboxSession): void {
+  if (!signal.aborted) interrupt();
+}
+
 /** What to say of it in the queue. */
-async function decideAbout(
-  context: Context,
-  writ: Writ,
-  ids: readonly string[],
-  approver: Principal,
-  signal: AbortSignal,
-  interrupt: () => void,
-): Promise<string> {
-  const [only = ''] = ids;
+async function decideAbout(session: InboxSession, ids: readonly string[]): Promise<string> {
   try {
-    const asked =
-      ids.length > 1
-        ? { ...(await askForBatch(context, writ, ids, approver, signal)), made: undefined }
-        : await askOne(context, writ, only, approver, signal);
-    switch (asked.outcome) {
+    const { outcome, records, hasChanged } = await ask(session, ids);
+    switch (outcome) {
       case 'recorded':
-        for (const record of asked.records) context.output.line(recordedText(record));
-        await continueRuns(context, writ, asked.records);
-        return asked.records.length === 1
-          ? asked.records.map(recordedText).join('')
-          : `${asked.records.length} requests are ${decisionOf(asked.records)}`;
+        for (const record of records) session.context.output.line(recordedText(record));
+        await continueRuns(session, records);
+        return records.length === 1
+          ? records.map(recordedText).join('')
+          : `${records.length} requests are ${decisionOf(records)}`;
       case 'interrupted':
-        if (!signal.aborted) interrupt();
+        interruptOnce(session);
         return 'interrupted';
       case 'changed':
-        if (asked.made !== undefined)
-          return 'you have changed it: another person decides about the new request';
-        await endExpired(context, writ, ids);
+        if (hasChanged) return 'you have changed it: another person decides about the new request';
+        await endExpired(session, ids);
         return 'that request is not what it was; look at the list';
       case 'left':
         return 'nothing was decided';
@@ -106,6 +106,23 @@ async function decideAbout(
   }
 }
 
+/** What came of showing them; `hasChanged` = this person has changed the input of the one that was shown. */
+async function ask(
+  session: Session,
+  ids: readonly string[],
+): Promise<{
+  readonly outcome: Asked['outcome'];
+  readonly records: readonly ApprovalRecord[];
+  readonly hasChanged: boolean;
+}> {
+  const [only = ''] = ids;
+  if (ids.length > 1) return { ...(await askForBatch(session, ids)), hasChanged: false };
+  const asked = await askForDecision(session, { approvalId: only, reason: null });
+  return asked.outcome === 'recorded'
+    ? { outcome: 'recorded', records: [asked.record], hasChanged: false }
+    : { outcome: asked.outcome, records: [], hasChanged: asked.made !== undefined };
+}
+
 /** What became of a batch: `approved`, or `approved (2), pending (1)` where they differ. */
 function decisionOf(records: readonly ApprovalRecord[]): string {
   const states = [...new Set(records.map(({ state }) => state))];
@@ -115,23 +132,16 @@ function decisionOf(records: readonly ApprovalRecord[]): string {
     .join(', ');
 }
 
-async function askOne(context: Context, writ: Writ, id: string, approver: Principal, signal: AbortSignal) {
-  const asked = await askForDecision(context, writ, { approvalId: id, approver, reason: null }, signal);
-  const isRecorded = asked.outcome === 'recorded';
-  const made = isRecorded ? undefined : asked.made;
-  return { outcome: asked.outcome, records: isRecorded ? [asked.record] : [], made };
-}
-
-async function continueRuns(context: Context, writ: Writ, records: readonly ApprovalRecord[]): Promise<void> {
-  const decided = new Map(records.filter((one) => one.state !== 'pending').map((one) => [one.run, one]));
-  for (const record of decided.values()) await goOn(context, writ, record);
+async function continueRuns({ context, writ }: Session, records: readonly ApprovalRecord[]): Promise<void> {
+  const decided = new Set(records.filter((one) => one.state !== 'pending').map((one) => one.run));
+  for (const run of decided) await goOn(context, writ, run);
 }
 
 /** Where nobody goes on with its run, a request whose time is over would wait here for ever. */
-async function endExpired(context: Context, writ: Writ, ids: readonly string[]): Promise<void> {
+async function endExpired({ context, writ }: Session, ids: readonly string[]): Promise<void> {
   const records = await Promise.all(ids.map((id) => writ.approvalRecord(id)));
   const over = records.find((one) => one?.state === 'pending' && context.nowMs() >= one.expiresAtMs);
-  if (over !== undefined && over !== null) await goOn(context, writ, over);
+  if (over !== undefined && over !== null) await goOn(context, writ, over.run);
 }
 
 /** More rows than any terminal has. */

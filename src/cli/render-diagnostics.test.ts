@@ -33,6 +33,23 @@ describe('diagnostics', () => {
     );
   });
 
+  it('tell a hint once that holds for several of them', () => {
+    const hints = (...given: string[]) =>
+      renderDiagnostics(
+        'f',
+        SOURCE,
+        given.map((hint) => diagnostic({ hint })),
+        plain,
+      )
+        .split('\n')
+        .filter((line) => line.includes('hint:'));
+    expect(hints('add none to the ceiling', 'other', 'add none to the ceiling')).toEqual([
+      '  hint: add none to the ceiling',
+      '  hint: other',
+      '  hint: as above',
+    ]);
+  });
+
   it('keep the line numbers of the file deep inside it', () => {
     const source = Array.from({ length: 200 }, (_, at) => `line${at + 1}`).join('\n');
     const text = renderDiagnostics('f', source, [diagnostic({ line: 120, column: 5 })], plain);

@@ -16,7 +16,15 @@ export function renderDiagnostics(
   colors: Colors,
 ): string {
   const lines = source.split(/\r\n|\n|\r/u);
-  return diagnostics.map((diagnostic) => renderOne(file, lines, diagnostic, colors)).join('\n\n');
+  const told = new Set<string>();
+  const texts = diagnostics.map((diagnostic) => {
+    const { hint } = diagnostic;
+    const isTold = hint !== undefined && told.has(hint);
+    if (hint !== undefined) told.add(hint);
+    // The same for every step of a document, it hides what is different.
+    return renderOne(file, lines, isTold ? { ...diagnostic, hint: 'as above' } : diagnostic, colors);
+  });
+  return texts.join('\n\n');
 }
 
 /** `2 errors, 1 warning` */

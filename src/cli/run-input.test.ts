@@ -63,6 +63,7 @@ describe('--input', () => {
       code: 'INPUT_INVALID',
       message: `${file}:2: the line is not UTF-8 text`,
       hint: expect.stringContaining('UTF-8'),
+      details: { line: 2, column: 7 },
     });
   });
 

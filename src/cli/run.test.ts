@@ -193,12 +193,12 @@ describe('following a run', () => {
     ] as const) {
       const { context } = openContext();
       expect(
-        await follow(
+        await follow({
           context,
-          fakeWrit({ drive: driven, status: async () => view(status, code) }),
-          'run_1',
-          null,
-        ),
+          writ: fakeWrit({ drive: driven, status: async () => view(status, code) }),
+          runId: 'run_1',
+          approver: null,
+        }),
       ).toBe(code);
     }
   });
@@ -208,7 +208,12 @@ describe('following a run', () => {
       const { context, out } = openContext();
       const error = { code, name: 'States.Runtime', message: 'no' };
       const run = view('failed', 1, { error });
-      await follow(context, fakeWrit({ drive: driven, status: async () => run }), 'run_1', null);
+      await follow({
+        context,
+        writ: fakeWrit({ drive: driven, status: async () => run }),
+        runId: 'run_1',
+        approver: null,
+      });
       return out();
     };
     const redrive = 'again:  writ workflow redrive run_1\n';
@@ -231,7 +236,12 @@ describe('following a run', () => {
   it('offers to redrive a run that failed or was cancelled, and no other', async () => {
     const shown = async (one: RunView): Promise<string> => {
       const { context, out } = openContext();
-      await follow(context, fakeWrit({ drive: driven, status: async () => one }), 'run_1', null);
+      await follow({
+        context,
+        writ: fakeWrit({ drive: driven, status: async () => one }),
+        runId: 'run_1',
+        approver: null,
+      });
       return out();
     };
     const again = 'again:  writ workflow redrive run_1\n';
@@ -250,19 +260,19 @@ describe('following a run', () => {
   it('says of an error without a message what it is, and leaves no colon behind it', async () => {
     const { context, out } = openContext();
     const error = { code: 'FUNCTION_FAILED', name: 'Desk.Closed', message: '' };
-    await follow(
+    await follow({
       context,
-      fakeWrit({ drive: driven, status: async () => view('failed', 1, { error }) }),
-      'run_1',
-      null,
-    );
+      writ: fakeWrit({ drive: driven, status: async () => view('failed', 1, { error }) }),
+      runId: 'run_1',
+      approver: null,
+    });
     expect(out()).toContain('error      FUNCTION_FAILED (Desk.Closed)\n');
   });
 
   it('prints id, digest, expiry and the exact command where nobody can be asked, and ends with 10', async () => {
     const { context, out } = openContext();
     const writ = fakeWrit({ drive: driven, status: async () => waiting, approvals: async () => [approval] });
-    expect(await follow(context, writ, 'run_1', null)).toBe(10);
+    expect(await follow({ context, writ, runId: 'run_1', approver: null })).toBe(10);
     expect(out()).toContain(`writ approvals approve apr_one --digest ${DIGEST}\n`);
     expect(out()).toContain('expires    2026-03-01 10:30:00Z (in 1 h 0 min)');
     expect(out()).toContain('why        ceiling org-default');
@@ -277,14 +287,14 @@ describe('following a run', () => {
       approvals: async () => [approval],
     });
     const carol: Principal = { id: 'user:carol', assurance: 'os', publicKey: null, sign: null };
-    expect(await follow(context, writ, 'run_1', carol)).toBe(10);
+    expect(await follow({ context, writ, runId: 'run_1', approver: carol })).toBe(10);
     expect(out()).toContain('apr_one');
   });
 
   it('prints the run as one JSON value under --json', async () => {
     const { context, out } = openContext(true);
     const writ = fakeWrit({ drive: driven, results: async () => waiting });
-    expect(await follow(context, writ, 'run_1', null)).toBe(10);
+    expect(await follow({ context, writ, runId: 'run_1', approver: null })).toBe(10);
     expect(JSON.parse(out())).toMatchObject({
       id: 'run_1',
       waitingFor: { approvalId: 'apr_one' },
@@ -337,7 +347,7 @@ describe('following a run', () => {
       },
       status: async () => view('failed', 3),
     });
-    await follow(context, writ, 'run_1', null);
+    await follow({ context, writ, runId: 'run_1', approver: null });
     expect(err().split('\n')).toEqual([
       '09:30:00  step Triage the claim: started (attempt 2), tool::wasm',
       '09:30:00  step Triage the claim: succeeded in 1.5 s',
@@ -350,12 +360,12 @@ describe('following a run', () => {
 
   it('keeps a name with a line end in its row', async () => {
     const { context, out } = openContext();
-    await follow(
+    await follow({
       context,
-      fakeWrit({ drive: driven, status: async () => view('completed', 0) }),
-      'run_1',
-      null,
-    );
+      writ: fakeWrit({ drive: driven, status: async () => view('completed', 0) }),
+      runId: 'run_1',
+      approver: null,
+    });
     expect(out()).toContain('Payout\\nfake row  completed  1         tool::wasm  agent:payer  120 ms  -\n');
   });
 
@@ -369,7 +379,7 @@ describe('following a run', () => {
       },
       status: async () => view('running', 0),
     });
-    expect(await follow(context, writ, 'run_1', null)).toBe(130);
+    expect(await follow({ context, writ, runId: 'run_1', approver: null })).toBe(130);
     expect(err()).toContain('interrupted; writ workflow resume run_1 goes on');
   });
 
@@ -380,15 +390,22 @@ describe('following a run', () => {
         throw busy;
       },
     });
-    await expect(follow(openContext().context, writ, 'run_1', null)).rejects.toBe(busy);
+    await expect(
+      follow({ context: openContext().context, writ, runId: 'run_1', approver: null }),
+    ).rejects.toBe(busy);
   });
 
   it('tells what a person must find out about a lost attempt', async () => {
     const { context, out } = openContext();
     const lost = view('indeterminate', 1, { waitingFor: { kind: 'person', stepPath: 'Payout', attempt: 1 } });
-    expect(await follow(context, fakeWrit({ drive: driven, status: async () => lost }), 'run_1', null)).toBe(
-      1,
-    );
+    expect(
+      await follow({
+        context,
+        writ: fakeWrit({ drive: driven, status: async () => lost }),
+        runId: 'run_1',
+        approver: null,
+      }),
+    ).toBe(1);
     expect(out()).toContain('writ workflow resume run_1 --rerun-lost');
     expect(out()).toContain('writ workflow resume run_1 --fail-lost');
   });

@@ -5,7 +5,7 @@ import { WritError } from '../errors.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { DataDeclaration } from '../runtime/run-data.js';
 import type { Principal, RunView, StartRequest, Writ } from '../runtime/writ.js';
-import { askDuringRun, type Asked } from './approver.js';
+import { askDuringRun, type Asked, type Session } from './approver.js';
 import { commandLine } from './command-line.js';
 import {
   canRedraw,
@@ -43,11 +43,27 @@ export async function runWorkflow(context: Context, workflow: string, flags: Run
   const explained = <T>(start: () => Promise<T>): Promise<T> =>
     source === null ? start() : explainingDiagnostics(output, source, start);
   if (flags.detach === true) return runDetached(context, request, explained);
-  return withPublishedWrit(context, { drives: true }, async (writ) => {
-    const initiator = await whoActs(context, writ);
-    const runId = await explained(() => startOrGoOn(context, writ, request, initiator));
+  return drive(context, flags, async (writ, initiator) => {
+    const runId = await explained(() => startOrGoOn(context, writ, { request, initiator }));
     tellRunId(output, runId);
-    return follow(context, writ, runId, await inlineApprover(context, writ, initiator, flags.approverKey));
+    return runId;
+  });
+}
+
+/**
+ * Drives the run that `begin` starts, or makes go on. Whoever may be asked at this terminal is known first: a key that
+ * can't be read starts nothing.
+ */
+async function drive(
+  context: Context,
+  { approverKey }: { readonly approverKey?: string },
+  begin: (writ: Writ, principal: Principal) => Promise<string>,
+): Promise<number> {
+  return withPublishedWrit(context, { drives: true }, async (writ) => {
+    const principal = await whoActs(context, writ);
+    const person = approverKey === undefined ? principal : await whoActs(context, writ, approverKey);
+    const approver = isInteractive(context) ? person : null;
+    return follow({ context, writ, runId: await begin(writ, principal), approver });
   });
 }
 
@@ -82,8 +98,7 @@ async function runDetached(
 async function startOrGoOn(
   context: Context,
   writ: Writ,
-  request: StartRequest,
-  initiator: Principal,
+  { request, initiator }: { readonly request: StartRequest; readonly initiator: Principal },
 ): Promise<string> {
   const interrupted = await writ.interrupted(request, initiator);
   if (interrupted === null) return writ.start(request, initiator);
@@ -106,12 +121,11 @@ export async function resumeRun(context: Context, runId: string, flags: ResumeFl
       hint: 'give one of them',
     });
   }
-  return withPublishedWrit(context, { drives: true }, async (writ) => {
-    const principal = await whoActs(context, writ);
+  return drive(context, flags, async (writ, principal) => {
     const lost = flags.rerunLost === true ? 'rerun' : flags.failLost === true ? 'fail' : null;
     const from = flags.from === undefined ? {} : { from: flags.from };
     await writ.resume(runId, principal, { ...(lost === null ? {} : { lost }), ...from });
-    return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
+    return runId;
   });
 }
 
@@ -122,10 +136,9 @@ export interface RedriveFlags {
 
 /** A run that ended without success goes on where it stood, as `resumeRun` drives it. */
 export async function redriveRun(context: Context, runId: string, flags: RedriveFlags): Promise<number> {
-  return withPublishedWrit(context, { drives: true }, async (writ) => {
-    const principal = await whoActs(context, writ);
+  return drive(context, flags, async (writ, principal) => {
     await writ.redrive(runId, principal, flags.rerunLost === true ? { lost: 'rerun' } : {});
-    return follow(context, writ, runId, await inlineApprover(context, writ, principal, flags.approverKey));
+    return runId;
   });
 }
 
@@ -142,7 +155,7 @@ export async function resumeAll(context: Context): Promise<number> {
     const interrupted = await untilSignal(async (signal) => {
       for (const { id } of await writ.unfinishedRuns()) {
         if (signal.aborted) return;
-        const held = await goOnWith(context, writ, id, principal, signal);
+        const held = await goOnWith({ context, writ, runId: id }, principal, signal);
         unwitnessed ||= held?.code === 'AUDIT_WITNESS_UNAVAILABLE';
         views.push(await writ.status(id));
       }
@@ -158,9 +171,7 @@ export async function resumeAll(context: Context): Promise<number> {
 
 /** One of many: what this run can't do is said (and given back), and the others go on. */
 async function goOnWith(
-  context: Context,
-  writ: Writ,
-  runId: string,
+  { context, writ, runId }: Omit<DrivenRun, 'approver'>,
   principal: Principal,
   signal: AbortSignal,
 ): Promise<WritError | null> {
@@ -179,25 +190,18 @@ async function goOnWith(
   }
 }
 
-/** Who is asked at this terminal: the --approver-key's person, else whoever acts; null where nobody can be asked. */
-async function inlineApprover(
-  context: Context,
-  writ: Writ,
-  self: Principal,
-  approverKey: string | undefined,
-): Promise<Principal | null> {
-  if (approverKey !== undefined) {
-    const approver = await whoActs(context, writ, approverKey);
-    return isInteractive(context) ? approver : null;
-  }
-  return isInteractive(context) ? self : null;
+/** A run that goes on in this process. */
+export interface DrivenRun {
+  readonly context: Context;
+  readonly writ: Writ;
+  readonly runId: string;
+  /** Who is asked at this terminal; null where nobody can be. */
+  readonly approver: Principal | null;
 }
 
 /** How the run goes on: as rows of this terminal where it redraws, else as lines on stderr. */
 async function openProgress(
-  context: Context,
-  writ: Writ,
-  runId: string,
+  { context, writ, runId }: DrivenRun,
   interrupt: () => void,
 ): Promise<{ close(): Promise<void> }> {
   if (canRedraw(context)) {
@@ -210,23 +214,19 @@ async function openProgress(
 }
 
 /** Drives until the run ends or waits for a person who is not here. Gives the exit code. */
-export async function follow(
-  context: Context,
-  writ: Writ,
-  runId: string,
-  approver: Principal | null,
-): Promise<number> {
+export async function follow(run: DrivenRun): Promise<number> {
+  const { context, writ, runId, approver } = run;
   const left = new Set<string>();
   const interrupted = await untilSignal(async (signal, interrupt) => {
     for (let next: Asked['outcome'] = 'changed'; next === 'changed' || next === 'recorded';) {
-      const shown = await openProgress(context, writ, runId, interrupt);
+      const shown = await openProgress(run, interrupt);
       try {
         await writ.drive(runId, { stopAt: 'waiting', signal });
       } finally {
         await shown.close();
       }
       if (signal.aborted) return;
-      next = approver === null ? 'left' : await askAbout(context, writ, runId, { approver, left }, signal);
+      next = approver === null ? 'left' : await askAbout({ context, writ, approver, signal }, runId, left);
       if (next === 'interrupted' && !signal.aborted) interrupt();
     }
   }).catch((error: unknown) => {
@@ -242,18 +242,13 @@ export async function follow(
  * One request after the other, in the order they were made; those in `left` were offered before. `left` where there is
  * nothing more to ask, or nothing this person may say.
  */
-async function askAbout(
-  context: Context,
-  writ: Writ,
-  runId: string,
-  { approver, left }: { readonly approver: Principal; readonly left: Set<string> },
-  signal: AbortSignal,
-): Promise<Asked['outcome']> {
+async function askAbout(session: Session, runId: string, left: Set<string>): Promise<Asked['outcome']> {
+  const { writ, approver } = session;
   const { noticeOf } = await import('../tui/queue-row.js');
   const pending = await writ.approvals({ run: runId, states: ['pending'] });
   for (const record of [...pending].sort(byTimeAndStep)) {
     if (left.has(record.id) || noticeOf(record, approver.id) !== null) continue;
-    const outcome = await askDuringRun(context, writ, record.id, approver, signal);
+    const outcome = await askDuringRun(session, record.id);
     if (outcome !== 'left') return outcome;
     left.add(record.id);
   }

@@ -1,6 +1,7 @@
 // `writ secrets list | set | remove`: which values are never stored or shown. A value comes from stdin, so that it is
 // in no argument list and no shell history; nothing here ever prints one.
 import { WritError } from '../errors.js';
+import { notFound } from '../runtime/not-found.js';
 import type { Context } from './context.js';
 import { printable } from './output.js';
 
@@ -35,9 +36,7 @@ export async function setSecret(context: Context, name: string): Promise<number>
 
 export async function removeSecret(context: Context, name: string): Promise<number> {
   const removed = (await known(context)).remove(name);
-  if (!removed) {
-    throw new WritError('NOT_FOUND', `no secret ${name}`, { hint: 'list them: writ secrets list' });
-  }
+  if (!removed) throw notFound('secret', name);
   if (context.output.json) context.output.value({ name });
   else context.output.line(printable(name));
   return 0;

@@ -96,15 +96,7 @@ async function policiesOf(
 async function readMocks(argument: string | undefined, { stdin }: Context): Promise<Json> {
   if (argument === undefined) return {};
   const isText = /^\s*\{/.test(argument) || argument.startsWith('@');
-  try {
-    return await readRunInput(isText ? argument : `@${argument}`, stdin);
-  } catch (error) {
-    if (!(error instanceof WritError) || error.code !== 'INPUT_INVALID') throw error;
-    throw new WritError('INPUT_INVALID', error.message.replace(/^--input:/, '--mocks:'), {
-      hint: '--mocks takes a JSON file, or JSON: {"State": [{"return": …}]}',
-      cause: error,
-    });
-  }
+  return readRunInput(isText ? argument : `@${argument}`, stdin, '--mocks');
 }
 
 function exitCodeOf({ status, error = '' }: Simulated): number {

@@ -12,12 +12,17 @@ import { printable } from './output.js';
 /** Ctrl+C. */
 const EXIT_INTERRUPTED = 130;
 
+/** Who answers, at this terminal. */
+export interface Answering {
+  readonly context: Context;
+  readonly writ: Writ;
+  readonly by: Principal;
+}
+
 /** What was filled in, or the exit code of who went away. Throws TASK_*, POLICY_*, NOT_FOUND, USAGE. */
 export async function askForForm(
-  context: Context,
-  writ: Writ,
+  { context, writ, by }: Answering,
   id: string,
-  by: Principal,
   show: (view: TaskView) => void,
 ): Promise<{ readonly output: Json } | number> {
   const { output } = context;

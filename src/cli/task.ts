@@ -2,24 +2,23 @@
 // it counts; what is reported is what was recorded. After it the run goes on in this process.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import { pageOf } from '../runtime/list-cursor.js';
+import { MAX_LISTED, pageOf } from '../runtime/list-cursor.js';
 import type { TaskAnswer, TaskRecord } from '../runtime/ports.js';
-import type { TaskReference, TaskReply, TaskView, Writ } from '../runtime/writ.js';
-import { goOn, runText } from './approvals.js';
-import { readText, readTextFile } from './bounded-read.js';
+import type { TaskReference, TaskReply, TaskView } from '../runtime/writ.js';
+import { readNamed } from './bounded-read.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
-import { afterOf, limitOf, type ListFlags } from './list-flags.js';
+import { goOnAndTell } from './go-on.js';
+import { afterOf, type ListFlags } from './list-flags.js';
 import { printable, shortReference } from './output.js';
 import { expiryText } from './render-run.js';
 import { readRunInput } from './run-input.js';
-import { runJson } from './run-json.js';
+import type { Answering } from './task-fill.js';
 import { formLines } from './task-form.js';
 import { timeText } from './time-text.js';
 
 export async function listTasks(context: Context, flags: ListFlags): Promise<number> {
   const { output } = context;
-  const limit = limitOf(flags.limit);
   const after = afterOf(flags.cursor, 'tsk');
   return withWrit(context, async (writ) => {
     // NOT_FOUND for a run that there is none of: it is not one without tasks.
@@ -29,7 +28,7 @@ export async function listTasks(context: Context, flags: ListFlags): Promise<num
       ...(flags.all === true ? {} : { states: ['open'] as const }),
     };
     const read = (part: object) => writ.tasks({ ...filter, ...part });
-    const { page: records, cursor } = await pageOf(after, read, () => true, limit);
+    const { page: records, cursor } = await pageOf(after, read, () => true, flags.limit ?? MAX_LISTED);
     if (output.json) {
       output.value({ tasks: records.map(taskJson), cursor });
       return 0;
@@ -141,7 +140,7 @@ export async function completeTask(
   requireOneStdin(flags);
   const which = await referenceOf(context, id, flags);
   const output = await readRunInput(flags.output, context.stdin, '--output');
-  return answer(context, which, { kind: 'success', output }, flags);
+  return answer(context, { which, reply: { kind: 'success', output } }, flags);
 }
 
 /** Asks the person at this terminal for each field. */
@@ -150,14 +149,12 @@ async function fillIn(context: Context, id: string, flags: AnswerFlags): Promise
   const { askForForm } = await import('./task-fill.js');
   return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const by = await whoActs(context, writ);
-    const filled = await askForForm(context, writ, id, by, (view) => {
+    const filled = await askForForm({ context, writ, by }, id, (view) => {
       for (const line of askedLines(view)) output.line(line);
     });
     if (typeof filled === 'number') return filled;
     const reply: TaskReply = { kind: 'success', output: filled.output };
-    const record = await writ.answerTask({ id }, reply, by);
-    output.line(answeredText(record, reply));
-    return told(context, writ, record, flags);
+    return record({ context, writ, by }, { which: { id }, reply }, flags);
   });
 }
 
@@ -167,7 +164,8 @@ export async function failTask(
   flags: AnswerFlags,
 ): Promise<number> {
   const { error = null, cause = null } = flags;
-  return answer(context, await referenceOf(context, id, flags), { kind: 'failure', error, cause }, flags);
+  const which = await referenceOf(context, id, flags);
+  return answer(context, { which, reply: { kind: 'failure', error, cause } }, flags);
 }
 
 export async function heartbeatTask(context: Context, flags: AnswerFlags): Promise<number> {
@@ -177,31 +175,30 @@ export async function heartbeatTask(context: Context, flags: AnswerFlags): Promi
     });
   }
   const which = await referenceOf(context, undefined, flags);
-  return answer(context, which, { kind: 'heartbeat' }, { ...flags, continue: false });
+  return answer(context, { which, reply: { kind: 'heartbeat' } }, { ...flags, continue: false });
 }
 
-async function answer(
-  context: Context,
-  which: TaskReference,
-  reply: TaskReply,
+/** Which task, and what is answered. */
+interface Answer {
+  readonly which: TaskReference;
+  readonly reply: TaskReply;
+}
+
+async function answer(context: Context, given: Answer, flags: AnswerFlags): Promise<number> {
+  return withPublishedWrit(context, { drives: flags.continue }, async (writ) =>
+    record({ context, writ, by: await whoActs(context, writ) }, given, flags),
+  );
+}
+
+async function record(
+  { context, writ, by }: Answering,
+  { which, reply }: Answer,
   flags: AnswerFlags,
 ): Promise<number> {
-  const { output } = context;
-  return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
-    const record = await writ.answerTask(which, reply, await whoActs(context, writ));
-    output.line(answeredText(record, reply));
-    return told(context, writ, record, flags);
-  });
-}
-
-/** Exit 0: the answer is recorded, whatever the run does then. */
-async function told(context: Context, writ: Writ, record: TaskRecord, flags: AnswerFlags): Promise<number> {
-  const { output } = context;
-  const interrupted = flags.continue ? await goOn(context, writ, record) : null;
-  const run = await writ.results(record.run);
-  if (output.json) output.value({ task: taskJson(record), run: runJson(run) });
-  else output.line(runText(run));
-  return interrupted ?? 0;
+  const answered = await writ.answerTask(which, reply, by);
+  context.output.line(answeredText(answered, reply));
+  const told = { task: taskJson(answered) };
+  return goOnAndTell(context, writ, { run: answered.run, continue: flags.continue, told });
 }
 
 function answeredText({ id, state, answer }: TaskRecord, reply: TaskReply): string {
@@ -224,16 +221,15 @@ async function referenceOf(
 /** A token given as @FILE or @- is in no list of processes. */
 async function tokenOf({ stdin }: Context, given: string): Promise<string> {
   if (!given.startsWith('@')) return given;
-  const text =
-    given === '@-'
-      ? await readText(stdin, 'stdin', 'USAGE', 'USAGE')
-      : await readTextFile(given.slice(1), 'USAGE', 'USAGE');
+  const { text } = await readNamed(given, stdin, { option: '--token', fault: 'USAGE' });
   return text.trim();
 }
 
 function requireOneStdin({ token, output }: AnswerFlags): void {
   if (token !== '@-' || output !== '@-') return;
-  throw new WritError('USAGE', 'stdin is read once: --token and --output can not both be @-');
+  throw new WritError('USAGE', 'stdin is read once: --token and --output can not both be @-', {
+    hint: 'give one of them as @FILE',
+  });
 }
 
 /** Everything but the hash of its token, which says nothing to anybody. */

@@ -79,10 +79,15 @@ async function report(
   return ok ? 0 : 2;
 }
 
-/** Where in a file stands what can't be read has no better answer than its beginning. */
-function unreadable({ code, message, hint }: WritError): Awaited<ReturnType<Check>> {
-  const place = { line: 1, column: 1, path: '', ...(hint === undefined ? {} : { hint }) };
-  return { ok: false, diagnostics: [{ code, severity: 'error', message, ...place }] };
+/** Where in a file stands what can't be read has often no better answer than its beginning. */
+function unreadable({ code, message, hint, details }: WritError): Awaited<ReturnType<Check>> {
+  const { line, column } = {
+    line: 1,
+    column: 1,
+    ...(details as { line?: number; column?: number } | undefined),
+  };
+  const one = { code, severity: 'error' as const, message, line, column, path: '' };
+  return { ok: false, diagnostics: [hint === undefined ? one : { ...one, hint }] };
 }
 
 /** Without a frame: there is no text to show. */

@@ -18,12 +18,13 @@ const SILENCE_MS = 3_000;
 export async function watchRun(context: Context, runId: string): Promise<number> {
   return withWrit(context, async (writ) => {
     const first = await writ.status(runId, { nested: 0 });
+    const watched = { context, writ, runId };
     let last = first;
     const interrupted = await untilSignal(async (signal, interrupt) => {
       if (isOver(first) && canRedraw(context)) return;
       last = canRedraw(context)
-        ? await watchLive(context, writ, runId, signal, interrupt)
-        : await watchEntries(context, writ, runId, signal);
+        ? await watchLive(watched, signal, interrupt)
+        : await watchEntries(watched, signal);
     });
     if (interrupted !== null) {
       context.output.note(`left; follow it again: ${commandLine(context, 'workflow', 'watch', runId)}`);
@@ -39,10 +40,14 @@ function isOver({ status }: RunView): boolean {
   return ['completed', 'failed', 'cancelled', 'indeterminate'].includes(status);
 }
 
+interface Watched {
+  readonly context: Context;
+  readonly writ: Writ;
+  readonly runId: string;
+}
+
 async function watchLive(
-  context: Context,
-  writ: Writ,
-  runId: string,
+  { context, writ, runId }: Watched,
   signal: AbortSignal,
   interrupt: () => void,
 ): Promise<RunView> {
@@ -56,12 +61,8 @@ async function watchLive(
   }
 }
 
-async function watchEntries(
-  context: Context,
-  writ: Writ,
-  runId: string,
-  signal: AbortSignal,
-): Promise<RunView> {
+async function watchEntries(watched: Watched, signal: AbortSignal): Promise<RunView> {
+  const { context, runId } = watched;
   const { output, stdout } = context;
   // A reader that went away ends the watching, for there is nobody to tell.
   const isLeft = (): boolean => signal.aborted || stdout.destroyed || stdout.errored !== null;
@@ -77,18 +78,13 @@ async function watchEntries(
     ends: () => undefined,
   });
   try {
-    return await tellEntries(context, writ, runId, isLeft);
+    return await tellEntries(watched, isLeft);
   } finally {
     stopHearing();
   }
 }
 
-async function tellEntries(
-  context: Context,
-  writ: Writ,
-  runId: string,
-  isLeft: () => boolean,
-): Promise<RunView> {
+async function tellEntries({ context, writ, runId }: Watched, isLeft: () => boolean): Promise<RunView> {
   const { output } = context;
   let from = 0;
   let mayBeOver = true;

@@ -11,7 +11,7 @@ export function looksLikeFile(name: string): boolean {
 
 /** Throws NOT_FOUND, DOC_TOO_LARGE, DOC_SYNTAX (not UTF-8). */
 export async function readWorkflowSource(file: string): Promise<WorkflowSource> {
-  return { text: await readTextFile(file, 'DOC_TOO_LARGE', 'DOC_SYNTAX'), file };
+  return { text: await readTextFile(file, { tooLarge: 'DOC_TOO_LARGE', notText: 'DOC_SYNTAX' }), file };
 }
 
 /** Runs `action`; when it refuses the document, shows every diagnostic with its frame before passing the error on. */

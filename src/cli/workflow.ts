@@ -1,6 +1,7 @@
 // `writ workflow create | list | show | status | results | cancel`: everything about workflows and runs that does
 // not drive one (run.ts does).
 import { WritError } from '../errors.js';
+import { notFound } from '../runtime/not-found.js';
 import type { RunRecord, WorkflowRecord } from '../runtime/ports.js';
 import type { RunView, StepView } from '../runtime/writ.js';
 import { whoActs, withPublishedWrit, withWrit, widthOf, type Context } from './context.js';
@@ -104,11 +105,7 @@ export async function showWorkflow(context: Context, id: string): Promise<number
   }
   return withWrit(context, async (writ) => {
     const view = await writ.workflowView(id);
-    if (view === null) {
-      throw new WritError('NOT_FOUND', `there is no workflow ${id}`, {
-        hint: 'writ workflow list shows them',
-      });
-    }
+    if (view === null) throw notFound('workflow', id);
     const { record, versions, steps, diagnostics } = view;
     if (output.json) {
       output.value({ ...record, versions, steps, diagnostics });

@@ -5,7 +5,8 @@ import { displayHash, displaySubject } from '../approval/display.js';
 import { digestOfSubjectBytes, subjectBytes, subjectDigest } from '../approval/subject.js';
 import { canonicalJson } from '../canonical-json.js';
 import type { ErrorCode } from '../errors.js';
-import type { Commitment, SubjectDigest } from '../json.js';
+import type { Commitment, Json, SubjectDigest } from '../json.js';
+import type { EffectiveApproval } from '../policy/approval-duty.js';
 import { eligibleApprovers, isReachable } from '../policy/quorum.js';
 import { approvalEnded, asJson, draft, timeText, type EntryContext } from './entries.js';
 import { editorsOfRetried } from './edited-request.js';
@@ -67,64 +68,73 @@ export async function openGate(guard: Guard, judged: Judged): Promise<Gate> {
   }
   const nowMs = await logTimeMs(guard);
   const id = judged.earlier?.approvalId ?? null;
-  const named = id === null ? null : await guard.store.approval(id);
+  const approval = id === null ? null : await guard.store.approval(id);
   // Another attempt's approval is none of this one's, whatever the attempt's row names.
-  const approval = named !== null && isOf(named, attempt) ? named : null;
-  if (approval === null)
-    return (
-      (await standingConsumption(guard, judged)) ??
-      request(guard, judged, nowMs, null, { editors: await editorsOfRetried(guard, attempt) })
-    );
-  switch (approval.state) {
-    case 'denied':
-      return refused('APPROVAL_DENIED', `${approval.id} was denied by ${deniers(approval)}`);
-    case 'expired':
-      return refused('APPROVAL_EXPIRED', `${approval.id} has expired`);
-    case 'withdrawn':
-    case 'revoked':
-      return refused('APPROVAL_WITHDRAWN', `${approval.id} was ${approval.state}`);
-    case 'consumed':
-      return refused('APPROVAL_CONSUMED', `${approval.id} was already used`);
-    case 'pending':
-    case 'approved':
-      break;
-  }
+  if (approval !== null && isOf(approval, attempt)) return gateOf(guard, judged, { approval, nowMs });
+  const standing = await standingConsumption(guard, judged);
+  if (standing !== null) return standing;
+  const editors = await editorsOfRetried(guard, attempt);
+  return requestApproval(guard, judged, { nowMs, superseded: null, editors });
+}
+
+/** By the request that this attempt has made. */
+async function gateOf(
+  guard: Guard,
+  judged: Judged,
+  { approval, nowMs }: { readonly approval: ApprovalRecord; readonly nowMs: number },
+): Promise<Gate> {
+  const { context, earlier } = judged;
+  const over = overGate(approval);
+  if (over !== null) return over;
+  const { id } = approval;
   if (!(await isOpenInLog(guard.store, approval)))
-    return refused(
-      'APPROVAL_DIGEST_MISMATCH',
-      `the log says that ${approval.id} is over, and its row does not`,
-    );
+    return refused('APPROVAL_DIGEST_MISMATCH', `the log says that ${id} is over, and its row does not`);
   if (isExpired(approval, nowMs)) {
     const ended = endApproval(context, approval, 'expired', 'expired before its step started');
-    return refused('APPROVAL_EXPIRED', `${approval.id} has expired`, ended);
+    return refused('APPROVAL_EXPIRED', `${id} has expired`, ended);
   }
   if ((await storedDigest(guard, approval)) !== approval.subjectDigest) {
     const ended = endApproval(context, approval, 'withdrawn', 'stored subject does not match its digest');
-    return refused('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${approval.id} was changed`, ended);
+    return refused('APPROVAL_DIGEST_MISMATCH', `the stored subject of ${id} was changed`, ended);
   }
-  // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run.
-  const again = async () =>
-    request(guard, judged, nowMs, approval, { editors: await editorsOf(guard.store, approval) });
-  if (subjectDigest(judged.subject) !== approval.subjectDigest) return again();
-  // Who has to approve is what policy says now, not what a row says.
-  if (!isAsDemanded(approval, judged)) return again();
-  if (approval.state === 'approved') {
-    // The row says so; only votes that hold make it so.
-    if (!isGranted(guard.policy(), approval)) return again();
-    if (!(await isAsLogged(guard.store, approval))) {
-      const ended = endApproval(context, approval, 'withdrawn', 'stored request does not match the log');
-      return refused('APPROVAL_DIGEST_MISMATCH', `the stored request ${approval.id} was changed`, ended);
-    }
-    return { kind: 'open', consume: approval, approvalId: approval.id, ended: null };
+  // Policy, ceilings, program or limits changed since it was shown: what was approved is not what would run. Who has to
+  // approve is what policy says now, not what a row says; and only votes that hold make it approved.
+  const isStill =
+    subjectDigest(judged.subject) === approval.subjectDigest &&
+    isAsDemanded(approval, judged) &&
+    (approval.state === 'pending' || isGranted(guard.policy(), approval));
+  if (!isStill) {
+    const editors = await editorsOf(guard.store, approval);
+    return requestApproval(guard, judged, { nowMs, superseded: approval, editors });
   }
-  return {
-    kind: 'waiting',
-    approval,
-    writes: [],
-    entries: [],
-    payloads: [],
-    input: judged.earlier?.input ?? null,
-  };
+  if (approval.state === 'pending') {
+    const input = earlier?.input ?? null;
+    return { kind: 'waiting', approval, writes: [], entries: [], payloads: [], input };
+  }
+  if (!(await isAsLogged(guard.store, approval))) {
+    const ended = endApproval(context, approval, 'withdrawn', 'stored request does not match the log');
+    return refused('APPROVAL_DIGEST_MISMATCH', `the stored request ${id} was changed`, ended);
+  }
+  return { kind: 'open', consume: approval, approvalId: id, ended: null };
+}
+
+/** What a request that is over comes to; null while it is open. */
+function overGate(approval: ApprovalRecord): RefusedGate | null {
+  const { id, state } = approval;
+  switch (state) {
+    case 'denied':
+      return refused('APPROVAL_DENIED', `${id} was denied by ${deniers(approval)}`);
+    case 'expired':
+      return refused('APPROVAL_EXPIRED', `${id} has expired`);
+    case 'withdrawn':
+    case 'revoked':
+      return refused('APPROVAL_WITHDRAWN', `${id} was ${state}`);
+    case 'consumed':
+      return refused('APPROVAL_CONSUMED', `${id} was already used`);
+    case 'pending':
+    case 'approved':
+      return null;
+  }
 }
 
 /**
@@ -191,63 +201,81 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };
 }
 
-/** Who had a hand in the input. */
-interface Hands {
-  /** Who changes it now. */
-  readonly editor?: string | null;
-  /** Who changed it before; default: those of the request whose place is taken. */
-  readonly editors?: readonly string[];
+/** What is asked for anew. */
+interface Asking {
+  readonly nowMs: number;
+  /** The older request of this attempt whose place it takes. */
+  readonly superseded: ApprovalRecord | null;
+  /** Who has changed the input before. */
+  readonly editors: readonly string[];
+  /** Who changes it now; absent = nobody. */
+  readonly editor?: string;
 }
 
 /**
- * A new request; an older one of this attempt is withdrawn in the same commit. Who has changed the input counts among
- * those who ask, for as long as it is that input.
+ * A new request; the older one is withdrawn in the same commit. Who has changed the input counts among those who ask, for
+ * as long as it is that input.
  */
-export function request(
-  guard: Guard,
-  judged: Judged,
-  nowMs: number,
-  superseded: ApprovalRecord | null,
-  { editor = null, editors: before = superseded?.editors ?? [] }: Hands = {},
-): WaitingGate | RefusedGate {
-  const { attempt, callable, context, decision, subject, earlier, author } = judged;
+export function requestApproval(guard: Guard, judged: Judged, asking: Asking): WaitingGate | RefusedGate {
+  const { attempt, context, decision, subject, earlier, author } = judged;
+  const { superseded, editor } = asking;
   const needed = decision.effective.approval;
   if (needed === null)
     return refused('APPROVAL_QUORUM_UNREACHABLE', 'policy asks for an approval but names no approvers');
   if (needed.author === true && author === null)
     return refused('APPROVAL_QUORUM_UNREACHABLE', 'nobody knows who wrote the workflow, who may not approve');
-  const { mode, quorum, separationOfDuties, expiresSeconds, reasonRequired } = needed;
-  const subjectPayload = sealBytes(
-    attempt.run.id,
-    'subject',
-    subjectBytes(subject),
-    'application/json',
-    guard,
-  );
-  const inputPayload =
-    earlier?.input == null ? sealJson(attempt.run.id, 'input', attempt.input, guard) : null;
+  const editors = [...new Set([...asking.editors, ...(editor === undefined ? [] : [editor])])];
+  const tooFew = tooFewLeft(guard, judged, editors);
+  if (tooFew !== null) return refused('APPROVAL_QUORUM_UNREACHABLE', tooFew);
+  const run = attempt.run.id;
+  const bytes = sealBytes(run, 'subject', subjectBytes(subject), 'application/json', guard);
+  const inputPayload = earlier?.input == null ? sealJson(run, 'input', attempt.input, guard) : null;
   const input = inputPayload?.commitment ?? earlier?.input ?? null;
-  const editors = [...new Set([...before, ...(editor === null ? [] : [editor])])];
-  if (!canBeReached(guard, judged, editors)) {
-    const others = attempt.redriver === null ? [] : [`${attempt.redriver}, who redrove the run or step`];
-    if (editors.length > 0) others.push(`${editors.join(', ')}, who changed the input`);
-    const left = `without ${others.join(', and without ')}`;
-    const message = `too few people are left to approve ${callable.resource} ${left}`;
-    return refused('APPROVAL_QUORUM_UNREACHABLE', message);
-  }
-  const hands = {
-    ...(editors.length === 0 ? {} : { editors }),
-    ...(attempt.redriver === null ? {} : { redriver: attempt.redriver }),
-    ...(author === null ? {} : { author }),
-  };
-  const record: ApprovalRecord = {
+  const record = pendingRecord(guard, judged, {
+    nowMs: asking.nowMs,
+    needed,
+    editors,
+    subject: bytes.commitment,
+  });
+  const cause = editor === undefined ? 'what would run has changed' : `${editor} has changed the input`;
+  const ended = superseded === null ? null : endApproval(context, superseded, 'withdrawn', cause);
+  const requested = draft(
+    context,
+    'approval.requested',
+    {
+      ...requestedData(record),
+      displayHash: displayHash(displaySubject(openJson(bytes))),
+      ...(superseded === null ? {} : { supersedes: superseded.id }),
+    },
+    { subject: bytes.commitment, ...(input === null ? {} : { input }) },
+  );
+  const entries = ended === null ? [requested] : [ended.entry, requested];
+  const payloads = [bytes, inputPayload].flatMap((payload) =>
+    payload === null ? [] : [{ payload, entry: entries.length - 1 }],
+  );
+  const writes: ApprovalWrite[] = ended === null ? [] : [ended.write];
+  writes.push({ op: 'insert', record });
+  return { kind: 'waiting', approval: record, writes, entries, payloads, input };
+}
+
+function pendingRecord(
+  guard: Guard,
+  { attempt, callable, decision, subject, author }: Judged,
+  asked: Pick<Asking, 'nowMs' | 'editors'> & {
+    readonly needed: EffectiveApproval;
+    readonly subject: Commitment;
+  },
+): ApprovalRecord {
+  const { nowMs, needed, editors } = asked;
+  const { mode, quorum, separationOfDuties, reasonRequired, expiresSeconds } = needed;
+  return {
     id: newId('apr', guard.random),
     tenant: guard.tenant,
     run: attempt.run.id,
     stepPath: attempt.stepPath,
     attempt: attempt.attempt,
     subjectDigest: subjectDigest(subject),
-    subject: subjectPayload.commitment,
+    subject: asked.subject,
     mode,
     quorum,
     separationOfDuties,
@@ -263,43 +291,41 @@ export function request(
     state: 'pending',
     votes: [],
     version: 0,
-    ...hands,
+    ...(editors.length === 0 ? {} : { editors }),
+    ...(attempt.redriver === null ? {} : { redriver: attempt.redriver }),
+    ...(author === null ? {} : { author }),
   };
-  const requested = draft(
-    context,
-    'approval.requested',
-    {
-      approvalId: record.id,
-      subjectDigest: record.subjectDigest,
-      displayHash: displayHash(displaySubject(openJson(subjectPayload))),
-      mode,
-      quorum: asJson(quorum),
-      separationOfDuties,
-      expiresAt: timeText(record.expiresAtMs),
-      stepPath: attempt.stepPath,
-      attempt: attempt.attempt,
-      ...hands,
-      ...(superseded === null ? {} : { supersedes: superseded.id }),
-    },
-    { subject: subjectPayload.commitment, ...(input === null ? {} : { input }) },
-  );
-  const cause = editor === null ? 'what would run has changed' : `${editor} has changed the input`;
-  const ended = superseded === null ? null : endApproval(context, superseded, 'withdrawn', cause);
-  const entries = ended === null ? [requested] : [ended.entry, requested];
-  const entry = entries.length - 1;
-  const payloads = [{ payload: subjectPayload, entry }];
-  if (inputPayload !== null) payloads.push({ payload: inputPayload, entry });
-  const writes: ApprovalWrite[] = ended === null ? [] : [ended.write];
-  writes.push({ op: 'insert', record });
-  return { kind: 'waiting', approval: record, writes, entries, payloads, input };
 }
 
-/** The decision knew of nobody who has changed the input or redriven run or step: without them the others may be too few. */
-function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]): boolean {
+/** What of it the log tells. */
+function requestedData(record: ApprovalRecord): Readonly<Record<string, Json>> {
+  const { subjectDigest: digest, mode, quorum, separationOfDuties, stepPath, attempt } = record;
+  const { editors, redriver, author } = record;
+  return {
+    approvalId: record.id,
+    subjectDigest: digest,
+    mode,
+    quorum: asJson(quorum),
+    separationOfDuties,
+    expiresAt: timeText(record.expiresAtMs),
+    stepPath,
+    attempt,
+    ...(editors === undefined ? {} : { editors }),
+    ...(redriver === undefined ? {} : { redriver }),
+    ...(author === undefined ? {} : { author }),
+  };
+}
+
+/**
+ * The decision knew of nobody who has changed the input or redriven run or step: without them the others may be too few.
+ * Null = they are enough.
+ */
+function tooFewLeft(guard: Guard, judged: Judged, editors: readonly string[]): string | null {
   const { attempt, callable, decision, author } = judged;
+  const { redriver } = attempt;
   const needed = decision.effective.approval;
-  const hands = attempt.redriver === null ? editors : [...editors, attempt.redriver];
-  if (needed?.separationOfDuties !== true || hands.length === 0) return true;
+  const hands = redriver === null ? editors : [...editors, redriver];
+  if (needed?.separationOfDuties !== true || hands.length === 0) return null;
   const { initiator } = attempt.run;
   const involved = [initiator, callable.agent ?? initiator, ...hands];
   const question = {
@@ -312,7 +338,11 @@ function canBeReached(guard: Guard, judged: Judged, editors: readonly string[]):
   };
   const barred = author === null ? {} : { author };
   const eligible = eligibleApprovers(guard.policy(), { ...question, ...barred });
-  return isReachable(guard.policy(), guard.tenant, needed.quorum, eligible);
+  if (isReachable(guard.policy(), guard.tenant, needed.quorum, eligible)) return null;
+  const others = redriver === null ? [] : [`${redriver}, who redrove the run or step`];
+  if (editors.length > 0) others.push(`${editors.join(', ')}, who changed the input`);
+  const left = `without ${others.join(', and without ')}`;
+  return `too few people are left to approve ${callable.resource} ${left}`;
 }
 
 function namedBy({ package: agent }: Judged['callable']): Pick<ApprovalRecord, 'repository'> {

@@ -6,6 +6,7 @@ import { checkAccess } from '../policy/access.js';
 import { authorize } from './authorize.js';
 import { auditContext } from './audit-access.js';
 import type { Guard } from './guard-parts.js';
+import { notFound } from './not-found.js';
 import { artifactNameProblem } from './ports.js';
 import { readDeclaration, requireKnownLabels } from './run-data.js';
 import type { ArtifactRoom, Principal } from './writ.js';
@@ -45,9 +46,7 @@ export function artifactRoom(guard: Guard): ArtifactRoom {
       const digest = isDigest(which) ? which : (found?.digest ?? null);
       await allow(principal, { action: 'artifact.read', resource: which, digest });
       const bytes = digest === null ? null : await guard.artifacts.read(digest);
-      if (digest === null || bytes === null) {
-        throw new WritError('NOT_FOUND', `no artifact ${which}`, { hint: 'list them: writ artifact list' });
-      }
+      if (digest === null || bytes === null) throw notFound('artifact', which);
       return { digest, bytes };
     },
     async list(prefix, principal) {

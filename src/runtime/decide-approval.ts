@@ -1,15 +1,16 @@
 // A person's decision on one request: eligibility is asked at this moment, the vote is signed with the person's own
 // key, and the decision is durable before it is acknowledged. Two processes may decide at once: compare-and-set.
-import { castVote } from '../approval/ballot.js';
+import { castVote, type Voter } from '../approval/ballot.js';
 import { decisionBytes, isReason, MAX_REASON_CHARACTERS } from '../approval/decision.js';
 import type { HoldsRole } from '../approval/quorum.js';
 import { WritError } from '../errors.js';
-import type { JsonObject } from '../json.js';
 import type { AccessAnswer } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import { requireAsLogged } from './approval-origin.js';
 import { approvalEnded, draft, timeText, type EntryContext } from './entries.js';
 import type { Guard } from './guard-parts.js';
+import { isConflict } from './live-run.js';
+import { notFound } from './not-found.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord, ApprovalReview, ApprovalState, Payload, Receipt, Vote } from './ports.js';
 import { REMEMBERED_MS, requireNotReceived } from './received.js';
@@ -20,107 +21,144 @@ import { approvalView } from './views.js';
 import { accessOf, actionOf, holdsRoles, type Voice } from './voice.js';
 import type { Principal, VoteRequest } from './writ.js';
 
+/** A vote that somebody asks to be recorded. */
+interface AskedVote {
+  readonly guard: Guard;
+  readonly approval: ApprovalRecord;
+  readonly request: VoteRequest;
+  readonly approver: Principal;
+}
+
+/** It, and all that it is judged by, as it is at one moment. */
+interface Voting extends AskedVote {
+  readonly nowMs: number;
+  readonly snapshot: PolicySnapshot;
+  readonly access: AccessAnswer;
+  /** Sealed; null = none was given. */
+  readonly reason: Payload | null;
+  readonly context: EntryContext;
+}
+
 /**
  * The record after the vote, durable. The same vote again is a replay and changes nothing. Throws STORE_CONFLICT when
  * the message of `receipt` was received before: what it came to is in the store.
  */
 export async function decideApproval(
   guard: Guard,
-  id: string,
-  vote: VoteRequest,
-  approver: Principal,
+  { id, vote, approver }: { readonly id: string; readonly vote: VoteRequest; readonly approver: Principal },
 ): Promise<ApprovalRecord> {
   if (vote.reason !== null && !isReason(vote.reason)) {
     throw new WritError('USAGE', `a reason is text of at most ${MAX_REASON_CHARACTERS} characters`);
   }
   for (;;) {
     const approval = await guard.store.approval(id);
-    if (approval === null)
-      throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
+    if (approval === null) throw notFound('approval', id);
+    const asked = { guard, approval, request: vote, approver };
     // Whoever knows a public key can name it: until the signature holds, nothing is written about its owner, and nothing
     // is told of what they sent before.
-    requireTheirs(guard, approval, vote, approver);
+    requireTheirs(asked);
     await requireNotReceived(guard.store, messagesOf(vote));
     try {
       // Nobody signs for a subject that is no longer what its digest says.
       await approvalView(guard, id);
       // Nor for a request that is not the one that was asked: its row decides whose vote counts, beside which, and for how long.
       await requireAsLogged(guard.store, approval);
-      return await decideOnce(guard, approval, vote, approver);
+      return await decideOnce(asked);
     } catch (error) {
       // Somebody else's vote came first: judge this one against the new state.
-      if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
+      if (!isConflict(error)) throw error;
     }
   }
 }
 
-async function decideOnce(
-  guard: Guard,
-  approval: ApprovalRecord,
-  request: VoteRequest,
-  approver: Principal,
-): Promise<ApprovalRecord> {
+async function decideOnce(asked: AskedVote): Promise<ApprovalRecord> {
+  const { guard, approval, request, approver } = asked;
   const nowMs = await logTimeMs(guard);
   const snapshot = guard.policy();
   const run = await load(guard, approval.run);
-  const context = entryContext(guard, run, { id: approver.id, via: 'approvals' });
-  const { decision, digest, delegation, breakGlass } = request;
-  const lent = delegation === undefined ? {} : { delegation };
-  const whose = whoseOf(request);
-  const action = actionOf(whose);
-  const access = accessOf(snapshot, approval, { approver: approver.id, ...whose });
-  const ballotVote = { decision, digest, reasonGiven: request.reason !== null };
-  // At the time that is signed, by which the vote is judged again when its step starts, and now: what begins or ends
-  // between the two counts for neither.
+  const voting: Voting = {
+    ...asked,
+    nowMs,
+    snapshot,
+    access: accessOf(snapshot, approval, { approver: approver.id, ...whoseOf(request) }),
+    reason: reasonOf(asked),
+    context: entryContext(guard, run, { id: approver.id, via: 'approvals' }),
+  };
+  if (request.signed !== undefined)
+    requireRecent(request.signed.atMs, nowMs, 'the decision', 'APPROVAL_SIGNATURE_INVALID');
+  let counted: CountedVote | null;
+  try {
+    counted = await countVote(voting);
+  } catch (error) {
+    await recordRefusedVote(voting, error);
+    throw error;
+  }
+  if (counted !== null) return recordVote(voting, counted);
+  const received = receiptOf(asked, approval);
+  if (received.receipts !== undefined) await guard.journal.commit({ ...received, entries: [] });
+  return approval;
+}
+
+interface CountedVote {
+  readonly vote: Vote;
+  /** Of the request, after it. */
+  readonly state: ApprovalState;
+}
+
+/** Null = a replay of the same vote. Throws APPROVAL_*, USAGE. */
+async function countVote(voting: Voting): Promise<CountedVote | null> {
+  const { guard, approval, request, nowMs, reason } = voting;
+  const { decision, digest, signed } = request;
+  requireEmergency(approval, request);
+  requireAskable(approval, voting.access);
+  const reasonGiven = request.reason !== null;
+  const state = castVote(approval, voterOf(voting), { decision, digest, reasonGiven, nowMs });
+  if (state === null) return null;
+  const commitment = reason?.commitment ?? null;
+  const cast = { decision, atMs: signed?.atMs ?? nowMs, reason: commitment, ...whoseOf(request) };
+  const vote = sign(voting, cast);
+  if (signed !== undefined && commitment !== null) await requireFresh(guard.store, commitment, 'this reason');
+  return { vote, state };
+}
+
+/**
+ * What policy says of them at the time that is signed, by which the vote is judged again when its step starts, and now:
+ * what begins or ends between the two counts for neither.
+ */
+function voterOf({ approval, request, approver, nowMs, snapshot, access }: Voting): Voter {
+  const { delegation, signed } = request;
   const holdsWith = (before: readonly Voice[]): HoldsRole => {
-    const at = [nowMs, request.signed?.atMs ?? nowMs].map((atMs) =>
-      holdsRoles(snapshot, approval, [...before, { approver: approver.id, atMs, ...whose }]),
+    const at = [nowMs, signed?.atMs ?? nowMs].map((atMs) =>
+      holdsRoles(snapshot, approval, [...before, { approver: approver.id, atMs, ...whoseOf(request) }]),
     );
     return (person, role) => at.every((holds) => holds(person, role));
   };
-  const holds = holdsWith(approval.votes);
-  const brings = holdsWith([]);
-  const voter = { id: approver.id, mayDecide: access.allowed, brings, ...lent };
-  const reason = reasonOf(guard, approval, request);
-  if (request.signed !== undefined)
-    requireRecent(request.signed.atMs, nowMs, 'the decision', 'APPROVAL_SIGNATURE_INVALID');
-  const atMs = request.signed?.atMs ?? nowMs;
-  const commitment = reason?.commitment ?? null;
-  const cast = { decision, atMs, reason: commitment, ...whose };
-  let state: ApprovalState | null;
-  let vote: Vote;
-  try {
-    requireEmergency(approval, request);
-    requireAskable(approval, access);
-    state = castVote(approval, voter, ballotVote, nowMs, holds);
-    if (state === null) {
-      const received = receiptOf(request, approval, approver);
-      if (received.receipts !== undefined) await guard.journal.commit({ ...received, entries: [] });
-      return approval;
-    }
-    vote = sign(snapshot, approval, cast, approver);
-    if (request.signed !== undefined && commitment !== null)
-      await requireFresh(guard.store, commitment, 'this reason');
-  } catch (error) {
-    const refused = { approver, action, ruleId: access.ruleId, error, nowMs };
-    await recordRefusedVote(guard, context, approval, refused);
-    throw error;
-  }
+  return {
+    id: approver.id,
+    mayDecide: access.allowed,
+    brings: holdsWith([]),
+    holds: holdsWith(approval.votes),
+    ...(delegation === undefined ? {} : { delegation }),
+  };
+}
+
+async function recordVote(voting: Voting, { vote, state }: CountedVote): Promise<ApprovalRecord> {
+  const { guard, approval, request, nowMs, snapshot, reason } = voting;
   const record: ApprovalRecord = {
     ...approval,
-    ...(breakGlass === true ? { review: openReview(snapshot, approval, nowMs) } : {}),
+    ...(request.breakGlass === true ? { review: openReview(snapshot, approval, nowMs) } : {}),
     state,
     votes: [...approval.votes, vote],
   };
   const entry = draft(
-    context,
+    voting.context,
     'approval.decided',
     {
       approvalId: approval.id,
       subjectDigest: approval.subjectDigest,
-      approver: approver.id,
-      decision,
-      ...whose,
+      approver: vote.approver,
+      decision: vote.decision,
+      ...whoseOf(vote),
       keyId: vote.keyId,
       signature: vote.signature,
       assurance: vote.assurance,
@@ -134,12 +172,14 @@ async function decideOnce(
     entries: [{ ...entry, beforeMs: approval.expiresAtMs }],
     approvals: [{ op: 'update', record }],
     payloads: reason === null ? [] : [{ payload: reason, entry: 0 }],
-    ...receiptOf(request, record, approver),
+    ...receiptOf(voting, record),
   });
   return { ...record, version: record.version + 1 };
 }
 
-function whoseOf({ delegation, breakGlass }: VoteRequest): Pick<Vote, 'delegation' | 'breakGlass'> {
+type Whose = Pick<Vote, 'delegation' | 'breakGlass'>;
+
+function whoseOf({ delegation, breakGlass }: Whose): Whose {
   return {
     ...(delegation === undefined ? {} : { delegation }),
     ...(breakGlass === undefined ? {} : { breakGlass }),
@@ -147,39 +187,30 @@ function whoseOf({ delegation, breakGlass }: VoteRequest): Pick<Vote, 'delegatio
 }
 
 /** The same for the same request of somebody who signs elsewhere, who brings its salt. */
-function reasonOf(guard: Guard, approval: ApprovalRecord, { reason, signed }: VoteRequest): Payload | null {
+function reasonOf({ guard, approval, request: { reason, signed } }: AskedVote): Payload | null {
   if (reason === null) return null;
   return sealJson(approval.run, 'reason', { text: reason }, saltedBy(signed?.reasonSalt ?? null, guard));
 }
 
 /** Throws APPROVAL_SIGNATURE_INVALID for what somebody else signed in the name of `approver`. */
-function requireTheirs(
-  guard: Guard,
-  approval: ApprovalRecord,
-  request: VoteRequest,
-  approver: Principal,
-): void {
+function requireTheirs(asked: AskedVote): void {
+  const { guard, request } = asked;
   const { decision, signed } = request;
   if (signed === undefined) return;
-  const reason = reasonOf(guard, approval, request)?.commitment ?? null;
-  sign(guard.policy(), approval, { decision, atMs: signed.atMs, reason, ...whoseOf(request) }, approver);
+  const reason = reasonOf(asked)?.commitment ?? null;
+  sign({ ...asked, snapshot: guard.policy() }, { decision, atMs: signed.atMs, reason, ...whoseOf(request) });
 }
 
 /** What is told of a recorded vote, and again when the same message comes a second time. */
-function voteAnswer(record: ApprovalRecord, request: VoteRequest, approver: Principal): JsonObject {
-  const { id, run, state, subjectDigest } = record;
-  return { id, run, subjectDigest, decision: request.decision, approver: approver.id, state };
-}
-
 function receiptOf(
-  request: VoteRequest,
+  { request, approver }: AskedVote,
   record: ApprovalRecord,
-  approver: Principal,
 ): { readonly receipts?: readonly Receipt[] } {
+  const { id, run, state, subjectDigest, expiresAtMs, createdAtMs } = record;
   const messages = messagesOf(request);
   if (messages.length === 0) return {};
-  const answer = voteAnswer(record, request, approver);
-  const untilMs = Math.max(record.expiresAtMs, record.createdAtMs) + REMEMBERED_MS;
+  const answer = { id, run, subjectDigest, decision: request.decision, approver: approver.id, state };
+  const untilMs = Math.max(expiresAtMs, createdAtMs) + REMEMBERED_MS;
   return { receipts: messages.map((one) => ({ ...one, answer, untilMs })) };
 }
 
@@ -214,19 +245,8 @@ function openReview(snapshot: PolicySnapshot, approval: ApprovalRecord, nowMs: n
 }
 
 /** A vote that was not allowed leaves an entry too; a request found expired is ended on the spot. */
-async function recordRefusedVote(
-  guard: Guard,
-  context: EntryContext,
-  approval: ApprovalRecord,
-  refused: {
-    readonly approver: Principal;
-    readonly action: string;
-    readonly ruleId: string | null;
-    readonly error: unknown;
-    readonly nowMs: number;
-  },
-): Promise<void> {
-  const { approver, action, ruleId, error, nowMs } = refused;
+async function recordRefusedVote(voting: Voting, error: unknown): Promise<void> {
+  const { guard, approval, request, approver, nowMs, access, context } = voting;
   if (!(error instanceof WritError) || error.kind !== 'refusal') return;
   const entry = draft(context, 'authz.decided', {
     stepPath: approval.stepPath,
@@ -234,10 +254,10 @@ async function recordRefusedVote(
     subject: approver.id,
     agent: null,
     domain: approval.tenant,
-    action,
+    action: actionOf(request),
     resource: approval.functionId,
     verdict: 'deny',
-    ruleId,
+    ruleId: access.ruleId,
     code: error.code,
     approvalId: approval.id,
   });
@@ -252,10 +272,8 @@ async function recordRefusedVote(
 
 /** The vote, signed. Throws APPROVAL_SIGNATURE_INVALID when nothing proves that it is this person's. */
 function sign(
-  snapshot: PolicySnapshot,
-  approval: ApprovalRecord,
+  { snapshot, approval, approver }: Pick<Voting, 'snapshot' | 'approval' | 'approver'>,
   cast: Pick<Vote, 'decision' | 'reason' | 'atMs' | 'delegation' | 'breakGlass'>,
-  approver: Principal,
 ): Vote {
   const unsigned: Omit<Vote, 'signature'> = {
     seq: approval.votes.length,

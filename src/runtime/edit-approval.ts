@@ -3,16 +3,18 @@
 // changed the input counts as one who asks: where duties are separated, somebody else has to approve it.
 import { alreadyDecided, castVote } from '../approval/ballot.js';
 import { canonicalJson } from '../canonical-json.js';
+import type { Task } from '../engine/command.js';
 import { WritError } from '../errors.js';
 import { isObject, type Json, type SubjectDigest } from '../json.js';
 import { checkDeciding } from '../policy/package-access.js';
-import { request } from './approval-gate.js';
+import { requestApproval } from './approval-gate.js';
 import { requireAsLogged } from './approval-origin.js';
 import { attemptRecord, known } from './attempt-record.js';
 import { draft } from './entries.js';
 import { decisionEntries } from './decision-entries.js';
 import type { Guard } from './guard-parts.js';
 import { judge } from './judge.js';
+import type { Judged } from './judged-attempt.js';
 import { isConflict, LiveRun } from './live-run.js';
 import type { ApprovalRecord, Receipt } from './ports.js';
 import { REMEMBERED_MS, requireNotReceived } from './received.js';
@@ -27,23 +29,26 @@ import type { EditRequest, Principal } from './writ.js';
 /** An edited input has at most this many bytes in canonical form. */
 export const MAX_EDITED_BYTES = 262_144;
 
+/** Who wants to change which request to what. */
+interface AskedEdit {
+  readonly id: string;
+  readonly edit: EditRequest;
+  readonly editor: Principal;
+}
+
 /**
  * The new request, durable. Throws APPROVAL_*, POLICY_* and CEILING_* (then the old request stands), USAGE, and
  * STORE_CONFLICT when the message of `receipt` was received before: `madeBy` says what it came to.
  */
-export async function editApproval(
-  guard: Guard,
-  id: string,
-  edit: EditRequest,
-  editor: Principal,
-): Promise<ApprovalRecord> {
-  if (recordedBytes(edit.input, 'the changed input', 'USAGE') > MAX_EDITED_BYTES) {
+export async function editApproval(guard: Guard, asked: AskedEdit): Promise<ApprovalRecord> {
+  const { input, receipt } = asked.edit;
+  if (recordedBytes(input, 'the changed input', 'USAGE') > MAX_EDITED_BYTES) {
     throw new WritError('USAGE', `the changed input has more than ${MAX_EDITED_BYTES} bytes`);
   }
   for (;;) {
-    await requireNotReceived(guard.store, edit.receipt === undefined ? [] : [edit.receipt]);
+    await requireNotReceived(guard.store, receipt === undefined ? [] : [receipt]);
     try {
-      return await editOnce(guard, id, edit, editor);
+      return await editOnce(guard, asked);
     } catch (error) {
       // Somebody voted at this moment: judge the edit against what the request is now.
       if (!isConflict(error)) throw error;
@@ -51,42 +56,67 @@ export async function editApproval(
   }
 }
 
-async function editOnce(
-  guard: Guard,
-  id: string,
-  { digest, input: given, receipt }: EditRequest,
-  editor: Principal,
-): Promise<ApprovalRecord> {
-  const { record: approval } = await approvalView(guard, id);
+async function editOnce(guard: Guard, { id, edit, editor }: AskedEdit): Promise<ApprovalRecord> {
+  const { record: approval, subject } = await approvalView(guard, id);
   await requireAsLogged(guard.store, approval);
   const nowMs = await logTimeMs(guard);
-  await requireMayEdit(guard, approval, digest, editor, nowMs);
+  await requireMayEdit(guard, approval, { digest: edit.digest, editor, nowMs });
   const live = await LiveRun.open(guard, approval.run);
-  const task = live.isFinished ? null : live.execution.task(approval.stepPath);
-  const row = await guard.store.attempt(approval.run, approval.stepPath, approval.attempt);
-  if (task?.attempt !== approval.attempt || row?.status !== 'waiting' || row.approvalId !== id) {
-    throw new WritError('APPROVAL_WITHDRAWN', `nothing waits for ${id} any more`);
-  }
-  if (task.conversation !== null) {
-    throw new WritError('USAGE', `${id} is about a turn of a conversation, whose input can't be changed`, {
-      hint: 'deny it, and start again with other words',
-    });
-  }
-  const attempt = { ...attemptOf(guard, live, task), isWaiting: true };
-  const input = guard.redact.json(given);
-  const { subject: before } = await approvalView(guard, id);
-  if (canonicalJson(inputOf(before)) === canonicalJson(input)) {
+  const task = await waitingTask(guard, live, approval);
+  const input = guard.redact.json(edit.input);
+  if (canonicalJson(inputOf(subject)) === canonicalJson(input)) {
     throw new WritError('USAGE', `the input of ${id} is this one already`);
   }
   const context = entryContext(guard, live.run, { id: editor.id, via: 'approvals' });
-  const judged = await judge(guard, { ...attempt, input }, context);
-  const { decision } = judged;
+  const attempt = { ...attemptOf(guard, live, task), isWaiting: true, input };
+  const judged = await judge(guard, attempt, context);
+  await requireStillAsked(guard, judged, approval);
+  const { editors = [] } = approval;
+  const asking = { nowMs, superseded: approval, editors, editor: editor.id };
+  const gate = requestApproval(guard, judged, asking);
+  if (gate.kind === 'refused') {
+    throw new WritError(gate.code, gate.message, {
+      hint: `${id} stands as it is; deny it and start a run with that input, or have more people given the role`,
+    });
+  }
+  const before = decisionEntries(judged);
+  const row = { status: 'waiting', input: gate.input, approvalId: gate.approval.id } as const;
+  await guard.journal.commit({
+    entries: [...before, ...gate.entries],
+    approvals: gate.writes,
+    ...receiptOf(edit.receipt, id, gate.approval),
+    payloads: gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + before.length })),
+    attempts: [{ record: attemptRecord(judged.attempt, { ...known(judged), ...row }) }],
+  });
+  return gate.approval;
+}
+
+/** The task that waits for this request, if what it was given can be changed. Throws APPROVAL_WITHDRAWN, USAGE. */
+async function waitingTask(guard: Guard, live: LiveRun, approval: ApprovalRecord): Promise<Task> {
+  const { id, run, stepPath, attempt } = approval;
+  const task = live.isFinished ? null : live.execution.task(stepPath);
+  const row = await guard.store.attempt(run, stepPath, attempt);
+  if (task?.attempt !== attempt || row?.status !== 'waiting' || row.approvalId !== id) {
+    throw new WritError('APPROVAL_WITHDRAWN', `nothing waits for ${id} any more`);
+  }
+  if (task.conversation === null) return task;
+  throw new WritError('USAGE', `${id} is about a turn of a conversation, whose input can't be changed`, {
+    hint: 'deny it, and start again with other words',
+  });
+}
+
+/** Throws what policy says when it denies the changed input, and USAGE when it asks for no approval of it. */
+async function requireStillAsked(
+  guard: Guard,
+  { attempt, context, callable, decision }: Judged,
+  { id, stepPath }: ApprovalRecord,
+): Promise<void> {
   if (decision.verdict === 'deny') {
     const code = decision.code ?? 'POLICY_ERROR';
     // Of no attempt: the request as it was stands, and its step may still run.
-    const data = { subject: live.run.initiator, agent: judged.callable.agent, domain: guard.tenant };
-    const asked = { action: judged.callable.action, resource: judged.callable.resource, ruleId: null };
-    const about = { stepPath: approval.stepPath, attempt: null, verdict: 'deny', code, approvalId: id };
+    const data = { subject: attempt.run.initiator, agent: callable.agent, domain: guard.tenant };
+    const asked = { action: callable.action, resource: callable.resource, ruleId: null };
+    const about = { stepPath, attempt: null, verdict: 'deny', code, approvalId: id };
     await guard.journal.commit({
       entries: [draft(context, 'authz.decided', { ...about, ...data, ...asked })],
     });
@@ -97,31 +127,6 @@ async function editOnce(
       hint: `deny ${id} and start a run with that input`,
     });
   }
-  const gate = request(guard, judged, nowMs, approval, { editor: editor.id });
-  if (gate.kind === 'refused') {
-    throw new WritError(gate.code, gate.message, {
-      hint: `${id} stands as it is; deny it and start a run with that input, or have more people given the role`,
-    });
-  }
-  const entries = decisionEntries(judged);
-  const first = entries.length;
-  await guard.journal.commit({
-    entries: [...entries, ...gate.entries],
-    approvals: gate.writes,
-    ...receiptOf(receipt, id, gate.approval),
-    payloads: gate.payloads.map(({ payload, entry }) => ({ payload, entry: entry + first })),
-    attempts: [
-      {
-        record: attemptRecord(judged.attempt, {
-          ...known(judged),
-          status: 'waiting',
-          input: gate.input,
-          approvalId: gate.approval.id,
-        }),
-      },
-    ],
-  });
-  return gate.approval;
 }
 
 function receiptOf(
@@ -140,23 +145,29 @@ export function madeBy(answer: Json): string | null {
   return typeof made === 'string' ? made : null;
 }
 
+interface Editing {
+  /** Of what they saw. */
+  readonly digest: SubjectDigest;
+  readonly editor: Principal;
+  readonly nowMs: number;
+}
+
 /** Who may approve it may change it: the same questions, asked of a vote that is not cast. */
 async function requireMayEdit(
   guard: Guard,
   approval: ApprovalRecord,
-  digest: SubjectDigest,
-  editor: Principal,
-  nowMs: number,
+  { digest, editor, nowMs }: Editing,
 ): Promise<void> {
   const snapshot = guard.policy();
   const { tenant: domain, functionId: resource } = approval;
   const asked = { subject: editor.id, domain, action: 'approval.decide', resource };
-  const brings = holdsRoles(snapshot, approval, [{ approver: editor.id, atMs: nowMs }]);
-  const voter = { id: editor.id, mayDecide: checkDeciding(snapshot, asked, approval).allowed, brings };
+  const holds = holdsRoles(snapshot, approval, [{ approver: editor.id, atMs: nowMs }]);
+  const mayDecide = checkDeciding(snapshot, asked, approval).allowed;
+  const voter = { id: editor.id, mayDecide, brings: holds, holds };
   // An editor may edit again: what bars them is voting on it, not changing it once more.
   const ballot = { ...approval, editors: (approval.editors ?? []).filter((one) => one !== editor.id) };
   try {
-    castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true }, nowMs, brings);
+    castVote(ballot, voter, { decision: 'approve', digest, reasonGiven: true, nowMs });
     if (!isAssured(snapshot, approval, editor)) {
       throw new WritError('APPROVAL_SIGNATURE_INVALID', `nothing proves enough that this is ${editor.id}`, {
         hint: 'come with a key that policies/approvers.yaml holds for this person',
@@ -176,7 +187,5 @@ async function requireMayEdit(
 }
 
 function inputOf(subject: Json): Json {
-  return typeof subject === 'object' && subject !== null && 'input' in subject
-    ? (subject.input ?? null)
-    : null;
+  return isObject(subject) ? (subject['input'] ?? null) : null;
 }

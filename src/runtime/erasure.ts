@@ -5,6 +5,7 @@ import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { isHex64, isObject, type Commitment, type Json } from '../json.js';
 import type { Guard } from './guard-parts.js';
+import { notFound } from './not-found.js';
 import type { RunHead, RunRecord, StoredPayload } from './ports.js';
 import { isFinished } from './run-state.js';
 import type { ErasedBefore, ErasureTarget } from './writ.js';
@@ -108,9 +109,7 @@ export function parseErasureInput(input: Json): {
 /** The run whose payloads go: known here, of this tenant, finished. Throws NOT_FOUND, RUN_UNFINISHED. */
 export async function erasableRun(guard: Guard, id: string): Promise<RunRecord> {
   const run = await guard.store.run(id);
-  if (run?.tenant !== guard.tenant) {
-    throw new WritError('NOT_FOUND', `no run ${id}`, { hint: 'list the runs: writ workflow list --runs' });
-  }
+  if (run?.tenant !== guard.tenant) throw notFound('run', id);
   if (isFinished(run)) return run;
   throw new WritError('RUN_UNFINISHED', `run ${id} is ${run.status}: its data is still in use`, {
     hint: `let it finish, or cancel it first: writ workflow cancel ${id}`,

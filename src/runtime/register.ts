@@ -46,7 +46,7 @@ export async function prepareWorkflow(
 export async function storedSource(store: Store, id: string): Promise<WorkflowSource> {
   const workflow = await store.workflow(id);
   if (workflow !== null) return { text: workflow.source, file: workflow.file };
-  throw new WritError('NOT_FOUND', `no workflow "${id}"`, {
+  throw new WritError('NOT_FOUND', `there is no workflow ${JSON.stringify(id)}`, {
     hint: 'give a file, or register one: writ workflow create FILE (shipped ones: writ workflow templates)',
   });
 }

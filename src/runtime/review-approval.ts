@@ -6,6 +6,7 @@ import { checkDeciding } from '../policy/package-access.js';
 import { draft } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
+import { notFound } from './not-found.js';
 import { sealJson } from './payload.js';
 import type { ApprovalRecord } from './ports.js';
 import { entryContext, load, logTimeMs } from './run-context.js';
@@ -14,9 +15,7 @@ import type { Principal } from './writ.js';
 /** The record with its review closed, durable; the same again changes nothing. Throws APPROVAL_*, POLICY_*, USAGE. */
 export async function reviewApproval(
   guard: Guard,
-  id: string,
-  reason: string,
-  reviewer: Principal,
+  { id, reason, reviewer }: { readonly id: string; readonly reason: string; readonly reviewer: Principal },
 ): Promise<ApprovalRecord> {
   if (reason.trim() === '' || !isReason(reason)) {
     const words = `the review of ${id} needs words, ${MAX_REASON_CHARACTERS} characters at most`;
@@ -24,10 +23,7 @@ export async function reviewApproval(
   }
   for (;;) {
     const approval = await guard.store.approval(id);
-    if (approval === null)
-      throw new WritError('NOT_FOUND', `no approval ${id}`, {
-        hint: 'list them: writ approvals list --reviews',
-      });
+    if (approval === null) throw notFound('approval', id);
     const { review } = approval;
     if (review === undefined)
       throw new WritError('USAGE', `${id} was not decided in an emergency: there is nothing to review`);

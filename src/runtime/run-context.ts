@@ -1,8 +1,8 @@
 // A run as it is stored now, and what all its log entries have in common.
-import { WritError } from '../errors.js';
 import type { EntryContext } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import { logTime } from './log.js';
+import { notFound } from './not-found.js';
 import type { RunRecord } from './ports.js';
 
 /** `actor` defaults to the initiator, through the runner. */
@@ -25,5 +25,5 @@ export async function logTimeMs(guard: Guard): Promise<number> {
 export async function load(guard: Guard, runId: string): Promise<RunRecord> {
   const run = await guard.store.run(runId);
   if (run !== null) return run;
-  throw new WritError('NOT_FOUND', `no run ${runId}`, { hint: 'list the runs: writ workflow list --runs' });
+  throw notFound('run', runId);
 }

@@ -19,6 +19,15 @@ describe('tool::shell_exec', () => {
     expect(read({ argv: ['echo', '$(id)', ''] }).argv).toEqual(['echo', '$(id)', '']);
   });
 
+  it('gives a program numbers, lists and the like as the text that a template prints, in arguments and variables', () => {
+    const { argv, env } = read({
+      argv: ['x', 1, 0.5, true, ['a', 1], { id: 'ü' }],
+      env: { PORT: 8080, ON: false },
+    });
+    expect(argv).toEqual(['x', '1', '0.5', 'true', '["a",1]', '{"id":"ü"}']);
+    expect(env).toEqual({ PORT: '8080', ON: 'false' });
+  });
+
   it('passes variables, folder, stdin, files and outputs on', () => {
     const request = read({
       argv: ['x'],
@@ -59,12 +68,12 @@ describe('tool::shell_exec', () => {
     null,
     'ls',
     { argv: [] },
-    { argv: ['a', 1] },
+    { argv: ['a', null] },
     { argv: 'ls' },
     { command: '' },
     { command: 'a', argv: ['b'] },
     { argv: ['x'], privileged: true },
-    { argv: ['x'], env: { A: 1 } },
+    { argv: ['x'], env: { A: null } },
     { argv: ['x'], env: ['A=1'] },
     { argv: ['x'], cwd: 1 },
     { argv: ['x'], stdin: 1 },

@@ -11,6 +11,7 @@ import { policyRefusal } from './authorize.js';
 import { draft, timeText } from './entries.js';
 import type { Guard } from './guard-parts.js';
 import { isConflict } from './live-run.js';
+import { notFound } from './not-found.js';
 import { sealJson } from './payload.js';
 import type { AttemptRecord, EntryDraft, RunRecord, TaskAnswer, TaskRecord } from './ports.js';
 import { recordedBytes } from './recordable.js';
@@ -78,8 +79,7 @@ async function findTask({ store }: Guard, which: TaskReference): Promise<TaskRec
     });
   }
   const found = await store.task(which.id);
-  if (found === null)
-    throw new WritError('NOT_FOUND', `no task ${which.id}`, { hint: 'list them: writ task list' });
+  if (found === null) throw notFound('task', which.id);
   if (found.kind === 'person') return found;
   throw new WritError('USAGE', `${found.id} is answered with its token`, {
     hint: 'give the token that its step was called with; nobody else has it',

@@ -4,6 +4,7 @@ import { stepNode } from '../engine/step-path.js';
 import { checkAccess } from '../policy/access.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Guard } from './guard-parts.js';
+import { notFound } from './not-found.js';
 import { isIntact, openJson } from './payload.js';
 import type { TaskRecord } from './ports.js';
 import { load } from './run-context.js';
@@ -20,8 +21,7 @@ export function taskEndsAtMs({ expiresAtMs, heartbeatMs, aliveAtMs }: TaskRecord
 /** Throws NOT_FOUND, TASK_CHANGED when the rows are not what was asked, and INTEGRITY_DIGEST when the stored input is not the one the log commits to. */
 export async function taskView(guard: Guard, id: string): Promise<TaskView> {
   const record = await guard.store.task(id);
-  if (record === null)
-    throw new WritError('NOT_FOUND', `no task ${id}`, { hint: 'list them: writ task list' });
+  if (record === null) throw notFound('task', id);
   const run = await load(guard, record.run);
   const attempt = await guard.store.attempt(record.run, record.stepPath, record.attempt);
   const committed = attempt?.input ?? null;

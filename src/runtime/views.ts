@@ -3,6 +3,7 @@ import { displaySubject } from '../approval/display.js';
 import { digestOfSubjectBytes } from '../approval/subject.js';
 import { errorName, isErrorCode, WritError } from '../errors.js';
 import { isObject, type Commitment, type Json } from '../json.js';
+import { notFound } from './not-found.js';
 import { load } from './run-context.js';
 import type { Guard } from './guard-parts.js';
 import { openJson } from './payload.js';
@@ -326,8 +327,7 @@ async function errorOf(guard: Guard, run: RunRecord): Promise<RunView['error']> 
 
 export async function approvalView(guard: Guard, id: string): Promise<ApprovalView> {
   const record = await guard.store.approval(id);
-  if (record === null)
-    throw new WritError('NOT_FOUND', `no approval ${id}`, { hint: 'list them: writ approvals list' });
+  if (record === null) throw notFound('approval', id);
   const payload = await guard.store.payload(record.subject);
   // What is shown is what the digest names, or it is not shown.
   if (payload?.bytes != null && digestOfSubjectBytes(payload.bytes) !== record.subjectDigest) {

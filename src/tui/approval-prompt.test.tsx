@@ -49,6 +49,20 @@ it('a request names its step as the author did, beside the key that other places
   expect(line()).toMatch(/^step: Payout, attempt 1/);
 });
 
+it('a request for a package says the repository that its own bytes name, and that the workflow calls it otherwise', () => {
+  const lines = (functionId: string, repository?: string) =>
+    approvalLines({
+      ...view,
+      record: { ...record, functionId, ...(repository === undefined ? {} : { repository }) },
+    }).filter((one) => one.startsWith('package: '));
+  const called = `ghcr.io/bank/x@sha256:${'0'.repeat(64)}`;
+  expect(lines(called, 'ghcr.io/bank/x')).toEqual(['package: in its own bytes ghcr.io/bank/x']);
+  expect(lines(called, 'ghcr.io/o\u202eevil/x')).toEqual([
+    'package: in its own bytes ghcr.io/o\\u202eevil/x, and not ghcr.io/bank/x as the workflow calls it',
+  ]);
+  expect(lines('tool::wasm')).toEqual([]);
+});
+
 /** Holds time and the ticks. */
 function heldClock(): PromptClock & { pass(ms: number): void; tick(): void } {
   let nowMs = NOW;

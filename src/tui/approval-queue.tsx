@@ -8,7 +8,14 @@ import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import { useKeys, type PromptClock } from './use-keys.js';
 import { useTerminalSize } from './use-size.js';
 import { batchKey, QUEUE_HEAD, queueRow } from './queue-row.js';
-import { openQueueState, reduceQueue, topOf, type QueueAnswer, type QueueItem } from './queue-state.js';
+import {
+  openQueueState,
+  reduceQueue,
+  topOf,
+  type QueueAnswer,
+  type QueueItem,
+  type QueueState,
+} from './queue-state.js';
 
 const REFRESH_MS = 1_000;
 /** Around the list. One more stays free: Ink clears all of the terminal when a frame is as high. */
@@ -37,14 +44,14 @@ export interface ApprovalQueueProps {
 }
 
 export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
-  const { approver, clock, color, screenReader, onAnswer } = props;
+  const { approver, clock, screenReader, onAnswer } = props;
   const { columns, rows } = useTerminalSize();
   const height = Math.max(3, rows - FRAME_ROWS);
   const [keys, setKeys] = useState(props.keys);
   const [known, setKnown] = useState(() => byId(props.records));
   const items = useMemo(() => keys.map(itemOf), [keys]);
   const [state, dispatch] = useReducer(reduceQueue, null, () =>
-    openQueueState(items, height, props.message, props.selected),
+    openQueueState({ items, height, message: props.message, selected: props.selected }),
   );
   const [nowMs, setNowMs] = useState(() => clock.nowMs());
   useEffect(() => {
@@ -56,30 +63,7 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
   useKeys((key) => {
     dispatch({ type: 'key', key });
   });
-  const latest = useRef(props.refresh);
-  latest.current = props.refresh;
-  useEffect(() => {
-    let reading = false;
-    let over = false;
-    const read = async (): Promise<void> => {
-      reading = true;
-      try {
-        const next = await latest.current();
-        if (next !== null && !over) setKeys(next);
-      } finally {
-        reading = false;
-      }
-    };
-    const stop = clock.every(REFRESH_MS, () => {
-      if (!screenReader) setNowMs(clock.nowMs());
-      // A list that can't be read again stays as it is; opening one of it reads it again.
-      if (!reading) read().catch(() => undefined);
-    });
-    return () => {
-      over = true;
-      stop();
-    };
-  }, [clock, screenReader]);
+  useRefresh(props, { onTick: setNowMs, onListed: setKeys });
   const { answer } = state;
   useEffect(() => {
     if (answer !== null) onAnswer(answer);
@@ -87,58 +71,87 @@ export function ApprovalQueue(props: ApprovalQueueProps): ReactNode {
 
   const top = topOf(state);
   const shown = useMemo(() => keys.slice(top, top + height), [keys, top, height]);
-  useShown(props, keys, shown, setKnown);
-  const row = (key: ApprovalKey): string => {
-    const mark = state.marked.includes(key.id) ? '*' : ' ';
-    const here = key.id === state.selected ? '>' : ' ';
-    const record = known.get(key.id);
-    const text =
-      record === undefined
-        ? 'is being read'
-        : queueRow(record, { approver, nowMs, columns: columns - MARGIN });
-    return `${here} ${mark} ${text}`;
-  };
-  const count = keys.length === 1 ? '1 request waits' : `${keys.length} requests wait`;
-  const title = `${count}; you are ${revealHidden(approver)}`;
-  const more = keys.length - top - shown.length;
-  const place =
-    keys.length === 0 ? 'nothing waits for a decision' : `${top + 1}-${top + shown.length} of ${keys.length}`;
-  const marked = state.marked.length === 0 ? '' : `, ${state.marked.length} marked with *`;
-  const foot = `${place}${more > 0 ? `, ${more} more` : ''}${marked} `;
-  const selected = state.selected === null ? undefined : known.get(state.selected);
-  const note = (state.why ? whyOf(selected) : state.message) ?? (state.help ? HELP : ' ');
-  if (screenReader) {
-    const index = keys.findIndex((key) => key.id === state.selected);
-    const at = keys[index];
-    const selection = at === undefined ? null : `selected ${index + 1} of ${keys.length}: ${row(at)}`;
-    return (
-      <>
-        <Static items={[title, ...shown.map(row), foot]}>
-          {(line, key) => <Text key={key}>{line}</Text>}
-        </Static>
-        {note !== ' ' && <Text>{note}</Text>}
-        {selection !== null && <Text>{selection}</Text>}
-        <Text>{KEYS}</Text>
-      </>
-    );
-  }
+  useShown(props, { keys, shown, onRead: setKnown });
+  const list = { state, keys, top, shown, known, approver, nowMs, columns };
+  return screenReader ? <LinearQueue {...list} /> : <QueueFrame {...list} color={props.color} />;
+}
+
+/** What is on the screen, and by what. */
+interface ListShown {
+  readonly state: QueueState;
+  readonly keys: readonly ApprovalKey[];
+  readonly top: number;
+  readonly shown: readonly ApprovalKey[];
+  readonly known: ReadonlyMap<string, ApprovalRecord>;
+  readonly approver: string;
+  readonly nowMs: number;
+  readonly columns: number;
+}
+
+function QueueFrame({ color, ...list }: ListShown & { readonly color: boolean }): ReactNode {
+  const { columns, shown, state } = list;
   return (
     <Box flexDirection="column">
       <Text bold={color} wrap="truncate">
-        {title}
+        {titleOf(list)}
       </Text>
       <Text wrap="truncate">{`    ${QUEUE_HEAD}`}</Text>
       <Text>{'-'.repeat(columns)}</Text>
       {shown.map((key) => (
         <Text key={key.id} bold={color && key.id === state.selected} wrap="truncate">
-          {row(key)}
+          {rowOf(key, list)}
         </Text>
       ))}
-      <Text wrap="truncate">{foot.padEnd(columns, '-')}</Text>
-      <Text>{note.slice(0, MESSAGE_ROWS * columns)}</Text>
+      <Text wrap="truncate">{footOf(list).padEnd(columns, '-')}</Text>
+      <Text>{noteOf(list).slice(0, MESSAGE_ROWS * columns)}</Text>
       <Text wrap="truncate">{columns < KEYS.length ? SHORT_KEYS : KEYS}</Text>
     </Box>
   );
+}
+
+/** The list in one pass; afterwards only what is below it changes, and only after a key. */
+function LinearQueue(list: ListShown): ReactNode {
+  const { state, keys, shown } = list;
+  const note = noteOf(list);
+  const index = keys.findIndex((key) => key.id === state.selected);
+  const at = keys[index];
+  const selection = at === undefined ? null : `selected ${index + 1} of ${keys.length}: ${rowOf(at, list)}`;
+  const lines = [titleOf(list), ...shown.map((key) => rowOf(key, list)), footOf(list)];
+  return (
+    <>
+      <Static items={lines}>{(line, key) => <Text key={key}>{line}</Text>}</Static>
+      {note !== ' ' && <Text>{note}</Text>}
+      {selection !== null && <Text>{selection}</Text>}
+      <Text>{KEYS}</Text>
+    </>
+  );
+}
+
+function titleOf({ keys, approver }: ListShown): string {
+  const count = keys.length === 1 ? '1 request waits' : `${keys.length} requests wait`;
+  return `${count}; you are ${revealHidden(approver)}`;
+}
+
+function rowOf(key: ApprovalKey, { state, known, approver, nowMs, columns }: ListShown): string {
+  const mark = state.marked.includes(key.id) ? '*' : ' ';
+  const here = key.id === state.selected ? '>' : ' ';
+  const record = known.get(key.id);
+  const text =
+    record === undefined ? 'is being read' : queueRow(record, { approver, nowMs, columns: columns - MARGIN });
+  return `${here} ${mark} ${text}`;
+}
+
+function footOf({ state, keys, top, shown }: ListShown): string {
+  const more = keys.length - top - shown.length;
+  const place =
+    keys.length === 0 ? 'nothing waits for a decision' : `${top + 1}-${top + shown.length} of ${keys.length}`;
+  const marked = state.marked.length === 0 ? '' : `, ${state.marked.length} marked with *`;
+  return `${place}${more > 0 ? `, ${more} more` : ''}${marked} `;
+}
+
+function noteOf({ state, known }: ListShown): string {
+  const selected = state.selected === null ? undefined : known.get(state.selected);
+  return (state.why ? whyOf(selected) : state.message) ?? (state.help ? HELP : ' ');
 }
 
 /** At most 80 characters. */
@@ -165,12 +178,50 @@ function byId(records: readonly ApprovalRecord[]): ReadonlyMap<string, ApprovalR
   return new Map(records.map((record) => [record.id, record]));
 }
 
+/** Ticks, and reads again what waits. */
+function useRefresh(
+  { clock, refresh, screenReader }: Pick<ApprovalQueueProps, 'clock' | 'refresh' | 'screenReader'>,
+  on: {
+    readonly onTick: (nowMs: number) => void;
+    readonly onListed: (keys: readonly ApprovalKey[]) => void;
+  },
+): void {
+  const latest = useRef({ on, refresh });
+  latest.current = { on, refresh };
+  useEffect(() => {
+    let reading = false;
+    let over = false;
+    const read = async (): Promise<void> => {
+      reading = true;
+      try {
+        const next = await latest.current.refresh();
+        if (next !== null && !over) latest.current.on.onListed(next);
+      } finally {
+        reading = false;
+      }
+    };
+    const stop = clock.every(REFRESH_MS, () => {
+      if (!screenReader) latest.current.on.onTick(clock.nowMs());
+      // A list that can't be read again stays as it is; opening one of it reads it again.
+      if (!reading) read().catch(() => undefined);
+    });
+    return () => {
+      over = true;
+      stop();
+    };
+  }, [clock, screenReader]);
+}
+
 /** Reads what comes into view, and all in view again when the list has changed. */
 function useShown(
   { read, records }: Pick<ApprovalQueueProps, 'read' | 'records'>,
-  keys: readonly ApprovalKey[],
-  shown: readonly ApprovalKey[],
-  onRead: (known: ReadonlyMap<string, ApprovalRecord>) => void,
+  {
+    keys,
+    shown,
+    onRead,
+  }: Pick<ListShown, 'keys' | 'shown'> & {
+    readonly onRead: (known: ReadonlyMap<string, ApprovalRecord>) => void;
+  },
 ): void {
   const had = useRef({ keys, ids: new Set(records.map((record) => record.id)) });
   const latest = useRef(read);

@@ -19,6 +19,7 @@ export function approvalLines(
     `function: ${revealHidden(record.functionId)}`,
     `step: ${stepText(view)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
     `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
+    ...packageLines(record),
     ...(record.redriver === undefined ? [] : [`run or step redriven by: ${revealHidden(record.redriver)}`]),
     ...(record.editors ?? []).map((editor) => `input changed by: ${revealHidden(editor)}`),
     ...(view.why ?? record.demandedBy).map((reason) => `why: ${revealHidden(reason)}`),
@@ -35,6 +36,14 @@ export function approvalLines(
     display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
     ...display,
   ];
+}
+
+/** What the verified bytes of a package say of themselves: whoever decides needs the right under that name, too. */
+function packageLines({ functionId, repository }: ApprovalRecord): readonly string[] {
+  if (repository === undefined) return [];
+  const called = functionId.replace(/@sha256:[0-9a-f]{64}$/, '');
+  const other = called === repository ? '' : `, and not ${revealHidden(called)} as the workflow calls it`;
+  return [`package: in its own bytes ${revealHidden(repository)}${other}`];
 }
 
 /** As its author has named it, and as every other place has it. */

@@ -8,7 +8,8 @@ const items = (count: number): QueueItem[] => Array.from({ length: count }, (_, 
 const press = (state: QueueState, ...texts: readonly string[]): QueueState =>
   texts.reduce((next, text) => reduceQueue(next, { type: 'key', key: keyOf(text) }), state);
 const keyOf = (text: string): Key => (text === 'Enter' ? { kind: 'enter' } : { kind: 'text', text });
-const open = (list: readonly QueueItem[], height = 5): QueueState => openQueueState(list, height, null, null);
+const open = (list: readonly QueueItem[], height = 5): QueueState =>
+  openQueueState({ items: list, height, message: null, selected: null });
 
 describe('the approval queue', () => {
   it('opens the selected request with Enter, and decides nothing with any key', () => {
@@ -49,7 +50,9 @@ describe('the approval queue', () => {
   });
 
   it('says what happened to the request it comes from', () => {
-    expect(openQueueState(items(2), 5, 'r9 is approved', 'r9')).toMatchObject({
+    expect(
+      openQueueState({ items: items(2), height: 5, message: 'r9 is approved', selected: 'r9' }),
+    ).toMatchObject({
       selected: 'r0',
       message: 'r9 is approved',
     });

@@ -33,23 +33,15 @@ export type QueueEvent =
   | { readonly type: 'listed'; readonly items: readonly QueueItem[] }
   | { readonly type: 'laid-out'; readonly height: number };
 
-export function openQueueState(
-  items: readonly QueueItem[],
-  height: number,
-  message: string | null,
-  selected: string | null,
-): QueueState {
-  const state = {
-    items: [],
-    selected: null,
-    marked: [],
-    height,
-    message,
-    why: false,
-    help: false,
-    answer: null,
-  };
-  return listed({ ...state, selected }, items);
+/** With what to say first, and which request to stand on. */
+export function openQueueState({
+  items,
+  height,
+  message,
+  selected,
+}: Pick<QueueState, 'items' | 'height' | 'message' | 'selected'>): QueueState {
+  const before = { items: [], selected, marked: [], height, message, why: false, help: false, answer: null };
+  return listed(before, items);
 }
 
 export function reduceQueue(state: QueueState, event: QueueEvent): QueueState {

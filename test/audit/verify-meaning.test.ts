@@ -115,6 +115,16 @@ describe('orders that are right', () => {
     ['approved, consumed, run, finished', [...approved, consumed(), intended(withApproval), finished(4)]],
     ['denied and never run', [authz('deny')]],
     [
+      'a run that failed is redriven and goes on',
+      [
+        draftOf('run.finished', { status: 'failed' }),
+        draftOf('run.redriven', {}),
+        authz('allow'),
+        intended(),
+        finished(3),
+      ],
+    ],
+    [
       'denied, then the next attempt allowed',
       [authz('deny'), authz('allow', { attempt: 2 }), intended({ attempt: 2 }), finished(2, { attempt: 2 })],
     ],
@@ -454,6 +464,19 @@ describe('orders that are broken', () => {
       [
         draftOf('run.finished', { status: 'completed' }),
         draftOf('loop.ended', { stepPath: 's', iterations: 1, converged: true }),
+      ],
+    ],
+    ['a redrive of a run that has not ended', [draftOf('run.redriven', {})]],
+    [
+      'a redrive of a run that has completed',
+      [draftOf('run.finished', { status: 'completed' }), draftOf('run.redriven', {})],
+    ],
+    [
+      'two redrives after one failure',
+      [
+        draftOf('run.finished', { status: 'failed' }),
+        draftOf('run.redriven', {}),
+        draftOf('run.redriven', {}),
       ],
     ],
     ['a sandbox without an intent', [draftOf('sandbox.started', STEP)]],

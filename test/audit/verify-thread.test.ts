@@ -23,7 +23,7 @@ let whole: MemoryDirectory;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'writ-walk-'));
   whole = (await logOfSizes(700, SIZE)).directory;
-}, 60_000);
+});
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 function write(dir: string, { files }: MemoryDirectory): void {
@@ -144,7 +144,7 @@ describe('HOLE: entries as large as they may be filled the memory with sixteen b
     } finally {
       await thread.terminate();
     }
-  }, 60_000);
+  });
 });
 
 describe('a thread that fails', () => {

@@ -53,7 +53,9 @@ describe('a list of approvals', { timeout: 120_000 }, () => {
 
   it.each([
     [['--run', 'nope'], 'NOT_FOUND', 'nope'],
-    [['--limit', '101'], 'USAGE', '--limit is a number from 1 to 100'],
+    [['--limit', '101'], 'USAGE', 'It is a whole number, 1 to 100'],
+    // It counts all there are, which looks like those of the run.
+    [['--stats', '--run', 'nope'], 'USAGE', "'--stats' cannot be used with option '--run <run>'"],
     [['--cursor', '1-tsk_a'], 'USAGE', '--cursor is one that an earlier list gave'],
   ])('refuses %j', async (flags, code, message) => {
     const refused = await desk.json(['approvals', 'list', ...flags]);

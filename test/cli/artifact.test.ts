@@ -41,12 +41,12 @@ beforeAll(async () => {
   );
   writeFileSync(desk.at('flow.yaml'), FLOW);
   writeFileSync(desk.at('open.csv'), 'id,amount\nC-1,10\nC-2,20\n');
-}, 60_000);
+});
 afterAll(() => {
   desk.remove();
 });
 
-describe('writ artifact', { timeout: 60_000 }, () => {
+describe('writ artifact', () => {
   it('puts, lists and gets a file, a run reads it and writes another, and the log verifies', async () => {
     const put = await desk.json(['artifact', 'put', 'open.csv', '--name', 'claims/open.csv']);
     const digest = expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string;

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const ran = await desk.json(['run', FLOW, '--input', LOW]);
   run = (ran.value as { id: string }).id;
   shown = (await desk.json(['audit', 'show', run], AUDREY)).value as typeof shown;
-}, 60_000);
+});
 afterAll(() => {
   desk.remove();
 });
@@ -191,7 +191,7 @@ describe('writ audit rotate-key', () => {
       /\n.* {2}replaced by entry [0-9]+, /u,
     );
     place.remove();
-  }, 60_000);
+  });
 
   it('is refused to everybody else', async () => {
     const { code, stderr } = await desk.run(['audit', 'rotate-key'], AUDREY);

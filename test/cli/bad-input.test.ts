@@ -271,6 +271,21 @@ describe('what is refused before anything is written', () => {
     expectUntouched();
   });
 
+  it("an approver's key file that is not there, before anything has started", async () => {
+    const refusal = { exit: 2, code: 'NOT_FOUND', says: ['no personal key at nokey.key'], hint: 'key file' };
+    await expectRefusal(desk, [...run(FLOW), '--approver-key', 'nokey.key'], refusal);
+    expectUntouched();
+  });
+
+  it('a data directory that is a file', async () => {
+    await expectRefusal(desk, [...run(FLOW), '--data', 'low.json'], {
+      exit: 2,
+      code: 'USAGE',
+      says: ['low.json is no directory'],
+      hint: '--data DIR',
+    });
+  });
+
   it('a data directory that is none', async () => {
     await expectRefusal(desk, [...run(FLOW), '--data', 'other'], {
       exit: 2,

@@ -18,7 +18,7 @@ beforeAll(async () => {
   writeFileSync(desk.at('old.checkpoint'), readFileSync(desk.at('.writ', 'audit', 'checkpoint')));
   run = ((await desk.json(['run', FLOW, '--input', LOW])).value as { id: string }).id;
   vkey = (await desk.run(['audit', 'vkey'])).stdout.trim();
-}, 60_000);
+});
 afterAll(() => {
   desk.remove();
 });

@@ -76,7 +76,7 @@ beforeAll(async () => {
   const second = await place.json(['run', 'ghost.yaml', '--input', '{}', '--unlabelled'], DAN);
   expect(second.code).toBe(3);
   denied = idOf(second.value);
-}, 60_000);
+});
 afterAll(() => rmSync(place.folder, { recursive: true, force: true }));
 
 describe('writ policy explain of a run', () => {

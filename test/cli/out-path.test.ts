@@ -42,7 +42,7 @@ describe('a command that writes what it makes', () => {
   let desk: Desk;
   beforeAll(async () => {
     desk = await newDesk(hosted);
-  }, 60_000);
+  });
   afterAll(() => {
     desk.remove();
   });

@@ -104,6 +104,7 @@ describe('writ simulate', () => {
     [['--mocks', 'none.json'], /there is no file none\.json/],
     [['--mocks', '{"Fetch": 1}'], /mocks of Fetch/],
     [['--mocks', '{"Fetch": '], /--mocks:1/],
+    [['--mocks', ''], /--mocks @ names no file/],
     [['--input', '{'], /--input:1/],
   ])('with %j exits 2', async (words, message) => {
     const { code, stderr } = await here.run(['simulate', 'flow.yaml', ...words]);

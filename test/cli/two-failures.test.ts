@@ -11,7 +11,7 @@ describe('a command that fails where the log can not be published', () => {
     // No file can be made of this name any more.
     rmSync(desk.at('.writ', 'locks', 'publish.lock'), { force: true });
     mkdirSync(desk.at('.writ', 'locks', 'publish.lock'));
-  }, 60_000);
+  });
   afterAll(() => {
     desk.remove();
   });

@@ -88,6 +88,12 @@ describe('a command line that is wrong', () => {
       'writ approvals show',
     ],
     [['workflow', 'resume', 'r', '--rerun-lost', '--fail-lost'], 'exclude each other', 'one of them'],
+    [['approvals', 'list', '--limit', '0'], 'It is a whole number, 1 to 100.', '--help'],
+    [['task', 'list', '--limit', 'x'], 'It is a whole number, 1 to 100.', '--help'],
+    [['task', 'complete', '--token', '@', '--output', '{}'], '--token @ names no file', '@FILE'],
+    [['task', 'complete', '--token', '@-', '--output', '@-'], 'stdin is read once', '@FILE'],
+    [['artifact', 'put', '.'], '. is a directory', 'name a file'],
+    [['validate', ''], 'there is no file ""', ''],
     [['keys', 'create', '../x'], "a key's name", 'writ keys create alice'],
     [['validate', 'nowhere.yaml'], 'there is no file nowhere.yaml', ''],
     [['run', 'flow.yaml', '--input', '{"a":'], 'there is no file flow.yaml', ''],
@@ -170,13 +176,13 @@ describe('validate of several files', () => {
       'id: good\nsteps: [{ name: A, functionId: "tool::health_check" }]\n',
     );
     writeFileSync(join(folder, 'wrong.yaml'), 'id: wrong\nstpes: []\nsteps: []\n');
-    writeFileSync(join(folder, 'latin.yaml'), Buffer.from('id: caf\u00e9\n', 'latin1'));
+    writeFileSync(join(folder, 'latin.yaml'), Buffer.from('id: w\nname: caf\u00e9\n', 'latin1'));
     const files = ['nowhere.yaml', 'good.yaml', 'latin.yaml', 'wrong.yaml', '.'];
     const human = await run(['validate', ...files]);
     expect(human.code).toBe(2);
     expect(human.stdout).toContain('nowhere.yaml: error NOT_FOUND: there is no file nowhere.yaml\n');
     expect(human.stdout).toContain(
-      'latin.yaml: error DOC_SYNTAX: latin.yaml:1: the line is not UTF-8 text\n  hint: ',
+      'latin.yaml: error DOC_SYNTAX: latin.yaml:2: the line is not UTF-8 text\n  hint: ',
     );
     for (const verdict of ['nowhere.yaml: invalid (1 error)', 'good.yaml: valid', '.: invalid (1 error)']) {
       expect(human.stdout).toContain(verdict);
@@ -189,6 +195,7 @@ describe('validate of several files', () => {
     const named = [...new Set(diagnostics.map(({ file }) => file))];
     expect(named).toEqual(['nowhere.yaml', 'latin.yaml', 'wrong.yaml', '.']);
     expect(diagnostics[0]).toMatchObject({ code: 'NOT_FOUND', line: 1, column: 1, path: '' });
+    expect(diagnostics[1]).toMatchObject({ code: 'DOC_SYNTAX', line: 2, column: 10 });
   });
 });
 

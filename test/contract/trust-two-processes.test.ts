@@ -44,4 +44,4 @@ it('the trust record never goes backwards and never disappears with two processe
     expect((await trust.read(origin))?.checkpoint).toBe(`${origin}\n${WRITES}\nroot\n`);
   }
   expect(readdirSync(home)).toEqual(['trust.json']);
-}, 60_000);
+});

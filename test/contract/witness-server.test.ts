@@ -185,7 +185,7 @@ describe.skipIf(!existsSync(MAIN))('two witness processes on one state (needs di
     expect(state.latest()).toHaveLength(1);
     state.close();
     expect(children.map((child) => child.exitCode)).toEqual([143, 143]);
-  }, 60_000);
+  });
 });
 
 async function urlOf(child: ChildProcess): Promise<string> {

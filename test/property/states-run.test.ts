@@ -36,7 +36,7 @@ function stateNames(value: Json): string[] {
 }
 
 describe('a state machine made at random', () => {
-  it('runs to its end, and to the same end twice', { timeout: 60_000 }, async () => {
+  it('runs to its end, and to the same end twice', async () => {
     const ends = { SUCCEEDED: 0, FAILED: 0 };
     const given = fc.array(answers, { minLength: 1, maxLength: 3 });
     const property = fc.asyncProperty(machines, inputs, given, async (machine, input, played) => {
@@ -59,7 +59,7 @@ describe('a state machine made at random', () => {
     expect(Math.min(ends.SUCCEEDED, ends.FAILED)).toBeGreaterThan(0);
   });
 
-  it('has states that can be tested alone', { timeout: 60_000 }, async () => {
+  it('has states that can be tested alone', async () => {
     const options: fc.Arbitrary<TestStateOptions> = fc.record(
       {
         variables: fc.constantFrom<Json>({ v: { a: 1 } }, {}),

@@ -1,7 +1,8 @@
 // The commands `writ approvals …`.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { DecideFlags } from '../approvals.js';
 import { type Flags, type Leaf, unknownVerb } from './leaf.js';
-import { textOf, textsIn, withFormat } from './options.js';
+import { listFlagsOf, textsIn, withFormat, withPages } from './options.js';
 
 /** Registers them at `parent`. */
 export function addApprovalCommands(parent: Command, leaf: Leaf): void {
@@ -41,22 +42,31 @@ function addInbox(parent: Command, leaf: Leaf): void {
 }
 
 function addList(parent: Command, leaf: Leaf): void {
-  withFormat(
-    leaf(parent, 'list', 'list pending approval requests', 'writ approvals list', async (context, _, flags) =>
+  const list = leaf(
+    parent,
+    'list',
+    'list pending approval requests',
+    'writ approvals list',
+    async (context, _, flags) =>
       (await import('../approvals-list.js')).listApprovals(context, {
-        all: flags['all'] === true,
         reviews: flags['reviews'] === true,
         stats: flags['stats'] === true,
-        ...textsIn(flags, 'run', 'limit', 'cursor'),
+        ...listFlagsOf(flags),
       }),
-    )
-      .option('--all', 'decided and expired ones too')
-      .option('--run <run>', 'of this run only')
-      .option('--limit <n>', 'at most so many, 1 to 100 (default 100)')
-      .option('--cursor <cursor>', 'where an earlier list ended')
-      .option('--reviews', 'emergency decisions that nobody has reviewed')
-      .option('--stats', 'requests per run, decision time, share approved within 2 s'),
   );
+  withFormat(withPages(list, 'decided and expired ones too'));
+  list
+    .option('--reviews', 'emergency decisions that nobody has reviewed')
+    // Of all requests there are: of some of them it would say something else than it seems to.
+    .addOption(
+      new Option('--stats', 'requests per run, decision time, share approved within 2 s').conflicts([
+        'all',
+        'run',
+        'limit',
+        'cursor',
+        'reviews',
+      ]),
+    );
 }
 
 function addShow(parent: Command, leaf: Leaf): void {
@@ -66,7 +76,7 @@ function addShow(parent: Command, leaf: Leaf): void {
       'show',
       'show exactly what would run, and its digest',
       'writ approvals show ID',
-      async (context, ids) => (await import('../approvals.js')).showApprovals(context, ids),
+      async (context, ids) => (await import('../approvals-show.js')).showApprovals(context, ids),
     ).argument('<id...>', 'approval id; several of one step show the digest that approves them together'),
   );
 }
@@ -142,18 +152,9 @@ function addReview(parent: Command, leaf: Leaf): void {
     .option('--reason <text>', 'what you found; kept as a payload, only its commitment is logged');
 }
 
-function decideFlags(flags: Flags): {
-  digest?: string;
-  reason?: string;
-  for?: string;
-  breakGlass: boolean;
-  continue: boolean;
-} {
-  const [digest, reason] = [textOf(flags['digest']), textOf(flags['reason'])];
+function decideFlags(flags: Flags): DecideFlags {
   return {
-    ...(digest === undefined ? {} : { digest }),
-    ...(reason === undefined ? {} : { reason }),
-    ...textsIn(flags, 'for'),
+    ...textsIn(flags, 'digest', 'reason', 'for'),
     breakGlass: flags['breakGlass'] === true,
     continue: flags['continue'] !== false,
   };

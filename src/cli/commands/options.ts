@@ -1,6 +1,8 @@
 // What options look like: shared ones, how their text becomes a value, how an action reads them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { WritError } from '../../errors.js';
+import { MAX_LISTED } from '../../runtime/list-cursor.js';
+import type { ListFlags } from '../list-flags.js';
 import type { Flags } from './leaf.js';
 
 /** The option --format, where a table is what people get. */
@@ -8,6 +10,29 @@ export function withFormat(command: Command): void {
   command.addOption(
     new Option('--format <format>', 'table, or json as with --json').choices(['table', 'json']),
   );
+}
+
+/** The options of a list in pages; `all` says what it lists beyond what waits. */
+export function withPages(command: Command, all: string): Command {
+  return command
+    .option('--all', all)
+    .option('--run <run>', 'of this run only')
+    .option(
+      '--limit <n>',
+      `at most so many, 1 to ${MAX_LISTED} (default: ${MAX_LISTED})`,
+      wholeNumber(1, MAX_LISTED),
+    )
+    .option('--cursor <cursor>', 'where an earlier list ended');
+}
+
+/** What `withPages`' options have said. */
+export function listFlagsOf(flags: Flags): ListFlags {
+  const limit = numberOf(flags['limit']);
+  return {
+    all: flags['all'] === true,
+    ...(limit === undefined ? {} : { limit }),
+    ...textsIn(flags, 'run', 'cursor'),
+  };
 }
 
 /** The key of whoever may be asked at this terminal. */

@@ -42,19 +42,19 @@ export function approvalCalls({ guard, live, cadence }: Core): Approvals {
     keepRefused: (message) => keepRefused(guard, message),
     outbox: openOutbox(store),
     async editApproval(id, edit, editor) {
-      const record = await editApproval(guard, id, edit, editor);
+      const record = await editApproval(guard, { id, edit, editor });
       await cadence.settle();
       return record;
     },
     async reviewApproval(id, reason, reviewer) {
-      const record = await reviewApproval(guard, id, reason, reviewer);
+      const record = await reviewApproval(guard, { id, reason, reviewer });
       await cadence.settle();
       return record;
     },
     previousSubject: (record) => previousSubject(store, record),
     approvalStatistics: () => approvalStatistics(store),
     async decide(id, vote, approver) {
-      const record = await decideApproval(guard, id, vote, approver);
+      const record = await decideApproval(guard, { id, vote, approver });
       await cadence.settle();
       return record;
     },

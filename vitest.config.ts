@@ -27,8 +27,10 @@ function hasRoomInMemory(): boolean {
 export default defineConfig({
   test: {
     reporters: ['default', './test/reporter.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A net for a test that hangs, no measure: what has to be soon over is asserted. Tests that compute for ten seconds, or
+    // start twenty processes, take several times as long on a machine with other work.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // One more than there are processors where CI runs: tests of whole processes wait for about half of their time, for
     // the start of one, its fsync, its terminal. More would only make each other slower.
     maxWorkers: 3,

@@ -7,7 +7,7 @@ import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
 import { isHex64, isObject, type Hex, type Json, type JsonObject } from './json.js';
-import { MINIMUM_RETENTION_DAYS } from './runtime/minimum-retention.js';
+import { MINIMUM_RETENTION_DAYS } from './runtime/erasure/minimum-retention.js';
 
 export interface DataPaths {
   readonly config: string;

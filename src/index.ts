@@ -29,8 +29,8 @@ export {
   type VerifyDataOptions,
 } from './open.js';
 export { templates, type WorkflowTemplate } from './templates.js';
-export type { OutlineStep } from './runtime/outline.js';
-export type { PlannedCall, PlannedStep, RunPlan } from './runtime/run-plan.js';
+export type { OutlineStep } from './runtime/plan/outline.js';
+export type { PlannedCall, PlannedStep, RunPlan } from './runtime/plan/run-plan.js';
 export type {
   FunctionProvider,
   FunctionRequest,

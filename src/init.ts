@@ -11,10 +11,10 @@ import { openTileDirectory } from './adapters/store/tile-directory.js';
 import { defaultTrustFile, openTrustStore } from './adapters/store/trust-store.js';
 import { pathsOf, readConfig, writeConfig, type DataPaths } from './data-directory.js';
 import { WritError } from './errors.js';
-import { draft, logContext } from './runtime/entries.js';
-import { extendLog } from './runtime/log.js';
+import { draft, logContext } from './runtime/log/entries.js';
+import { extendLog } from './runtime/log/log.js';
 import type { Signer } from './runtime/ports.js';
-import { publish } from './runtime/publisher.js';
+import { publish } from './runtime/log/publisher.js';
 
 export interface InitOptions {
   /** Data directory; created with mode 0700. */

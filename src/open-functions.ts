@@ -2,13 +2,13 @@
 import { openAgentFunctions } from './adapters/functions/agent-functions.js';
 import { systemResolve } from './adapters/functions/egress.js';
 import { openHealthFunctions, type SelfChecks } from './adapters/functions/health-check.js';
-import { openHttpFunctions, readHttpConfig } from './adapters/functions/http.js';
-import { openMcpFunctions, readMcpConfig } from './adapters/functions/mcp.js';
+import { openHttpFunctions, readHttpConfig } from './adapters/functions/http/http.js';
+import { openMcpFunctions, readMcpConfig } from './adapters/functions/mcp/mcp.js';
 import type { AgentFiles } from './agent-files.js';
 import { digestOf } from './digest.js';
-import { registeredFunctions, type Callables } from './runtime/callable.js';
+import { registeredFunctions, type Callables } from './runtime/call/callable.js';
 import type { Clock, FunctionProvider } from './runtime/ports.js';
-import { describeFunction } from './runtime/tool-description.js';
+import { describeFunction } from './runtime/call/tool-description.js';
 
 export interface FunctionParts {
   /** The project folder. */

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { WritError } from './errors.js';
-import { lockMessage, type PolicyLock } from './policy/lock.js';
-import { MODEL_HASH } from './policy/model.js';
+import { lockMessage, type PolicyLock } from './policy/file/lock.js';
+import { MODEL_HASH } from './policy/rbac/model.js';
 import { checkSigners, requireSigned, signersOf } from './policy-signers.js';
 
 const POLICY = 'a'.repeat(64);

@@ -2,10 +2,10 @@
 // must have signed its lock. In production two: nobody changes a rule alone, nor brings back what was replaced, whose
 // signatures hold for ever: the log is what remembers that.
 import { WritError } from './errors.js';
-import { signedBy } from './policy/lock.js';
-import type { PolicyLock } from './policy/lock.js';
+import { signedBy } from './policy/file/lock.js';
+import type { PolicyLock } from './policy/file/lock.js';
 import type { PolicySnapshot } from './policy/snapshot.js';
-import { wasReplaced } from './runtime/policy-record.js';
+import { wasReplaced } from './runtime/log/policy-record.js';
 import type { Store } from './runtime/ports.js';
 import { verifyWithNode } from './verify-trust.js';
 

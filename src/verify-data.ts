@@ -16,7 +16,7 @@ import type { ReadPayload } from './audit/verify/payloads.js';
 import type { VerifyReport } from './audit/verify/report.js';
 import type { LogSource } from './audit/verify/source.js';
 import { WritError } from './errors.js';
-import { extendLog } from './runtime/log.js';
+import { extendLog } from './runtime/log/log.js';
 import type { TrustRecord, TrustStore } from './runtime/ports.js';
 import { openReadable } from './verify-source.js';
 import { originOfNote, readTrust, verifyWithNode, type TrustFiles } from './verify-trust.js';

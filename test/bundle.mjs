@@ -47,7 +47,7 @@ function refuse(level, log) {
 
 /** Modules by their file, with what holds the validators that they are to give. */
 const VALIDATORS = new Map([
-  [inDist('policy/shape-validator.js'), 'policy-schemas.cjs'],
+  [inDist('policy/file/shape-validator.js'), 'policy-schemas.cjs'],
   [inDist('workflow/shape-validator.js'), 'workflow-schemas.cjs'],
 ]);
 
@@ -61,9 +61,9 @@ export function validatorOf(name) {
 `;
 
 async function policyValidators() {
-  const { SCHEMAS } = await importDist('policy/shape.js');
-  const { openAjv } = await importDist('policy/shape-compiler.js');
-  const { schemaId } = await importDist('policy/schema-parts.js');
+  const { SCHEMAS } = await importDist('policy/file/shape.js');
+  const { openAjv } = await importDist('policy/file/shape-compiler.js');
+  const { schemaId } = await importDist('policy/file/schema-parts.js');
   return compiledAhead(openAjv(SCHEMAS, { source: true }), Object.keys(SCHEMAS), schemaId);
 }
 

@@ -3,10 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import { WritError } from '../errors.js';
 import { MAX_ARTIFACT_BYTES } from '../runtime/ports.js';
-import type { DataDeclaration } from '../runtime/run-data.js';
+import type { DataDeclaration } from '../runtime/run/data.js';
 import { readBytes, readFileBytes, type ReadLimit } from './bounded-read.js';
 import { whoActs, withPublishedWrit, withWrit, type Context } from './context.js';
-import { refuseInside } from './out-path.js';
+import { refuseInside } from './audit/out-path.js';
 import { printable } from './output.js';
 import { renderTable } from './table.js';
 

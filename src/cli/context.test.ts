@@ -3,7 +3,7 @@ import { WritError } from '../errors.js';
 import { commandLine } from './command-line.js';
 import { isInteractive, untilSignal } from './context.js';
 import { createOutput } from './output.js';
-import { looksLikeFile } from './workflow-source.js';
+import { looksLikeFile } from './workflow/source.js';
 
 const sink = { isTTY: true, write: () => true };
 const terminal = (change: {

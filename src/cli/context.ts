@@ -3,7 +3,7 @@
 import { WritError } from '../errors.js';
 import type { SandboxTrial } from '../open-sandboxes.js';
 import { keepPolicies, policyFingerprint, type PolicyKeeping } from '../policy-reload.js';
-import type { AnchorReport } from '../runtime/anchor.js';
+import type { AnchorReport } from '../runtime/witness/anchor.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { printable, type Environment, type Output, type Sink } from './output.js';
 

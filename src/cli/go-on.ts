@@ -1,11 +1,11 @@
 // After a decision or an answer its run goes on in this process. What is recorded stays so, whatever the run does then.
 import type { RunView, Writ } from '../runtime/writ.js';
 import { untilSignal, type Context } from './context.js';
-import { showErased } from './erase.js';
+import { showErased } from './audit/erase.js';
 import { asWritError, noteFailure, withPlace } from './failure.js';
 import { printable } from './output.js';
-import { runJson } from './run-json.js';
-import { showProgress } from './show-progress.js';
+import { runJson } from './run/json.js';
+import { showProgress } from './run/show-progress.js';
 
 /** What a vote or an answer leaves to do. */
 export interface Recorded {

@@ -2,7 +2,7 @@
 // lines that come at once, as a paste brings them, the first is the answer and the others are dropped. Ctrl+C and the end
 // of input end it; the terminal is as before when it is closed.
 import { createInterface } from 'node:readline';
-import type { Asking } from './fill-form.js';
+import type { Asking } from './task/fill-form.js';
 import type { Context } from './context.js';
 
 export interface LinePrompt extends Asking {

@@ -1,6 +1,6 @@
 // What the lists of approvals and tasks have in common: of which run, how many at most, and where an earlier page ended.
 import { WritError } from '../errors.js';
-import { parseCursor, type Listed } from '../runtime/list-cursor.js';
+import { parseCursor, type Listed } from '../runtime/view/list-cursor.js';
 
 export interface ListFlags {
   /** What is over, too. */

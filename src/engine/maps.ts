@@ -1,6 +1,6 @@
 // A Map of dialect 2: where its items come from, what each child is given, and how many may fail.
 import { WritError } from '../errors.js';
-import { fillPayload } from '../expression/payload-template.js';
+import { fillPayload } from '../expression/template/payload-template.js';
 import type { Json, JsonObject } from '../json.js';
 import type { Each, ForkNode } from '../workflow/plan.js';
 import { given, type Values } from './amount.js';

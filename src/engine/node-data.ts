@@ -1,7 +1,7 @@
 // What a node makes of its data when a cursor comes to it: rendered requests, items, waits. Pure functions of the
 // document and the run; a fault of the document that shows only now is a WritError of the node.
 import { WritError } from '../errors.js';
-import { renderTemplate, renderValue } from '../expression/template.js';
+import { renderTemplate, renderValue } from '../expression/template/template.js';
 import { timestampMs } from '../expression/timestamp.js';
 import { isList, structured } from '../expression/value.js';
 import { isObject, type Json } from '../json.js';

@@ -1,8 +1,8 @@
 // A state of dialect 2 whose data flows by JSONPath (ASL: InputPath, Parameters, ResultSelector, ResultPath, OutputPath):
 // what a Query would ask for is worked out at once.
-import { readText } from '../expression/intrinsic.js';
-import { parsePath, readPath, readWaitPath, writePath } from '../expression/path.js';
-import { fillPayload } from '../expression/payload-template.js';
+import { readText } from '../expression/intrinsic/intrinsic.js';
+import { parsePath, readPath, readWaitPath, writePath } from '../expression/path/path.js';
+import { fillPayload } from '../expression/template/payload-template.js';
 import type { Sources } from '../expression/sources.js';
 import type { Json } from '../json.js';
 import type { Amount, Each, FailNode, PathFlow, PlanNode, WaitNode, Wording } from '../workflow/plan.js';

@@ -1,8 +1,8 @@
 // Choice rules of dialect 2 (ASL: Choice). A wrong type on either side is false, never an error; a
 // value that is not there is an error, except under isPresent.
 import type { Json } from '../json.js';
-import { parsePath, type Path, tryReadPath } from './path.js';
-import { unresolvedAs } from './path-fault.js';
+import { parsePath, type Path, tryReadPath } from './path/path.js';
+import { unresolvedAs } from './path/fault.js';
 import type { Sources } from './sources.js';
 import { timestampNs } from './timestamp.js';
 

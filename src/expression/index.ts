@@ -10,7 +10,13 @@ export {
 } from './condition.js';
 export { BLOCKED_NAMES, FIXED_NAMES } from './names.js';
 export { nearest } from './nearest.js';
-export { callIntrinsic, type IntrinsicCall, isIntrinsic, parseIntrinsic, readText } from './intrinsic.js';
+export {
+  callIntrinsic,
+  type IntrinsicCall,
+  isIntrinsic,
+  parseIntrinsic,
+  readText,
+} from './intrinsic/intrinsic.js';
 export {
   isDefinite,
   parsePath,
@@ -19,8 +25,8 @@ export {
   readPath,
   tryReadPath,
   writePath,
-} from './path.js';
-export { fillPayload, type PayloadFault, payloadFaults } from './payload-template.js';
+} from './path/path.js';
+export { fillPayload, type PayloadFault, payloadFaults } from './template/payload-template.js';
 export type { Sources } from './sources.js';
 export type { Scope } from './scope.js';
 export {
@@ -31,7 +37,7 @@ export {
   renderValue,
   type TemplateProblem,
   templateVariables,
-} from './template.js';
+} from './template/template.js';
 export { timestampMs, timestampNs } from './timestamp.js';
 export {
   parseUntil,

@@ -4,7 +4,7 @@
 // what runs here is durable, another may go on with it.
 import { WritError } from '../errors.js';
 import type { RunRecord } from '../runtime/ports.js';
-import { taskEndsAtMs } from '../runtime/task-view.js';
+import { taskEndsAtMs } from '../runtime/task/view.js';
 import type { Writ } from '../runtime/writ.js';
 
 /** How often it is looked at whether anything was committed, while a run waits for a person or `close` for a run. */

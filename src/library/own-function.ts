@@ -6,7 +6,7 @@ import { WritError } from '../errors.js';
 import { nearest } from '../expression/nearest.js';
 import type { Json, JsonObject } from '../json.js';
 import type { FunctionProvider } from '../runtime/ports.js';
-import { readDeclaration, type DataDeclaration } from '../runtime/run-data.js';
+import { readDeclaration, type DataDeclaration } from '../runtime/run/data.js';
 import { FUNCTION_ID } from '../workflow/functions.js';
 
 /** What a function takes and gives, as JSON Schema (2020-12). */

@@ -2,7 +2,7 @@
 // line shows too. Plain JSON.
 import type { Json } from '../json.js';
 import type { RunStatus } from '../runtime/ports.js';
-import { stepStatus, type StepStatus } from '../runtime/step-status.js';
+import { stepStatus, type StepStatus } from '../runtime/view/step-status.js';
 import type { RunView, StepView, Waiting } from '../runtime/writ.js';
 
 export interface RunReport {

@@ -5,7 +5,7 @@ import { WritError } from '../errors.js';
 import { nearest } from '../expression/nearest.js';
 import type { Json, JsonObject } from '../json.js';
 import type { RunRecord, RunStatus, WorkflowRecord } from '../runtime/ports.js';
-import type { DataDeclaration } from '../runtime/run-data.js';
+import type { DataDeclaration } from '../runtime/run/data.js';
 import type { RunReport, StepResult } from './run-report.js';
 
 /** A run of a workflow. */

@@ -2,7 +2,7 @@
 // when it is asked. Every attempt still asks and is still recorded; only the work is not done again.
 import { canonicalJson } from '../canonical-json.js';
 import type { Json } from '../json.js';
-import type { CeilingLayer } from './ceiling.js';
+import type { CeilingLayer } from './ceiling/ceiling.js';
 import { decide, type Decision, type DecisionRequest } from './decide.js';
 import type { PolicySnapshot } from './snapshot.js';
 

@@ -3,28 +3,28 @@
 // anything not understood, is a deny with a code. The record holds every layer, not only the first that refused.
 import type { ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
-import { checkAccess } from './access.js';
-import type { AccessAnswer } from './access.js';
-import { actionsHint, isAction, isStepAct } from './action.js';
-import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './approval-duty.js';
-import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './approval-duty.js';
-import { budgetField, budgetUses, hasBudget } from './budget.js';
-import { ceilingHint } from './ceiling-hint.js';
-import type { BudgetUse } from './budget.js';
-import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling.js';
-import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling.js';
-import type { CeilingRequest, Facts } from './facts.js';
-import { honestPackageName, requestProblem } from './facts.js';
-import { grantFor } from './grant.js';
-import type { Grant } from './grant.js';
-import { hostMatches } from './host.js';
-import { checkPackage, decidedCall, decidedNames } from './package-access.js';
-import { boundViolations, effectiveLimits } from './permits.js';
-import type { Violation } from './permits.js';
-import { ratesOf } from './rate.js';
-import { eligibleApprovers, isReachable } from './quorum.js';
+import { checkAccess } from './rbac/access.js';
+import type { AccessAnswer } from './rbac/access.js';
+import { actionsHint, isAction, isStepAct } from './rbac/action.js';
+import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './ceiling/approval-duty.js';
+import type { ApprovalAsk, ApprovalDemand, EffectiveApproval } from './ceiling/approval-duty.js';
+import { budgetField, budgetUses, hasBudget } from './ceiling/budget.js';
+import { ceilingHint } from './ceiling/hint.js';
+import type { BudgetUse } from './ceiling/budget.js';
+import { APPROVAL_MODES, labelOf, LAYERS, NO_CEILING } from './ceiling/ceiling.js';
+import type { AuditRequirement, CeilingLayer, LayerName, LimitSet, Rate } from './ceiling/ceiling.js';
+import type { CeilingRequest, Facts } from './ceiling/facts.js';
+import { honestPackageName, requestProblem } from './ceiling/facts.js';
+import { grantFor } from './rbac/grant.js';
+import type { Grant } from './rbac/grant.js';
+import { hostMatches } from './ceiling/host.js';
+import { checkPackage, decidedCall, decidedNames } from './rbac/package-access.js';
+import { boundViolations, effectiveLimits } from './ceiling/permits.js';
+import type { Violation } from './ceiling/permits.js';
+import { ratesOf } from './ceiling/rate.js';
+import { eligibleApprovers, isReachable } from './rbac/quorum.js';
 import type { PolicySnapshot } from './snapshot.js';
-import { isPrincipal, isRole, principalProblem, quoted } from './text.js';
+import { isPrincipal, isRole, principalProblem, quoted } from './file/text.js';
 
 export interface DecisionRequest {
   /** Milliseconds since the Unix epoch. */

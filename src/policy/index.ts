@@ -1,15 +1,29 @@
-export { checkAccess } from './access.js';
-export type { AccessAnswer, AccessQuestion } from './access.js';
-export { ACTIONS, isAction } from './action.js';
-export type { Action } from './action.js';
-export { DEFAULT_EXPIRES_SECONDS, fillsRole, MAX_EXPIRES_SECONDS } from './approval-duty.js';
-export type { ApprovalAsk, EffectiveApproval, QuorumFactor } from './approval-duty.js';
-export { BUDGET_NAMES, NO_COST } from './budget.js';
-export type { BudgetCeiling, BudgetName, BudgetPeriod, BudgetSet, BudgetUse, Estimate } from './budget.js';
-export { NO_CEILING } from './ceiling.js';
-export { parseCeilingSpec } from './ceiling-spec.js';
-export { composeCeilings } from './meet.js';
-export type { Ceiling, CeilingLayer, LayerName, LimitName, LimitSet, SandboxKind } from './ceiling.js';
+export { checkAccess } from './rbac/access.js';
+export type { AccessAnswer, AccessQuestion } from './rbac/access.js';
+export { ACTIONS, isAction } from './rbac/action.js';
+export type { Action } from './rbac/action.js';
+export { DEFAULT_EXPIRES_SECONDS, fillsRole, MAX_EXPIRES_SECONDS } from './ceiling/approval-duty.js';
+export type { ApprovalAsk, EffectiveApproval, QuorumFactor } from './ceiling/approval-duty.js';
+export { BUDGET_NAMES, NO_COST } from './ceiling/budget.js';
+export type {
+  BudgetCeiling,
+  BudgetName,
+  BudgetPeriod,
+  BudgetSet,
+  BudgetUse,
+  Estimate,
+} from './ceiling/budget.js';
+export { NO_CEILING } from './ceiling/ceiling.js';
+export { parseCeilingSpec } from './ceiling/spec.js';
+export { composeCeilings } from './ceiling/meet.js';
+export type {
+  Ceiling,
+  CeilingLayer,
+  LayerName,
+  LimitName,
+  LimitSet,
+  SandboxKind,
+} from './ceiling/ceiling.js';
 export { decide, refuseQuestion } from './decide.js';
 export type {
   CeilingRecord,
@@ -20,36 +34,36 @@ export type {
   LayerRate,
   RbacRecord,
 } from './decide.js';
-export type { PolicyDiagnostic } from './diagnostic.js';
-export { delegationOf } from './delegation.js';
-export type { BreakGlass, Delegation } from './delegation.js';
-export { ENGINE } from './enforcer.js';
-export type { CeilingRequest, Facts, ObtainedApproval } from './facts.js';
-export { requestProblem } from './facts.js';
-export { fnMatch } from './glob.js';
-export { MAX_GRANT_DAYS } from './grant.js';
-export type { Grant } from './grant.js';
-export { lintPolicies } from './lint.js';
-export type { LintFinding } from './lint-finding.js';
-export { LOCK_FILE, lockMessage, lockOf, readLock, signedBy } from './lock.js';
-export type { PolicyLock } from './lock.js';
-export { nearestRules } from './nearest.js';
-export type { NearRule } from './nearest.js';
-export { comparePolicies } from './comparison.js';
-export type { DecisionChange, PolicyComparison } from './comparison.js';
+export type { PolicyDiagnostic } from './file/diagnostic.js';
+export { delegationOf } from './rbac/delegation.js';
+export type { BreakGlass, Delegation } from './rbac/delegation.js';
+export { ENGINE } from './rbac/enforcer.js';
+export type { CeilingRequest, Facts, ObtainedApproval } from './ceiling/facts.js';
+export { requestProblem } from './ceiling/facts.js';
+export { fnMatch } from './rbac/glob.js';
+export { MAX_GRANT_DAYS } from './rbac/grant.js';
+export type { Grant } from './rbac/grant.js';
+export { lintPolicies } from './lint/lint.js';
+export type { LintFinding } from './lint/finding.js';
+export { LOCK_FILE, lockMessage, lockOf, readLock, signedBy } from './file/lock.js';
+export type { PolicyLock } from './file/lock.js';
+export { nearestRules } from './rbac/nearest.js';
+export type { NearRule } from './rbac/nearest.js';
+export { comparePolicies } from './question/comparison.js';
+export type { DecisionChange, PolicyComparison } from './question/comparison.js';
 export { tightened } from './pinned.js';
-export { readPolicyTests, runPolicyTests } from './policy-test.js';
-export type { CaseResult, PolicyCase, TestReport } from './policy-test.js';
-export { underMeters, underRates } from './metered.js';
-export { MODEL_HASH, MODEL_TEXT } from './model.js';
-export { boundViolations, effectiveLimits, emptyFields, permits } from './permits.js';
-export type { Violation } from './permits.js';
-export type { Assurance, Person } from './person.js';
-export { factsOf, readQuestion, readSpec } from './question.js';
-export type { PolicyQuestion } from './question.js';
-export { eligibleApprovers } from './quorum.js';
-export type { Rule } from './rule.js';
-export type { ApprovalMode } from './ceiling-shape.js';
+export { readPolicyTests, runPolicyTests } from './question/policy-test.js';
+export type { CaseResult, PolicyCase, TestReport } from './question/policy-test.js';
+export { underMeters, underRates } from './ceiling/metered.js';
+export { MODEL_HASH, MODEL_TEXT } from './rbac/model.js';
+export { boundViolations, effectiveLimits, emptyFields, permits } from './ceiling/permits.js';
+export type { Violation } from './ceiling/permits.js';
+export type { Assurance, Person } from './rbac/person.js';
+export { factsOf, readQuestion, readSpec } from './question/question.js';
+export type { PolicyQuestion } from './question/question.js';
+export { eligibleApprovers } from './rbac/quorum.js';
+export type { Rule } from './rbac/rule.js';
+export type { ApprovalMode } from './ceiling/shape.js';
 export { buildSnapshot } from './snapshot.js';
 export type { LoadedCeiling, PolicySnapshot, PolicySource } from './snapshot.js';
-export { isDomain, isPrincipal, isRole } from './text.js';
+export { isDomain, isPrincipal, isRole } from './file/text.js';

@@ -1,8 +1,8 @@
 // Whose signatures of agent packages count: package-signers.yaml gives each signer that a ceiling may require a key. Who signs
 // a package says who stands for its bytes, and nothing else: what it may do is decided as for any other.
-import { compareText, type Problems } from './diagnostic.js';
-import { pointerSegment, type SourceDocument } from './document.js';
-import type { PackageSignersDocument } from './shape.js';
+import { compareText, type Problems } from './file/diagnostic.js';
+import { pointerSegment, type SourceDocument } from './file/document.js';
+import type { PackageSignersDocument } from './file/shape.js';
 
 export interface PackageSigner {
   /** As `agents.requireSigners` of a ceiling names it. */

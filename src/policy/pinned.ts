@@ -1,8 +1,8 @@
 // What holds for a run that began under other policies than are in force now: both. A reload can only tighten what its
 // steps may still do; it never hands a run something that it could not do when it was started.
-import { composeCeilings } from './meet.js';
-import type { CeilingLayer } from './ceiling.js';
-import type { Judge } from './enforcer.js';
+import { composeCeilings } from './ceiling/meet.js';
+import type { CeilingLayer } from './ceiling/ceiling.js';
+import type { Judge } from './rbac/enforcer.js';
 import type { PolicySnapshot } from './snapshot.js';
 
 const made = new WeakMap<PolicySnapshot, WeakMap<PolicySnapshot, PolicySnapshot>>();

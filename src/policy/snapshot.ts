@@ -2,39 +2,39 @@
 // Built aside and complete, or not at all: a caller swaps one reference, so no question ever sees half a policy.
 // Unknown files are refused: a deny rule in a misnamed file must not be overlooked.
 import type { Hex, Json } from '../json.js';
-import { demandText, minimumText } from './approval-duty.js';
-import { checkApproverNames } from './approver-names.js';
-import { labelOf, LAYERS } from './ceiling.js';
-import { checkCeilingSpec, normalizeRule } from './ceiling-spec.js';
-import type { Ceiling, CeilingLayer } from './ceiling.js';
-import { collectDelegations } from './delegation.js';
-import type { BreakGlass, Delegation } from './delegation.js';
-import { checkDemands } from './demand-check.js';
-import { compareText, FILE_START, Problems } from './diagnostic.js';
-import { pointerSegment, readDocument } from './document.js';
-import type { SourceDocument } from './document.js';
-import { createJudge } from './enforcer.js';
-import type { Judge } from './enforcer.js';
+import { demandText, minimumText } from './ceiling/approval-duty.js';
+import { checkApproverNames } from './rbac/approver-names.js';
+import { labelOf, LAYERS } from './ceiling/ceiling.js';
+import { checkCeilingSpec, normalizeRule } from './ceiling/spec.js';
+import type { Ceiling, CeilingLayer } from './ceiling/ceiling.js';
+import { collectDelegations } from './rbac/delegation.js';
+import type { BreakGlass, Delegation } from './rbac/delegation.js';
+import { checkDemands } from './ceiling/demand-check.js';
+import { compareText, FILE_START, Problems } from './file/diagnostic.js';
+import { pointerSegment, readDocument } from './file/document.js';
+import type { SourceDocument } from './file/document.js';
+import { createJudge } from './rbac/enforcer.js';
+import type { Judge } from './rbac/enforcer.js';
 import { frozen } from './frozen.js';
-import { collectGrants } from './grant.js';
-import type { Grant } from './grant.js';
-import { layerStacks } from './layer-stack.js';
-import type { LayerStacks } from './layer-stack.js';
-import { checkLockedFiles, LOCK_FILE } from './lock.js';
-import type { PolicyLock } from './lock.js';
-import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './model.js';
+import { collectGrants } from './rbac/grant.js';
+import type { Grant } from './rbac/grant.js';
+import { layerStacks } from './ceiling/layer-stack.js';
+import type { LayerStacks } from './ceiling/layer-stack.js';
+import { checkLockedFiles, LOCK_FILE } from './file/lock.js';
+import type { PolicyLock } from './file/lock.js';
+import { MODEL_HASH, MODEL_TEXT, sha256Hex } from './rbac/model.js';
 import { collectPackageSigners } from './package-signer.js';
 import type { PackageSigner } from './package-signer.js';
-import { collectPeople } from './person.js';
-import type { Person } from './person.js';
-import { policyHashOf, type Hashing } from './policy-hash.js';
-import { ANY_ROLE, collectRoles } from './role.js';
-import type { RoleEdge, RoleGraph } from './role.js';
-import { collectRules, sortedRules } from './rule.js';
-import type { Rule } from './rule.js';
-import { checkShape } from './shape.js';
-import { besidesInCeiling, soundRules } from './sound-part.js';
-import type { CeilingDocument } from './ceiling-shape.js';
+import { collectPeople } from './rbac/person.js';
+import type { Person } from './rbac/person.js';
+import { policyHashOf, type Hashing } from './file/policy-hash.js';
+import { ANY_ROLE, collectRoles } from './rbac/role.js';
+import type { RoleEdge, RoleGraph } from './rbac/role.js';
+import { collectRules, sortedRules } from './rbac/rule.js';
+import type { Rule } from './rbac/rule.js';
+import { checkShape } from './file/shape.js';
+import { besidesInCeiling, soundRules } from './file/sound-part.js';
+import type { CeilingDocument } from './ceiling/shape.js';
 import type {
   ApproversDocument,
   PackageSignersDocument,
@@ -42,7 +42,7 @@ import type {
   RulesDocument,
   ShapeProblem,
   Shapes,
-} from './shape.js';
+} from './file/shape.js';
 
 export interface LoadedCeiling extends CeilingLayer {
   readonly layer: 'org' | 'environment' | 'tenant';

@@ -9,7 +9,7 @@ import { expectRefused, load, ROLES } from '../../test/policy/claims-policies.js
 import { WritError } from '../errors.js';
 import { checkAccess, decide, MODEL_HASH, MODEL_TEXT } from './index.js';
 import type { PolicySnapshot } from './index.js';
-import { sha256Hex } from './model.js';
+import { sha256Hex } from './rbac/model.js';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
 const rule = (...rules: readonly string[]) => ({
@@ -318,10 +318,10 @@ describe('trap 13: the enforcer can be switched off', () => {
   it('is not reachable from what the room and the package export', async () => {
     const rooms = [
       await import('./index.js'),
-      await import('./enforcer.js'),
+      await import('./rbac/enforcer.js'),
       await import('../library/policy.js'),
     ];
-    const { createJudge } = await import('./enforcer.js');
+    const { createJudge } = await import('./rbac/enforcer.js');
     const judge = await createJudge([], []);
     for (const value of [...rooms.flatMap((room) => Object.values<unknown>(room)), judge]) {
       for (const name of ['enableEnforce', 'enforceSync', 'getModel', 'loadPolicy', 'addPolicy']) {
@@ -393,7 +393,7 @@ describe('trap 16: an error inside the engine', () => {
   });
 
   it('inside the matcher denies that question, and the next one finds no rows of it', async () => {
-    const { createJudge } = await import('./enforcer.js');
+    const { createJudge } = await import('./rbac/enforcer.js');
     const allow = (id: string, resource: string) => ({
       ...({ id, effect: 'allow', subject: 'user:a', domain: 'd', action: 'tool.invoke', resource } as const),
     });

@@ -7,12 +7,12 @@ import type { ApplicationParts } from './application/parts.js';
 import { identityCalls, reloadCall } from './application/policies.js';
 import { runCalls, runViewCalls } from './application/runs.js';
 import { openDocuments, workflowCalls } from './application/workflows.js';
-import { artifactRoom } from './artifact-room.js';
+import { artifactRoom } from './erasure/artifact-room.js';
 import { doctor } from './doctor.js';
-import { openHeldRuns } from './held-runs.js';
+import { openHeldRuns } from './run/held-runs.js';
 import type { Guard } from './guard-parts.js';
 import { openRunner } from './runner.js';
-import { witnessChecks } from './witness-status.js';
+import { witnessChecks } from './witness/status.js';
 import type { Writ } from './writ.js';
 
 export type { ApplicationParts } from './application/parts.js';

@@ -1,8 +1,8 @@
 // One question to policy outside a step. What it answers stands in the log, an allow and a deny alike.
 import { WritError } from '../errors.js';
 import type { JsonObject } from '../json.js';
-import { checkAccess, type AccessAnswer, type AccessQuestion } from '../policy/access.js';
-import { draft, type EntryContext } from './entries.js';
+import { checkAccess, type AccessAnswer, type AccessQuestion } from '../policy/rbac/access.js';
+import { draft, type EntryContext } from './log/entries.js';
 import type { Guard } from './guard-parts.js';
 
 export interface Asked extends Omit<AccessQuestion, 'domain'> {

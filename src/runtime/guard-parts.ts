@@ -1,8 +1,8 @@
 // What the guard and its rooms work with.
 import type { Sha256 } from '../audit/sha256.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
-import type { Callables } from './callable.js';
-import type { Journal } from './journal.js';
+import type { Callables } from './call/callable.js';
+import type { Journal } from './log/journal.js';
 import type { StalePolicy } from './live-policy.js';
 import type {
   Artifacts,
@@ -15,7 +15,7 @@ import type {
   Store,
 } from './ports.js';
 import type { Redactor } from './redaction.js';
-import type { RunPolicy } from './run-policies.js';
+import type { RunPolicy } from './run/policies.js';
 
 /** What the guard and its rooms need. */
 export interface Guard {

@@ -3,20 +3,20 @@
 // function or a sandbox.
 import { WritError } from '../errors.js';
 import type { ConversationState } from '../engine/state.js';
-import { endOpenApproval, openGate } from './approval-gate.js';
-import { refuse, refuseToStart } from './attempt-refusal.js';
-import { adopt, suspend, wait } from './attempt-wait.js';
-import type { Attempt, Settle } from './attempt.js';
-import type { ProvidedCallable } from './callable.js';
-import { conclude, type Act } from './conclusion.js';
-import { editedRequest } from './edited-request.js';
-import type { EntryContext } from './entries.js';
-import { problemOf } from './function-schema.js';
+import { endOpenApproval, openGate } from './approval/gate.js';
+import { refuse, refuseToStart } from './attempt/refusal.js';
+import { adopt, suspend, wait } from './attempt/wait.js';
+import type { Attempt, Settle } from './attempt/attempt.js';
+import type { ProvidedCallable } from './call/callable.js';
+import { conclude, type Act } from './attempt/conclusion.js';
+import { editedRequest } from './approval/edited-request.js';
+import type { EntryContext } from './log/entries.js';
+import { problemOf } from './call/function-schema.js';
 import type { Guard } from './guard-parts.js';
-import { intend, type Intent } from './intent.js';
-import { isRefusedEntry } from './journal.js';
-import { judge } from './judge.js';
-import type { Judged } from './judged-attempt.js';
+import { intend, type Intent } from './attempt/intent.js';
+import { isRefusedEntry } from './log/journal.js';
+import { judge } from './attempt/judge.js';
+import type { Judged } from './attempt/judged-attempt.js';
 import {
   failed,
   readFunctionOutput,
@@ -27,7 +27,7 @@ import {
   thrown,
   withoutSecrets,
   type Acted,
-} from './outcome.js';
+} from './attempt/outcome.js';
 import type { Conversation, FunctionProvider, FunctionRequest } from './ports.js';
 
 /**

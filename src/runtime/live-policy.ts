@@ -3,10 +3,10 @@
 // force is in the log first.
 import { WritError, type ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
-import { readPolicyTests, runPolicyTests } from '../policy/policy-test.js';
+import { readPolicyTests, runPolicyTests } from '../policy/question/policy-test.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { PolicyFiles } from './ports.js';
-import { decidingFiles } from './run-policies.js';
+import { decidingFiles } from './run/policies.js';
 
 /** What a reload has come to. `policyHash` is in force now, `previous` was before. */
 export interface PolicyReload {

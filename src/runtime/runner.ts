@@ -2,21 +2,21 @@
 // crash; what is kept in memory between them is what the store says (live-run.ts).
 import type { EngineEvent, Task } from '../engine/command.js';
 import { WritError } from '../errors.js';
-import { cancelNow } from './cancel.js';
-import type { Attempt, AttemptChange, Outcome, Settle } from './attempt.js';
-import { withResultsInPlace } from './collected-results.js';
-import { extentOf } from './extent.js';
+import { cancelNow } from './run/cancel.js';
+import type { Attempt, AttemptChange, Outcome, Settle } from './attempt/attempt.js';
+import { withResultsInPlace } from './call/collected-results.js';
+import { extentOf } from './attempt/extent.js';
 import { govern } from './guard.js';
 import { drawUnit } from './ids.js';
 import type { Guard } from './guard-parts.js';
-import { isBusy } from './journal.js';
-import { answerRequests } from './requests.js';
-import { isConflict, isToBeCancelled, LiveRun } from './live-run.js';
-import type { Move } from './run-batch.js';
+import { isBusy } from './log/journal.js';
+import { answerRequests } from './run/requests.js';
+import { isConflict, isToBeCancelled, LiveRun } from './run/live-run.js';
+import type { Move } from './run/batch.js';
 import type { Next, RunSteps } from './ports.js';
-import { decideLost, recoverLost } from './recovery.js';
-import { settleWaits } from './task-wait.js';
-import { withdrawDropped } from './withdrawal.js';
+import { decideLost, recoverLost } from './run/recovery.js';
+import { settleWaits } from './task/wait.js';
+import { withdrawDropped } from './approval/withdrawal.js';
 
 /** Attempts of one run that are carried out at once. */
 const MAX_RUNNING = 256;

@@ -11,7 +11,7 @@ import type { Authenticate } from './identity.js';
 import type { RateLimit } from './rate.js';
 import { HEADERS, json, requireOnce, type Env } from './request.js';
 import { addTaskRoutes, type TaskApiParts } from './task-api.js';
-import { addWebhookRoutes, type WebhookRouteParts } from './webhook-routes.js';
+import { addWebhookRoutes, type WebhookRouteParts } from './webhook/routes.js';
 
 type RouteParts = ApprovalRouteParts & EventRouteParts & WebhookRouteParts & CallbackParts & TaskApiParts;
 

@@ -1,6 +1,6 @@
 // A request as HTTP answers tell it: names, times and votes. The input is not among them; where it is shown, the subject
 // and its display stand beside this.
-import { timeText } from '../runtime/entries.js';
+import { timeText } from '../runtime/log/entries.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import { isOver } from './events.js';
 

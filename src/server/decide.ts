@@ -2,7 +2,7 @@
 // counts once: sent again it gets its first answer, and under a key that was used for another one it is refused.
 import { WritError } from '../errors.js';
 import type { Json } from '../json.js';
-import { madeBy } from '../runtime/edit-approval.js';
+import { madeBy } from '../runtime/approval/edit.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
 import type { Principal, VoteRequest, Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';

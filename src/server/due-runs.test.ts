@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../errors.js';
-import type { ApprovalEvent } from '../runtime/approval-outbox.js';
+import type { ApprovalEvent } from '../runtime/approval/outbox.js';
 import { DueRuns, type WaitingRuns } from './due-runs.js';
 
 /** A store in which nothing waits, but for `over`; `change` is a commit of any process. */

@@ -6,7 +6,7 @@ import { WritError } from '../errors.js';
 import type { Principal, Writ } from '../runtime/writ.js';
 import { OWN_KEY_ISSUER, OWN_KEY_TYPE } from './own-token.js';
 import type { OidcProvider } from './serve-config.js';
-import { askEndpoint } from './webhook-endpoint.js';
+import { askEndpoint } from './webhook/endpoint.js';
 
 /** Loaded with the first token or provider: a server that starts again has to answer soon. */
 const tokens = () => import('jose');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_LISTED, pageOf, type Listed } from '../runtime/list-cursor.js';
+import { MAX_LISTED, pageOf, type Listed } from '../runtime/view/list-cursor.js';
 import { HttpProblem } from './answer.js';
 import { afterOf } from './list-page.js';
 

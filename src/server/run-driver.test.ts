@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WritError } from '../errors.js';
-import type { ApprovalEvent } from '../runtime/approval-outbox.js';
+import type { ApprovalEvent } from '../runtime/approval/outbox.js';
 import type { ApprovalRecord, RunRecord } from '../runtime/ports.js';
 import { openRunDriver, type RunDriver } from './run-driver.js';
 

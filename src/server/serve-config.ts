@@ -3,9 +3,9 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { readConfig, schemaOf } from '../adapters/functions/config-file.js';
-import { APPROVAL_EVENTS } from '../runtime/approval-outbox.js';
+import { APPROVAL_EVENTS } from '../runtime/approval/outbox.js';
 import { WritError } from '../errors.js';
-import { endpointProblem } from './webhook-endpoint.js';
+import { endpointProblem } from './webhook/endpoint.js';
 
 /** Asymmetric only: with HS* whoever verifies could sign too, and `none` is no signature. */
 const OIDC_ALGORITHMS = [

@@ -17,8 +17,8 @@ import { openAuthenticate } from './identity.js';
 import { openRateLimit } from './rate.js';
 import { openRunDriver, type RunDriver } from './run-driver.js';
 import { readServeConfig, type ServeConfig } from './serve-config.js';
-import { deliverWebhooks, type DeliveryParts } from './webhook-delivery.js';
-import { askEndpoint } from './webhook-endpoint.js';
+import { deliverWebhooks, type DeliveryParts } from './webhook/delivery.js';
+import { askEndpoint } from './webhook/endpoint.js';
 
 export interface ServeOptions {
   readonly data: string;

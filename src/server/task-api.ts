@@ -4,7 +4,7 @@
 import type { Hono } from 'hono';
 import { WritError } from '../errors.js';
 import { isObject, type JsonObject } from '../json.js';
-import { timeText } from '../runtime/entries.js';
+import { timeText } from '../runtime/log/entries.js';
 import { TASK_STATES, type TaskAnswer, type TaskRecord } from '../runtime/ports.js';
 import type { Principal, SignedElsewhere, TaskReference, TaskReply, Writ } from '../runtime/writ.js';
 import { HttpProblem } from './answer.js';

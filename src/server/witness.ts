@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_ADD_CHECKPOINT_BYTES } from '../audit/index.js';
 import { WritError } from '../errors.js';
-import type { Witness } from '../runtime/witness.js';
+import type { Witness } from '../runtime/witness/witness.js';
 import { BoundedServer } from './bounded-server.js';
 import type { ListenAddress } from './listen.js';
 

@@ -5,10 +5,10 @@ import { stepError } from '../engine/fault.js';
 import type { StepError, Task } from '../engine/index.js';
 import { WritError } from '../errors.js';
 import { checkAccess, type PolicySnapshot } from '../policy/index.js';
-import { sandboxKind } from '../runtime/check.js';
-import { extentOf } from '../runtime/extent.js';
-import { askPolicy, NOWHERE } from '../runtime/judge.js';
-import { factsOf } from '../runtime/foreseen-call.js';
+import { sandboxKind } from '../runtime/workflow/check.js';
+import { extentOf } from '../runtime/attempt/extent.js';
+import { askPolicy, NOWHERE } from '../runtime/attempt/judge.js';
+import { factsOf } from '../runtime/plan/foreseen-call.js';
 import type { DataClass } from '../workflow/data-class.js';
 import type { Plan } from '../workflow/index.js';
 

@@ -10,7 +10,7 @@ import { Box, Static, Text } from 'ink';
 import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
-import type { PreviousSubject } from '../runtime/previous-subject.js';
+import type { PreviousSubject } from '../runtime/approval/previous-subject.js';
 import type { ApprovalView } from '../runtime/writ.js';
 import { approvalLines, closedText } from './approval-view.js';
 import {

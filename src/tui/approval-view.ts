@@ -3,7 +3,7 @@
 import { differenceLines } from '../approval/difference.js';
 import { revealHidden } from '../approval/display.js';
 import type { ApprovalRecord } from '../runtime/ports.js';
-import type { PreviousSubject } from '../runtime/previous-subject.js';
+import type { PreviousSubject } from '../runtime/approval/previous-subject.js';
 import type { ApprovalView } from '../runtime/writ.js';
 
 /**

@@ -1,6 +1,6 @@
 // The screens of the approval inbox on a terminal: one request, and the list of all.
 import { createElement } from 'react';
-import type { PreviousSubject } from '../runtime/previous-subject.js';
+import type { PreviousSubject } from '../runtime/approval/previous-subject.js';
 import type { ApprovalKey, ApprovalRecord } from '../runtime/ports.js';
 import type { ApprovalView } from '../runtime/writ.js';
 import { ApprovalPrompt } from './approval-prompt.js';

@@ -12,7 +12,7 @@ import { taskAnswerBytes } from '../../src/approval/task-answer.js';
 import { digestOfSubjectBytes } from '../../src/approval/subject.js';
 import type { Commitment, Hex, JsonObject } from '../../src/json.js';
 import type { EntryDraft, LogRow, Signer } from '../../src/runtime/ports.js';
-import { publish } from '../../src/runtime/publisher.js';
+import { publish } from '../../src/runtime/log/publisher.js';
 import {
   draftOf,
   MemoryDirectory,

@@ -5,7 +5,7 @@ import { createPublicKey, verify as nodeVerify } from 'node:crypto';
 import { formatVkey, type LogSource, type VerifySignature } from '../../src/audit/index.js';
 import { WritError } from '../../src/errors.js';
 import type { Commitment, JsonObject } from '../../src/json.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 import type {
   ChainTail,
   CheckpointRow,
@@ -17,7 +17,7 @@ import type {
   Signer,
   TrustStore,
 } from '../../src/runtime/ports.js';
-import { publish, type PublishedStore } from '../../src/runtime/publisher.js';
+import { publish, type PublishedStore } from '../../src/runtime/log/publisher.js';
 
 export const ORIGIN = 'log.example/test';
 export const START_MS = Date.parse('2026-03-01T09:30:00.000Z');

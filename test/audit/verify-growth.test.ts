@@ -2,7 +2,7 @@
 // came later is no damage, and nothing else is excused by it.
 import { describe, expect, it } from 'vitest';
 import { signCheckpoint, verifyLog, type LogSource, type VerifyReport } from '../../src/audit/index.js';
-import { publish } from '../../src/runtime/publisher.js';
+import { publish } from '../../src/runtime/log/publisher.js';
 import {
   fastVerify,
   MemoryDirectory,

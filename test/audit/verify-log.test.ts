@@ -11,7 +11,7 @@ import {
   type VerifyReport,
 } from '../../src/audit/index.js';
 import { platformSha256 } from '../../src/adapters/hash.js';
-import { publish } from '../../src/runtime/publisher.js';
+import { publish } from '../../src/runtime/log/publisher.js';
 import {
   fastVerify,
   logOf,

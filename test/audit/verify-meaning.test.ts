@@ -5,7 +5,7 @@ import { commitment, verifyLog, type ReadPayload, type VerifyReport } from '../.
 import type { SignedDecision, VerifyDecision } from '../../src/audit/verify/approval-rules.js';
 import type { JsonObject } from '../../src/json.js';
 import type { EntryDraft } from '../../src/runtime/ports.js';
-import { publish } from '../../src/runtime/publisher.js';
+import { publish } from '../../src/runtime/log/publisher.js';
 import {
   commitmentOf,
   draftOf,

@@ -15,7 +15,7 @@ import {
 import { rotationData } from '../../src/audit/key-rotation.js';
 import type { JsonObject } from '../../src/json.js';
 import type { EntryDraft, Signer } from '../../src/runtime/ports.js';
-import { publish } from '../../src/runtime/publisher.js';
+import { publish } from '../../src/runtime/log/publisher.js';
 import {
   draftOf,
   fastVerify,

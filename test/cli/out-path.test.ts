@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refuseInside } from '../../src/cli/out-path.js';
+import { refuseInside } from '../../src/cli/audit/out-path.js';
 import { type Desk, newDesk } from './claims-desk.js';
 import { hosted } from './writ.js';
 

@@ -21,7 +21,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/adapters/store/sqlite/store.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 import type { Change, Store } from '../../src/runtime/ports.js';
 import { codeOf, draft, fixedClock, hex, payload, runRecord, storeContract, wholeLog } from './store.js';
 

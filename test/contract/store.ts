@@ -22,7 +22,7 @@ import {
   type TaskRecord,
   type WorkflowRecord,
 } from '../../src/runtime/ports.js';
-import { taskEndsAtMs } from '../../src/runtime/task-view.js';
+import { taskEndsAtMs } from '../../src/runtime/task/view.js';
 
 /** One set of data that several handles and processes can open. */
 export interface StoreFixture {

@@ -13,7 +13,7 @@ import { createWitnessKey } from '../../src/adapters/keys/witness-key.js';
 import { openWitnessState } from '../../src/adapters/store/witness-state.js';
 import { MAX_ADD_CHECKPOINT_BYTES } from '../../src/audit/index.js';
 import { WritError } from '../../src/errors.js';
-import { openWitness, type Witness } from '../../src/runtime/witness.js';
+import { openWitness, type Witness } from '../../src/runtime/witness/witness.js';
 import { serveWitness, type WitnessEvent, type WitnessServer } from '../../src/server/witness.js';
 import { MAIN } from '../cli/writ.js';
 import { bytes, ORIGIN, testKey, WitnessedLog } from './witness-log.js';

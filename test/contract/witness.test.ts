@@ -13,7 +13,7 @@ import {
   parseVkey,
 } from '../../src/audit/index.js';
 import type { WitnessState } from '../../src/runtime/ports.js';
-import { openWitness, type Witness } from '../../src/runtime/witness.js';
+import { openWitness, type Witness } from '../../src/runtime/witness/witness.js';
 import { bytes, ORIGIN, testKey, WitnessedLog } from './witness-log.js';
 
 const home = mkdtempSync(join(tmpdir(), 'writ-witness-'));

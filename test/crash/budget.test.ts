@@ -8,7 +8,7 @@ import { parseDocument } from 'yaml';
 import { systemClock } from '../../src/adapters/clock.js';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { verifyData } from '../../src/open.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 import { furnish } from './furnish.js';
 import { live as begin } from './life.js';
 

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/clock.js';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { verifyData } from '../../src/open.js';
-import { extendLog } from '../../src/runtime/log.js';
-import { openJson } from '../../src/runtime/payload.js';
-import { finishedState } from '../../src/runtime/run-state.js';
+import { extendLog } from '../../src/runtime/log/log.js';
+import { openJson } from '../../src/runtime/log/payload.js';
+import { finishedState } from '../../src/runtime/run/state.js';
 import { furnish } from './furnish.js';
 import { live as begin } from './life.js';
 

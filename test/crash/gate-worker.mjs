@@ -22,7 +22,7 @@ import { platformSha256 } from '../../src/adapters/hash.js';
 import { canonicalJson } from '../../src/canonical-json.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
 import { openApplication } from '../../src/runtime/application.js';
-import { extendLogWith } from '../../src/runtime/log.js';
+import { extendLogWith } from '../../src/runtime/log/log.js';
 import { verifyWithNode } from '../../src/verify-trust.js';
 
 const say = (line) => writeSync(1, `${line}\n`);

@@ -14,8 +14,8 @@ import { parseEntry, type Entry } from '../../src/audit/entry.js';
 import { canonicalJson } from '../../src/canonical-json.js';
 import type { Json } from '../../src/json.js';
 import { createPersonKey, initWrit, verifyData } from '../../src/open.js';
-import { extendLog } from '../../src/runtime/log.js';
-import { openJson } from '../../src/runtime/payload.js';
+import { extendLog } from '../../src/runtime/log/log.js';
+import { openJson } from '../../src/runtime/log/payload.js';
 
 const KILLS = 1_000;
 /** Lives at a time: more than there are processors, so that they meet at every point of each other's work. */

@@ -12,7 +12,7 @@ import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import { openTileDirectory } from '../../src/adapters/store/tile-directory.js';
 import { parseCheckpoint, parseEntry, parseNote } from '../../src/audit/index.js';
 import { createPersonKey, initWrit, openWrit, verifyData } from '../../src/open.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 
 /** Kills of each of the two, at least. */
 const KILLS = [75, 125] as const;

@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.js';
 import type { LayerBudget } from '../../src/policy/index.js';
-import { metersOf, reserve, settleCharges } from '../../src/runtime/charges.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { metersOf, reserve, settleCharges } from '../../src/runtime/attempt/charges.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 import type { Charge, Store } from '../../src/runtime/ports.js';
 import { codeOf, fixedClock } from '../contract/store.js';
 

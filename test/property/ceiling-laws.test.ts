@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../src/canonical-json.js';
 import { isObject, type Json } from '../../src/json.js';
-import { NO_CEILING, type Ceiling, type CeilingLayer } from '../../src/policy/ceiling.js';
-import { ceilingSpec } from '../../src/policy/ceiling-shape.js';
-import { parseCeilingSpec } from '../../src/policy/ceiling-spec.js';
+import { NO_CEILING, type Ceiling, type CeilingLayer } from '../../src/policy/ceiling/ceiling.js';
+import { ceilingSpec } from '../../src/policy/ceiling/shape.js';
+import { parseCeilingSpec } from '../../src/policy/ceiling/spec.js';
 import { decide, type DecisionRequest } from '../../src/policy/decide.js';
-import type { CeilingRequest, ObtainedApproval } from '../../src/policy/facts.js';
-import { effectiveLimits, permits } from '../../src/policy/permits.js';
+import type { CeilingRequest, ObtainedApproval } from '../../src/policy/ceiling/facts.js';
+import { effectiveLimits, permits } from '../../src/policy/ceiling/permits.js';
 import { buildSnapshot, MODEL_TEXT, type PolicySnapshot } from '../../src/policy/index.js';
 import { ceilingOf, documentOf, Draws, meet, requestOf, specOf } from './ceilings.js';
 

@@ -1,10 +1,15 @@
 // Ceilings and requests made at random from one number: every field, over a vocabulary so small that they meet often. Plain
 // code instead of arbitraries, because the laws want tens of thousands of each; the number gives the same one again.
 import type { Json, JsonObject } from '../../src/json.js';
-import { CLASSIFICATIONS, LIMIT_NAMES, MEASURED_NAMES, type Ceiling } from '../../src/policy/ceiling.js';
-import { parseCeilingSpec } from '../../src/policy/ceiling-spec.js';
-import type { CeilingRequest, Facts, ObtainedApproval } from '../../src/policy/facts.js';
-import { composeCeilings } from '../../src/policy/meet.js';
+import {
+  CLASSIFICATIONS,
+  LIMIT_NAMES,
+  MEASURED_NAMES,
+  type Ceiling,
+} from '../../src/policy/ceiling/ceiling.js';
+import { parseCeilingSpec } from '../../src/policy/ceiling/spec.js';
+import type { CeilingRequest, Facts, ObtainedApproval } from '../../src/policy/ceiling/facts.js';
+import { composeCeilings } from '../../src/policy/ceiling/meet.js';
 
 export const meet = (...all: readonly Ceiling[]): Ceiling => composeCeilings(all.map((spec) => ({ spec })));
 

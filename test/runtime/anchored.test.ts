@@ -5,10 +5,14 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openWitnessState } from '../../src/adapters/store/witness-state.js';
 import { noteCosignatures, parseNote, parseVkey } from '../../src/audit/index.js';
-import { DEFAULT_ANCHOR_EVERY_MS, type AnchorReport, type Anchoring } from '../../src/runtime/anchor.js';
+import {
+  DEFAULT_ANCHOR_EVERY_MS,
+  type AnchorReport,
+  type Anchoring,
+} from '../../src/runtime/witness/anchor.js';
 import type { HttpPost, HttpPostAnswer, TimestampAuthority, WitnessState } from '../../src/runtime/ports.js';
-import { openWitness, type Witness } from '../../src/runtime/witness.js';
-import { readWitnessSet } from '../../src/runtime/witness-set.js';
+import { openWitness, type Witness } from '../../src/runtime/witness/witness.js';
+import { readWitnessSet } from '../../src/runtime/witness/set.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { verifyData } from '../../src/verify-data.js';
 import { testKey } from '../contract/witness-log.js';

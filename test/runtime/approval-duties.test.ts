@@ -7,7 +7,7 @@ import type { Document } from 'yaml';
 import { loadPersonKey } from '../../src/adapters/keys/person-key.js';
 import { decisionBytes } from '../../src/approval/decision.js';
 import type { Json } from '../../src/json.js';
-import { statisticsOf } from '../../src/runtime/approval-statistics.js';
+import { statisticsOf } from '../../src/runtime/approval/statistics.js';
 import type { ApprovalRecord } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { fail, interfering, refusalOf, steps, T0, useTeam, type Team } from './fixture.js';

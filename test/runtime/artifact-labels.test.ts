@@ -4,7 +4,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import type { JsonObject } from '../../src/json.js';
-import type { DataDeclaration } from '../../src/runtime/run-data.js';
+import type { DataDeclaration } from '../../src/runtime/run/data.js';
 import type { RunView, Writ } from '../../src/runtime/writ.js';
 import { refusalOf, states, useTeam } from './fixture.js';
 

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import type { LogDirectory } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
-import { readWitnessSet } from '../../src/runtime/witness-set.js';
+import { readWitnessSet } from '../../src/runtime/witness/set.js';
 import { replacing } from '../contract/fault-store.js';
 import { testKey } from '../contract/witness-log.js';
 import { refusalOf, steps, useTeam, type OpenChange, type Team } from './fixture.js';

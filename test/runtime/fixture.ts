@@ -28,9 +28,9 @@ import { createPersonKey, identify, initWrit, openWrit, verifyData } from '../..
 import { verifyCopy } from '../../src/verify-data.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
 import { handleOf } from '../../src/runtime/redaction.js';
-import type { Anchoring } from '../../src/runtime/anchor.js';
+import type { Anchoring } from '../../src/runtime/witness/anchor.js';
 import { openApplication } from '../../src/runtime/application.js';
-import { extendLog } from '../../src/runtime/log.js';
+import { extendLog } from '../../src/runtime/log/log.js';
 import type {
   AgentPackage,
   ApprovalRecord,

@@ -2,7 +2,7 @@
 // days later and from another process. What a function said is data, and so is its hint.
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
-import { renderResults, renderRun } from '../../src/cli/render-run.js';
+import { renderResults, renderRun } from '../../src/cli/run/render.js';
 import { WritError } from '../../src/errors.js';
 import type { RunView } from '../../src/runtime/writ.js';
 import { steps, useTeam } from './fixture.js';

@@ -12,10 +12,10 @@ import { parseNote } from '../../src/audit/note.js';
 import { verifyRotation } from '../../src/audit/key-rotation.js';
 import { verifyData } from '../../src/open.js';
 import type { Guard } from '../../src/runtime/guard-parts.js';
-import { Journal } from '../../src/runtime/journal.js';
-import { finishHeld, rotateLogKey } from '../../src/runtime/key-rotation.js';
+import { Journal } from '../../src/runtime/log/journal.js';
+import { finishHeld, rotateLogKey } from '../../src/runtime/log/key-rotation.js';
 import type { LogKeys } from '../../src/runtime/ports.js';
-import type { Publication } from '../../src/runtime/publisher.js';
+import type { Publication } from '../../src/runtime/log/publisher.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { refusalOf, steps, type Team, useTeam } from './fixture.js';
 

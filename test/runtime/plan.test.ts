@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import type { Json } from '../../src/json.js';
-import type { PlannedCall, RunPlan } from '../../src/runtime/run-plan.js';
+import type { PlannedCall, RunPlan } from '../../src/runtime/plan/run-plan.js';
 import type { FunctionProvider } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { AGENT_REFERENCE, FakeSandbox, refusalOf, states, steps, useTeam } from './fixture.js';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readPolicyDirectory } from '../../src/adapters/policy-directory.js';
 import { canonicalJson } from '../../src/canonical-json.js';
-import { lockMessage, lockOf, LOCK_FILE } from '../../src/policy/lock.js';
+import { lockMessage, lockOf, LOCK_FILE } from '../../src/policy/file/lock.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
 import { keepPolicies, policyFingerprint } from '../../src/policy-reload.js';
 import type { PolicyReload } from '../../src/runtime/live-policy.js';

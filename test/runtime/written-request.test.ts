@@ -1,7 +1,7 @@
 // What a document writes into the request of a function is held against that function's schema before anything runs.
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/json.js';
-import { HTTP_REQUEST_SCHEMA } from '../../src/adapters/functions/http-request.js';
+import { HTTP_REQUEST_SCHEMA } from '../../src/adapters/functions/http/request.js';
 import { refusalOf, states, steps, useTeam } from './fixture.js';
 
 const here = useTeam();

@@ -1,8 +1,8 @@
 // Requests as channels are told of them, a log of their events, and what an endpoint answers: for tests of webhooks.
 import type { SubjectDigest } from '../../src/json.js';
-import type { ApprovalEvent, ApprovalOutbox } from '../../src/runtime/approval-outbox.js';
+import type { ApprovalEvent, ApprovalOutbox } from '../../src/runtime/approval/outbox.js';
 import type { ApprovalRecord } from '../../src/runtime/ports.js';
-import type { EndpointAnswer } from '../../src/server/webhook-endpoint.js';
+import type { EndpointAnswer } from '../../src/server/webhook/endpoint.js';
 
 export const T0 = Date.UTC(2026, 0, 31, 12);
 export const HOUR = 3_600_000;

@@ -6,8 +6,8 @@ import { WritError } from '../../errors.js';
 import { isDigest, type Digest, type Json } from '../../json.js';
 import type { AgentDefinition, FunctionReach, HandDefinition } from '../../runtime/ports.js';
 import type { Talk } from './conversation.js';
-import { leastUsage } from './model-cost.js';
-import { endpointOf, type ModelEndpoint, type ModelSources } from './model-endpoint.js';
+import { leastUsage } from './model/cost.js';
+import { endpointOf, type ModelEndpoint, type ModelSources } from './model/endpoint.js';
 import { openToolTable, type ToolCatalog, type ToolTable } from './tool-table.js';
 
 export interface AgentParts extends ModelSources {

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WritError } from '../../errors.js';
 import { MAX_CONFIG_BYTES, parseConfig, readConfig, schemaOf } from './config-file.js';
-import { readHttpConfig, type HttpHosts } from './http-config.js';
-import { parseMcpConfig, readMcpConfig } from './mcp-config.js';
+import { readHttpConfig, type HttpHosts } from './http/config.js';
+import { parseMcpConfig, readMcpConfig } from './mcp/config.js';
 
 interface Simple {
   readonly name: string;

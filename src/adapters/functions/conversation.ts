@@ -3,8 +3,8 @@
 import { WritError } from '../../errors.js';
 import type { Digest, Json } from '../../json.js';
 import type { Conversation, DataClass, Turn, Usage } from '../../runtime/ports.js';
-import { callModel, type ModelCall } from './model-call.js';
-import { addUsage, NO_USAGE } from './model-cost.js';
+import { callModel, type ModelCall } from './model/call.js';
+import { addUsage, NO_USAGE } from './model/cost.js';
 import type { SchemaCheck } from './response-schema.js';
 import type { ToolTable } from './tool-table.js';
 import {

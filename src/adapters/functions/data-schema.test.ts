@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isDigest } from '../../json.js';
 import { readAgentFile, readHandFile } from '../../workflow/agents/read.js';
 import { returnsOf } from './data-schema.js';
-import { parseMcpConfig } from './mcp-config.js';
+import { parseMcpConfig } from './mcp/config.js';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const digest = isDigest(DIGEST) ? DIGEST : null;

@@ -5,9 +5,9 @@ import { isObject, type Json } from '../../json.js';
 import type { FunctionProvider } from '../../runtime/ports.js';
 import { schemaOf } from './config-file.js';
 import { systemResolve } from './egress.js';
-import type { HttpParts } from './http.js';
-import { exchange } from './http-exchange.js';
-import { parseHttpCall, reachOfCall, type HttpCall } from './http-request.js';
+import type { HttpParts } from './http/http.js';
+import { exchange } from './http/exchange.js';
+import { parseHttpCall, reachOfCall, type HttpCall } from './http/request.js';
 
 export type Health = 'healthy' | 'degraded' | 'critical';
 

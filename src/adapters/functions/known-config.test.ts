@@ -4,7 +4,7 @@ import { KNOWN_CONFIG } from '../../workflow/functions.js';
 import { parseWorkflow } from '../../workflow/index.js';
 import { CHAT_REQUEST } from './agent-chat.js';
 import { HAND_REQUEST } from './hand-run.js';
-import { HTTP_REQUEST_SCHEMA } from './http-request.js';
+import { HTTP_REQUEST_SCHEMA } from './http/request.js';
 
 /** What a collect step adds to every request by itself. */
 const ADDED = ['fanoutResults', 'fanoutErrors'];

@@ -11,7 +11,7 @@ export function addAgentCommands(parent: Command, leaf: Leaf): void {
     "turn AgentOS's agent.toml or HAND.toml into a file of writ, and say what is left out",
     'writ agent import hands/researcher/HAND.toml --out .',
     async (context, [file = ''], flags) =>
-      (await import('../agent.js')).importAgentFile(context, file, textsIn(flags, 'out')),
+      (await import('../workflow/agent.js')).importAgentFile(context, file, textsIn(flags, 'out')),
   )
     .argument('<file>', 'agent.toml or HAND.toml')
     .option('--out <dir>', 'write DIR/agents/NAME.yaml or DIR/hands/ID.yaml instead of printing');
@@ -20,6 +20,6 @@ export function addAgentCommands(parent: Command, leaf: Leaf): void {
     'check',
     'check agents, hands and models.yaml beside the policies: all problems in one pass',
     'writ agent check',
-    async (context) => (await import('../agent.js')).checkAgentFiles(context),
+    async (context) => (await import('../workflow/agent.js')).checkAgentFiles(context),
   );
 }

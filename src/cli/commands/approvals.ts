@@ -1,6 +1,6 @@
 // The commands `writ approvals …`.
 import { type Command, Option } from 'commander';
-import type { DecideFlags } from '../approvals.js';
+import type { DecideFlags } from '../approvals/approvals.js';
 import { type Flags, type Leaf, unknownVerb } from './leaf.js';
 import { listFlagsOf, textsIn, withFormat, withPages } from './options.js';
 
@@ -32,7 +32,7 @@ function addInbox(parent: Command, leaf: Leaf): void {
     'writ approvals',
     async (context, [verb]) => {
       if (verb !== undefined) throw await unknownVerb(parent, verb);
-      return (await import('../inbox.js')).openInbox(context);
+      return (await import('../approvals/inbox.js')).openInbox(context);
     },
     { isDefault: true },
   )
@@ -48,7 +48,7 @@ function addList(parent: Command, leaf: Leaf): void {
     'list pending approval requests',
     'writ approvals list',
     async (context, _, flags) =>
-      (await import('../approvals-list.js')).listApprovals(context, {
+      (await import('../approvals/list.js')).listApprovals(context, {
         reviews: flags['reviews'] === true,
         stats: flags['stats'] === true,
         ...listFlagsOf(flags),
@@ -76,7 +76,7 @@ function addShow(parent: Command, leaf: Leaf): void {
       'show',
       'show exactly what would run, and its digest',
       'writ approvals show ID',
-      async (context, ids) => (await import('../approvals-show.js')).showApprovals(context, ids),
+      async (context, ids) => (await import('../approvals/show.js')).showApprovals(context, ids),
     ).argument('<id...>', 'approval id; several of one step show the digest that approves them together'),
   );
 }
@@ -89,7 +89,7 @@ function addApprove(parent: Command, leaf: Leaf): Command {
     'writ approvals approve ID --digest HEX64 --key alice.key',
     async (context, ids, flags) => {
       const [id = ''] = ids;
-      const approvals = await import('../approvals.js');
+      const approvals = await import('../approvals/approvals.js');
       if (ids.length > 1) return approvals.approveBatch(context, ids, decideFlags(flags));
       return approvals.approve(context, id, decideFlags(flags));
     },
@@ -103,7 +103,7 @@ function addDeny(parent: Command, leaf: Leaf): Command {
     'deny one request for good, then go on with its run',
     "writ approvals deny ID --reason 'amount is wrong'",
     async (context, [id = ''], flags) =>
-      (await import('../approvals.js')).deny(context, id, decideFlags(flags)),
+      (await import('../approvals/approvals.js')).deny(context, id, decideFlags(flags)),
   ).argument('<id>', 'approval id');
 }
 
@@ -114,7 +114,7 @@ function addRevoke(parent: Command, leaf: Leaf): void {
     'take back an approval that its step has not used yet',
     "writ approvals revoke ID --reason 'the amount is disputed'",
     async (context, [id = ''], flags) =>
-      (await import('../approvals.js')).revoke(context, id, decideFlags(flags)),
+      (await import('../approvals/approvals.js')).revoke(context, id, decideFlags(flags)),
   )
     .argument('<id>', 'approval id')
     .option('--reason <text>', 'why; kept as a payload, only its commitment is logged')
@@ -128,7 +128,7 @@ function addEdit(parent: Command, leaf: Leaf): void {
     'change the input of a pending request; another person approves the new one',
     'writ approvals edit ID --digest HEX64 --input \'{"amount": 900}\'',
     async (context, [id = ''], flags) =>
-      (await import('../approvals.js')).editRequest(context, id, {
+      (await import('../approvals/approvals.js')).editRequest(context, id, {
         ...textsIn(flags, 'digest', 'input'),
         continue: flags['continue'] !== false,
       }),
@@ -146,7 +146,7 @@ function addReview(parent: Command, leaf: Leaf): void {
     'say what became of an emergency decision, and close its review',
     "writ approvals review ID --reason 'the outage was real'",
     async (context, [id = ''], flags) =>
-      (await import('../approvals.js')).review(context, id, textsIn(flags, 'reason')),
+      (await import('../approvals/approvals.js')).review(context, id, textsIn(flags, 'reason')),
   )
     .argument('<id>', 'approval id')
     .option('--reason <text>', 'what you found; kept as a payload, only its commitment is logged');

@@ -26,7 +26,7 @@ function addVerify(parent: Command, leaf: Leaf): void {
     async (context, [directory], flags) => {
       const [run, policy, quorum] = [textOf(flags['run']), textOf(flags['policy']), textOf(flags['quorum'])];
       const entry = textOf(flags['entry']);
-      return (await import('../audit.js')).verifyAudit(context, directory, {
+      return (await import('../audit/audit.js')).verifyAudit(context, directory, {
         vkey: textsOf(flags['vkey']),
         ...(policy === undefined ? {} : { policy }),
         witness: textsOf(flags['witness']),
@@ -64,8 +64,8 @@ function addVkey(parent: Command, leaf: Leaf): void {
     'writ audit vkey > writ.vkey',
     async (context, _, flags) =>
       flags['all'] === true
-        ? (await import('../rotate.js')).printVkeys(context)
-        : (await import('../audit.js')).printVkey(context),
+        ? (await import('../audit/rotate.js')).printVkeys(context)
+        : (await import('../audit/audit.js')).printVkey(context),
   ).option('--all', 'former vkeys too, and the entries that replaced them');
 }
 
@@ -78,7 +78,7 @@ function addShow(parent: Command, leaf: Leaf): void {
       'writ audit show RUN',
       async (context, [run], flags) => {
         const index = textOf(flags['index']);
-        return (await import('../audit-show.js')).showAudit(
+        return (await import('../audit/show.js')).showAudit(
           context,
           run,
           index === undefined ? {} : { index },
@@ -98,7 +98,7 @@ function addProve(parent: Command, leaf: Leaf): void {
     'writ audit prove 12 --out entry-12.tlog-proof',
     async (context, [entry], flags) => {
       const [index, out] = [textOf(flags['index']), textOf(flags['out'])];
-      return (await import('../prove.js')).proveEntry(context, entry, {
+      return (await import('../audit/prove.js')).proveEntry(context, entry, {
         ...(index === undefined ? {} : { index }),
         ...(out === undefined ? {} : { out }),
       });
@@ -117,7 +117,7 @@ function addExport(parent: Command, leaf: Leaf): void {
     'writ audit export --out /media/usb/log',
     async (context, _, flags) => {
       const [out, payloads, size] = ['out', 'payloads', 'size'].map((name) => textOf(flags[name]));
-      return (await import('../export.js')).exportAudit(context, {
+      return (await import('../audit/export.js')).exportAudit(context, {
         ...(out === undefined ? {} : { out }),
         ...(payloads === undefined ? {} : { payloads }),
         ...(size === undefined ? {} : { size }),
@@ -136,7 +136,7 @@ function addBundle(parent: Command, leaf: Leaf): void {
     'evidence of a run for somebody else: a page that checks itself, and JSON',
     'writ audit bundle RUN --out claim-7.html',
     async (context, [run], flags) => {
-      return (await import('../bundle.js')).bundleRun(context, runOf(run, flags), {
+      return (await import('../audit/bundle.js')).bundleRun(context, runOf(run, flags), {
         ...textsIn(flags, 'out', 'payloadLabels', 'old', 'custodian'),
         payloads: flags['payloads'] !== false,
         force: flags['force'] === true,
@@ -162,7 +162,7 @@ function addCertify(parent: Command, leaf: Leaf): void {
     async (context, [given], flags) => {
       const isNamed = given !== undefined || flags['run'] !== undefined || flags['bundle'] === undefined;
       const run = isNamed ? runOf(given, flags) : null;
-      return (await import('../bundle.js')).certifyRun(context, run, {
+      return (await import('../audit/bundle.js')).certifyRun(context, run, {
         ...textsIn(flags, 'out', 'bundle', 'custodian'),
         force: flags['force'] === true,
       });
@@ -184,7 +184,7 @@ function addErase(parent: Command, leaf: Leaf): void {
     'writ audit erase --run RUN --label input --basis "GDPR art. 17, case 2026-31"',
     async (context, _, flags) => {
       const [run, label, basis] = ['run', 'label', 'basis'].map((name) => textOf(flags[name]));
-      return (await import('../erase.js')).eraseAudit(context, {
+      return (await import('../audit/erase.js')).eraseAudit(context, {
         payload: textsOf(flags['payload']),
         ...(run === undefined ? {} : { run }),
         ...(label === undefined ? {} : { label }),
@@ -208,7 +208,7 @@ function addRetention(parent: Command, leaf: Leaf): void {
     'writ audit retention --days 365',
     async (context, _, flags) => {
       const [days, override] = [textOf(flags['days']), textOf(flags['overrideMinimum'])];
-      return (await import('../retention.js')).showRetention(context, {
+      return (await import('../audit/retention.js')).showRetention(context, {
         ...(days === undefined ? {} : { days }),
         ...(override === undefined ? {} : { overrideMinimum: override }),
       });
@@ -227,6 +227,6 @@ function addRotateKey(parent: Command, leaf: Leaf): void {
     'rotate-key',
     "replace the log's signing key; the old one signs for the new one and is deleted",
     'writ audit rotate-key',
-    async (context) => (await import('../rotate.js')).rotateKey(context),
+    async (context) => (await import('../audit/rotate.js')).rotateKey(context),
   );
 }

@@ -9,7 +9,7 @@ export function addValidateCommand(parent: Command, leaf: Leaf): void {
     'validate',
     'check workflow files: all problems in one pass',
     'writ validate workflow.yaml',
-    async (context, files) => (await import('../validate.js')).validateFiles(context, files),
+    async (context, files) => (await import('../workflow/validate.js')).validateFiles(context, files),
   ).argument('<file...>', 'workflow files, YAML or JSON');
 }
 
@@ -20,7 +20,7 @@ export function addSimulateCommand(parent: Command, leaf: Leaf): void {
     'run a workflow on a virtual clock with mocked functions: nothing is called, written or waited for',
     'writ simulate workflow.yaml --input @input.json --mocks mocks.json',
     async (context, [file = ''], flags) =>
-      (await import('../simulate.js')).simulateFile(context, file, {
+      (await import('../workflow/simulate.js')).simulateFile(context, file, {
         ...textsIn(flags, 'input', 'mocks', 'as', 'tenant'),
         agent: agentsOf(flags['agent']),
       }),

@@ -1,7 +1,7 @@
 // What options look like: shared ones, how their text becomes a value, how an action reads them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { WritError } from '../../errors.js';
-import { MAX_LISTED } from '../../runtime/list-cursor.js';
+import { MAX_LISTED } from '../../runtime/view/list-cursor.js';
 import type { ListFlags } from '../list-flags.js';
 import type { Flags } from './leaf.js';
 

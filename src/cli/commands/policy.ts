@@ -1,6 +1,6 @@
 // The commands `writ policy …`.
 import type { Command } from 'commander';
-import type { QuestionFlags } from '../policy-question.js';
+import type { QuestionFlags } from '../policy/question.js';
 import type { Flags, Leaf } from './leaf.js';
 import { collectText, numberOf, onlyOnce, textsOf, wholeNumber, textsIn } from './options.js';
 
@@ -41,7 +41,7 @@ function addCheck(parent: Command, leaf: Leaf): Command {
     'may SUBJECT do ACTION on RESOURCE? RBAC and every ceiling of the directory; exit 3 = no',
     'writ policy check user:alice agent.invoke ghcr.io/bank/claims-triage@sha256:… --agent claims-triage',
     async (context, words, flags) =>
-      (await import('../policy.js')).checkPolicy(context, words, questionFlags(flags)),
+      (await import('../policy/policy.js')).checkPolicy(context, words, questionFlags(flags)),
   )
     .argument('<subject>', 'user:NAME, agent:NAME or service:NAME')
     .argument('<action>', 'such as workflow.run or function.invoke')
@@ -55,7 +55,7 @@ function addExplain(parent: Command, leaf: Leaf): Command {
     'which rule, layer and field decides a request, or has decided in a run or a step of it',
     'writ policy explain user:bob workflow.run claims-review',
     async (context, words, flags) =>
-      (await import('../policy.js')).explainPolicy(context, words, questionFlags(flags)),
+      (await import('../policy/policy.js')).explainPolicy(context, words, questionFlags(flags)),
   ).argument('<what...>', 'SUBJECT ACTION RESOURCE; or @FILE or JSON of a question; or RUN [STEP]');
 }
 
@@ -66,7 +66,7 @@ function addLint(parent: Command, leaf: Leaf): void {
     'what is allowed in the policies and likely a mistake; exit 1 for what can never work',
     'writ policy lint --strict',
     async (context, _, flags) =>
-      (await import('../policy-tests.js')).lintHere(context, { strict: flags['strict'] === true }),
+      (await import('../policy/tests.js')).lintHere(context, { strict: flags['strict'] === true }),
   ).option('--strict', 'exit 1 for warnings too');
 }
 
@@ -77,7 +77,7 @@ function addTest(parent: Command, leaf: Leaf): void {
     'ask the cases of tests/*.yaml; exit 1 where a verdict is another one',
     'writ policy test --coverage',
     async (context, _, flags) =>
-      (await import('../policy-tests.js')).testPolicies(context, {
+      (await import('../policy/tests.js')).testPolicies(context, {
         coverage: flags['coverage'] === true,
         minCoverage: numberOf(flags['minCoverage']) ?? null,
       }),
@@ -93,7 +93,7 @@ function addDiff(parent: Command, leaf: Leaf): void {
     'which decisions change from one policy directory to another',
     'writ policy diff policies policies.new',
     async (context, words, flags) =>
-      (await import('../policy-tests.js')).diffPolicies(context, words, {
+      (await import('../policy/tests.js')).diffPolicies(context, words, {
         exitCode: flags['exitCode'] === true,
       }),
   )
@@ -109,7 +109,7 @@ function addLock(parent: Command, leaf: Leaf): void {
     'write policies.lock: from now on files that differ from it are refused',
     'writ policy lock --sign --key alice.key',
     async (context, _, flags) =>
-      (await import('../policy-lock.js')).lockPolicies(context, { sign: flags['sign'] === true }),
+      (await import('../policy/lock.js')).lockPolicies(context, { sign: flags['sign'] === true }),
   ).option('--sign', 'sign it with --key');
 }
 
@@ -120,7 +120,7 @@ function addVerify(parent: Command, leaf: Leaf): void {
     'check the files against policies.lock, and who signed it',
     'writ policy verify --require-signed-policy 2 --signer ed25519:…',
     async (context, _, flags) =>
-      (await import('../policy-lock.js')).verifyPolicies(context, {
+      (await import('../policy/lock.js')).verifyPolicies(context, {
         signer: textsOf(flags['signer']),
         requireSignedPolicy: numberOf(flags['requireSignedPolicy']) ?? null,
       }),

@@ -12,7 +12,7 @@ export function addSandboxCommands(parent: Command, leaf: Leaf): void {
     'writ sandbox exec --driver docker --image default --timeout-ms 2000 --json -- sh -c "id; ls -l /"',
     async (context, argv, flags) => {
       const { memoryMib: memoryMiB, diskMib: diskMiB } = textsIn(flags, 'memoryMib', 'diskMib');
-      return (await import('../sandbox.js')).execInSandbox(context, argv, {
+      return (await import('../sandbox/sandbox.js')).execInSandbox(context, argv, {
         driver: flags['driver'] === 'wasm' ? 'wasm' : 'docker',
         ...textsIn(flags, 'image', 'module', 'profile', 'runtime', 'network', 'cwd', 'stdin', 'outDir'),
         deterministic: flags['deterministic'] === true,

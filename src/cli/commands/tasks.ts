@@ -1,6 +1,6 @@
 // The commands `writ task …`.
 import type { Command } from 'commander';
-import type { AnswerFlags } from '../task.js';
+import type { AnswerFlags } from '../task/task.js';
 import type { Flags, Leaf } from './leaf.js';
 import { listFlagsOf, textsIn, withFormat, withPages } from './options.js';
 
@@ -27,7 +27,7 @@ function addList(parent: Command, leaf: Leaf): void {
     'list',
     'list what waits for an answer from outside',
     'writ task list',
-    async (context, _, flags) => (await import('../task.js')).listTasks(context, listFlagsOf(flags)),
+    async (context, _, flags) => (await import('../task/task.js')).listTasks(context, listFlagsOf(flags)),
   );
   withFormat(withPages(list, 'answered and expired ones too'));
 }
@@ -39,7 +39,7 @@ function addShow(parent: Command, leaf: Leaf): void {
       'show',
       'show what is asked, and the form',
       'writ task show ID',
-      async (context, [id = '']) => (await import('../task.js')).showTask(context, id),
+      async (context, [id = '']) => (await import('../task/task.js')).showTask(context, id),
     ).argument('<id>', 'task id'),
   );
 }
@@ -51,7 +51,7 @@ function addComplete(parent: Command, leaf: Leaf): Command {
     'fill in a form, field by field at a terminal, or bring a token back with the result; then go on with the run',
     'writ task complete ID --output @answer.json --key bob.key',
     async (context, [id], flags) =>
-      (await import('../task.js')).completeTask(context, id, answerFlags(flags)),
+      (await import('../task/task.js')).completeTask(context, id, answerFlags(flags)),
   ).option(
     '--output <json>',
     'the result: JSON, @FILE or @- for stdin; a terminal asks for each field without it',
@@ -64,7 +64,8 @@ function addFail(parent: Command, leaf: Leaf): Command {
     'fail',
     'refuse a form, or bring a token back with an error, then go on with the run',
     "writ task fail ID --cause 'not without the invoice'",
-    async (context, [id], flags) => (await import('../task.js')).failTask(context, id, answerFlags(flags)),
+    async (context, [id], flags) =>
+      (await import('../task/task.js')).failTask(context, id, answerFlags(flags)),
   )
     .option('--error <name>', 'name that a catch may list; of a form Approval.Denied when left out')
     .option('--cause <text>', 'why; kept as a payload, only its commitment is logged');
@@ -76,7 +77,7 @@ function addHeartbeat(parent: Command, leaf: Leaf): Command {
     'heartbeat',
     'say that a step is still being worked on',
     'writ task heartbeat --token @token.txt',
-    async (context, _, flags) => (await import('../task.js')).heartbeatTask(context, answerFlags(flags)),
+    async (context, _, flags) => (await import('../task/task.js')).heartbeatTask(context, answerFlags(flags)),
   );
 }
 

@@ -53,8 +53,9 @@ function addCreate(parent: Command, leaf: Leaf): void {
     'register a workflow; prints its id',
     'writ workflow create workflow.yaml',
     async (context, [file = ''], flags) => {
-      if (flags['validate'] === true) return (await import('../validate.js')).validateFiles(context, [file]);
-      return (await import('../workflow.js')).createWorkflow(context, file);
+      if (flags['validate'] === true)
+        return (await import('../workflow/validate.js')).validateFiles(context, [file]);
+      return (await import('../workflow/workflow.js')).createWorkflow(context, file);
     },
   )
     .argument('<file>', 'workflow file, YAML or JSON')
@@ -68,7 +69,7 @@ function addList(parent: Command, leaf: Leaf): Command {
     'list registered workflows, or runs',
     'writ workflow list --runs',
     async (context, _, flags) => {
-      const { listRuns, listWorkflows } = await import('../workflow.js');
+      const { listRuns, listWorkflows } = await import('../workflow/workflow.js');
       const page = { limit: numberOf(flags['limit']) ?? 50, offset: numberOf(flags['offset']) ?? 0 };
       return flags['runs'] === true ? listRuns(context, page) : listWorkflows(context, page);
     },
@@ -85,7 +86,7 @@ function addShow(parent: Command, leaf: Leaf): void {
       'show',
       'show a registered workflow',
       'writ workflow show claims-review',
-      async (context, [id = '']) => (await import('../workflow.js')).showWorkflow(context, id),
+      async (context, [id = '']) => (await import('../workflow/workflow.js')).showWorkflow(context, id),
     ).argument('<id>', 'workflow id'),
   );
 }
@@ -97,7 +98,7 @@ function addGraph(parent: Command, leaf: Leaf): void {
     'draw a workflow, or a run with its outcomes, as Mermaid text or SVG',
     'writ workflow graph workflow.yaml --format svg > workflow.svg',
     async (context, [workflow = ''], flags) =>
-      (await import('../graph.js')).drawGraph(
+      (await import('../run/graph.js')).drawGraph(
         context,
         workflow,
         flags['format'] === 'svg' ? 'svg' : 'mermaid',
@@ -116,7 +117,7 @@ function addTemplates(parent: Command, leaf: Leaf): void {
     'templates',
     'list the workflows that ship with writ, or print one as YAML',
     'writ workflow templates feature-build > feature-build.yaml',
-    async (context, [name]) => (await import('../templates.js')).showTemplates(context, name),
+    async (context, [name]) => (await import('../workflow/templates.js')).showTemplates(context, name),
   ).argument('[name]', 'template to print');
 }
 
@@ -127,7 +128,7 @@ function addStatus(parent: Command, leaf: Leaf): Command {
     'show a run',
     'writ workflow status RUN',
     async (context, [run = ''], flags) =>
-      (await import('../workflow.js')).showStatus(context, run, itemsOf(flags)),
+      (await import('../workflow/workflow.js')).showStatus(context, run, itemsOf(flags)),
   ).argument('<run>', 'run id');
 }
 
@@ -137,7 +138,7 @@ function addWatch(parent: Command, leaf: Leaf): void {
     'watch',
     'follow a run to its end, with its exit code: live on a terminal, else one JSON object a line',
     'writ workflow watch RUN',
-    async (context, [run = '']) => (await import('../watch.js')).watchRun(context, run),
+    async (context, [run = '']) => (await import('../run/watch.js')).watchRun(context, run),
   ).argument('<run>', 'run id');
 }
 
@@ -148,7 +149,7 @@ function addResults(parent: Command, leaf: Leaf): Command {
     "show a run with its steps' outputs",
     'writ workflow results RUN --json',
     async (context, [run = ''], flags) =>
-      (await import('../workflow.js')).showResults(context, run, itemsOf(flags)),
+      (await import('../workflow/workflow.js')).showResults(context, run, itemsOf(flags)),
   ).argument('<run>', 'run id');
 }
 
@@ -170,10 +171,10 @@ function addResume(parent: Command, leaf: Leaf): void {
             },
           );
         }
-        return (await import('../run.js')).resumeAll(context);
+        return (await import('../run/run.js')).resumeAll(context);
       }
       const approverKey = filledOf(flags['approverKey']);
-      return (await import('../run.js')).resumeRun(context, run, {
+      return (await import('../run/run.js')).resumeRun(context, run, {
         rerunLost: flags['rerunLost'] === true,
         failLost: flags['failLost'] === true,
         ...textsIn(flags, 'from'),
@@ -196,7 +197,7 @@ function addRedrive(parent: Command, leaf: Leaf): void {
     'writ workflow redrive RUN',
     async (context, [run = ''], flags) => {
       const approverKey = filledOf(flags['approverKey']);
-      return (await import('../run.js')).redriveRun(context, run, {
+      return (await import('../run/run.js')).redriveRun(context, run, {
         rerunLost: flags['rerunLost'] === true,
         ...(approverKey === undefined ? {} : { approverKey }),
       });
@@ -213,7 +214,7 @@ function addGoOn(parent: Command, leaf: Leaf): void {
     'go-on',
     'what the process of a detached run does',
     'writ workflow run claims-review --detach',
-    async (context, [run = '']) => (await import('../background.js')).goOn(context, run),
+    async (context, [run = '']) => (await import('../run/background.js')).goOn(context, run),
     { hidden: true },
   ).argument('<run>', 'run id');
 }
@@ -224,7 +225,7 @@ function addCancel(parent: Command, leaf: Leaf): void {
     'cancel',
     'stop a run; its open approval requests are withdrawn',
     'writ workflow cancel RUN',
-    async (context, [run = '']) => (await import('../workflow.js')).cancelRun(context, run),
+    async (context, [run = '']) => (await import('../workflow/workflow.js')).cancelRun(context, run),
   ).argument('<run>', 'run id');
 }
 
@@ -236,7 +237,7 @@ export function addPlanCommand(parent: Command, leaf: Leaf, example: string): vo
     'show what would run, what decides each step and what needs approval; runs and writes nothing',
     example,
     async (context, [workflow = ''], flags) =>
-      (await import('../plan.js')).planWorkflow(context, workflow, {
+      (await import('../run/plan.js')).planWorkflow(context, workflow, {
         ...textsIn(flags, 'input'),
         ...dataSaid(flags),
         agent: agentsOf(flags['agent']),
@@ -258,7 +259,7 @@ export function addRunCommand(parent: Command, leaf: Leaf, example: string): voi
     async (context, [workflow = ''], flags) => {
       const input = textOf(flags['input']);
       const approverKey = filledOf(flags['approverKey']);
-      return (await import('../run.js')).runWorkflow(context, workflow, {
+      return (await import('../run/run.js')).runWorkflow(context, workflow, {
         ...(input === undefined ? {} : { input }),
         ...(approverKey === undefined ? {} : { approverKey }),
         agent: agentsOf(flags['agent']),

@@ -1,15 +1,15 @@
 // What people are asked: approvals and tasks. A decision is published before it is answered, where that takes no longer.
-import { mayReadApproval } from '../approval-access.js';
-import { openOutbox } from '../approval-outbox.js';
-import { approvalStatistics } from '../approval-statistics.js';
-import { decideApproval } from '../decide-approval.js';
-import { editApproval } from '../edit-approval.js';
-import { previousSubject } from '../previous-subject.js';
-import { keepRefused } from '../refused-message.js';
-import { reviewApproval } from '../review-approval.js';
-import { answerTask, requireMayAnswer } from '../task-answer.js';
-import { mayReadTask, taskView } from '../task-view.js';
-import { approvalView } from '../views.js';
+import { mayReadApproval } from '../approval/access.js';
+import { openOutbox } from '../approval/outbox.js';
+import { approvalStatistics } from '../approval/statistics.js';
+import { decideApproval } from '../approval/decide.js';
+import { editApproval } from '../approval/edit.js';
+import { previousSubject } from '../approval/previous-subject.js';
+import { keepRefused } from '../approval/refused-message.js';
+import { reviewApproval } from '../approval/review.js';
+import { answerTask, requireMayAnswer } from '../task/answer.js';
+import { mayReadTask, taskView } from '../task/view.js';
+import { approvalView } from '../view/view.js';
 import type { Approvals, Tasks } from '../writ.js';
 import type { Core } from './core.js';
 

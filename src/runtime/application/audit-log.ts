@@ -1,16 +1,16 @@
 // The log as those see it who have to show it to others, and data that goes while its proof stays.
 import { WritError } from '../../errors.js';
-import { requireAuditRight, requireEntryRight, WHOLE_LOG } from '../audit-access.js';
-import { auditEntry, auditRun } from '../audit-view.js';
-import { makeEvidence } from '../evidence.js';
-import { exportLog } from '../export.js';
-import type { HeldRuns } from '../held-runs.js';
-import { keyChanges, rotateLogKey } from '../key-rotation.js';
-import { indexOfLeaf, proveEntry } from '../proof.js';
-import { changeRetention, readRetention } from '../retention.js';
-import type { RunStart } from '../start.js';
-import { startErasure } from '../start-erasure.js';
-import { witnessStatus } from '../witness-status.js';
+import { requireAuditRight, requireEntryRight, WHOLE_LOG } from '../log/access.js';
+import { auditEntry, auditRun } from '../log/view.js';
+import { makeEvidence } from '../log/evidence.js';
+import { exportLog } from '../log/export.js';
+import type { HeldRuns } from '../run/held-runs.js';
+import { keyChanges, rotateLogKey } from '../log/key-rotation.js';
+import { indexOfLeaf, proveEntry } from '../log/proof.js';
+import { changeRetention, readRetention } from '../erasure/retention.js';
+import type { RunStart } from '../run/start.js';
+import { startErasure } from '../erasure/start.js';
+import { witnessStatus } from '../witness/status.js';
 import type { AuditLog, Erasures } from '../writ.js';
 import type { Core } from './core.js';
 import { beginRun } from './runs.js';

@@ -1,20 +1,20 @@
 // What all of Writ's calls share: the guard with all it needs, the log with its publication, and the policies in force.
-import { NO_ANCHORS, type Anchoring } from '../anchor.js';
-import { Cadence } from '../cadence.js';
-import type { Callables } from '../callable.js';
-import { eraseFunction } from '../erasure-function.js';
-import { openFunctionRegistry } from '../function-registry.js';
-import { Journal } from '../journal.js';
+import { NO_ANCHORS, type Anchoring } from '../witness/anchor.js';
+import { Cadence } from '../log/cadence.js';
+import type { Callables } from '../call/callable.js';
+import { eraseFunction } from '../erasure/function.js';
+import { openFunctionRegistry } from '../call/function-registry.js';
+import { Journal } from '../log/journal.js';
 import type { Guard } from '../guard-parts.js';
-import { finishHeld } from '../key-rotation.js';
+import { finishHeld } from '../log/key-rotation.js';
 import { LivePolicy } from '../live-policy.js';
-import { publish, type Publication } from '../publisher.js';
+import { publish, type Publication } from '../log/publisher.js';
 import { openRedactor } from '../redaction.js';
-import { openRunAnchors, type RunAnchors } from '../run-anchors.js';
-import { RunPolicies } from '../run-policies.js';
-import type { ScrubParts } from '../scrub.js';
-import { securityCheck } from '../security-check.js';
-import { openWatchers, type Watchers } from '../watchers.js';
+import { openRunAnchors, type RunAnchors } from '../witness/run-anchors.js';
+import { RunPolicies } from '../run/policies.js';
+import type { ScrubParts } from '../erasure/scrub.js';
+import { securityCheck } from '../call/security-check.js';
+import { openWatchers, type Watchers } from '../run/watchers.js';
 import type { ApplicationParts } from './parts.js';
 
 export interface Core {

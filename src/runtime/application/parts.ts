@@ -3,9 +3,9 @@ import type { VerifySignature } from '../../audit/ed25519.js';
 import type { Sha256 } from '../../audit/sha256.js';
 import type { Digest } from '../../json.js';
 import type { PolicySnapshot } from '../../policy/snapshot.js';
-import type { Anchoring } from '../anchor.js';
-import type { Callables } from '../callable.js';
-import type { ExportParts } from '../export.js';
+import type { Anchoring } from '../witness/anchor.js';
+import type { Callables } from '../call/callable.js';
+import type { ExportParts } from '../log/export.js';
 import type { LoadedPolicies } from '../live-policy.js';
 import type {
   Artifacts,
@@ -22,8 +22,8 @@ import type {
   Store,
   TrustStore,
 } from '../ports.js';
-import type { RetentionSetting } from '../retention.js';
-import type { PolicyPin } from '../run-policies.js';
+import type { RetentionSetting } from '../erasure/retention.js';
+import type { PolicyPin } from '../run/policies.js';
 import type { Runner } from '../runner.js';
 
 export interface ApplicationParts {

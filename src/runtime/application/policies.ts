@@ -1,7 +1,7 @@
 // The policies in force: whom they name, and how others take their place.
-import { logContext } from '../entries.js';
+import { logContext } from '../log/entries.js';
 import { personOfKey, personOfOidc, personOfSignature, personOfToken, personOfUser } from '../identity.js';
-import { recordPolicy } from '../policy-record.js';
+import { recordPolicy } from '../log/policy-record.js';
 import type { Identities, Writ } from '../writ.js';
 import type { Core } from './core.js';
 

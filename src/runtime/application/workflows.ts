@@ -1,11 +1,11 @@
 // Workflows as documents: checked, registered, looked at.
-import { checkWorkflow, withoutCeilings } from '../check.js';
-import { authorizeCreation, OWN_AUTHOR, refuseOwnId } from '../create-workflow.js';
-import { ERASE_WORKFLOW } from '../erasure-workflow.js';
+import { checkWorkflow, withoutCeilings } from '../workflow/check.js';
+import { authorizeCreation, OWN_AUTHOR, refuseOwnId } from '../workflow/create.js';
+import { ERASE_WORKFLOW } from '../erasure/workflow.js';
 import type { Guard } from '../guard-parts.js';
-import { prepareWorkflow, type Prepared } from '../register.js';
-import { rememberedModules, rememberedPackages } from '../remembered.js';
-import { workflowView } from '../workflow-view.js';
+import { prepareWorkflow, type Prepared } from '../workflow/register.js';
+import { rememberedModules, rememberedPackages } from '../call/remembered.js';
+import { workflowView } from '../workflow/view.js';
 import type { Principal, Workflows, WorkflowSource } from '../writ.js';
 import type { Core } from './core.js';
 

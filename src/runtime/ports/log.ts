@@ -10,7 +10,7 @@ export interface Signer {
 }
 
 /**
- * Where the log's key lies, and its successor while it is being replaced (runtime/key-rotation.ts). The caller holds
+ * Where the log's key lies, and its successor while it is being replaced (runtime/log/key-rotation.ts). The caller holds
  * the `publish` lock for everything but `signer`. Errors: AUDIT_KEY_MISSING, AUDIT_KEY_INVALID.
  */
 export interface LogKeys {

@@ -1,9 +1,9 @@
 // Requests for approval, and what people make of them.
 import type { Hex, Json, SubjectDigest } from '../../json.js';
-import type { ApprovalOutbox } from '../approval-outbox.js';
-import type { ApprovalStatistics } from '../approval-statistics.js';
+import type { ApprovalOutbox } from '../approval/outbox.js';
+import type { ApprovalStatistics } from '../approval/statistics.js';
 import type { ApprovalRecord, Receipt, Store } from '../ports.js';
-import type { PreviousSubject } from '../previous-subject.js';
+import type { PreviousSubject } from '../approval/previous-subject.js';
 import type { Principal } from './principal.js';
 
 /** One vote. */

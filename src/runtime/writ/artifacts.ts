@@ -1,7 +1,7 @@
 // The artifact store as people see it.
 import type { Digest } from '../../json.js';
 import type { Artifact, ListedArtifact } from '../ports.js';
-import type { DataDeclaration } from '../run-data.js';
+import type { DataDeclaration } from '../run/data.js';
 import type { Principal } from './principal.js';
 
 /** The artifact store as people see it. All throw STORE_*, INTEGRITY_DIGEST and USAGE for what is no name. */

@@ -1,10 +1,10 @@
 // The log as those see it who have to show it to others.
 import type { VerifyReport } from '../../audit/verify/report.js';
-import type { AnchorReport } from '../anchor.js';
-import type { AuditEntry, AuditRun } from '../audit-view.js';
+import type { AnchorReport } from '../witness/anchor.js';
+import type { AuditEntry, AuditRun } from '../log/view.js';
 import type { HandedOutCopy } from '../ports.js';
-import type { EntryProof } from '../proof.js';
-import type { WitnessStatus } from '../witness-status.js';
+import type { EntryProof } from '../log/proof.js';
+import type { WitnessStatus } from '../witness/status.js';
 import type { Principal } from './principal.js';
 
 /** One change of the log's key, as the log tells it. */

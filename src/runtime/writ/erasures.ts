@@ -1,6 +1,6 @@
 // Data that goes while its proof stays.
 import type { Commitment } from '../../json.js';
-import type { ScrubReport } from '../scrub.js';
+import type { ScrubReport } from '../erasure/scrub.js';
 import type { Principal } from './principal.js';
 
 /** What to erase: single payloads, those of one run (with one label), or of all runs older than the retention. */

@@ -1,7 +1,7 @@
 // What is told of a run.
 import type { Hex, Json } from '../../json.js';
 import type { Plan } from '../../workflow/plan.js';
-import type { OutlineStep } from '../outline.js';
+import type { OutlineStep } from '../plan/outline.js';
 import type {
   ApprovalState,
   AttemptError,
@@ -11,7 +11,7 @@ import type {
   RunRecord,
   RunStatus,
 } from '../ports.js';
-import type { StepStatus } from '../step-status.js';
+import type { StepStatus } from '../view/step-status.js';
 
 /** What a waiting run waits for. */
 export type Waiting =

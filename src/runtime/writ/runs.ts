@@ -1,8 +1,8 @@
 // Runs, from the plan of one to its end.
 import type { Json } from '../../json.js';
 import type { RunRecord, StopAt } from '../ports.js';
-import type { DataDeclaration } from '../run-data.js';
-import type { RunPlan } from '../run-plan.js';
+import type { DataDeclaration } from '../run/data.js';
+import type { RunPlan } from '../plan/run-plan.js';
 import type { Principal } from './principal.js';
 import type { RunView } from './run-views.js';
 import type { WorkflowSource } from './workflows.js';

@@ -1,5 +1,5 @@
 // Workflows as documents, and what is known of those that are registered.
-import type { OutlineStep } from '../outline.js';
+import type { OutlineStep } from '../plan/outline.js';
 import type { Diagnostic } from '../../workflow/diagnostic.js';
 import type { FunctionProvider, Page, WorkflowRecord } from '../ports.js';
 import type { Principal } from './principal.js';

@@ -1,9 +1,9 @@
 // The fields of one object of a state machine: reads them, and checks the expressions in them by the query language the
 // state is in (ASL: input and output). A wrong type reads as absent: the schema has reported it, other checks go on.
 import { WritError } from '../../errors.js';
-import { isIntrinsic, parseIntrinsic } from '../../expression/intrinsic.js';
-import { isDefinite, parsePath, parseReferencePath } from '../../expression/path.js';
-import { payloadFaults } from '../../expression/payload-template.js';
+import { isIntrinsic, parseIntrinsic } from '../../expression/intrinsic/intrinsic.js';
+import { isDefinite, parsePath, parseReferencePath } from '../../expression/path/path.js';
+import { payloadFaults } from '../../expression/template/payload-template.js';
 import { isList } from '../../expression/value.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import type { Finding, Findings } from '../diagnostic.js';

@@ -8,7 +8,7 @@ import {
   isOnePath,
   type NamedVariable,
   templateVariables,
-} from '../../expression/template.js';
+} from '../../expression/template/template.js';
 import { parseUntil, parseVariable, type Until } from '../../expression/until.js';
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';

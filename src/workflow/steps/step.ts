@@ -1,6 +1,6 @@
 // One step of dialect 1 as a task (AgentOS page): every field is in the plan, defaults filled in.
 import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
-import { templateVariables } from '../../expression/template.js';
+import { templateVariables } from '../../expression/template/template.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { dataClassOf } from '../data-class.js';
 import type { Findings } from '../diagnostic.js';

@@ -1,0 +1,23 @@
+// Data that somebody gives to a run, before it is recorded: what no record has a form for, and what is nested deeper or is
+// larger than a run's data may be, is theirs to correct. The step would fail with what they were told is recorded.
+import { canonicalJson } from '../../canonical-json.js';
+import { withinLimits } from '../../engine/data-limit.js';
+import { WritError } from '../../errors.js';
+import type { Json } from '../../json.js';
+
+/**
+ * How many bytes its RFC 8785 form has. `value` is attacker-controlled; `what` names it, say `the output`. Throws `code` for
+ * what can't be recorded.
+ */
+export function recordedBytes(
+  value: Json,
+  what: string,
+  code: 'INPUT_INVALID' | 'USAGE' = 'INPUT_INVALID',
+): number {
+  try {
+    return Buffer.byteLength(canonicalJson(withinLimits(value)));
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    throw new WritError(code, `${what} can't be recorded: ${error.message}`);
+  }
+}

@@ -36,6 +36,8 @@ export interface SandboxTrial {
 
 export interface SandboxParts {
   readonly data: string;
+  /** Of the log in it: its name, which no other log has. */
+  readonly origin: string;
   readonly policies: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly locks: Locks;
@@ -104,8 +106,16 @@ function dockerDriver(
       relay: () =>
         file instanceof WritError ? null : (file.images.image('relay') ?? file.images.image('node')),
     },
-    installation: resolve(parts.data),
+    installation: installationOf(parts),
   });
+}
+
+/**
+ * What tells whose containers are whose. The path alone would be that of others, too: of another disk, behind the same
+ * engine, whose locks nobody sees from here.
+ */
+export function installationOf({ origin, data }: Pick<SandboxParts, 'origin' | 'data'>): string {
+  return `${origin}\n${resolve(data)}`;
 }
 
 /** Only an engine on this machine is one that this machine answers for: another DOCKER_HOST is not taken. */

@@ -131,7 +131,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
   const modules = openModuleManifest(SHIPPED_MODULES, [paths.packages]);
   const locks = openLocks(paths.locks);
   const { drivers, images } = await openSandboxes({
-    ...{ env, locks, modules, secrets, secret },
+    ...{ env, locks, modules, secrets, secret, origin: config.origin },
     data: options.data,
     policies: options.policies,
     poolSize: options.wasmPool ?? 1,

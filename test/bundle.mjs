@@ -200,7 +200,10 @@ modules.push(...(await writePart('workflow-schemas', await workflowValidators())
 fs.writeFileSync(path.join(out, 'LICENSES.txt'), licences(modules));
 const files = new Map(output.map(({ fileName, code }) => [path.join(out, fileName), code]));
 for (const [file, code] of files) if (file !== MAIN) fs.writeFileSync(file, code);
-for (const [file, made] of VALIDATORS) fs.writeFileSync(file, validators(`../bundle/${made}`));
+for (const [file, made] of VALIDATORS) {
+  const place = path.relative(path.dirname(file), inDist(`bundle/${made}`));
+  fs.writeFileSync(file, validators(place.replaceAll(path.sep, '/')));
+}
 fs.writeFileSync(MAIN, files.get(MAIN));
 // What tsc writes from now on is newer, also while this was at work.
 fs.utimesSync(MAIN, startedAt, startedAt);

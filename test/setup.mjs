@@ -183,7 +183,9 @@ async function main(options) {
   await installPackages();
   // A compiler of C beside one of TypeScript, each for about as long as the other: neither needs what the other makes.
   const both = await Promise.allSettled([buildAddon(), build()]);
-  for (const { status, reason } of both) if (status === 'rejected') throw reason;
+  const reasons = both.flatMap(({ status, reason }) => (status === 'rejected' ? [reason] : []));
+  for (const reason of reasons) if (reason !== FAILED) console.error(reason);
+  if (reasons.length > 0) throw FAILED;
 }
 
 main(process.argv.slice(2)).catch((error) => {

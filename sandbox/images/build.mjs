@@ -202,12 +202,30 @@ export async function record(named, ids) {
   // Never half of it: what stands there decides which runtime holds containers.
   const whole = `${path}.new`;
   rmSync(whole, { force: true });
-  writeFileSync(whole, document.toString(), { flag: 'wx', mode: before === undefined ? 0o666 : 0o600 });
-  if (before !== undefined) {
-    chownSync(whole, before.uid, before.gid);
-    chmodSync(whole, before.mode & 0o7777);
+  try {
+    writeFileSync(whole, document.toString(), { flag: 'wx', mode: before === undefined ? 0o666 : 0o600 });
+    if (before !== undefined) {
+      keepOwner(whole, before);
+      chmodSync(whole, before.mode & 0o7777);
+    }
+    renameSync(whole, path);
+  } catch (error) {
+    rmSync(whole, { force: true });
+    throw error;
   }
-  renameSync(whole, path);
+}
+
+/** Of a file that somebody else owns, who may write its folder keeps the group, where they are in it. */
+function keepOwner(path, { uid, gid }) {
+  const now = statSync(path);
+  for (const owner of [uid, now.uid]) {
+    if (owner === now.uid && gid === now.gid) return;
+    try {
+      return chownSync(path, owner, gid);
+    } catch (error) {
+      if (error.code !== 'EPERM') throw error;
+    }
+  }
 }
 
 async function main() {

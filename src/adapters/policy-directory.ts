@@ -38,9 +38,10 @@ interface Place {
 /** Relative paths of all files and links below `folder`; stops as soon as there are too many. */
 async function list(place: Place, folder: string, depth: number): Promise<string[]> {
   const at = join(place.root, folder);
-  const { mode } = await guarded(at, 'policy directory', () => stat(at));
-  refuseOpen(join(place.directory, folder), mode);
-  const entries = await guarded(at, 'policy directory', () => readdir(at, { withFileTypes: true }));
+  const named = join(place.directory, folder);
+  const { mode } = await guarded(named, 'policy directory', () => stat(at));
+  refuseOpen(named, mode);
+  const entries = await guarded(named, 'policy directory', () => readdir(at, { withFileTypes: true }));
   const paths: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;

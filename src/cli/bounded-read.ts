@@ -64,16 +64,20 @@ export async function readFileBytes(file: string, limit: ReadLimit): Promise<Buf
     const what = found.isFIFO() ? 'named pipe' : 'socket';
     throw new WritError('USAGE', `${file} is a ${what}`, { hint: 'name a file' });
   }
+  return readBytes(createReadStream(file), file, limit);
+}
+
+/** The stream's bytes to its end; `name` is for messages only. Throws as `readFileBytes`. */
+export async function readBytes(stream: Readable, name: string, limit: ReadLimit): Promise<Buffer> {
   try {
-    return await readBytes(createReadStream(file), file, limit);
+    return await bytesOf(stream, name, limit);
   } catch (error) {
     if (error instanceof WritError) throw error;
-    throw unreadable(file, error);
+    throw unreadable(name, error);
   }
 }
 
-/** The stream's bytes to its end; `name` is for messages only. */
-export async function readBytes(stream: Readable, name: string, limit: ReadLimit): Promise<Buffer> {
+async function bytesOf(stream: Readable, name: string, limit: ReadLimit): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream as AsyncIterable<unknown>) {

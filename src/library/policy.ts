@@ -96,7 +96,7 @@ export function permits(
   // Somebody and somewhere, so that the same check of the fields holds for both kinds of question.
   const read = readQuestion({ initiator: 'service:permits', domain: 'any', ...question }, Date.now());
   const { action, resource } = question;
-  const facts = factsOf(question);
+  const facts = read.ok ? read.request.facts : factsOf(question);
   const problem = read.ok ? requestProblem(action, resource, facts) : read.problem;
   if (!read.ok || problem !== null || !isAction(action)) {
     const words = problem ?? `action ${JSON.stringify(action)} is unknown`;

@@ -3,7 +3,6 @@
 // anything not understood, is a deny with a code. The record holds every layer, not only the first that refused.
 import type { ErrorCode } from '../errors.js';
 import type { Hex } from '../json.js';
-import { checkAccess } from './rbac/access.js';
 import type { AccessAnswer } from './rbac/access.js';
 import { actionsHint, isAction, isStepAct } from './rbac/action.js';
 import { demandOfStep, demandsOf, joinDemands, MAX_EXPIRES_SECONDS } from './ceiling/approval-duty.js';
@@ -18,7 +17,7 @@ import { honestPackageName, requestProblem } from './ceiling/facts.js';
 import { grantFor } from './rbac/grant.js';
 import type { Grant } from './rbac/grant.js';
 import { hostMatches } from './ceiling/host.js';
-import { checkPackage, decidedCall, decidedNames } from './rbac/package-access.js';
+import { checkAsNamed, checkPackage, decidedCall, decidedNames } from './rbac/package-access.js';
 import { boundViolations, effectiveLimits } from './ceiling/permits.js';
 import type { Violation } from './ceiling/permits.js';
 import { ratesOf } from './ceiling/rate.js';
@@ -223,7 +222,7 @@ function accessOf(snapshot: PolicySnapshot, request: DecisionRequest, subject: s
   const question = { subject, domain, action, resource };
   return action === 'agent.invoke'
     ? checkPackage(snapshot, question, facts)
-    : checkAccess(snapshot, question);
+    : checkAsNamed(snapshot, question);
 }
 
 // --- layers ---------------------------------------------------------------------------------------------------------

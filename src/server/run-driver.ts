@@ -45,7 +45,8 @@ export function openRunDriver(
       if (signal.aborted) return;
       const isTheirs = error instanceof WritError && error.code === 'RUN_BUSY';
       if (!isTheirs) failed(ofRun(run, error), 'run');
-      const pauseMs = Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
+      // Whoever drives it now may be done at any time, and its own timers were ours before.
+      const pauseMs = isTheirs ? AGAIN_MS : Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
       pauses.set(run, pauseMs);
       due.put(run, nowMs() + pauseMs);
     }

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import path from 'node:path';
 import { systemClock } from '../../dist/adapters/clock.js';
 import { openSqliteStore } from '../../dist/adapters/store/sqlite/store.js';
-import { extendLog } from '../../dist/runtime/log.js';
+import { extendLog } from '../../dist/runtime/log/log.js';
 import { newId } from '../../dist/runtime/ids.js';
 import { systemRandom } from '../../dist/adapters/random.js';
 import { identify, initWrit, openWrit } from '../../dist/open.js';
@@ -151,7 +151,7 @@ async function restart(root, at, open) {
 
 async function inbox(open) {
   const { showQueue } = await import('../../dist/tui/open-prompt.js');
-  const { waitingRequests } = await import('../../dist/cli/inbox.js');
+  const { waitingRequests } = await import('../../dist/cli/approvals/inbox.js');
   const writ = await open();
   const [frames, cpu] = [[], []];
   for (let i = 0; i < TRIES; i++) {

@@ -4,7 +4,7 @@
 import Database from 'better-sqlite3';
 import { platformSha256 } from '../../dist/adapters/hash.js';
 import { systemClock } from '../../dist/adapters/clock.js';
-import { Cadence } from '../../dist/runtime/cadence.js';
+import { Cadence } from '../../dist/runtime/log/cadence.js';
 import { appendBatches, BATCH, benchDrafts, openBenchLog } from './audit-log.mjs';
 import { median, ms, percent, quantile, rate, report, reportTimes, timed } from './report.mjs';
 

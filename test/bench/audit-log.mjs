@@ -10,8 +10,8 @@ import { openTileDirectory } from '../../dist/adapters/store/tile-directory.js';
 import { openTrustStore } from '../../dist/adapters/store/trust-store.js';
 import { pathsOf } from '../../dist/data-directory.js';
 import { initWrit } from '../../dist/open.js';
-import { extendLogWith } from '../../dist/runtime/log.js';
-import { publish } from '../../dist/runtime/publisher.js';
+import { extendLogWith } from '../../dist/runtime/log/log.js';
+import { publish } from '../../dist/runtime/log/publisher.js';
 
 export const BATCH = 100;
 /** Runs that advance together: five entries of each fill a batch. */

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { platformSha256 } from '../../dist/adapters/hash.js';
-import { checkLogAtStart } from '../../dist/runtime/log-start.js';
+import { checkLogAtStart } from '../../dist/runtime/log/start.js';
 import { appendBatches, benchDrafts, openBenchLog } from './audit-log.mjs';
 import { median, ms, quantile, rate, report, timed } from './report.mjs';
 

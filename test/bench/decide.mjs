@@ -5,9 +5,9 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { platformSha256 } from '../../dist/adapters/hash.js';
 import { canonicalJson } from '../../dist/canonical-json.js';
-import { createJudge } from '../../dist/policy/enforcer.js';
+import { createJudge } from '../../dist/policy/rbac/enforcer.js';
 import { buildSnapshot, checkAccess, decide, fnMatch, MODEL_TEXT } from '../../dist/policy/index.js';
-import { layersOf } from '../../dist/runtime/layers.js';
+import { layersOf } from '../../dist/runtime/attempt/layers.js';
 import { policies, RULES } from './many-rules.mjs';
 import { median, quantile, report } from './report.mjs';
 

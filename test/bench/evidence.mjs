@@ -16,8 +16,8 @@ import { verifyEvidence } from '../../dist/audit/evidence/verify.js';
 import { leafHash } from '../../dist/audit/index.js';
 import { pathsOf } from '../../dist/data-directory.js';
 import { initWrit, openWrit } from '../../dist/open.js';
-import { extendLog } from '../../dist/runtime/log.js';
-import { sealJson } from '../../dist/runtime/payload.js';
+import { extendLog } from '../../dist/runtime/log/log.js';
+import { sealJson } from '../../dist/runtime/log/payload.js';
 import { NO_REDACTION } from '../../dist/runtime/redaction.js';
 import { median, ms, report, timed } from './report.mjs';
 

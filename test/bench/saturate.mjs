@@ -1,7 +1,7 @@
 // The process that appends as fast as it can: eight commits of 100 entries are always in its queue, and it publishes as
 // a process under load does. Ends when its input does. argv: home of the log.
 import { systemClock } from '../../dist/adapters/clock.js';
-import { Cadence } from '../../dist/runtime/cadence.js';
+import { Cadence } from '../../dist/runtime/log/cadence.js';
 import { appendBatches, benchDrafts, reopenBenchLog } from './audit-log.mjs';
 
 const log = await reopenBenchLog(process.argv[2]);

@@ -479,7 +479,7 @@ describe('the SQLite file', () => {
           script,
           here('../../dist/adapters/store/sqlite/store.js'),
           here('../../dist/adapters/clock.js'),
-          here('../../dist/runtime/log.js'),
+          here('../../dist/runtime/log/log.js'),
           file,
         ],
         { stdio: ['ignore', 'pipe', 'inherit'] },

@@ -4,7 +4,7 @@
 // commit is charged one, and the process ends when there is no more room.
 import process from 'node:process';
 import { openSqliteStore } from '../../dist/adapters/store/sqlite/store.js';
-import { extendLog } from '../../dist/runtime/log.js';
+import { extendLog } from '../../dist/runtime/log/log.js';
 
 const [file, run, commits, room] = process.argv.slice(2);
 const meter = { layer: 'org', name: 'org-default', scope: '2026-03-01', budget: 'calls' };

@@ -10,9 +10,9 @@ import { openLocks } from '../../dist/adapters/store/locks.js';
 import { openSqliteStore } from '../../dist/adapters/store/sqlite/store.js';
 import { openTileDirectory } from '../../dist/adapters/store/tile-directory.js';
 import { openTrustStore } from '../../dist/adapters/store/trust-store.js';
-import { extendLog } from '../../dist/runtime/log.js';
-import { checkLogAtStart } from '../../dist/runtime/log-start.js';
-import { publish } from '../../dist/runtime/publisher.js';
+import { extendLog } from '../../dist/runtime/log/log.js';
+import { checkLogAtStart } from '../../dist/runtime/log/start.js';
+import { publish } from '../../dist/runtime/log/publisher.js';
 
 const [home, , life] = process.argv.slice(2);
 const data = path.join(home, 'data');

@@ -55,7 +55,7 @@ describe('a value that a step writes into its request', () => {
     expect(await told(text, { type: 'object' })).toEqual([]);
   });
 
-  it('is judged by definitions that the schema shares, and left to the run where the whole schema is needed', async () => {
+  it('is judged as the whole schema would: what its parts refer to stands there', async () => {
     const shared = (reference: string) => ({
       type: 'object',
       $defs: { level: { enum: ['low', 'high'] } },
@@ -63,7 +63,56 @@ describe('a value that a step writes into its request', () => {
     });
     const text = steps([`functionId: "${ONE}", config: { level: 7 }`]);
     expect(await told(text, shared('#/$defs/level'))).toHaveLength(1);
-    expect(await told(text, shared('#/properties/other'))).toEqual([]);
+    expect(await told(text, shared('#/properties/other'))).toHaveLength(1);
+    expect(await told(text, shared('#/properties/absent'))).toEqual([]);
+    expect(await told(text, { $id: 'https://a.example/s', ...shared('#/$defs/level') })).toHaveLength(1);
+  });
+
+  it('hole: a schema that refers to itself ended the whole look at a document', async () => {
+    const tree = {
+      type: 'object',
+      properties: {
+        name: { type: 'string' },
+        parent: { $ref: '#' },
+        kids: { type: 'array', items: { $ref: '#' } },
+        'a/b': { $ref: '#/properties/name' },
+      },
+    };
+    const text = (config: string) => steps([`functionId: "${ONE}", config: ${config}`]);
+    expect(
+      await told(text('{ parent: { name: a }, kids: [{ name: b, kids: [] }], "a/b": c }'), tree),
+    ).toEqual([]);
+    expect(await told(text('{ parent: { name: 1 }, kids: [{ name: 2 }], "a/b": 3 }'), tree)).toHaveLength(3);
+  });
+
+  it('hole: a field that the schema says nothing of cost a compilation each', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    let asked = 0;
+    const schema = {
+      type: 'object',
+      get properties() {
+        asked += 1;
+        return {};
+      },
+    };
+    team.functions.takes(ONE, schema);
+    const fields = Array.from({ length: 5_000 }, (_, at) => `f${at}: 1`).join(', ');
+    const { diagnostics } = await writ.validate({
+      text: steps([`functionId: "${ONE}", config: { ${fields} }`]),
+      file: null,
+    });
+    expect(diagnostics).toEqual([]);
+    expect(asked).toBeLessThan(20_000);
+  });
+
+  it('is a warning where a run may end well without the step', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    team.functions.takes(ONE, { type: 'object', properties: { amount: { type: 'number' } } });
+    const text = steps([`functionId: "${ONE}", config: { amount: much }, errorMode: skip`]);
+    const { diagnostics } = await writ.validate({ text, file: null });
+    expect(diagnostics).toMatchObject([{ severity: 'warning', code: 'DOC_BAD_VALUE' }]);
   });
 
   it.each([

@@ -33,7 +33,7 @@ describe('diagnostics', () => {
     );
   });
 
-  it('tell a hint once that holds for several of them', () => {
+  it('tell a hint once that holds for several of them, one behind the other', () => {
     const hints = (...given: string[]) =>
       renderDiagnostics(
         'f',
@@ -43,11 +43,12 @@ describe('diagnostics', () => {
       )
         .split('\n')
         .filter((line) => line.includes('hint:'));
-    expect(hints('add none to the ceiling', 'other', 'add none to the ceiling')).toEqual([
+    expect(hints('add none to the ceiling', 'add none to the ceiling', 'other')).toEqual([
       '  hint: add none to the ceiling',
-      '  hint: other',
       '  hint: as above',
+      '  hint: other',
     ]);
+    expect(hints('one', 'other', 'one').at(-1)).toBe('  hint: one');
   });
 
   it('keep the line numbers of the file deep inside it', () => {

@@ -16,11 +16,9 @@ export function renderDiagnostics(
   colors: Colors,
 ): string {
   const lines = source.split(/\r\n|\n|\r/u);
-  const told = new Set<string>();
-  const texts = diagnostics.map((diagnostic) => {
+  const texts = diagnostics.map((diagnostic, at) => {
     const { hint } = diagnostic;
-    const isTold = hint !== undefined && told.has(hint);
-    if (hint !== undefined) told.add(hint);
+    const isTold = hint !== undefined && hint === diagnostics[at - 1]?.hint;
     // The same for every step of a document, it hides what is different.
     return renderOne(file, lines, isTold ? { ...diagnostic, hint: 'as above' } : diagnostic, colors);
   });

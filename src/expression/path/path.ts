@@ -29,7 +29,7 @@ export function parsePath(source: string): Path {
   return path;
 }
 
-/** Only names and single indices: the path means one value at most, any other one means a list of matches. */
+/** Only names and single indices: the path means a place, which has one value at most. */
 export function isDefinite(path: Path): boolean {
   return path.definite;
 }
@@ -55,7 +55,8 @@ export function parseReferencePath(source: string): Path {
 }
 
 /**
- * The value at a definite path, the list of matches (maybe empty) of another one. Throws STEP_PATH_UNRESOLVED, in the
+ * The value at a definite path, the list of matches (maybe empty) of another one, or the part
+ * of the object that names side by side at its end ask for. Throws STEP_PATH_UNRESOLVED, in the
  * words of the States Language service, when a definite path is not in the data or a budget is used up.
  */
 export function readPath(path: Path, sources: Sources): Json {

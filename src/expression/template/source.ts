@@ -58,7 +58,7 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
     } else {
       const edit = bracketed(tag, special);
       if (edit !== null) edits.push(edit);
-      edits.push(...dotted(tag));
+      edits.push(...dotted(tag, edit === null ? 0 : edit.at + edit.length - tag.bodyAt));
     }
     // `{"a": {{n}}}`: the tag ends where it can, and the brace behind it is text, which Handlebars needs to be told.
     if (source[tag.end] === '}' && !endsInText(tag.body))
@@ -199,14 +199,19 @@ function bracketed(tag: Tag, names: ReadonlySet<string>): Edit | null {
   };
 }
 
-/** `list[0]`, as a condition has it and people write it: Handlebars wants a dot there. */
-function dotted({ body, bodyAt }: Tag): readonly Edit[] {
-  return [...body.matchAll(QUOTED)].flatMap(({ 0: found, index }) =>
-    /^\[\d+\]$/.test(found) && /[\p{L}\p{N}_\]-]$/u.test(body.slice(Math.max(0, index - 2), index))
-      ? [{ at: bodyAt + index, length: 0, text: '.' }]
-      : [],
-  );
+/**
+ * `list[0]`, as a condition has it and people write it: Handlebars wants a dot there. What stands before `from` is a
+ * name, whatever it holds.
+ */
+function dotted({ body, bodyAt }: Tag, from: number): readonly Edit[] {
+  return [...body.slice(from).matchAll(QUOTED)].flatMap(({ 0: found, index }) => {
+    const at = from + index;
+    const isBehindName = (from > 0 && index === 0) || PATH_END.test(body.slice(Math.max(0, at - 2), at));
+    return /^\[\d+\]$/.test(found) && isBehindName ? [{ at: bodyAt + at, length: 0, text: '.' }] : [];
+  });
 }
+/** A part of a path, of two characters; not a bracket that belongs to a name. */
+const PATH_END = /(?:[\p{L}\p{N}_-]|(?<!\\)\])$/u;
 
 function apply(source: string, edits: readonly Edit[]): Pick<PreparedSource, 'text' | 'place'> {
   let text = '';

@@ -337,7 +337,7 @@ function writtenPath(data: boolean, up: number, parts: readonly string[]): strin
   const written = parts.map((part, i) =>
     i === 0 || /^[\p{L}_][\p{L}\p{N}_-]*$/u.test(part) ? part : `[${part}]`,
   );
-  return `${data ? '@' : ''}${'../../'.repeat(up)}${written.join('.')}`;
+  return `${data ? '@' : ''}${'../'.repeat(up)}${written.join('.')}`;
 }
 
 const TEST_FORMS = 'such as {{#if done}}, {{#if score > 0.9 && !late}} or {{#if (and done (not late))}}';

@@ -10,13 +10,13 @@ export function ceilingHint(
   layer?: LayerName,
 ): string {
   const isOutside = field === 'sandbox.allowed' && requested === 'no sandbox';
+  if (requested === UNKNOWN_AMOUNT)
+    return 'a call fits under a budget once its least cost is known: set the prices of the model';
   if (layer === 'step') {
     return isOutside
       ? `take sandbox out of the step, or call what runs in ${limit}: this runs outside every sandbox`
       : `the step itself says so: change its ${field}`;
   }
-  if (requested === UNKNOWN_AMOUNT)
-    return 'a call fits under a budget once its least cost is known: set the prices of the model';
   const owner = `have the owner of ${ceiling}`;
   switch (field) {
     case 'validity.notBefore':

@@ -7,6 +7,7 @@ import { patternCovers } from '../rbac/glob-cover.js';
 import { emptyFields } from '../ceiling/permits.js';
 import type { LintFinding } from './finding.js';
 import { quorumFindings } from './quorum.js';
+import { isAboutPackages } from '../rbac/package-access.js';
 import { ANY_ROLE, MAX_ROLE_DEPTH } from '../rbac/role.js';
 import type { Rule } from '../rbac/rule.js';
 import type { PolicySnapshot } from '../snapshot.js';
@@ -67,7 +68,7 @@ function ruleFindings(snapshot: PolicySnapshot): readonly LintFinding[] {
         const message = `rule ${rule.id} never allows anything: rule ${where} denies all of it`;
         add(rule, 'rule-shadowed', message, 'remove one of the two');
       } else {
-        const isPin = rule.effect === 'allow' && pinOf(rule) !== null && pinOf(by) === null;
+        const isPin = rule.effect === 'allow' && pinOf(rule) !== null && !by.resource.includes('@sha256:');
         const message = isPin
           ? `rule ${rule.id} pins a digest, and rule ${where} allows every other digest too`
           : `rule ${rule.id} adds nothing to rule ${where}`;
@@ -140,11 +141,6 @@ function overlaps(allow: Rule, deny: Rule): boolean {
     return [pinOf(deny), pinOf(allow)].includes(null) || pinOf(deny) === pinOf(allow);
   const [a, b] = [literal(allow.resource), literal(deny.resource)];
   return a.startsWith(b) || b.startsWith(a);
-}
-
-/** Whether it may name agent packages; a function has `::` in it, and no package has. */
-function isAboutPackages({ action, resource }: Rule): boolean {
-  return /^(?:agent\.invoke|approval\..*)$/.test(action) && !resource.includes('::');
 }
 
 /** The one digest that a rule is about; null = it is about any. */

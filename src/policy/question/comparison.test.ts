@@ -27,16 +27,16 @@ function load({
   signers = [],
   ceiling = null,
 }: {
-  readonly rules?: readonly (readonly [action: string, resource: string])[];
+  readonly rules?: readonly (readonly [action: string, resource: string, effect?: string])[];
   readonly members?: object;
   readonly approvers?: object;
   readonly signers?: readonly object[];
   readonly ceiling?: object | null;
 }): Promise<PolicySnapshot> {
-  const row = { effect: 'allow', subject: 'role:r', domain: 'd' };
-  const rows = [['function.invoke', 'tool::x'] as const, ...rules].map(([action, resource], at) => {
-    return { id: `R-${at}`, ...row, action, resource };
-  });
+  const row = { subject: 'role:r', domain: 'd' };
+  const rows = [['function.invoke', 'tool::x'] as const, ...rules].map(
+    ([action, resource, effect = 'allow'], at) => ({ id: `R-${at}`, effect, ...row, action, resource }),
+  );
   return buildSnapshot({
     files: new Map([
       ['model.conf', MODEL_TEXT],
@@ -53,6 +53,23 @@ function load({
 const KEYS = ['A', 'E'].map((last) => `MCowBQYDK2VwAyEA${'A'.repeat(42)}${last}=`);
 
 describe('the comparison of two policies', () => {
+  it('HOLE: a recall that was taken back changed no decision, and was no rule to look at either', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const allow = ['agent.invoke', `reg/pay@${digest}`] as const;
+    const recall = ['agent.invoke', `pay@${digest}`, 'deny'] as const;
+    const taken = comparePolicies(await load({ rules: [allow, recall] }), await load({ rules: [allow] }));
+    expect(taken.decisions).toMatchObject(
+      ['user:bo', 'user:ca'].map((subject) => ({
+        ...{ subject, resource: allow[1], before: { verdict: 'deny' }, after: { verdict: 'allow' } },
+      })),
+    );
+    expect(taken.rulesNotAsked).toEqual([]);
+    // No example of the allow is this very package: somebody has to look.
+    const wide = ['agent.invoke', 'reg/*'] as const;
+    const unseen = comparePolicies(await load({ rules: [wide] }), await load({ rules: [wide, recall] }));
+    expect([unseen.decisions, unseen.rulesNotAsked]).toEqual([[], ['R-2']]);
+  });
+
   it('names a signer of packages who got another key', async () => {
     const [before, after] = KEYS.map((key) => ({ signers: [{ name: 'cosign:a', key }] }));
     const { same, packageSigners } = comparePolicies(await load(before ?? {}), await load(after ?? {}));

@@ -2,8 +2,8 @@
 // resource that a rule of either names; ceilings, roles, package signers and everything of approvers.yaml are compared by
 // what they say.
 import { isObject, type Json } from '../../json.js';
-import { checkAccess } from '../rbac/access.js';
 import type { AccessAnswer } from '../rbac/access.js';
+import { checkAsNamed, isAboutPackages } from '../rbac/package-access.js';
 import { ACTIONS, resourceProblem } from '../rbac/action.js';
 import type { Action } from '../rbac/action.js';
 import { labelOf, NO_CEILING } from '../ceiling/ceiling.js';
@@ -82,16 +82,21 @@ export function comparePolicies(before: PolicySnapshot, after: PolicySnapshot): 
         if (asked >= MAX_QUESTIONS) break;
         asked += 1;
         const question = { subject, domain, action, resource };
-        const [was, is] = [answerOf(checkAccess(before, question)), answerOf(checkAccess(after, question))];
+        const [was, is] = [answerOf(checkAsNamed(before, question)), answerOf(checkAsNamed(after, question))];
         if (was.verdict !== is.verdict) decisions.push({ ...question, before: was, after: is });
       }
     }
   }
   const { policyHash } = before;
   const rules = ruleChanges(before, after);
+  const seen = new Set(decisions.flatMap(({ before: was, after: is }) => [was.ruleId, is.ruleId]));
+  // A deny of a package holds under whatever name it is called by, and no example goes through them all.
   const isUnasked = (id: string): boolean =>
     [before.ruleById(id), after.ruleById(id)].some(
-      (rule) => rule !== null && targetsOfRule(rule).length === 0,
+      (rule) =>
+        rule !== null &&
+        (targetsOfRule(rule).length === 0 ||
+          (rule.effect === 'deny' && isAboutPackages(rule) && !seen.has(id))),
     );
   return {
     same: policyHash === after.policyHash,

@@ -17,6 +17,7 @@ import type {
 } from '../ceiling/ceiling.js';
 import type { DecisionRequest } from '../decide.js';
 import type { Facts } from '../ceiling/facts.js';
+import { lastPart } from '../rbac/package-access.js';
 import { isSettled } from '../ceiling/ceiling.js';
 import { type AskedApproval } from './shape.js';
 import { checkShape } from '../file/shape.js';
@@ -130,9 +131,10 @@ export function factsOf(question: Omit<PolicyQuestion, 'layers' | 'initiator' | 
  */
 function packagedFacts(facts: Facts): Facts {
   const { agentName } = facts;
-  if (agentName === null) return facts;
-  const agentOwnName = agentName.slice(agentName.lastIndexOf('/') + 1);
-  return { ...facts, agentOwnName, agentRepository: agentName };
+  const agentOwnName = agentName === null ? '' : lastPart(agentName);
+  return agentName === null || agentOwnName === ''
+    ? facts
+    : { ...facts, agentOwnName, agentRepository: agentName };
 }
 
 /** A model's cost is never taken for nothing because nobody said it. */

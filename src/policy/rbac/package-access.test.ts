@@ -118,19 +118,18 @@ describe('who decides about a package', () => {
 
 describe('a question about a package, of which nobody has read the bytes', () => {
   it('HOLE: is denied what the name alone is denied, as a recall is written', async () => {
-    const invoke = (id: string, effect: string, resource: string): string =>
-      `id: ${id}, effect: ${effect}, subject: 'user:bob', action: agent.invoke, resource: '${resource}'`;
-    const snapshot = await load(
-      rules(invoke('R-1', 'allow', 'reg/*'), invoke('R-2', 'deny', `pay@${DIGEST}`)),
-    );
-    const ruleOf = (resource: string): string | null | undefined => {
-      const asked = { initiator: 'user:bob', domain: 'bank', action: 'agent.invoke', resource };
-      const read = readQuestion(asked, 0);
-      if (!read.ok) throw new Error(read.problem);
-      return decideAct(snapshot, read.request).rbac[0]?.ruleId;
-    };
-    expect(ruleOf(`reg/pay@${DIGEST}`)).toBe('R-2');
-    expect(ruleOf(`reg/pay@sha256:${'1'.repeat(64)}`)).toBe('R-1');
-    expect(ruleOf(`reg/payment@${DIGEST}`)).toBe('R-1');
+    for (const action of ['agent.invoke', 'approval.decide', 'approval.breakglass']) {
+      const row = (id: string, effect: string, resource: string): string =>
+        `id: ${id}, effect: ${effect}, subject: 'user:bob', action: ${action}, resource: '${resource}'`;
+      const snapshot = await load(rules(row('R-1', 'allow', 'reg/*'), row('R-2', 'deny', `pay@${DIGEST}`)));
+      const ruleOf = (resource: string): string | null | undefined => {
+        const read = readQuestion({ initiator: 'user:bob', domain: 'bank', action, resource }, 0);
+        if (!read.ok) throw new Error(read.problem);
+        return decideAct(snapshot, read.request).rbac[0]?.ruleId;
+      };
+      expect(ruleOf(`reg/pay@${DIGEST}`), action).toBe('R-2');
+      expect(ruleOf(`reg/pay@sha256:${'1'.repeat(64)}`), action).toBe('R-1');
+      expect(ruleOf(`reg/payment@${DIGEST}`), action).toBe('R-1');
+    }
   });
 });

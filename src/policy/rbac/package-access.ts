@@ -25,6 +25,34 @@ export function checkPackage(
   return answer;
 }
 
+/**
+ * The answer to a question of which nobody has read the bytes: of a package they are taken to say what the question does,
+ * as those of most packages do, so that a recall shows.
+ */
+export function checkAsNamed(snapshot: PolicySnapshot, question: AccessQuestion): AccessAnswer {
+  const called = isAboutPackages(question) ? asNamed(question.resource) : null;
+  return called === null ? checkAccess(snapshot, question) : checkPackage(snapshot, question, called);
+}
+
+/** Whether it may name agent packages; a function has `::` in it, and no package has. */
+export function isAboutPackages({ action, resource }: Pick<AccessQuestion, 'action' | 'resource'>): boolean {
+  return /^(?:\*|agent\.invoke|approval\..*)$/.test(action) && !resource.includes('::');
+}
+
+/** A package whose bytes say what its name in a document does; null = the name of none. */
+export function asNamed(resource: string): Required<CalledPackage> | null {
+  const [, agentName = '', agentDigest = ''] = PACKAGE.exec(resource) ?? [];
+  const agentOwnName = lastPart(agentName);
+  return agentOwnName === '' ? null : { agentName, agentDigest, agentOwnName, agentRepository: agentName };
+}
+
+/** What a package of this repository is mostly called. */
+export function lastPart(repository: string): string {
+  return repository.slice(repository.lastIndexOf('/') + 1);
+}
+
+const PACKAGE = /^(.+)@(sha256:[0-9a-f]{64})$/;
+
 function mayBeAsked(action: string, resource: string): boolean {
   return isAction(action) && resourceProblem(action, resource) === null;
 }
@@ -72,7 +100,7 @@ export function isDecidable(call: DecidedCall): boolean {
 }
 
 function packageOf({ functionId, requester, repository }: DecidedCall): CalledPackage | null {
-  const [, agentName, agentDigest] = /^(.+)@(sha256:[0-9a-f]{64})$/.exec(functionId) ?? [];
+  const [, agentName, agentDigest] = PACKAGE.exec(functionId) ?? [];
   if (agentName === undefined || agentDigest === undefined || requester?.startsWith('agent:') !== true)
     return null;
   const named = repository === undefined ? {} : { agentRepository: repository };

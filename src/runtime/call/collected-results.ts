@@ -24,8 +24,8 @@ export function withResultsInPlace({ providers }: Callables, node: TaskNode, inp
 /** Does the schema refuse a field of this name whatever its value? */
 function isClosedTo(schema: Json, name: string): boolean {
   if (!isObject(schema)) return false;
-  const { properties, patternProperties, additionalProperties, unevaluatedProperties } = schema;
+  const { properties, patternProperties, additionalProperties } = schema;
   if (isObject(properties) && Object.hasOwn(properties, name)) return false;
   if (isObject(patternProperties) && Object.keys(patternProperties).length > 0) return false;
-  return additionalProperties === false || unevaluatedProperties === false;
+  return additionalProperties === false;
 }

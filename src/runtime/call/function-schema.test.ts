@@ -22,7 +22,7 @@ describe('problemOf', () => {
     expect(problemOf(schema, { amount: 1, amuont: 4711 })).toBe(
       'it must NOT have additional properties ("amuont")',
     );
-    expect(problemOf({ enum: ['a', 1] }, 'other')).toBe('it must be one of a, 1');
+    expect(problemOf({ enum: ['a', 1] }, 'other')).toBe('it must be one of "a", 1');
   });
 
   it('lets nothing through under a schema that can not be applied', () => {

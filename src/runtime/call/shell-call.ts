@@ -85,7 +85,8 @@ export function dataOf(
   if (!isList(outputs) || !isTexts(outputs)) throw invalid('has outputs that are no list of patterns');
   const variables = isObject(env) ? Object.entries(env) : [];
   const values = isObject(env) ? textsOf(variables.map(([, value]) => value)) : null;
-  if (values === null) throw invalid('has an env that does not map names to texts');
+  if (values === null)
+    throw invalid('has an env that does not map names to texts (null, {secret: …} and {base64: …} are none)');
   if (!isObject(files)) throw invalid('has files that are no map of paths to contents');
   const named = namedFiles(files);
   if (named === null) throw invalid('has a file that is neither text nor {base64: …}');
@@ -104,17 +105,25 @@ function argvOf(argv: Json | undefined, command: Json | undefined, invalid: Inva
     return ['sh', '-c', command];
   }
   const texts = isList(argv) && argv.length > 0 ? textsOf(argv) : null;
-  if (texts === null) throw invalid('has an argv that is no list of texts');
+  if (texts === null)
+    throw invalid('has an argv that is no list of texts (null, {secret: …} and {base64: …} are none)');
   return texts;
 }
 
 /**
  * What a program is given has no types: numbers, lists and the like become the text that a template prints of them. A
- * null would be a missing argument, which most programs take for another: null for a list that has one.
+ * null would be a missing argument, which most programs take for another, and `{secret: …}` or `{base64: …}` is what
+ * somebody writes who expects more than its text: null for a list that has one.
  */
 export function textsOf(values: readonly Json[]): readonly string[] | null {
-  if (values.includes(null)) return null;
+  if (values.some((value) => value === null || isReference(value))) return null;
   return values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+}
+
+/** As other files of ours, and other fields, spell what is to be put in its place. */
+function isReference(value: Json): boolean {
+  const [key, ...others] = isObject(value) ? Object.keys(value) : [];
+  return others.length === 0 && (key === 'secret' || key === 'env' || key === 'base64');
 }
 
 /** A name of docker.yaml, or an image by digest: its id, or `repository@sha256:…`. Never a tag. */

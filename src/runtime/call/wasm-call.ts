@@ -22,7 +22,8 @@ export function wasmCall(step: string, value: Json): ProgramCall {
   const { module, input, args = [], stdin, env, files, outputs, deterministic = false } = request;
   if (typeof module !== 'string') throw invalid('needs config.module, a name or sha256:…');
   const texts = isList(args) ? textsOf(args) : null;
-  if (texts === null) throw invalid('has args that are no list of texts');
+  if (texts === null)
+    throw invalid('has args that are no list of texts (null, {secret: …} and {base64: …} are none)');
   if (typeof deterministic !== 'boolean') throw invalid('has a deterministic that is neither true nor false');
   if (input !== undefined && stdin !== undefined) throw invalid('has input and stdin, which are the same');
   const text = typeof input === 'string' ? input : JSON.stringify(input ?? null);

@@ -235,10 +235,11 @@ async function checkModule(guard: Guard, node: TaskNode, found: NodeFinding[]): 
   );
 }
 
-/** What the step writes into its request, where its function would refuse it. */
+/** What the step writes into its request, where its function would refuse it. A run may end well without the step. */
 function checkWritten({ callables }: Guard, node: TaskNode, found: NodeFinding[]): void {
+  const severity = node.when !== null || node.onFailure === 'skip' ? 'warning' : 'error';
   for (const { code, field, message, hint } of faultsWritten(callables, node))
-    found.push(at(node, code, `"${node.name}": ${message}`, hint, ofRequest(field)));
+    found.push({ ...at(node, code, `"${node.name}": ${message}`, hint, ofRequest(field)), severity });
 }
 
 /** Of the policy directory, as they hold for what runs here. */

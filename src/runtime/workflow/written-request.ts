@@ -1,12 +1,11 @@
 // What a document itself writes into a request, held against the schema of the function that is called: a value that
 // can't fit is told before anything runs, not by the step that fails.
-import { WritError } from '../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { nearest } from '../../nearest.js';
 import { KNOWN_CONFIG } from '../../workflow/functions.js';
 import type { TaskNode } from '../../workflow/plan.js';
 import type { Callables } from '../call/callable.js';
-import { problemOf } from '../call/function-schema.js';
+import { problemOfField } from '../call/function-schema.js';
 
 export interface WrittenFault {
   readonly code: 'DOC_BAD_VALUE' | 'DOC_UNKNOWN_FIELD';
@@ -28,16 +27,14 @@ export function faultsWritten({ providers }: Callables, node: TaskNode): readonl
   const faults: WrittenFault[] = [];
   for (const [field, value] of Object.entries(request)) {
     if (field.endsWith('.$')) continue;
-    const part = partOf(schema, field);
-    if (part === null && node.flow.language === 'template' && KNOWN_CONFIG.has(functionId)) continue;
-    if (part === null) faults.push(unknown(functionId, field, schema));
-    else if (isWritten(value)) {
-      const problem = problemIn(part, value);
+    const own = ownOf(schema, field);
+    if (own === 'refused' && node.flow.language === 'template' && KNOWN_CONFIG.has(functionId)) continue;
+    if (own === 'refused') faults.push(unknown(functionId, field, schema));
+    else if (own === 'named' && isWritten(value)) {
+      const problem = problemOfField(schema, field, value);
       if (problem === null) continue;
       const message = `${functionId} can't take this ${field}: ${problem}`;
-      const { description } = part;
-      const hint = typeof description === 'string' ? { hint: `${field}: ${description}` } : {};
-      faults.push({ code: 'DOC_BAD_VALUE', field, message, ...hint });
+      faults.push({ code: 'DOC_BAD_VALUE', field, message, ...hintOf(schema, field) });
     }
   }
   return faults;
@@ -56,40 +53,28 @@ function isWritten(value: Json): boolean {
   return Object.entries(value).every(([name, one]) => !name.endsWith('.$') && isWritten(one));
 }
 
-const parts = new WeakMap<object, Map<string, JsonObject | null>>();
+type Own = 'named' | 'refused' | 'open';
 
-/** What the schema says of one field, `{}` where it says nothing; null = it refuses the field whatever its value. */
-function partOf(schema: JsonObject, field: string): JsonObject | null {
-  const known = parts.get(schema) ?? new Map<string, JsonObject | null>();
-  parts.set(schema, known);
-  const found = known.get(field);
-  if (found !== undefined) return found;
-  const { properties, patternProperties, additionalProperties, $defs, definitions } = schema;
-  const own = isObject(properties) && Object.hasOwn(properties, field) ? properties[field] : undefined;
+/** What the schema says of a field: something of its own, that there is none whatever its value, or nothing. */
+function ownOf({ properties, patternProperties, additionalProperties }: JsonObject, field: string): Own {
+  if (isObject(properties) && Object.hasOwn(properties, field)) return 'named';
   const mayBeNamed = isObject(patternProperties) && Object.keys(patternProperties).length > 0;
-  const shared = {
-    ...($defs === undefined ? {} : { $defs }),
-    ...(definitions === undefined ? {} : { definitions }),
-  };
-  const isRefused = own === undefined && additionalProperties === false && !mayBeNamed;
-  const part = isRefused ? null : isObject(own) ? { ...shared, ...own } : {};
-  known.set(field, part);
-  return part;
+  return additionalProperties === false && !mayBeNamed ? 'refused' : 'open';
 }
 
-function problemIn(part: JsonObject, value: Json): string | null {
-  try {
-    return problemOf(part, value);
-  } catch (error) {
-    // It refers to what stands elsewhere in the whole schema, by which the run will judge.
-    if (error instanceof WritError && error.code === 'FUNCTION_FAILED') return null;
-    throw error;
-  }
+/** Characters of a schema's own words that are told. */
+const MAX_HINT = 400;
+
+function hintOf({ properties }: JsonObject, field: string): { readonly hint?: string } {
+  const own = isObject(properties) ? properties[field] : undefined;
+  const said = isObject(own) ? own['description'] : undefined;
+  return typeof said === 'string' ? { hint: `${field}: ${said}`.slice(0, MAX_HINT) } : {};
 }
 
 function unknown(functionId: string, field: string, { properties }: JsonObject): WrittenFault {
   const fields = isObject(properties) ? Object.keys(properties) : [];
-  const hint = nearest(field, fields) ?? (fields.length > 0 ? `fields: ${fields.join(', ')}` : null);
+  const hint =
+    nearest(field, fields) ?? (fields.length > 0 ? `fields: ${fields.join(', ')}`.slice(0, MAX_HINT) : null);
   const message = `${functionId} knows no field ${JSON.stringify(field)}`;
   return { code: 'DOC_UNKNOWN_FIELD', field, message, ...(hint === null ? {} : { hint }) };
 }

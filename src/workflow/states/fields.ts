@@ -95,7 +95,7 @@ export class Fields {
       if (use === 'text' && isIntrinsic(value)) parseIntrinsic(value);
       else if (use === 'result') parseReferencePath(value);
       else if (use !== 'read' && !isDefinite(parsePath(value))) {
-        const message = `${JSON.stringify(value.slice(0, 200))} may give more than one value`;
+        const message = `${JSON.stringify(value.slice(0, 200))} is not the path of one value`;
         const hint = 'use names and single indices, such as $.items[0].id';
         this.findings.add({ code: 'DOC_EXPRESSION', message, hint, at: place });
       } else parsePath(value);

@@ -34,7 +34,7 @@ export function openCapture(
       if (part.length > 0) {
         kept[stream].append(part);
         // A copy: the chunk it lies in may be much larger.
-        watch?.(stream, part.slice());
+        watch?.(stream, new Uint8Array(part));
       }
       if (part.length < bytes.length) {
         full = stream;

@@ -46,20 +46,23 @@ export function openEngineLink(options: EngineLinkOptions): EngineLink {
   let events: MemoryEvents | null = null;
   let known: Opened | null = null;
   let opening: Promise<Opened> | null = null;
+  /** How often what is known was taken back. */
+  let forgotten = 0;
   let reaping: NodeJS.Timeout | null = null;
 
   const open = async (): Promise<Opened> => {
     const engine = await openEngine(options.socketPath ?? DEFAULT_SOCKET);
     const seccomp = await options.seccomp();
-    const machine = await inspectMachine(engine, seccomp, options.runtime ?? null);
     try {
       const living = (runner ??= openRunner(options.locks, options.installation));
+      // Steps that are under way listen to it: nobody takes it from them while it is whole. It comes before the machine is
+      // looked at: an engine that is exchanged meanwhile breaks it.
+      if (events === null || events.isBroken())
+        events = await watchMemory(engine, `${RUNNER_LABEL}=${living.id}`);
+      const machine = await inspectMachine(engine, seccomp, options.runtime ?? null);
       // What a killed runner left is gone before anything of this one starts.
       await living.reap(engine);
       reaping ??= setInterval(() => void living.reap(engine).catch(() => undefined), REAP_EVERY_MS).unref();
-      // Steps that are under way listen to it: nobody takes it from them while it is whole.
-      if (events === null || events.isBroken())
-        events = await watchMemory(engine, `${RUNNER_LABEL}=${living.id}`);
       return { engine, machine, runner: living, events };
     } catch (error) {
       throw unavailable(error);
@@ -72,10 +75,15 @@ export function openEngineLink(options: EngineLinkOptions): EngineLink {
       opening ??= open().finally(() => {
         opening = null;
       });
-      return (known = await opening);
+      const before = forgotten;
+      const found = await opening;
+      // What was found before somebody took it back is not known, though it will do for who asked then.
+      if (before === forgotten) known = found;
+      return found;
     },
     forget() {
       known = null;
+      forgotten += 1;
     },
     async close() {
       // One that still opens would begin to reap and to listen after its end.

@@ -95,4 +95,10 @@ describe("the engine's words for a program that it can't start", () => {
       expect(noProgramIn(words, 'x')).toBeNull();
     },
   );
+
+  it('hole: another error of the engine was taken for the words that stand in the name of a program', () => {
+    const program = '/a: no such file or directory: unknown';
+    const words = `${FAILED}: exec: "${program}": stat ${program}: input/output error: unknown`;
+    expect(noProgramIn(words, program)).toBeNull();
+  });
 });

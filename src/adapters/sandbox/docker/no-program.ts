@@ -28,11 +28,11 @@ const CAN_NOT: NoProgram = { exitCode: 126, says: 'the program can not be execut
 const SAID = /(?:start container process|container process caused|executing processes for container): ([^]*)/;
 const ABOUT = /^(?:exec: |executing command )("(?:[^"\\]|\\.)*")(?:: | in sandbox: )([^]*)/;
 const NO_FILE =
-  /^(?:(?:stat|error finding executable|failed to load) [^]*: )?(?:no such file or directory|executable file not found in \$PATH)(?:: unknown|\s*$)/;
+  /^(?:(?:stat|error finding executable|failed to load) [^]*: )?(?:no such file or directory|executable file not found in \$PATH)(?:: unknown)?(?:\s*$|: Are you)/;
 const NO_PROGRAM_FILE =
-  /^(?:(?:stat|error finding executable|failed to load) [^]*: )?(?:permission denied|not a directory|is a directory|exec format error|(?:file name|argument list) too long|too many (?:levels of symbolic links|symbolic links encountered))(?:: unknown|\s*$)/;
+  /^(?:(?:stat|error finding executable|failed to load) [^]*: )?(?:permission denied|not a directory|is a directory|exec format error|(?:file name|argument list) too long|too many (?:levels of symbolic links|symbolic links encountered))(?:: unknown)?(?:\s*$|: Are you)/;
 /** What lies where nothing may be executed, by the path that was found for it. */
-const MAY_NOT = /^eaccess [^]*: permission denied(?:: unknown|\s*$)/;
+const MAY_NOT = /^eaccess [^]*: permission denied(?:: unknown)?(?:\s*$|: Are you)/;
 
 /** A text as Go's %q writes it: the languages agree on what is plain, and on nothing else. */
 function unquoted(quoted: string): string {

@@ -18,8 +18,16 @@ describe('the reaper', () => {
   let deadlineMs = 0;
   const removed: string[] = [];
   let others: readonly string[] = [];
+  let stuck = '';
   const server = createServer((request, response) => {
-    if (request.method === 'DELETE') removed.push(request.url ?? '');
+    if (request.method === 'DELETE') {
+      if (stuck !== '' && request.url?.includes(stuck) === true) {
+        response.writeHead(500, { 'content-type': 'application/json' });
+        response.end('{"message":"device or resource busy"}');
+        return;
+      }
+      removed.push(request.url ?? '');
+    }
     const Labels = {
       'writ.runner': 'a'.repeat(32),
       'writ.installation': 'another',
@@ -94,6 +102,19 @@ describe('the reaper', () => {
       others = [];
       vi.useRealTimers();
       runner.release();
+    }
+  });
+
+  it('hole: one that the engine could not remove kept all those behind it', async () => {
+    removed.length = 0;
+    others = ['behind'];
+    stuck = 'theirs';
+    try {
+      await expect(reaped(-2 * GRACE_MS, 0)).rejects.toThrow('device or resource busy');
+      expect(removed).toEqual([expect.stringContaining('behind')]);
+    } finally {
+      others = [];
+      stuck = '';
     }
   });
 });

@@ -70,6 +70,7 @@ export function openRunner(locks: Locks, installation: string): Runner {
       const containers = await ask('list', engine.listContainers({ all: true, filters }));
       seen = new Map(containers.map(({ Id }) => [Id, seen.get(Id) ?? performance.now()]));
       let removed = 0;
+      let stuck: Error | null = null;
       for (const { Id, Labels, Names } of containers) {
         const runner = Labels[RUNNER_LABEL] ?? '';
         const isLeft =
@@ -78,9 +79,15 @@ export function openRunner(locks: Locks, installation: string): Runner {
             : (Labels[INSTALLATION_LABEL] === owner && isDead(locks, runner)) ||
               isOverdue(Id, Labels[DEADLINE_LABEL]);
         if (!isLeft) continue;
-        await askUnlessGone('remove', engine.getContainer(Id).remove({ force: true, v: true }));
-        removed += 1;
+        try {
+          await askUnlessGone('remove', engine.getContainer(Id).remove({ force: true, v: true }));
+          removed += 1;
+        } catch (error) {
+          // One that the engine can't remove keeps none of those behind it.
+          stuck ??= error instanceof Error ? error : new Error(String(error));
+        }
       }
+      if (stuck !== null) throw stuck;
       return removed;
     },
     release() {

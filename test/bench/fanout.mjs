@@ -111,7 +111,7 @@ async function plan(writ, { root, at }) {
   const steps = Array.from({ length: STEPS }, (_, n) => ({
     name: `S${n}`,
     functionId: 'tool::health_check',
-    config: { n },
+    config: { service: `s${n}` },
   }));
   const text = stringify({ id: 'planned', agents: ['bench'], steps });
   writeFileSync(at('planned.yaml'), text);

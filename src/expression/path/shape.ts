@@ -1,4 +1,4 @@
-// A parsed path of dialect 2 (ASL: paths) and its budgets. Plain data, made by path-parse.ts only.
+// A parsed path of dialect 2 (ASL: paths) and its budgets. Plain data, made by parse.ts only.
 import type { Json } from '../../json.js';
 
 /** Longest path, in UTF-16 units. */

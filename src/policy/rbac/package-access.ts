@@ -40,7 +40,7 @@ export function isAboutPackages({ action, resource }: Pick<AccessQuestion, 'acti
 }
 
 /** A package whose bytes say what its name in a document does; null = the name of none. */
-export function asNamed(resource: string): Required<CalledPackage> | null {
+function asNamed(resource: string): Required<CalledPackage> | null {
   const [, agentName = '', agentDigest = ''] = PACKAGE.exec(resource) ?? [];
   const agentOwnName = lastPart(agentName);
   return agentOwnName === '' ? null : { agentName, agentDigest, agentOwnName, agentRepository: agentName };

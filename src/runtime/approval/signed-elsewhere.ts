@@ -1,5 +1,5 @@
 // What a person signed on a machine of their own: how old such a signature may be, and the salt they chose for what they
-// said. What they signed is checked where it counts (vote-proof.ts, task-proof.ts).
+// said. What they signed is checked where it counts (vote-proof.ts, task/proof.ts).
 import { WritError, type ErrorCode } from '../../errors.js';
 import type { Commitment } from '../../json.js';
 import type { Sealing } from '../log/payload.js';

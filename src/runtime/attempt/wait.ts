@@ -40,7 +40,7 @@ export async function adopt({ approval, row, input }: EditedRequest, settle: Set
   await settle({ kind: 'waiting', approval: known, input }, { ...nothing, record: row });
 }
 
-/** The act is done; the attempt ends with an answer from outside, or because none comes (task-wait.ts). */
+/** The act is done; the attempt ends with an answer from outside, or because none comes (task/wait.ts). */
 export async function suspend(
   guard: Guard,
   judged: Judged,

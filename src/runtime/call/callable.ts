@@ -125,7 +125,7 @@ export async function resolveCallable(
   return { ...facts, kind: 'function', provider, functionId };
 }
 
-/** A person answers in its place (task-open.ts): it has no function and is never called. */
+/** A person answers in its place (task/open.ts): it has no function and is never called. */
 const PERSON: FunctionProvider = {
   functionIds: [],
   invoke: () => Promise.reject(new WritError('INTERNAL', 'a form is filled in by a person, not called')),

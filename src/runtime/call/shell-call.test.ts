@@ -74,6 +74,8 @@ describe('tool::shell_exec', () => {
     { command: 'a', argv: ['b'] },
     { argv: ['x'], privileged: true },
     { argv: ['x'], env: { A: null } },
+    { argv: ['x'], env: { TOKEN: { secret: 'bank' } } },
+    { argv: ['x', { base64: 'AAE=' }] },
     { argv: ['x'], env: ['A=1'] },
     { argv: ['x'], cwd: 1 },
     { argv: ['x'], stdin: 1 },

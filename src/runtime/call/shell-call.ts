@@ -85,8 +85,7 @@ export function dataOf(
   if (!isList(outputs) || !isTexts(outputs)) throw invalid('has outputs that are no list of patterns');
   const variables = isObject(env) ? Object.entries(env) : [];
   const values = isObject(env) ? textsOf(variables.map(([, value]) => value)) : null;
-  if (values === null)
-    throw invalid('has an env that does not map names to texts (null, {secret: …} and {base64: …} are none)');
+  if (values === null) throw invalid(`has an env that does not map names to texts (${NO_TEXTS})`);
   if (!isObject(files)) throw invalid('has files that are no map of paths to contents');
   const named = namedFiles(files);
   if (named === null) throw invalid('has a file that is neither text nor {base64: …}');
@@ -105,10 +104,12 @@ function argvOf(argv: Json | undefined, command: Json | undefined, invalid: Inva
     return ['sh', '-c', command];
   }
   const texts = isList(argv) && argv.length > 0 ? textsOf(argv) : null;
-  if (texts === null)
-    throw invalid('has an argv that is no list of texts (null, {secret: …} and {base64: …} are none)');
+  if (texts === null) throw invalid(`has an argv that is no list of texts (${NO_TEXTS})`);
   return texts;
 }
+
+/** What `textsOf` takes for none. */
+export const NO_TEXTS = 'null, {secret: …}, {env: …} and {base64: …} are none';
 
 /**
  * What a program is given has no types: numbers, lists and the like become the text that a template prints of them. A

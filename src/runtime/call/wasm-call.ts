@@ -3,7 +3,7 @@
 import { WritError } from '../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { KNOWN_CONFIG } from '../../workflow/functions.js';
-import { dataOf, textsOf, type ProgramCall } from './shell-call.js';
+import { dataOf, NO_TEXTS, textsOf, type ProgramCall } from './shell-call.js';
 
 const FIELDS: ReadonlySet<string> = KNOWN_CONFIG.get('tool::wasm') ?? new Set();
 
@@ -22,8 +22,7 @@ export function wasmCall(step: string, value: Json): ProgramCall {
   const { module, input, args = [], stdin, env, files, outputs, deterministic = false } = request;
   if (typeof module !== 'string') throw invalid('needs config.module, a name or sha256:…');
   const texts = isList(args) ? textsOf(args) : null;
-  if (texts === null)
-    throw invalid('has args that are no list of texts (null, {secret: …} and {base64: …} are none)');
+  if (texts === null) throw invalid(`has args that are no list of texts (${NO_TEXTS})`);
   if (typeof deterministic !== 'boolean') throw invalid('has a deterministic that is neither true nor false');
   if (input !== undefined && stdin !== undefined) throw invalid('has input and stdin, which are the same');
   const text = typeof input === 'string' ? input : JSON.stringify(input ?? null);

@@ -70,7 +70,7 @@ function sandboxOf(callable: Callable | null, node: TaskNode): PlannedSandbox | 
   return driver === null ? null : { driver, program: null };
 }
 
-/** What task-open.ts will open. */
+/** What task/open.ts will open. */
 function waitOf(node: TaskNode, decision: Decision): PlannedWait | null {
   const { call } = node;
   if (call.kind !== 'function' || (call.waits !== 'person' && call.waits !== 'token')) return null;

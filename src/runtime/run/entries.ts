@@ -1,5 +1,5 @@
 // The public part of a run's entries, for whoever follows a run that another process advances. What the log holds is
-// proven elsewhere (audit-view.ts, and by verifiers): this tells what is stored.
+// proven elsewhere (log/view.ts, and by verifiers): this tells what is stored.
 import { parseEntry } from '../../audit/entry.js';
 import type { LogRow, Store } from '../ports.js';
 import type { RunEntry } from '../writ.js';

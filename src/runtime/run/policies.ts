@@ -1,7 +1,7 @@
 // What the steps of a run are decided by: the policies in force, and those that the run was started under, in whichever
 // process it goes on. Those of its start are kept in the store as files and loaded from there; the log says which they
 // are, and their hash that they are the ones. Where they can't be had, or the run's row is not what the log says
-// (run-origin.ts), nothing of the run is allowed.
+// (origin.ts), nothing of the run is allowed.
 import { parseEntry } from '../../audit/entry.js';
 import { WritError } from '../../errors.js';
 import type { Hex } from '../../json.js';

@@ -1,6 +1,6 @@
 // An answer from outside to an attempt that waits for one. Policy says who may give it, at this moment; a token says
 // which attempt is meant and that its bearer was asked. It counts once, in time, and is durable before it is
-// acknowledged; whoever advances the run goes on with it (task-wait.ts).
+// acknowledged; whoever advances the run goes on with it (wait.ts).
 import { taskAnswerBytes, type TaskQuestion } from '../../approval/task-answer.js';
 import { WritError } from '../../errors.js';
 import type { Commitment, Json, JsonObject } from '../../json.js';

@@ -35,7 +35,7 @@ export interface McpUrl {
 export interface McpServerConfig {
   readonly name: string;
   readonly at: McpProcess | McpUrl;
-  /** tool -> SHA-256, 64 lower-case hex digits (mcp-pin.ts). */
+  /** tool -> SHA-256, 64 lower-case hex digits (pin.ts). */
   readonly pins: ReadonlyMap<string, string>;
   /** What its answers carry; absent = nothing more than was sent. */
   readonly data?: WrittenData;

@@ -75,6 +75,25 @@ describe('the link to an engine', () => {
     await link.close();
   });
 
+  it('hole: what was looked at before it was taken back was known again afterwards', async () => {
+    open();
+    let answer: () => void = () => undefined;
+    mayAnswer = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const older = link.opened();
+    link.forget();
+    const joined = link.opened();
+    answer();
+    await Promise.all([older, joined]);
+    expect(asked.info).toBe(1);
+    await link.opened();
+    await link.opened();
+    expect(asked).toEqual({ info: 2, events: 1 });
+    await link.close();
+    await expect.poll(() => streams.size).toBe(0);
+  });
+
   it('hole: an engine that came back as another one was believed to be the one that had gone', async () => {
     open();
     const { events, machine } = await link.opened();

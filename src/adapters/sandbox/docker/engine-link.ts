@@ -68,18 +68,23 @@ export function openEngineLink(options: EngineLinkOptions): EngineLink {
       throw unavailable(error);
     }
   };
+  const openOnce = async (): Promise<Opened> => {
+    const before = forgotten;
+    try {
+      const found = await open();
+      // What began before somebody took it back is not known, though it will do for who waits for it.
+      if (before === forgotten) known = found;
+      return found;
+    } finally {
+      opening = null;
+    }
+  };
   return {
     async opened() {
       // An engine that has been away may have come back as another one.
       if (known !== null && !known.events.isBroken()) return known;
-      opening ??= open().finally(() => {
-        opening = null;
-      });
-      const before = forgotten;
-      const found = await opening;
-      // What was found before somebody took it back is not known, though it will do for who asked then.
-      if (before === forgotten) known = found;
-      return found;
+      opening ??= openOnce();
+      return opening;
     },
     forget() {
       known = null;

@@ -2,7 +2,7 @@
 // typed goes through the kernel's line discipline as a person's keys do; what comes out is every byte that was drawn.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { MAIN } from '../cli/writ.js';
 
 type Maker = (command: string) => readonly [string, ...string[]];
@@ -63,8 +63,11 @@ export function onTerminal(
   const processes = (): number[] => (hasEnded(child) ? [] : family(child.pid));
   // A test that fails leaves its command waiting for keys.
   onTestFinished(async () => {
-    for (const pid of processes()) end(pid);
+    const left = processes();
+    for (const pid of left) end(pid);
     await ended;
+    // Killed is not gone yet: on a busy machine a process may be seen for a while as it gives its memory back.
+    await vi.waitUntil(() => !left.some(isThere), { timeout: 30_000, interval: 5 });
   });
   return {
     processes,
@@ -103,6 +106,15 @@ function family(pid: number | undefined): number[] {
   } catch {
     // It has ended meanwhile, or this machine does not say: then its terminal goes, and tells them.
     return [pid];
+  }
+}
+
+/** Not ended, nor only waiting for its parent to hear of it. */
+export function isThere(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
   }
 }
 

@@ -1,10 +1,10 @@
 // The approval prompt on a real terminal: what a person types approves or denies, and nothing else does. Each test has
 // a desk of its own with one waiting run, so that an approval by mistake would show as a run that went on.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BOB, EACH, HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
-import { plain, type TerminalSession } from './pseudo-terminal.js';
+import { isThere, plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
 
 const CTRL_C = '\u0003';
@@ -218,12 +218,6 @@ describeOnTerminal('the approval prompt', () => {
     expect(left.filter(isThere)).toEqual([]);
   });
 });
-
-/** Not ended, nor only waiting for its parent to hear of it. */
-function isThere(pid: number): boolean {
-  const status = `/proc/${pid}/status`;
-  return existsSync(status) && !/^State:\s+Z/m.test(readFileSync(status, 'utf8'));
-}
 
 /** The prompt draws itself anew every second; by then it has taken the keys typed before. */
 function redrawn(terminal: TerminalSession): Promise<void> {

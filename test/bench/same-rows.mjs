@@ -6,7 +6,7 @@ const SETTINGS = [
   'foreign_keys = OFF',
   'synchronous = FULL',
   'secure_delete = ON',
-  'wal_autocheckpoint = 4096',
+  'wal_autocheckpoint = 2048',
   'cache_size = -16384',
 ];
 
@@ -15,6 +15,7 @@ export function writeSameRows(from, to, run, commits) {
   const store = new Database(from, { readonly: true });
   const file = new Database(to);
   try {
+    file.pragma('page_size = 8192');
     file.pragma('journal_mode = WAL');
     for (const setting of SETTINGS) file.pragma(setting);
     const tables = ['log_entry', 'payload', 'attempt'];

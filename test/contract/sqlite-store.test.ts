@@ -220,6 +220,15 @@ describe('the SQLite file', () => {
       db.close();
     }
 
+    function pageBytes(): unknown {
+      const db = new Database(file, { readonly: true });
+      try {
+        return db.pragma('page_size', { simple: true });
+      } finally {
+        db.close();
+      }
+    }
+
     it('gets the new tables when it is opened for writing, twice at once too', async () => {
       await versionOne();
       const stores = await Promise.all([open(), open()]);
@@ -231,6 +240,23 @@ describe('the SQLite file', () => {
         expect(await store.policyFiles(hex(1))).toBeNull();
       }
       expect(await wholeLog(stores[0])).toHaveLength(1);
+    });
+
+    it('keeps the size of its pages, and its log', async () => {
+      const made = await open();
+      await made.commit({ entries: [draft('r')] });
+      await made.close();
+      opened.pop();
+      expect(pageBytes()).toBe(8_192);
+      const db = new Database(file);
+      for (const pragma of ['journal_mode = DELETE', 'page_size = 4096']) db.pragma(pragma);
+      db.exec('VACUUM');
+      db.close();
+      const store = await open();
+      await store.commit({ entries: [draft('r')] });
+      expect(await wholeLog(store)).toHaveLength(2);
+      await store.close();
+      expect(pageBytes()).toBe(4_096);
     });
 
     it('is refused for reading, with what to do', async () => {
@@ -407,7 +433,7 @@ describe('the SQLite file', () => {
     });
 
     it('fails with STORE_FULL, loses nothing it acknowledged, and refuses everything after', async () => {
-      const store = await open({ maxPages: 120 });
+      const store = await open({ maxBytes: 120 * 4_096 });
       let acknowledged = 0;
       let error: WritError | null = null;
       for (let i = 0; i < 50 && error === null; i++) {
@@ -435,7 +461,7 @@ describe('the SQLite file', () => {
     });
 
     it('rejects every commit of the group under which the disk fails, and all behind it', async () => {
-      const store = await open({ maxPages: 120 });
+      const store = await open({ maxBytes: 120 * 4_096 });
       await store.commit({ entries: [draft('r')] });
       const commits = [
         store.commit({ entries: [draft('r')] }),

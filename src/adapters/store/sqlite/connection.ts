@@ -13,8 +13,13 @@ import { checkSchema, createSchema } from './schema.js';
 /** Older versions can lose committed writes silently when one process checkpoints while another writes. */
 const MINIMUM_VERSION = [3, 51, 3] as const;
 const BUSY_POLL_MS = 1;
-/** Of the write-ahead log, before it is copied into the file: pages that many commits change are copied once (16 MiB). */
-const CHECKPOINT_PAGES = 4_096;
+/**
+ * Of a new file, in bytes; a file keeps those it was made with. An entry has about a kilobyte: on SQLite's own 4 KiB a
+ * fifth of each page stays empty, and every page is a system call of its own.
+ */
+const PAGE_BYTES = 8_192;
+/** Of the write-ahead log, before it is copied into the file: pages that many commits change are copied once. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** Pages of the writing connection in memory, in KiB. */
 const CACHE_KIB = 16_384;
 
@@ -23,8 +28,8 @@ export interface ConnectionOptions {
   readonly readOnly: boolean;
   /** How long to wait for another process, in ms. */
   readonly busyTimeoutMs: number;
-  /** Upper bound of the file in pages of 4,096 bytes; null = SQLite's own. */
-  readonly maxPages: number | null;
+  /** Upper bound of the file; null = SQLite's own. */
+  readonly maxBytes: number | null;
 }
 
 export interface Connections {
@@ -50,7 +55,7 @@ export async function openConnections(options: ConnectionOptions): Promise<Conne
       const db = new Database(file, { fileMustExist: true, timeout: options.busyTimeoutMs });
       opened.push(db);
       await whileBusy(options.busyTimeoutMs, () => {
-        prepareWriter(db, file, options.maxPages);
+        prepareWriter(db, file, options.maxBytes);
       });
       writer = db;
     } else if (!existsSync(file)) {
@@ -76,9 +81,11 @@ export async function openConnections(options: ConnectionOptions): Promise<Conne
   }
 }
 
-function prepareWriter(db: Database.Database, file: string, maxPages: number | null): void {
+function prepareWriter(db: Database.Database, file: string, maxBytes: number | null): void {
   db.defaultSafeIntegers(true);
   assertVersion(db);
+  // Says nothing of a file that has pages.
+  db.pragma(`page_size = ${PAGE_BYTES}`);
   const mode = db.pragma('journal_mode = WAL', { simple: true });
   if (mode !== 'wal') {
     throw new WritError(
@@ -90,9 +97,10 @@ function prepareWriter(db: Database.Database, file: string, maxPages: number | n
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
   db.pragma('secure_delete = ON');
-  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  const pageBytes = Number(db.pragma('page_size', { simple: true }));
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_BYTES / pageBytes}`);
   db.pragma(`cache_size = -${CACHE_KIB}`);
-  if (maxPages !== null) db.pragma(`max_page_count = ${Math.floor(maxPages)}`);
+  if (maxBytes !== null) db.pragma(`max_page_count = ${Math.floor(maxBytes / pageBytes)}`);
   createSchema(db, file);
   checkSchema(db, file);
   // From here the writer waits for the lock without blocking the process: see GroupWriter.

@@ -89,8 +89,8 @@ export interface SqliteStoreOptions {
   readonly readOnly?: boolean;
   /** How long a commit waits for another process, default 5,000 ms. */
   readonly busyTimeoutMs?: number;
-  /** Largest size of the file in pages of 4,096 bytes; a commit beyond it is STORE_FULL. Default: none. */
-  readonly maxPages?: number;
+  /** Largest size of the file; a commit beyond it is STORE_FULL. Default: none. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -104,7 +104,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     file: options.file,
     readOnly: options.readOnly ?? false,
     busyTimeoutMs,
-    maxPages: options.maxPages ?? null,
+    maxBytes: options.maxBytes ?? null,
   });
   return new SqliteStore(connections, options, busyTimeoutMs);
 }

@@ -10,7 +10,7 @@ import { openWasmDriver } from './adapters/sandbox/wasm/driver.js';
 import { projectOf } from './agent-files.js';
 import { readDockerFile, unreadableImages, type DockerFile } from './docker-file.js';
 import { WritError } from './errors.js';
-import { resultWithoutSecrets } from './runtime/attempt/outcome.js';
+import { resultWithoutSecrets } from './runtime/attempt/sandbox-answer.js';
 import type {
   AgentPackage,
   ImageNames,

@@ -17,17 +17,9 @@ import { intend, type Intent } from './attempt/intent.js';
 import { isRefusedEntry } from './log/journal.js';
 import { judge } from './attempt/judge.js';
 import type { Judged } from './attempt/judged-attempt.js';
-import {
-  failed,
-  readFunctionOutput,
-  readSandboxResult,
-  readTurn,
-  resultWithoutSecrets,
-  STOPPED,
-  thrown,
-  withoutSecrets,
-  type Acted,
-} from './attempt/outcome.js';
+import { readFunctionOutput, readTurn } from './attempt/function-answer.js';
+import { failed, STOPPED, thrown, withoutSecrets, type Acted } from './attempt/outcome.js';
+import { readSandboxResult, resultWithoutSecrets } from './attempt/sandbox-answer.js';
 import type { Conversation, FunctionProvider, FunctionRequest } from './ports.js';
 
 /**

@@ -24,7 +24,7 @@ export type {
   LimitSet,
   SandboxKind,
 } from './ceiling/ceiling.js';
-export { decide, refuseQuestion } from './decide.js';
+export { decide, refuseQuestion } from './decision/decide.js';
 export type {
   CeilingRecord,
   Decision,
@@ -33,7 +33,7 @@ export type {
   LayerBudget,
   LayerRate,
   RbacRecord,
-} from './decide.js';
+} from './decision/decision.js';
 export type { PolicyDiagnostic } from './file/diagnostic.js';
 export { delegationOf } from './rbac/delegation.js';
 export type { BreakGlass, Delegation } from './rbac/delegation.js';
@@ -65,5 +65,6 @@ export { eligibleApprovers } from './rbac/quorum.js';
 export type { Rule } from './rbac/rule.js';
 export type { ApprovalMode } from './ceiling/shape.js';
 export { buildSnapshot } from './snapshot.js';
-export type { LoadedCeiling, PolicySnapshot, PolicySource } from './snapshot.js';
+export type { LoadedCeiling } from './ceiling/loaded.js';
+export type { PolicySnapshot, PolicySource } from './snapshot.js';
 export { isDomain, isPrincipal, isRole } from './file/text.js';

@@ -1,7 +1,7 @@
 // Whose signatures of agent packages count: package-signers.yaml gives each signer that a ceiling may require a key. Who signs
 // a package says who stands for its bytes, and nothing else: what it may do is decided as for any other.
 import { compareText, type Problems } from './file/diagnostic.js';
-import { pointerSegment, type SourceDocument } from './file/document.js';
+import { pointerSegment, type ReadFile } from './file/document.js';
 import type { PackageSignersDocument } from './file/shape.js';
 
 export interface PackageSigner {
@@ -13,8 +13,7 @@ export interface PackageSigner {
 
 /** Sorted by name. A name has one key and a key one name: two would let one of them sign as two. */
 export function collectPackageSigners(
-  source: SourceDocument,
-  { signers }: PackageSignersDocument,
+  { source, document: { signers } }: ReadFile<PackageSignersDocument>,
   problems: Problems,
 ): readonly PackageSigner[] {
   const seen = new Map<string, string>();

@@ -1,7 +1,7 @@
 // What the policy text of an agent package says of an act, after everything else has been decided: it can turn a yes into
 // a no and never the other way round. The text is evaluated elsewhere; here its answer enters the decision and its record.
 import type { Hex } from '../json.js';
-import type { CeilingRecord, Decision } from './decide.js';
+import type { CeilingRecord, Decision } from './decision/decision.js';
 
 /** `kind: error`: the text could not be judged, which is a no. */
 export interface PackageAnswer {

@@ -1,5 +1,5 @@
 // `writ plan FILE|ID`: what would run and what would hold it up. A question: nothing starts, nothing is written.
-import type { RbacRecord } from '../../policy/decide.js';
+import type { RbacRecord } from '../../policy/decision/decision.js';
 import type { DataDeclaration } from '../../runtime/run/data.js';
 import type {
   PlannedCall,

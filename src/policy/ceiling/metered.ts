@@ -2,7 +2,7 @@
 // charge at the same time: this answer is for people and for the log; the store compares once more when it charges.
 import { isOver } from './budget.js';
 import { labelOf, type LayerName } from './ceiling.js';
-import type { Decision } from '../decide.js';
+import type { Decision } from '../decision/decision.js';
 import { budgetViolation } from './permits.js';
 import type { Violation } from './permits.js';
 import { rateText, waitMs } from './rate.js';

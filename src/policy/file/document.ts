@@ -26,6 +26,12 @@ export interface SourceDocument {
   itemLines(pointer: string): (index: number) => number;
 }
 
+/** A file of a known shape, and where its values stand. */
+export interface ReadFile<T> {
+  readonly source: SourceDocument;
+  readonly document: T;
+}
+
 /** Reads one file; null when a problem was added. Never throws for what the text holds. */
 export function readDocument(file: string, text: string, problems: Problems): SourceDocument | null {
   if (text.length > MAX_FILE_LENGTH) {

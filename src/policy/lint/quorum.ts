@@ -12,7 +12,8 @@ import { examplesOf } from '../rbac/glob-example.js';
 import type { LintFinding } from './finding.js';
 import { boundViolations } from '../ceiling/permits.js';
 import { eligibleApprovers, isReachable } from '../rbac/quorum.js';
-import type { LoadedCeiling, PolicySnapshot } from '../snapshot.js';
+import type { LoadedCeiling } from '../ceiling/loaded.js';
+import type { PolicySnapshot } from '../snapshot.js';
 
 /** Of a very large set the first ones: it stays quick. */
 const MAX_PATTERNS = 500;

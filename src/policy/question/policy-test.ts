@@ -2,8 +2,8 @@
 // tell an operator that a change does what it should. Coverage is the rules that decided at least one case.
 import { labelOf } from '../ceiling/ceiling.js';
 import { compareText, Problems } from '../file/diagnostic.js';
-import { decide, refuseQuestion } from '../decide.js';
-import type { Decision } from '../decide.js';
+import { decide, refuseQuestion } from '../decision/decide.js';
+import type { Decision } from '../decision/decision.js';
 import { pointerSegment, readDocument } from '../file/document.js';
 import { readQuestion } from './question.js';
 import type { PolicySnapshot } from '../snapshot.js';

@@ -15,7 +15,7 @@ import type {
   MountGrant,
   SandboxKind,
 } from '../ceiling/ceiling.js';
-import type { DecisionRequest } from '../decide.js';
+import type { DecisionRequest } from '../decision/decision.js';
 import type { Facts } from '../ceiling/facts.js';
 import { lastPart } from '../rbac/package-access.js';
 import { isSettled } from '../ceiling/ceiling.js';

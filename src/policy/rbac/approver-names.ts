@@ -4,18 +4,18 @@
 import { nearest } from '../../nearest.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { ANY_ROLE } from './role.js';
 import type { RoleGraph } from './role.js';
 import type { ApproversDocument } from '../file/shape.js';
 
 /** Adds a problem for each role that no file of roles/ defines. */
 export function checkApproverNames(
-  source: SourceDocument,
-  { delegations = [], breakGlass, grants = [] }: ApproversDocument,
+  { source, document }: ReadFile<ApproversDocument>,
   roles: RoleGraph,
   problems: Problems,
 ): void {
+  const { delegations = [], breakGlass, grants = [] } = document;
   const domains = [...roles.domains];
   const check = (pointer: string, name: string): void => {
     if (!name.startsWith('role:') || name === ANY_ROLE) return;

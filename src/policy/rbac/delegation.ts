@@ -4,7 +4,7 @@
 import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { momentMs } from '../ceiling/spec.js';
 import type { Person } from './person.js';
 import type { ApproversDocument } from '../file/shape.js';
@@ -28,8 +28,7 @@ export interface BreakGlass {
 
 /** Sorted by `to`, then `from`; one per pair. Both must be people of approvers.yaml. */
 export function collectDelegations(
-  source: SourceDocument,
-  document: ApproversDocument,
+  { source, document }: ReadFile<ApproversDocument>,
   people: readonly Person[],
   problems: Problems,
 ): readonly Delegation[] {

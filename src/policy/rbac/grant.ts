@@ -6,7 +6,7 @@ import { momentMs } from '../ceiling/spec.js';
 import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { fnMatch } from './glob.js';
 import type { ApproversDocument } from '../file/shape.js';
 
@@ -27,8 +27,7 @@ export interface Grant {
 
 /** Sorted by id. */
 export function collectGrants(
-  source: SourceDocument,
-  document: ApproversDocument,
+  { source, document }: ReadFile<ApproversDocument>,
   problems: Problems,
 ): readonly Grant[] {
   const ids = new Set<string>();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { load } from '../../../test/policy/claims-policies.js';
-import { decide as decideAct } from '../decide.js';
+import { decide as decideAct } from '../decision/decide.js';
 import { checkDeciding, checkPackage, decidedNames } from './package-access.js';
 import { readQuestion } from '../question/question.js';
 import { eligibleApprovers } from './quorum.js';

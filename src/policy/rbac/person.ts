@@ -3,7 +3,7 @@
 import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { escaped, lookAlikeProblem } from '../file/text.js';
 import type { ApproversDocument } from '../file/shape.js';
 
@@ -25,8 +25,7 @@ export interface Person {
 
 /** The people of approvers.yaml, sorted by id. */
 export function collectPeople(
-  source: SourceDocument,
-  document: ApproversDocument,
+  { source, document }: ReadFile<ApproversDocument>,
   problems: Problems,
 ): readonly Person[] {
   const seen = new Map<string, string>();

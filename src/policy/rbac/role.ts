@@ -4,7 +4,7 @@ import { nearest } from '../../nearest.js';
 import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { Memo } from '../memo.js';
 import type { RolesDocument } from '../file/shape.js';
 import { escaped, lookAlikeProblem } from '../file/text.js';
@@ -44,76 +44,23 @@ type Parents = ReadonlyMap<string, readonly string[]>;
 type Paths = ReadonlyMap<string, readonly string[]>;
 
 /** Builds the graph of all files; cycles, unknown roles and chains deeper than ten are problems. */
-export function collectRoles(
-  sources: readonly { readonly source: SourceDocument; readonly document: RolesDocument }[],
-  problems: Problems,
-): RoleGraph {
-  const defined = new Map<string, Set<string>>();
-  const edges = new Map<string, RoleEdge>();
-  for (const { document } of sources) {
-    const roles = defined.get(document.domain) ?? new Set();
-    defined.set(document.domain, roles);
-    for (const role of [...Object.keys(document.members ?? {}), ...Object.keys(document.inherits ?? {})]) {
-      roles.add(role);
-    }
-  }
-  const addEdge = (member: string, role: string, domain: string) =>
-    edges.set(JSON.stringify([domain, member, role]), { member, role, domain });
-  for (const { source, document } of sources) {
-    const { domain } = document;
-    for (const [field, map] of Object.entries({ members: document.members, inherits: document.inherits })) {
-      for (const [key, values] of Object.entries(map ?? {})) {
-        const pointer = `/${field}${pointerSegment(key)}`;
-        if (key === ANY_ROLE) {
-          problems.add(source.file, source.keyPlace(pointer), 'role:any is everybody and takes no entries');
-          continue;
-        }
-        for (const [index, value] of values.entries()) {
-          const alike = lookAlikeProblem(value);
-          if (alike !== null) {
-            const at = source.place(pointer + pointerSegment(index));
-            problems.add(source.file, at, `member ${escaped(value)} ${alike}`);
-          } else if (field === 'members') {
-            addEdge(value, key, domain);
-          } else if (defined.get(domain)?.has(value) === true) {
-            addEdge(key, value, domain);
-          } else {
-            const hint = (): string =>
-              nearest(value, defined.get(domain) ?? []) ??
-              `give it members in a roles file of domain ${domain}, even an empty list`;
-            problems.add(
-              source.file,
-              source.place(pointer + pointerSegment(index)),
-              `unknown role "${value}"`,
-              hint,
-            );
-          }
-        }
-      }
-    }
-  }
-  const sorted = [...edges.values()].toSorted(
+export function collectRoles(sources: readonly ReadFile<RolesDocument>[], problems: Problems): RoleGraph {
+  const defined = definedIn(sources);
+  const edges = sources.flatMap((source) => edgesOf(source, defined, problems));
+  const sorted = [...new Map(edges.map((edge) => [JSON.stringify(edge), edge])).values()].toSorted(
     (a, b) =>
       compareText(a.domain, b.domain) || compareText(a.member, b.member) || compareText(a.role, b.role),
   );
   const parents = new Map([...defined.keys()].map((domain) => [domain, parentsOf(sorted, domain)]));
-  for (const { source, document } of sources) {
-    const domainParents = parents.get(document.domain) ?? new Map();
-    const keys = new Set([...Object.keys(document.members ?? {}), ...Object.keys(document.inherits ?? {})]);
-    for (const role of keys) {
-      const trouble = chainProblem(role, domainParents);
-      if (trouble === null) continue;
-      const field = Object.hasOwn(document.inherits ?? {}, role) ? 'inherits' : 'members';
-      problems.add(source.file, source.keyPlace(`/${field}${pointerSegment(role)}`), trouble);
-    }
+  for (const source of sources) {
+    checkChains(source, parents.get(source.document.domain) ?? NO_PARENTS, problems);
   }
-  const noParents: Parents = new Map();
   // The graph does not change any more, and neither does what is reached from a subject.
   const walks = new Memo<Paths>(MAX_WALKS);
   const pathsOf = (subject: string, domain: string): Paths => {
     const before = walks.get(domain, subject);
     if (before !== undefined) return before;
-    const made = walk(subject, parents.get(domain) ?? noParents);
+    const made = walk(subject, parents.get(domain) ?? NO_PARENTS);
     walks.set(made, domain, subject);
     return made;
   };
@@ -127,6 +74,68 @@ export function collectRoles(
     path: (subject, role, domain) =>
       role === subject ? [subject] : (pathsOf(subject, domain).get(role) ?? null),
   };
+}
+
+const NO_PARENTS: Parents = new Map();
+
+/** Roles by domain. */
+type Defined = ReadonlyMap<string, ReadonlySet<string>>;
+
+function definedIn(sources: readonly ReadFile<RolesDocument>[]): Defined {
+  const defined = new Map<string, Set<string>>();
+  for (const { document } of sources) {
+    const roles = defined.get(document.domain) ?? new Set();
+    defined.set(document.domain, roles);
+    for (const role of rolesIn(document)) roles.add(role);
+  }
+  return defined;
+}
+
+function rolesIn({ members = {}, inherits = {} }: RolesDocument): readonly string[] {
+  return [...new Set([...Object.keys(members), ...Object.keys(inherits)])];
+}
+
+/** Each as often as the file says it. */
+function edgesOf(
+  { source, document: { domain, members = {}, inherits = {} } }: ReadFile<RolesDocument>,
+  defined: Defined,
+  problems: Problems,
+): readonly RoleEdge[] {
+  const here = defined.get(domain) ?? new Set();
+  return Object.entries({ members, inherits }).flatMap(([field, lists]) =>
+    Object.entries(lists).flatMap(([key, values]) => {
+      const pointer = `/${field}${pointerSegment(key)}`;
+      if (key === ANY_ROLE) {
+        problems.add(source.file, source.keyPlace(pointer), 'role:any is everybody and takes no entries');
+        return [];
+      }
+      return values.flatMap((value, index): RoleEdge[] => {
+        const wrong = (message: string, hint?: () => string): [] => {
+          problems.add(source.file, source.place(pointer + pointerSegment(index)), message, hint);
+          return [];
+        };
+        const alike = lookAlikeProblem(value);
+        if (alike !== null) return wrong(`member ${escaped(value)} ${alike}`);
+        if (field === 'members') return [{ member: value, role: key, domain }];
+        if (here.has(value)) return [{ member: key, role: value, domain }];
+        const asMembers = `give it members in a roles file of domain ${domain}, even an empty list`;
+        return wrong(`unknown role "${value}"`, () => nearest(value, here) ?? asMembers);
+      });
+    }),
+  );
+}
+
+function checkChains(
+  { source, document }: ReadFile<RolesDocument>,
+  parents: Parents,
+  problems: Problems,
+): void {
+  for (const role of rolesIn(document)) {
+    const trouble = chainProblem(role, parents);
+    if (trouble === null) continue;
+    const field = Object.hasOwn(document.inherits ?? {}, role) ? 'inherits' : 'members';
+    problems.add(source.file, source.keyPlace(`/${field}${pointerSegment(role)}`), trouble);
+  }
 }
 
 function parentsOf(edges: readonly RoleEdge[], domain: string): Parents {

@@ -5,7 +5,7 @@ import type { Action } from './action.js';
 import { ACTIONS, isAction, unmatchable } from './action.js';
 import { compareText } from '../file/diagnostic.js';
 import { FILE_START, type Problems } from '../file/diagnostic.js';
-import type { SourceDocument } from '../file/document.js';
+import type { ReadFile } from '../file/document.js';
 import { patternProblem } from './glob.js';
 import type { RoleGraph } from './role.js';
 import { ANY_ROLE } from './role.js';
@@ -39,14 +39,9 @@ export function rowOf({ id, effect, subject, domain, action, resource }: RowRule
 /** Rules that are read between two pauses. */
 const SLICE = 500;
 
-interface RuleFile {
-  readonly source: SourceDocument;
-  readonly document: RulesDocument;
-}
-
 /** Rules of all files by id. `pause` as of PolicySource. */
 export async function collectRules(
-  files: readonly RuleFile[],
+  files: readonly ReadFile<RulesDocument>[],
   roles: RoleGraph,
   problems: Problems,
   pause?: () => Promise<void>,

@@ -1,7 +1,7 @@
 // What an attempt is charged: the least that it will use with its intent, and with its outcome the difference to what it
 // has used. An attempt that was lost keeps its charge, and so does a call that failed without saying what it had cost.
 import type { BudgetName } from '../../policy/ceiling/budget.js';
-import type { LayerBudget, LayerRate } from '../../policy/decide.js';
+import type { LayerBudget, LayerRate } from '../../policy/decision/decision.js';
 import { callCharge } from '../../policy/ceiling/rate.js';
 import type { Charge, Meter, Usage } from '../ports.js';
 

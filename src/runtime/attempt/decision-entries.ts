@@ -1,7 +1,7 @@
 // The entries of a decision: which rules and layers it came from, whatever it was.
 import { sharedJson } from '../../canonical-json.js';
 import type { Json } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import { asJson, draft } from '../log/entries.js';
 import type { Judged } from './judged-attempt.js';
 import type { EntryDraft } from '../ports.js';

@@ -1,7 +1,7 @@
 // What the rooms of the guard pass on to each other about one attempt.
 import type { Subject } from '../../approval/subject.js';
 import type { JsonObject } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import type { DataClass } from '../../workflow/data-class.js';
 import type { Attempt } from './attempt.js';
 import type { Callable } from '../call/callable.js';

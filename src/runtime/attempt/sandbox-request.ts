@@ -2,7 +2,7 @@
 import { sha256 } from '../../audit/sha256.js';
 import { WritError } from '../../errors.js';
 import type { JsonObject } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import type { TaskNode } from '../../workflow/plan.js';
 import type { Attempt } from './attempt.js';
 import type { SandboxedCallable } from '../call/callable.js';

@@ -1,7 +1,7 @@
 // What an approval of a step is bound to: everything that its act would be.
 import type { Subject } from '../../approval/subject.js';
 import type { JsonObject } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import type { Attempt } from './attempt.js';
 import type { Callable } from '../call/callable.js';
 import type { Guard } from '../guard-parts.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openCedar } from '../../adapters/cedar.js';
 import type { Digest, Hex } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import { narrowedByPackage } from './package-policy.js';
 import type { AgentPackage, FunctionReach } from '../ports.js';
 

@@ -3,7 +3,7 @@
 // well. A package without such text is not narrowed; one with text and nobody to evaluate it is refused.
 import { sha256 } from '../../audit/sha256.js';
 import type { Hex } from '../../json.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import { underPackage, type PackageAnswer } from '../../policy/packaged.js';
 import { unseenIn } from '../../policy/file/text.js';
 import type { AgentPackage, FunctionReach, PackageAct, PackagePolicies, PackageRefusal } from '../ports.js';

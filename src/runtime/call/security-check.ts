@@ -4,7 +4,7 @@
 import { WritError, type ErrorCode } from '../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { checkAccess } from '../../policy/rbac/access.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import { isPrincipal } from '../../policy/file/text.js';
 import type { Plan, TaskNode } from '../../workflow/plan.js';
 import { taskAt } from '../../workflow/state-gate.js';

@@ -2,7 +2,7 @@
 // would be wrong with it.
 import type { WritError } from '../../errors.js';
 import { MEASURED_NAMES, type CeilingLayer } from '../../policy/ceiling/ceiling.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import { isDeclared, type DataClass } from '../../workflow/data-class.js';
 import type { TaskNode } from '../../workflow/plan.js';
 import type { Callable } from '../call/callable.js';

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../errors.js';
 import type { Hex } from '../../json.js';
 import type { EffectiveApproval } from '../../policy/ceiling/approval-duty.js';
 import type { AuditRequirement } from '../../policy/ceiling/ceiling.js';
-import type { CeilingRecord, RbacRecord } from '../../policy/decide.js';
+import type { CeilingRecord, RbacRecord } from '../../policy/decision/decision.js';
 import type { OutlineStep } from './outline.js';
 import type { DataClass } from '../../workflow/data-class.js';
 import type { FunctionReach } from '../ports.js';

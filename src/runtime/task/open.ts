@@ -1,7 +1,7 @@
 // What an attempt that ends by an answer from outside gets with its intent: a task by which it is answered, until when,
 // and where it is answered by token, the token, which reaches the call and nothing else.
 import { WritError } from '../../errors.js';
-import type { Decision } from '../../policy/decide.js';
+import type { Decision } from '../../policy/decision/decision.js';
 import type { TaskNode } from '../../workflow/plan.js';
 import { resolveCallable } from '../call/callable.js';
 import { draft, timeText } from '../log/entries.js';

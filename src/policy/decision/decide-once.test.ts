@@ -1,11 +1,11 @@
 // The memory of decisions: the same answer for the same question, and never an answer of another time or other policies.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { plainFacts } from '../../test/policy/facts.js';
-import { canonicalJson } from '../canonical-json.js';
-import type { Json } from '../json.js';
+import { plainFacts } from '../../../test/policy/facts.js';
+import { canonicalJson } from '../../canonical-json.js';
+import type { Json } from '../../json.js';
 import { decideOnce } from './decide-once.js';
-import type { CeilingLayer, DecisionRequest, PolicySnapshot } from './index.js';
-import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from './index.js';
+import type { CeilingLayer, DecisionRequest, PolicySnapshot } from '../index.js';
+import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from '../index.js';
 
 const RULE = (effect: string) => `apiVersion: writ/v1
 kind: Rules

@@ -1,10 +1,11 @@
 // One question asked ten thousand times, by the items of a map, has one answer as long as the answer does not depend on
 // when it is asked. Every attempt still asks and is still recorded; only the work is not done again.
-import { canonicalJson } from '../canonical-json.js';
-import type { Json } from '../json.js';
-import type { CeilingLayer } from './ceiling/ceiling.js';
-import { decide, type Decision, type DecisionRequest } from './decide.js';
-import type { PolicySnapshot } from './snapshot.js';
+import { canonicalJson } from '../../canonical-json.js';
+import type { Json } from '../../json.js';
+import type { CeilingLayer } from '../ceiling/ceiling.js';
+import { decide } from './decide.js';
+import type { Decision, DecisionRequest } from './decision.js';
+import type { PolicySnapshot } from '../snapshot.js';
 
 interface Known {
   readonly snapshot: PolicySnapshot;

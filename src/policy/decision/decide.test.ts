@@ -1,10 +1,10 @@
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { plainFacts } from '../../test/policy/facts.js';
-import type { Json } from '../json.js';
-import type { ApprovalAsk, CeilingLayer, DecisionRequest, PolicySnapshot } from './index.js';
-import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from './index.js';
+import { plainFacts } from '../../../test/policy/facts.js';
+import type { Json } from '../../json.js';
+import type { ApprovalAsk, CeilingLayer, DecisionRequest, PolicySnapshot } from '../index.js';
+import { buildSnapshot, decide, MODEL_TEXT, parseCeilingSpec } from '../index.js';
 
 const FILES = {
   'model.conf': MODEL_TEXT,

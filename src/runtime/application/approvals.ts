@@ -9,7 +9,7 @@ import { keepRefused } from '../approval/refused-message.js';
 import { reviewApproval } from '../approval/review.js';
 import { answerTask, requireMayAnswer } from '../task/answer.js';
 import { mayReadTask, taskView } from '../task/view.js';
-import { approvalView } from '../view/view.js';
+import { approvalView } from '../view/approval-view.js';
 import type { Approvals, Tasks } from '../writ.js';
 import type { Core } from './core.js';
 
@@ -17,7 +17,6 @@ export function taskCalls({ guard, live, cadence }: Core): Tasks {
   const { store } = guard;
   return {
     tasks: (filter) => store.tasks(filter),
-    dueTasks: (limit) => guard.store.dueTasks(limit),
     task: (id) => taskView(guard, id),
     mayReadTask: (record, { id }) => mayReadTask(live.current(), record, id),
     requireMayAnswer: (id, by) => requireMayAnswer(guard, id, by),

@@ -17,7 +17,7 @@ import { REMEMBERED_MS, requireNotReceived } from './received.js';
 import { entryContext, load, logTimeMs } from '../run/context.js';
 import { requireFresh, requireRecent, saltedBy } from './signed-elsewhere.js';
 import { decisionOf, isProven } from './vote-proof.js';
-import { approvalView } from '../view/view.js';
+import { approvalView } from '../view/approval-view.js';
 import { accessOf, actionOf, holdsRoles, type Voice } from './voice.js';
 import type { Principal, VoteRequest } from '../writ.js';
 

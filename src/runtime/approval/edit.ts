@@ -21,7 +21,7 @@ import { REMEMBERED_MS, requireNotReceived } from './received.js';
 import { recordedBytes } from '../run/recordable.js';
 import { entryContext, load, logTimeMs } from '../run/context.js';
 import { attemptOf } from '../runner.js';
-import { approvalView } from '../view/view.js';
+import { approvalView } from '../view/approval-view.js';
 import { isAssured } from './vote-proof.js';
 import { holdsRoles } from './voice.js';
 import type { EditRequest, Principal } from '../writ.js';

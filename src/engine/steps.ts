@@ -1,7 +1,8 @@
 // What only dialect 1 has: conditions, loops, outcomes that later templates read, groups of adjacent steps.
 import { WritError } from '../errors.js';
-import { evaluateCondition, parseCondition } from '../expression/condition.js';
-import { untilHolds } from '../expression/until.js';
+import { evaluateCondition } from '../expression/condition/evaluate.js';
+import { parseCondition } from '../expression/condition/parse.js';
+import { untilHolds } from '../expression/condition/until.js';
 import { member } from '../expression/value.js';
 import type { Json } from '../json.js';
 import type { ForkNode, StepFlow, TaskNode } from '../workflow/plan.js';

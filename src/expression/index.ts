@@ -1,13 +1,8 @@
 // The expression room: templates, conditions, paths, Choice rules. Pure.
 export { CHOICE_OPERATORS, type ChoiceRule, evaluateChoice, type OperandKind } from './choice.js';
-export {
-  type Condition,
-  type ConditionNode,
-  type ConditionPath,
-  type ConditionResult,
-  evaluateCondition,
-  parseCondition,
-} from './condition.js';
+export type { Condition, ConditionNode, ConditionPath } from './condition/condition.js';
+export { type ConditionResult, evaluateCondition } from './condition/evaluate.js';
+export { parseCondition } from './condition/parse.js';
 export { BLOCKED_NAMES, FIXED_NAMES } from './names.js';
 export { nearest } from './nearest.js';
 export {
@@ -47,4 +42,4 @@ export {
   untilHolds,
   type UntilOperator,
   type UntilResult,
-} from './until.js';
+} from './condition/until.js';

@@ -1,7 +1,7 @@
 // The one form the engine runs. Both dialects compile to it. Plain JSON data: it is stored with the run,
 // so a run that waits for weeks goes on under the plan it started with.
 import type { ChoiceRule } from '../expression/choice.js';
-import type { Until } from '../expression/until.js';
+import type { Until } from '../expression/condition/until.js';
 import type { Digest, Json, JsonObject } from '../json.js';
 import type { DataClass } from './data-class.js';
 

@@ -1,7 +1,7 @@
 // The inline helpers of templates and how a value prints. Helpers see values only: no scope, no template.
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
-import { compare } from '../condition.js';
+import { compare } from '../condition/evaluate.js';
 import type { Helper } from './tree.js';
 import type { TemplateWork } from './work.js';
 import { equal, member } from '../value.js';

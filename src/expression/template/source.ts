@@ -2,7 +2,8 @@
 // #if and #unless are lifted out as parsed conditions, step names with blanks get brackets, an index its dot. Only the
 // plan's own names count here, never names that came with data, so data can't change what a template says.
 import { WritError } from '../../errors.js';
-import { type Condition, parseTemplateCondition, PATH_HEAD_END } from '../condition.js';
+import type { Condition } from '../condition/condition.js';
+import { parseTemplateCondition, PATH_HEAD_END } from '../condition/parse.js';
 import { longestName } from '../longest-name.js';
 
 /** Deepest nesting of blocks, and of parentheses in one tag. */

@@ -2,8 +2,8 @@
 // parsed as a template again. Deterministic, bounded, no prototype access; every name is looked up here.
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
-import type { ConditionPath } from '../condition.js';
-import { evaluateNode } from '../condition.js';
+import type { ConditionPath } from '../condition/condition.js';
+import { evaluateNode } from '../condition/evaluate.js';
 import { BLOCKED_NAMES } from '../names.js';
 import { nearest } from '../nearest.js';
 import { valueAt, type Scope } from '../scope.js';

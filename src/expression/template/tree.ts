@@ -4,7 +4,7 @@
 import Handlebars from 'handlebars';
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
-import type { Condition, ConditionPath } from '../condition.js';
+import type { Condition, ConditionPath } from '../condition/condition.js';
 import { nearest } from '../nearest.js';
 import {
   CONDITION_MARK,

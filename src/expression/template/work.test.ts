@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../json.js';
-import { evaluateCondition, parseCondition } from '../condition.js';
+import { evaluateCondition } from '../condition/evaluate.js';
+import { parseCondition } from '../condition/parse.js';
 import type { Scope } from '../scope.js';
 import { renderTemplate, renderValue } from './template.js';
 import { RENDER_MAX_WORK, TemplateWork } from './work.js';

@@ -2,7 +2,8 @@
 // (outputs, items, iterations) stays as the document spells it, and is named.
 import { isFilledLater, scopeOfInput } from '../../engine/scope.js';
 import { WritError } from '../../errors.js';
-import { evaluateCondition, parseCondition } from '../../expression/condition.js';
+import { evaluateCondition } from '../../expression/condition/evaluate.js';
+import { parseCondition } from '../../expression/condition/parse.js';
 import { parsePath, readPath } from '../../expression/path/path.js';
 import type { Scope } from '../../expression/scope.js';
 import { renderTemplate, renderValue, templateVariables } from '../../expression/template/template.js';

@@ -1,6 +1,7 @@
 // Templates and conditions of one step, checked at load: syntax, limits, helpers, and names where they can be known.
 // Every finding points at the place inside the text.
-import { CONDITION_MAX_LENGTH, type ConditionNode, parseCondition } from '../../expression/condition.js';
+import { CONDITION_MAX_LENGTH, parseCondition } from '../../expression/condition/parse.js';
+import type { ConditionNode } from '../../expression/condition/condition.js';
 import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
 import { nearest } from '../../expression/nearest.js';
 import {
@@ -9,7 +10,7 @@ import {
   type NamedVariable,
   templateVariables,
 } from '../../expression/template/template.js';
-import { parseUntil, parseVariable, type Until } from '../../expression/until.js';
+import { parseUntil, parseVariable, type Until } from '../../expression/condition/until.js';
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
 import type { Findings } from '../diagnostic.js';

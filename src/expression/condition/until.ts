@@ -1,12 +1,14 @@
 // `until` of a loop (AgentOS page): read once at load, asked after every iteration. The output is
 // attacker-controlled: it is searched and compared, and never becomes part of an expression or a pattern.
-import { WritError, type ErrorCode } from '../errors.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
-import { compare, type ConditionPath, evaluateWith, lookUp, parseCondition } from './condition.js';
-import { nearest } from './nearest.js';
-import type { Scope } from './scope.js';
-import { descend, equal, opener } from './value.js';
-import { holdsWords } from './whole-words.js';
+import { WritError, type ErrorCode } from '../../errors.js';
+import { isObject, type Json, type JsonObject } from '../../json.js';
+import { compare, evaluateWith, lookUp } from './evaluate.js';
+import type { ConditionPath } from './condition.js';
+import { parseCondition } from './parse.js';
+import { nearest } from '../nearest.js';
+import type { Scope } from '../scope.js';
+import { descend, equal, opener } from '../value.js';
+import { holdsWords } from '../whole-words.js';
 
 /** When a loop ends. Source text, checked at load. */
 export type Until =

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
-import { CONDITION_MAX_LENGTH, evaluateCondition, parseCondition } from './condition.js';
-import type { Scope } from './scope.js';
+import { WritError } from '../../errors.js';
+import type { Json } from '../../json.js';
+import { CONDITION_MAX_LENGTH, parseCondition } from './parse.js';
+import { evaluateCondition } from './evaluate.js';
+import type { Scope } from '../scope.js';
 
 function scope(values: Record<string, Json>, known: readonly string[] = []): Scope {
   return { values: new Map(Object.entries(values)), known: new Set(known), onMissing: 'error' };

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WritError } from '../errors.js';
-import type { Json } from '../json.js';
-import type { Scope } from './scope.js';
+import { WritError } from '../../errors.js';
+import type { Json } from '../../json.js';
+import type { Scope } from '../scope.js';
 import { parseUntil, parseVariable, textOf, untilHolds } from './until.js';
 
 const NAMES = new Set(['Check Status', 'limit']);

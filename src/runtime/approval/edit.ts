@@ -7,7 +7,7 @@ import type { Task } from '../../engine/command.js';
 import { WritError } from '../../errors.js';
 import { isObject, type Json, type SubjectDigest } from '../../json.js';
 import { checkDeciding } from '../../policy/rbac/package-access.js';
-import { requestApproval } from './gate.js';
+import { requestApproval } from './request.js';
 import { requireAsLogged } from './origin.js';
 import { attemptRecord, known } from '../attempt/record.js';
 import { draft } from '../log/entries.js';

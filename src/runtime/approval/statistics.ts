@@ -3,7 +3,7 @@
 import type { ApprovalRecord, Store } from '../ports.js';
 
 /** An approval that came faster was hardly read. */
-export const HASTY_MS = 2_000;
+const HASTY_MS = 2_000;
 
 export interface ApprovalStatistics {
   readonly requests: number;

@@ -1,6 +1,6 @@
 // The intent of an attempt: durable before the act. What is decided, consumed, charged and about to be done is one commit.
 import { WritError } from '../../errors.js';
-import type { OpenGate } from '../approval/gate.js';
+import type { OpenGate } from '../approval/passage.js';
 import { attemptRecord, known } from './record.js';
 import type { Settle } from './attempt.js';
 import { decisionEntries } from './decision-entries.js';

@@ -1,6 +1,7 @@
 // An attempt that never acts: it could not start, or policy, a ceiling or a person said no. Recorded, never run.
 import { WritError } from '../../errors.js';
-import { endOpenApproval, type EndedApproval } from '../approval/gate.js';
+import { endOpenApproval } from '../approval/gate.js';
+import type { EndedApproval } from '../approval/passage.js';
 import { attemptRecord, known, publicError } from './record.js';
 import type { Attempt, Settle } from './attempt.js';
 import { decisionEntries } from './decision-entries.js';

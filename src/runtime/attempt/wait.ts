@@ -1,5 +1,5 @@
 // An attempt that waits: for the decision of people before its act, or for an answer from outside after it.
-import type { WaitingGate } from '../approval/gate.js';
+import type { WaitingGate } from '../approval/passage.js';
 import { attemptRecord, known } from './record.js';
 import type { Settle } from './attempt.js';
 import { settleCharges } from './charges.js';

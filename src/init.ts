@@ -1,10 +1,12 @@
 // Making a data directory: log key, store, first entry, first checkpoint, and the key pinned where a restored backup
 // does not reach. Killed on its way, it is gone on with by the next init.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { systemClock } from './adapters/clock.js';
 import { createLogKey, loadLogKey } from './adapters/keys/log-key.js';
 import { systemRandom } from './adapters/random.js';
+import { makeDirectory } from './adapters/store/durable-file.js';
 import { openLocks } from './adapters/store/locks.js';
 import { openSqliteStore } from './adapters/store/sqlite/store.js';
 import { openTileDirectory } from './adapters/store/tile-directory.js';
@@ -58,7 +60,7 @@ export async function initWrit(options: InitOptions): Promise<InitResult> {
       hint: 'choose another with --data',
     });
   }
-  await writable(options.data, () => mkdir(options.data, { recursive: true, mode: 0o700 }));
+  await writable(options.data, () => makeDirectory(resolve(options.data), 0o700));
   const signer = logKeyOf(paths, wanted, options.origin !== null);
   const origin = originOf(signer);
   const trust = openTrustStore(options.trustFile ?? defaultTrustFile());

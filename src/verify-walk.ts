@@ -13,7 +13,7 @@ import { walkTree, type LeafBatch, type WalkTree } from './audit/verify/tree-wal
 import { WritError, type ErrorCode } from './errors.js';
 
 /** Entries from which a thread is worth its start. */
-export const WALK_THREAD_FROM = 20_000n;
+const WALK_THREAD_FROM = 20_000n;
 /** Batches of 256 entries that the thread may be ahead, */
 export const WALK_AHEAD = 16;
 /** and their bytes: it waits beyond them. */

@@ -158,8 +158,8 @@ export function verifySignature(key, message, signature) {
   if (key.length !== 32 || signature.length !== 64) return false;
   const y = BigInt(`0x${hex(Buffer.from(key).reverse())}`) & (2n ** 255n - 1n);
   if (y >= P || [0n, 1n, P - 1n, Y8, P - Y8].includes(y)) return false;
-  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]);
-  return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature);
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key).toString('base64url') };
+  return verify(null, message, createPublicKey({ key: jwk, format: 'jwk' }), signature);
 }
 /** Text and signature lines of a note, nothing verified. */
 export function parseNote(bytes) {

@@ -7,7 +7,7 @@ import { join, relative, sep } from 'node:path';
 import { WritError } from '../errors.js';
 
 /** Bounds of a policy directory. */
-export const MAX_POLICY_FILES = 200;
+const MAX_POLICY_FILES = 200;
 export const MAX_POLICY_FILE_BYTES = 1024 * 1024;
 const MAX_DEPTH = 4;
 

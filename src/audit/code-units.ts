@@ -9,7 +9,7 @@ export function unitAt(units: CodeUnits, at: number): number {
   return units[at] ?? 0;
 }
 
-export function isDigit(unit: number): boolean {
+function isDigit(unit: number): boolean {
   return unit >= 0x30 && unit <= 0x39;
 }
 

@@ -44,7 +44,7 @@ const TYPE = /^[a-z]{1,32}\.[a-z]{1,32}$/;
 const LABEL = /^[\x21-\x7e]{1,64}$/;
 
 /** `noun.verbed`. */
-export function isEntryType(text: string): boolean {
+function isEntryType(text: string): boolean {
   return TYPE.test(text);
 }
 

@@ -9,7 +9,7 @@ import { ownText } from './own-text.js';
 export const MAX_JSON_DEPTH = 64;
 
 /** Most values in one text: three bytes of it can cost a hundred of memory. */
-export const MAX_JSON_VALUES = 4_194_304;
+const MAX_JSON_VALUES = 4_194_304;
 
 /**
  * The value of a JSON text (attacker-controlled). Throws AUDIT_JSON_INVALID on invalid UTF-8, a byte order mark,

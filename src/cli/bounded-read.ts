@@ -29,7 +29,7 @@ export async function readTextFile(file: string, faults: TextFaults): Promise<st
 }
 
 /** The stream's text to its end; `name` is for messages only. Throws as `readTextFile`. */
-export async function readText(stream: Readable, name: string, faults: TextFaults): Promise<string> {
+async function readText(stream: Readable, name: string, faults: TextFaults): Promise<string> {
   return textOf(await readBytes(stream, name, inputLimit(faults)), name, faults);
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WritError } from '../errors.js';
 import { commandLine } from './command-line.js';
-import { isInteractive, untilSignal } from './context.js';
+import { isInteractive, publishOrTell, untilSignal } from './context.js';
 import { createOutput } from './output.js';
 import { looksLikeFile } from './workflow/source.js';
 
@@ -75,6 +75,29 @@ describe('a signal', () => {
     const before = process.listenerCount('SIGINT');
     await untilSignal(async () => undefined);
     expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
+
+describe('the publication at the end of a command', () => {
+  const told = async (error: WritError): Promise<string> => {
+    let text = '';
+    const stderr = { isTTY: false, write: (part: string) => ((text += part), true) };
+    const output = createOutput({ stdout: sink, stderr, json: true, env: {} });
+    await publishOrTell({ publish: () => Promise.reject(error) }, output);
+    return text;
+  };
+
+  it('is told and left to the next one when another process is in the way: the command ends as what it did', async () => {
+    const text = await told(new WritError('STORE_BUSY', 'lock publish is held by another process'));
+    expect(text).toContain(
+      'warning: done, and the log is not published yet: lock publish is held by another process',
+    );
+    expect(text).toContain('the next command that writes publishes it');
+  });
+
+  it('ends the command with any other fault', async () => {
+    const broken = new WritError('AUDIT_FORK', 'another root');
+    await expect(told(broken)).rejects.toBe(broken);
   });
 });
 

@@ -119,10 +119,24 @@ export async function withPublishedWrit<T>(
       await publishAfter(writ, error);
       throw error;
     }
-    await writ.publish();
+    await publishOrTell(writ, context.output);
     return result;
   };
   return withWrit(context, published, flags);
+}
+
+/**
+ * What the command did is durable before its log is published, and it ends as what it did: that another process was in
+ * the way of the publication is told.
+ */
+export async function publishOrTell(writ: Pick<Writ, 'publish'>, output: Output): Promise<void> {
+  try {
+    await writ.publish();
+  } catch (error) {
+    if (!(error instanceof WritError) || error.code !== 'STORE_BUSY') throw error;
+    output.note(`writ: warning: done, and the log is not published yet: ${printable(error.message)}`);
+    output.note('writ: hint: nothing is lost: the next command that writes publishes it');
+  }
 }
 
 /** At a terminal SIGHUP says that it is gone, and with it who watched the run: then the process ends, as ever. */

@@ -32,7 +32,7 @@ export async function doctor(context: Context): Promise<number> {
   return ok ? 0 : 6;
 }
 
-export function nodeCheck(version: string): DoctorCheck {
+function nodeCheck(version: string): DoctorCheck {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const ok = major > NODE_MAJOR || (major === NODE_MAJOR && minor >= NODE_MINOR);
   return {

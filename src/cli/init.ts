@@ -1,6 +1,7 @@
 // `writ init`: makes the data directory and, where there are none, the policies an operator then edits.
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { cp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { makeDirectory } from '../adapters/store/durable-file.js';
 import { WritError } from '../errors.js';
 import type { Context } from './context.js';
 import { printable } from './output.js';
@@ -43,7 +44,7 @@ async function copyPolicies(shipped: string, target: string): Promise<boolean> {
   if (await exists(folder)) return false;
   const aside = join(dirname(folder), `.writ-policies-${process.pid}`);
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await makeDirectory(dirname(folder), 0o755);
     await cp(shipped, aside, { recursive: true, errorOnExist: true, force: false });
     await rename(aside, folder);
   } catch (error) {

@@ -12,7 +12,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 const SUFFIX = '.key';
 
 /** `$XDG_CONFIG_HOME/writ/keys`, by default `~/.config/writ/keys`. */
-export function keyFolder(env: Environment): string {
+function keyFolder(env: Environment): string {
   const config = env['XDG_CONFIG_HOME'] ?? '';
   return join(config === '' ? join(homedir(), '.config') : config, 'writ', 'keys');
 }

@@ -1,22 +1,22 @@
 // The command tree: names, options, help texts; the groups stand in commands/. Statically it knows commander and
 // the light files only; what a command needs is imported when it runs, so that `writ --help` stays fast.
 import { Command, Option } from 'commander';
-import { addAgentCommands } from './commands/agents.js';
-import { addApprovalCommands } from './commands/approvals.js';
-import { addArtifactCommands } from './commands/artifacts.js';
-import { addAuditCommands } from './commands/audit.js';
-import { addKeyCommands } from './commands/keys.js';
-import type { Action, Flags, Leaf } from './commands/leaf.js';
-import { addMcpCommands } from './commands/mcp.js';
+import { agentCommands } from './commands/agents.js';
+import { approvalCommands } from './commands/approvals.js';
+import { artifactCommands } from './commands/artifacts.js';
+import { auditCommands } from './commands/audit.js';
+import { simulate, validate } from './commands/files.js';
+import { refuseSecondValues } from './commands/given-twice.js';
+import { keyCommands } from './commands/keys.js';
+import { mcpCommands } from './commands/mcp.js';
 import { filledOf } from './commands/options.js';
-import { addPolicyCommands } from './commands/policy.js';
-import { addDoctorCommand, addInitCommand, addServeCommand } from './commands/project.js';
-import { addSandboxCommands } from './commands/sandbox.js';
-import { addSecretCommands } from './commands/secrets.js';
-import { addTaskCommands } from './commands/tasks.js';
-import { addWitnessCommands } from './commands/witness.js';
-import { addSimulateCommand, addValidateCommand } from './commands/files.js';
-import { addPlanCommand, addRunCommand, addWorkflowCommands } from './commands/workflow.js';
+import { policyCommands } from './commands/policy.js';
+import { doctor, init, serve } from './commands/project.js';
+import { sandboxCommands } from './commands/sandbox.js';
+import { secretCommands } from './commands/secrets.js';
+import { taskCommands } from './commands/tasks.js';
+import type { Flags, Group, OptionRow, Verb } from './commands/verb.js';
+import { plan, run, workflowCommands } from './commands/workflow.js';
 import { type Context, DEFAULT_DATA, DEFAULT_POLICIES } from './context.js';
 import { createOutput, type Environment } from './output.js';
 
@@ -35,103 +35,79 @@ export interface Program {
   exitCode(): number;
 }
 
+/** In the order of the help. */
+const COMMANDS: readonly (Verb | Group)[] = [
+  init,
+  validate,
+  plan,
+  simulate,
+  workflowCommands,
+  run,
+  approvalCommands,
+  taskCommands,
+  auditCommands,
+  policyCommands,
+  sandboxCommands,
+  keyCommands,
+  secretCommands,
+  agentCommands,
+  artifactCommands,
+  mcpCommands,
+  serve,
+  doctor,
+];
+
 export function createProgram(terminal: Terminal, version: string): Program {
   let exitCode = 0;
   const program = rootCommand(terminal, version);
-
-  /** Registers a leaf: its action gets the context of the global options, and its help ends with an example. */
-  const leaf = (
-    parent: Command,
-    usage: string,
-    description: string,
-    example: string,
-    action: Action,
-    { hidden = false, isDefault = false } = {},
-  ): Command => {
-    const command = parent
-      .command(usage, { hidden, isDefault })
-      .description(description)
-      .addHelpText('after', `\nExample:\n  $ ${example}`);
-    command.action(async () => {
-      const flags: Flags = command.optsWithGlobals();
-      exitCode = await action(contextOf(terminal, flags), command.processedArgs.flat().filter(isText), flags);
+  for (const one of COMMANDS) {
+    addCommand(program, one, async (verb, words, flags) => {
+      exitCode = await verb.action(contextOf(terminal, flags), words, flags);
     });
-    return command;
-  };
-  addCommands(program, leaf);
+  }
+  refuseSecondValues(program);
   program.addHelpText(
     'after',
-    '\nExample:\n  $ writ init && writ validate workflow.yaml && writ run workflow.yaml',
+    exampleText('writ init && writ validate workflow.yaml && writ run workflow.yaml'),
   );
   return { command: program, exitCode: () => exitCode };
 }
 
-/** In the order of the help. */
-function addCommands(program: Command, leaf: Leaf): void {
-  const group = (name: string, description: string, example: string): Command =>
-    program
-      .command(name)
-      .helpCommand(false)
-      .description(description)
-      .addHelpText('after', `\nExample:\n  $ ${example}`);
+type CarryOut = (verb: Verb, words: readonly string[], flags: Flags) => Promise<void>;
 
-  addInitCommand(program, leaf);
-  addValidateCommand(program, leaf);
-  addPlanCommand(program, leaf, 'writ plan workflow.yaml --input @input.json');
-  addSimulateCommand(program, leaf);
+function addCommand(parent: Command, one: Verb | Group, carryOut: CarryOut): void {
+  if ('verbs' in one) addGroup(parent, one, carryOut);
+  else addVerb(parent, one, carryOut);
+}
 
-  const workflow = group(
-    'workflow',
-    'create, run and look at workflows',
-    'writ workflow run workflow.yaml --input @input.json',
-  );
-  addWorkflowCommands(workflow, leaf);
-  addRunCommand(program, leaf, 'writ run workflow.yaml --input \'{"claim": {"id": "C-1"}}\'');
+function addGroup(parent: Command, group: Group, carryOut: CarryOut): void {
+  const { name, does, example, verbs } = group;
+  const command = parent.command(name).helpCommand(false);
+  command.description(does).addHelpText('after', exampleText(example));
+  for (const verb of verbs) addCommand(command, verb, carryOut);
+}
 
-  addApprovalCommands(group('approvals', 'see and decide approval requests', 'writ approvals'), leaf);
-  addTaskCommands(
-    group('task', 'answer what waits for an answer from outside: forms and tokens', 'writ task list'),
-    leaf,
+function addVerb(parent: Command, verb: Verb, carryOut: CarryOut): void {
+  const { name, does, example, isHidden = false, isDefault = false } = verb;
+  const command = parent.command(name, { hidden: isHidden, isDefault });
+  command.description(does).addHelpText('after', exampleText(example));
+  for (const [word, says] of verb.words ?? []) command.argument(word, says);
+  for (const row of verb.options ?? []) command.addOption(optionOf(row));
+  if (verb.usage !== undefined) command.usage(verb.usage);
+  command.action(() =>
+    carryOut(verb, command.processedArgs.flat().filter(isText), command.optsWithGlobals()),
   );
-  const audit = group('audit', 'read, prove, hand out, verify and erase', 'writ audit verify');
-  addAuditCommands(audit, leaf);
-  addWitnessCommands(
-    audit
-      .command('witness')
-      .helpCommand(false)
-      .description('be a witness of a log, or see what the witnesses of this one have cosigned')
-      .addHelpText('after', '\nExample:\n  $ writ audit witness status'),
-    leaf,
-  );
-  addPolicyCommands(
-    group(
-      'policy',
-      'ask, explain, test and lock policies',
-      'writ policy check user:alice workflow.run claims-review',
-    ),
-    leaf,
-  );
-  addSandboxCommands(
-    group('sandbox', 'try a sandbox by hand', 'writ sandbox exec --driver docker -- sh -c id'),
-    leaf,
-  );
-  addKeyCommands(group('keys', 'make and look at personal keys', 'writ keys create alice'), leaf);
+}
 
-  addSecretCommands(
-    group('secrets', 'values that are stored and shown by handle only', 'writ secrets list'),
-    leaf,
-  );
-  addAgentCommands(
-    group('agent', 'agents and hands as files', 'writ agent import agents/coder/agent.toml --out .'),
-    leaf,
-  );
-  addArtifactCommands(
-    group('artifact', 'files that distributed Maps read and write', 'writ artifact list'),
-    leaf,
-  );
-  addMcpCommands(group('mcp', 'MCP servers whose tools steps may call', 'writ mcp pin ledger'), leaf);
-  addServeCommand(program, leaf);
-  addDoctorCommand(program, leaf);
+function optionOf(row: OptionRow): Option {
+  if (row instanceof Option) return row;
+  const [flags, says, parse] = row;
+  const option = new Option(flags, says);
+  return parse === undefined ? option : option.argParser(parse);
+}
+
+function exampleText(example: string): string {
+  return `\nExample:\n  $ ${example}`;
 }
 
 /** `writ` with the options that every command has. */

@@ -199,9 +199,18 @@ export class Execution {
 
   /** When the first of them has waited, or been silent, for too long; null = never. */
   nextSilenceMs(): number | null {
+    return this.#firstOfWaits(silentAtMs);
+  }
+
+  /** When the first of them has waited for too long, whatever signs of life it gives; null = never. */
+  nextWaitEndMs(): number | null {
+    return this.#firstOfWaits((waiting) => waiting.untilMs);
+  }
+
+  #firstOfWaits(endOf: (waiting: TaskWaiting) => number | null): number | null {
     let first: number | null = null;
     for (const { task } of SUSPENDED.flatMap((one) => this.#tree.all(one))) {
-      const atMs = silentAtMs(task?.waiting ?? null);
+      const atMs = task?.waiting === undefined ? null : endOf(task.waiting);
       if (atMs !== null && (first === null || atMs < first)) first = atMs;
     }
     return first;

@@ -62,7 +62,7 @@ function namesOf(plan: Plan): PlanNames {
 }
 
 /** Every name that a text of this plan may ask for, set or not. One set for all of them. */
-export function planNames(plan: Plan): ReadonlySet<string> {
+function planNames(plan: Plan): ReadonlySet<string> {
   return namesOf(plan).known;
 }
 

@@ -18,7 +18,7 @@ const MAX_PIN_CHARS = 65_536;
  * The keys in `text`: a policy when it has a `quorum` line, else one vkey a line. Throws AUDIT_KEY_INVALID or
  * AUDIT_POLICY_INVALID with what is wrong.
  */
-export function readPin(text: string, from: string): Pinned {
+function readPin(text: string, from: string): Pinned {
   if (text.length > MAX_PIN_CHARS) {
     throw new WritError('AUDIT_KEY_INVALID', 'this is too long for a key or a policy');
   }

@@ -110,7 +110,7 @@ async function goOn(writ: Writ, one: Driven, isClosing: () => boolean): Promise<
     else {
       const now = await standingOf(writ, runId);
       // The same as before the drive: then it has seen every decision there was, and any other one changes the text.
-      if (now.text === seen) await untilChange(writ, runId, now, stop.signal);
+      if (now.text === seen) await untilChange(writ, run, now, stop.signal);
       seen = (await standingOf(writ, runId)).text;
     }
     one.rests = false;
@@ -150,8 +150,13 @@ async function standingOf(writ: Writ, run: string): Promise<Standing> {
   };
 }
 
-/** Resolves when something has been decided or asked for, or the time of something open is over. */
-async function untilChange(writ: Writ, runId: string, before: Standing, signal: AbortSignal): Promise<void> {
+/** Resolves when something has been decided or asked for, or the time of something open, or of the run, is over. */
+async function untilChange(
+  writ: Writ,
+  { id: runId, wakeAtMs }: RunRecord,
+  before: Standing,
+  signal: AbortSignal,
+): Promise<void> {
   let { endsAtMs } = before;
   let seen: number | null = null;
   do {
@@ -162,7 +167,7 @@ async function untilChange(writ: Writ, runId: string, before: Standing, signal: 
     const now = await standingOf(writ, runId);
     if (now.text !== before.text) return;
     endsAtMs = now.endsAtMs;
-  } while (!signal.aborted && Date.now() < endsAtMs);
+  } while (!signal.aborted && Date.now() < Math.min(endsAtMs, wakeAtMs ?? Infinity));
 }
 
 function isOver({ status }: RunRecord): boolean {

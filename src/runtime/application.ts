@@ -6,6 +6,7 @@ import { openCore } from './application/core.js';
 import type { ApplicationParts } from './application/parts.js';
 import { identityCalls, reloadCall } from './application/policies.js';
 import { runCalls, runViewCalls } from './application/runs.js';
+import { startCalls } from './application/starts.js';
 import { openDocuments, workflowCalls } from './application/workflows.js';
 import { artifactRoom } from './erasure/artifact-room.js';
 import { doctor } from './doctor.js';
@@ -28,7 +29,8 @@ export function openApplication(parts: ApplicationParts): Writ & { readonly guar
   return {
     ...identityCalls(core),
     ...workflowCalls(core, documents),
-    ...runCalls(core, documents, held, runner, dispatcher),
+    ...startCalls(core, documents, held),
+    ...runCalls(core, held, { runner, dispatcher }),
     ...runViewCalls(core),
     ...taskCalls(core),
     ...approvalCalls(core),

@@ -46,6 +46,8 @@ export interface Guard {
   readonly requireAnchor: (runId: string, signal: AbortSignal) => Promise<void>;
   /** Resolves when what came before in the run is no longer on its way to the store; absent = it never is. */
   readonly written?: () => Promise<void>;
+  /** Why an attempt of the run at hand is being stopped, by its step path; absent = nothing but its process stops one. */
+  readonly whyStopped?: (stepPath: string) => string;
   /** JSONata, evaluated in a process of its own. */
   readonly queries: Pick<QueryEvaluator, 'evaluate'>;
   /** What distributed Maps read and write. */

@@ -18,7 +18,7 @@ import { isRefusedEntry } from './log/journal.js';
 import { judge } from './attempt/judge.js';
 import type { Judged } from './attempt/judged-attempt.js';
 import { readFunctionOutput, readTurn } from './attempt/function-answer.js';
-import { failed, STOPPED, thrown, withoutSecrets, type Acted } from './attempt/outcome.js';
+import { failed, stopped, thrown, withoutSecrets, type Acted } from './attempt/outcome.js';
 import { readSandboxResult, resultWithoutSecrets } from './attempt/sandbox-answer.js';
 import type { Conversation, FunctionProvider, FunctionRequest } from './ports.js';
 
@@ -134,7 +134,8 @@ async function act(guard: Guard, judged: Judged, intendedAtMs: number, stop: Abo
     const result = resultWithoutSecrets(await callable.driver.run(request, signal), guard.redact);
     const acted = readSandboxResult(result, {
       shape: callable.result,
-      isStopped: signal.aborted,
+      whyStopped: signal.aborted ? whyStopped(guard, attempt) : null,
+      wholeTime: wholeTime(judged),
       isIdempotent: attempt.node.idempotent,
     });
     return { acted, sandbox: result };
@@ -142,6 +143,16 @@ async function act(guard: Guard, judged: Judged, intendedAtMs: number, stop: Abo
   if (callable.kind !== 'function')
     throw new WritError('INTERNAL', `no sandbox request for ${attempt.stepPath}`);
   return { acted: await call(guard, judged, callable, stop), sandbox: null };
+}
+
+/** Why the runner has stopped the attempt: it knows what became of the run. */
+function whyStopped(guard: Guard, { stepPath }: Attempt): string {
+  return guard.whyStopped?.(stepPath) ?? 'its process was told to end';
+}
+
+/** Said of a time that is over, where it was not the step's own. */
+function wholeTime({ attempt: { timeLeftMs }, limits: { timeoutMs } }: Judged): string {
+  return timeLeftMs === timeoutMs ? ', all the time that its run had left' : '';
 }
 
 /** Why a call is stopped that is over. There already: the platform's own reason is made with a stack trace each time. */
@@ -155,15 +166,16 @@ async function call(
   stop: AbortController,
 ): Promise<Acted> {
   const { signal } = stop;
-  const isStopped = (): boolean => signal.aborted && signal.reason !== OVER;
+  const why = (): string | null =>
+    signal.aborted && signal.reason !== OVER ? whyStopped(guard, judged.attempt) : null;
   let answer: Acted | null = null;
   const asked = askProvider(guard, judged, callable, signal)
-    .catch((error: unknown) => thrown(error, isStopped()))
+    .catch((error: unknown) => thrown(error, why()))
     .then((acted) => (answer = acted));
   // A function of this process often has its answer already: nothing could have ended it before.
   for (let turn = 0; turn < TURNS && answer === null; turn += 1) await Promise.resolve();
   // A late result of a timed-out or cancelled call is discarded: the attempt has ended by then.
-  const acted = answer ?? (await Promise.race([asked, deadline(guard, judged, signal, isStopped)]));
+  const acted = answer ?? (await Promise.race([asked, deadline(guard, judged, signal, why)]));
   stop.abort(OVER);
   return acted;
 }
@@ -173,14 +185,16 @@ const TURNS = 16;
 
 async function deadline(
   { clock }: Guard,
-  { limits: { timeoutMs } }: Judged,
+  judged: Judged,
   signal: AbortSignal,
-  isStopped: () => boolean,
+  whyStopped: () => string | null,
 ): Promise<Acted> {
+  const { timeoutMs } = judged.limits;
   await clock.sleepUntil(clock.nowMs() + timeoutMs, signal);
-  return isStopped()
-    ? failed('STEP_CANCELLED', STOPPED)
-    : failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms`);
+  const why = whyStopped();
+  return why === null
+    ? failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms${wholeTime(judged)}`)
+    : stopped('STEP_CANCELLED', why);
 }
 
 async function askProvider(

@@ -172,11 +172,24 @@ async function isUnderWay(live: LiveRun, stepPath: string): Promise<boolean> {
 
 const guards = new WeakMap<LiveRun, Guard>();
 
-/** The guard, who knows when what came before in this run is in the store. */
+/** The guard, who knows when what came before in this run is in the store, and why something of it is stopped. */
 function guardOf(guard: Guard, live: LiveRun): Guard {
-  const own = guards.get(live) ?? { ...guard, written: () => live.idle() };
+  const own = guards.get(live) ?? {
+    ...guard,
+    written: () => live.idle(),
+    whyStopped: (stepPath) => whyStopped(live, stepPath),
+  };
   guards.set(live, own);
   return own;
+}
+
+function whyStopped(live: LiveRun, stepPath: string): string {
+  if (isToBeCancelled(live)) return 'its run was cancelled';
+  const { failing } = live.execution.head;
+  if (failing?.code === 'RUN_TIMEOUT') return 'the time limit of its run was over';
+  if (failing !== null || live.execution.standing(stepPath)?.isStopping === true)
+    return 'what ran beside it has failed';
+  return 'its process was told to end';
 }
 
 /** The attempt that `task` is at, as it would go through the guard now. */

@@ -3,17 +3,14 @@ import { WritError } from '../errors.js';
 import type { ApprovalEvent } from '../runtime/approval/outbox.js';
 import { DueRuns, type WaitingRuns } from './due-runs.js';
 
+const nobody = (): boolean => false;
+
 /** A store in which nothing waits, but for `over`; `change` is a commit of any process. */
 function trial(over: Partial<WaitingRuns> = {}) {
   const events: ApprovalEvent[] = [];
   let counter = 0;
   let looks = 0;
   const writ: WaitingRuns = {
-    approvalKeys: async () => {
-      looks++;
-      return [];
-    },
-    dueTasks: async () => [],
     decidedRuns: async () => [],
     outbox: {
       start: async () => ({ events: [], next: 0n }),
@@ -24,82 +21,126 @@ function trial(over: Partial<WaitingRuns> = {}) {
     },
     changeCounter: () => counter,
     ...over,
+    wakeUps: async (limit) => {
+      looks++;
+      return over.wakeUps?.(limit) ?? [];
+    },
   };
   const change = (event?: Partial<ApprovalEvent>): void => {
     counter++;
     if (event !== undefined) events.push(event as ApprovalEvent);
   };
-  return { due: new DueRuns(writ), change, looks: () => looks };
+  const due = new DueRuns(writ);
+  return { due, take: (nowMs: number) => due.take(nowMs, nobody), change, looks: () => looks };
 }
 
-const approval = (run: string, expiresAtMs: number) => {
-  return { id: `apr_${run}`, run, stepPath: 's', functionId: 'f', expiresAtMs };
-};
-
 describe('a run is due', () => {
-  it('when its request expires, at that moment and not before, with no other look in between', async () => {
-    const { due, looks } = trial({ dueTasks: async () => [{ run: 'task', dueMs: 200 }] });
-    expect(await due.take(0)).toEqual([]);
-    expect(await due.take(199)).toEqual([]);
+  it('when its time has come, at that moment and not before, with no other look in between', async () => {
+    const { due, take, looks } = trial({ wakeUps: async () => [{ run: 'sleeps', atMs: 200 }] });
+    expect(await take(0)).toEqual([]);
+    expect(due.nextMs).toBe(200);
+    expect(await take(199)).toEqual([]);
     expect(looks()).toBe(1);
-    expect(await due.take(200)).toEqual(['task']);
+    expect(await take(200)).toEqual(['sleeps']);
+  });
+
+  it('by a time that another process has written down meanwhile', async () => {
+    const wakeUps = [{ run: 'late', atMs: 900 }];
+    const { due, take, change } = trial({ wakeUps: async () => wakeUps });
+    expect(await take(0)).toEqual([]);
+    wakeUps.unshift({ run: 'soon', atMs: 100 });
+    change();
+    expect(await take(50)).toEqual([]);
+    expect(due.nextMs).toBe(100);
+    expect(await take(100)).toEqual(['soon']);
   });
 
   it('a while after another process has decided about it, which may go on with it itself', async () => {
-    const { due, change } = trial();
-    await due.take(0);
+    const { take, change } = trial();
+    await take(0);
     const record = { run: 'decided', state: 'approved' } as ApprovalEvent['record'];
     change({ type: 'approval.decided', timeMs: 1_000, record });
-    expect(await due.take(1_000)).toEqual([]);
-    expect(await due.take(3_999)).toEqual([]);
-    expect(await due.take(4_000)).toEqual(['decided']);
-    expect(await due.take(9_000)).toEqual([]);
+    expect(await take(1_000)).toEqual([]);
+    expect(await take(3_999)).toEqual([]);
+    expect(await take(4_000)).toEqual(['decided']);
+    expect(await take(9_000)).toEqual([]);
   });
 
-  it('once, however often something of it has expired', async () => {
-    const { due } = trial({
-      approvalKeys: async () => [approval('one', 5), approval('two', 6), approval('one', 7)],
-      dueTasks: async () => [{ run: 'two', dueMs: 0 }],
+  it('once, however many of its times have come', async () => {
+    const { take } = trial({
+      wakeUps: async () => [
+        { run: 'two', atMs: 0 },
+        { run: 'one', atMs: 5 },
+        { run: 'two', atMs: 6 },
+      ],
     });
-    expect(await due.take(10)).toEqual(['one', 'two']);
+    expect(await take(10)).toEqual(['two', 'one']);
   });
 
-  it('not before the time it was put back to, though its request has expired', async () => {
-    const { due, change } = trial({ approvalKeys: async () => [approval('busy', 5), approval('other', 5)] });
-    due.put('busy', 30_000);
+  it('not before the time it was put back to, though its own had come before', async () => {
+    const { due, take, change } = trial({
+      wakeUps: async () => [
+        { run: 'busy', atMs: 5 },
+        { run: 'other', atMs: 5 },
+      ],
+    });
+    due.put('busy', 30_000, 8);
     change();
-    expect(await due.take(10)).toEqual(['other']);
+    expect(await take(10)).toEqual(['other']);
     change();
-    expect(await due.take(29_999)).toEqual(['other']);
-    expect(await due.take(30_000)).toEqual(['busy', 'other']);
+    expect(await take(29_999)).toEqual(['other']);
+    expect(await take(30_000)).toEqual(['busy', 'other']);
+  });
+
+  it('before the time it was put back to, once another time of its own has come', async () => {
+    const wakeUps = [{ run: 'busy', atMs: 5 }];
+    const { due, take, change } = trial({ wakeUps: async () => wakeUps });
+    due.put('busy', 30_000, 8);
+    expect(await take(10)).toEqual([]);
+    // Whoever was driving it has let it go until then.
+    wakeUps[0] = { run: 'busy', atMs: 4_000 };
+    change();
+    expect(await take(20)).toEqual([]);
+    expect(await take(4_000)).toEqual(['busy']);
+  });
+
+  it('though more runs than are looked at in one go were put back', async () => {
+    const runs = Array.from({ length: 700 }, (_, at) => ({ run: `run_${at}`, atMs: at }));
+    const { due, take } = trial({ wakeUps: async (limit) => runs.slice(0, limit) });
+    for (const { run } of runs.slice(0, 600)) due.put(run, 90_000, 600);
+    expect(await take(1_000)).toEqual(runs.slice(600).map(({ run }) => run));
+  });
+
+  it('not while somebody here has it, and looked at again soon: whoever has it may change nothing', async () => {
+    const { due } = trial({
+      wakeUps: async () => [
+        { run: 'here', atMs: 5 },
+        { run: 'later', atMs: 60_000 },
+      ],
+    });
+    let has = true;
+    const inHand = (run: string): boolean => has && run !== 'none';
+    expect(await due.take(10, inHand)).toEqual([]);
+    expect(due.nextMs).toBe(1_010);
+    has = false;
+    expect(await due.take(1_010, inHand)).toEqual(['here']);
+    // One that is driven and comes to rest until then is found, though nothing is written after it.
+    has = true;
+    await due.take(1_011, inHand);
+    expect(due.nextMs).toBeLessThanOrEqual(60_000);
   });
 
   it('at the next look where one failed on its way: what was found before is not lost', async () => {
     let isBroken = true;
-    const { due } = trial({
+    const { take } = trial({
       decidedRuns: async () => ['decided'],
-      dueTasks: async () => {
+      wakeUps: async () => {
         if (isBroken) throw new WritError('STORE_BUSY', 'the store is in use');
         return [];
       },
     });
-    await expect(due.take(0)).rejects.toThrow('the store is in use');
+    await expect(take(0)).rejects.toThrow('the store is in use');
     isBroken = false;
-    expect(await due.take(1)).toEqual(['decided']);
-  });
-
-  it('when it rests and its timer is over, or before that when a request of it expires', async () => {
-    const { due } = trial({ approvalKeys: async () => [approval('asks', 300)] });
-    due.rest('asks', 500);
-    due.rest('sleeps', 500);
-    due.rest('awake', 400);
-    due.rest('awake', null);
-    expect(await due.take(299)).toEqual([]);
-    expect(await due.take(300)).toEqual(['asks']);
-    const { due: later } = trial();
-    later.rest('sleeps', 500);
-    expect(await later.take(499)).toEqual([]);
-    expect(await later.take(500)).toEqual(['sleeps']);
-    expect(await later.take(9_000)).toEqual([]);
+    expect(await take(1)).toEqual(['decided']);
   });
 });

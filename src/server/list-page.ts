@@ -26,7 +26,7 @@ export function afterOf(cursor: string | undefined, prefix: 'apr' | 'tsk'): List
 }
 
 /** Records of one page, whether its caller may read them or not. */
-export const MAX_LOOKED_AT = 1_000;
+const MAX_LOOKED_AT = 1_000;
 
 /** What the caller may read of it, at most 100; with a cursor for as long as there may be more. */
 export function readablePage<Record extends Listed>(

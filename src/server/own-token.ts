@@ -4,7 +4,7 @@
 /** The `iss` of such tokens; no identity provider has a name like it. */
 export const OWN_KEY_ISSUER = 'writ:key';
 export const OWN_KEY_TYPE = 'writ-key+jwt';
-export const OWN_TOKEN_SECONDS = 300;
+const OWN_TOKEN_SECONDS = 300;
 
 /** A JWT (RFC 7519), EdDSA over Ed25519 (RFC 8037). `audience` is what the server says at its start. */
 export function ownToken(

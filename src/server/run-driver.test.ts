@@ -1,7 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ManualClock } from '../../test/runtime/fixture.js';
 import { WritError } from '../errors.js';
 import type { ApprovalEvent } from '../runtime/approval/outbox.js';
-import type { ApprovalRecord, RunRecord } from '../runtime/ports.js';
+import { systemClock } from '../adapters/clock.js';
+import type { ApprovalRecord, Clock, RunRecord } from '../runtime/ports.js';
 import { openRunDriver, type RunDriver } from './run-driver.js';
 
 type DrivenWrit = Parameters<typeof openRunDriver>[0];
@@ -22,14 +25,13 @@ interface Trial {
 }
 
 /** A driver beside a store in which nothing waits, but for `over`. */
-function trial(over: Partial<DrivenWrit> = {}, nowMs = () => Date.now()): Trial {
+function trial(over: Partial<DrivenWrit> = {}, clock: Clock = systemClock): Trial {
   const events: ApprovalEvent[] = [];
   const driven: string[] = [];
   const failed: unknown[] = [];
   const places: string[] = [];
   const writ: DrivenWrit = {
-    approvalKeys: async () => [],
-    dueTasks: async () => [],
+    wakeUps: async () => [],
     decidedRuns: async () => [],
     outbox: {
       start: async () => ({ events: [], next: 0n }),
@@ -52,10 +54,20 @@ function trial(over: Partial<DrivenWrit> = {}, nowMs = () => Date.now()): Trial 
       failed.push(error);
       places.push(what);
     },
-    nowMs,
+    clock,
   });
   driver.start();
   return { driven, failed, places, commit: (event) => void events.push(event as ApprovalEvent) };
+}
+
+/** A second at a time, so that whoever looks in between has time to. */
+async function goesBy(clock: ManualClock, ms: number): Promise<void> {
+  const endMs = clock.nowMs() + ms;
+  while (clock.nowMs() < endMs) {
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    clock.set(Math.min(endMs, clock.nowMs() + 1_000));
+  }
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
 }
 
 const decided = (run: string, state: ApprovalRecord['state']): Partial<ApprovalEvent> => {
@@ -86,7 +98,7 @@ describe('runs beside a server', () => {
     const busy = new WritError('STORE_BUSY', 'the store is in use');
     const { driven, failed } = trial({
       decidedRuns: async () => ['decided'],
-      approvalKeys: async () => {
+      wakeUps: async () => {
         if (looks++ === 0) throw busy;
         return [];
       },
@@ -115,7 +127,7 @@ describe('runs beside a server', () => {
 
   it('are tried again when they could not go on, though nothing in the store changes', async () => {
     for (const code of ['STORE_BUSY', 'RUN_BUSY'] as const) {
-      let now = 1_000_000;
+      const clock = new ManualClock();
       const driven: string[] = [];
       trial(
         {
@@ -126,34 +138,79 @@ describe('runs beside a server', () => {
             return AWAKE;
           },
         },
-        () => now,
+        clock,
       );
       await vi.waitFor(() => expect(driven).toHaveLength(1));
-      now += 30_000;
-      await vi.waitFor(() => expect(driven).toEqual(['decided', 'decided']), { timeout: 20_000 });
+      await goesBy(clock, 30_000);
+      await vi.waitFor(() => expect(driven).toEqual(['decided', 'decided']));
       await driver?.stop();
     }
   });
 
-  it('give their place to others while they rest until a timer, and go on when it is due', async () => {
-    let now = 1_000_000;
+  it('go on at the time that the store has for them, whoever wrote it down, and at no other', async () => {
+    const clock = new ManualClock();
+    const atMs = clock.nowMs() + 60_000;
+    const left = ['first', 'second'];
     const driven: string[] = [];
-    const asked: string[] = [];
+    trial(
+      {
+        wakeUps: async () => left.map((run, i) => ({ run, atMs: atMs + 10_000 * i })),
+        drive: async (run, { stopAt }) => {
+          expect(stopAt).toBe('resting');
+          driven.push(run);
+          left.shift();
+          return AWAKE;
+        },
+      },
+      clock,
+    );
+    await goesBy(clock, 59_999);
+    expect(driven).toEqual([]);
+    await goesBy(clock, 1);
+    await vi.waitFor(() => expect(driven).toEqual(['first']));
+    await goesBy(clock, 9_999);
+    expect(driven).toEqual(['first']);
+    await goesBy(clock, 1);
+    await vi.waitFor(() => expect(driven).toEqual(['first', 'second']));
+  });
+
+  it('that stand where they stood although their time has come are tried again later, ever more seldom', async () => {
+    const clock = new ManualClock();
+    const wakeAtMs = clock.nowMs();
+    const driven: number[] = [];
+    trial(
+      {
+        wakeUps: async () => [{ run: 'stuck', atMs: wakeAtMs }],
+        drive: async () => {
+          driven.push(clock.nowMs() - wakeAtMs);
+          return { wakeAtMs } as RunRecord;
+        },
+      },
+      clock,
+    );
+    await vi.waitFor(() => expect(driven).toEqual([0]));
+    await goesBy(clock, 29_000);
+    expect(driven).toHaveLength(1);
+    await goesBy(clock, 62_000);
+    await vi.waitFor(() => expect(driven).toHaveLength(3));
+    expect(driven[1]).toBeGreaterThanOrEqual(30_000);
+    expect(driven[2]).toBeGreaterThanOrEqual(90_000);
+  });
+
+  it('give their place to others while they rest', async () => {
+    const clock = new ManualClock();
     const runs = Array.from({ length: 9 }, (_, at) => `run_${at}`);
+    const driven: string[] = [];
     trial(
       {
         decidedRuns: async () => runs,
-        drive: async (run, { stopAt }) => {
-          asked.push(stopAt);
+        drive: async (run) => {
           driven.push(run);
-          return driven.length > runs.length ? AWAKE : ({ wakeAtMs: now + 60_000 } as RunRecord);
+          return { wakeAtMs: clock.nowMs() + 60_000 } as RunRecord;
         },
       },
-      () => now,
+      clock,
     );
     await vi.waitFor(() => expect(driven).toEqual(runs));
-    now += 60_000;
-    await vi.waitFor(() => expect(driven).toEqual([...runs, ...runs]), { timeout: 20_000 });
-    expect(new Set(asked)).toEqual(new Set(['resting']));
   });
 });

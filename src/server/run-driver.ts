@@ -1,12 +1,15 @@
 // Runs go on beside the server, as soon as they are woken or due (due-runs.ts). A run that another process advances is
 // left to it; one that could not go on is tried again, for nobody else may come to wake it.
 import { WritError } from '../errors.js';
+import type { Clock } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { DueRuns, type WaitingRuns } from './due-runs.js';
-import { pause } from './pause.js';
 import { openRunQueue } from './run-queue.js';
 
+/** How often it is looked at whether other processes have changed anything. */
 const LOOK_MS = 1_000;
+/** Between two looks, however many times come one after the other. */
+const LEAST_MS = 50;
 /** After the first time that a run could not go on; twice as long after each that follows. */
 const AGAIN_MS = 30_000;
 const MAX_AGAIN_MS = 3_600_000;
@@ -22,49 +25,58 @@ export interface RunDriver {
 
 interface DriverParts {
   readonly failed: (error: unknown, what: string) => void;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
 }
 
 export function openRunDriver(
   writ: WaitingRuns & Pick<Writ, 'drive'>,
-  { failed, nowMs }: DriverParts,
+  { failed, clock }: DriverParts,
 ): RunDriver {
   const ending = new AbortController();
   const { signal } = ending;
   const due = new DueRuns(writ);
   /** How long those pause that could not go on. */
   const pauses = new Map<string, number>();
+  const putBack = (run: string, pauseMs: number): void => {
+    pauses.set(run, pauseMs);
+    due.put(run, clock.nowMs() + pauseMs, clock.nowMs());
+  };
+  const longer = (run: string): number => Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
 
   const queue = openRunQueue(async (run) => {
     try {
+      const startMs = clock.nowMs();
       // Many runs may rest for days, and few are driven at once.
       const { wakeAtMs } = await writ.drive(run, { stopAt: 'resting', signal });
-      pauses.delete(run);
-      due.rest(run, wakeAtMs);
+      // Its time had come, and it stands where it stood.
+      if (wakeAtMs !== null && wakeAtMs <= startMs) putBack(run, longer(run));
+      else pauses.delete(run);
     } catch (error) {
       if (signal.aborted) return;
       const isTheirs = error instanceof WritError && error.code === 'RUN_BUSY';
       if (!isTheirs) failed(ofRun(run, error), 'run');
-      // Whoever drives it now may be done at any time, and its own timers were ours before.
-      const pauseMs = isTheirs ? AGAIN_MS : Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
-      pauses.set(run, pauseMs);
-      due.put(run, nowMs() + pauseMs);
+      // Whoever drives it now may be done at any time, or die.
+      putBack(run, isTheirs ? AGAIN_MS : longer(run));
     }
   });
-  const look = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        for (const run of await due.take(nowMs())) queue.wake(run);
-      } catch (error) {
-        if (!signal.aborted) failed(error, 'approvals');
-      }
-      await pause(LOOK_MS, signal);
+  /** When to look again. */
+  const look = async (): Promise<number> => {
+    const nowMs = clock.nowMs();
+    try {
+      for (const run of await due.take(nowMs, (one) => queue.has(one))) queue.wake(run);
+      return Math.max(nowMs + LEAST_MS, Math.min(nowMs + LOOK_MS, due.nextMs));
+    } catch (error) {
+      if (!signal.aborted) failed(error, 'approvals');
+      return nowMs + LOOK_MS;
     }
+  };
+  const keepLooking = async (): Promise<void> => {
+    while (!signal.aborted) await clock.sleepUntil(await look(), signal);
   };
   let looking: Promise<void> = Promise.resolve();
   return {
     start() {
-      looking = look();
+      looking = keepLooking();
     },
     wake: (run) => {
       queue.wake(run);

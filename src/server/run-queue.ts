@@ -5,6 +5,8 @@ const AT_ONCE = 4;
 export interface RunQueue {
   /** The run may go on; where it is driven already, once more when that has ended. */
   wake(run: string): void;
+  /** Whether it waits for its turn, or is driven. */
+  has(run: string): boolean;
   /** Drives no other run; resolves when none is driven. */
   stop(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export function openRunQueue(drive: (run: string) => Promise<void>): RunQueue {
       waiting.add(run);
       begin();
     },
+    has: (run) => waiting.has(run) || driving.has(run),
     async stop() {
       isStopped = true;
       waiting.clear();

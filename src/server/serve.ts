@@ -3,12 +3,14 @@
 import { systemClock } from '../adapters/clock.js';
 import { systemRandom } from '../adapters/random.js';
 import { openLocks } from '../adapters/store/locks.js';
+import { holdServing } from '../adapters/store/serving.js';
 import { openServeState, type ServeState } from '../adapters/store/serve-state.js';
 import { projectOf } from '../agent-files.js';
 import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import { openSecrets, openWrit } from '../open.js';
 import { keepPolicies, policyFingerprint, type PolicyKeeper } from '../policy-reload.js';
+import type { Lock } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { approvalBounds, approvalListener } from './approval-server.js';
 import { BoundedServer } from './bounded-server.js';
@@ -96,7 +98,7 @@ async function serve(opened: Opened): Promise<Serving> {
     if (error instanceof WritError && error.kind === 'fatal' && error.code !== 'STORE_BUSY')
       server.fail(error);
   };
-  const driver = openRunDriver(writ, { failed, nowMs });
+  const driver = openRunDriver(writ, { failed, clock: systemClock });
   const url = await server.listen(
     { host, port },
     approvalListener({
@@ -116,13 +118,15 @@ async function serve(opened: Opened): Promise<Serving> {
   });
   // Only now: where nothing listens, nothing is to go on beside it.
   driver.start();
+  const id = Buffer.from(systemRandom.bytes(8)).toString('hex');
+  const presence = holdServing(openLocks(pathsOf(options.data).locks), id);
   const ending = new AbortController();
   const delivery = deliver(opened, { failed, signal: ending.signal });
   const policyKeeper = keepPoliciesOf(opened, failed);
   return {
     url,
     audience,
-    stopped: ended(opened, { server, ending, driver, delivery, policyKeeper }),
+    stopped: ended(opened, { server, ending, driver, presence, delivery, policyKeeper }),
     stop: () => {
       server.stop();
     },
@@ -170,6 +174,8 @@ interface Beside {
   /** Ends the delivery. */
   readonly ending: AbortController;
   readonly driver: RunDriver;
+  /** Other processes leave to this one what is due later. */
+  readonly presence: Lock | null;
   readonly delivery: Promise<void>;
   readonly policyKeeper: PolicyKeeper;
 }
@@ -177,9 +183,10 @@ interface Beside {
 /** Once the server has stopped: what goes on beside it ends, and all is closed, whatever fails on the way. */
 async function ended(
   { writ, state }: Opened,
-  { server, ending, driver, delivery, policyKeeper }: Beside,
+  { server, ending, driver, presence, delivery, policyKeeper }: Beside,
 ): Promise<WritError | null> {
   const fault = await server.stopped;
+  presence?.release();
   ending.abort();
   try {
     await Promise.all([delivery, driver.stop(), policyKeeper.stop()]);

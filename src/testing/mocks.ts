@@ -152,7 +152,7 @@ function invalid(where: string, what: string): WritError {
 }
 
 /** Equal as JSON; texts that hold a JSON object are compared by what they hold. */
-export function isSame(a: Json, b: Json): boolean {
+function isSame(a: Json, b: Json): boolean {
   const [one, two] = [opened(a), opened(b)];
   if (Array.isArray(one) || Array.isArray(two)) {
     const [first, second] = [one, two] as [readonly Json[], readonly Json[]];

@@ -10,7 +10,7 @@ import { withDefaults } from '../workflow/input-default.js';
 import { planOf } from './definition.js';
 import type { Governed } from './governance.js';
 import { MockPlayer, type Mocks } from './mocks.js';
-import { virtualRun } from './virtual-run.js';
+import { VirtualRun } from './virtual-run.js';
 
 export interface SimulateOptions {
   /** Default `{}`. */
@@ -89,7 +89,8 @@ export async function simulatePlan(
       watch.entered?.(name);
     },
   });
-  const hasEnded = await virtualRun(execution, player, startMs, watch.attempted, governance).play();
+  const world = { player, startMs, governance, attempted: watch.attempted };
+  const hasEnded = await new VirtualRun(execution, world).play();
   const { status, output, error } = execution.head;
   if (status === 'completed') return { status: 'SUCCEEDED', output, visited };
   if (!hasEnded) {

@@ -8,7 +8,7 @@ import { withoutGate } from '../workflow/state-gate.js';
 import { ALONE, END, endsOf, isPathState, lanesOf, parsed, planAround, wayOut } from './lone-state.js';
 import { mockError, MockPlayer } from './mocks.js';
 import { failureOf, SEED, START_MS } from './simulate.js';
-import { virtualRun } from './virtual-run.js';
+import { VirtualRun } from './virtual-run.js';
 
 export interface TestStateOptions {
   /** JSON, or its text. Default `{}`. */
@@ -158,7 +158,7 @@ class StateTest {
       { ...endsOf(node), [this.#name]: node, ...lanesOf(node) },
       silent,
     );
-    await virtualRun(execution, this.#player(), this.#startMs).play();
+    await this.#virtual(execution).play();
     const began = node.lanes.some(({ start }) => visited.includes(start));
     const isThrough =
       execution.head.status === 'completed' &&
@@ -169,7 +169,7 @@ class StateTest {
 
   async run(node: PlanNode, silent: ReadonlySet<string> = new Set()): Promise<TestedState> {
     const { execution, visited } = this.#start({ ...endsOf(node), [this.#name]: node }, silent);
-    const run = virtualRun(execution, this.#player(), this.#startMs);
+    const run = this.#virtual(execution);
     const failure = this.#failure(node);
     const retries = this.#options.stateConfiguration?.retrierRetryCount ?? 0;
     let failed = 0;
@@ -209,7 +209,7 @@ class StateTest {
     const bare = { ...node, catch: [] } as PlanNode;
     const nodes = node.kind === 'fork' ? lanesOf(node) : {};
     const { execution } = this.#start({ ...endsOf(bare), [this.#name]: bare, ...nodes }, new Set());
-    await virtualRun(execution, this.#player(), this.#startMs).play();
+    await this.#virtual(execution).play();
     return execution.head.error;
   }
 
@@ -300,6 +300,10 @@ class StateTest {
       'States.ExceedToleratedFailureThreshold',
       'The specified tolerated failure threshold was exceeded',
     );
+  }
+
+  #virtual(execution: Execution): VirtualRun {
+    return new VirtualRun(execution, { player: this.#player(), startMs: this.#startMs });
   }
 
   #player(): MockPlayer {

@@ -1,96 +1,65 @@
 // One run on a virtual clock: what the engine asks for is answered from mocks, in the order in which it asks; when
 // nothing is left to do now, the clock jumps to what comes next. Nothing outside is called but the JSONata evaluator.
 import { openQueryEvaluator } from '../adapters/query/index.js';
-import type { Answer, EngineEvent, Execution, Request, StepError, Task } from '../engine/index.js';
+import type { Answer, Execution, Request, Task } from '../engine/index.js';
 import type { QueryEvaluator } from '../runtime/ports.js';
-import type { Governance } from './governance.js';
+import { endOf, outcomeOf, type AttemptEnd, type AttemptSeen } from './attempt.js';
 import { playTask } from './form-answer.js';
-import type { MockPlayer, Played } from './mocks.js';
+import type { Governance } from './governance.js';
+import type { MockPlayer } from './mocks.js';
 import { readFrom, writeTo } from './object-store.js';
-import type { AttemptSeen } from './attempt.js';
 
-/** What an attempt without a limit is given. */
-const NO_LIMIT_MS = 99_999_999_000;
+/** What stands for the world that a run is in. */
+export interface VirtualWorld {
+  readonly player: MockPlayer;
+  /** Milliseconds since the Unix epoch. */
+  readonly startMs: number;
+  /** What it denies does not begin. */
+  readonly governance?: Governance | null;
+  /** Told how each attempt ended, when it ends. */
+  readonly attempted?: ((seen: AttemptSeen) => void) | undefined;
+}
 
-/** Processes that evaluate JSONata, shared by all simulations of this process; idle they keep nothing alive. */
-let shared: QueryEvaluator | null = null;
+export class VirtualRun {
+  #nowMs: number;
+  /** What is under way: attempts that take time, each with how it ends. */
+  #pending: { readonly task: Task; readonly end: AttemptEnd }[] = [];
 
-export interface VirtualRun {
+  constructor(
+    readonly execution: Execution,
+    readonly world: VirtualWorld,
+  ) {
+    this.#nowMs = world.startMs;
+  }
+
   /** Milliseconds since the Unix epoch on the virtual clock. */
-  nowMs(): number;
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
   /**
    * Does what can be done, then what comes next, until the run has ended or `until` says so: it is asked whenever
    * nothing can be done at the present time. False = something is still to come.
    */
-  play(until?: () => boolean): Promise<boolean>;
-}
-
-/** `attempted` is told how each attempt ended, when it ends; `governance`: what is denied does not begin. */
-export function virtualRun(
-  execution: Execution,
-  player: MockPlayer,
-  startMs: number,
-  attempted: (seen: AttemptSeen) => void = () => undefined,
-  governance: Governance | null = null,
-): VirtualRun {
-  let nowMs = startMs;
-  /** What is under way on the virtual clock: attempts that take time. */
-  let pending: { readonly atMs: number; readonly end: () => void }[] = [];
-
-  const answerTo = async (request: Request): Promise<Answer> => {
-    switch (request.kind) {
-      case 'query':
-        return evaluator().evaluate(request);
-      case 'read':
-        return readFrom(player.files, request);
-      case 'write':
-        return writeTo(player.files, request, execution.head.run.id);
+  async play(until: () => boolean = () => false): Promise<boolean> {
+    while (this.execution.head.status === 'running') {
+      if (await this.#step()) continue;
+      if (until() || !this.#jump()) return false;
     }
-  };
-
-  const start = (task: Task): void => {
-    const { stepPath, attempt } = task;
-    const tell = (outcome: AttemptSeen['outcome']): void =>
-      attempted({ state: task.node.name, place: stepPath, visit: task.entries, outcome });
-    const judged = governance?.judge(task, execution.data, nowMs);
-    if (judged?.verdict === 'deny') {
-      tell({ threw: judged.error.name });
-      execution.apply({ kind: 'failed', stepPath, attempt, error: judged.error, draw: 0.5, nowMs });
-      return;
-    }
-    if (judged?.verdict === 'needs_approval') tell('needed approval');
-    execution.apply({ kind: 'started', stepPath, attempt, nowMs });
-    const played = playTask(player, task);
-    const { timeoutMs, heartbeatMs } = task;
-    const limitMs = Math.min(timeoutMs ?? NO_LIMIT_MS, heartbeatMs ?? NO_LIMIT_MS);
-    const takesMs = played.kind === 'timeout' ? limitMs : Math.min(played.delayMs, limitMs);
-    const isLate = played.kind !== 'timeout' && played.delayMs >= limitMs;
-    // Reported as a timeout, and found by who lists it as a missed heartbeat.
-    const name = limitMs === heartbeatMs ? 'States.HeartbeatTimeout' : TIMEOUT.name;
-    const atMs = nowMs + takesMs;
-    const of = { stepPath, attempt, nowMs: atMs };
-    const event: EngineEvent = isLate
-      ? { kind: 'failed', ...of, error: { ...TIMEOUT, name }, draw: 0 }
-      : played.kind === 'return'
-        ? { kind: 'succeeded', ...of, output: played.output }
-        : { kind: 'failed', ...of, error: named(played, name), draw: 0.5 };
-    const end = (): void => {
-      tell(outcomeOf(event));
-      execution.apply(event);
-    };
-    if (takesMs === 0) end();
-    else pending.push({ atMs, end });
-  };
+    return true;
+  }
 
   /** What can be done at the present time, in the order in which it is asked for; false = nothing. */
-  const step = async (): Promise<boolean> => {
+  async #step(): Promise<boolean> {
+    const { execution } = this;
+    const nowMs = this.#nowMs;
     if (execution.hasWork) {
       execution.apply({ kind: 'tick', nowMs });
       return true;
     }
     const requests = execution.requests(nowMs);
     if (requests.length > 0) {
-      const answers = await Promise.all(requests.map(answerTo));
+      const answers = await Promise.all(requests.map((request) => this.#answerTo(request)));
       answers.forEach((answer, index) => {
         const { id = '', at = 0 } = requests[index] ?? {};
         execution.apply({ kind: 'answered', id, at, answer, nowMs });
@@ -101,52 +70,71 @@ export function virtualRun(
     for (const { stepPath } of ready) {
       // One that ended before it may have stopped it.
       const task = execution.task(stepPath);
-      if (task !== null && execution.mayStart(task)) start(task);
+      if (task !== null && execution.mayStart(task)) this.#start(task);
     }
     if (ready.length > 0) return true;
     const stopping = execution.tasks().filter(({ isStopping }) => isStopping);
     for (const { stepPath, attempt } of stopping)
       execution.apply({ kind: 'stopped', stepPath, attempt, nowMs });
     return stopping.length > 0;
-  };
+  }
+
+  async #answerTo(request: Request): Promise<Answer> {
+    const { files } = this.world.player;
+    switch (request.kind) {
+      case 'query':
+        return evaluator().evaluate(request);
+      case 'read':
+        return readFrom(files, request);
+      case 'write':
+        return writeTo(files, request, this.execution.head.run.id);
+    }
+  }
+
+  #start(task: Task): void {
+    const { execution } = this;
+    const { stepPath, attempt } = task;
+    const nowMs = this.#nowMs;
+    const judged = this.world.governance?.judge(task, execution.data, nowMs);
+    if (judged?.verdict === 'deny') {
+      this.#tell(task, { threw: judged.error.name });
+      execution.apply({ kind: 'failed', stepPath, attempt, error: judged.error, draw: 0.5, nowMs });
+      return;
+    }
+    if (judged?.verdict === 'needs_approval') this.#tell(task, 'needed approval');
+    execution.apply({ kind: 'started', stepPath, attempt, nowMs });
+    const end = endOf(task, playTask(this.world.player, task), nowMs);
+    if (end.nowMs === nowMs) this.#end(task, end);
+    else this.#pending.push({ task, end });
+  }
+
+  #end(task: Task, end: AttemptEnd): void {
+    this.#tell(task, outcomeOf(end));
+    this.execution.apply(end);
+  }
+
+  #tell(task: Task, outcome: AttemptSeen['outcome']): void {
+    const { node, stepPath, entries } = task;
+    this.world.attempted?.({ state: node.name, place: stepPath, visit: entries, outcome });
+  }
 
   /** The clock jumps; false = there is nothing to come. */
-  const jump = (): boolean => {
-    const first = pending.reduce<number | null>((least, { atMs }) => Math.min(least ?? atMs, atMs), null);
-    const timer = execution.nextTimerMs();
-    if (first === null && timer === null) return false;
-    const nextMs = Math.min(first ?? Infinity, timer ?? Infinity);
-    nowMs = Math.max(nowMs, nextMs);
-    const due = pending.filter(({ atMs }) => atMs <= nowMs);
-    pending = pending.filter(({ atMs }) => atMs > nowMs);
-    for (const { end } of due) end();
-    if (timer !== null && timer <= nowMs) execution.apply({ kind: 'tick', nowMs });
+  #jump(): boolean {
+    const timer = this.execution.nextTimerMs();
+    const next = this.#pending.reduce((least, { end }) => Math.min(least, end.nowMs), timer ?? Infinity);
+    if (next === Infinity) return false;
+    const nowMs = Math.max(this.#nowMs, next);
+    this.#nowMs = nowMs;
+    const due = this.#pending.filter(({ end }) => end.nowMs <= nowMs);
+    this.#pending = this.#pending.filter(({ end }) => end.nowMs > nowMs);
+    for (const { task, end } of due) this.#end(task, end);
+    if (timer !== null && timer <= nowMs) this.execution.apply({ kind: 'tick', nowMs });
     return true;
-  };
-
-  return {
-    nowMs: () => nowMs,
-    async play(until = () => false) {
-      while (execution.head.status === 'running') {
-        if (await step()) continue;
-        if (until() || !jump()) return false;
-      }
-      return true;
-    },
-  };
+  }
 }
 
-function outcomeOf(event: EngineEvent): AttemptSeen['outcome'] {
-  if (event.kind !== 'failed') return 'returned';
-  return event.error.code === 'STEP_TIMEOUT' ? 'timed out' : { threw: event.error.name };
-}
-
-function named(played: Exclude<Played, { readonly kind: 'return' }>, timeout: string): StepError {
-  const { kind, error } = played;
-  return kind === 'timeout' && error.name === TIMEOUT.name ? { ...error, name: timeout } : error;
-}
-
-const TIMEOUT = { name: 'States.Timeout', code: 'STEP_TIMEOUT', kind: 'failure', message: '' } as const;
+/** Processes that evaluate JSONata, shared by all simulations of this process; idle they keep nothing alive. */
+let shared: QueryEvaluator | null = null;
 
 function evaluator(): QueryEvaluator {
   shared ??= openQueryEvaluator();

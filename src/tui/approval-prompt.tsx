@@ -57,17 +57,9 @@ export interface ApprovalPromptProps {
 
 export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
   const { view, clock, screenReader, onAnswer } = props;
-  const { columns, rows: most } = useTerminalSize();
-  const height = Math.max(3, most - FRAME_ROWS);
   const [record, setRecord] = useState(view.record);
-  const { previous = null } = props;
-  // Of a large input neither is made anew with every key and tick.
-  const lines = useMemo(() => approvalLines({ ...view, record }, previous), [view, record, previous]);
-  const rows = useMemo(
-    () => (screenReader ? lines : wrapRows(lines, columns)),
-    [screenReader, lines, columns],
-  );
-  const shown = screenReader ? rows.length : height;
+  const layout = useLayout(props, record);
+  const { rows, columns, height, shown } = layout;
   const [state, dispatch] = useReducer(reducePrompt, null, () =>
     openPromptState({
       digest: view.record.subjectDigest,
@@ -83,15 +75,9 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
   );
   const [nowMs, setNowMs] = useState(() => clock.nowMs());
 
-  const laidOut = useRef({ columns, version: record.version, rows: rows.length, shown });
-  useEffect(() => {
-    const last = laidOut.current;
-    const fresh = last.columns !== columns || last.version !== record.version;
-    if (!fresh && last.shown === shown && last.rows === rows.length) return;
-    laidOut.current = { columns, version: record.version, rows: rows.length, shown };
-    dispatch({ type: 'laid-out', rows: rows.length, height: shown, fresh });
-  }, [columns, record.version, rows.length, shown]);
-
+  useLaidOut(layout, record.version, (fresh) =>
+    dispatch({ type: 'laid-out', rows: rows.length, height: shown, fresh }),
+  );
   useKeys((key) => {
     dispatch({ type: 'key', key, nowMs: clock.nowMs() });
   });
@@ -133,6 +119,44 @@ export function ApprovalPrompt(props: ApprovalPromptProps): ReactNode {
       />
     </Box>
   );
+}
+
+interface Layout {
+  /** All of the request. */
+  readonly rows: readonly string[];
+  readonly columns: number;
+  /** Rows of it that a terminal has room for. */
+  readonly height: number;
+  /** Rows that are looked at together: all of them with a screen reader. */
+  readonly shown: number;
+}
+
+function useLayout(
+  { view, previous = null, screenReader }: ApprovalPromptProps,
+  record: ApprovalRecord,
+): Layout {
+  const { columns, rows: most } = useTerminalSize();
+  const height = Math.max(3, most - FRAME_ROWS);
+  // Of a large input neither is made anew with every key and tick.
+  const lines = useMemo(() => approvalLines({ ...view, record }, previous), [view, record, previous]);
+  const rows = useMemo(
+    () => (screenReader ? lines : wrapRows(lines, columns)),
+    [screenReader, lines, columns],
+  );
+  return { rows, columns, height, shown: screenReader ? rows.length : height };
+}
+
+/** Tells when the rows have changed; `fresh`: they are others, and not just more or fewer at once. */
+function useLaidOut({ rows, columns, shown }: Layout, version: number, tell: (fresh: boolean) => void): void {
+  const now = { columns, version, rows: rows.length, shown };
+  const laidOut = useRef(now);
+  useEffect(() => {
+    const last = laidOut.current;
+    const fresh = last.columns !== columns || last.version !== version;
+    if (!fresh && last.shown === shown && last.rows === rows.length) return;
+    laidOut.current = now;
+    tell(fresh);
+  }, [columns, version, rows.length, shown]);
 }
 
 function Heading(props: {

@@ -4,6 +4,7 @@
 import { Box, render, Text, useStdin } from 'ink';
 import { createElement, useEffect, useReducer, type ReactNode } from 'react';
 import { createKeyDecoder } from './keys.js';
+import { useErasedWhenNarrower } from './use-erased-when-narrower.js';
 import { useTerminalSize } from './use-size.js';
 
 /** How often rows with a time in them are drawn anew. */
@@ -75,14 +76,16 @@ function Rows({ rows, keys, onInterrupt, onReady }: RowsProps): ReactNode {
     };
   }, [onReady]);
   useInterrupt(keys, onInterrupt);
+  const drawn = useErasedWhenNarrower();
   return (
-    <Box flexDirection="column">
+    // Each row as wide as its text, for whoever asks how many rows a narrower terminal makes of it.
+    <Box flexDirection="column" alignItems="flex-start">
       {rows(size)
         .slice(0, size.rows)
         .map((row, at) => (
-          <Text key={at} wrap="truncate-end">
-            {row === '' ? ' ' : row}
-          </Text>
+          <Box key={at} ref={drawn(at)}>
+            <Text wrap="truncate-end">{row === '' ? ' ' : row}</Text>
+          </Box>
         ))}
     </Box>
   );

@@ -42,7 +42,7 @@ export interface DocumentSpelling {
 }
 
 /** At most this many errors, and as many warnings, are kept; a last one says that there may be more. */
-export const MAX_FINDINGS = 200;
+const MAX_FINDINGS = 200;
 
 /** Collects the findings of one document. One instance per document. */
 export class Findings {

@@ -20,7 +20,7 @@ import { readPlainDocument } from './plain-document.js';
 
 export const DOCUMENT_MAX_BYTES = 1024 * 1024;
 /** Deepest nesting of lists and maps; what RFC 8785 hashing takes, less room for a wrapper. */
-export const DOCUMENT_MAX_DEPTH = 60;
+const DOCUMENT_MAX_DEPTH = 60;
 export const DOCUMENT_MAX_ALIASES = 100;
 /** Values after alias expansion. */
 export const DOCUMENT_MAX_NODES = 200_000;
@@ -62,7 +62,7 @@ export function readWithParser(text: string): ReadDocument {
   for (const error of document.errors) {
     const offset = at(error, text);
     const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
-    const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : undefined;
+    const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : SYNTAX_HINTS[error.code];
     findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), hint, at: [], offset });
   }
   if (document.errors.length > 0) return { root: null, findings };
@@ -241,6 +241,16 @@ class Converter {
     return { kind: 'scalar', value: null, offset };
   }
 }
+
+/** What is most often meant. */
+const SYNTAX_HINTS: Partial<Record<YAMLError['code'], string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  BAD_INDENT: 'what belongs to one list or object begins in one column, and a [ or { is closed',
+  BAD_SCALAR_START: 'put the text in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'text that has a colon and a blank in it stands in quotes: "Review: the draft"',
+  MISSING_CHAR: 'text that begins with a quote ends with the same',
+  MULTILINE_IMPLICIT_KEY: 'a field is written name: value, with a colon and a blank',
+};
 
 const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 

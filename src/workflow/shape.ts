@@ -33,7 +33,7 @@ export function checkShape(
 
 function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
   const schema = error.parentSchema as
-    { description?: string; properties?: Record<string, unknown> } | undefined;
+    { description?: string; properties?: Record<string, { description?: string }> } | undefined;
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String((error.params as { additionalProperty: string }).additionalProperty);
@@ -44,6 +44,7 @@ function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
       return {
         code: 'DOC_MISSING_FIELD',
         message: `${place(at)} has no ${JSON.stringify(name)}`,
+        hint: hintOf(schema?.properties?.[name]?.description),
         at,
         onKey: true,
       };
@@ -154,7 +155,7 @@ function related(name: string, known: readonly string[]): string | undefined {
 }
 
 /** How a message names a place: its last name, or "the document". */
-export function place(at: Segments): string {
+function place(at: Segments): string {
   const last = at.at(-1);
   if (last === undefined) return 'the document';
   return typeof last === 'number' ? `${String(at.at(-2) ?? 'item')}[${last}]` : JSON.stringify(last);

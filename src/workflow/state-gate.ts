@@ -19,7 +19,7 @@ export function withoutGate(node: PlanNode): PlanNode {
 }
 
 /** Null when entering the state asks for nothing. A refusal goes to the state's own catchers; nothing here is retried. */
-export function gateOf(node: PassNode | ForkNode): TaskNode | null {
+function gateOf(node: PassNode | ForkNode): TaskNode | null {
   const { name, line, column, flow, approval } = node;
   if (flow === null || approval === undefined) return null;
   return {

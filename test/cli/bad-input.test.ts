@@ -126,7 +126,7 @@ describe('what is refused before anything is written', () => {
     { title: 'a value of the wrong type', file: FLOW, from: 'timeoutSeconds: 120', to: 'timeoutSeconds: soon',
       finding: 'DOC_WRONG_TYPE', at: 'soon', says: '"timeoutSeconds" must be a whole number', hint: 'writ validate' },
     { title: 'YAML that does not parse', file: FLOW, from: 'startAt: Triage', to: 'startAt: [Triage',
-      finding: 'DOC_SYNTAX', at: 'states:', says: 'flow sequence', hint: 'writ validate' },
+      finding: 'DOC_SYNTAX', at: 'states:', says: 'flow sequence', hint: 'a [ or { is closed' },
     { title: 'a duplicate key', file: FLOW, from: '  states:\n', to: '  startAt: Triage\n  states:\n',
       finding: 'DOC_DUPLICATE_FIELD', at: 'startAt: Triage\n  states', says: '"startAt" is given twice', hint: 'keep one' },
     { title: 'an agent that no store holds', file: FLOW, from: TRIAGE, to: `sha256:${'0'.repeat(64)}`,

@@ -193,6 +193,11 @@ export function entriesOf(desk: Desk, run: string | null = null, data = '.writ')
   });
 }
 
+/** Of this run and of no run at all: for where others, decided before, may still be gone on with. */
+export function entriesAbout(desk: Desk, run: string): LogEntry[] {
+  return entriesOf(desk).filter((entry) => (entry.run ?? run) === run);
+}
+
 // Not opened read-only: such a connection would leave the write-ahead log's files behind.
 function reading<T>(desk: Desk, data: string, read: (db: Database.Database) => T): T {
   const db = new Database(desk.at(data, 'writ.db'), { fileMustExist: true });

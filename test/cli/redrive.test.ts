@@ -11,12 +11,13 @@ import {
   STEPS,
   type Desk,
 } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
 });
 afterAll(() => desk.remove());
 

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { images, noEngine, skipped } from '../contract/docker/engine.js';
 import { newDesk, type Desk } from './claims-desk.js';
+import { hosted } from './writ.js';
 
 const RULES = `apiVersion: writ/v1
 kind: Rules
@@ -30,7 +31,7 @@ describe('writ sandbox exec --egress', () => {
   const seen: (string | undefined)[] = [];
 
   beforeAll(async () => {
-    desk = await newDesk();
+    desk = await newDesk(hosted);
     writeFileSync(desk.at('policies', 'rbac', 'sandbox.yaml'), RULES);
     server = createServer((request, response) => {
       seen.push(request.headers.authorization);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newPlace, type Place } from './writ.js';
@@ -27,6 +27,29 @@ describe('setting up', () => {
     const { code, value } = await place.json(['init']);
     expect([code, value]).toMatchObject([2, { error: { code: 'USAGE' } }]);
   });
+
+  it.runIf(existsSync('/proc/self'))(
+    'ends where the file system lets nobody make a name (init-never-ends)',
+    async () => {
+      const inProc = (flag: string, path: string) => place.json(['init', '--data', 'third', flag, path]);
+      for (const path of ['/proc/writ-data', '/proc/writ-data/below']) {
+        const data = await place.json(['init', '--data', path]);
+        expect([data.code, data.value]).toMatchObject([
+          6,
+          {
+            error: {
+              code: 'STORE_READ_ONLY',
+              message: `can't write to ${path}`,
+              hint: 'choose a directory you may write to with --data',
+            },
+          },
+        ]);
+      }
+      expect(await inProc('--policies', '/proc/writ-policies/here')).toMatchObject({ code: 6 });
+      const key = await place.json(['keys', 'create', 'alice', '--out', '/proc/writ-keys/alice.key']);
+      expect(key.value).toMatchObject({ error: { hint: 'give a place this user may write to' } });
+    },
+  );
 
   it('never touches policies that are there', async () => {
     const file = join(place.folder, 'policies', 'approvers.yaml');

@@ -80,6 +80,17 @@ describe('a command line that is wrong', () => {
     [['run'], "missing required argument 'workflow'", '--help'],
     [['run', 'x', '--agent', 'coder'], 'role=instance', '--help'],
     [['run', 'x', '--agent', 'a=b', '--agent', 'a=c'], 'given twice', '--help'],
+    [
+      ['run', 'x', '--input', '1', '--input', '2'],
+      "option '--input <json>' is given twice",
+      'leave one of them out',
+    ],
+    [['--data', 'a', 'workflow', 'list', '--data', 'a'], "option '--data <dir>' is given twice", 'one value'],
+    [
+      ['approvals', 'approve', 'x', '--digest', 'a', '--digest=b'],
+      "option '--digest <hex64>' is given twice",
+      'leave one of them out',
+    ],
     [['workflow', 'list', '--format', 'xml'], 'Allowed choices are table, json', '--help'],
     [['approvals', 'approve', 'apr_x'], '--digest', 'writ approvals show apr_x'],
     [

@@ -82,12 +82,14 @@ describe.skipIf(noEngine !== null)(`attacks from a container by what it hands ou
     ['held up for ever', '-STOP', 'output-limit', 'the outputs could not be read in time'],
   ])(
     'hands out nothing where what takes its files is %s by what a program has left running',
-    // The program has to be faster than what takes its files, and is not always.
-    { timeout: 40_000, retry: 4 },
+    { timeout: 40_000 },
     async (_what, signal, status, reason) => {
       const left = `for p in /proc/[0-9]*; do read c < $p/comm && [ "$c" = tar ] && kill ${signal} \${p#/proc/}; done`;
-      const command = `echo 1 > x; (while :; do ${left}; done) > /dev/null 2>&1 & echo END`;
-      const result = await run(['sh', '-c', command], { timeoutMs: 15_000 }, { outputs: ['x'] });
+      // So large that it is met while it is taken: what is left running looks for that in every turn.
+      const file = 'dd if=/dev/zero of=x bs=1M count=15 2>/dev/null';
+      const command = `${file}; (while :; do ${left}; done) > /dev/null 2>&1 & echo END`;
+      const limits = { timeoutMs: 15_000, diskMiB: 20, memoryMiB: 128 };
+      const result = await run(['sh', '-c', command], limits, { outputs: ['x'] });
       expect(result).toMatchObject({ status, reason });
       expect(text(result.stdout)).toBe('END\n');
     },

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -22,6 +22,7 @@ import {
   SECCOMP,
   skipped,
 } from './docker/engine.js';
+import { processesWith } from './docker/attack.js';
 import { sandboxContract, text, type SandboxSubject } from './sandbox.js';
 
 const ABSENT = `sha256:${'00'.repeat(32)}` as Digest;
@@ -350,7 +351,7 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
           await next.preflight();
           // What the engine was about to make when the runner died comes a little later; the reaper looks again.
           await eventually(async () => ((await left(here.home)).length === 0 ? true : null), 60_000);
-          expect(hostProcessesWith(nonce)).toEqual([]);
+          expect(processesWith(nonce)).toEqual([]);
         } finally {
           await next.close();
         }
@@ -420,18 +421,6 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
     expect(await left(here.home)).toEqual([]);
   });
 });
-
-/** Processes of this machine, containers included, whose command line holds `text`. */
-function hostProcessesWith(nonce: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^[0-9]+$/.test(pid) || pid === String(process.pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(nonce);
-    } catch {
-      return false; // it has just ended
-    }
-  });
-}
 
 /** A door to the engine that a test can shut. */
 async function relay(to: string, at: string): Promise<{ readonly path: string; cut(): void }> {

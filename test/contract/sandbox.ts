@@ -1,6 +1,5 @@
 // The contract of every SandboxDriver: what a program is given and gives back, which end gets which name, and that
 // nothing outlives it. Real time is the subject here, so bounds are asserted, never instants.
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
   SandboxDriver,
@@ -9,6 +8,7 @@ import type {
   SandboxRequest,
   SandboxResult,
 } from '../../src/runtime/ports.js';
+import { childrenOf } from '../processes.js';
 
 export interface SandboxSubject {
   /** The probe of test/contract/wasm/probe.as, or a program with the same verbs. */
@@ -29,14 +29,6 @@ const KiB = 1024;
 /** From a limit or an abort to the end, on a machine that is busy with other things; `npm run bench` has the promise. */
 const KILL_SLACK_MS = 5_000;
 
-/** Pids of this process's direct children. */
-export function childPids(): string[] {
-  return readdirSync('/proc/self/task').flatMap((task) => {
-    const children = readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim();
-    return children === '' ? [] : children.split(' ');
-  });
-}
-
 export function text(stream: { readonly bytes: Uint8Array }): string {
   return Buffer.from(stream.bytes).toString('utf8');
 }
@@ -49,10 +41,10 @@ export function sandboxContract(
   describe(`sandbox contract: ${name}`, () => {
     let driver: SandboxDriver;
     let subject: SandboxSubject;
-    let before: string[];
+    let before: readonly number[];
 
     beforeAll(async () => {
-      before = childPids();
+      before = childrenOf(process.pid);
       subject = await makeSubject();
       driver = makeDriver();
       const { ok, problems } = await driver.preflight();
@@ -60,7 +52,7 @@ export function sandboxContract(
     });
     afterAll(async () => {
       await driver.close();
-      expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
+      expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
     });
 
     const request = (args: readonly string[], limits: Partial<SandboxLimits> = {}): SandboxRequest => ({

@@ -23,7 +23,18 @@ import { WritError } from '../../src/errors.js';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/adapters/store/sqlite/store.js';
 import { extendLog } from '../../src/runtime/log/log.js';
 import type { Change, Store } from '../../src/runtime/ports.js';
-import { codeOf, draft, fixedClock, hex, payload, runRecord, storeContract, wholeLog } from './store.js';
+import {
+  approvalRecord,
+  codeOf,
+  draft,
+  fixedClock,
+  hex,
+  payload,
+  runRecord,
+  storeContract,
+  taskRecord,
+  wholeLog,
+} from './store.js';
 
 const WRITER = fileURLToPath(new URL('store-writer.mjs', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../dist/adapters/store/sqlite/store.js', import.meta.url));
@@ -200,7 +211,7 @@ describe('the SQLite file', () => {
     });
   });
 
-  describe('a file of the first schema', () => {
+  describe('a file of an older schema', () => {
     /** As version 1 left it: without what later versions added. */
     async function versionOne(): Promise<void> {
       const store = await open();
@@ -216,6 +227,7 @@ describe('the SQLite file', () => {
       db.exec('ALTER TABLE approval DROP COLUMN more; DROP TABLE receipt; DROP TABLE task');
       db.exec('ALTER TABLE workflow DROP COLUMN author; DROP TABLE policy_files');
       db.exec('DROP INDEX log_entry_approval; DROP INDEX log_entry_task');
+      db.exec('DROP INDEX run_wake');
       db.pragma('user_version = 1');
       db.close();
     }
@@ -259,6 +271,38 @@ describe('the SQLite file', () => {
       expect(pageBytes()).toBe(4_096);
     });
 
+    it('says of a run that went on when its approvals and tasks end, whoever went on with it', async () => {
+      const store = await open();
+      const ids = ['asks', 'calls', 'waits', 'alone', 'lost'];
+      const status = { waits: 'waiting', lost: 'indeterminate' } as const;
+      const runs = ids.map((id) =>
+        runRecord(id, id in status ? { status: status[id as keyof typeof status] } : {}),
+      );
+      await store.commit({
+        runs: runs.map((record) => ({ op: 'insert', record })),
+        approvals: ['asks', 'waits', 'lost'].map((run, at) => ({
+          op: 'insert',
+          record: approvalRecord(`apr_${run}`, run, { expiresAtMs: 500 + at }),
+        })),
+        tasks: ['asks', 'calls'].map((run, at) => ({
+          op: 'insert',
+          record: taskRecord(`tsk_${run}`, run, { expiresAtMs: 400 + at, heartbeatMs: null }),
+        })),
+        entries: [],
+      });
+      await store.close();
+      opened.pop();
+      const db = new Database(file);
+      db.exec('DROP INDEX run_wake; DROP INDEX task_silence');
+      db.pragma('user_version = 9');
+      db.close();
+      expect(await (await open()).wakeUps(9)).toEqual([
+        { run: 'asks', atMs: 400 },
+        { run: 'calls', atMs: 401 },
+        { run: 'waits', atMs: 501 },
+      ]);
+    });
+
     it('is refused for reading, with what to do', async () => {
       await versionOne();
       const error = await failure(open({ readOnly: true }));
@@ -273,12 +317,12 @@ describe('the SQLite file', () => {
     it('refuses a newer schema and leaves it alone', async () => {
       await (await open()).close();
       const db = new Database(file);
-      db.pragma('user_version = 10');
+      db.pragma('user_version = 11');
       db.close();
       for (const readOnly of [false, true]) {
         const error = await failure(open({ readOnly }));
         expect(error.code).toBe('STORE_UNAVAILABLE');
-        expect(error.message).toContain('this writ knows version 9');
+        expect(error.message).toContain('this writ knows version 10');
         expect(error.hint).toContain('newer writ');
       }
     });
@@ -500,7 +544,7 @@ describe('the SQLite file', () => {
         'sh',
         [
           '-c',
-          'ulimit -f 1000 && exec "$0" --input-type=module -e "$@"',
+          'ulimit -f 1200 && exec "$0" --input-type=module -e "$@"',
           process.execPath,
           script,
           here('../../dist/adapters/store/sqlite/store.js'),

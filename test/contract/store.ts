@@ -22,7 +22,6 @@ import {
   type TaskRecord,
   type WorkflowRecord,
 } from '../../src/runtime/ports.js';
-import { taskEndsAtMs } from '../../src/runtime/task/view.js';
 
 /** One set of data that several handles and processes can open. */
 export interface StoreFixture {
@@ -609,6 +608,8 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         if (second === 'STORE_CONFLICT') expect(run?.waitingFor).toEqual(waitingFor);
         expect([first, second]).toContain(second);
         expect(run?.version).toBeGreaterThan(VERSION_JUMP);
+        // Should whoever asked for it not see to it, it is due.
+        expect(await store.wakeUps(9)).toMatchObject([{ run: 'r' }]);
         expect(await codeOf(update(3))).toBe('STORE_CONFLICT');
         for (const id of ['over', 'none']) {
           const change = { interrupts: [{ run: id, waitingFor }], entries: [draft(id)] };
@@ -909,12 +910,6 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await store.task('tsk_d')).toBeNull();
         expect(await store.taskOfToken(hex(22))).toBeNull();
         expect(await store.taskOfAttempt('r', 'tsk_c', 2)).toBeNull();
-        // Answered: at once. Open: when it ends, or when it has given no sign of life for so long.
-        const due = made.map((one) => [one.run, one.state === 'open' ? taskEndsAtMs(one) : 0] as const);
-        const inTime = due.toSorted(([, a], [, b]) => a - b).map(([run, dueMs]) => ({ run, dueMs }));
-        expect(inTime.map(({ dueMs }) => dueMs)).toEqual([0, T0 + 10, T0 + 1000]);
-        expect(await store.dueTasks(9)).toEqual(inTime);
-        expect(await store.dueTasks(2)).toEqual(inTime.slice(0, 2));
         const ids = async (filter?: Parameters<Store['tasks']>[0]): Promise<string> =>
           (await store.tasks(filter)).map(({ id }) => id.slice(4)).join('');
         expect(await ids()).toBe('abc');
@@ -928,6 +923,75 @@ export function storeContract(name: string, makeFixture: () => Promise<StoreFixt
         expect(await ids({ after: { createdAtMs: T0 + 1, id: 'tsk_b' }, run: 'r' })).toBe('c');
         expect(await ids({ after: { createdAtMs: T0, id: 'tsk_a' }, states: ['open'] })).toBe('b');
         expect(await ids({ after: { createdAtMs: T0 + 2, id: 'tsk_c' } })).toBe('');
+      });
+
+      it('names the runs that have to be looked at without anything happening, the first one first', async () => {
+        const runs = [
+          runRecord('timer', { status: 'waiting', wakeAtMs: T0 + 30 }),
+          runRecord('goes-on', { wakeAtMs: T0 + 40 }),
+          runRecord('for-ever', { status: 'waiting' }),
+          runRecord('over', { status: 'completed', wakeAtMs: null }),
+          ...['silent', 'alive', 'answered', 'closed'].map((id) => runRecord(id, { status: 'waiting' })),
+        ];
+        await store.commit({ runs: runs.map((record) => ({ op: 'insert' as const, record })), entries: [] });
+        expect(await store.wakeUps(9)).toEqual([
+          { run: 'timer', atMs: T0 + 30 },
+          { run: 'goes-on', atMs: T0 + 40 },
+        ]);
+        const task = (id: string, run: string, over: Partial<TaskRecord> = {}) =>
+          taskRecord(`tsk_${id}`, run, { heartbeatMs: 10, ...over });
+        const answer = {
+          kind: 'success',
+          by: 'user:bob',
+          assurance: 'os',
+          keyId: null,
+          signature: null,
+          atMs: T0,
+          payload: hex(9),
+        } as const;
+        const tasks = [
+          task('a', 'silent', { aliveAtMs: T0 + 9 }),
+          task('b', 'silent', { aliveAtMs: T0 + 1 }),
+          task('c', 'alive', { aliveAtMs: T0 + 25 }),
+          // Its end is in the run, as of one that is asked for no sign of life.
+          task('d', 'for-ever', { heartbeatMs: null, expiresAtMs: T0 + 1 }),
+          task('e', 'answered', { state: 'answered', answer }),
+          task('f', 'answered', { state: 'answered', answer }),
+          task('g', 'closed', { state: 'expired' }),
+        ];
+        await store.commit({
+          tasks: tasks.map((record) => ({ op: 'insert' as const, record })),
+          entries: [],
+        });
+        // However many of its tasks are due, a run takes nobody else's place.
+        const inTime = [
+          { run: 'answered', atMs: 0 },
+          { run: 'silent', atMs: T0 + 11 },
+          { run: 'timer', atMs: T0 + 30 },
+          { run: 'alive', atMs: T0 + 35 },
+          { run: 'goes-on', atMs: T0 + 40 },
+        ];
+        expect(await store.wakeUps(9)).toEqual(inTime);
+        expect(await store.wakeUps(2)).toEqual(inTime.slice(0, 2));
+        const [silent] = tasks.slice(1);
+        if (silent === undefined) throw new Error('no task');
+        const alive = { ...silent, aliveAtMs: T0 + 50 };
+        const [timer] = runs;
+        const done = { ...(timer ?? runRecord('timer')), status: 'failed', wakeAtMs: null } as const;
+        await store.commit({
+          runs: [{ op: 'update', record: done }],
+          tasks: [
+            { op: 'update', record: alive },
+            { op: 'close', id: 'tsk_e', state: 'used' },
+            { op: 'close', id: 'tsk_f', state: 'used' },
+          ],
+          entries: [],
+        });
+        expect(await store.wakeUps(9)).toEqual([
+          { run: 'silent', atMs: T0 + 19 },
+          { run: 'alive', atMs: T0 + 35 },
+          { run: 'goes-on', atMs: T0 + 40 },
+        ]);
       });
 
       it('refuses a task that is there, has the token or attempt of another one, or was changed meanwhile', async () => {

@@ -2,10 +2,9 @@
 // reason, and processes that die with the runner.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
@@ -16,7 +15,8 @@ import type {
   SandboxRequest,
   SandboxResult,
 } from '../../src/runtime/ports.js';
-import { childPids, sandboxContract, text, type SandboxSubject } from './sandbox.js';
+import { childrenOf, descendantsOf, gone } from '../processes.js';
+import { sandboxContract, text, type SandboxSubject } from './sandbox.js';
 import { probe, programOf } from './wasm/programs.js';
 
 async function subject(): Promise<SandboxSubject> {
@@ -254,20 +254,20 @@ describe('wasm sandbox', () => {
   });
 
   it('cancels what runs when it is closed', async () => {
-    const before = childPids();
+    const before = childrenOf(process.pid);
     const closing = openWasmDriver({ poolSize: 1 });
     await closing.preflight();
     const work = closing.run(request(['spin']), new AbortController().signal);
     await closing.close();
     expect((await work).status).toBe('cancelled');
-    expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
+    expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
   });
 
   it.each(['closed', 'cancelled and closed'])(
     'HOLE: leaves no process where a child boots for one step alone, when it is %s',
     async (how) => {
-      const before = childPids();
-      const own = (): number => childPids().filter((pid) => !before.includes(pid)).length;
+      const before = childrenOf(process.pid);
+      const own = (): number => childrenOf(process.pid).filter((pid) => !before.includes(pid)).length;
       const closing = openWasmDriver({ poolSize: 0 });
       await closing.preflight();
       const waiting = own();
@@ -285,16 +285,16 @@ describe('wasm sandbox', () => {
 
   it('W12: has no process left when a run is over', async () => {
     const solo = openWasmDriver({ poolSize: 0 });
-    const before = childPids();
+    const before = childrenOf(process.pid);
     const work = solo.run(request(['spin'], { timeoutMs: 600 }), new AbortController().signal);
     expect((await work).status).toBe('timeout');
-    expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
+    expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
     await solo.close();
   });
 
   it('keeps no process ready for somebody who only looks whether all is well', async () => {
-    const before = childPids();
-    const own = (): readonly string[] => childPids().filter((pid) => !before.includes(pid));
+    const before = childrenOf(process.pid);
+    const own = (): readonly number[] => childrenOf(process.pid).filter((pid) => !before.includes(pid));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const looked = openWasmDriver({ poolSize: 1 });
     try {
@@ -333,10 +333,10 @@ describe('wasm sandbox', () => {
       });
       runner.stdin.end(Buffer.from(module.bytes));
       await once(runner.stdout, 'data');
-      const descendants = descendantsOf(`${runner.pid}`);
+      const descendants = descendantsOf(runner.pid ?? 0);
       expect(descendants.length).toBeGreaterThan(0);
       runner.kill('SIGKILL');
-      await gone(descendants, 15_000);
+      await gone(descendants);
     },
   );
 
@@ -584,26 +584,3 @@ describe('wasm module check', () => {
     },
   );
 });
-
-function descendantsOf(pid: string): string[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  const direct = children === '' ? [] : children.split(' ');
-  return direct.flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-/** Resolves when none of the processes is alive (a zombie waits for its parent and runs nothing). */
-async function gone(pids: readonly string[], withinMs: number): Promise<void> {
-  const untilMs = performance.now() + withinMs;
-  for (;;) {
-    const alive = pids.filter((pid) => {
-      try {
-        return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-      } catch {
-        return false;
-      }
-    });
-    if (alive.length === 0) return;
-    expect(performance.now(), `still alive: ${alive.join(', ')}`).toBeLessThan(untilMs);
-    await setTimeout(20);
-  }
-}

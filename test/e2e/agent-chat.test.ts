@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { parseDocument } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { environmentOf, MAIN, newPlace, type Place, type Ran } from '../cli/writ.js';
+import { environmentOf, hosted, MAIN, newPlace, type Place, type Ran } from '../cli/writ.js';
 import { startModelServer, type ModelServer } from '../model-server/server.mjs';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/agent-chat', import.meta.url));
@@ -15,7 +15,7 @@ const KEY = 'sk-e2e-0123456789abcdef';
 let place: Place;
 let server: ModelServer;
 beforeEach(async () => {
-  place = newPlace();
+  place = newPlace(hosted);
   server = await startModelServer({ key: KEY });
   for (const folder of ['agents', 'hands', 'policies']) {
     cpSync(join(EXAMPLE, folder), join(place.folder, folder), { recursive: true });
@@ -83,7 +83,6 @@ function filesUnder(folder: string): readonly string[] {
 const count = (types: readonly string[], type: string) => types.filter((one) => one === type).length;
 const call = `call tool__wasm ${JSON.stringify({ module: 'claims-triage', input: CLAIM })}`;
 
-// Many processes of the built command, one after another.
 describe('a model in a workflow', { timeout: 120_000 }, () => {
   it('answers, its calls are steps of their own, and the log verifies', async () => {
     const { code, run } = await ask('claims-clerk', `model> ${call}\nmodel> heard`);

@@ -9,6 +9,7 @@ import {
   type Asked,
   type Desk,
 } from '../cli/claims-desk.js';
+import { hosted } from '../cli/writ.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
 import { plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal } from './waiting-desk.js';
@@ -19,7 +20,7 @@ describeOnTerminal('a batch', () => {
   let asked: readonly Asked[] = [];
 
   beforeAll(async () => {
-    desk = await newDesk();
+    desk = await newDesk(hosted);
     const claims = ['one', 'two', 'three'].map((id) => ({ id, evil: 'a\u202eb\u001b[2J', amount: 1 }));
     ({ run, asked } = await startWaitingForEach(desk, claims));
   });

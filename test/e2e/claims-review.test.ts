@@ -1,6 +1,5 @@
 // The claims review in both dialects, as alice and bob live it: the built command, real WASM, one process per
 // command. What a process leaves behind when it is killed is looked up in /proc.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   BOB,
@@ -21,9 +20,9 @@ import {
   type Waiting,
 } from '../cli/claims-desk.js';
 import { packSlowTriage } from '../cli/slow-agent.js';
+import { commandLineOf, descendantsOf, gone, tellsFamilies } from '../processes.js';
 
 const TRIAGE = 'sha256:be566a157969505189d680e3803abfc685015095d753e37b9f76d43e61fae11a';
-const hasProc = existsSync('/proc/self/task');
 
 // A test is several processes, and other test files run beside it.
 vi.setConfig({ testTimeout: 60_000 });
@@ -275,8 +274,8 @@ describe('a waiting run that is cancelled', () => {
   });
 });
 
-describe.skipIf(!hasProc)(
-  `kill -9 in the middle of a step${hasProc ? '' : ' (skipped: no /proc to look up processes in)'}`,
+describe.skipIf(!tellsFamilies)(
+  `kill -9 in the middle of a step${tellsFamilies ? '' : ' (skipped: no /proc to look up processes in)'}`,
   () => {
     let slow: string;
     const run = (): string[] => ['workflow', 'run', slow, '--input', LOW];
@@ -288,8 +287,10 @@ describe.skipIf(!hasProc)(
     const killed = async (): Promise<string> => {
       const started = desk.start([...run(), '--json']);
       await started.says('step Triage: started');
-      const family = descendantsOf(started.pid);
-      expect(family.filter(({ argv }) => argv.includes('sandbox/wasm/child.js')).length).toBeGreaterThan(0);
+      const family = await vi.waitUntil(() => {
+        const pids = descendantsOf(started.pid);
+        return pids.some((pid) => commandLineOf(pid).includes('sandbox/wasm/child.js')) ? pids : null;
+      }, 20_000);
       started.kill('SIGKILL');
       expect(await started.ended).toMatchObject({ code: undefined, signal: 'SIGKILL', stdout: '' });
       await gone(family);
@@ -333,46 +334,3 @@ describe.skipIf(!hasProc)(
     });
   },
 );
-
-interface Process {
-  readonly pid: number;
-  /** Tells it from a later process with the same pid. */
-  readonly born: string;
-  readonly argv: string;
-}
-
-function descendantsOf(pid: number): Process[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    textOf(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [
-    { pid: child, born: bornOf(child), argv: textOf(`/proc/${child}/cmdline`).replaceAll('\0', ' ') },
-    ...descendantsOf(child),
-  ]);
-}
-
-/** Resolves when none of them lives; the test's own timeout bounds it. */
-async function gone(family: readonly Process[]): Promise<void> {
-  while (family.some(({ pid, born }) => bornOf(pid) === born)) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-  }
-}
-
-/** Start time in ticks since boot (proc_pid_stat, field 22); empty when there is no such process, or a zombie. */
-function bornOf(pid: number): string {
-  const stat = textOf(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? '' : (fields[19] ?? '');
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
-      return '';
-    throw error;
-  }
-}

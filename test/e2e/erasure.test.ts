@@ -1,5 +1,5 @@
-// Erasing and redaction as people meet them: the built command, one process each, kill -9 at the worst moment, and
-// another program that holds the database open.
+// Erasing and redaction as people meet them: the built command, kill -9 at the worst moment, and another program that
+// holds the database open.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FLOW, LOW, newDesk, type Desk } from '../cli/claims-desk.js';
-import { environmentOf } from '../cli/writ.js';
+import { environmentOf, hosted } from '../cli/writ.js';
 import { filesWith } from '../runtime/stored-bytes.js';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -24,7 +24,7 @@ let desk: Desk;
 let run: string;
 
 beforeAll(async () => {
-  first = await newDesk();
+  first = await newDesk(hosted);
   for (const person of ['ada', 'carol']) await first.enrol(person);
   // A claim that names somebody.
   const { claim } = JSON.parse(readFileSync(first.at(LOW.slice(1)), 'utf8')) as { claim: object };

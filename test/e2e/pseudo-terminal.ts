@@ -1,9 +1,10 @@
 // A real pseudo-terminal of 80 by 24 around one command, by util-linux `script`, else by Python's pty module. What is
 // typed goes through the kernel's line discipline as a person's keys do; what comes out is every byte that was drawn.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { onTestFinished, vi } from 'vitest';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
 import { MAIN } from '../cli/writ.js';
+import { descendantsOf, gone } from '../processes.js';
 
 type Maker = (command: string) => readonly [string, ...string[]];
 
@@ -24,7 +25,9 @@ function succeeds(command: string, ...args: string[]): boolean {
 export interface TerminalSession {
   /** One write; keys that must arrive one by one need what they do on the screen awaited in between. */
   type(keys: string): void;
-  /** Resolves when this text is drawn after the last `type`; rejects when the command ends without it. */
+  /** Makes the terminal so wide, as a person does who drags its edge; what is awaited next is drawn after that. */
+  resize(columns: number): void;
+  /** Resolves when this text is drawn after the last `type` or `resize`; rejects when the command ends without it. */
   shows(text: string): Promise<void>;
   /** Who is at the terminal now, by process id. */
   processes(): readonly number[];
@@ -60,20 +63,25 @@ export function onTerminal(
       resolve({ code, restored: / icanon /u.test(drawn) && / echo /u.test(drawn) });
     });
   });
-  const processes = (): number[] => (hasEnded(child) ? [] : family(child.pid));
+  const processes = (): number[] =>
+    hasEnded(child) || child.pid === undefined ? [] : [child.pid, ...descendantsOf(child.pid)];
   // A test that fails leaves its command waiting for keys.
   onTestFinished(async () => {
     const left = processes();
     for (const pid of left) end(pid);
     await ended;
-    // Killed is not gone yet: on a busy machine a process may be seen for a while as it gives its memory back.
-    await vi.waitUntil(() => !left.some(isThere), { timeout: 30_000, interval: 5 });
+    await gone(left);
   });
   return {
     processes,
     type(keys) {
       typedAt = drawn.length;
       child.stdin.write(keys);
+    },
+    resize(columns) {
+      typedAt = drawn.length;
+      const [, shell = 0] = processes();
+      execFileSync('stty', ['-F', readlinkSync(`/proc/${shell}/fd/0`), 'cols', String(columns)]);
     },
     shows: (text) =>
       new Promise((resolve, reject) => {
@@ -93,29 +101,6 @@ export function onTerminal(
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
-}
-
-/** `pid` and all that it has started, and they have. */
-function family(pid: number | undefined): number[] {
-  if (pid === undefined) return [];
-  try {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    );
-    return [pid, ...children.flatMap(family)];
-  } catch {
-    // It has ended meanwhile, or this machine does not say: then its terminal goes, and tells them.
-    return [pid];
-  }
-}
-
-/** Not ended, nor only waiting for its parent to hear of it. */
-export function isThere(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 function end(pid: number): void {

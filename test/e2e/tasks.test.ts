@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SECOND_VERIFIER } from '../audit/second-verifier.js';
 import { entriesOf, errorOf, expectVerified, newDesk, BOB, type Desk } from '../cli/claims-desk.js';
-import { environmentOf } from '../cli/writ.js';
+import { environmentOf, hosted } from '../cli/writ.js';
 
 // A test is several processes, and other test files run beside it.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -66,7 +66,7 @@ const ORDER = document('claims-order', 'Order', {
 
 let desk: Desk;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   writeFileSync(desk.at('review.json'), REVIEW);
   writeFileSync(desk.at('held.json'), HELD);
   writeFileSync(

@@ -3,8 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BOB, EACH, HIGH, FLOW, entriesOf, expectVerified } from '../cli/claims-desk.js';
+import { isThere } from '../processes.js';
 import { armed, bobsTerminal, ENTER, ESCAPE, readToTheEnd, typeDigits } from './approver-at-terminal.js';
-import { isThere, plain, type TerminalSession } from './pseudo-terminal.js';
+import { plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal, useWaitingDesk } from './waiting-desk.js';
 
 const CTRL_C = '\u0003';

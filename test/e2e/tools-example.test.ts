@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newPlace, type Place } from '../cli/writ.js';
+import { hosted, newPlace, type Place } from '../cli/writ.js';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/tools', import.meta.url));
 let place: Place;
 let run: Place['json'];
 
 beforeEach(async () => {
-  place = newPlace();
+  place = newPlace(hosted);
   cpSync(EXAMPLE, place.folder, { recursive: true });
   const alice = join(place.folder, 'alice.key');
   await place.run(['keys', 'create', 'alice', '--out', alice]);

@@ -2,6 +2,7 @@
 // itself, so that an approval by mistake would show as a run that went on.
 import { afterAll, beforeAll, beforeEach, describe, expect, vi } from 'vitest';
 import { entriesOf, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
+import { hosted } from '../cli/writ.js';
 import { terminalMaker } from './pseudo-terminal.js';
 
 const WHY_SKIPPED = terminalMaker === null ? ' (skipped: neither util-linux script nor python3 is here)' : '';
@@ -27,7 +28,7 @@ export function useWaitingDesk(): WaitingDesk {
   let waiting: Waiting;
   let desk: Desk;
   beforeAll(async () => {
-    used = await newDesk();
+    used = await newDesk(hosted);
     waiting = await startWaiting(used);
   });
   afterAll(() => used.remove());

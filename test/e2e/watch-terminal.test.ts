@@ -1,4 +1,5 @@
 // Following a run on a real terminal of 80 by 24: what is seen, what Ctrl+C does, and that the terminal is as it was.
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BOB, FLOW, HIGH, LOW } from '../cli/claims-desk.js';
 import { environmentOf } from '../cli/writ.js';
@@ -41,6 +42,31 @@ describeOnTerminal('a run', () => {
     expect(plain(terminal.drawn())).toMatch(/HumanReview +completed .*consumed by user:bob/u);
     expectClean(terminal);
   });
+
+  it.runIf(existsSync('/proc/self/fd'))(
+    'leaves no rows of the old width when the terminal gets narrower (old-rows-after-narrowing)',
+    async () => {
+      const terminal = watch();
+      await terminal.shows('Ctrl+C leaves; the run goes on without it');
+      const frame = plain(terminal.drawn()).split(/\r?\n/u);
+      const top = frame.findLastIndex((row) => row.startsWith('run run_'));
+      const end = frame.findLastIndex((row) => row.startsWith('Ctrl+C leaves'));
+      const rows = frame.slice(top, end + 1);
+      const folded = rows.reduce((sum, row) => sum + Math.max(1, Math.ceil(row.length / 40)), 0);
+      expect(folded).toBeGreaterThan(rows.length);
+      const before = terminal.drawn().length;
+      terminal.resize(40);
+      await terminal.shows('Ctrl+C leaves; the run goes on without …');
+      // To the first of the rows that they are now, all of it empty, and back to where Ink begins to take its rows off.
+      expect(terminal.drawn().slice(before)).toContain(`\u001b[${folded}A\u001b[J\u001b[${rows.length}B`);
+      const narrow = terminal.drawn().length;
+      terminal.resize(80);
+      await terminal.shows('Ctrl+C leaves; the run goes on without it');
+      expect(terminal.drawn().slice(narrow)).not.toContain('\u001b[J');
+      terminal.type(CTRL_C);
+      expect(await terminal.ended).toEqual({ code: 130, restored: true });
+    },
+  );
 
   it('is left by Ctrl+C with exit 130, and goes on as it was', async () => {
     const terminal = watch();

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FLOW, LOW, newDesk, type Desk } from '../cli/claims-desk.js';
-import { environmentOf, MAIN } from '../cli/writ.js';
+import { environmentOf, hosted, MAIN } from '../cli/writ.js';
 import { hasOpenssl, openTestAuthority } from './test-authority.js';
 
 const SECOND_VERIFIER = fileURLToPath(new URL('../../audit/verify.mjs', import.meta.url));
@@ -17,7 +17,7 @@ const SECOND_VERIFIER = fileURLToPath(new URL('../../audit/verify.mjs', import.m
 let desk: Desk;
 let logKey: string;
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   logKey = (await desk.run(['audit', 'vkey'])).stdout.trim();
 });
 afterAll(() => {

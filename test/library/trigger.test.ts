@@ -403,6 +403,14 @@ describe('a token that nobody here brings back', () => {
     const run = await writ.trigger('workflow::run', { workflowId, wait: true });
     expect(run).toMatchObject({ status: 'completed', output: 'late' });
   });
+
+  it('ends the wait of wait: true when the run has no time left, though the step has', async () => {
+    const writ = await opened();
+    void askedOf(writ);
+    const workflowId = await writ.trigger('workflow::create', { ...ask, TimeoutSeconds: 1 });
+    const run = await writ.trigger('workflow::run', { workflowId, wait: true });
+    expect(run).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } });
+  });
 });
 
 describe('own functions', () => {

@@ -86,6 +86,38 @@ describe('tool::http_request in a run', () => {
     expect(JSON.stringify(run)).toContain('«secret claims»');
   });
 
+  it('is warned of beforehand where an answer of maxBytes may have no room (answer-larger-than-its-output)', async () => {
+    const { team } = here;
+    listHost();
+    const asking = (maxBytes: number): string =>
+      steps([
+        `functionId: "tool::http_request", config: { url: "http://${host}/claims", maxBytes: ${maxBytes} }`,
+      ]);
+    const told = async (outputBytes: number, maxBytes: number) => {
+      const policies = team.policiesWith('ceilings/org.yaml', (document) => {
+        document.setIn(['spec', 'limits', 'outputBytes'], outputBytes);
+      });
+      const { ok, diagnostics } = await (
+        await team.open({ policies })
+      ).validate({ text: asking(maxBytes), file: null });
+      expect(ok).toBe(true);
+      return diagnostics;
+    };
+    expect(await told(1_048_576, 1_048_576)).toMatchObject([
+      {
+        severity: 'warning',
+        path: 'steps[0].config.maxBytes',
+        message: expect.stringContaining(
+          'an answer of maxBytes 1048576 may fail the step: an output has at most 1048576',
+        ),
+        hint: 'write maxBytes: 516096, or less, where the host answers in JSON',
+      },
+    ]);
+    expect(await told(1_048_576, 516_096)).toEqual([]);
+    expect(await told(65_536, 24_576)).toEqual([]);
+    expect(await told(65_536, 24_577)).toMatchObject([{ hint: expect.stringContaining('maxBytes: 24576,') }]);
+  });
+
   it('sends nothing where http.yaml is missing, broken or lists another host', async () => {
     const { team } = here;
     const runs = [

@@ -100,6 +100,30 @@ describe('the extent of a workflow under a ceiling', () => {
     },
   );
 
+  it.each([
+    ['timeoutMs', 'timeoutMs', 120_000, 60_000, ONE],
+    ['retries', 'maxRetries', 3, 1, `${ONE}, errorMode: retry`],
+    ['loopIterations', 'maxIterations', 10, 2, `${ONE}, mode: loop`],
+  ])(
+    'says of %s that a step takes by default, and did not ask for, what to write (default-told-as-asked)',
+    async (name, field, taken, limit, line) => {
+      const { team } = here;
+      const tight = await team.open({ policies: withCeiling(`limits.${name}`, limit) });
+      const { diagnostics } = await tight.validate({ text: steps([line]), file: null });
+      expect(diagnostics).toMatchObject([
+        {
+          code: 'DOC_CEILING_EXCEEDED',
+          message: `"s1": limits.${name} is ${limit} in ceiling org-default (org), and a step that names no ${field} takes ${taken}`,
+          hint: `write ${field}: ${limit}, or less, in the step`,
+        },
+      ]);
+      const written = await tight.validate({ text: steps([`${line}, ${field}: ${limit}`]), file: null });
+      expect(written.diagnostics).toEqual([]);
+      const asked = await tight.validate({ text: steps([`${line}, ${field}: ${taken}`]), file: null });
+      expect(asked.diagnostics[0]?.message).toContain(`the step asks for ${taken}`);
+    },
+  );
+
   it('refuses a map whose items are more than its width before any of them is run', async () => {
     const { team } = here;
     const writ = await team.open({ policies: withCeiling('limits.fanoutWidth', 3) });

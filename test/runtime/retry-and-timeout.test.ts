@@ -195,6 +195,32 @@ describe('a run with a time limit', () => {
     expect(team.functions.calls.map((call) => call.timeoutMs)).toEqual([10_000, 6000]);
   });
 
+  it.each([
+    ['its own time is over first', 0, 'no answer within 10000 ms, all the time that its run had left'],
+    ['the run is stopped first', 5, 'it was stopped: the time limit of its run was over'],
+  ])(
+    'says of a step that this limit has ended it, where %s (stopped-by-its-run)',
+    async (_, lateMs, message) => {
+      const { team } = here;
+      const writ = await team.open();
+      team.functions.answer('tool::test_one', (call) => {
+        team.clock.advance(lateMs);
+        return hangUntilAbort(call);
+      });
+      const runId = await team.start(writ, steps([`${ONE}, timeoutMs: 60000`], 'timeoutMs: 10000\n'));
+      const driven = writ.drive(runId, { stopAt: 'finished', signal: team.stop.signal });
+      await eventually(() => (team.functions.calls.length === 1 ? true : null));
+      team.clock.set(T0 + 10_000);
+      await driven;
+      const run = await writ.results(runId);
+      expect(run).toMatchObject({
+        status: 'failed',
+        error: { code: 'RUN_TIMEOUT' },
+        steps: [{ error: { message } }],
+      });
+    },
+  );
+
   it('starts nothing once it is over', async () => {
     const { team } = here;
     const writ = await team.open();

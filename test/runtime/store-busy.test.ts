@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import type { Store } from '../../src/runtime/ports.js';
 import { replacing } from '../contract/fault-store.js';
-import { fail, refusalOf, steps, useTeam } from './fixture.js';
+import { eventually, fail, refusalOf, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
@@ -105,6 +105,31 @@ describe('a store that another process holds for long', () => {
     await next.drive(runId, { stopAt: 'waiting', signal: new AbortController().signal });
     expect((await next.results(runId)).status).toBe('completed');
     expect(team.functions.calls).toHaveLength(1);
+  });
+
+  it('at the publication after a run: it has completed, and is published a moment later', async () => {
+    const { team } = here;
+    const checkpoints = { isHeld: true, written: 0 };
+    const writ = await team.open({
+      store: (inner) =>
+        replacing(inner, {
+          putCheckpoint: (row) => {
+            if (checkpoints.isHeld)
+              return Promise.reject(new WritError('STORE_BUSY', 'another process holds the write lock'));
+            checkpoints.written += 1;
+            return inner.putCheckpoint(row);
+          },
+        }),
+    });
+    const run = await team.run(writ, steps([`${ONE}, approval: sync`]));
+    expect(run.status).toBe('waiting');
+    expect(await team.approve(writ, await team.pending(writ, run.id))).toMatchObject({ state: 'approved' });
+    expect(await team.drive(writ, run.id)).toMatchObject({ status: 'completed', exitCode: 0 });
+    checkpoints.isHeld = false;
+    await eventually(() => {
+      team.clock.advance(1_000);
+      return checkpoints.written > 0 || null;
+    });
   });
 
   it('at the withdrawal of what a failed run leaves: nobody can decide any more, and its end is the last entry', async () => {

@@ -1,13 +1,13 @@
 // Many steps of every kind at once, good and bad beside one another: each gets its own answer, and at the end nothing is
 // left and the runner is as large as before. Without an engine all of them run in WASM, and the title says so.
-import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openModuleManifest } from '../../src/adapters/packages/module-manifest.js';
 import { openWasmDriver } from '../../src/adapters/sandbox/wasm/index.js';
 import type { SandboxDriver, SandboxProgram, SandboxRequest } from '../../src/runtime/ports.js';
 import { imageProgram, images, installation, left, noEngine, skipped } from '../contract/docker/engine.js';
-import { childPids, text } from '../contract/sandbox.js';
+import { text } from '../contract/sandbox.js';
+import { childrenOf, commandLines } from '../processes.js';
 
 const STEPS = 200;
 const AT_ONCE = 8;
@@ -23,7 +23,7 @@ it(
   `runs ${STEPS} mixed steps, ${AT_ONCE} at once, each right, and leaves nothing${skipped}`,
   { timeout: 300_000 },
   async () => {
-    const before = childPids();
+    const before = childrenOf(process.pid);
     const wasm = openWasmDriver({ poolSize: 2 });
     const home = installation();
     const docker = noEngine === null ? home.open({ poolSize: 2 }) : null;
@@ -98,18 +98,7 @@ it(
     await wasm.close();
     await docker?.close();
     if (docker !== null) expect(await left(home.home)).toEqual([]);
-    expect(childPids().filter((pid) => !before.includes(pid))).toEqual([]);
-    expect(hostProcessesNamed('js -e')).toEqual([]);
+    expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
+    expect(commandLines().filter((line) => line.startsWith('js -e '))).toEqual([]);
   },
 );
-
-function hostProcessesNamed(words: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^[0-9]+$/.test(pid) || pid === String(process.pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').startsWith(words);
-    } catch {
-      return false; // it has just ended
-    }
-  });
-}

@@ -1,4 +1,5 @@
 // What goes on beside `writ serve`, whoever decided and wherever; and that what can't start leaves nothing running.
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BOB, changed, FLOW, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
@@ -53,6 +54,27 @@ describe('beside a server', { timeout: 120_000 }, () => {
     const words = ['approvals', 'approve', waiting.approval, '--digest', waiting.digest, '--no-continue'];
     expect(await desk.json(words, BOB)).toMatchObject({ code: 0 });
     await goesOn(waiting.run);
+  });
+
+  it('a run is left to it at its next timer, by who has decided (prompt-waits-beside-a-server)', async () => {
+    const states = {
+      Gate: { type: 'Pass', approval: { mode: 'sync' }, next: 'Long' },
+      Long: { type: 'Wait', seconds: 86_400, end: true },
+    };
+    const head = {
+      apiVersion: 'agentrc.workflow/v0.1',
+      kind: 'AgentWorkflow',
+      metadata: { name: 'claims-gate' },
+    };
+    writeFileSync(desk.at('gate.yaml'), JSON.stringify({ ...head, spec: { startAt: 'Gate', states } }));
+    const waiting = await startWaiting(desk, 'gate.yaml');
+    const words = ['approvals', 'approve', waiting.approval, '--digest', waiting.digest];
+    const decided = await desk.run(words, BOB);
+    expect(decided).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`run ${waiting.run} is waiting`),
+    });
+    expect(decided.stderr).toContain('writ serve goes on with this run when its time has come');
   });
 
   it('another one that wants the same address ends, and says what to do', async () => {

@@ -3,6 +3,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entriesOf, newDesk, type Desk, type Started } from '../cli/claims-desk.js';
+import { hosted } from '../cli/writ.js';
 import { startServer, stopServer, type Running } from './serving.js';
 
 const LIMIT = 60_000;
@@ -15,7 +16,7 @@ const hashOf = (event: string): string =>
   server.process.said(new RegExp(`"event":"${event}","policyHash":"([0-9a-f]{64})"`));
 
 beforeAll(async () => {
-  desk = await newDesk();
+  desk = await newDesk(hosted);
   server = await startServer(desk);
 }, LIMIT);
 

@@ -1,6 +1,7 @@
 // What an operator sees of a server that is told to end, and what a caller is told of states that there are none of.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newDesk, type Desk } from '../cli/claims-desk.js';
+import { hosted } from '../cli/writ.js';
 import { ask, ownBearer, startServer, type Running } from './serving.js';
 
 describe('a server', { timeout: 120_000 }, () => {
@@ -8,7 +9,7 @@ describe('a server', { timeout: 120_000 }, () => {
   let server: Running;
 
   beforeAll(async () => {
-    desk = await newDesk();
+    desk = await newDesk(hosted);
     server = await startServer(desk);
   });
   afterAll(() => {

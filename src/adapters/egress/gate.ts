@@ -58,7 +58,7 @@ export class Gate {
     return this.#parts.credentials.some(({ hosts }) => hosts.has(host));
   }
 
-  /** Longest value that an answer may hold. */
+  /** Those of this step. */
   get credentials(): readonly Credential[] {
     return this.#parts.credentials;
   }

@@ -2,6 +2,9 @@
 // and how long a body is is said anew by whoever sends it on. Attacker-controlled on both sides.
 import type { IncomingMessage } from 'node:http';
 
+/** Name and value. */
+export type Header = [name: string, value: string];
+
 /** Of one connection only; and what would let a program choose another way. */
 const HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -22,10 +25,10 @@ const HOP: ReadonlySet<string> = new Set([
 export function carriedHeaders(
   { rawHeaders, headers }: Pick<IncomingMessage, 'rawHeaders' | 'headers'>,
   also: readonly string[] = [],
-): [string, string][] {
+): Header[] {
   const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase());
   const dropped = new Set([...HOP, ...named, ...also]);
-  const carried: [string, string][] = [];
+  const carried: Header[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();
     if (!dropped.has(name)) carried.push([name, rawHeaders[at + 1] ?? '']);
@@ -37,9 +40,7 @@ export function carriedHeaders(
  * How long the body is, as one header; the parser has refused two lengths, and a length beside an encoding. Null = there
  * is no body. Undefined = it is encoded in a way that is not passed on.
  */
-export function bodyLength({
-  headers,
-}: Pick<IncomingMessage, 'headers'>): [string, string] | null | undefined {
+export function bodyLength({ headers }: Pick<IncomingMessage, 'headers'>): Header | null | undefined {
   const encoding = headers['transfer-encoding'];
   const length = headers['content-length'];
   if (encoding !== undefined) {
@@ -57,6 +58,6 @@ export function countOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, nam
 }
 
 /** Bytes that headers take on the wire, nearly. */
-export function sizeOf(headers: readonly (readonly [string, string])[]): number {
+export function sizeOf(headers: readonly Readonly<Header>[]): number {
   return headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
 }

@@ -20,7 +20,7 @@ export interface AgentParts extends ModelSources {
 }
 
 /** No model is offered these: a model that asks a model is two steps of a workflow. */
-export const CONVERSING: ReadonlySet<string> = new Set(['agent::chat', 'hand::run']);
+const CONVERSING: ReadonlySet<string> = new Set(['agent::chat', 'hand::run']);
 
 /** Model calls of one conversation where no file says another number. */
 export const PLAIN_MAX_TURNS = 10;

@@ -54,7 +54,7 @@ export function headerValues(
 }
 
 /** The secret as one line of visible ASCII. Throws FUNCTION_UNAVAILABLE. */
-export function secretText(name: string, secret: SecretByName): string {
+function secretText(name: string, secret: SecretByName): string {
   const value = secret(name);
   if (value === null) {
     throw new WritError('FUNCTION_UNAVAILABLE', `the secret ${name} is not known here`, {

@@ -9,7 +9,7 @@ import type { CallAnswer } from '../../runtime/ports.js';
 /** Longest transcript, in bytes of its JSON. */
 export const MAX_TRANSCRIPT_BYTES = 2 * 1024 * 1024;
 /** Of one answer to a call, in characters; a longer one is cut before a model sees it. */
-export const MAX_TOOL_TEXT = 64 * 1024;
+const MAX_TOOL_TEXT = 64 * 1024;
 /** Deepest arguments of a call. */
 const MAX_ARGUMENT_DEPTH = 32;
 /** Calls of one turn that are carried out (ports.ts). */

@@ -70,6 +70,19 @@ export function signEd25519(privateKey: KeyObject, message: Uint8Array): Uint8Ar
   return Uint8Array.from(signWith(null, message, privateKey));
 }
 
+/** Not `recursive: true`: Node 20 never returns from that where the file system says ENOENT for a name whose parent exists. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return;
+    if (systemCode(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
+    makeDirectory(dirname(directory));
+    // Its parent is there now, so ENOENT is an answer and no longer a question.
+    mkdirSync(directory, { mode: 0o700 });
+  }
+}
+
 /** Durable when it returns; throws `codes.taken` when the file exists, and then leaves it as it was. */
 export function writeKeyFile(
   file: string,
@@ -77,7 +90,7 @@ export function writeKeyFile(
   codes: KeyFileCodes,
 ): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(file));
     checkDirectory(file, codes);
     // Exclusive: an existing key is never overwritten, and a planted symbolic link is never followed. Under its own
     // name from the start: a temporary file that a crash left behind would be a copy of the key that nobody knows of.

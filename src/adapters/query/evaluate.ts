@@ -113,7 +113,7 @@ export function evaluatorOf(
 }
 
 /** The sentence AWS writes; also for what the child has no time to say itself. */
-export function sentence(field: string, expression: string, rest: string): string {
+function sentence(field: string, expression: string, rest: string): string {
   return `The JSONata expression '${expression}' specified for the field '${field}' ${rest}`;
 }
 

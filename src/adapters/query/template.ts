@@ -6,7 +6,7 @@ import type { Json } from '../../json.js';
 const MAX_DEPTH = 200;
 
 /** The text between the marks; null = a literal. */
-export function expressionIn(text: string): string | null {
+function expressionIn(text: string): string | null {
   return text.length >= 4 && text.startsWith('{%') && text.endsWith('%}') ? text.slice(2, -2).trim() : null;
 }
 

@@ -191,7 +191,7 @@ async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<
  * Makes what is missing, from the top down, and syncs each directory that got a new entry. Not `recursive: true`:
  * Node 20 never returns from that where the file system says ENOENT for a name whose parent exists.
  */
-async function makeDirectory(directory: string, mode: number): Promise<void> {
+export async function makeDirectory(directory: string, mode: number): Promise<void> {
   const missing: string[] = [];
   for (let path = directory; !(await tryMakeDirectory(path, mode)); path = dirname(path)) missing.push(path);
   for (const path of missing.reverse()) {

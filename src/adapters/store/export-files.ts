@@ -1,18 +1,18 @@
 // Files that leave the installation: an empty directory for a copy of the log, and a new private file for payloads.
 // Nothing that is there already is ever written to; a file takes the place of an older one only when that is asked for.
 import { constants, type Stats } from 'node:fs';
-import { lstat, mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { WritError } from '../../errors.js';
 import type { NewFile } from '../../runtime/ports.js';
-import { fileError, hasCode } from './durable-file.js';
+import { fileError, hasCode, makeDirectory } from './durable-file.js';
 import { openTileDirectory, type TileDirectory } from './tile-directory.js';
 
 /** `dir`, made when absent; USAGE unless it is an empty directory. Throws STORE_READ_ONLY, STORE_IO. */
 export async function openEmptyDirectory(dir: string): Promise<TileDirectory> {
   const path = resolve(dir);
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makeDirectory(path, 0o755);
     const [first] = await readdir(path);
     if (first === undefined) return openTileDirectory(path);
   } catch (error) {

@@ -70,7 +70,7 @@ export function explainsRun(entry: Entry, policies: ReadonlySet<string>): boolea
 }
 
 /** The commitment that a `payload.erased` is about; null for any other entry. */
-export function erasedBy(entry: Entry): Commitment | null {
+function erasedBy(entry: Entry): Commitment | null {
   const hex = entry.type === 'payload.erased' ? entry.data.commitment : null;
   return typeof hex === 'string' && isHex64(hex) ? hex : null;
 }

@@ -1,31 +1,31 @@
 // What options look like: shared ones, how their text becomes a value, how an action reads them.
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { WritError } from '../../errors.js';
 import { MAX_LISTED } from '../../runtime/view/list-cursor.js';
 import type { ListFlags } from '../list-flags.js';
-import type { Flags } from './leaf.js';
+import type { Flags, OptionRow } from './verb.js';
 
-/** The option --format, where a table is what people get. */
-export function withFormat(command: Command): void {
-  command.addOption(
-    new Option('--format <format>', 'table, or json as with --json').choices(['table', 'json']),
-  );
-}
+/** Where a table is what people get. */
+export const FORMAT = new Option('--format <format>', 'table, or json as with --json').choices([
+  'table',
+  'json',
+]);
 
 /** The options of a list in pages; `all` says what it lists beyond what waits. */
-export function withPages(command: Command, all: string): Command {
-  return command
-    .option('--all', all)
-    .option('--run <run>', 'of this run only')
-    .option(
+export function pageOptions(all: string): readonly OptionRow[] {
+  return [
+    ['--all', all],
+    ['--run <run>', 'of this run only'],
+    [
       '--limit <n>',
       `at most so many, 1 to ${MAX_LISTED} (default: ${MAX_LISTED})`,
       wholeNumber(1, MAX_LISTED),
-    )
-    .option('--cursor <cursor>', 'where an earlier list ended');
+    ],
+    ['--cursor <cursor>', 'where an earlier list ended'],
+  ];
 }
 
-/** What `withPages`' options have said. */
+/** What `pageOptions` have said. */
 export function listFlagsOf(flags: Flags): ListFlags {
   const limit = numberOf(flags['limit']);
   return {
@@ -36,30 +36,32 @@ export function listFlagsOf(flags: Flags): ListFlags {
 }
 
 /** The key of whoever may be asked at this terminal. */
-export function approverKeyOption(): Option {
-  return new Option('--approver-key <file>', 'key to decide with when asked at this terminal').env(
-    'WRIT_APPROVER_KEY',
-  );
+export const APPROVER_KEY = new Option(
+  '--approver-key <file>',
+  'key to decide with when asked at this terminal',
+).env('WRIT_APPROVER_KEY');
+
+/** What `APPROVER_KEY` has said. */
+export function approverKeyIn(flags: Flags): { readonly approverKey?: string } {
+  const approverKey = filledOf(flags['approverKey']);
+  return approverKey === undefined ? {} : { approverKey };
 }
 
 /** The options by which a start says what its input carries, and a person what a file does. */
-export function withData(command: Command, what: 'input' | 'file' = 'input'): Command {
-  return command
-    .option('--label <name>', `the ${what} carries it; may be given again (default: not known)`, collectText)
-    .option('--unlabelled', `the ${what} carries no label`)
-    .addOption(
-      onlyOneOf(
-        new Option('--classification <level>', `how secret the ${what} is (default: not known)`).choices([
-          'public',
-          'internal',
-          'confidential',
-          'restricted',
-        ]),
-      ),
-    );
+export function dataOptions(what: 'input' | 'file'): readonly OptionRow[] {
+  return [
+    ['--label <name>', `the ${what} carries it; may be given again (default: not known)`, collectText],
+    ['--unlabelled', `the ${what} carries no label`],
+    new Option('--classification <level>', `how secret the ${what} is (default: not known)`).choices([
+      'public',
+      'internal',
+      'confidential',
+      'restricted',
+    ]),
+  ];
 }
 
-/** What `withData`'s options have said; `{}` when nothing. Throws USAGE. */
+/** What `dataOptions` have said; `{}` when nothing. Throws USAGE. */
 export function dataSaid(flags: Flags): {
   readonly data?: { readonly labels?: readonly string[]; readonly classification?: string };
 } {
@@ -102,37 +104,20 @@ export function itemsOf(flags: Flags): { readonly items?: number } {
   return items === undefined ? {} : { items };
 }
 
-/** A second value would take the place of the first without a word. */
-export function onlyOnce(value: string, before: unknown): string {
-  if (before !== undefined) throw new InvalidArgumentError('The option is given twice.');
-  return value;
-}
-
-/** `option`, which has choices: one of them, given once. */
-export function onlyOneOf(option: Option): Option {
-  const parse = option.parseArg;
-  return option.argParser((value: string, before: unknown) => {
-    onlyOnce(value, before);
-    return parse === undefined ? value : parse(value, undefined);
-  });
-}
-
 /** An option that may be given again. */
-export function collectText(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
+export function collectText(value: string, before: unknown): readonly string[] {
+  return [...textsOf(before), value];
 }
 
 /** `--agent role=instance`, which may be given again for another role. */
-export function collectAgent(
-  value: string,
-  before: Readonly<Record<string, string>> = {},
-): Record<string, string> {
+export function collectAgent(value: string, before: unknown): Readonly<Record<string, string>> {
   const [, role, instance] = /^([^=]+)=(.+)$/su.exec(value) ?? [];
   if (role === undefined || instance === undefined) {
     throw new InvalidArgumentError('It has the form role=instance.');
   }
-  if (Object.hasOwn(before, role)) throw new InvalidArgumentError(`The role ${role} is given twice.`);
-  return { ...before, [role]: instance };
+  const agents = agentsOf(before);
+  if (Object.hasOwn(agents, role)) throw new InvalidArgumentError(`The role ${role} is given twice.`);
+  return { ...agents, [role]: instance };
 }
 
 /** The value of an option with a text. */

@@ -1,24 +1,30 @@
 // The commands `writ secrets …`.
-import type { Command } from 'commander';
-import type { Leaf } from './leaf.js';
+import type { Group } from './verb.js';
 
-/** Registers them at `parent`. */
-export function addSecretCommands(parent: Command, leaf: Leaf): void {
-  leaf(parent, 'list', 'list the handles of known secrets', 'writ secrets list', async (context) =>
-    (await import('../secrets.js')).listSecrets(context),
-  );
-  leaf(
-    parent,
-    'set',
-    'make a secret known by a handle; its value comes from stdin and is never stored elsewhere',
-    'pass show claims-db | writ secrets set claims-db',
-    async (context, [name = '']) => (await import('../secrets.js')).setSecret(context, name),
-  ).argument('<name>', 'the handle: letters, digits, dots, hyphens, underscores');
-  leaf(
-    parent,
-    'remove',
-    'forget a secret; what was stored by handle stays so',
-    'writ secrets remove claims-db',
-    async (context, [name = '']) => (await import('../secrets.js')).removeSecret(context, name),
-  ).argument('<name>', 'the handle');
-}
+export const secretCommands: Group = {
+  name: 'secrets',
+  does: 'values that are stored and shown by handle only',
+  example: 'writ secrets list',
+  verbs: [
+    {
+      name: 'list',
+      does: 'list the handles of known secrets',
+      example: 'writ secrets list',
+      action: async (context) => (await import('../secrets.js')).listSecrets(context),
+    },
+    {
+      name: 'set',
+      does: 'make a secret known by a handle; its value comes from stdin and is never stored elsewhere',
+      example: 'pass show claims-db | writ secrets set claims-db',
+      words: [['<name>', 'the handle: letters, digits, dots, hyphens, underscores']],
+      action: async (context, [name = '']) => (await import('../secrets.js')).setSecret(context, name),
+    },
+    {
+      name: 'remove',
+      does: 'forget a secret; what was stored by handle stays so',
+      example: 'writ secrets remove claims-db',
+      words: [['<name>', 'the handle']],
+      action: async (context, [name = '']) => (await import('../secrets.js')).removeSecret(context, name),
+    },
+  ],
+};

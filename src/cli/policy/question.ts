@@ -93,7 +93,7 @@ export async function wholeQuestion(text: string, nowMs: number): Promise<AskedQ
 }
 
 /** The tenant of the data directory; without one, the only domain there is. */
-export async function domainHere(context: Context, snapshot: PolicySnapshot): Promise<string> {
+async function domainHere(context: Context, snapshot: PolicySnapshot): Promise<string> {
   const { pathsOf, readConfig } = await import('../../data-directory.js');
   const config = await readConfig(pathsOf(context.data).config);
   if (config !== null) return config.tenant;

@@ -41,7 +41,7 @@ export async function goOnInBackground(context: Context, runId: string): Promise
 }
 
 /** The command that such a process runs; not for people. */
-export const GO_ON = 'go-on';
+const GO_ON = 'go-on';
 
 /**
  * Drives a run of the same person that has only just begun: what its start was authorized for, and no more. Nobody is

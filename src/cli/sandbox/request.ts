@@ -22,7 +22,7 @@ export const MODULE_HINT =
 const WEBASSEMBLY = Buffer.from('\0asm');
 
 /** Limits by flag, as a step's `sandbox.limits` names them. */
-export const LIMIT_FLAGS = {
+const LIMIT_FLAGS = {
   timeoutMs: '--timeout-ms',
   cpuMs: '--cpu-ms',
   memoryMiB: '--memory-mib',

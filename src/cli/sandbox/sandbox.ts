@@ -2,8 +2,9 @@
 // it is a run of a workflow made of the flags, with its rights, ceilings, approval and entries. What is printed beyond
 // the step's own output is not stored anywhere.
 import { createHash } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../adapters/store/durable-file.js';
 import { WritError } from '../../errors.js';
 import type { Json, JsonObject } from '../../json.js';
 import type { SandboxResult } from '../../runtime/ports.js';
@@ -77,11 +78,11 @@ function toldOfFlags(thrown: unknown): never {
  */
 async function writeOutputs(folder: string, { outputs = [] }: SandboxResult): Promise<WritError | null> {
   let unwritten: WritError | null = null;
-  await mkdir(folder, { recursive: true }).catch(() => undefined); // told with the first file
+  await makeDirectory(folder, 0o777).catch(() => undefined); // told with the first file
   for (const { path, bytes } of outputs) {
     const file = join(folder, path);
     try {
-      await mkdir(dirname(file), { recursive: true });
+      await makeDirectory(dirname(file), 0o777);
       await writeFile(file, bytes, { flag: 'wx', mode: 0o600 });
     } catch (cause) {
       const { code } = Object(cause) as { code?: unknown };

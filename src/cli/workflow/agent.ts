@@ -1,7 +1,8 @@
 // `writ agent import | check`: AgentOS's TOML files as files of ours, and what is wrong with those that are here. An
 // import shows everything it leaves out, and never overwrites a file.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../adapters/store/durable-file.js';
 import { WritError } from '../../errors.js';
 import { readTextFile } from '../bounded-read.js';
 import type { Context } from '../context.js';
@@ -59,7 +60,7 @@ export async function checkAgentFiles(context: Context): Promise<number> {
 
 async function writeNew(path: string, text: string): Promise<void> {
   try {
-    await mkdir(join(path, '..'), { recursive: true });
+    await makeDirectory(dirname(path), 0o777);
     await writeFile(path, text, { flag: 'wx' });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

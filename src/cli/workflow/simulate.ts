@@ -108,7 +108,7 @@ function exitCodeOf({ status, error = '' }: Simulated): number {
 /** Longest part of a long run that is told: its beginning and its end. */
 const SHOWN = 500;
 
-export function renderSimulation(visits: readonly Visit[], result: Simulated, colors: Colors): string {
+function renderSimulation(visits: readonly Visit[], result: Simulated, colors: Colors): string {
   const digits = String(visits.length).length;
   const names = Math.min(40, Math.max(...visits.map(({ name }) => printable(name).length), 0));
   const lines = visits.map(({ name, place, attempts }, at) => {

@@ -116,7 +116,7 @@ function* tags(source: string): Generator<Tag> {
     const open = source.startsWith('{{{', start) ? 3 : 2;
     const comment = /^~?!(--)?/.exec(source.slice(start + open, start + open + 4));
     const close = tagEnd(source, start, comment?.[1]);
-    if (close < 0) throw templateError('"{{" has no "}}"', start);
+    if (close < 0) throw templateError('"{{" has no "}}"', start, 'close it; {{ as text is written \\{{');
     at = close + open;
     if (comment !== null) continue;
     const inside = source.slice(start + open, close);

@@ -22,7 +22,7 @@ export function ratesOf(rates: readonly Rate[] | undefined, facts: Facts): reado
 }
 
 /** What one call takes of a bucket, in microseconds of its time; never less than its share. */
-export function callMicros({ count, perSeconds }: Rate): number {
+function callMicros({ count, perSeconds }: Rate): number {
   return Math.ceil((perSeconds * 1_000_000) / count);
 }
 

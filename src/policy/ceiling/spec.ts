@@ -3,12 +3,11 @@
 import { WritError } from '../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { microUsd, readBudget } from './budget.js';
-import { CLASSIFICATIONS, EXTENT_NAMES, LIMIT_NAMES, settled } from './ceiling.js';
+import { CLASSIFICATIONS, LIMIT_NAMES, settled } from './ceiling.js';
 import type { ApprovalRule, Ceiling, Escalation, LimitName, NameCeiling } from './ceiling.js';
 import type { ApprovalRuleSpec, CeilingSpec, NameSpec } from './shape.js';
-import { addressProblem } from '../rbac/action.js';
-import { neverMatching } from './names.js';
-import { patternProblem } from '../rbac/glob.js';
+import { contradictions } from './contradiction.js';
+import { momentMs } from './moment.js';
 import { classified, limitSet, metered, required, signers, sorted, unique } from './normal-form.js';
 import { rateList } from './rate.js';
 import { promiseProblem, SANDBOX_PROFILE } from './sandbox-promise.js';
@@ -87,87 +86,6 @@ function unenforced(spec: CeilingSpec): ShapeProblem[] {
 /** The shape has been checked: kinds to names. */
 function profilesOf(profile: Json | undefined): JsonObject {
   return isObject(profile) ? profile : {};
-}
-
-function contradictions(spec: CeilingSpec): ShapeProblem[] {
-  const found: ShapeProblem[] = [];
-  const refuse = (pointer: string, message: string, hint?: string) =>
-    found.push({ pointer, key: false, message, ...(hint === undefined ? {} : { hint }) });
-  if (spec.network?.mode === 'allowlist' && spec.network.allow === undefined) {
-    refuse('/network', 'mode allowlist needs allow', 'list the hosts, or use mode none');
-  }
-  for (const [index, name] of (spec.clamp ?? []).entries()) {
-    if (spec.limits === undefined || !Object.hasOwn(spec.limits, name)) {
-      refuse(`/clamp/${index}`, `clamps ${name}, which has no value in limits`);
-    } else if (EXTENT_NAMES.some((extent) => extent === name)) {
-      const hint = 'leave it out of clamp: a step above the limit is refused';
-      refuse(`/clamp/${index}`, `${name} is what the workflow says, and nobody rewrites it`, hint);
-    }
-  }
-  for (const [pointer, usd] of [
-    ['/budget/usd', spec.budget?.usd],
-    ['/budget/perDay/usd', spec.budget?.perDay?.usd],
-    ...(spec.approval?.rules ?? []).map(({ match }, rule) => {
-      return [`/approval/rules/${rule}/match/costUsdAbove`, match.costUsdAbove] as const;
-    }),
-  ] as const) {
-    if (usd !== undefined && !Number.isSafeInteger(microUsd(usd)))
-      refuse(pointer, `${usd} is too much to count`);
-  }
-  const { notBefore, notAfter } = spec.validity ?? {};
-  for (const [key, moment] of Object.entries({ notBefore, notAfter })) {
-    if (moment !== undefined && momentMs(moment) === null)
-      refuse(`/validity/${key}`, `${moment} does not exist`);
-  }
-  const [beginMs, endMs] = [notBefore, notAfter].map((one) => (one === undefined ? null : momentMs(one)));
-  // From notBefore, included, to notAfter, excluded: one that ends as it begins holds at no time either.
-  if (beginMs != null && endMs != null && beginMs >= endMs) {
-    const hint =
-      'put notAfter after notBefore; a ceiling that lets nothing through says `functions: { allow: [] }`';
-    refuse('/validity/notAfter', `${notAfter} is not after notBefore ${notBefore}, so no time fits`, hint);
-  }
-  const patterns: [string, readonly string[] | undefined][] = [
-    ...(
-      ['functions', 'tools', 'skills', 'mcp', 'memory', 'agents', 'delegation', 'credentials'] as const
-    ).flatMap((field): [string, readonly string[] | undefined][] => [
-      [`/${field}/allow`, spec[field]?.allow],
-      [`/${field}/deny`, spec[field]?.deny],
-    ]),
-    ...(spec.approval?.rules ?? []).flatMap(({ match }, rule) =>
-      (['functions', 'agents', 'credentials'] as const).map(
-        (key): [string, readonly string[] | undefined] => [
-          `/approval/rules/${rule}/match/${key}`,
-          match[key],
-        ],
-      ),
-    ),
-  ];
-  const hosts: (readonly [string, readonly string[] | undefined])[] = [
-    ['/network/allow', spec.network?.allow],
-    ['/network/deny', spec.network?.deny],
-    ...(spec.approval?.rules ?? []).map(({ match }, rule) => {
-      return [`/approval/rules/${rule}/match/network`, match.network] as const;
-    }),
-  ];
-  for (const [pointer, list] of hosts) {
-    for (const [index, host] of (list ?? []).entries()) {
-      // A suffix pattern is of names, and `*` as a port is any: what is left has to be a host that can be asked for.
-      const problem = addressProblem(host.replace(/^\*\./u, '').replace(/:\*$/u, ':1'));
-      if (problem !== null) refuse(`${pointer}/${index}`, `${problem}, so it would never match`);
-    }
-  }
-  for (const [index, { match }] of (spec.rates ?? []).entries()) {
-    const problem = patternProblem(match);
-    if (problem !== null) refuse(`/rates/${index}/match`, problem);
-  }
-  for (const [pointer, list] of patterns) {
-    for (const [index, pattern] of (list ?? []).entries()) {
-      const problem = patternProblem(pattern);
-      if (problem !== null) refuse(`${pointer}/${index}`, problem);
-    }
-  }
-  for (const { pointer, message, hint } of neverMatching(spec)) refuse(pointer, message, hint);
-  return found;
 }
 
 // --- normal form ------------------------------------------------------------------------------------------------
@@ -271,10 +189,4 @@ function names(spec: NameSpec | undefined): NameCeiling {
 
 function isLimitName(name: string): name is LimitName {
   return (LIMIT_NAMES as readonly string[]).includes(name);
-}
-
-/** Milliseconds of a time that exists (the schema has checked its form), or null (such as February 30). */
-export function momentMs(text: string): number | null {
-  const ms = Date.parse(text);
-  return Number.isFinite(ms) && new Date(ms).toISOString() === text.replace('Z', '.000Z') ? ms : null;
 }

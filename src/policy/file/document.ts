@@ -10,7 +10,7 @@ import type { Place, Problems } from './diagnostic.js';
 import { isVisible, MAX_TEXT_LENGTH, quoted, unseenIn } from './text.js';
 
 /** Longest file, in characters; the directory reader bounds bytes as well. */
-export const MAX_FILE_LENGTH = 1024 * 1024;
+const MAX_FILE_LENGTH = 1024 * 1024;
 const MAX_DEPTH = 32;
 const START: Place = { line: 1, column: 1 };
 

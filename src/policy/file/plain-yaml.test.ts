@@ -7,7 +7,8 @@ import { flowLines, jsonText, styledYaml, yamlLines } from '../../../test/proper
 import type { Json } from '../../json.js';
 import { Problems } from './diagnostic.js';
 import { pointerSegment, readDocument, readWithParser } from './document.js';
-import { MAX_PLAIN_LENGTH, readPlain } from '../../plain-yaml.js';
+import { MAX_PLAIN_LENGTH } from '../../plain-scalar.js';
+import { readPlain } from '../../plain-yaml.js';
 import { isVisible, MAX_TEXT_LENGTH } from './text.js';
 
 /** Every pointer of the value, and one below each scalar that is none. */

@@ -63,7 +63,7 @@ export interface PolicyComparison {
 }
 
 /** Longest comparison, in questions to each side. */
-export const MAX_QUESTIONS = 200_000;
+const MAX_QUESTIONS = 200_000;
 
 /** A name that no file knows stands for everybody who holds no role. */
 const STRANGER = 'user:somebody-else';

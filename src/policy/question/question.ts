@@ -6,7 +6,8 @@ import type { ApprovalAsk } from '../ceiling/approval-duty.js';
 import { microUsd, NO_COST } from '../ceiling/budget.js';
 import type { Estimate } from '../ceiling/budget.js';
 import { LAYERS } from '../ceiling/ceiling.js';
-import { checkCeilingSpec, momentMs } from '../ceiling/spec.js';
+import { momentMs } from '../ceiling/moment.js';
+import { checkCeilingSpec } from '../ceiling/spec.js';
 import type {
   CeilingLayer,
   Classification,

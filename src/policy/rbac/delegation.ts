@@ -5,7 +5,7 @@ import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';
 import type { ReadFile } from '../file/document.js';
-import { momentMs } from '../ceiling/spec.js';
+import { momentMs } from '../ceiling/moment.js';
 import type { Person } from './person.js';
 import type { ApproversDocument } from '../file/shape.js';
 

@@ -3,7 +3,7 @@
 // wildcard begins every value that matches, and the text after the last one ends it; the candidate index rests on that.
 
 /** Longest pattern a policy file may hold, in characters. */
-export const MAX_PATTERN_LENGTH = 1024;
+const MAX_PATTERN_LENGTH = 1024;
 /** Most `*` a pattern may hold. */
 export const MAX_PATTERN_STARS = 64;
 

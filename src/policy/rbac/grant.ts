@@ -2,7 +2,7 @@
 // no approval for a limited time. It is scoped, it ends, and taking it out of the file takes it back. It lifts what one
 // person could have approved with a key press; it never lifts two people, a reason, a ceiling, a deny or a limit.
 import type { EffectiveApproval } from '../ceiling/approval-duty.js';
-import { momentMs } from '../ceiling/spec.js';
+import { momentMs } from '../ceiling/moment.js';
 import { compareText } from '../file/diagnostic.js';
 import type { Problems } from '../file/diagnostic.js';
 import { pointerSegment } from '../file/document.js';

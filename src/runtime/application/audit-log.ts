@@ -13,7 +13,7 @@ import { startErasure } from '../erasure/start.js';
 import { witnessStatus } from '../witness/status.js';
 import type { AuditLog, Erasures } from '../writ.js';
 import type { Core } from './core.js';
-import { beginRun } from './runs.js';
+import { beginRun } from './starts.js';
 import type { Documents } from './workflows.js';
 
 export function auditLogCalls({

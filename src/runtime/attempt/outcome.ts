@@ -7,8 +7,6 @@ import type { StepEnd } from '../log/entries.js';
 import type { Usage } from '../ports.js';
 import type { Redactor } from '../redaction.js';
 
-/** All that is told of an attempt that the runner stopped. */
-export const STOPPED = 'it was stopped: the run was cancelled, or its process told to end';
 /** All that is public of what a function throws. */
 const FUNCTION_FAILED = 'the function failed';
 
@@ -46,12 +44,17 @@ export function failed(code: ErrorCode, summary: string, cause: string = summary
   };
 }
 
+/** All that is told of an attempt that the runner stopped. */
+export function stopped(code: 'STEP_CANCELLED' | 'SANDBOX_CANCELLED', why: string): Failed {
+  return failed(code, `it was stopped: ${why}`);
+}
+
 /**
  * Any thrown error as an end; foreign errors are failures of the function. What a stopped call throws says nothing
- * of it, and only the runner knows that it was stopped.
+ * of it, and only the runner knows that it was stopped, and why; null = it was not.
  */
-export function thrown(error: unknown, stopped: boolean): Acted {
-  if (stopped) return failed('STEP_CANCELLED', STOPPED);
+export function thrown(error: unknown, whyStopped: string | null): Acted {
+  if (whyStopped !== null) return stopped('STEP_CANCELLED', whyStopped);
   // What a function says of it may hold the run's data: it goes where data goes, and only the code is public.
   if (error instanceof WritError && !isStop(error.code))
     return {

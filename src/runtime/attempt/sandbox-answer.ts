@@ -8,7 +8,7 @@ import type { SandboxedCallable } from '../call/callable.js';
 import { SHELL_FILES_BYTES, SHELL_STDERR_BYTES, SHELL_STDOUT_BYTES, shellFiles } from '../call/shell-call.js';
 import type { SandboxResult } from '../ports.js';
 import type { Redactor } from '../redaction.js';
-import { failed, STOPPED, type Acted } from './outcome.js';
+import { failed, stopped, type Acted } from './outcome.js';
 
 const EXIT_TEMPORARY = 75;
 const EXIT_DENIED = 77;
@@ -18,21 +18,23 @@ const CAUSE_TAIL = 2_000;
 /** What a sandbox result is read with. */
 export interface SandboxReading {
   readonly shape: SandboxedCallable['result'];
-  /** By the runner. */
-  readonly isStopped: boolean;
+  /** Why the runner has stopped it; null = it has not. */
+  readonly whyStopped: string | null;
+  /** What ends the words of a time that is over. */
+  readonly wholeTime: string;
   /** The step may be run again by itself. */
   readonly isIdempotent: boolean;
 }
 
 export function readSandboxResult(
   result: SandboxResult,
-  { shape, isStopped, isIdempotent }: SandboxReading,
+  { shape, whyStopped, wholeTime, isIdempotent }: SandboxReading,
 ): Acted {
   switch (result.status) {
     case 'exited':
       return result.exitCode === 0 ? readOutput(result, shape) : readExit(result, shape);
     case 'timeout':
-      return failed('SANDBOX_TIMEOUT', result.reason ?? 'time limit reached');
+      return failed('SANDBOX_TIMEOUT', `${result.reason ?? 'time limit reached'}${wholeTime}`);
     case 'oom':
       return failed('SANDBOX_OOM', result.reason ?? 'memory limit reached');
     case 'output-limit':
@@ -41,9 +43,9 @@ export function readSandboxResult(
       return failed('SANDBOX_OUTPUT_REFUSED', result.reason ?? 'an output was no regular file');
     case 'cancelled':
       // Taken for a stop it would run again for ever.
-      if (!isStopped)
+      if (whyStopped === null)
         return failed('SANDBOX_CRASHED', 'the sandbox stopped the program, and nobody had asked');
-      return failed('SANDBOX_CANCELLED', STOPPED);
+      return stopped('SANDBOX_CANCELLED', whyStopped);
     case 'crashed':
       // As after a crash of the runner: only who looks can say what it has done.
       if (result.isLost === true && !isIdempotent)

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../test/runtime/fixture.js';
+import { WritError } from '../../errors.js';
 import { Cadence, PUBLISH_INTERVAL_MS } from './cadence.js';
 
 /** A publication that ends when the test says so. */
@@ -149,6 +150,29 @@ describe('publishing what somebody waits for', () => {
     clock.advance(PUBLISH_INTERVAL_MS * 3600);
     await endAll();
     expect(await spend()).toBe(5);
+  });
+  it('is put off, and tried until it succeeds, while another process is in the way', async () => {
+    const busy = new WritError('STORE_BUSY', 'another process publishes');
+    const settled = cadence.settle();
+    begun.shift()?.fail(busy);
+    await settled;
+    for (let times = 0; times < 3; times += 1) {
+      clock.advance(PUBLISH_INTERVAL_MS);
+      await turn();
+      expect(begun).toHaveLength(1);
+      begun.shift()?.fail(busy);
+      await turn();
+    }
+    clock.advance(PUBLISH_INTERVAL_MS);
+    await endAll();
+    clock.advance(PUBLISH_INTERVAL_MS * 10);
+    await turn();
+    expect(begun).toHaveLength(0);
+  });
+  it('tells any other fault', async () => {
+    const settled = cadence.settle();
+    begun.shift()?.fail(new WritError('STORE_IO', 'the disk is gone'));
+    await expect(settled).rejects.toThrow('the disk is gone');
   });
 });
 

@@ -3,6 +3,7 @@
 // entries. Publications of one process never overlap, and all who wait for the next one share it.
 // A killed process publishes nothing more: whoever opens the store next does.
 import type { Clock } from '../ports.js';
+import { isBusy } from './journal.js';
 
 /** Between two publications under load, and how long an entry may stay unpublished while its process lives. */
 export const PUBLISH_INTERVAL_MS = 1_000;
@@ -45,10 +46,19 @@ export class Cadence {
     return this.#next;
   }
 
-  /** As `now` for what is worth waiting for; under load it resolves at once, and `soon` takes care of it. */
+  /**
+   * As `now` for what is worth waiting for; under load it resolves at once, and `soon` takes care of it. So it does when
+   * another process was in the way for too long: what was done is durable, whenever it is published.
+   */
   async settle(): Promise<void> {
     this.soon();
-    if (this.#takeCredit()) await this.now();
+    if (!this.#takeCredit()) return;
+    try {
+      await this.now();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      this.soon();
+    }
   }
 
   /** Something was committed: it is published within PUBLISH_INTERVAL_MS and the time that takes. */
@@ -85,6 +95,7 @@ export class Cadence {
       // The next commit, or `close`, tries again, unless whoever is told has stopped everything.
       this.#behind = true;
       failed(error);
+      if (isBusy(error)) this.soon();
     }
   }
 

@@ -147,12 +147,6 @@ export interface TaskAnswer {
   readonly payload: Commitment;
 }
 
-/** A run that has something to do for a task of it, and when: an answer is taken at once, so there it is 0. */
-export interface DueTask {
-  readonly run: string;
-  readonly dueMs: number;
-}
-
 /** Which tasks, and which part of them, in the order of the list. */
 export interface TaskFilter {
   readonly run?: string;

@@ -65,7 +65,10 @@ export interface RunRecord {
   readonly state: Json;
   /** What a waiting run waits for, shown by `status`. */
   readonly waitingFor: Json;
-  /** When somebody must look at this run again; null = when something happens. */
+  /**
+   * When somebody must look at this run again although nothing happens: a timer, the end of its own time or of a wait, if
+   * nobody has gone on with it by then. Null = there is no such time. Signs of life that a task owes are not in it.
+   */
   readonly wakeAtMs: number | null;
   /** role -> instance of this run; `*` -> the agent of steps that name none. */
   readonly agents: Readonly<Record<string, string>>;
@@ -81,6 +84,12 @@ export type RunHead = Pick<
   RunRecord,
   'id' | 'tenant' | 'workflowId' | 'workflowHash' | 'policyHash' | 'initiator' | 'status'
 >;
+
+/** A run that somebody has to look at, and from when on. */
+export interface WakeUp {
+  readonly run: string;
+  readonly atMs: number;
+}
 
 export type AttemptStatus =
   | 'waiting' // for an approval

@@ -3,7 +3,6 @@ import type { Commitment, Hex, Json } from '../../json.js';
 import type {
   ApprovalFilter,
   ApprovalKey,
-  DueTask,
   ApprovalRecord,
   ApprovalState,
   TaskFilter,
@@ -22,6 +21,7 @@ import type {
   RunHead,
   RunRecord,
   StoredPayload,
+  WakeUp,
   WorkflowRecord,
 } from './run-record.js';
 
@@ -46,7 +46,8 @@ export interface Change {
   readonly parts?: readonly PartsChange[];
   /**
    * From a process that does not advance the run: `waitingFor` of an unfinished run, whatever its version, which is
-   * raised by VERSION_JUMP. STORE_CONFLICT when the run has finished, or is not there.
+   * raised by VERSION_JUMP; `wakeAtMs` becomes the time of the commit. STORE_CONFLICT when the run has finished, or is
+   * not there.
    */
   readonly interrupts?: readonly { readonly run: string; readonly waitingFor: Json }[];
   /** Inserted or replaced. `intentEntry` = position in `entries` whose log index becomes `intentIndex`. */
@@ -114,6 +115,12 @@ export interface Store {
   runVersion(id: string): Promise<number | null>;
   /** Runs that have not ended, oldest first. */
   unfinishedRuns(): Promise<readonly RunHead[]>;
+  /**
+   * Runs that have to be looked at although nothing happens, the first one first: at `wakeAtMs`, when a task of theirs
+   * has given no sign of life for too long, and at once (0) where a task was answered. A run may be there once for each
+   * of these. Of 10,000 that wait the first are read in a moment.
+   */
+  wakeUps(limit: number): Promise<readonly WakeUp[]>;
   runs(filter?: {
     readonly unfinished?: boolean;
     readonly workflowId?: string;
@@ -145,8 +152,6 @@ export interface Store {
   taskOfAttempt(run: string, stepPath: string, attempt: number): Promise<TaskRecord | null>;
   /** Oldest first. */
   tasks(filter?: TaskFilter): Promise<readonly TaskRecord[]>;
-  /** Of all that are open or answered; the one that is due first is first. Many are read in a moment. */
-  dueTasks(limit: number): Promise<readonly DueTask[]>;
   payload(commitment: Commitment): Promise<StoredPayload | null>;
   receipt(source: string, id: string): Promise<Receipt | null>;
   /** As they were kept under this hash, which is for the caller to check; null when they are not. */

@@ -80,7 +80,7 @@ export function settle(
   }
   const record: RunRecord = {
     ...run,
-    ...standing(execution, run, situation),
+    ...standing(execution, run, situation, context.nowMs),
     state: context.redact.json(stored({ v: 3, engine: head })),
     updatedAtMs: context.nowMs,
   };
@@ -89,10 +89,10 @@ export function settle(
 
 type Standing = Pick<RunRecord, 'status' | 'waitingFor' | 'wakeAtMs' | 'exitCode'>;
 
-function standing(execution: Execution, run: RunRecord, { lost, waits }: Situation): Standing {
+function standing(execution: Execution, run: RunRecord, { lost, waits }: Situation, nowMs: number): Standing {
   // Somebody has asked for the end of the run, and whoever advances it is about to see to that.
   if (isCancelRequested(run)) {
-    return { status: run.status, waitingFor: run.waitingFor, wakeAtMs: null, exitCode: null };
+    return { status: run.status, waitingFor: run.waitingFor, wakeAtMs: nowMs, exitCode: null };
   }
   if (lost !== null) {
     const waitingFor = { kind: 'person', ...lost };
@@ -102,23 +102,27 @@ function standing(execution: Execution, run: RunRecord, { lost, waits }: Situati
   const others = waits.size > 1 ? { others: waits.size - 1 } : {};
   const approval = first === undefined ? null : { kind: 'approval', ...first, ...others };
   const outside = approval ?? taskJson(execution);
-  if (!execution.isHeldUp) {
-    return { status: 'running', waitingFor: outside, wakeAtMs: null, exitCode: null };
-  }
+  // Whoever advances it may be gone by then: it is written down whether the run waits or goes on. One that is over but for
+  // its last word is due.
+  const wakeAtMs = execution.head.status === 'running' ? firstEndMs(execution, waits) : nowMs;
+  if (!execution.isHeldUp) return { status: 'running', waitingFor: outside, wakeAtMs, exitCode: null };
   const timer = execution.firstTimer();
   if (timer === null && outside === null) {
-    return { status: 'running', waitingFor: null, wakeAtMs: null, exitCode: null };
+    return { status: 'running', waitingFor: null, wakeAtMs, exitCode: null };
   }
-  const times = Array.from(waits.values(), (one) => one.expiresAtMs);
-  const silenceMs = execution.nextSilenceMs();
-  if (silenceMs !== null) times.push(silenceMs);
-  if (timer !== null) times.push(Math.min(timer.untilMs, execution.nextTimerMs() ?? timer.untilMs));
   return {
     status: 'waiting',
     waitingFor: outside ?? (timer === null ? null : timerJson(execution, timer)),
-    wakeAtMs: times.length === 0 ? null : times.reduce((least, one) => Math.min(least, one)),
+    wakeAtMs,
     exitCode: outside === null ? null : EXIT_WAITING,
   };
+}
+
+/** When the first of its waits and timers ends, or its own time; null = none does by itself. */
+function firstEndMs(execution: Execution, waits: Situation['waits']): number | null {
+  const ends = [execution.nextTimerMs(), execution.nextWaitEndMs()];
+  for (const { expiresAtMs } of waits.values()) ends.push(expiresAtMs);
+  return ends.reduce((a, b) => (a === null || b === null ? (a ?? b) : Math.min(a, b)));
 }
 
 /** The first task that waits for an answer from outside; null when none does. */

@@ -10,7 +10,7 @@ export interface Listed {
   readonly id: string;
 }
 
-export function cursorOf({ createdAtMs, id }: Listed): string {
+function cursorOf({ createdAtMs, id }: Listed): string {
   return `${createdAtMs}-${id}`;
 }
 

@@ -1,7 +1,7 @@
 // The anchoring of one open Writ: which of its runs required it, and who wants to hear what came of it. A failed sync
 // while anchoring ends the process as one while publishing does.
 import { anchorNow, anchorWhenDue, requireAnchor, type Anchoring, type AnchorReport } from './anchor.js';
-import type { Journal } from '../log/journal.js';
+import { isBusy, type Journal } from '../log/journal.js';
 
 export interface RunAnchors {
   require(runId: string, signal: AbortSignal): Promise<void>;
@@ -20,9 +20,16 @@ export function openRunAnchors(anchoring: Anchoring, journal: Pick<Journal, 'orS
       await journal.orStop(() => requireAnchor(anchoring, runId, signal));
     },
     async after(runId, signal) {
-      const anchor = required.delete(runId) ? anchorNow : anchorWhenDue;
+      const isRequired = required.delete(runId);
       if (signal.aborted) return;
-      const report = await journal.orStop(() => anchor(anchoring, signal));
+      const anchor = isRequired ? anchorNow : anchorWhenDue;
+      const report = await journal
+        .orStop(() => anchor(anchoring, signal))
+        .catch((error: unknown) => {
+          // What is due stays due: the run has ended as it has, whoever was in the way.
+          if (isRequired || !isBusy(error)) throw error;
+          return null;
+        });
       if (report !== null) for (const listener of listeners) listener(report);
     },
     now: (signal) => journal.orStop(() => anchorNow(anchoring, signal)),

@@ -6,9 +6,9 @@ import { NO_COST } from '../../policy/ceiling/budget.js';
 import { NO_CEILING, type CeilingLayer } from '../../policy/ceiling/ceiling.js';
 import { ceilingHint } from '../../policy/ceiling/hint.js';
 import { checkCeilingSpec } from '../../policy/ceiling/spec.js';
-import { boundViolations } from '../../policy/ceiling/permits.js';
+import { boundViolations, type Violation } from '../../policy/ceiling/permits.js';
 import { isRole } from '../../policy/file/text.js';
-import type { LoadedCeiling } from '../../policy/snapshot.js';
+import type { LoadedCeiling } from '../../policy/ceiling/loaded.js';
 import { widenings } from '../../policy/ceiling/widening.js';
 import type { Segments } from '../../workflow/located.js';
 import { parseWorkflow, type ParsedWorkflow } from '../../workflow/parse.js';
@@ -26,6 +26,7 @@ import type { AgentPackage } from '../ports.js';
 import { dataFacts, dataOf, unknownLabel } from '../run/data.js';
 import { SHELL_EXEC } from '../call/shell-call.js';
 import type { Diagnostic, WorkflowSource } from '../writ.js';
+import { roomForAnswer } from './answer-room.js';
 import { faultsWritten, writtenRequest } from './written-request.js';
 
 export interface CheckedWorkflow {
@@ -58,7 +59,10 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     await checkModule(guard, node, found);
     checkKept(guard, node, found);
     checkWritten(guard, node, found);
-    checkFit(guard, plan, key, node, agent, found);
+    const isAsked = (fields: readonly Segments[]) => partAt(node, fields)?.path !== partAt(node, [])?.path;
+    const { call } = node;
+    const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
+    checkFit(guard, plan, { key, node, resource, agent, isAsked }, found);
     if (agent !== null) checkBounded(guard, node, agent, found);
   }
   const all = [
@@ -247,20 +251,41 @@ function layersAbove(guard: Guard): readonly LoadedCeiling[] {
   return guard.policy().ceilings.filter((one) => one.layer !== 'tenant' || one.name === guard.tenant);
 }
 
+/** Limits that a step takes although it says nothing of them, and the field by which it would. */
+const DEFAULTED: ReadonlyMap<string, string> = new Map([
+  ['limits.timeoutMs', 'timeoutMs'],
+  ['limits.retries', 'maxRetries'],
+  ['limits.loopIterations', 'maxIterations'],
+]);
+
+interface CheckedNode {
+  readonly key: string;
+  readonly node: TaskNode;
+  /** What it calls, as policy names it. */
+  readonly resource: string;
+  readonly agent: AgentPackage | null;
+  /** Does the document have one of these fields of it? */
+  readonly isAsked: (fields: readonly Segments[]) => boolean;
+}
+
 /** A step that asks for more than a ceiling allows is refused here, before anybody waits for it. */
-function checkFit(
-  guard: Guard,
-  plan: Plan,
-  key: string,
-  node: TaskNode,
-  agent: AgentPackage | null,
-  found: NodeFinding[],
-): void {
+function checkFit(guard: Guard, plan: Plan, checked: CheckedNode, found: NodeFinding[]): void {
+  const { key, node, resource, agent } = checked;
   if (node.call.kind === 'agent' && agent === null) return;
   if (plan.ceilings !== null && !checkCeilingSpec(plan.ceilings).ok) return;
   const { call } = node;
-  const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
   const layers: readonly CeilingLayer[] = [...layersAbove(guard), ...layersOf(plan, node, agent)];
+  const room = roomForAnswer(node, layers);
+  if (room !== null) {
+    const told = at(
+      node,
+      'DOC_BAD_VALUE',
+      `"${node.name}": ${room.message}`,
+      room.hint,
+      ofRequest('maxBytes'),
+    );
+    found.push({ ...told, severity: 'warning' });
+  }
   for (const { layer, name, spec } of layers) {
     if (spec === null) continue;
     const violations = boundViolations(spec, {
@@ -287,24 +312,38 @@ function checkFit(
       },
     });
     for (const violation of violations) {
-      const { field, limit, requested } = violation;
-      if (isLeftToStart(plan, field)) continue;
-      if (layer === 'step' && field === 'sandbox.allowed' && sandboxKind(node) === null) {
-        const asked = `"${node.name}" asks for the sandbox ${limit}, and ${resource} runs outside every sandbox`;
-        found.push(at(node, 'DOC_CEILING_EXCEEDED', asked, 'take sandbox out of the step', [['sandbox']]));
-        continue;
-      }
-      const message = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer}), the step asks for ${requested}`;
-      const hint =
-        field === 'sandbox.allowed' && sandboxKind(node) === null
-          ? `${resource} runs outside every sandbox: add none to sandbox.allowed in ${fileOf(guard, layer, name)}, if that may be`
-          : ceilingHint(violation, name);
-      const isOfSandbox =
-        field === 'limits.timeoutMs' && node.sandbox?.limits.timeoutMs === Number(requested);
-      const fields = isOfSandbox ? [['sandbox', 'limits', 'timeoutMs']] : fieldsAsking(field);
-      found.push(at(node, 'DOC_CEILING_EXCEEDED', message, hint, fields));
+      if (!isLeftToStart(plan, violation.field))
+        found.push(exceeds(guard, checked, { layer, name }, violation));
     }
   }
+}
+
+/** What to say of one field of a ceiling that the step does not fit under. */
+function exceeds(
+  guard: Guard,
+  { node, resource, isAsked }: CheckedNode,
+  { layer, name }: Pick<CeilingLayer, 'layer' | 'name'>,
+  violation: Violation,
+): NodeFinding {
+  const { field, limit, requested } = violation;
+  const isOutside = field === 'sandbox.allowed' && sandboxKind(node) === null;
+  if (layer === 'step' && isOutside) {
+    const asked = `"${node.name}" asks for the sandbox ${limit}, and ${resource} runs outside every sandbox`;
+    return at(node, 'DOC_CEILING_EXCEEDED', asked, 'take sandbox out of the step', [['sandbox']]);
+  }
+  const above = `"${node.name}": ${field} is ${limit} in ceiling ${name} (${layer})`;
+  const unsaid = isAsked(fieldsAsking(field)) ? undefined : DEFAULTED.get(field);
+  if (unsaid !== undefined) {
+    const message = `${above}, and a step that names no ${unsaid} takes ${requested}`;
+    const hint = `write ${unsaid}: ${limit}, or less, in the step`;
+    return at(node, 'DOC_CEILING_EXCEEDED', message, hint, []);
+  }
+  const hint = isOutside
+    ? `${resource} runs outside every sandbox: add none to sandbox.allowed in ${fileOf(guard, layer, name)}, if that may be`
+    : ceilingHint(violation, name);
+  const isOfSandbox = field === 'limits.timeoutMs' && node.sandbox?.limits.timeoutMs === Number(requested);
+  const fields = isOfSandbox ? [['sandbox', 'limits', 'timeoutMs']] : fieldsAsking(field);
+  return at(node, 'DOC_CEILING_EXCEEDED', `${above}, the step asks for ${requested}`, hint, fields);
 }
 
 /** A ceiling that says nothing looks like one: whoever calls the package is told that others alone bound it. */

@@ -10,6 +10,7 @@ import type {
   RunHead,
   RunRecord,
   RunStatus,
+  WakeUp,
 } from '../ports.js';
 import type { StepStatus } from '../view/step-status.js';
 
@@ -119,6 +120,8 @@ export interface RunEntry extends EntryNotice {
 export interface RunViews {
   /** Those that have not ended, oldest first. */
   unfinishedRuns(): Promise<readonly RunHead[]>;
+  /** Those that are to go on at a time though nobody does anything, as the store keeps them; the first one first. */
+  wakeUps(limit: number): Promise<readonly WakeUp[]>;
   runs(filter?: {
     readonly workflowId?: string;
     readonly unfinished?: boolean;

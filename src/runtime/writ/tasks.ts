@@ -1,7 +1,7 @@
 // What waits for an answer from outside, and the answer.
 import type { TaskQuestion } from '../../approval/task-answer.js';
 import type { Json } from '../../json.js';
-import type { DueTask, TaskFilter, TaskRecord } from '../ports.js';
+import type { TaskFilter, TaskRecord } from '../ports.js';
 import type { Principal } from './principal.js';
 
 /** A form is answered under its id, everything else with the token that the step was called with. */
@@ -44,8 +44,6 @@ export interface TaskView {
 export interface Tasks {
   /** What waits for an answer from outside, or did; oldest first. */
   tasks(filter?: TaskFilter): Promise<readonly TaskRecord[]>;
-  /** Runs that have something to do for a task, and when; the one that is due first is first. */
-  dueTasks(limit: number): Promise<readonly DueTask[]>;
   /** NOT_FOUND for an unknown id. */
   task(id: string): Promise<TaskView>;
   /** Whether a caller from outside may see the task: who started the run, may answer it, or may read its run's log. */

@@ -10,7 +10,7 @@ import {
 import { verifyEd25519 } from '../../ed25519.js';
 import type { ChannelIn } from '../serve-config.js';
 
-export const NODE_CRYPTO: WebhookCrypto = {
+const NODE_CRYPTO: WebhookCrypto = {
   hmacSha256: (secret, message) => createHmac('sha256', secret).update(message).digest(),
   verifyEd25519(publicKey, message, signature) {
     const key = createPublicKey({

@@ -17,7 +17,7 @@ import { compactSpelling, machineSpelling, nativeSpelling } from './spelling.js'
 import { unsupported } from './unsupported.js';
 
 /** AWS: largest input, output or result of a state, in bytes. */
-export const AWS_MAX_DATA_BYTES = 262_144;
+const AWS_MAX_DATA_BYTES = 262_144;
 
 export interface StatesOptions extends Pick<DocumentFacts, 'form' | 'functions' | 'isRegistry' | 'jsonata'> {
   /** File name, for the id of a document that has none. */

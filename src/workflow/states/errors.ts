@@ -7,7 +7,7 @@ import type { Catcher, Retrier } from '../plan.js';
 import type { Fields } from './fields.js';
 
 /** ASL's defaults: seconds, retries after the first attempt, factor. */
-export const DEFAULT_RETRIER = { intervalSeconds: 1, maxAttempts: 3, backoffRate: 2 } as const;
+const DEFAULT_RETRIER = { intervalSeconds: 1, maxAttempts: 3, backoffRate: 2 } as const;
 
 /** `States.` is the language's own: any other name that begins with it is never raised. */
 const STATES_NAMES: ReadonlySet<string> = new Set(

@@ -13,7 +13,7 @@ import { checkVariables, VariablesBefore } from './variables.js';
 /** Longest state name, in code points. */
 const STATE_NAME_MAX = 80;
 /** States of a document, and scopes in one another. */
-export const MAX_STATES = 10_000;
+const MAX_STATES = 10_000;
 export const MAX_SCOPE_DEPTH = 20;
 
 interface Scope {

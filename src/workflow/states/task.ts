@@ -64,7 +64,7 @@ export function taskOf(
 }
 
 /** null when the state asks for none. */
-export function approvalOf(state: Fields): ApprovalSpec | null {
+function approvalOf(state: Fields): ApprovalSpec | null {
   const approval = approvalSpec(state.values['approval']);
   checkApproval(approval, [...state.at, 'approval'], state.findings);
   return approval;

@@ -431,6 +431,18 @@ steps:
     expect(hintOf('promptTemplate: "{{#if not a}}x{{/if}}"')).toContain('{{#if (and done (not late))}}');
   });
 
+  it.each([
+    [step('promptTemplate: Review: this'), 'stands in quotes: "Review: the draft"'],
+    [step('promptTemplate: "Review'), 'text that begins with a quote ends with the same'],
+    [step('mode sequential', 'timeoutMs: 1'), 'a field is written name: value'],
+    ['id: a\nsteps:\n\t- name: A\n', 'indent with spaces'],
+    [step('promptTemplate: @file'), 'put the text in quotes'],
+    [step('promptTemplate: "{{name"'), '{{ as text is written \\{{'],
+    ['id: a\nsteps:\n  - name: A\n', 'the function to call'],
+  ])('says what to do about %j', (text, hint) => {
+    expect(validate(text).diagnostics[0]?.hint).toContain(hint);
+  });
+
   it('says of braces without quotes that they need them, and nothing else', () => {
     for (const line of [
       'promptTemplate: {{goal}}',
@@ -442,7 +454,7 @@ steps:
         { code: 'DOC_SYNTAX', hint: expect.stringContaining('"{{goal}}"') },
       ]);
     }
-    expect(validate(step('mode: [')).diagnostics[0]?.hint).toBeUndefined();
+    expect(validate(step('mode: [')).diagnostics[0]?.hint).not.toContain('{{');
   });
 
   it('says of inputs that are no JSON Schema where they are none, each place once', () => {

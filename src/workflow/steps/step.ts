@@ -17,7 +17,7 @@ import { resolveTarget } from './target.js';
 /** Milliseconds one attempt may take when the step does not say. */
 export const DEFAULT_STEP_TIMEOUT_MS = 120_000;
 /** Retry of a step whose errorMode is retry and that says no more. */
-export const DEFAULT_RETRY = {
+const DEFAULT_RETRY = {
   maxRetries: 3,
   initialMs: 500,
   factor: 2,

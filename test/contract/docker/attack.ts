@@ -1,7 +1,7 @@
 // A driver and the ways in which tests attack from its containers. Whoever opens it does so inside of `describe`: it is closed
 // after the tests, and after each of them no container is left.
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type Docker from 'dockerode';
 import type { Digest } from '../../../src/json.js';
@@ -11,6 +11,7 @@ import type {
   SandboxRequest,
   SandboxResult,
 } from '../../../src/runtime/ports.js';
+import { commandLines } from '../../processes.js';
 import { text } from '../sandbox.js';
 import { docker, imageProgram, images, installation, left, type TestDriver } from './engine.js';
 
@@ -153,13 +154,6 @@ export async function printed(
 }
 
 /** Processes of this machine, containers included, whose command line holds `nonce`. */
-export function processesWith(nonce: string): number {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^[0-9]+$/.test(pid) || pid === String(process.pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(nonce);
-    } catch {
-      return false;
-    }
-  }).length;
+export function processesWith(nonce: string): readonly string[] {
+  return commandLines().filter((line) => line.includes(nonce));
 }

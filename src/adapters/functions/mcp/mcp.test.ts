@@ -5,13 +5,14 @@ import { text } from 'node:stream/consumers';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../canonical-json.js';
 import { isObject, type Digest, type Json, type JsonObject } from '../../../json.js';
 import type { FunctionProvider, FunctionRequest } from '../../../runtime/ports.js';
+import { gone, isThere } from '../../../../test/processes.js';
 import { parseMcpConfig } from './config.js';
 import { openMcpConnection, type McpParts, type OfferedList } from './connection.js';
 import { openMcpFunctions, toolsFile } from './mcp.js';
@@ -127,10 +128,6 @@ async function environmentOf(
 ): Promise<{ env: Record<string, string>; cwd: string; pid: number }> {
   const { content } = await call(from, 'environment');
   return JSON.parse(content as string) as { env: Record<string, string>; cwd: string; pid: number };
-}
-
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
 const transports: readonly (readonly [string, () => Promise<ServerSpec>])[] = [
@@ -271,9 +268,9 @@ describe('the process of a server', () => {
     const from = await pinned(stdio());
     await from.reach?.('mcp::bank::echo', { text: 'x' }, null);
     const { pid } = await environmentOf(from);
-    expect(isAlive(pid)).toBe(true);
+    expect(isThere(pid)).toBe(true);
     await from.close();
-    expect(isAlive(pid)).toBe(false);
+    expect(isThere(pid)).toBe(false);
   });
 
   it('sees PATH and what is listed, and nothing else of the environment', async () => {
@@ -312,7 +309,7 @@ describe('the process of a server', () => {
     });
     const { pid: next } = await environmentOf(from);
     expect(next).not.toBe(pid);
-    expect(isAlive(pid)).toBe(false);
+    expect(isThere(pid)).toBe(false);
   });
 
   it('that never says hello does not hold up close', async () => {
@@ -358,9 +355,9 @@ describe('the process of a server', () => {
     });
     expect(await call(from, 'echo', { text: 'x' })).toMatchObject({ content: 'x' });
     const pids = readFileSync(path.join(folder, 'pids'), 'utf8').split(' ').map(Number);
-    expect(pids.map(isAlive)).toEqual([true, true]);
+    expect(pids.filter(isThere)).toEqual(pids);
     await from.close();
-    expect(pids.map(isAlive)).toEqual([false, false]);
+    await gone(pids);
   });
 });
 

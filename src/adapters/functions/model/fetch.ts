@@ -5,7 +5,7 @@ import { WritError } from '../../../errors.js';
 import { retryAfterMs } from '../../../retry-after.js';
 
 /** Longest answer of one model call, in bytes. */
-export const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
 /** Of an error's body. */
 const MAX_ERROR_BYTES = 64 * 1024;
 

@@ -5,8 +5,7 @@ import type { ContainerCreateOptions, ContainerInspectInfo, ContainerStats } fro
 import { controlGroupOf, type ControlGroup } from './control-group.js';
 import { ask, askUnlessGone, EngineError } from './engine.js';
 import { createOptions, type ContainerSpec } from './container-spec.js';
-import { execProgram, mainProgram, type ExecOptions } from './program.js';
-import type { Program } from './supervise.js';
+import { execProgram, mainProgram, type ExecOptions, type Program } from './program.js';
 
 /** Names of the containers that somebody in this process will remove. */
 const held = new Set<string>();

@@ -13,7 +13,8 @@ import type { ContainerSpec } from './container-spec.js';
 import { unavailable } from './engine.js';
 import type { FoundImage } from './image.js';
 import type { DockerLimits } from './request-check.js';
-import type { EgressEnd, Program } from './supervise.js';
+import type { EgressEnd } from './ending.js';
+import type { Program } from './program.js';
 import { frameReader } from './frames.js';
 
 /** What of the runtimes that the engine may have can carry a way out, and how. */

@@ -4,7 +4,7 @@ import { WritError } from '../../../errors.js';
 import type Dockerode from 'dockerode';
 
 /** One answer of the engine; a start under a broken runtime hangs for ever (measured). */
-export const CALL_MS = 10_000;
+const CALL_MS = 10_000;
 
 /** An engine's answer that is no success. `status` null: it did not answer. */
 export class EngineError extends Error {

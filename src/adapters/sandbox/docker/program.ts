@@ -7,12 +7,26 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { USER } from './container-spec.js';
 import type { ControlGroup } from './control-group.js';
 import { ask, EngineError } from './engine.js';
-import type { Program } from './supervise.js';
 
 const POLL_MS = 10;
 const MAX_POLL_MS = 200;
 /** While the engine answers, an end that has happened is seen by then. */
 const SETTLE_MS = 8_000;
+
+export interface Program {
+  /** Attached before the start: no byte is lost. */
+  readonly stream: Duplex;
+  start(): Promise<void>;
+  /** The exit code, when it has ended; rejects when the engine can't tell. */
+  exited(): Promise<number>;
+  /** Known once it has ended. */
+  isUnstarted(): boolean;
+  /** Whether what has come on its stream is the program's: asked when something has. Rejects where nobody can tell. */
+  speaks(): Promise<boolean>;
+  kill(): Promise<void>;
+  /** CPU time so far, of everything in the container; null = not known. */
+  cpuMs(): Promise<number | null>;
+}
 
 /** What of its container a program needs. */
 export interface ProgramParts {

@@ -10,7 +10,8 @@ import type { MemoryEvents } from './memory-events.js';
 import { noProgram, noProgramIn, type NoProgram } from './no-program.js';
 import { basesOf, checkUnread, foldersAbove, MAX_ARCHIVE_BYTES, wantedFiles } from './outputs.js';
 import { WORK, type DockerRequest } from './request-check.js';
-import { supervise, type EgressEnd, type ProgramEnd, type Supervised } from './supervise.js';
+import type { EgressEnd, ProgramEnd } from './ending.js';
+import { supervise, type Supervised } from './supervise.js';
 import { tarOf } from './tar.js';
 
 /** How long the engine's word about memory is waited for, where an exit code could hide it. */

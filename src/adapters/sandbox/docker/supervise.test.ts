@@ -1,7 +1,8 @@
 // A program as the engine shows it, and what is told of it.
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { supervise, type Program, type Supervision } from './supervise.js';
+import type { Program } from './program.js';
+import { supervise, type Supervision } from './supervise.js';
 
 const ENGINE_WORDS = 'OCI runtime exec failed: exec failed: unable to start container process\r\n';
 

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WritError } from '../../../errors.js';
 import type { SandboxFile } from '../../../runtime/ports.js';
+import { atMost } from '../at-most.js';
 import { collect, readReports, send, socketOf, type NextReport } from './child-pipes.js';
 import { GUEST_UID, type Launch } from './hardening.js';
 import type { WantedOutputs } from './outputs.js';
@@ -372,14 +373,4 @@ function readProc(path: string): string | null {
   } catch {
     return null; // the process has just ended
   }
-}
-
-function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -42,7 +42,7 @@ const SQL = {
   setRun: `UPDATE run SET policy_hash = @policyHash, status = @status, state = @state, waiting_for = @waitingFor,
     wake_at_ms = @wakeAtMs, agents = @agents, updated_at_ms = @updatedAtMs, exit_code = @exitCode,
     version = version + @step WHERE id = @id AND version = @version`,
-  interrupt: `UPDATE run SET waiting_for = @waitingFor, version = version + @step
+  interrupt: `UPDATE run SET waiting_for = @waitingFor, wake_at_ms = @nowMs, version = version + @step
     WHERE id = @run AND status NOT IN ('completed', 'failed', 'cancelled')`,
   putPart: 'INSERT INTO run_part VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   removePart: 'DELETE FROM run_part WHERE run = ? AND key = ?',
@@ -114,7 +114,7 @@ export function changeWriter(db: Database, extendLog: ExtendLog): ChangeWriter {
         putRun(sql, op, record, jump === true ? VERSION_JUMP : 1);
       for (const charge of change.charges ?? []) putCharge(sql, charge);
       for (const parts of change.parts ?? []) putParts(sql, parts);
-      for (const interrupt of change.interrupts ?? []) putInterrupt(sql, interrupt);
+      for (const interrupt of change.interrupts ?? []) putInterrupt(sql, interrupt, nowMs);
       for (const { record, intentEntry } of change.attempts ?? []) {
         const intent = intentEntry === undefined ? record.intentIndex : indexOf(intentEntry);
         sql('putAttempt').run(attemptRow(record, intent));
@@ -206,8 +206,12 @@ function putRun(sql: Sql, op: 'insert' | 'update', record: RunRecord, step: numb
   if (changes !== 1) throw lost('run', op, record);
 }
 
-function putInterrupt(sql: Sql, { run, waitingFor }: NonNullable<Change['interrupts']>[number]): void {
-  const row = { run, waitingFor: JSON.stringify(waitingFor), step: VERSION_JUMP };
+function putInterrupt(
+  sql: Sql,
+  { run, waitingFor }: NonNullable<Change['interrupts']>[number],
+  nowMs: number,
+): void {
+  const row = { run, waitingFor: JSON.stringify(waitingFor), step: VERSION_JUMP, nowMs };
   if (sql('interrupt').run(row).changes !== 1) throw conflict(`run ${run} has finished, or is not there`);
 }
 

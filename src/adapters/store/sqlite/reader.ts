@@ -38,6 +38,16 @@ const QUERIES = {
   runCount: 'SELECT COUNT(*) AS total FROM run WHERE @workflowId IS NULL OR workflow_id = @workflowId',
   unfinishedHeads: `SELECT id, tenant, workflow_id, workflow_hash, policy_hash, initiator, status FROM run
     WHERE status NOT IN ('completed', 'failed', 'cancelled') ORDER BY created_at_ms, id`,
+  // From indexes that hold the time, whose conditions are in it; the planner would take the rows of tasks. One value, as
+  // approvalKeys. A run with many tasks is among the first @limit once, so that others are too.
+  wakeUps: `SELECT json_group_array(json_array(run, at_ms)) AS wake_ups FROM (
+    SELECT id AS run, wake_at_ms AS at_ms FROM run WHERE wake_at_ms IS NOT NULL
+    UNION ALL
+    SELECT run, MIN(alive_at_ms + (facts ->> 'heartbeatMs')) FROM task INDEXED BY task_silence
+      WHERE state = 'open' AND (facts ->> 'heartbeatMs') IS NOT NULL GROUP BY run
+    UNION ALL
+    SELECT run, 0 FROM task WHERE state = 'answered' GROUP BY run
+    ORDER BY at_ms, run LIMIT @limit)`,
   unfinished: `SELECT * FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled')
     AND (@workflowId IS NULL OR workflow_id = @workflowId) ORDER BY created_at_ms, id`,
   attempts: `SELECT *, MIN(started_at_ms) OVER step AS first_start, MIN(position) OVER step AS first_position
@@ -66,14 +76,6 @@ const QUERIES = {
   tasks: listed('task', '@states IS NULL'),
   tasksIn: listed('task', IN_STATES),
   tasksOfRun: listed('task', `run = @run AND (@states IS NULL OR ${IN_STATES})`),
-  // When an open task ends: as taskEndsAtMs says. One value, as approvalKeys.
-  dueTasks: `SELECT json_group_array(json_array(run, due_ms)) AS due FROM (
-    SELECT run, 0 AS due_ms, id FROM task WHERE state = 'answered'
-    UNION ALL
-    SELECT run, MIN(facts ->> 'expiresAtMs',
-      COALESCE(alive_at_ms + (facts ->> 'heartbeatMs'), facts ->> 'expiresAtMs')) AS due_ms, id
-    FROM task WHERE state = 'open'
-    ORDER BY due_ms, id LIMIT @limit)`,
   payload: 'SELECT * FROM payload WHERE commitment = ?',
   policyFiles: 'SELECT files FROM policy_files WHERE policy_hash = ?',
   receipt: 'SELECT * FROM receipt WHERE source = ? AND id = ?',

@@ -10,6 +10,7 @@ import type {
   RunRecord,
   RunStatus,
   StoredPayload,
+  WakeUp,
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import {
@@ -70,6 +71,15 @@ export function workflowRecord(row: Row): WorkflowRecord {
     createdAtMs: integer(row, 'created_at_ms'),
     author: textOrNull(row, 'author'),
   };
+}
+
+/** The one row of them: a list of lists, in their order. */
+export function wakeUps(row: Row): readonly WakeUp[] {
+  return jsonArray(row, 'wake_ups').map((value) => {
+    const [run, atMs] = Array.isArray(value) ? (value as readonly Json[]) : [];
+    if (typeof run !== 'string' || typeof atMs !== 'number') throw damaged('wake_at_ms');
+    return { run, atMs };
+  });
 }
 
 /** Binds `record` under the names of the run statements; its plan is bound by the insert alone. */

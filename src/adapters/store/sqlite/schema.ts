@@ -4,7 +4,7 @@
 import type { Database } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 
-const SCHEMA_VERSION = 9;
+const SCHEMA_VERSION = 10;
 /** "Writ" in ASCII: tells a store from any other SQLite file. */
 const APPLICATION_ID = 0x57726974;
 
@@ -218,6 +218,20 @@ CREATE INDEX log_entry_task ON log_entry (json_extract(CAST(bytes AS TEXT), '$.d
   WHERE type GLOB 'task.*' AND json_valid(CAST(bytes AS TEXT));
 `;
 
+/**
+ * What version 10 adds to version 9: when runs have to be looked at, as indexes that are read alone. Runs of before that
+ * did not wait know no such time yet.
+ */
+const ADDED_IN_10 = `
+CREATE INDEX run_wake ON run (wake_at_ms, id) WHERE wake_at_ms IS NOT NULL;
+CREATE INDEX task_silence ON task (run, alive_at_ms + (facts ->> 'heartbeatMs'))
+  WHERE state = 'open' AND (facts ->> 'heartbeatMs') IS NOT NULL;
+UPDATE run AS one SET wake_at_ms = (SELECT MIN(end_ms) FROM (
+    SELECT expires_at_ms AS end_ms FROM approval WHERE run = one.id AND state IN ('pending', 'approved')
+    UNION ALL SELECT facts ->> 'expiresAtMs' FROM task WHERE run = one.id AND state = 'open'))
+  WHERE wake_at_ms IS NULL AND status IN ('pending', 'running', 'waiting');
+`;
+
 /** By the version they lead to, from the one before. */
 const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [2, ADDED_IN_2],
@@ -228,6 +242,7 @@ const ADDITIONS: readonly (readonly [version: number, sql: string])[] = [
   [7, ADDED_IN_7],
   [8, ADDED_IN_8],
   [9, ADDED_IN_9],
+  [10, ADDED_IN_10],
 ];
 
 /**

@@ -7,7 +7,6 @@ import type {
   AnchoredCheckpointRow,
   ApprovalFilter,
   ApprovalKey,
-  DueTask,
   ApprovalRecord,
   ApprovalState,
   AttemptRecord,
@@ -29,6 +28,7 @@ import type {
   StoredPayload,
   TaskFilter,
   TaskRecord,
+  WakeUp,
   WorkflowRecord,
 } from '../../../runtime/ports.js';
 import { changeWriter, type ChangeWriter } from './change.js';
@@ -55,10 +55,11 @@ import {
   receiptRecord,
   runHead,
   runRecord,
+  wakeUps,
   workflowRecord,
 } from './run-record.js';
 import { Reader } from './reader.js';
-import { dueTasks, taskRecord } from './task-record.js';
+import { taskRecord } from './task-record.js';
 
 const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 
@@ -188,6 +189,10 @@ class SqliteStore implements Store {
     return this.#reader.all('unfinishedHeads', runHead);
   }
 
+  async wakeUps(limit: number): Promise<readonly WakeUp[]> {
+    return this.#reader.one('wakeUps', wakeUps, { limit }) ?? [];
+  }
+
   async runs(
     filter: { readonly unfinished?: boolean; readonly workflowId?: string } = {},
   ): Promise<readonly RunRecord[]> {
@@ -243,10 +248,6 @@ class SqliteStore implements Store {
   }): Promise<readonly ApprovalKey[]> {
     const { states, limit = -1 } = filter;
     return this.#reader.one('approvalKeys', approvalKeys, { states: JSON.stringify(states), limit }) ?? [];
-  }
-
-  async dueTasks(limit: number): Promise<readonly DueTask[]> {
-    return this.#reader.one('dueTasks', dueTasks, { limit }) ?? [];
   }
 
   async decidedRuns(): Promise<readonly string[]> {

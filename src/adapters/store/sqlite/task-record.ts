@@ -1,13 +1,12 @@
 // How a task that waits for an answer from outside lies in its table, both ways. The token is not among it, only its hash.
-import { isObject, type Json } from '../../../json.js';
-import { TASK_STATES, type DueTask, type TaskAnswer, type TaskRecord } from '../../../runtime/ports.js';
+import { isObject } from '../../../json.js';
+import { TASK_STATES, type TaskAnswer, type TaskRecord } from '../../../runtime/ports.js';
 import {
   checkHex,
   damaged,
   hex64OrNull,
   integer,
   json,
-  jsonArray,
   jsonObject,
   oneOf,
   type Row,
@@ -27,15 +26,6 @@ export function taskRow(record: TaskRecord): Row {
     answer: JSON.stringify(answer),
     facts: JSON.stringify({ ...asked, outputBytes, expiresAtMs, heartbeatMs }),
   };
-}
-
-/** The one row of them: a list of lists, in their order. */
-export function dueTasks(row: Row): readonly DueTask[] {
-  return jsonArray(row, 'due').map((value) => {
-    const [run, dueMs] = Array.isArray(value) ? (value as readonly Json[]) : [];
-    if (typeof run !== 'string' || typeof dueMs !== 'number') throw damaged('facts');
-    return { run, dueMs };
-  });
 }
 
 export function taskRecord(row: Row): TaskRecord {

@@ -85,11 +85,15 @@ const line = fc
     fc.constantFrom('', '', '', ' ', ' # words', '# words', '\r'),
   )
   .map((parts) => parts.join(''));
-/** Lines as people write them, and as they slip. */
+const good = fc
+  .tuple(fc.integer({ min: 0, max: 99 }), fc.constantFrom('x', 'role:x', '7', 'true', "'it'", '[a, b]', ''))
+  .map(([key, text]) => `k${key}: ${text}`.trimEnd());
+/** Lines as people write them, and as they slip: among good ones, so that a slip is met where all else is right. */
 export const yamlLines = fc
   .array(
     fc.oneof(
       { weight: 5, arbitrary: line },
+      { weight: 5, arbitrary: good },
       { weight: 1, arbitrary: fc.constantFrom('', '# c', '  # c', '---', '...', '%YAML 1.2') },
     ),
     { maxLength: 8 },

@@ -1,4 +1,4 @@
-// What is read of the embedded store: every query, on a connection of its own that sees committed data only.
+// The queries of the embedded store, on a connection of their own that sees committed data only.
 import type { Database, Statement } from 'better-sqlite3';
 import { WritError } from '../../../errors.js';
 import { asRow, type Row } from './column.js';

@@ -13,7 +13,7 @@ import { finishedState, isFinished, planOf } from '../run/state.js';
 import type { RunView, StepView, Waiting } from '../writ.js';
 import { dataOf, erasedText } from './payload-view.js';
 import { stepEntries } from './step-entries.js';
-import { groupSteps, lastOf, type StepGroup } from './step-groups.js';
+import { groupSteps, lastOf, type StepGroup, type StepMember } from './step-groups.js';
 import { groupView, type Viewing } from './step-view.js';
 
 /** How many items of a map, or calls of a conversation, are told one by one. */
@@ -42,7 +42,7 @@ export async function runView(
     withData,
     nested,
     totals: await itemTotals(guard, run, groups),
-    entries: withData ? await stepEntries(guard.store, runId, hiddenPaths(groups, nested)) : null,
+    entries: withData ? await stepEntries(guard.store, runId, shownPaths(groups, nested)) : null,
   };
   const begun: StepView[] = [];
   for (const group of groups) begun.push(await groupView(view, group));
@@ -106,10 +106,15 @@ function withPending({ run, withData }: Viewing, begun: readonly StepView[]): re
   return [...ordered, ...left.values()];
 }
 
-/** Items of maps that are counted but not told one by one. */
-function hiddenPaths(groups: readonly StepGroup[], nested: number): ReadonlySet<string> {
-  const hidden = groups.flatMap(({ isMap, members }) => (isMap ? members.slice(nested) : []));
-  return new Set(hidden.map((one) => lastOf(one).stepPath));
+/** All but the items of maps that are counted and not told one by one. */
+function shownPaths(groups: readonly StepGroup[], nested: number): readonly string[] {
+  const pathsOf = (member: StepMember): string[] => [
+    lastOf(member).stepPath,
+    ...member.calls.flatMap(pathsOf),
+  ];
+  return groups.flatMap(({ isMap, members }) =>
+    (isMap ? members.slice(0, nested) : members).flatMap(pathsOf),
+  );
 }
 
 /** How many items an active map has; of one that has ended only those are known that were attempted. */

@@ -1,6 +1,13 @@
 // Entries and checkpoints of the log as its tables hold them; what a query put together into one value is taken apart here.
-import type { AnchoredCheckpointRow, CheckpointRow, LogRow, LogState } from '../../../runtime/ports.js';
-import { bigint, bytes, damaged, integer, text, type Row } from './column.js';
+import type { Json } from '../../../json.js';
+import type {
+  AnchoredCheckpointRow,
+  CheckpointRow,
+  LogRow,
+  LogState,
+  StepMention,
+} from '../../../runtime/ports.js';
+import { bigint, bytes, damaged, integer, jsonArray, text, type Row } from './column.js';
 
 const HASH_BYTES = 32;
 
@@ -30,36 +37,25 @@ export function logRow(row: Row): LogRow {
 
 /** Values that a query put one behind the other; none when it found no row. */
 export function joinedValues(row: Row): Uint8Array[] {
-  return row['joined'] === null ? [] : cut(row, 'joined', listed(row, 'lengths').map(Number));
+  if (row['joined'] === null) return [];
+  const joined = bytes(row, 'joined');
+  let at = 0;
+  return text(row, 'lengths')
+    .split(',')
+    .map((length) => joined.subarray(at, (at += Number(length))));
 }
 
-/** Entries of `run` that a query put together into one row; none when it found none. */
-export function logRowsTogether(row: Row, run: string): LogRow[] {
-  if (row['bytes'] === null) return [];
-  const entries = cut(row, 'bytes', listed(row, 'lengths').map(Number));
-  const [indices, seqs, types] = [listed(row, 'indices'), listed(row, 'seqs'), listed(row, 'types')];
-  const hashes = cut(
-    row,
-    'leaf_hashes',
-    indices.map(() => HASH_BYTES),
-  );
-  return entries.map((bytes, at) => {
-    const [index, seq, type, leafHash] = [indices[at], seqs[at], types[at], hashes[at]];
-    if (index === undefined || seq === undefined || type === undefined || leafHash === undefined)
-      throw damaged('bytes');
-    return { index: BigInt(index), bytes, leafHash, run, seq: Number(seq), type };
+/** The one row of them: a list of lists, in their order. */
+export function stepMentions(row: Row): readonly StepMention[] {
+  return jsonArray(row, 'mentions').map((value) => {
+    const [index, stepPath, approvalId] = Array.isArray(value) ? (value as readonly Json[]) : [];
+    if (typeof index !== 'string') throw damaged('idx');
+    return { index: BigInt(index), stepPath: wordOrNull(stepPath), approvalId: wordOrNull(approvalId) };
   });
 }
 
-/** No word of a type or number holds a comma. */
-function listed(row: Row, name: string): readonly string[] {
-  return text(row, name).split(',');
-}
-
-function cut(row: Row, name: string, lengths: readonly number[]): Uint8Array[] {
-  const joined = bytes(row, name);
-  let at = 0;
-  return lengths.map((length) => joined.subarray(at, (at += length)));
+function wordOrNull(value: Json | undefined): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 export function checkpointRow(row: Row): CheckpointRow {

@@ -50,9 +50,8 @@ const QUERIES = {
     ORDER BY at_ms, run LIMIT @limit)`,
   unfinished: `SELECT * FROM run WHERE status NOT IN ('completed', 'failed', 'cancelled')
     AND (@workflowId IS NULL OR workflow_id = @workflowId) ORDER BY created_at_ms, id`,
-  attempts: `SELECT *, MIN(started_at_ms) OVER step AS first_start, MIN(position) OVER step AS first_position
-    FROM attempt WHERE run = ? WINDOW step AS (PARTITION BY step_path)
-    ORDER BY first_start NULLS LAST, first_position, attempt`,
+  // As their index has them.
+  attempts: 'SELECT * FROM attempt WHERE run = ? ORDER BY step_path, attempt',
   attempt: 'SELECT * FROM attempt WHERE run = ? AND step_path = ? AND attempt = ?',
   parts: 'SELECT key, value FROM run_part WHERE run = @run AND substr(key, 1, length(@prefix)) = @prefix',
   used: 'SELECT used FROM meter WHERE scope = @scope AND layer = @layer AND name = @name AND budget = @budget',
@@ -85,10 +84,12 @@ const QUERIES = {
   entries: 'SELECT * FROM log_entry WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?',
   // A limit below 0 is none.
   entriesOfRun: 'SELECT * FROM log_entry WHERE run = ? AND run_seq >= ? ORDER BY run_seq LIMIT ?',
-  entriesTogether: `SELECT CAST(group_concat(bytes, '') AS BLOB) AS bytes, group_concat(length(bytes)) AS lengths,
-      CAST(group_concat(leaf_hash, '') AS BLOB) AS leaf_hashes, group_concat(idx) AS indices,
-      group_concat(run_seq) AS seqs, group_concat(type) AS types
-    FROM (SELECT * FROM log_entry WHERE run = ? AND run_seq >= ? ORDER BY run_seq LIMIT ?)`,
+  // Read where they lie, one value for all: of ten thousand items a few are shown.
+  stepMentions: `SELECT json_group_array(json_array(CAST(idx AS TEXT), step, approval)) AS mentions FROM (
+      SELECT idx, json_extract(body, '$.data.stepPath') AS step, json_extract(body, '$.data.approvalId') AS approval
+      FROM (SELECT idx, CAST(bytes AS TEXT) AS body FROM log_entry WHERE run = @run ORDER BY run_seq)
+      WHERE json_valid(body))
+    WHERE step IN (SELECT value FROM json_each(@stepPaths)) OR (step IS NULL AND approval IS NOT NULL)`,
   lastOfRun: `SELECT * FROM log_entry WHERE run = @run AND type IN (SELECT value FROM json_each(@types))
     ORDER BY run_seq DESC LIMIT 1`,
   // As the index of it says.

@@ -19,6 +19,7 @@ import type {
   Receipt,
   RunHead,
   RunRecord,
+  StepMention,
   StoredPayload,
   TaskFilter,
   TaskRecord,
@@ -32,15 +33,17 @@ import {
   checkpointRow,
   joinedValues,
   logRow,
-  logRowsTogether,
   logState,
+  stepMentions,
 } from './log-record.js';
 import type { Reader } from './reader.js';
 import { RecentRows } from './recent-rows.js';
 import {
   attemptRecord,
   copyRecord,
+  inOrderOfStart,
   payloadRecord,
+  placedAttempt,
   policyFiles,
   receiptRecord,
   runHead,
@@ -49,9 +52,6 @@ import {
   workflowRecord,
 } from './run-record.js';
 import { taskRecord } from './task-record.js';
-
-/** Entries of a run in one value: of the largest, less than SQLite takes for one. */
-const MOST_TOGETHER = 2_000;
 
 /** The half of `Store` that writes nothing. Throws what `Reader` throws, and STORE_IO for a part of the log that is gone. */
 export class StoreReads {
@@ -116,7 +116,7 @@ export class StoreReads {
   }
 
   async attempts(run: string): Promise<readonly AttemptRecord[]> {
-    return this.reader.all('attempts', attemptRecord, run);
+    return inOrderOfStart(this.reader.all('attempts', placedAttempt, run));
   }
 
   async attempt(run: string, stepPath: string, attempt: number): Promise<AttemptRecord | null> {
@@ -210,8 +210,11 @@ export class StoreReads {
     run: string,
     { from, limit }: { readonly from: number; readonly limit: number } = { from: 0, limit: -1 },
   ): Promise<readonly LogRow[]> {
-    if (limit < 0 || limit > MOST_TOGETHER) return this.reader.all('entriesOfRun', logRow, run, from, limit);
-    return this.reader.one('entriesTogether', (row) => logRowsTogether(row, run), run, from, limit) ?? [];
+    return this.reader.all('entriesOfRun', logRow, run, from, limit);
+  }
+
+  async stepMentions(run: string, stepPaths: readonly string[]): Promise<readonly StepMention[]> {
+    return this.reader.one('stepMentions', stepMentions, { run, stepPaths: JSON.stringify(stepPaths) }) ?? [];
   }
 
   async lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null> {

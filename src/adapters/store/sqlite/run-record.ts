@@ -175,6 +175,38 @@ export function attemptRecord(row: Row): AttemptRecord {
   };
 }
 
+interface PlacedAttempt {
+  /** Order of first appearance in the store. */
+  readonly position: bigint;
+  readonly record: AttemptRecord;
+}
+
+export function placedAttempt(row: Row): PlacedAttempt {
+  return { position: bigint(row, 'position'), record: attemptRecord(row) };
+}
+
+/** By their steps' first start, those that never started behind, then as they appeared; `rows` come by step and attempt. */
+export function inOrderOfStart(rows: readonly PlacedAttempt[]): readonly AttemptRecord[] {
+  const steps = new Map<string, { startMs: number; position: bigint; readonly records: AttemptRecord[] }>();
+  for (const { position, record } of rows) {
+    const startMs = record.startedAtMs ?? Infinity;
+    const step = steps.get(record.stepPath);
+    if (step === undefined) {
+      steps.set(record.stepPath, { startMs, position, records: [record] });
+      continue;
+    }
+    step.records.push(record);
+    if (startMs < step.startMs) step.startMs = startMs;
+    if (position < step.position) step.position = position;
+  }
+  return [...steps.values()]
+    .toSorted((a, b) => {
+      if (a.startMs !== b.startMs) return a.startMs < b.startMs ? -1 : 1;
+      return a.position < b.position ? -1 : 1;
+    })
+    .flatMap(({ records }) => records);
+}
+
 export function payloadRecord(row: Row): StoredPayload {
   return {
     commitment: checkHex(Buffer.from(bytes(row, 'commitment')).toString('hex'), 'commitment'),

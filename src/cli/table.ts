@@ -1,4 +1,5 @@
 // Plain tables: no frame, so that lines can be grepped and a screen reader reads cells only.
+import { stripVTControlCharacters } from 'node:util';
 import CliTable from 'cli-table3';
 import { printable, type Colors } from './output.js';
 
@@ -25,11 +26,9 @@ export interface StyledCell {
   readonly styled: string;
 }
 
-export function renderTable(
-  colors: Colors,
-  head: readonly string[],
-  rows: readonly (readonly (string | StyledCell)[])[],
-): string {
+type Rows = readonly (readonly (string | StyledCell)[])[];
+
+export function renderTable(colors: Colors, head: readonly string[], rows: Rows): string {
   const table = new CliTable({
     head: head.map((text) => colors.dim(text)),
     chars: NOTHING,
@@ -45,4 +44,22 @@ export function renderTable(
     .map((line) => line.trimEnd())
     .filter((line) => line !== '')
     .join('\n');
+}
+
+/** The same in at most `columns`, as far as leaving out `lessImportant` columns, one after the other, gets it there. */
+export function renderFitting(
+  colors: Colors,
+  head: readonly string[],
+  rows: Rows,
+  { columns, lessImportant }: { readonly columns: number; readonly lessImportant: readonly string[] },
+): string {
+  const table = renderTable(colors, head, rows);
+  const [least, ...others] = lessImportant;
+  if (least === undefined || widthOf(table) <= columns) return table;
+  const without = <T>(cells: readonly T[]): T[] => cells.filter((_, at) => head[at] !== least);
+  return renderFitting(colors, without(head), rows.map(without), { columns, lessImportant: others });
+}
+
+function widthOf(table: string): number {
+  return Math.max(...table.split('\n').map((line) => stripVTControlCharacters(line).length));
 }

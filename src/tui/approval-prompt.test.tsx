@@ -195,6 +195,17 @@ describe('the approval prompt', () => {
     expect(typed?.length).toBeLessThanOrEqual(60);
   });
 
+  it('says in a line of 60 columns how to approve (help-cut)', async () => {
+    const { clock, press, frame } = open();
+    clock.pass(1_000);
+    await press('?');
+    const help = frame()
+      .split('\n')
+      .find((line) => line.startsWith('read to the end, a,'));
+    expect(help).toMatch(/Enter: approves$/u);
+    expect(help?.length).toBeLessThanOrEqual(60);
+  });
+
   it('says that a reason is needed, and who may decide from when on', async () => {
     const quorum = [
       {

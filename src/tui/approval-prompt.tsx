@@ -230,8 +230,8 @@ function LinearPrompt(props: {
   );
 }
 
-/** At most 80 characters: it is shown on one line and must not be cut. */
-const HELP = "read to the end, a, the digest's first 4 hex digits, Enter: approves this, once";
+/** At most 60 characters: it is shown on one line and must not be cut. */
+const HELP = "read to the end, a, digest's first 4 digits, Enter: approves";
 
 function fieldText(state: PromptState, armed: boolean, by: string): string {
   const approver = revealHidden(by);

@@ -1,7 +1,7 @@
 // `writ approvals list`: requests in pages, oldest first, and what they cost the people who decide.
 import { MAX_LISTED, pageOf } from '../../runtime/view/list-cursor.js';
 import type { ApprovalFilter } from '../../runtime/ports.js';
-import { withWrit, type Context } from '../context.js';
+import { withWrit, widthOf, type Context } from '../context.js';
 import { afterOf, type ListFlags } from '../list-flags.js';
 import { shortReference } from '../output.js';
 import { expiryText } from '../run/render.js';
@@ -13,6 +13,8 @@ export interface ApprovalListFlags extends ListFlags {
 }
 
 const HEAD = ['approval', 'state', 'step', 'function', 'asked by', 'expires'];
+/** `approvals show` tells these. */
+const LESS_IMPORTANT = ['function', 'asked by', 'state'];
 
 export async function listApprovals(context: Context, flags: ApprovalListFlags): Promise<number> {
   const { output } = context;
@@ -41,7 +43,7 @@ export async function listApprovals(context: Context, flags: ApprovalListFlags):
       output.note(isReviews ? 'no emergency decision waits for its review' : nothing);
       return 0;
     }
-    const { renderTable } = await import('../table.js');
+    const { renderFitting } = await import('../table.js');
     const rows = records.map((one) => [
       one.id,
       one.state,
@@ -50,7 +52,9 @@ export async function listApprovals(context: Context, flags: ApprovalListFlags):
       one.requester,
       one.state === 'pending' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
-    output.line(renderTable(output.colors, HEAD, rows));
+    output.line(
+      renderFitting(output.colors, HEAD, rows, { columns: widthOf(context), lessImportant: LESS_IMPORTANT }),
+    );
     if (cursor !== null) output.note(`there are more: add --cursor ${cursor}`);
     return 0;
   });

@@ -1,5 +1,4 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
-import { stripVTControlCharacters } from 'node:util';
 import { stepLabel } from '../../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../../errors.js';
 import { isErasure } from '../../runtime/erasure/workflow.js';
@@ -10,7 +9,7 @@ import { commandLine } from '../command-line.js';
 import type { Context } from '../context.js';
 import { printable, shortReference, type Colors } from '../output.js';
 import { iterationsText } from './progress.js';
-import { renderTable, type StyledCell } from '../table.js';
+import { renderFitting } from '../table.js';
 import { durationText, timeText } from '../time-text.js';
 
 type Place = Pick<Context, 'data' | 'policies' | 'env'>;
@@ -106,33 +105,17 @@ function renderSteps({ steps, status }: RunView, colors: Colors, columns: number
   const isOver = status === 'completed' || status === 'failed' || status === 'cancelled';
   const wordOf = (step: StepView): StepWord =>
     isOver && step.status === 'pending' ? 'not run' : stepStatus(step.status);
-  const cells = steps.map((step): Readonly<Record<string, string | StyledCell>> => ({
-    step: step.name + progressOf(step),
-    status: { styled: stepWord(wordOf(step), colors) },
-    attempts: String(step.attempts),
-    function: shortReference(step.functionId),
-    as: step.principal,
-    took: step.durationMs === null ? '-' : durationText(step.durationMs),
-    approval: approvalText(step),
-  }));
   const head = ['step', 'status', 'attempts', 'function', 'as', 'took', 'approval'];
-  const tableWithout = (left: readonly string[]): string => {
-    const shown = head.filter((name) => !left.includes(name));
-    return renderTable(
-      colors,
-      shown,
-      cells.map((row) => shown.map((name) => row[name] ?? '')),
-    );
-  };
-  let table = tableWithout([]);
-  for (let count = 1; count <= LESS_IMPORTANT.length && widthOf(table) > columns; count += 1) {
-    table = tableWithout(LESS_IMPORTANT.slice(0, count));
-  }
-  return table;
-}
-
-function widthOf(table: string): number {
-  return Math.max(...table.split('\n').map((line) => stripVTControlCharacters(line).length));
+  const rows = steps.map((step) => [
+    step.name + progressOf(step),
+    { styled: stepWord(wordOf(step), colors) },
+    String(step.attempts),
+    shortReference(step.functionId),
+    step.principal,
+    step.durationMs === null ? '-' : durationText(step.durationMs),
+    approvalText(step),
+  ]);
+  return renderFitting(colors, head, rows, { columns, lessImportant: LESS_IMPORTANT });
 }
 
 /** How far a map or a loop is. */

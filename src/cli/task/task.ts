@@ -7,7 +7,7 @@ import type { TaskAnswer, TaskRecord } from '../../runtime/ports.js';
 import type { TaskReference, TaskReply, TaskView } from '../../runtime/writ.js';
 import { readNamed } from '../bounded-read.js';
 import { commandLine } from '../command-line.js';
-import { isInteractive, whoActs, withPublishedWrit, withWrit, type Context } from '../context.js';
+import { isInteractive, whoActs, widthOf, withPublishedWrit, withWrit, type Context } from '../context.js';
 import { goOnAndTell } from '../go-on.js';
 import { afterOf, type ListFlags } from '../list-flags.js';
 import { printable, shortReference } from '../output.js';
@@ -37,7 +37,7 @@ export async function listTasks(context: Context, flags: ListFlags): Promise<num
       output.note(flags.all === true ? 'there is no task' : 'no task waits for an answer');
       return 0;
     }
-    const { renderTable } = await import('../table.js');
+    const { renderFitting } = await import('../table.js');
     const rows = records.map((one) => [
       one.id,
       one.state,
@@ -47,7 +47,8 @@ export async function listTasks(context: Context, flags: ListFlags): Promise<num
       one.state === 'open' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
     const head = ['task', 'state', 'by', 'step', 'function', 'expires'];
-    output.line(renderTable(output.colors, head, rows));
+    const lessImportant = ['function', 'by', 'state'];
+    output.line(renderFitting(output.colors, head, rows, { columns: widthOf(context), lessImportant }));
     if (cursor !== null) output.note(`there are more: add --cursor ${cursor}`);
     return 0;
   });

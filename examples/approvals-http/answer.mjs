@@ -1,12 +1,18 @@
 // Fills in one form of `writ serve` as the holder of a key file, from anywhere: a token made with the key says who asks,
 // the answer itself is signed, and the server believes neither without checking.
 //   node answer.mjs SERVER AUDIENCE KEYFILE TASK '{"approved": true}'
+// The answer names who gives it: PERSON=user:NAME, else user:bob. With a key that is not theirs it does not hold.
 import { createHmac, createPrivateKey, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { taskAnswerBytes } from 'writ/approval';
 import { canonicalize } from 'writ/audit';
 
 const [server, audience, keyFile, id, text] = process.argv.slice(2);
+if (text === undefined) {
+  console.error(`usage: node answer.mjs SERVER AUDIENCE KEYFILE TASK '{"approved": true}'`);
+  console.error('PERSON=user:NAME says whose key it is; without it, user:bob');
+  process.exit(2);
+}
 const { publicKey, privateKey } = JSON.parse(readFileSync(keyFile, 'utf8'));
 const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
 

@@ -1,11 +1,17 @@
 // Decides one request of `writ serve` as the holder of a key file, from anywhere: a token made with the key says who
 // looks, the decision itself is signed, and the server believes neither without checking.
 //   node decide.mjs SERVER AUDIENCE KEYFILE APPROVAL approve|deny [REASON]
+// The decision names who makes it: PERSON=user:NAME, else user:bob. With a key that is not theirs it does not hold.
 import { createHmac, createPrivateKey, randomBytes, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { decisionBytes } from 'writ/approval';
 
 const [server, audience, keyFile, id, decision, reason = null] = process.argv.slice(2);
+if (decision === undefined) {
+  console.error('usage: node decide.mjs SERVER AUDIENCE KEYFILE APPROVAL approve|deny [REASON]');
+  console.error('PERSON=user:NAME says whose key it is; without it, user:bob');
+  process.exit(2);
+}
 const { publicKey, privateKey } = JSON.parse(readFileSync(keyFile, 'utf8'));
 const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
 
@@ -37,7 +43,7 @@ const value = sign(
     approvalId: id,
     subjectDigest: request.subjectDigest,
     decision,
-    approver: process.env.APPROVER ?? 'user:bob',
+    approver: process.env.PERSON ?? 'user:bob',
     at,
     expiresAt: request.expiresAt,
     reasonCommitment: salt === null ? null : createHmac('sha256', salt).update(payload).digest('hex'),

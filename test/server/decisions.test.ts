@@ -266,6 +266,25 @@ describe('examples/approvals-http/decide.mjs', () => {
     expect(exitCode).toBe(0);
     expect(decisionsOf(one.run)).toMatchObject([{ data: { approver: 'user:bob', assurance: 'key' } }]);
   });
+
+  it('names whoever PERSON says, and is not believed with a key that is not theirs', async () => {
+    const one = await startWaiting(desk);
+    const words = [DECIDE, server.url, server.audience, desk.at('alice.key'), one.approval, 'approve'];
+    const asBob = await execa(process.execPath, words, { reject: false });
+    expect([asBob.exitCode, asBob.stdout]).toEqual([1, expect.stringContaining('401 ')]);
+    // Alice herself is believed, and may not decide about her own run.
+    const asAlice = await execa(process.execPath, words, { reject: false, env: { PERSON: 'user:alice' } });
+    expect([asAlice.exitCode, asAlice.stdout]).toEqual([1, expect.stringContaining('403 ')]);
+    expect(decisionsOf(one.run)).toEqual([]);
+  });
+
+  it.each([
+    ['decide.mjs', DECIDE],
+    ['answer.mjs', ANSWER],
+  ])('%s says how it is called when something is missing', async (_name, file) => {
+    const { exitCode, stderr } = await execa(process.execPath, [file, server.url], { reject: false });
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^usage: node .+\nPERSON=user:NAME/u)]);
+  });
 });
 
 describe('examples/approvals-http/answer.mjs', () => {

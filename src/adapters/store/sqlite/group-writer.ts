@@ -31,6 +31,7 @@ export class GroupWriter {
   readonly #file: string;
   readonly #busyTimeoutMs: number;
   readonly #sql: Readonly<Record<'begin' | 'commit' | 'rollback' | 'mark' | 'keep' | 'undo', Statement>>;
+  readonly #committed: () => void;
   readonly #queue: Job[] = [];
   #draining: Promise<void> | null = null;
   #closed = false;
@@ -38,9 +39,11 @@ export class GroupWriter {
   #lastEnd = -Infinity;
   #burstStart = -Infinity;
 
-  constructor(db: Database, file: string, busyTimeoutMs: number) {
+  /** `committed` is called after each transaction. */
+  constructor(db: Database, file: string, busyTimeoutMs: number, committed: () => void) {
     this.#db = db;
     this.#file = file;
+    this.#committed = committed;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#sql = {
       begin: db.prepare('BEGIN IMMEDIATE'),
@@ -104,6 +107,11 @@ export class GroupWriter {
     }
   }
 
+  /** The disk gave way elsewhere: from now on everything is refused with `failure`. */
+  fail(failure: WritError): void {
+    if (this.#failure === null) this.#break(failure, []);
+  }
+
   /** Waits for what is queued; nothing is taken after the call. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -118,7 +126,10 @@ export class GroupWriter {
     while (this.#queue.length > 0) {
       await this.#yield();
       try {
-        if (await this.#begin()) this.#commitGroup();
+        if (await this.#begin()) {
+          this.#commitGroup();
+          this.#committed();
+        }
       } catch (error) {
         this.#break(storeError(error, this.#file, 'write to'), []);
       }

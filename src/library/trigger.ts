@@ -2,7 +2,7 @@
 // whose Writ it belongs to and goes the way the command line goes; there is no function here that runs a step.
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
-import type { Json, JsonObject } from '../json.js';
+import type { JsonObject } from '../json.js';
 import { newUuid } from '../runtime/ids.js';
 import type { Page, Random, RunRecord } from '../runtime/ports.js';
 import type { Principal, Writ } from '../runtime/writ.js';
@@ -176,7 +176,6 @@ function actsOf({ writ, principal, random, background }: TriggerParts): Acts {
       return id;
     },
     'workflow::run': async ({ workflowId, input = {}, agentId, agents, data, wait }, signal) => {
-      checkInput(input);
       const own = agentId === undefined ? {} : { '*': agentId };
       const request = {
         ...{ workflow: workflowId, input, agents: { ...agents, ...own } },
@@ -250,18 +249,6 @@ function missingName(definition: JsonObject): 'id' | 'name' | null {
   const isCompact = typeof version === 'string' && version.startsWith('agentrc.workflow/');
   if (isCompact) return has('name', 'Name') ? null : 'name';
   return has('States', 'states') && !has('id', 'Id') ? 'id' : null;
-}
-
-/** Before anything looks into it: a value that holds itself has no end. */
-function checkInput(input: Json): void {
-  try {
-    canonicalJson(input);
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    throw new WritError('INPUT_INVALID', `the input can't be recorded: ${error.message}`, {
-      hint: 'plain JSON, at most 64 levels deep, text in well-formed Unicode',
-    });
-  }
 }
 
 function pageOf({ limit = PAGE.default, offset = 0 }: PagePayload): Page {

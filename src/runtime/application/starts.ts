@@ -4,6 +4,7 @@ import type { Guard } from '../guard-parts.js';
 import { planRun } from '../plan/plan.js';
 import { withData } from '../run/data.js';
 import type { HeldRuns } from '../run/held-runs.js';
+import { recordable } from '../run/recordable.js';
 import { checkAgents, checkLabels, interruptedRun, runInput, startRun, type RunStart } from '../run/start.js';
 import { checkWorkflow, withoutCeilings } from '../workflow/check.js';
 import { OWN_WORKFLOWS, refuseDeniedCreation, refuseOwnId } from '../workflow/create.js';
@@ -45,7 +46,7 @@ export function startCalls(
     return {
       workflow: record,
       plan: withRepeatableCalls(withData(plan, data), functions.providers),
-      input: redact.json(input),
+      input: redact.json(recordable(input)),
       agents,
       initiator,
       keep: async () => {
@@ -69,7 +70,7 @@ export function startCalls(
         record,
         isRegistered: isKnown,
         plan,
-        input: input === undefined ? undefined : runInput(plan, redact.json(input)),
+        input: input === undefined ? undefined : runInput(plan, redact.json(recordable(input))),
         agents,
         initiator: id,
       });

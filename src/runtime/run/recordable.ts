@@ -21,3 +21,16 @@ export function recordedBytes(
     throw new WritError(code, `${what} can't be recorded: ${error.message}`);
   }
 }
+
+/** `input` as it is. From a library it may hold what JSON can't say, or itself: nothing looks into it before. Throws INPUT_INVALID. */
+export function recordable(input: Json): Json {
+  try {
+    canonicalJson(input);
+    return input;
+  } catch (error) {
+    if (!(error instanceof WritError)) throw error;
+    throw new WritError('INPUT_INVALID', `the input can't be recorded: ${error.message}`, {
+      hint: 'plain JSON, at most 64 levels deep, text in well-formed Unicode',
+    });
+  }
+}

@@ -114,9 +114,8 @@ export async function startRun(
   return id;
 }
 
-/** The input of a run of this plan: as given, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
+/** The input of a run of this plan: as given, which `recordable` has passed, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
 export function runInput(plan: Plan, given: Json): Json {
-  checkJson(given);
   const input = plan.inputs === null ? given : withDefaults(plan.inputs, given);
   const problems = checkInput(plan, input);
   const [problem] = problems;
@@ -201,16 +200,4 @@ function namesRole(plan: Plan, role: string): boolean {
   return Object.values(plan.nodes).some((node) => {
     return node.kind === 'task' && node.call.kind === 'function' && node.call.agent === role;
   });
-}
-
-/** An input from a library may hold what JSON can't say; from a file it was read strictly. */
-function checkJson(input: Json): void {
-  try {
-    canonicalJson(input);
-  } catch (error) {
-    if (!(error instanceof WritError)) throw error;
-    throw new WritError('INPUT_INVALID', `the input can't be recorded: ${error.message}`, {
-      hint: 'plain JSON, at most 64 levels deep, text in well-formed Unicode',
-    });
-  }
 }

@@ -10,7 +10,8 @@ import { parseCeilingSpec } from '../../src/policy/ceiling/spec.js';
 import { decide } from '../../src/policy/decision/decide.js';
 import type { DecisionRequest } from '../../src/policy/decision/decision.js';
 import type { CeilingRequest, ObtainedApproval } from '../../src/policy/ceiling/facts.js';
-import { effectiveLimits, permits } from '../../src/policy/ceiling/permits.js';
+import { effectiveLimits } from '../../src/policy/ceiling/amounts.js';
+import { permits } from '../../src/policy/ceiling/permits.js';
 import { buildSnapshot, MODEL_TEXT, type PolicySnapshot } from '../../src/policy/index.js';
 import { ceilingOf, documentOf, Draws, meet, requestOf, specOf } from './ceilings.js';
 

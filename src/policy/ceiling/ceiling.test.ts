@@ -7,7 +7,8 @@ import { checkCeilingSpec, parseCeilingSpec } from './spec.js';
 import { composeCeilings } from './meet.js';
 import type { Ceiling } from './ceiling.js';
 import type { CeilingRequest } from './facts.js';
-import { effectiveLimits, emptyFields, permits } from './permits.js';
+import { effectiveLimits } from './amounts.js';
+import { emptyFields, permits } from './permits.js';
 import { widenings } from './widening.js';
 
 const parse = (spec: Json): Ceiling => parseCeilingSpec(spec, 'test');

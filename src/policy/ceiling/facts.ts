@@ -64,6 +64,9 @@ export interface CeilingRequest {
   readonly used?: { readonly [period in BudgetPeriod]?: { readonly [name in BudgetName]?: number } };
 }
 
+/** Before anybody was asked for an approval. */
+export type UnapprovedRequest = Omit<CeilingRequest, 'approval'>;
+
 export interface ObtainedApproval {
   readonly mode: 'async' | 'sync' | 'two-person';
   /** Distinct people who approved. */

@@ -1,7 +1,7 @@
 // What to do about a request that a ceiling refuses, by what the refusing field bounds.
 import { UNKNOWN_AMOUNT } from './budget.js';
 import type { LayerName } from './ceiling.js';
-import type { Violation } from './permits.js';
+import type { Violation } from './violation.js';
 
 /** `ceiling`: as whoever reads it knows the one that refuses; what a step says of itself has no owner but its author. */
 export function ceilingHint(

@@ -3,8 +3,8 @@
 import { isOver } from './budget.js';
 import { labelOf, type LayerName } from './ceiling.js';
 import type { Decision } from '../decision/decision.js';
-import { budgetViolation } from './permits.js';
-import type { Violation } from './permits.js';
+import { budgetViolation } from './amounts.js';
+import type { Violation } from './violation.js';
 import { rateText, waitMs } from './rate.js';
 
 /** `used`: what is used of `decision.budgets`, in that order. A denial names layer, budget, limit and amount used. */

@@ -7,7 +7,7 @@ import { hasBudget } from '../ceiling/budget.js';
 import { NO_CEILING, type Ceiling, type CeilingLayer } from '../ceiling/ceiling.js';
 import type { Facts } from '../ceiling/facts.js';
 import { checkAsNamed, checkPackage } from '../rbac/package-access.js';
-import { effectiveLimits } from '../ceiling/permits.js';
+import { effectiveLimits } from '../ceiling/amounts.js';
 import type { PolicySnapshot } from '../snapshot.js';
 import type { Decision, DecisionCode, DecisionRequest } from './decision.js';
 import { approvalDuty, type ApprovalDuty } from './duty.js';

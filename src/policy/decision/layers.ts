@@ -2,9 +2,10 @@
 import { isAction, isStepAct } from '../rbac/action.js';
 import { budgetField, budgetUses } from '../ceiling/budget.js';
 import { LAYERS, type CeilingLayer, type LayerName } from '../ceiling/ceiling.js';
-import type { CeilingRequest, Facts } from '../ceiling/facts.js';
+import type { Facts, UnapprovedRequest } from '../ceiling/facts.js';
 import { hostMatches } from '../ceiling/host.js';
-import { boundViolations, type Violation } from '../ceiling/permits.js';
+import { boundViolations } from '../ceiling/permits.js';
+import type { Violation } from '../ceiling/violation.js';
 import { ratesOf } from '../ceiling/rate.js';
 import type { PolicySnapshot } from '../snapshot.js';
 import type { CeilingRecord, DecisionRequest, LayerBudget, LayerRate } from './decision.js';
@@ -30,7 +31,7 @@ export function judgeLayer(
   if (spec === null) return { of, records: [{ layer, name, hash: null, ok: true }], violations: [] };
   const hash = snapshot.ceilingHash(spec);
   // Checked by problemOf: the action is one of the closed list.
-  const violations = boundViolations(spec, request as Omit<CeilingRequest, 'approval'>);
+  const violations = boundViolations(spec, request as UnapprovedRequest);
   if (violations.length === 0) return { of, records: [{ layer, name, hash, ok: true }], violations };
   const records = violations.map(({ field, limit, requested }) => {
     return { layer, name, hash, ok: false, field, limit, requested };

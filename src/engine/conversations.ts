@@ -35,7 +35,7 @@ export class Conversations {
     calls.forEach((call, position) => {
       const id = callId(this.#walk.plan, frame, callsBegun + position);
       const child = { ...newFrame(id, frame, frame.node, this.#walk.nowMs), item: position, call };
-      this.#walk.tree.put(this.#walk.beginAttempt(child, call.input, null));
+      this.#walk.tree.put(this.#walk.beginAttempt(child, call.input));
     });
   }
 
@@ -58,6 +58,6 @@ export class Conversations {
     );
     const task = { ...asking.task, conversation: { ...conversation, answers } };
     const isOver = answers.every((one) => one !== null);
-    tree.put(isOver ? this.#walk.beginAttempt(asking, task.input, task) : { ...asking, task });
+    tree.put(isOver ? this.#walk.beginAttempt(asking, task.input, { again: task }) : { ...asking, task });
   }
 }

@@ -7,7 +7,7 @@ import { begun, isGate, unopened } from './frame.js';
 import { catcherFor, retrierFor, retryDelayMs } from './retry.js';
 import type { Frame, Stage, StepError } from './state.js';
 import { stepPathOf } from './step-path.js';
-import type { FailureMoves, Walk } from './walk.js';
+import type { Failure, FailureMoves, Walk } from './walk.js';
 
 export class Failures implements FailureMoves {
   readonly #walk: Walk;
@@ -52,25 +52,13 @@ export class Failures implements FailureMoves {
   }
 
   /** Retry, then catch, then skip, then fail. */
-  recover(
-    frame: Frame,
-    node: TaskNode | ForkNode,
-    error: StepError,
-    draw: number,
-    askedMs?: number,
-  ): Frame | null {
+  recover(frame: Frame, node: TaskNode | ForkNode, failure: Failure): Frame | null {
     if (frame.task === null || !isGate(this.#walk.plan, frame)) this.#walk.event(frame); // …Failed, …TimedOut
-    return this.tryAgain(frame, node, error, draw, askedMs);
+    return this.tryAgain(frame, node, failure);
   }
 
   /** As `recover`, where the event of the failure is counted already. */
-  tryAgain(
-    frame: Frame,
-    node: TaskNode | ForkNode,
-    error: StepError,
-    draw: number,
-    askedMs = 0,
-  ): Frame | null {
+  tryAgain(frame: Frame, node: TaskNode | ForkNode, { error, draw, askedMs = 0 }: Failure): Frame | null {
     const { task, fork } = frame;
     const used = task?.retries ?? fork?.retries ?? [];
     const { transitions, maxTransitions } = this.#walk.tree.head;
@@ -79,13 +67,18 @@ export class Failures implements FailureMoves {
     if (found === null) return this.giveUp(node, frame, error);
     if (fork !== null) this.#walk.tree.endLanes(frame.id);
     const retries = node.retry.map((_, index) => (used[index] ?? 0) + (index === found.index ? 1 : 0));
-    const asked = { askedMs, mostMs: task?.timeoutMs ?? null };
     const made = used[found.index] ?? 0;
-    const delayMs = retryDelayMs(found.retrier, made, draw, asked, this.#walk.plan.dialect);
+    const { dialect } = this.#walk.plan;
+    const delayMs = retryDelayMs(found.retrier, made, {
+      draw,
+      askedMs,
+      mostMs: task?.timeoutMs ?? null,
+      dialect,
+    });
     const again =
       task === null
         ? { ...frame, fork: { ...(fork ?? unopened(frame)), retries, failing: null } }
-        : this.#walk.beginAttempt(frame, task.input, task, task, retries);
+        : this.#walk.beginAttempt(frame, task.input, { again: task, retries });
     const attempt = again.task?.attempt ?? begun(frame, frame.node) + 1;
     this.#walk.tree.note({ kind: 'retried', stepPath: this.#pathOf(again), attempt, delayMs });
     if (delayMs > 0) return { ...again, wakeAtMs: this.#walk.nowMs + delayMs };

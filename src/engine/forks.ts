@@ -4,9 +4,9 @@ import type { ForkNode, PlanNode } from '../workflow/plan.js';
 import { fractionOf } from './draws.js';
 import { begun, newFrame, publicPart } from './frame.js';
 import { eachOf } from './stage.js';
-import type { ChildResult, ForkState, Frame, MapState, Stage, StepError } from './state.js';
+import type { ChildResult, ForkState, Frame, Stage, StepError } from './state.js';
 import { childId } from './step-path.js';
-import type { Walk } from './walk.js';
+import type { Opening, Walk } from './walk.js';
 
 /** Children of one lane at once where the document sets no bound. */
 const MAX_CONCURRENCY = 1000;
@@ -16,6 +16,7 @@ const MAX_CONCURRENCY = 1000;
  */
 const MAX_CURSORS = 10_000;
 const LEAVE: Stage = { name: 'leave', index: null };
+const NONE: ReadonlyMap<number, StepError> = new Map();
 
 export class Forks {
   readonly #walk: Walk;
@@ -24,15 +25,7 @@ export class Forks {
     this.#walk = walk;
   }
 
-  /** The lanes begin, for the first time or again after a failure; by position, those that are skipped and why. */
-  open(
-    node: ForkNode,
-    frame: Frame,
-    input: Json,
-    items: readonly (readonly Json[] | null)[],
-    map: MapState | null,
-    skipped: ReadonlyMap<number, StepError> = new Map(),
-  ): Frame | null {
+  open(node: ForkNode, frame: Frame, { input, items, map = null, skipped = NONE }: Opening): Frame | null {
     const tree = this.#walk.tree;
     const entry = begun(frame, frame.node) + 1;
     const attempts = { ...frame.attempts, [frame.node]: entry };
@@ -179,7 +172,7 @@ export class Forks {
     const error = parent.fork?.failing ?? null;
     const node = this.#walk.plan.nodes[parent.node];
     if (error === null || node?.kind !== 'fork') return;
-    this.#walk.go(this.#walk.failures.recover(parent, node, error, fractionOf(tree.random())));
+    this.#walk.go(this.#walk.failures.recover(parent, node, { error, draw: fractionOf(tree.random()) }));
   }
 
   forkOf(child: Frame): PlanNode | undefined {

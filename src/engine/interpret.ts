@@ -22,12 +22,13 @@ import type { Ask, CurrentTask, Frame, Stage, StepError } from './state.js';
 import { callNode, stepPathOf } from './step-path.js';
 import { Steps } from './steps.js';
 import type { RunTree } from './tree.js';
-import type { Walk } from './walk.js';
+import type { Beginning, Failure, Walk } from './walk.js';
 
 /** Transitions of one slice: the runner has other runs to look after. */
 const SLICE = 10_000;
 const ENTER: Stage = { name: 'enter', index: null };
 const LEAVE: Stage = { name: 'leave', index: null };
+const NO_LIMITS = { timeoutMs: null, heartbeatMs: null };
 
 export class Interpreter implements Walk {
   readonly plan: Plan;
@@ -102,22 +103,23 @@ export class Interpreter implements Walk {
   }
 
   /** The attempt has failed or was refused: retry, then catch, then skip, then fail (ASL: errors). */
-  failed(frame: Frame, node: TaskNode, error: StepError, draw: number, askedMs?: number): void {
+  failed(frame: Frame, node: TaskNode, failure: Failure): void {
     if (frame.call !== null) {
+      const { error } = failure;
       const status = error.kind === 'refusal' ? 'refused' : 'failed';
       this.calls.answer(frame, frame.call, status, { error: error.code, message: error.message });
-    } else this.go(this.failures.recover(frame, node, error, draw, askedMs));
+    } else this.go(this.failures.recover(frame, node, failure));
   }
 
   /** As `failed`, and it is not tried again. */
   gaveUp(frame: Frame, node: TaskNode, error: StepError): void {
-    if (frame.call !== null) this.failed(frame, node, error, 0);
+    if (frame.call !== null) this.failed(frame, node, { error, draw: 0 });
     else this.go(this.failures.giveUp(node, frame, error));
   }
 
   /** A lost attempt runs again under the same key. */
   rerun(frame: Frame, task: CurrentTask): void {
-    this.tree.put(this.beginAttempt(frame, task.input, task));
+    this.tree.put(this.beginAttempt(frame, task.input, { again: task }));
   }
 
   /** What was stopped has ended; its fork, or the run, may now go on with its failure. */
@@ -143,8 +145,8 @@ export class Interpreter implements Walk {
     if (node === undefined)
       throw new WritError('INTERNAL', `plan ${this.plan.id} lost the node "${frame.node}"`);
     if (!answer.ok && ask.kind !== 'query' && node.kind === 'fork') {
-      const fault = this.failures.faultOf(node, asking, this.#refusedAnswer(asking, ask, answer));
-      this.go(this.failures.tryAgain(asking, node, fault, fractionOf(this.tree.random())));
+      const error = this.failures.faultOf(node, asking, this.#refusedAnswer(asking, ask, answer));
+      this.go(this.failures.tryAgain(asking, node, { error, draw: fractionOf(this.tree.random()) }));
       return;
     }
     this.go(
@@ -233,11 +235,10 @@ export class Interpreter implements Walk {
   enter(node: PlanNode, frame: Frame): Frame | null {
     if (node.kind === 'task' || taskAt(node) === null) return this.#goIn(node, frame);
     // The gate before a state; it keeps how often the state was tried.
-    const limits = { timeoutMs: null, heartbeatMs: null };
     // A retry is no entry of its own.
     const again = frame.fork === null ? {} : madeAgain(frame, attemptKey(this.plan, frame));
     const here: Frame = { ...frame, fork: null, attempts: { ...frame.attempts, ...again } };
-    return this.beginAttempt(here, frame.data, null, limits, frame.fork?.retries);
+    return this.beginAttempt(here, frame.data, { retries: frame.fork?.retries });
   }
 
   /** The gate is open: the run enters the state that was approved, with the input that was shown. */
@@ -286,14 +287,8 @@ export class Interpreter implements Walk {
     tree.head = { ...tree.head, status: 'completed', output: frame.data };
   }
 
-  /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
-  beginAttempt(
-    frame: Frame,
-    input: Json,
-    again: CurrentTask | null,
-    limits: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'> = again ?? { timeoutMs: null, heartbeatMs: null },
-    retries: readonly number[] = again?.retries ?? [],
-  ): Frame {
+  beginAttempt(frame: Frame, input: Json, beginning: Beginning = {}): Frame {
+    const { again, limits = again ?? NO_LIMITS, retries = again?.retries ?? [] } = beginning;
     // A retry is work of the run like any other: no document has more of it than maxTransitions.
     this.#count();
     const key = attemptKey(this.plan, frame);
@@ -318,7 +313,7 @@ export class Interpreter implements Walk {
     if (!isGate(this.plan, frame)) this.event(frame, isSubmitted(this.plan, frame) ? 3 : 2);
     return {
       ...frame,
-      attempts: { ...frame.attempts, [key]: attempt, ...(again === null ? {} : madeAgain(frame, key)) },
+      attempts: { ...frame.attempts, [key]: attempt, ...(again === undefined ? {} : madeAgain(frame, key)) },
       task: {
         ...task,
         ...(rerunBy === undefined ? {} : { rerunBy }),

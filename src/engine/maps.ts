@@ -26,7 +26,7 @@ export class Maps {
     const items = limit === null ? list : list.slice(0, limit);
     this.#walk.trace?.('afterItemsPath', items);
     if (each.distributed?.batcher == null || each.selector === undefined) {
-      return this.#openMap(node, each, frame, values, items, keys);
+      return this.#openMap(node, each, frame, { values, items, keys });
     }
     if (node.flow?.language === 'jsonata' && hasQuery(each.selector)) {
       return this.#selectNext(node, each, frame, { values, items, keys, selected: [] });
@@ -38,13 +38,14 @@ export class Maps {
         ? selector
         : fillPayload(selector, this.#walk.data.sources(seen, given(values, 'Arguments', frame.data)));
     });
-    return this.#openMap(node, each, frame, values, selected, keys);
+    return this.#openMap(node, each, frame, { values, items: selected, keys });
   }
 
   /** JSONata: items that go into batches are selected one after the other. */
   #selectNext(node: ForkNode, each: Each, frame: Frame, held: Selection): Frame | null {
     const { values, items, keys, selected } = held;
-    if (selected.length === items.length) return this.#openMap(node, each, frame, values, selected, keys);
+    if (selected.length === items.length)
+      return this.#openMap(node, each, frame, { values, items: selected, keys });
     return this.#walk.data.inquire(frame, 'query', {
       name: 'select',
       index: selected.length,
@@ -60,21 +61,14 @@ export class Maps {
     return this.#selectNext(node, each, frame, { ...held, selected });
   }
 
-  #openMap(
-    node: ForkNode,
-    each: Each,
-    frame: Frame,
-    values: Values,
-    items: readonly Json[],
-    keys: readonly string[] | null,
-  ): Frame | null {
+  #openMap(node: ForkNode, each: Each, frame: Frame, { values, items, keys }: MapItems): Frame | null {
     const map = mapState(each, values, keys);
     this.#walk.trace?.('maxConcurrency', map.concurrency);
     if (map.toleratedCount !== null) this.#walk.trace?.('toleratedFailureCount', map.toleratedCount);
     if (map.toleratedPercentage !== null)
       this.#walk.trace?.('toleratedFailurePercentage', map.toleratedPercentage);
     const input = given(values, 'Arguments', frame.data);
-    return this.#walk.forks.open(node, frame, input, [batchesOf(each, values, items)], map);
+    return this.#walk.forks.open(node, frame, { input, items: [batchesOf(each, values, items)], map });
   }
 
   /** A child's own item goes through the Map's selector, where the Map's data is in sight. */
@@ -128,6 +122,13 @@ export class Maps {
     });
     return true;
   }
+}
+
+/** What a Map's fields came to; `keys` where it goes through an object. */
+interface MapItems {
+  readonly values: Values;
+  readonly items: readonly Json[];
+  readonly keys: readonly string[] | null;
 }
 
 /** Held items, and what has been selected of them. */

@@ -114,5 +114,5 @@ function withTask(walk: Redriving, frame: Frame, task: CurrentTask): Frame {
   if (task.phase === 'ready') return { ...frame, task: fresh };
   const open = task.conversation?.answers.filter((one) => one === null).length ?? 0;
   if (task.phase === 'calls' && open === walk.tree.childCount(frame.id)) return { ...frame, task: fresh };
-  return walk.beginAttempt(frame, task.input, { ...fresh, startedAtMs: walk.nowMs }, task, []);
+  return walk.beginAttempt(frame, task.input, { again: { ...fresh, startedAtMs: walk.nowMs } });
 }

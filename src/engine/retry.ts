@@ -5,12 +5,15 @@ import type { StepError } from './state.js';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Why a retry may come later than the retrier says. */
-export interface Asked {
+/** What says when a retry comes, beside its retrier. */
+export interface RetryTiming {
+  /** In [0, 1): the jitter. */
+  readonly draw: number;
   /** What failed asks to be left alone for so long (`Retry-After`); 0 = it has said nothing. Attacker-controlled. */
   readonly askedMs: number;
   /** The longest it is listened to: as long as an attempt may take; null = a day. */
   readonly mostMs: number | null;
+  readonly dialect: Plan['dialect'];
 }
 
 /**
@@ -20,9 +23,7 @@ export interface Asked {
 export function retryDelayMs(
   retrier: Retrier,
   n: number,
-  draw: number,
-  { askedMs, mostMs }: Asked,
-  dialect: Plan['dialect'],
+  { draw, askedMs, mostMs, dialect }: RetryTiming,
 ): number {
   const delayMs = Math.min(askedMs, mostMs ?? DAY_MS) + backoffMs(retrier, n, draw);
   return dialect === 'states' ? Math.min(delayMs, retrier.maxDelayMs ?? delayMs) : delayMs;

@@ -104,19 +104,13 @@ export class StateData {
           timeoutMs: timeout === null ? node.timeoutMs : timeout * 1000,
           heartbeatMs: heartbeat === null ? null : heartbeat * 1000,
         };
-        return this.#walk.beginAttempt(frame, input, null, limits);
+        return this.#walk.beginAttempt(frame, input, { limits });
       }
       case 'fork': {
         const each = eachOf(node);
         if (each === null) {
           const input = this.#arguments(node, frame, values);
-          return this.#walk.forks.open(
-            node,
-            frame,
-            input,
-            node.lanes.map(() => null),
-            null,
-          );
+          return this.#walk.forks.open(node, frame, { input, items: node.lanes.map(() => null) });
         }
         // What is wrong with its bounds is said before anything is read.
         mapState(each, values, null);

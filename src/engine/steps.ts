@@ -36,15 +36,10 @@ export class Steps {
         return this.skip(node, frame, null);
       }
     }
-    return this.#walk.beginAttempt(
-      frame,
-      renderInput(this.#walk.plan, this.#walk.tree, frame, node, flow),
-      null,
-      {
-        timeoutMs: node.timeoutMs,
-        heartbeatMs: null,
-      },
-    );
+    const input = renderInput(this.#walk.plan, this.#walk.tree, frame, node, flow);
+    return this.#walk.beginAttempt(frame, input, {
+      limits: { timeoutMs: node.timeoutMs, heartbeatMs: null },
+    });
   }
 
   /** After an iteration: the next one, or the end of the loop. */
@@ -85,7 +80,7 @@ export class Steps {
       this.#walk.forks.childDone(frame, result, { isSkipped: false, error: null });
       return null;
     }
-    const recorded = this.#record(node, frame, 'success', result, null);
+    const recorded = this.#record(node, frame, { status: 'success', output: result, error: null });
     return this.#walk.next({ ...recorded, data: valueOf(node, result) }, node.next);
   }
 
@@ -94,20 +89,16 @@ export class Steps {
       this.#walk.forks.childDone(frame, null, { isSkipped: true, error: publicPart(error) });
       return null;
     }
-    return this.#walk.next(this.#record(node, frame, 'skipped', null, error), node.next);
+    return this.#walk.next(
+      this.#record(node, frame, { status: 'skipped', output: null, error: publicPart(error) }),
+      node.next,
+    );
   }
 
-  #record(
-    node: TaskNode,
-    frame: Frame,
-    status: StepOutcome['status'],
-    output: Json,
-    error: StepError | null,
-  ): Frame {
+  #record(node: TaskNode, frame: Frame, how: Omit<StepOutcome, 'durationMs'>): Frame {
     if (node.flow.language !== 'template') return frame;
     const durationMs = this.#walk.nowMs - (frame.task?.startedAtMs ?? this.#walk.nowMs);
-    const outcome = { status, output, durationMs, error: publicPart(error) };
-    this.#walk.tree.setOutcome('', frame.node, outcome);
+    this.#walk.tree.setOutcome('', frame.node, { ...how, durationMs });
     return { ...frame, previous: frame.node };
   }
 
@@ -128,7 +119,7 @@ export class Steps {
         return null;
       }
     });
-    return forks.open(node, frame, frame.data, items, null, skipped);
+    return forks.open(node, frame, { input: frame.data, items, skipped });
   }
 
   /** Dialect 1: each member's outcome, and what `fanout` and `output` are from now on. */

@@ -36,16 +36,39 @@ export interface Walk {
   enter(node: PlanNode, frame: Frame): Frame | null;
   /** The cursor goes on, or it has come to its end. */
   next(frame: Frame, next: string | null): Frame | null;
-  /** The next attempt, ready to start; `again` = the one it follows, with the same input and key. */
-  beginAttempt(
-    frame: Frame,
-    input: Json,
-    again: CurrentTask | null,
-    limits?: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'>,
-    retries?: readonly number[],
-  ): Frame;
+  /** The next attempt, ready to start. */
+  beginAttempt(frame: Frame, input: Json, beginning?: Beginning): Frame;
   /** The run fails; it ends when what runs has been stopped. */
   failRun(error: StepError): void;
+}
+
+/** How an attempt has failed, and what says when the next one comes. */
+export interface Failure {
+  readonly error: StepError;
+  /** In [0, 1): the jitter. */
+  readonly draw: number;
+  /** What failed asks to be left alone for so long; absent = it has said nothing. Attacker-controlled. */
+  readonly askedMs?: number | undefined;
+}
+
+/** What a fork begins with. */
+export interface Opening {
+  readonly input: Json;
+  /** By lane; null = a lane that has no items. */
+  readonly items: readonly (readonly Json[] | null)[];
+  readonly map?: MapState | null;
+  /** By position, those that are skipped and why. */
+  readonly skipped?: ReadonlyMap<number, StepError>;
+}
+
+/** What an attempt is beside its input. */
+export interface Beginning {
+  /** The one it follows, with the same input and key. */
+  readonly again?: CurrentTask;
+  /** Default: as `again`; else none. */
+  readonly limits?: Pick<CurrentTask, 'timeoutMs' | 'heartbeatMs'>;
+  /** As `limits`. */
+  readonly retries?: readonly number[] | undefined;
 }
 
 export interface FailureMoves {
@@ -53,14 +76,8 @@ export interface FailureMoves {
   attempted(node: PlanNode, frame: Frame, move: () => Frame | null): Frame | null;
   /** As `attempted`, where no catcher of the node has a say any more, or the node is the Map around the cursor. */
   tried(node: PlanNode, frame: Frame, stage: Stage, move: () => Frame | null): Frame | null;
-  /** Retry, then catch, then skip, then fail (ASL: errors). `askedMs`: what failed asks to be left alone for so long. */
-  recover(
-    frame: Frame,
-    node: TaskNode | ForkNode,
-    error: StepError,
-    draw: number,
-    askedMs?: number,
-  ): Frame | null;
+  /** Retry, then catch, then skip, then fail (ASL: errors). */
+  recover(frame: Frame, node: TaskNode | ForkNode, failure: Failure): Frame | null;
   /** What was thrown, as it is told of this node. */
   faultOf(node: PlanNode, frame: Frame, error: WritError): StepError;
   /** Whether the step may be skipped for the error; then it is said that it was. */
@@ -100,15 +117,8 @@ export interface MapMoves {
 }
 
 export interface ForkMoves {
-  /** The lanes begin, for the first time or again after a failure; by position, those that are skipped and why. */
-  open(
-    node: ForkNode,
-    frame: Frame,
-    input: Json,
-    items: readonly (readonly Json[] | null)[],
-    map: MapState | null,
-    skipped?: ReadonlyMap<number, StepError>,
-  ): Frame | null;
+  /** The lanes begin, for the first time or again after a failure. */
+  open(node: ForkNode, frame: Frame, opening: Opening): Frame | null;
   childDone(child: Frame, output: Json, how: Pick<ChildResult, 'isSkipped' | 'error'>): void;
   failFork(parent: Frame, error: StepError): void;
   /** A child has ended without a result: its parent may have been waiting for that. */

@@ -2,7 +2,7 @@
 // fork, or without a sign of life for too long. Each ends in one commit with its task, so that an answer and the end of
 // its time can't both count.
 import type { EngineEvent, Task } from '../../engine/command.js';
-import { silentAtMs } from '../../engine/execution.js';
+import { silentAtMs } from '../../engine/agenda.js';
 import type { StepError } from '../../engine/state.js';
 import { ERRORS, errorName, WritError } from '../../errors.js';
 import { isObject, type Commitment } from '../../json.js';

@@ -30,3 +30,8 @@ export function isHex64(text: string): text is Hex & SubjectDigest & Commitment 
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** As `Array.isArray`, which would make a list of anything of it. */
+export function isArray(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}

@@ -2,7 +2,7 @@
 // a package layout by its digest. Bytes that differ from the digest are refused on every read.
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { isDigest, isObject, type Digest, type Json } from '../../json.js';
+import { isArray, isDigest, isObject, type Digest } from '../../json.js';
 import type { ModuleStore } from '../../runtime/ports.js';
 import { bad, decodeObject, MAX_MODULE_BYTES } from './agent-manifest.js';
 import { digestOf, readBlob, readBounded, writeBlob } from './oci-blob.js';
@@ -74,11 +74,11 @@ async function readManifest(dir: string): Promise<ReadonlyMap<string, Digest>> {
     });
   }
   const modules = decodeObject(bytes, 'module manifest')['modules'];
-  if (!Array.isArray(modules) || modules.length > MAX_MODULES) {
+  if (!isArray(modules) || modules.length > MAX_MODULES) {
     throw bad('module manifest', `modules is no list of at most ${MAX_MODULES}`);
   }
   const found = new Map<string, Digest>();
-  for (const entry of modules as readonly Json[]) {
+  for (const entry of modules) {
     if (!isObject(entry)) throw bad('module manifest', 'an entry is no object');
     const { name, sha256 } = entry;
     if (typeof name !== 'string' || !MODULE_NAME.test(name))

@@ -1,6 +1,6 @@
 // Where expressions stand in a template: a string that begins with `{%` and ends with `%}`, at any depth of lists and
 // objects; with a blank before or behind it is a literal (ASL: JSONata expressions).
-import type { Json } from '../../json.js';
+import { isArray, type Json } from '../../json.js';
 
 /** Lists and objects in one another; what is deeper is refused before it is walked. */
 const MAX_DEPTH = 200;
@@ -23,9 +23,9 @@ export async function fill(
   }
   if (typeof template !== 'object' || template === null) return template;
   if (depth >= MAX_DEPTH) throw new RangeError(`a template nests deeper than ${MAX_DEPTH}`);
-  if (Array.isArray(template)) {
+  if (isArray(template)) {
     const list: Json[] = [];
-    for (const [index, item] of (template as readonly Json[]).entries())
+    for (const [index, item] of template.entries())
       list.push(await fill(item, `${at}[${index}]`, evaluate, depth + 1));
     return list;
   }
@@ -42,9 +42,7 @@ export function expressionsIn(template: Json, at: string, depth = 0): { expressi
     return expression === null ? [] : [{ expression, at }];
   }
   if (typeof template !== 'object' || template === null || depth >= MAX_DEPTH) return [];
-  return Array.isArray(template)
-    ? (template as readonly Json[]).flatMap((item, index) =>
-        expressionsIn(item, `${at}[${index}]`, depth + 1),
-      )
+  return isArray(template)
+    ? template.flatMap((item, index) => expressionsIn(item, `${at}[${index}]`, depth + 1))
     : Object.entries(template).flatMap(([key, value]) => expressionsIn(value, `${at}/${key}`, depth + 1));
 }

@@ -3,7 +3,7 @@
 import { parseEntry } from '../../audit/entry.js';
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import { isHex64, isObject, type Commitment, type Json } from '../../json.js';
+import { isArray, isHex64, isObject, type Commitment, type Json } from '../../json.js';
 import type { Guard } from '../guard-parts.js';
 import { notFound } from '../not-found.js';
 import type { RunHead, RunRecord, StoredPayload } from '../ports.js';
@@ -233,8 +233,4 @@ export async function openErasure(
     if (canonicalJson(await inputOf(run)) === wanted) return run.id;
   }
   return null;
-}
-
-function isArray(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
 }

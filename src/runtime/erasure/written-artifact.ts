@@ -1,5 +1,5 @@
 // An artifact that a run has written, as the input of an erasure names it.
-import { isDigest, isObject, type Digest, type Json } from '../../json.js';
+import { isArray, isDigest, isObject, type Digest, type Json } from '../../json.js';
 
 /** What a run wrote, by digest, and the names that it gave it. Part of what is approved. */
 export interface WrittenArtifact {
@@ -22,8 +22,4 @@ export function parseWritten(value: Json | undefined): readonly WrittenArtifact[
     found.push({ digest, run, names: texts });
   }
   return found;
-}
-
-function isArray(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 // Reads one column of a row as the type it must have. The file may have been written by something else, so nothing
 // is believed: a wrong type, word or shape is STORE_IO that names the column, never the value.
-import { type Json, type JsonObject, isHex64, isObject } from '../../../json.js';
+import { isArray, isHex64, isObject, type Json, type JsonObject } from '../../../json.js';
 import { WritError } from '../../../errors.js';
 
 /** A row as the driver gives it, read with safe integers. */
@@ -93,10 +93,6 @@ export function jsonArray(row: Row, name: string): readonly Json[] {
   const value = json(row, name);
   if (!isArray(value)) throw damaged(name);
   return value;
-}
-
-function isArray(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** STORE_IO for a column that doesn't hold what this code writes. */

@@ -1,10 +1,10 @@
 // Reads one value inside of a column that holds JSON as the type it must have: as column.ts, STORE_IO names the column.
-import type { Json } from '../../../json.js';
+import { isArray, type Json } from '../../../json.js';
 import { damaged } from './column.js';
 
 export function listOf(value: Json | undefined, column: string): readonly Json[] {
-  if (!Array.isArray(value)) throw damaged(column);
-  return value as readonly Json[];
+  if (!isArray(value)) throw damaged(column);
+  return value;
 }
 
 export function words(value: Json | undefined, column: string): readonly string[] {

@@ -1,6 +1,7 @@
 // Children that are no engine: what is told of a process that does not do what a child does.
 import { describe, expect, it } from 'vitest';
-import { bootChild, type ChildOrder } from './child-process.js';
+import { bootChild } from './child-process.js';
+import type { ChildOrder } from './child-run.js';
 import type { Launch } from './hardening.js';
 
 const READY = `{"t":"ready","uid":0,"filesDenied":true,"spawnDenied":true,"interfaces":0,"envNames":0}`;

@@ -1,7 +1,7 @@
 // What a run came to, in the words of the port: how the child says it ended, and what is written down about it.
 import type { JsonObject } from '../../../json.js';
 import type { SandboxResult } from '../../../runtime/ports.js';
-import type { ChildEnd, ChildResult } from './child-process.js';
+import type { ChildEnd, ChildResult } from './child-run.js';
 import { endEvidence } from './evidence.js';
 import type { CheckedModule } from './module-check.js';
 import type { Trap } from './protocol.js';

@@ -5,12 +5,13 @@ import { UnderWay } from '../under-way.js';
 import { WritError } from '../../../errors.js';
 import type { JsonObject } from '../../../json.js';
 import type { SandboxDriver, SandboxRequest, SandboxResult } from '../../../runtime/ports.js';
-import { openChildren, POOLED } from './children.js';
+import type { WasmChild } from './child-process.js';
+import type { ChildOrder } from './child-run.js';
+import { openChildren, POOLED, type ChildKind } from './children.js';
 import { lackingLayers, machineEvidence, requestEvidence, type RequestFacts } from './evidence.js';
 import { cpuSecondsFor, type Machine } from './hardening.js';
 import { checkModule } from './module-check.js';
-import { wantedOutputs, type WantedOutputs } from './outputs.js';
-import type { Sized } from './protocol.js';
+import { wantedOutputs } from './outputs.js';
 import { checkRequest, DEFAULT_LIMITS, type RunLimits, type WasmModule } from './request-check.js';
 import { nothingRan, resultOf } from './result.js';
 import { WarmModules } from './warm-modules.js';
@@ -30,6 +31,12 @@ export interface WasmDriverOptions {
   readonly shipped?: readonly Omit<WasmModule, 'kind'>[];
 }
 
+/** A request that may run. */
+type Checked = Omit<RequestFacts, 'rssLimitBytes'> & {
+  /** A child of the pool serves it. */
+  readonly pooled: boolean;
+};
+
 /** Opens the driver. Nothing is started before the first `preflight`, `prepare` or `run`. */
 export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const { poolSize = 1, env = process.env, shipped = [] } = options;
@@ -37,7 +44,7 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
   const children = openChildren({ poolSize, env, warmUp: () => modules.inOrder() });
   const underWay = new UnderWay(options.onResult);
 
-  const check = (request: SandboxRequest): Omit<RequestFacts, 'rssLimitBytes'> & { pooled: boolean } => {
+  const check = (request: SandboxRequest): Checked => {
     const plan = checkRequest(request);
     const { limits } = plan;
     const fixed = request.deterministic ?? null;
@@ -52,55 +59,42 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
     };
   };
 
+  /** Null when `signal` aborts first. */
+  const childFor = async (
+    { pooled, classPages: pages, limits: { timeoutMs } }: Checked,
+    fixed: ChildKind['fixed'],
+    signal: AbortSignal,
+  ): Promise<WasmChild | null> => {
+    const taken = pooled ? children.take() : children.boot({ pages, timeoutMs, fixed }, signal);
+    const child = await orAborted(taken, signal);
+    if (child === null) {
+      // Booted for nobody: for the next then, or where it serves no other, for none.
+      taken.then(
+        (late) => (pooled ? children.putBack(late) : late.kill()),
+        () => undefined,
+      );
+    }
+    return child;
+  };
+
   const act = async (request: SandboxRequest, signal: AbortSignal): Promise<SandboxResult> => {
     const checked = check(request);
     if (checked.pooled) modules.use(checked.module);
-    const { outputs = [] } = request;
     let evidence: JsonObject = { driver: 'wasm' };
     try {
       const found = await orAborted(children.machine(), signal);
       if (found !== null) requireKept(found, request);
       if (found === null) return nothingRan('cancelled', 'cancelled before it started', evidence);
-      const { limits, module, classPages } = checked;
-      const rssLimitBytes = rssLimitOf(found, limits);
+      const rssLimitBytes = rssLimitOf(found, checked.limits);
       evidence = requestEvidence(found, { ...checked, rssLimitBytes });
 
-      const taken = checked.pooled
-        ? children.take()
-        : children.boot(
-            { pages: classPages, timeoutMs: limits.timeoutMs, fixed: request.deterministic ?? null },
-            signal,
-          );
-      const child = await orAborted(taken, signal);
-      if (child === null) {
-        // Booted for nobody: for the next then, or where it serves no other, for none.
-        taken.then(
-          (late) => (checked.pooled ? children.putBack(late) : late.kill()),
-          () => undefined,
-        );
-        return nothingRan('cancelled', 'cancelled before it started', evidence);
-      }
-      const order = {
-        module: module.bytes,
-        stdin: request.stdin,
-        args: request.argv.slice(1),
-        env: request.env,
-        timeoutMs: limits.timeoutMs,
-        outputBytes: limits.outputBytes,
-        rssLimitBytes,
-        cpuMs: limits.cpuMs,
-        files: request.files ?? [],
-        diskBytes: limits.diskMiB * MIB,
-        select:
-          outputs.length === 0
-            ? null
-            : (listed: readonly Sized[] | null): WantedOutputs => wantedOutputs(listed, outputs),
-        ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
-      };
+      const child = await childFor(checked, request.deterministic ?? null, signal);
+      if (child === null) return nothingRan('cancelled', 'cancelled before it started', evidence);
+      const order = orderOf(request, checked, rssLimitBytes);
       return resultOf(await child.run(order, signal), {
-        ...{ module, evidence, pooled: checked.pooled },
+        ...{ module: checked.module, evidence, pooled: checked.pooled },
         bootMs: child.bootMs,
-        wantsFiles: outputs.length > 0,
+        wantsFiles: order.select !== null,
       });
     } catch (error) {
       if (!(error instanceof WritError) || error.code !== 'SANDBOX_UNAVAILABLE') throw error;
@@ -138,6 +132,20 @@ export function openWasmDriver(options: WasmDriverOptions = {}): SandboxDriver {
       await underWay.over();
       await children.gone();
     },
+  };
+}
+
+function orderOf(
+  { argv, env, stdin, files = [], outputs = [], onOutput }: SandboxRequest,
+  { module, limits }: Checked,
+  rssLimitBytes: number | null,
+): ChildOrder {
+  const { timeoutMs, outputBytes, cpuMs, diskMiB } = limits;
+  return {
+    ...{ module: module.bytes, stdin, args: argv.slice(1), env, files },
+    ...{ timeoutMs, outputBytes, rssLimitBytes, cpuMs, diskBytes: diskMiB * MIB },
+    select: outputs.length === 0 ? null : (listed) => wantedOutputs(listed, outputs),
+    ...(onOutput === undefined ? {} : { onOutput }),
   };
 }
 

@@ -122,102 +122,123 @@ export function openServeState(file: string): ServeState {
     what: 'the state of writ serve',
     hint: 'move it away; a new one is made',
   });
-  const statements = new Map<string, Database.Statement>();
-  const sql = (name: keyof typeof SQL): Database.Statement => {
-    const known = statements.get(name) ?? db.prepare(SQL[name]);
-    statements.set(name, known);
-    return known;
+  return new ServeFile(db, path);
+}
+
+/** Rows of our own STRICT tables, by statement; integers are BigInt. */
+interface Rows {
+  readonly place: { readonly next: bigint; readonly gone_url: string | null };
+  readonly due: {
+    readonly channel: string;
+    readonly event: bigint;
+    readonly attempts: bigint;
+    readonly until_ms: bigint;
   };
-  const guarded = <T>(what: 'read' | 'write to', act: () => T): T => {
-    try {
-      return act();
-    } catch (error) {
-      throw storeError(error, path, what);
-    }
+  readonly all: {
+    readonly channel: string;
+    readonly event: bigint;
+    readonly attempts: bigint;
+    readonly due_ms: bigint | null;
+    readonly outcome: string;
   };
-  return {
-    place: (channel) =>
-      guarded('read', () => {
-        const row = sql('place').get(channel) as { next: bigint; gone_url: string | null } | undefined;
-        return row === undefined ? null : { next: row.next, goneUrl: row.gone_url };
-      }),
-    enqueue(channel, next, events) {
-      const work = db.transaction(() => {
-        sql('setPlace').run({ channel, next });
-        for (const { event, dueMs, untilMs } of events) sql('add').run({ channel, event, dueMs, untilMs });
-      });
-      guarded('write to', () => {
-        work.immediate();
-      });
-    },
-    due: (channels, nowMs, limit) =>
-      guarded('read', () =>
-        sql('due')
-          .all({ channels: JSON.stringify(channels), nowMs, limit })
-          .map((row) => {
-            const { channel, event, attempts, until_ms } = row as Record<string, bigint> & {
-              channel: string;
-            };
-            return { channel, event: event ?? 0n, attempts: Number(attempts), untilMs: Number(until_ms) };
-          }),
-      ),
-    settle({ channel, event }, { attempts, dueMs, outcome }) {
-      guarded('write to', () => sql('settle').run({ channel, event, attempts, dueMs, outcome }));
-    },
-    markGone(channel, url) {
-      guarded('write to', () => sql('gone').run({ channel, url }));
-    },
-    deliveries: (limit) =>
-      guarded('read', () =>
-        sql('all')
-          .all(limit)
-          .map((row) => {
-            const one = row as {
-              channel: string;
-              event: bigint;
-              attempts: bigint;
-              due_ms: bigint | null;
-              outcome: string;
-            };
-            const { channel, event, attempts, due_ms, outcome } = one;
-            const dueMs = due_ms === null ? null : Number(due_ms);
-            return { channel, event: event.toString(), attempts: Number(attempts), dueMs, outcome };
-          }),
-      ),
-    addCallback(token) {
-      guarded('write to', () => sql('addCallback').run(token));
-    },
-    callback: (hash) =>
-      guarded('read', () => {
-        const row = sql('callback').get(hash) as CallbackRow | undefined;
-        if (row === undefined) return null;
-        const { approval, subject_digest, approver, until_ms } = row;
-        const decision = row.decision === 'approve' ? 'approve' : 'deny';
-        return {
-          hash,
-          approval,
-          subjectDigest: subject_digest,
-          decision,
-          approver,
-          untilMs: Number(until_ms),
-        };
-      }),
-    tidy(nowMs) {
-      guarded('write to', () => {
-        sql('forget').run({ beforeMs: nowMs - KEPT_MS });
-        sql('forgetCallbacks').run(nowMs);
-      });
-    },
-    close: () => {
-      db.close();
-    },
+  readonly callback: {
+    readonly approval: string;
+    readonly subject_digest: string;
+    readonly decision: string;
+    readonly approver: string;
+    readonly until_ms: bigint;
   };
 }
 
-interface CallbackRow {
-  readonly approval: string;
-  readonly subject_digest: string;
-  readonly decision: string;
-  readonly approver: string;
-  readonly until_ms: bigint;
+class ServeFile implements ServeState {
+  readonly #statements = new Map<string, Database.Statement<unknown[], unknown>>();
+
+  constructor(
+    private readonly db: Database.Database,
+    private readonly path: string,
+  ) {}
+
+  place(channel: string): ReturnType<ServeState['place']> {
+    const [row] = this.#rows('place', channel);
+    return row === undefined ? null : { next: row.next, goneUrl: row.gone_url };
+  }
+
+  enqueue(channel: string, next: bigint, events: Parameters<ServeState['enqueue']>[2]): void {
+    const work = this.db.transaction(() => {
+      this.#statement('setPlace').run({ channel, next });
+      const add = this.#statement('add');
+      for (const { event, dueMs, untilMs } of events) add.run({ channel, event, dueMs, untilMs });
+    });
+    this.#guarded('write to', () => {
+      work.immediate();
+    });
+  }
+
+  due(channels: readonly string[], nowMs: number, limit: number): readonly Delivery[] {
+    const rows = this.#rows('due', { channels: JSON.stringify(channels), nowMs, limit });
+    return rows.map(({ channel, event, attempts, until_ms }) => {
+      return { channel, event, attempts: Number(attempts), untilMs: Number(until_ms) };
+    });
+  }
+
+  settle(
+    { channel, event }: Delivery,
+    { attempts, dueMs, outcome }: Parameters<ServeState['settle']>[1],
+  ): void {
+    this.#write('settle', { channel, event, attempts, dueMs, outcome });
+  }
+
+  markGone(channel: string, url: string): void {
+    this.#write('gone', { channel, url });
+  }
+
+  deliveries(limit: number): readonly DeliveryRow[] {
+    return this.#rows('all', limit).map(({ channel, event, attempts, due_ms, outcome }) => {
+      const dueMs = due_ms === null ? null : Number(due_ms);
+      return { channel, event: event.toString(), attempts: Number(attempts), dueMs, outcome };
+    });
+  }
+
+  addCallback(token: CallbackToken): void {
+    this.#write('addCallback', token);
+  }
+
+  callback(hash: string): CallbackToken | null {
+    const [row] = this.#rows('callback', hash);
+    if (row === undefined) return null;
+    const { approval, subject_digest: subjectDigest, approver, until_ms } = row;
+    const decision = row.decision === 'approve' ? 'approve' : 'deny';
+    return { hash, approval, subjectDigest, decision, approver, untilMs: Number(until_ms) };
+  }
+
+  tidy(nowMs: number): void {
+    this.#write('forget', { beforeMs: nowMs - KEPT_MS });
+    this.#write('forgetCallbacks', nowMs);
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  #rows<Name extends keyof Rows>(name: Name, bound: unknown): readonly Rows[Name][] {
+    return this.#guarded('read', () => this.#statement<Rows[Name]>(name).all(bound));
+  }
+
+  #write(name: keyof typeof SQL, bound: unknown): void {
+    this.#guarded('write to', () => this.#statement(name).run(bound));
+  }
+
+  #statement<Row = unknown>(name: keyof typeof SQL): Database.Statement<unknown[], Row> {
+    const known = this.#statements.get(name) ?? this.db.prepare<unknown[]>(SQL[name]);
+    this.#statements.set(name, known);
+    return known as Database.Statement<unknown[], Row>;
+  }
+
+  #guarded<T>(what: 'read' | 'write to', act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw storeError(error, this.path, what);
+    }
+  }
 }

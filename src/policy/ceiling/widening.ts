@@ -26,79 +26,105 @@ const NAME_FIELDS = [
  * document that `own` was read from: its normal form does not tell a mode that says nothing from one that is left out.
  */
 export function widenings(own: Ceiling, above: Ceiling, written: Json = {}): readonly Widening[] {
-  const found: Widening[] = [];
-  const add = (field: string, limit: string, requested: string) => found.push({ field, limit, requested });
-  const larger = (
-    field: string,
-    value: number | null | undefined,
-    limit: number | null | undefined,
-    text: (value: number) => string = String,
-  ) => {
-    if (value != null && limit != null && value > limit) add(field, text(limit), text(value));
-  };
-  for (const field of NAME_FIELDS) {
-    for (const [limit, pattern] of beyond(own[field], above[field], patternCovers)) {
-      add(`${field}.allow`, limit, pattern);
-    }
-  }
+  return [
+    ...widerNames(own, above),
+    ...widerModes(own, above, written),
+    ...widerMounts(own, above),
+    ...widerSets(own, above),
+    ...largerAmounts(own, above),
+    ...longerValidity(own, above),
+  ];
+}
+
+function widerNames(own: Ceiling, above: Ceiling): readonly Widening[] {
   // A suffix pattern, taken as a host, is within another one just where every host under it is.
   const isWithin = (general: string, special: string) => hostMatches(special, general);
-  for (const [limit, host] of beyond(own.network, above.network, isWithin)) add('network.allow', limit, host);
-  // `open` and `inherit` are also what a ceiling says that says nothing.
-  const higher = <T extends string>(name: string, chain: readonly T[], value: T, limit: T) => {
+  return [
+    ...NAME_FIELDS.flatMap((field) => beyond(field, own[field], above[field], patternCovers)),
+    ...beyond('network', own.network, above.network, isWithin),
+  ];
+}
+
+/** `open` and `inherit` are also what a ceiling says that says nothing. */
+function widerModes(own: Ceiling, above: Ceiling, written: Json): readonly Widening[] {
+  const higher = <T extends string>(name: string, chain: readonly T[], value: T, limit: T): Widening[] => {
     const [mine, most] = [chain.indexOf(value), chain.indexOf(limit)];
-    if (mine > most && (mine < chain.length - 1 || saysMode(written, name)))
-      add(`${name}.mode`, limit, value);
+    const isHigher = mine > most && (mine < chain.length - 1 || saysMode(written, name));
+    return isHigher ? [{ field: `${name}.mode`, limit, requested: value }] : [];
   };
-  higher('network', NETWORK_MODES, own.network.mode, above.network.mode);
-  higher('credentials', CREDENTIAL_MODES, own.credentials.mode, above.credentials.mode);
-  for (const { path, mode } of own.mounts.flat()) {
-    for (const group of above.mounts) {
-      const isInside = group.some(
-        (grant) => pathContains(grant.path, path) && (mode === 'ro' || grant.mode === 'rw'),
-      );
-      const limit = group.map((grant) => `${grant.path} ${grant.mode}`).join(', ') || 'nothing';
-      if (!isInside) add('mounts.allow', limit, `${path} ${mode}`);
-    }
-  }
-  for (const [field, value, limit] of [
-    ['sandbox.allowed', own.sandbox.allowed, placesOf(above.sandbox)],
-    ['data.labelsAllowed', own.data.labelsAllowed, above.data.labelsAllowed],
-  ] as const) {
-    const more = (value ?? []).filter(
-      (one: string) => limit !== null && !limit.some((known) => known === one),
-    );
-    if (more.length > 0) add(field, limit?.join(', ') ?? '', more.join(', '));
-  }
+  return [
+    ...higher('network', NETWORK_MODES, own.network.mode, above.network.mode),
+    ...higher('credentials', CREDENTIAL_MODES, own.credentials.mode, above.credentials.mode),
+  ];
+}
+
+function widerMounts(own: Ceiling, above: Ceiling): readonly Widening[] {
+  return own.mounts.flat().flatMap(({ path, mode }) =>
+    above.mounts
+      .filter(
+        (group) =>
+          !group.some((grant) => pathContains(grant.path, path) && (mode === 'ro' || grant.mode === 'rw')),
+      )
+      .map((group) => ({
+        field: 'mounts.allow',
+        limit: group.map((grant) => `${grant.path} ${grant.mode}`).join(', ') || 'nothing',
+        requested: `${path} ${mode}`,
+      })),
+  );
+}
+
+function widerSets(own: Ceiling, above: Ceiling): readonly Widening[] {
+  const more = (field: string, value: readonly string[] | null, limit: readonly string[] | null) => {
+    const beside = limit === null ? [] : (value ?? []).filter((one) => !limit.includes(one));
+    return beside.length === 0
+      ? []
+      : [{ field, limit: limit?.join(', ') ?? '', requested: beside.join(', ') }];
+  };
   const [most, mine] = [above.data.maxClassification, own.data.maxClassification];
-  if (
-    most !== undefined &&
-    mine !== undefined &&
-    CLASSIFICATIONS.indexOf(mine) > CLASSIFICATIONS.indexOf(most)
-  ) {
-    add('data.maxClassification', most, mine);
-  }
-  for (const name of LIMIT_NAMES) {
-    const [value, limit] = [own, above].map(({ limits, clampedLimits }) =>
-      least(limits[name] ?? null, clampedLimits[name] ?? null),
-    );
-    larger(`limits.${name}`, value, limit);
-  }
-  for (const field of ['maxDepth', 'maxAgents'] as const) {
-    larger(`delegation.${field}`, own.delegation[field], above.delegation[field]);
-  }
-  for (const period of BUDGET_PERIODS) {
-    for (const budget of BUDGET_NAMES) {
-      const text = (amount: number) => amountText(budget, amount);
-      larger(budgetField({ period, budget }), own.budget[period][budget], above.budget[period][budget], text);
-    }
-  }
+  const isHigher =
+    most !== undefined && mine !== undefined && CLASSIFICATIONS.indexOf(mine) > CLASSIFICATIONS.indexOf(most);
+  return [
+    ...more('sandbox.allowed', own.sandbox.allowed, placesOf(above.sandbox)),
+    ...more('data.labelsAllowed', own.data.labelsAllowed, above.data.labelsAllowed),
+    ...(isHigher ? [{ field: 'data.maxClassification', limit: most, requested: mine }] : []),
+  ];
+}
+
+function largerAmounts(own: Ceiling, above: Ceiling): readonly Widening[] {
+  const most = ({ limits, clampedLimits }: Ceiling, name: (typeof LIMIT_NAMES)[number]) =>
+    least(limits[name] ?? null, clampedLimits[name] ?? null);
+  return [
+    ...LIMIT_NAMES.flatMap((name) => larger(`limits.${name}`, most(own, name), most(above, name))),
+    ...(['maxDepth', 'maxAgents'] as const).flatMap((field) =>
+      larger(`delegation.${field}`, own.delegation[field], above.delegation[field]),
+    ),
+    ...BUDGET_PERIODS.flatMap((period) =>
+      BUDGET_NAMES.flatMap((budget) => {
+        const [value, limit] = [own.budget[period][budget], above.budget[period][budget]];
+        return larger(budgetField({ period, budget }), value, limit, (amount) => amountText(budget, amount));
+      }),
+    ),
+  ];
+}
+
+function longerValidity(own: Ceiling, above: Ceiling): readonly Widening[] {
   const iso = (ms: number) => new Date(ms).toISOString();
-  larger('validity.notAfter', own.validity.notAfterMs, above.validity.notAfterMs, iso);
   const [from, earliest] = [own.validity.notBeforeMs, above.validity.notBeforeMs];
-  if (from !== null && earliest !== null && from < earliest)
-    add('validity.notBefore', iso(earliest), iso(from));
-  return found;
+  const isEarlier = from !== null && earliest !== null && from < earliest;
+  return [
+    ...larger('validity.notAfter', own.validity.notAfterMs, above.validity.notAfterMs, iso),
+    ...(isEarlier ? [{ field: 'validity.notBefore', limit: iso(earliest), requested: iso(from) }] : []),
+  ];
+}
+
+function larger(
+  field: string,
+  value: number | null | undefined,
+  limit: number | null | undefined,
+  text: (value: number) => string = String,
+): Widening[] {
+  if (value == null || limit == null || value <= limit) return [];
+  return [{ field, limit: text(limit), requested: text(value) }];
 }
 
 function saysMode(written: Json, name: string): boolean {
@@ -106,16 +132,17 @@ function saysMode(written: Json, name: string): boolean {
   return isObject(field) && field['mode'] !== undefined;
 }
 
-/** Patterns of `own` that a group of `above` has no cover for, each with the group. */
+/** Patterns of `own` that a group of `above` has no cover for. */
 function beyond(
+  field: string,
   own: NameCeiling,
   above: NameCeiling,
   isCovered: (general: string, special: string) => boolean,
-): readonly (readonly [limit: string, pattern: string])[] {
+): readonly Widening[] {
   return above.allow.flatMap((group) =>
     own.allow
       .flat()
       .filter((pattern) => !group.some((general) => isCovered(general, pattern)))
-      .map((pattern) => [group.join(', ') || 'nothing', pattern] as const),
+      .map((requested) => ({ field: `${field}.allow`, limit: group.join(', ') || 'nothing', requested })),
   );
 }

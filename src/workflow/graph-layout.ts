@@ -71,7 +71,7 @@ export function place(scope: GraphScope, sizeOf: SizeOf, isLane = false): Placed
   const layers = layersOf(scope, slots, chains);
   order(layers);
   setX(layers);
-  return boxed(scope, layers, chains, slots, backward, isLane);
+  return boxed(scope, { layers, chains, slots, backward }, isLane);
 }
 
 function slotOf(node: GraphNode, sizeOf: SizeOf): Slot {
@@ -248,14 +248,15 @@ function spread(layer: readonly Slot[], wanted: readonly number[]): void {
   });
 }
 
-function boxed(
-  scope: GraphScope,
-  layers: readonly (readonly Slot[])[],
-  chains: ReadonlyMap<GraphEdge, readonly Slot[]>,
-  slots: ReadonlyMap<string, Slot>,
-  backward: ReadonlySet<GraphEdge>,
-  isLane: boolean,
-): PlacedScope {
+/** Where everything has its place, before anything has coordinates. */
+interface Layout {
+  readonly layers: readonly (readonly Slot[])[];
+  readonly chains: ReadonlyMap<GraphEdge, readonly Slot[]>;
+  readonly slots: ReadonlyMap<string, Slot>;
+  readonly backward: ReadonlySet<GraphEdge>;
+}
+
+function boxed(scope: GraphScope, { layers, chains, slots, backward }: Layout, isLane: boolean): PlacedScope {
   const all = layers.flat();
   const left = Math.min(...all.map(({ x, width }) => x - width / 2), 0);
   const right = Math.max(...all.map(({ x, width }) => x + width / 2), 0);

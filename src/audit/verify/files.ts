@@ -16,16 +16,20 @@ import type { LogSource } from './source.js';
 
 const KNOWN = new Set(['checkpoint', 'vkey']);
 
-/** Judges every listed file by name, and kept partial tiles by content. The walk judges what the size requires. */
-export async function checkFiles(
-  source: LogSource,
-  list: (under?: string) => AsyncIterable<string>,
-  size: bigint,
+/** The files of a log whose tree has `size`; what is wrong goes to `findings`, what nobody judges to `warnings`. */
+export interface JudgedFiles {
+  readonly source: LogSource;
+  readonly list: (under?: string) => AsyncIterable<string>;
+  readonly size: bigint;
   /** Files of a publication that was interrupted or made meanwhile may be there, and are not judged. */
-  growth: Growth,
-  findings: FindingList,
-  warnings: string[],
-): Promise<void> {
+  readonly growth: Growth;
+  readonly findings: FindingList;
+  readonly warnings: string[];
+}
+
+/** Judges every listed file by name, and kept partial tiles by content. The walk judges what the size requires. */
+export async function checkFiles(judged: JudgedFiles): Promise<void> {
+  const { source, list, size, growth, findings, warnings } = judged;
   const cover: Cover = { path: null, bytes: null };
   let unfinished = 0;
   let timestamps = 0;
@@ -45,7 +49,7 @@ export async function checkFiles(
       if ((await source.get(path.slice(0, -'.tsr'.length))) === null || (await source.get(path)) === null)
         findings.add('extra', `${path} is a time stamp of no checkpoint`, { path });
     } else if (path.startsWith('tile/')) {
-      await checkTileFile(source, path, { size, growth }, cover, findings);
+      await checkTileFile(judged, path, cover);
     } else {
       findings.add('extra', `${path} is no file of a log`, { path });
     }
@@ -63,11 +67,9 @@ interface Cover {
 }
 
 async function checkTileFile(
-  source: LogSource,
+  { source, size, growth, findings }: JudgedFiles,
   path: string,
-  { size, growth }: { readonly size: bigint; readonly growth: Growth },
   cover: Cover,
-  findings: FindingList,
 ): Promise<void> {
   const tile = parseTilePath(path);
   if (tile === null) {
@@ -95,7 +97,7 @@ async function checkTileFile(
     return;
   }
   // An absent or unreadable cover is a finding of the walk already.
-  if (cover.bytes !== null) comparePartial(tile, covering, bytes, cover.bytes, findings);
+  if (cover.bytes !== null) comparePartial({ tile, bytes }, { tile: covering, bytes: cover.bytes }, findings);
 }
 
 /** Whether this file, beyond the judged tree, is of what is published by now: the last of it, or something on the way. */
@@ -112,17 +114,17 @@ function coveringTile(tile: Tile, size: bigint): Tile {
   return { ...tile, width: full ? 256 : Number(hashes % 256n) };
 }
 
-function comparePartial(
-  tile: Tile,
-  covering: Tile,
-  bytes: Uint8Array,
-  coverBytes: Uint8Array,
-  findings: FindingList,
-): void {
+interface TileFile {
+  readonly tile: Tile;
+  readonly bytes: Uint8Array;
+}
+
+/** A partial tile is the beginning of what covers it now. */
+function comparePartial({ tile, bytes }: TileFile, covering: TileFile, findings: FindingList): void {
   const decode = tile.level === 'entries' ? decodeBundle : decodeTile;
   const path = tilePath(tile);
   const parts = decode(bytes, tile.width);
-  const whole = decode(coverBytes, covering.width);
+  const whole = decode(covering.bytes, covering.tile.width);
   if (parts === null) {
     findings.add('malformed', `${path} does not hold exactly ${tile.width} items`, { path });
     return;
@@ -133,6 +135,6 @@ function comparePartial(
   if (tile.level === 'entries') {
     findings.add('entry-mismatch', `${path} has another entry ${index} than the log`, { index, path });
   } else {
-    findings.add('tile-mismatch', `${path} is not the beginning of ${tilePath(covering)}`, { path });
+    findings.add('tile-mismatch', `${path} is not the beginning of ${tilePath(covering.tile)}`, { path });
   }
 }

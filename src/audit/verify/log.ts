@@ -317,7 +317,8 @@ class Verification {
       return;
     }
     const list = (under?: string): AsyncIterable<string> => this.list(under);
-    await checkFiles(this.source, list, size, growth, this.listed, this.listWarnings);
+    const { source, listed: findings, listWarnings: warnings } = this;
+    await checkFiles({ source, list, size, growth, findings, warnings });
   }
 
   private list(under?: string): AsyncIterable<string> {

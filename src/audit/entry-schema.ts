@@ -81,7 +81,7 @@ export interface UncheckedFields {
 }
 
 /** The fields, each of its type; `data` and `commit` must not be cyclic. Throws AUDIT_ENTRY_INVALID. */
-export function checkFields(fields: UncheckedFields): EntryFields {
+function checkFields(fields: UncheckedFields): EntryFields {
   return { ...checkSurroundings(fields), ...checkContents(fields) };
 }
 

@@ -8,7 +8,7 @@ import type { CompareOperator, Condition, ConditionNode, ConditionPath } from '.
 /** Longest condition, in UTF-16 units. */
 export const CONDITION_MAX_LENGTH = 2000;
 /** Deepest nesting of `!` and parentheses. */
-export const CONDITION_MAX_DEPTH = 32;
+const CONDITION_MAX_DEPTH = 32;
 
 /**
  * Parses a condition; nothing is looked up. `names` are the plan's names: a step name that holds a dot or a

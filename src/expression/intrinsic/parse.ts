@@ -10,7 +10,7 @@ import { TextCursor } from '../text-cursor.js';
 /** Longest call, in UTF-16 units; texts in it may be data. */
 export const CALL_MAX_LENGTH = 65_536;
 const CALL_MAX_DEPTH = 10;
-export const CALL_MAX_ARGUMENTS = 1000;
+const CALL_MAX_ARGUMENTS = 1000;
 
 /** A parsed call. Plain data. */
 export interface IntrinsicCall {

@@ -7,7 +7,7 @@ import { parseTemplateCondition, PATH_HEAD_END } from '../condition/parse.js';
 import { longestName } from '../longest-name.js';
 
 /** Deepest nesting of blocks, and of parentheses in one tag. */
-export const TEMPLATE_MAX_DEPTH = 32;
+const TEMPLATE_MAX_DEPTH = 32;
 /** Stands for a lifted condition in the text Handlebars sees; refused when a document writes it. */
 export const CONDITION_MARK = '@writ_condition_';
 

@@ -5,7 +5,7 @@
 /** Longest pattern a policy file may hold, in characters. */
 const MAX_PATTERN_LENGTH = 1024;
 /** Most `*` a pattern may hold. */
-export const MAX_PATTERN_STARS = 64;
+const MAX_PATTERN_STARS = 64;
 
 /**
  * Whether `value` matches `pattern` as a whole. No recursion and no regular expression: at most

@@ -27,7 +27,7 @@ import { holdsRoles } from './voice.js';
 import type { EditRequest, Principal } from '../writ.js';
 
 /** An edited input has at most this many bytes in canonical form. */
-export const MAX_EDITED_BYTES = 262_144;
+const MAX_EDITED_BYTES = 262_144;
 
 /** Who wants to change which request to what. */
 interface AskedEdit {

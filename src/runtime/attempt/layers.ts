@@ -39,7 +39,7 @@ export function layersOf(
 }
 
 /** What a step says about itself is a layer too: it can't be given another sandbox or a longer time. */
-export function stepLayer(node: TaskNode, stepPath: string): CeilingLayer {
+function stepLayer(node: TaskNode, stepPath: string): CeilingLayer {
   const limits: JsonObject = { ...askedLimits(node) };
   const spec: JsonObject =
     node.sandbox === null ? { limits } : { limits, sandbox: { allowed: [node.sandbox.driver] } };

@@ -21,7 +21,7 @@ import type { FunctionProvider, PackageAct, RunRecord } from '../ports.js';
 import { load } from '../run/context.js';
 import { planOf } from '../run/state.js';
 
-export const SECURITY_CHECK = 'security::check';
+const SECURITY_CHECK = 'security::check';
 
 interface Question {
   readonly subject: string | null;

@@ -17,7 +17,7 @@ import { groupSteps, lastOf, type StepGroup, type StepMember } from './step-grou
 import { groupView, type Viewing } from './step-view.js';
 
 /** How many items of a map, or calls of a conversation, are told one by one. */
-export const NESTED_SHOWN = 20;
+const NESTED_SHOWN = 20;
 
 export interface ViewOptions {
   readonly withData: boolean;

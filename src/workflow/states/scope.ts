@@ -14,7 +14,7 @@ import { checkVariables, VariablesBefore } from './variables.js';
 const STATE_NAME_MAX = 80;
 /** States of a document, and scopes in one another. */
 const MAX_STATES = 10_000;
-export const MAX_SCOPE_DEPTH = 20;
+const MAX_SCOPE_DEPTH = 20;
 
 interface Scope {
   /** The machine, branch or item processor, in native spelling. */

@@ -43,6 +43,18 @@ describe('system clock', () => {
     expect(wait.done).toBe(true);
   });
 
+  it('waits as long as it is told to, though the wall clock is set back meanwhile, or forward', async () => {
+    for (const byMs of [-DAY_MS, DAY_MS]) {
+      let isOver = false;
+      void systemClock.sleep(90_001, new AbortController().signal).then(() => (isOver = true));
+      vi.setSystemTime(systemClock.nowMs() + byMs);
+      await vi.advanceTimersByTimeAsync(90_000);
+      expect(isOver).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(isOver).toBe(true);
+    }
+  });
+
   it.each([0, -1])('does not wait for a time %d ms ahead', async (aheadMs) => {
     const wait = watch(systemClock.nowMs() + aheadMs);
     await vi.advanceTimersByTimeAsync(0);

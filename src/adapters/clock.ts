@@ -1,21 +1,28 @@
 // The real clock. Waits compare against the wall clock again after every piece, so they end at the right time
-// although a timer holds at most 2^31-1 ms, stands still while a machine sleeps, and the clock may be set.
+// although a timer holds at most 2^31-1 ms, stands still while a machine sleeps, and the clock may be set. How long
+// something takes is no matter of the wall clock: whoever sets it back makes nobody wait until it is there again.
 import type { Clock } from '../runtime/ports.js';
 
 /** How late a wait may notice that the wall clock has moved. */
 const PIECE_MS = 60_000;
 
-/** Milliseconds of the system clock; `sleepUntil` never resolves early, leaves no timer behind when aborted. */
+/** Milliseconds of the system clock; no wait resolves early, or leaves a timer behind when aborted. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  async sleepUntil(timeMs, signal) {
-    for (;;) {
-      const leftMs = timeMs - Date.now();
-      if (leftMs <= 0 || signal.aborted) return;
-      await pieceOf(Math.min(leftMs, PIECE_MS), signal);
-    }
+  sleepUntil: (timeMs, signal) => sleep(() => timeMs - Date.now(), signal),
+  sleep(durationMs, signal) {
+    const endMs = performance.now() + durationMs;
+    return sleep(() => endMs - performance.now(), signal);
   },
 };
+
+async function sleep(left: () => number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const leftMs = left();
+    if (leftMs <= 0 || signal.aborted) return;
+    await pieceOf(Math.min(leftMs, PIECE_MS), signal);
+  }
+}
 
 function pieceOf(durationMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

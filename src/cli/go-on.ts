@@ -47,7 +47,7 @@ export async function goOn(context: Context, writ: Writ, runId: string): Promise
   const { output } = context;
   const stop = await showProgress(context, writ, runId);
   try {
-    const stopAt = isServed(openLocks(pathsOf(context.data).locks)) ? 'resting' : 'waiting';
+    const stopAt = (await isServed(openLocks(pathsOf(context.data).locks))) ? 'resting' : 'waiting';
     const interrupted = await untilSignal(async (signal) => {
       await writ.drive(runId, { stopAt, signal });
     });

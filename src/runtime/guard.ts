@@ -190,7 +190,7 @@ async function deadline(
   whyStopped: () => string | null,
 ): Promise<Acted> {
   const { timeoutMs } = judged.limits;
-  await clock.sleepUntil(clock.nowMs() + timeoutMs, signal);
+  await clock.sleep(timeoutMs, signal);
   const why = whyStopped();
   return why === null
     ? failed('STEP_TIMEOUT', `no answer within ${timeoutMs} ms${wholeTime(judged)}`)

@@ -104,6 +104,20 @@ describe('a run is due', () => {
     expect(await take(4_000)).toEqual(['busy']);
   });
 
+  it('as soon as it was put back for, though the clock was set back meanwhile', async () => {
+    const { due, take } = trial({ wakeUps: async () => [{ run: 'busy', atMs: 80_000 }] });
+    await take(100_000);
+    due.put('busy', 130_000, 100_000);
+    expect(await take(70_000)).toEqual([]);
+    // Its own time, which was over by that clock, is to come by this one.
+    expect(due.nextMs).toBe(80_000);
+    expect(await take(80_000)).toEqual(['busy']);
+    due.put('other', 110_000, 80_000);
+    expect(await take(10_000)).toEqual([]);
+    expect(await take(39_999)).toEqual([]);
+    expect(await take(40_000)).toEqual(['other']);
+  });
+
   it('though more runs than are looked at in one go were put back', async () => {
     const runs = Array.from({ length: 700 }, (_, at) => ({ run: `run_${at}`, atMs: at }));
     const { due, take } = trial({ wakeUps: async (limit) => runs.slice(0, limit) });

@@ -29,6 +29,8 @@ export class DueRuns {
   /** The store's change counter at the last look. */
   #seen = -1;
   #nextMs = Infinity;
+  /** The time of the last look. */
+  #lookedAtMs = -Infinity;
 
   constructor(writ: WaitingRuns) {
     this.#writ = writ;
@@ -50,6 +52,7 @@ export class DueRuns {
    * the next look finds them all.
    */
   async take(nowMs: number, inHand: (run: string) => boolean): Promise<readonly string[]> {
+    this.#followClock(nowMs);
     const counter = this.#writ.changeCounter();
     if (counter === this.#seen && nowMs < this.#nextMs) return [];
     await this.#collectDecided(nowMs);
@@ -69,6 +72,17 @@ export class DueRuns {
     for (const run of due) this.#later.delete(run);
     [this.#seen, this.#nextMs] = [counter, nextMs];
     return [...due];
+  }
+
+  /** A clock that was set back makes no run wait longer than it was put back for, and hides no time that comes meanwhile. */
+  #followClock(nowMs: number): void {
+    const backMs = this.#lookedAtMs - nowMs;
+    this.#lookedAtMs = nowMs;
+    if (backMs <= 0 || backMs === Infinity) return;
+    for (const [run, { fromMs, sinceMs }] of this.#later) {
+      this.#later.set(run, { fromMs: fromMs - backMs, sinceMs: sinceMs - backMs });
+    }
+    this.#nextMs = nowMs;
   }
 
   async #collectDecided(nowMs: number): Promise<void> {

@@ -147,6 +147,38 @@ describe('runs beside a server', () => {
     }
   });
 
+  it('are tried again soon when another process had them, and then ever more seldom', async () => {
+    const clock = new ManualClock();
+    const startMs = clock.nowMs();
+    const seconds: number[] = [];
+    trial(
+      {
+        decidedRuns: async () => ['theirs'],
+        drive: async () => {
+          seconds.push(Math.round((clock.nowMs() - startMs) / 1_000));
+          throw new WritError('RUN_BUSY', 'another process has it');
+        },
+      },
+      clock,
+    );
+    await goesBy(clock, 100_000);
+    const pauses = seconds.slice(1).map((at, i) => at - (seconds[i] ?? 0));
+    for (const [i, least] of [1, 2, 4, 8, 16, 30].entries()) {
+      expect(pauses[i], seconds.join()).toBeGreaterThanOrEqual(least);
+      expect(pauses[i], seconds.join()).toBeLessThanOrEqual(least + 2);
+    }
+  });
+
+  it('go on although the clock was set back an hour', async () => {
+    const clock = new ManualClock();
+    const { driven, commit } = trial({}, clock);
+    await goesBy(clock, 2_000);
+    clock.setBack(3_600_000);
+    commit(decided('run_1', 'approved'));
+    await goesBy(clock, 10_000);
+    await vi.waitFor(() => expect(driven).toEqual(['run_1']));
+  });
+
   it('go on at the time that the store has for them, whoever wrote it down, and at no other', async () => {
     const clock = new ManualClock();
     const atMs = clock.nowMs() + 60_000;

@@ -10,9 +10,10 @@ import { openRunQueue } from './run-queue.js';
 const LOOK_MS = 1_000;
 /** Between two looks, however many times come one after the other. */
 const LEAST_MS = 50;
-/** After the first time that a run could not go on; twice as long after each that follows. */
-const AGAIN_MS = 30_000;
-const MAX_AGAIN_MS = 3_600_000;
+/** After the first time that a run could not go on; twice as long after each that follows, up to `most`. */
+const AGAIN = { firstMs: 30_000, mostMs: 3_600_000 };
+/** The same where another process has the run: it may be done at any time, or die. */
+const THEIRS = { firstMs: 1_000, mostMs: 30_000 };
 
 export interface RunDriver {
   /** Begins to look for runs that may go on. */
@@ -37,11 +38,11 @@ export function openRunDriver(
   const due = new DueRuns(writ);
   /** How long those pause that could not go on. */
   const pauses = new Map<string, number>();
-  const putBack = (run: string, pauseMs: number): void => {
+  const putBack = (run: string, { firstMs, mostMs }: typeof AGAIN): void => {
+    const pauseMs = Math.min(Math.max((pauses.get(run) ?? 0) * 2, firstMs), mostMs);
     pauses.set(run, pauseMs);
     due.put(run, clock.nowMs() + pauseMs, clock.nowMs());
   };
-  const longer = (run: string): number => Math.min((pauses.get(run) ?? AGAIN_MS / 2) * 2, MAX_AGAIN_MS);
 
   const queue = openRunQueue(async (run) => {
     try {
@@ -49,29 +50,28 @@ export function openRunDriver(
       // Many runs may rest for days, and few are driven at once.
       const { wakeAtMs } = await writ.drive(run, { stopAt: 'resting', signal });
       // Its time had come, and it stands where it stood.
-      if (wakeAtMs !== null && wakeAtMs <= startMs) putBack(run, longer(run));
+      if (wakeAtMs !== null && wakeAtMs <= startMs) putBack(run, AGAIN);
       else pauses.delete(run);
     } catch (error) {
       if (signal.aborted) return;
       const isTheirs = error instanceof WritError && error.code === 'RUN_BUSY';
       if (!isTheirs) failed(ofRun(run, error), 'run');
-      // Whoever drives it now may be done at any time, or die.
-      putBack(run, isTheirs ? AGAIN_MS : longer(run));
+      putBack(run, isTheirs ? THEIRS : AGAIN);
     }
   });
-  /** When to look again. */
+  /** In how many milliseconds to look again. */
   const look = async (): Promise<number> => {
     const nowMs = clock.nowMs();
     try {
       for (const run of await due.take(nowMs, (one) => queue.has(one))) queue.wake(run);
-      return Math.max(nowMs + LEAST_MS, Math.min(nowMs + LOOK_MS, due.nextMs));
+      return Math.max(LEAST_MS, Math.min(LOOK_MS, due.nextMs - clock.nowMs()));
     } catch (error) {
       if (!signal.aborted) failed(error, 'approvals');
-      return nowMs + LOOK_MS;
+      return LOOK_MS;
     }
   };
   const keepLooking = async (): Promise<void> => {
-    while (!signal.aborted) await clock.sleepUntil(await look(), signal);
+    while (!signal.aborted) await clock.sleep(await look(), signal);
   };
   let looking: Promise<void> = Promise.resolve();
   return {

@@ -119,7 +119,10 @@ async function serve(opened: Opened): Promise<Serving> {
   // Only now: where nothing listens, nothing is to go on beside it.
   driver.start();
   const id = Buffer.from(systemRandom.bytes(8)).toString('hex');
-  const presence = holdServing(openLocks(pathsOf(options.data).locks), id);
+  const presence = await holdServing(openLocks(pathsOf(options.data).locks), id).catch((error: unknown) => {
+    failed(error, 'locks');
+    return null;
+  });
   const ending = new AbortController();
   const delivery = deliver(opened, { failed, signal: ending.signal });
   const policyKeeper = keepPoliciesOf(opened, failed);

@@ -50,7 +50,7 @@ export function governanceOf(plan: Plan, governed: Governed): Governance {
       const { verdict, code, message } = askPolicy(
         {
           policy: () => snapshot,
-          clock: { nowMs: () => nowMs, sleepUntil: () => Promise.resolve() },
+          clock: { nowMs: () => nowMs, sleepUntil: () => Promise.resolve(), sleep: () => Promise.resolve() },
           tenant,
         },
         {

@@ -10,7 +10,11 @@ const [file, run, commits, room] = process.argv.slice(2);
 const meter = { layer: 'org', name: 'org-default', scope: '2026-03-01', budget: 'calls' };
 const charges = room === undefined ? [] : [{ ...meter, add: 1, atMost: Number(room) }];
 // The clock of the suite: two processes of one log don't live months apart.
-const clock = { nowMs: () => Date.UTC(2026, 2, 1, 9, 30), sleepUntil: async () => undefined };
+const clock = {
+  nowMs: () => Date.UTC(2026, 2, 1, 9, 30),
+  sleepUntil: async () => undefined,
+  sleep: async () => undefined,
+};
 const store = await openSqliteStore({ file, extendLog, clock });
 process.stdout.write('ready\n');
 for (let i = 0; i < Number(commits); i++) {

@@ -41,11 +41,13 @@ const T0 = Date.UTC(2026, 2, 1, 9, 30);
 /** A clock that a test sets. */
 export function fixedClock(startMs = T0): Clock & { set(timeMs: number): void } {
   let now = startMs;
+  const never = async (): Promise<never> => {
+    throw new Error('the store does not sleep by the clock');
+  };
   return {
     nowMs: () => now,
-    sleepUntil: async () => {
-      throw new Error('the store does not sleep by the clock');
-    },
+    sleepUntil: never,
+    sleep: never,
     set: (timeMs) => {
       now = timeMs;
     },

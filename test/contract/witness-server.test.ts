@@ -25,7 +25,11 @@ afterAll(() => {
 
 const log = new WitnessedLog(200);
 const signer = testKey('witness.example/w1', 4, 4);
-const clock = { nowMs: () => Date.UTC(2026, 2, 1), sleepUntil: () => Promise.resolve() };
+const clock = {
+  nowMs: () => Date.UTC(2026, 2, 1),
+  sleepUntil: () => Promise.resolve(),
+  sleep: () => Promise.resolve(),
+};
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 
 let count = 0;

@@ -27,7 +27,7 @@ const stranger = new WitnessedLog(5, { origin: 'log.example/other', seed: 9 });
 const signer = testKey('witness.example/w1', 4, 4);
 const NOW_MS = Date.UTC(2026, 2, 1, 9, 30, 0, 999);
 let nowMs = NOW_MS;
-const clock = { nowMs: () => nowMs, sleepUntil: () => Promise.resolve() };
+const clock = { nowMs: () => nowMs, sleepUntil: () => Promise.resolve(), sleep: () => Promise.resolve() };
 
 let count = 0;
 let file: string;

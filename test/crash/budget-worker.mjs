@@ -41,6 +41,7 @@ const writ = await openHome(home, provider, {
   clock: {
     nowMs: () => systemClock.nowMs() + aheadMs,
     sleepUntil: (timeMs, signal) => systemClock.sleepUntil(timeMs - aheadMs, signal),
+    sleep: (durationMs, signal) => systemClock.sleep(durationMs, signal),
   },
 });
 const alice = await identify(writ, path.join(home, 'alice.key'));

@@ -453,7 +453,11 @@ describe('what a witness answers', () => {
     const state = openWitnessState(path.join(current.home, 'late.state'));
     const [signer] = witnesses.keys;
     if (signer === undefined) throw new Error('no key');
-    const clock = { nowMs: () => current.clock.nowMs() + offMs, sleepUntil: () => Promise.resolve() };
+    const clock = {
+      nowMs: () => current.clock.nowMs() + offMs,
+      sleepUntil: () => Promise.resolve(),
+      sleep: () => Promise.resolve(),
+    };
     const late = openWitness({ logs: [witnesses.vkey], signer, state, clock });
     const post: HttpPost = async (request) => {
       if (!request.url.includes('w1')) return witnesses.post(request);

@@ -118,6 +118,19 @@ describe('a run whose step is running', () => {
     expect(team.functions.calls).toHaveLength(1);
   });
 
+  it('is cancelled from another handle although the clock was set back', async () => {
+    const { team } = here;
+    const writ = await team.open();
+    const other = await team.open();
+    team.functions.answer('tool::test_one', hangUntilAbort);
+    const runId = await team.start(writ, steps([ONE]));
+    const driven = writ.drive(runId, { stopAt: 'finished', signal: team.stop.signal });
+    await eventually(() => (team.functions.calls.length === 1 ? true : null));
+    team.clock.setBack(200_000);
+    expect(await cancel(other, runId)).toMatchObject({ status: 'cancelled' });
+    expect(await driven).toMatchObject({ status: 'cancelled' });
+  });
+
   it('that stops with its process has not failed: no retry is used, nothing is skipped', async () => {
     const { team } = here;
     const writ = await team.open();

@@ -54,16 +54,31 @@ const REPOSITORY = path.resolve(import.meta.dirname, '..', '..');
 
 // --- clock ------------------------------------------------------------------------------------------------
 
+interface Sleeper {
+  untilMs: number;
+  /** Of a duration, which a clock that is set back does not change. */
+  readonly isDuration: boolean;
+  readonly wake: () => void;
+}
+
 /** Time stands still until a test moves it. */
 export class ManualClock implements Clock {
   #nowMs = T0;
-  readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
+  readonly #sleepers = new Set<Sleeper>();
 
   nowMs(): number {
     return this.#nowMs;
   }
 
   sleepUntil(untilMs: number, signal: AbortSignal): Promise<void> {
+    return this.#sleep(untilMs, false, signal);
+  }
+
+  sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    return this.#sleep(this.#nowMs + durationMs, true, signal);
+  }
+
+  #sleep(untilMs: number, isDuration: boolean, signal: AbortSignal): Promise<void> {
     if (untilMs <= this.#nowMs || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
@@ -71,7 +86,7 @@ export class ManualClock implements Clock {
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const sleeper = { untilMs, wake };
+      const sleeper: Sleeper = { untilMs, isDuration, wake };
       this.#sleepers.add(sleeper);
       signal.addEventListener('abort', wake, { once: true });
     });
@@ -85,6 +100,12 @@ export class ManualClock implements Clock {
 
   advance(ms: number): void {
     this.set(this.#nowMs + ms);
+  }
+
+  /** No time goes by: somebody sets it. */
+  setBack(ms: number): void {
+    this.#nowMs -= ms;
+    for (const sleeper of this.#sleepers) if (sleeper.isDuration) sleeper.untilMs -= ms;
   }
 }
 

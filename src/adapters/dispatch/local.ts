@@ -201,7 +201,7 @@ class Alarm {
     if (this.#isPolling) return;
     this.#isPolling = true;
     while (!this.#closed.signal.aborted) {
-      await this.#clock.sleepUntil(this.#clock.nowMs() + POLL_MS, this.#closed.signal);
+      await this.#clock.sleep(POLL_MS, this.#closed.signal);
       if (this.#closed.signal.aborted) return;
       if (this.#hasChanged()) this.ring();
     }

@@ -108,7 +108,11 @@ export async function ofRun(
   const { snapshot, ...startPolicy } = await guard.policyOfRun(run);
   const nowMs = await logTimeMs(guard);
   const { clock: real } = guard;
-  const clock: Clock = { nowMs: () => nowMs, sleepUntil: (untilMs, by) => real.sleepUntil(untilMs, by) };
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    sleepUntil: (untilMs, by) => real.sleepUntil(untilMs, by),
+    sleep: (durationMs, by) => real.sleep(durationMs, by),
+  };
   return { policy: () => snapshot, clock, tenant: guard.tenant, startPolicy };
 }
 

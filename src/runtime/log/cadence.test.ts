@@ -133,6 +133,15 @@ describe('publishing soon', () => {
   });
 });
 
+it('publishes a second later although the clock was set back an hour', async () => {
+  cadence.soon();
+  clock.setBack(3_600_000);
+  clock.advance(PUBLISH_INTERVAL_MS);
+  await turn();
+  expect(begun).toHaveLength(1);
+  await endAll();
+});
+
 describe('publishing what somebody waits for', () => {
   it('is at once until five have been, then once a second', async () => {
     expect(await spend()).toBe(5);

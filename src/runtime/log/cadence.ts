@@ -86,7 +86,7 @@ export class Cadence {
 
   async #later(): Promise<void> {
     const { clock, failed } = this.#parts;
-    await clock.sleepUntil(clock.nowMs() + PUBLISH_INTERVAL_MS, this.#closing.signal);
+    await clock.sleep(PUBLISH_INTERVAL_MS, this.#closing.signal);
     this.#timer = null;
     if (!this.#behind || this.#closing.signal.aborted) return;
     try {

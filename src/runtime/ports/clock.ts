@@ -5,6 +5,8 @@ export interface Clock {
   nowMs(): number;
   /** Resolves at or after `timeMs`, or at once when `signal` aborts. Any distance; never fires early. */
   sleepUntil(timeMs: number, signal: AbortSignal): Promise<void>;
+  /** Resolves after `durationMs`, or at once when `signal` aborts, however the clock is set meanwhile. Never early. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface Random {

@@ -8,6 +8,7 @@ import type { Runner } from '../runner.js';
 
 /** How long the process that advances a run has for stopping its sandbox and recording that. */
 const CANCEL_WAIT_MS = 10_000;
+const POLL_MS = 50;
 
 /** Ends the run here when nobody advances it; else waits until whoever does has ended it. */
 export async function finishCancel(
@@ -16,9 +17,8 @@ export async function finishCancel(
   runner: Pick<Runner, 'cancel'>,
   runId: string,
 ): Promise<void> {
-  const deadlineMs = guard.clock.nowMs() + CANCEL_WAIT_MS;
   const never = new AbortController().signal;
-  for (;;) {
+  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
     const run = await load(guard, runId);
     if (isFinished(run)) return;
     const lock = locks.tryHold(`run.${runId}`);
@@ -30,11 +30,11 @@ export async function finishCancel(
       }
       return;
     }
-    if (guard.clock.nowMs() >= deadlineMs) {
+    if (waitedMs >= CANCEL_WAIT_MS) {
       throw new WritError('RUN_BUSY', `run ${runId} was asked to stop but its process has not answered yet`, {
         hint: `look again: writ workflow status ${runId}`,
       });
     }
-    await guard.clock.sleepUntil(guard.clock.nowMs() + 50, never);
+    await guard.clock.sleep(POLL_MS, never);
   }
 }

@@ -30,8 +30,9 @@ async function ask(seconds: number, { lastTimeMs = 0, nowMs = NOW_S * 1000 } = {
   let sleptMs = 0;
   const clock = {
     nowMs: () => nowMs + sleptMs,
-    sleepUntil: async (untilMs: number) => {
-      sleptMs = untilMs - nowMs;
+    sleepUntil: () => Promise.reject(new Error('how far it is behind is no time of this clock')),
+    sleep: async (durationMs: number) => {
+      sleptMs = durationMs;
     },
   };
   const post = async () => {
@@ -83,7 +84,7 @@ describe('a cosignature', () => {
 it('a witness is not asked without a URL, with a key that is never verified, or when time is up', async () => {
   const parts = {
     store: { hashes: () => Promise.resolve([]) },
-    clock: { nowMs: () => 5, sleepUntil: () => Promise.resolve() },
+    clock: { nowMs: () => 5, sleepUntil: () => Promise.resolve(), sleep: () => Promise.resolve() },
     post: () => Promise.reject(new Error('it was asked')),
   };
   const asked: Asked = { note, size: 0n, lastTimeMs: 0 };

@@ -81,7 +81,7 @@ export async function askWitness(
     const behindMs = asked.lastTimeMs - (Number(said.seconds) + 1) * 1000 + 1;
     if (behindMs <= 0) return said;
     if (behindMs > MAX_BEHIND_MS) return { problem: `its clock is ${Math.ceil(behindMs / 1000)} s behind` };
-    await clock.sleepUntil(clock.nowMs() + behindMs, signal);
+    await clock.sleep(behindMs, signal);
     old = asked.size;
   }
   return { problem: 'it gave no usable answer' };

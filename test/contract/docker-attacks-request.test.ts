@@ -42,20 +42,19 @@ describe.skipIf(noEngine !== null)(`attacks on a container by its request and im
     async (program, exitCode, says) => {
       // Without `timeout` the engine itself starts it, beside what waits.
       const image = await imported('LABEL writ.tools="sleep tar"');
-      const shown: string[] = [];
-      const result = await run(
-        [program],
-        {},
-        {
+      // However little the program might have said: the engine says more.
+      for (const limits of [{}, { outputBytes: 20 }]) {
+        const shown: string[] = [];
+        const result = await run([program], limits, {
           program: imageProgram(image),
           outputs: ['*'],
           onOutput: (_stream, bytes) => shown.push(text({ bytes })),
-        },
-      );
-      expect(result).toMatchObject({ status: 'exited', exitCode });
-      expect(text(result.stdout)).toBe('');
-      expect(text(result.stderr)).toBe(`${says}\n`);
-      expect(shown).toEqual([]);
+        });
+        expect(result).toMatchObject({ status: 'exited', exitCode });
+        expect(text(result.stdout)).toBe('');
+        expect(text(result.stderr)).toBe(`${says}\n`);
+        expect(shown).toEqual([]);
+      }
     },
   );
 

@@ -1,4 +1,5 @@
 // What a program says: kept up to its limit, and shown as it comes to who wants to see it.
+import { Growing } from '../growing.js';
 import { openCapture, type Captured } from './capture.js';
 import { frameReader } from './frames.js';
 import type { Program } from './program.js';
@@ -15,9 +16,14 @@ export interface Heard {
   close(): void;
   /** The stream that went over the limit; null = all of it was kept. */
   full(): 'stdout' | 'stderr' | null;
-  /** Of a program that never ran it is what the engine says. */
+  /** What the engine says of a program that never ran, however little the program might have said. */
+  words(): string;
   all(): { readonly stdout: Captured; readonly stderr: Captured };
 }
+
+/** The engine's words, where the program might not have said so much. */
+const MAX_WORDS = 4_096;
+const NO_BYTES = new Uint8Array(0);
 
 /** `over` is called when it says more than it may; nothing more is heard then. */
 export function hear(
@@ -39,8 +45,25 @@ export function hear(
     stream.once('end', resolve).once('close', resolve);
   });
   stream.on('error', () => undefined); // a dead container breaks its stream; its end tells the story
-  stream.on('data', frameReader(capture.give));
-  return { closed, close: () => live?.end(), full: () => capture.full(), all: () => capture.result() };
+  const first = new Growing();
+  let room = MAX_WORDS;
+  const read = frameReader((from, bytes) => {
+    const part = from === 'stdout' ? bytes.subarray(0, room) : NO_BYTES;
+    room -= part.length;
+    first.append(part);
+    capture.give(from, bytes);
+  });
+  stream.on('data', read);
+  return {
+    closed,
+    close: () => live?.end(),
+    full: () => capture.full(),
+    words() {
+      const bytes = capture.full() === null ? capture.result().stdout.bytes : first.bytes();
+      return Buffer.from(bytes).toString('utf8');
+    },
+    all: () => capture.result(),
+  };
 }
 
 interface LiveOutput {

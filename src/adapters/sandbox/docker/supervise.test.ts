@@ -111,6 +111,12 @@ describe('supervise', () => {
     const told = await supervise(never, limits, signal);
     expect(told.end).toEqual({ kind: 'unstarted', said: ENGINE_WORDS });
     expect(told.stdout.bytes).toHaveLength(0);
+    // Nor is it one that said too much, where the engine says more than the program might have.
+    const quiet = program(ENGINE_WORDS, { isUnstarted: true, endsItself: true });
+    expect(await supervise(quiet, { ...limits, outputBytes: 10 }, signal)).toMatchObject({
+      end: { kind: 'unstarted', said: ENGINE_WORDS },
+      stdout: { bytes: { length: 0 }, truncated: false },
+    });
     const ended = program('hi', { isUnstarted: false, endsItself: true });
     expect((await supervise(ended, limits, signal)).end).toEqual({ kind: 'exit', code: 126 });
   });

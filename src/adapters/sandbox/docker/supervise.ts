@@ -58,6 +58,7 @@ export async function supervise(
     return atMost(KILL_LOOK_MS, cpu.settled());
   });
   const heard = hear(program, supervision, (over) => ending.stop({ kind: 'output-limit', stream: over }));
+  const unstarted = (): ProgramEnd => ({ kind: 'unstarted', said: heard.words() });
   // The last moment at which the engine knows: with the program its account is closed.
   if (accounts) void heard.closed.then(cpu.look);
 
@@ -86,15 +87,14 @@ export async function supervise(
       await atMost(DEATH_MS, Promise.allSettled([ending.killing, gone]));
       await atMost(DRAIN_KILLED_MS, heard.closed);
       heard.close();
-      const output = program.isUnstarted() ? NO_OUTPUT : heard.all();
-      return { end, ...output, wallMs, cpuMs: cpu.used() };
+      if (!program.isUnstarted()) return { end, ...heard.all(), wallMs, cpuMs: cpu.used() };
+      // Nothing that it said went over its limit: these are the engine's words.
+      const why = end.kind === 'output-limit' ? unstarted() : end;
+      return { end: why, ...NO_OUTPUT, wallMs, cpuMs: cpu.used() };
     }
     await atMost(DRAIN_MS, heard.closed);
     heard.close();
-    if (program.isUnstarted()) {
-      const said = Buffer.from(heard.all().stdout.bytes).toString('utf8');
-      return { end: { kind: 'unstarted', said }, ...NO_OUTPUT, wallMs, cpuMs: null };
-    }
+    if (program.isUnstarted()) return { end: unstarted(), ...NO_OUTPUT, wallMs, cpuMs: null };
     await atMost(LAST_LOOK_MS, cpu.settled());
     const over = heard.full();
     const told: ProgramEnd = over === null ? end : { kind: 'output-limit', stream: over };

@@ -71,15 +71,15 @@ export function signEd25519(privateKey: KeyObject, message: Uint8Array): Uint8Ar
 }
 
 /** Not `recursive: true`: Node 20 never returns from that where the file system says ENOENT for a name whose parent exists. */
-function makeDirectory(directory: string): void {
+function makeDirectory(directory: string, isParentThere = false): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return;
-    if (systemCode(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
-    makeDirectory(dirname(directory));
     // Its parent is there now, so ENOENT is an answer and no longer a question.
-    mkdirSync(directory, { mode: 0o700 });
+    if (systemCode(error) !== 'ENOENT' || dirname(directory) === directory || isParentThere) throw error;
+    makeDirectory(dirname(directory));
+    makeDirectory(directory, true);
   }
 }
 

@@ -3,7 +3,7 @@
 // an error the kernel may have dropped the data and say yes the next time.
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, rmdir, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WritError } from '../../errors.js';
 
@@ -209,13 +209,23 @@ async function tryMakeDirectory(path: string, mode: number): Promise<boolean> {
     if (hasCode(error, 'ENOENT') && dirname(path) !== path) return false;
     throw error;
   }
-  const parent = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  const parent = await openParent(path);
   try {
     await synced(path, parent.sync());
   } finally {
     await parent.close();
   }
   return true;
+}
+
+/** Of a directory that was just made, which goes again where its parent may be written and not read: nobody could sync it. */
+async function openParent(path: string): Promise<FileHandle> {
+  try {
+    return await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    await rmdir(path).catch(() => undefined);
+    throw fileError(dirname(path), 'read', error);
+  }
 }
 
 async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {

@@ -1,8 +1,17 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openNewFile } from './export-files.js';
+import { openEmptyDirectory, openNewFile } from './export-files.js';
 
 let home: string;
 let path: string;
@@ -59,4 +68,29 @@ describe('a new file that is handed out', () => {
     await file.discard();
     expect(existsSync(path)).toBe(false);
   });
+});
+
+const NOBODY = 65_534;
+const isRoot = process.geteuid?.() === 0;
+
+describe('a new directory', () => {
+  it.runIf(isRoot)(
+    'is refused, and not left behind, where its parent may be written and not read',
+    async () => {
+      chmodSync(home, 0o733);
+      process.seteuid?.(NOBODY);
+      try {
+        // The second time as the first: nothing of it is there.
+        for (let time = 0; time < 2; time += 1) {
+          await expect(openEmptyDirectory(join(home, 'copy'))).rejects.toMatchObject({
+            code: 'STORE_READ_ONLY',
+            message: `can't read ${home}: no permission`,
+          });
+        }
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(readdirSync(home)).toEqual([]);
+    },
+  );
 });

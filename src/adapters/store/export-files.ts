@@ -16,6 +16,7 @@ export async function openEmptyDirectory(dir: string): Promise<TileDirectory> {
     const [first] = await readdir(path);
     if (first === undefined) return openTileDirectory(path);
   } catch (error) {
+    if (error instanceof WritError) throw error;
     if (hasCode(error, 'EEXIST', 'ENOTDIR')) throw taken(`${dir} is no directory`, 'another directory');
     throw fileError(path, 'use', error);
   }

@@ -41,10 +41,12 @@ function usualFinding(error: ErrorObject, at: Segments): Finding | 'skip' {
     }
     case 'required': {
       const name = String((error.params as { missingProperty: string }).missingProperty);
+      // What only demands a field says itself what that is.
+      const said = schema?.properties === undefined ? schema : schema.properties[name];
       return {
         code: 'DOC_MISSING_FIELD',
         message: `${place(at)} has no ${JSON.stringify(name)}`,
-        hint: hintOf(schema?.properties?.[name]?.description),
+        hint: hintOf(said?.description),
         at,
         onKey: true,
       };

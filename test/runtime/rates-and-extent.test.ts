@@ -103,7 +103,7 @@ describe('the extent of a workflow under a ceiling', () => {
   it.each([
     ['timeoutMs', 'timeoutMs', 120_000, 60_000, ONE],
     ['retries', 'maxRetries', 3, 1, `${ONE}, errorMode: retry`],
-    ['loopIterations', 'maxIterations', 10, 2, `${ONE}, mode: loop`],
+    ['loopIterations', 'maxIterations', 10, 2, `${ONE}, mode: loop, until: all done`],
   ])(
     'says of %s that a step takes by default, and did not ask for, what to write (default-told-as-asked)',
     async (name, field, taken, limit, line) => {

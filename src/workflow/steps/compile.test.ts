@@ -326,7 +326,9 @@ steps:
     [['maxRetries: 0', 'errorMode: retry'], ['DOC_FIELD_IGNORED 6:5 steps[0].errorMode']],
     [['mode: fanout', 'concurrency: 2'], ['DOC_FIELD_IGNORED 6:5 steps[0].concurrency']],
     [['mode: fanout', 'items: [1]'], ['DOC_FIELD_IGNORED 6:5 steps[0].items']],
-    [['mode: loop', 'onExhausted: fail'], ['DOC_FIELD_IGNORED 6:5 steps[0].onExhausted']],
+    [['mode: loop', 'maxIterations: 2', 'onExhausted: fail'], ['DOC_FIELD_IGNORED 7:5 steps[0].onExhausted']],
+    [['mode: loop'], ['DOC_MISSING_FIELD 5:11 steps[0].mode']],
+    [['mode: loop', 'maxIterations: 2'], []],
     [['condition: a == 1'], []],
     [['x-note: anything'], []],
     // expressions
@@ -337,6 +339,13 @@ steps:
     [['condition: "false"'], []],
     [['mode: loop', `until: '"done"'`], ['DOC_EXPRESSION 6:12 steps[0].until']],
     [['mode: loop', 'until: output == "done"'], []],
+    [['mode: loop', 'until: output == done'], ['DOC_UNKNOWN_NAME 6:22 steps[0].until']],
+    [['mode: loop', 'until: done == output'], []],
+    [['mode: loop', 'until: output == {{done}}'], []],
+    [['condition: "{{a.status}} == success"'], ['DOC_UNKNOWN_NAME 5:33 steps[0].condition']],
+    [['condition: "b && !(a != success)"'], ['DOC_UNKNOWN_NAME 5:29 steps[0].condition']],
+    [['condition: "\'success\' == a && a == {{success}} && a == success.x"'], []],
+    [['condition: a > least'], []],
     [['condition: a == True'], ['DOC_UNKNOWN_NAME 5:21 steps[0].condition']],
     [["condition: \"'{{a}}' == 'x'\""], ['DOC_EXPRESSION 5:16 steps[0].condition']],
     [['promptTemplate: "x {{#if a}}"'], ['DOC_TEMPLATE 5:24 steps[0].promptTemplate']],
@@ -350,6 +359,25 @@ steps:
     [['config: {tools: [b, "{{c d}}"]}'], ['DOC_TEMPLATE 5:26 steps[0].config.tools[1]']],
   ])('%j is told with its place', (lines, expected) => {
     expect(found(step(...lines))).toEqual(expected);
+  });
+
+  it.each([
+    ['condition: "{{a.status}} == success"', "a text stands in quotes: 'success'"],
+    ['until: "status == done"\n    mode: loop', "a text stands in quotes: 'done'"],
+    ['condition: a == True', 'the value is written true'],
+    ['mode: conditional', 'when the step runs, such as condition: "{{previous_step.status}} == \'success\'"'],
+    ['mode: loop', 'write until: …, which ends it, and maxIterations: N, the most it may take'],
+  ])('of %s says what to write', (line, hint) => {
+    expect(validate(step(line)).diagnostics.map((one) => one.hint)).toEqual([hint]);
+  });
+
+  it('says of a word without quotes what to write where the inputs are declared, too: nothing can give it', () => {
+    const inputs = 'inputs: {type: object, properties: {status: {type: string}}}';
+    const text = `${inputs}\n${step('condition: "{{status}} == success"')}`;
+    expect(validate(text)).toMatchObject({
+      ok: false,
+      diagnostics: [{ code: 'DOC_UNKNOWN_NAME', hint: "a text stands in quotes: 'success'" }],
+    });
   });
 
   it('finds everything in one pass, in the order of the text', () => {
@@ -704,7 +732,17 @@ describe('names that have no value where they stand', () => {
     [[['promptTemplate: "{{later}}"'], ['outputVar: later']], ['5:24']],
     [[['promptTemplate: "{{B.x}}"'], []], ['5:24']],
     [[['outputVar: a1'], ['promptTemplate: "{{a1}} {{A}} {{output}}"']], []],
-    [[['mode: loop', 'outputVar: r', 'promptTemplate: "{{r}} {{A}} {{output}} {{feedback}}"']], []],
+    [
+      [
+        [
+          'mode: loop',
+          'maxIterations: 2',
+          'outputVar: r',
+          'promptTemplate: "{{r}} {{A}} {{output}} {{feedback}}"',
+        ],
+      ],
+      [],
+    ],
     [[['outputVar: r', 'promptTemplate: "{{r}}"']], ['6:24']],
     [
       [
@@ -837,7 +875,7 @@ describe('declared inputs', () => {
     expect(typo.map(({ hint }) => hint)).toEqual(['did you mean "amount"?']);
     // What a text or a list holds is not declared; nor is what a step gives under the name of an input.
     expect(told('{{input.claim.amount}} {{list.[0].x}} {{text.length}} {{json input}}')).toEqual([]);
-    const given = `${step('promptTemplate: "{{claim.amuont}}"')}\n    outputVar: claim\n    mode: loop`;
+    const given = `${step('promptTemplate: "{{claim.amuont}}"')}\n    outputVar: claim\n    mode: loop\n    maxIterations: 2`;
     expect(found(`${closed}\n${given}`)).toEqual([]);
     expect(
       found(

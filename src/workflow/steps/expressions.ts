@@ -1,7 +1,7 @@
 // Templates and conditions of one step, checked at load: syntax, limits, helpers, and names where they can be known.
 // Every finding points at the place inside the text.
 import { CONDITION_MAX_LENGTH, parseCondition } from '../../expression/condition/parse.js';
-import type { ConditionNode } from '../../expression/condition/condition.js';
+import type { Condition } from '../../expression/condition/condition.js';
 import { BLOCKED_NAMES, FIXED_NAMES } from '../../expression/names.js';
 import { nearest } from '../../expression/nearest.js';
 import {
@@ -17,6 +17,7 @@ import type { Findings } from '../diagnostic.js';
 import { undeclared } from '../input.js';
 import { field, type Located, type Segments, toJson } from '../located.js';
 import { innerOffset } from '../text-place.js';
+import { bareWords, quotesBraces } from './condition-slips.js';
 import { neverSet, type StepPlace, type WorkflowNames } from './names.js';
 
 /** Characters of a word of the document that a message repeats. */
@@ -80,18 +81,7 @@ export class StepExpressions {
           at,
         });
       }
-      if (
-        until.kind === 'expression' &&
-        parseCondition(until.expression, this.space.names.all).paths.length === 0
-      ) {
-        this.findings.add({
-          code: 'DOC_EXPRESSION',
-          severity: 'warning',
-          message: 'until names no variable: what it says never changes',
-          hint: 'a phrase is written without quotes and brackets, or as until: {contains: "…"}',
-          at,
-        });
-      }
+      if (until.kind === 'expression') this.untilExpression(node, until.expression, at);
       return until;
     } catch (error) {
       if (!(error instanceof WritError)) throw error;
@@ -106,6 +96,31 @@ export class StepExpressions {
         ...this.inside(inner, error.details?.['offset']),
       });
       return null;
+    }
+  }
+
+  /** Its names are looked up in the output first, which nobody knows here. */
+  private untilExpression(node: Located, expression: string, at: Segments): void {
+    const condition = parseCondition(expression, this.space.names.all);
+    if (condition.paths.length === 0) {
+      this.findings.add({
+        code: 'DOC_EXPRESSION',
+        severity: 'warning',
+        message: 'until names no variable: what it says never changes',
+        hint: 'a phrase is written without quotes and brackets, or as until: {contains: "…"}',
+        at,
+      });
+    }
+    for (const { head, offset } of bareWords(condition)) {
+      if (this.space.names.all.has(head)) continue;
+      this.findings.add({
+        code: 'DOC_UNKNOWN_NAME',
+        severity: 'warning',
+        message: `until names ${JSON.stringify(head)}, which only the output or the input can give`,
+        hint: OTHER_SPELLINGS.get(head) ?? inQuotes(head),
+        at,
+        ...this.inside(node, offset),
+      });
     }
   }
 
@@ -166,7 +181,7 @@ export class StepExpressions {
         inside: segments,
         offset,
       }));
-      this.variables(node, at, 'condition', named);
+      this.variables(node, at, 'condition', named, quotedOf(condition));
       const { root } = condition;
       if (root.kind === 'literal' && typeof root.value === 'string' && !quotesBraces(root)) {
         this.findings.add({
@@ -198,7 +213,14 @@ export class StepExpressions {
     }
   }
 
-  private variables(node: Located, at: Segments, what: string, named: readonly NamedVariable[]): void {
+  /** `hints`: for names that are hardly meant as names. */
+  private variables(
+    node: Located,
+    at: Segments,
+    what: string,
+    named: readonly NamedVariable[],
+    hints: ReadonlyMap<string, string> = new Map(),
+  ): void {
     const { names, missing } = this.space;
     if (missing === 'allowed') return;
     const told = new Set<string>();
@@ -219,12 +241,13 @@ export class StepExpressions {
         this.findings.add({ code, severity: 'warning', message, ...place });
       } else if (missing === 'closed') {
         const message = `${text}, which nothing in the workflow gives`;
-        const hint = nearest(name, names.all) ?? 'declare it in inputs, or set it with an outputVar';
+        const near = nearest(name, names.all) ?? hints.get(name);
+        const hint = near ?? 'declare it in inputs, or set it with an outputVar';
         this.findings.add({ code, message, hint, ...place });
       } else {
         // It may be part of the input; only one that is all but spelled like a name of the workflow is told.
         const near = name.length < 4 ? undefined : nearest(name, names.all, name.length < 8 ? 1 : 2);
-        const hint = OTHER_SPELLINGS.get(name) ?? near;
+        const hint = OTHER_SPELLINGS.get(name) ?? near ?? hints.get(name);
         if (hint === undefined) continue;
         const message = `${text}, which only the input can give`;
         this.findings.add({ code, severity: 'warning', message, hint, ...place });
@@ -259,18 +282,10 @@ export class StepExpressions {
   }
 }
 
-function quotesBraces(node: ConditionNode): boolean {
-  switch (node.kind) {
-    case 'literal':
-      return typeof node.value === 'string' && node.value.includes('{{');
-    case 'path':
-      return false;
-    case 'not':
-      return quotesBraces(node.operand);
-    case 'and':
-    case 'or':
-      return node.operands.some(quotesBraces);
-    case 'compare':
-      return quotesBraces(node.left) || quotesBraces(node.right);
-  }
+function quotedOf(condition: Condition): ReadonlyMap<string, string> {
+  return new Map(bareWords(condition).map(({ head }) => [head, inQuotes(head)]));
+}
+
+function inQuotes(word: string): string {
+  return `a text stands in quotes: '${word}'`;
 }

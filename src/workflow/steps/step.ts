@@ -59,6 +59,7 @@ export function compileStep(
   const timeoutMs = numberOf(fields['timeoutMs']) ?? DEFAULT_STEP_TIMEOUT_MS;
   warnIgnored(fields, { mode, functionId, noPrompt, timeoutMs, each, namesItem }, at, findings);
   checkOutputVar(textOf(fields['outputVar']), at, findings);
+  if (mode === 'loop') warnUnbounded(fields, at, findings);
   const expressions = new StepExpressions(at, { ...where, each }, options.space, findings);
   expressions.check(step);
   const approval = approvalSpec(fields['approval']);
@@ -147,6 +148,18 @@ function checkOutputVar(name: string | undefined, at: Segments, findings: Findin
     message: `outputVar ${JSON.stringify(name)} is a reserved name`,
     hint: `choose another, such as ${name.replaceAll('_', '')}_result`,
     at: [...at, 'outputVar'],
+  });
+}
+
+/** AgentOS page: "Always set maxIterations on loop steps". With an end of its own a loop may do without. */
+function warnUnbounded(fields: JsonObject, at: Segments, findings: Findings): void {
+  if (fields['until'] !== undefined || fields['maxIterations'] !== undefined) return;
+  findings.add({
+    code: 'DOC_MISSING_FIELD',
+    severity: 'warning',
+    message: `the loop has neither "until" nor "maxIterations": it runs ${DEFAULT_MAX_ITERATIONS} times, whatever it gives`,
+    hint: 'write until: …, which ends it, and maxIterations: N, the most it may take',
+    at: [...at, 'mode'],
   });
 }
 

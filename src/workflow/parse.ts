@@ -29,6 +29,11 @@ export interface ParseOptions {
 export interface ParsedWorkflow {
   /** null when there is an error, and for a part of a step. */
   readonly plan: Plan | null;
+  /**
+   * Of dialect 1: as much of a plan as can be made of a document with errors, for checks that look at its steps one by
+   * one and are to be told in the same pass; never one to run. The plan itself when there is one.
+   */
+  readonly draft: Plan | null;
   /** The document as data, as its author spelled it; null when it can't be read. */
   readonly document: Json | null;
   /** In the order of the text. */
@@ -47,10 +52,10 @@ export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedW
   const { root, findings } = readDocument(text);
   const place = (segments: Segments) => findings.place(root === null ? 0 : offsetOf(root, segments));
   const partAt: ParsedWorkflow['partAt'] = (at, fields) => findings.partAt(at, fields);
-  if (root === null) return { plan: null, document: null, diagnostics: findings.list(), place, partAt };
-  const compiled = compile(root, text, options, findings);
-  const plan = findings.hasErrors() ? null : compiled;
-  return { plan, document: toJson(root), diagnostics: findings.list(), place, partAt };
+  const draft = root === null ? null : compile(root, text, options, findings);
+  const plan = findings.hasErrors() ? null : draft;
+  const document = root === null ? null : toJson(root);
+  return { plan, draft, document, diagnostics: findings.list(), place, partAt };
 }
 
 /** Is the document without errors? Warnings do not count. */

@@ -248,6 +248,9 @@ function driverOf(callables: Callables, node: TaskNode, kind: 'wasm' | 'docker')
   );
 }
 
+export const NO_AGENT_HINT =
+  "write agents: [NAME] beside steps, or agent: NAME in the step; for one run: --agent '*=NAME' (agentId of trigger)";
+
 /** AgentOS page: the step's agent, else the run's own, else the workflow's; `--agent` maps the role. */
 export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: TaskNode): string | null {
   if (plan.dialect === 'states' || node.call.kind === 'agent') return null;
@@ -255,7 +258,7 @@ export function actingAgent(plan: Plan, run: Pick<RunRecord, 'agents'>, node: Ta
   const role = node.call.agent ?? own ?? node.call.fallback;
   if (role === null) {
     throw new WritError('POLICY_REQUEST_INVALID', `"${node.name}" has no acting agent`, {
-      hint: "list the workflow's agents, or give the step an agent",
+      hint: NO_AGENT_HINT,
     });
   }
   const name = Object.hasOwn(run.agents, role) ? (run.agents[role] ?? role) : role;

@@ -83,9 +83,12 @@ function waitOf(node: TaskNode, decision: Decision): PlannedWait | null {
   };
 }
 
-/** A denial comes before any other fault: it is what the guard says first, and what it never lets pass. */
+/**
+ * A denial comes before any other fault: it is what the guard says first, and what it never lets pass. One of the call
+ * itself, for which nobody acts, comes before that: policy is not even asked.
+ */
 function judgement(decision: Decision, fault: WritError | null): Pick<PlannedCall, 'verdict' | 'problem'> {
-  if (decision.verdict === 'deny') {
+  if (decision.verdict === 'deny' && fault?.kind !== 'refusal') {
     const { code, message, hint } = decision;
     return { verdict: 'deny', problem: { code: code ?? 'POLICY_ERROR', message, hint } };
   }

@@ -28,6 +28,8 @@ import { dataFacts, dataOf, unknownLabel } from '../run/data.js';
 import { SHELL_EXEC } from '../call/shell-call.js';
 import type { Diagnostic, WorkflowSource } from '../writ.js';
 import { roomForAnswer } from './answer-room.js';
+import { at, besides, isMisread, located, type NodeFinding } from './node-finding.js';
+import { agentless, strangers } from './acting-agents.js';
 import { faultsWritten, writtenRequest } from './written-request.js';
 
 export interface CheckedWorkflow {
@@ -44,17 +46,17 @@ export interface CheckedWorkflow {
 export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promise<CheckedWorkflow> {
   const functions = registeredFunctions(guard.callables);
   const text = guard.redact.text(source.text);
-  const { plan, document, diagnostics, place, partAt } = parseWorkflow(text, {
+  const { plan, draft, document, diagnostics, place, partAt } = parseWorkflow(text, {
     functions,
     ...(source.file === null ? {} : { file: source.file }),
   });
   const secrets = checkSecrets(guard, source, text, document);
-  if (plan === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
-  const found: NodeFinding[] = [...checkLabels(guard, plan, place)];
+  if (draft === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
+  const found: NodeFinding[] = [...checkLabels(guard, draft, place)];
   const agents = new Set<Digest>();
-  for (const [key, state] of Object.entries(plan.nodes)) {
+  for (const [key, state] of Object.entries(draft.nodes)) {
     const node = taskAt(state);
-    if (node === null) continue;
+    if (node === null || isMisread(partAt(node, [])?.path ?? '', diagnostics)) continue;
     const agent = node.call.kind === 'agent' ? await resolve(guard, node, node.call.digest, found) : null;
     if (agent !== null) agents.add(agent.digest);
     await checkModule(guard, node, found);
@@ -63,14 +65,14 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     const isAsked = (fields: readonly Segments[]) => partAt(node, fields)?.path !== partAt(node, [])?.path;
     const { call } = node;
     const resource = call.kind === 'agent' ? `${call.name}@${call.digest}` : call.functionId;
-    checkFit(guard, plan, { key, node, resource, agent, isAsked }, found);
+    checkFit(guard, draft, { key, node, resource, agent, isAsked }, found);
     if (agent !== null) checkBounded(guard, node, agent, found);
   }
+  found.push(...agentless(draft), ...strangers(guard.policy(), draft));
   const all = [
     ...diagnostics,
     ...secrets,
-    ...checkCeilings(guard, plan, place),
-    ...found.map(({ fields, ...one }) => ({ ...one, ...partAt(one, fields) })),
+    ...besides(diagnostics, [...checkCeilings(guard, draft, place), ...located(found, partAt)]),
   ];
   all.sort((a, b) => a.line - b.line || a.column - b.column);
   return { plan, text, document, diagnostics: all, agents: [...agents] };
@@ -378,20 +380,4 @@ export function sandboxKind(node: TaskNode): 'wasm' | 'docker' | null {
     return node.sandbox?.driver ?? 'docker';
   if (node.call.kind === 'function' && node.call.functionId !== 'tool::wasm') return null;
   return node.sandbox?.driver ?? 'wasm';
-}
-
-/** Of one step or state: it points at the first of `fields` that the document has, else at its name. */
-interface NodeFinding extends Diagnostic {
-  readonly fields: readonly Segments[];
-}
-
-function at(
-  { line, column, name }: Place & { readonly name: string },
-  code: Diagnostic['code'],
-  message: string,
-  hint: string | undefined,
-  fields: readonly Segments[],
-): NodeFinding {
-  const told = { code, severity: 'error' as const, message, ...(hint === undefined ? {} : { hint }) };
-  return { ...told, line, column, path: name, fields };
 }

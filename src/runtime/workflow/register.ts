@@ -62,8 +62,10 @@ function invalid(
   const code = errors.map((one) => one.code).find(isIntegrityCode) ?? 'DOC_INVALID';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   const all = source.file === null ? 'they are in details.diagnostics' : `writ validate ${source.file}`;
+  const own = first?.hint === undefined ? [] : [first.hint];
+  const hint = [...own, ...(own.length === 0 || errors.length > 1 ? [`see every finding: ${all}`] : [])];
   return new WritError(code, `${where}: ${first?.message ?? 'invalid document'}${more}`, {
-    hint: first?.hint ?? `see every finding: ${all}`,
+    hint: hint.join('; '),
     details: { file: source.file, diagnostics },
   });
 }

@@ -23,8 +23,8 @@ export interface StepsOptions {
   readonly fragment: boolean;
 }
 
-/** The plan of a document with `steps`; null when a finding is an error. */
-export function compileSteps(root: Located, options: StepsOptions, findings: Findings): Plan | null {
+/** The plan of a document with `steps`; where a finding is an error, as much of one as there is: never one to run. */
+export function compileSteps(root: Located, options: StepsOptions, findings: Findings): Plan {
   checkShape(root, 'steps', findings, [], unsupportedSandbox);
   const inputsNode = field(root, 'inputs')?.value;
   if (inputsNode?.kind === 'map') checkInputsSchema(inputsNode, ['inputs'], findings);
@@ -34,7 +34,6 @@ export function compileSteps(root: Located, options: StepsOptions, findings: Fin
   const keys = stepKeys(steps, findings);
   const nodes = compileNodes(steps, keys, document, options, findings);
   const identity = identityOf(document, options.fragment, findings);
-  if (findings.hasErrors() || identity === null) return null;
   const data = dataClassOf(document['data']);
   return {
     v: 3,
@@ -138,25 +137,28 @@ function onMissingOf(document: JsonObject): Plan['onMissing'] {
   return onMissing === 'empty' || onMissing === 'keep' ? onMissing : 'error';
 }
 
+/** Of a document that a finding refuses for its name. */
+const NAMELESS = { id: '', name: '' };
+
 function identityOf(
   document: JsonObject,
   fragment: boolean,
   findings: Findings,
-): { readonly id: string; readonly name: string } | null {
+): { readonly id: string; readonly name: string } {
   const id = textOf(document['id']);
   const name = textOf(document['name']);
   if (id !== undefined) return { id, name: name ?? id };
   if (name === undefined) {
     if (fragment) return { id: 'fragment', name: 'fragment' };
     // What is there and is no text has been told.
-    if (document['id'] !== undefined || document['name'] !== undefined) return null;
+    if (document['id'] !== undefined || document['name'] !== undefined) return NAMELESS;
     findings.add({
       code: 'DOC_MISSING_FIELD',
       message: 'the document has neither "id" nor "name"',
       hint: 'add id: my-workflow',
       at: [],
     });
-    return null;
+    return NAMELESS;
   }
   const slug = workflowSlug(name);
   if (slug !== '') return { id: slug, name };
@@ -166,7 +168,7 @@ function identityOf(
     hint: 'add id: my-workflow',
     at: ['name'],
   });
-  return null;
+  return NAMELESS;
 }
 
 function stepKeys(steps: readonly Located[], findings: Findings): readonly string[] {

@@ -1,0 +1,145 @@
+// What a runner says of a document: everything in one pass, also where one step can't be read, and who acts in it.
+import { describe, expect, it } from 'vitest';
+import { refusalOf, steps, useTeam } from './fixture.js';
+
+const here = useTeam();
+const ONE = 'functionId: "tool::test_one"';
+
+async function told(text: string) {
+  const writ = await here.team.open();
+  const { diagnostics } = await writ.validate({ text, file: null });
+  return diagnostics;
+}
+
+async function findings(text: string): Promise<readonly string[]> {
+  return (await told(text)).map(({ code, path }) => `${code} ${path}`);
+}
+
+describe('a document with a step that can not be read', () => {
+  it.each([
+    ['config: {x: "{{#if a}} {{b"}', 'DOC_TEMPLATE steps[0].config.x'],
+    ['condition: "a = 1"', 'DOC_EXPRESSION steps[0].condition'],
+    ['conditon: "a == 1"', 'DOC_UNKNOWN_FIELD steps[0].conditon'],
+    ['mode: conditional', 'DOC_MISSING_FIELD steps[0]'],
+    ['timeoutMs: never', 'DOC_WRONG_TYPE steps[0].timeoutMs'],
+    ['timeoutMs: 99999999', 'DOC_BAD_VALUE steps[0].timeoutMs'],
+    ['sandbox: {driver: chroot}', 'DOC_BAD_VALUE steps[0].sandbox.driver'],
+  ])('by %s is told what the ceilings say of the other steps', async (line, finding) => {
+    const over = `${ONE}, timeoutMs: 80000000`;
+    expect(await findings(steps([`${ONE}, ${line}`, over]))).toEqual([
+      finding,
+      'DOC_CEILING_EXCEEDED steps[1].timeoutMs',
+    ]);
+  });
+
+  it('by its template is told what the ceilings say of it, too', async () => {
+    expect(await findings(steps([`${ONE}, config: {x: "{{a"}, timeoutMs: 80000000`]))).toEqual([
+      'DOC_TEMPLATE steps[0].config.x',
+      'DOC_CEILING_EXCEEDED steps[0].timeoutMs',
+    ]);
+  });
+
+  it('is told what its own ceilings say, once, and all of it without a name', async () => {
+    const wide = 'ceilings: {limits: {timeoutMs: 80000000}}\n';
+    const broken = [`${ONE}, config: {x: "{{a"}`];
+    const expected = ['DOC_CEILING_EXCEEDED ceilings.limits.timeoutMs', 'DOC_TEMPLATE steps[0].config.x'];
+    expect(await findings(steps(broken, wide))).toEqual(expected);
+    const nameless = steps(broken, wide).replace('id: test-steps\n', '');
+    expect(await findings(nameless)).toEqual(['DOC_MISSING_FIELD ', ...expected]);
+    expect(await findings(steps(broken, 'ceilings: [7]\n'))).toEqual([
+      'DOC_WRONG_TYPE ceilings',
+      'DOC_TEMPLATE steps[0].config.x',
+    ]);
+  });
+
+  it('is told its findings whatever its fields hold: no check trips over a value that the schema refuses', async () => {
+    const fields =
+      'name functionId mode errorMode promptTemplate config timeoutMs maxRetries retry outputVar condition maxIterations until onExhausted items concurrency agent approval sandbox data idempotent';
+    const values = [
+      'null',
+      '-1',
+      '1e300',
+      'true',
+      '""',
+      '"{{"',
+      '[[]]',
+      '{}',
+      '{mode: [], driver: 7, limits: {cpus: x}}',
+    ];
+    const heads = [
+      '',
+      'data: 7\n',
+      'ceilings: {limits: 7}\n',
+      'timeoutMs: -1\n',
+      'onMissing: 7\n',
+      'inputs: 7\n',
+    ];
+    const writ = await here.team.open();
+    for (const [index, field] of fields.split(' ').entries()) {
+      for (const mode of ['sequential', 'fanout', 'loop'])
+        for (const value of values) {
+          const rest = ['name: B', ONE, `mode: ${mode}`].filter((line) => !line.startsWith(`${field}:`));
+          const step = [...rest, `${field}: ${value}`].join(', ');
+          const head = heads[index % heads.length] ?? '';
+          const text = `id: w\n${head}steps: [{name: A, ${ONE}}, {${step}}, {name: A, ${ONE}, timeoutMs: 80000000}]`;
+          const { ok } = await writ.validate({ text, file: null });
+          expect(ok, text).toBe(false);
+        }
+    }
+  });
+
+  it('is refused with the first hint and where the others are', async () => {
+    const writ = await here.team.open();
+    const hintFor = async (...lines: string[]) => (await refusalOf(here.team.start(writ, steps(lines)))).hint;
+    const typo = `${ONE}, errorMode: fial`;
+    expect(await hintFor(typo)).toBe('did you mean "fail"?');
+    expect(await hintFor(typo, typo)).toBe(
+      'did you mean "fail"?; see every finding: they are in details.diagnostics',
+    );
+  });
+});
+
+describe('who acts in a step', () => {
+  const nobody = (lines: readonly string[]) => steps(lines).replace('agents: [claims-triage]\n', '');
+
+  it('is told where it is nobody, once, with what to write', async () => {
+    const own = `${ONE}, agent: claims-triage`;
+    expect(await told(nobody([own, ONE, ONE, ONE]))).toMatchObject([
+      {
+        code: 'DOC_MISSING_FIELD',
+        severity: 'warning',
+        path: 'steps[1]',
+        message: 'no agent acts in "s2" (nor in 2 more): it is denied, unless the start of a run names one',
+        hint: "write agents: [NAME] beside steps, or agent: NAME in the step; for one run: --agent '*=NAME' (agentId of trigger)",
+      },
+    ]);
+    expect(await told(nobody([own]))).toEqual([]);
+    expect(await told(steps([ONE]))).toEqual([]);
+  });
+
+  it('is told where it is all but spelled like an agent that is known', async () => {
+    const hints = async (text: string) => (await told(text)).map(({ hint, path }) => `${path} ${hint ?? ''}`);
+    const step = (agent: string) => `${ONE}, agent: ${agent}`;
+    const near = 'did you mean "claims-triage"?';
+    expect(await hints(nobody([step('claim-triage')]))).toEqual([`steps[0].agent ${near}`]);
+    expect(await hints(nobody([step('"agent:claims-triag"')]))).toEqual([`steps[0].agent ${near}`]);
+    const roles = steps([step('codr'), step('coder'), step('archivist')]);
+    expect(await hints(roles.replace('[claims-triage]', '[coder]'))).toEqual([
+      'steps[0].agent did you mean "coder"?',
+    ]);
+    expect(await hints(nobody([step('claims-triage'), step('somebody-else')]))).toEqual([]);
+  });
+
+  it('is what a plan says first of a step in which nobody does, whatever policy says of it', async () => {
+    const writ = await here.team.open();
+    const text = nobody([`${ONE}, approval: {mode: sync, approverRoles: [role:admin]}`]);
+    const by = await here.team.as(writ, 'alice');
+    const plan = await writ.plan({ workflow: { text, file: null }, input: undefined }, by);
+    expect(plan).toMatchObject({ verdict: 'deny', exitCode: 3 });
+    expect(plan.steps[0]?.call?.problem).toMatchObject({
+      code: 'POLICY_REQUEST_INVALID',
+      message: '"s1" has no acting agent',
+      hint: expect.stringContaining('agents: [NAME]'),
+    });
+  });
+});

@@ -51,10 +51,10 @@ export function readWithParser(text: string): ReadDocument {
   const isEmpty = () => refuse('DOC_SYNTAX', 'document is empty', 0, 'begin with id: and steps:');
   // A UTF-16 unit is at least one byte of UTF-8, so the second count is only made for texts that can be short enough.
   if (text.length > DOCUMENT_MAX_BYTES || new TextEncoder().encode(text).length > DOCUMENT_MAX_BYTES) {
-    return refuse('DOC_TOO_LARGE', `document is larger than ${DOCUMENT_MAX_BYTES} bytes`);
+    return refuse('DOC_TOO_LARGE', `document is larger than ${DOCUMENT_MAX_BYTES} bytes`, 0, LESS);
   }
   const tokens = tokenize(text);
-  if ('problem' in tokens) return refuse('DOC_TOO_LARGE', tokens.problem, tokens.offset);
+  if ('problem' in tokens) return refuse('DOC_TOO_LARGE', tokens.problem, tokens.offset, LESS);
   const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, prettyErrors: false });
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
@@ -225,7 +225,9 @@ class Converter {
 
   private stop(message: string, node: unknown, path: Segments): null {
     this.stopped = true;
-    this.findings.add({ code: 'DOC_TOO_LARGE', message, at: path, offset: offsetIn(node) });
+    const hint =
+      isAlias(node) || this.aliases > 0 ? `${LESS}; an alias stands for all that is in its anchor` : LESS;
+    this.findings.add({ code: 'DOC_TOO_LARGE', message, hint, at: path, offset: offsetIn(node) });
     return null;
   }
 
@@ -251,6 +253,8 @@ const SYNTAX_HINTS: Partial<Record<YAMLError['code'], string>> = {
   MISSING_CHAR: 'text that begins with a quote ends with the same',
   MULTILINE_IMPLICIT_KEY: 'a field is written name: value, with a colon and a blank',
 };
+
+const LESS = 'split the workflow, or pass large data as input';
 
 const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 

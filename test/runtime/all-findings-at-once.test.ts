@@ -88,6 +88,13 @@ describe('a document with a step that can not be read', () => {
     }
   });
 
+  it('with more errors than are shown is told so behind them, not before', async () => {
+    const many = Array.from({ length: 201 }, () => `${ONE}, config: {x: "{{a"}`);
+    const all = await findings(steps([...many, `${ONE}, timeoutMs: 80000000`]));
+    expect(all).toHaveLength(202);
+    expect(all.slice(-2)).toEqual(['DOC_CEILING_EXCEEDED steps[201].timeoutMs', 'DOC_INVALID ']);
+  });
+
   it('is refused with the first hint and where the others are', async () => {
     const writ = await here.team.open();
     const hintFor = async (...lines: string[]) => (await refusalOf(here.team.start(writ, steps(lines)))).hint;

@@ -74,7 +74,9 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     ...secrets,
     ...besides(diagnostics, [...checkCeilings(guard, draft, place), ...located(found, partAt)]),
   ];
-  all.sort((a, b) => a.line - b.line || a.column - b.column);
+  // That there may be more stays behind what there is.
+  const isOfAll = ({ code, path }: Diagnostic) => Number(code === 'DOC_INVALID' && path === '');
+  all.sort((a, b) => isOfAll(a) - isOfAll(b) || a.line - b.line || a.column - b.column);
   return { plan, text, document, diagnostics: all, agents: [...agents] };
 }
 

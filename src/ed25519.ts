@@ -6,6 +6,9 @@ import { bytesToNumberLE } from '@noble/curves/utils.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 
+/** Whether `signature` is the key's over `message`; never throws. */
+export type VerifySignature = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+
 /**
  * True when `signature` (64 bytes) is the key's (32 bytes) over `message`: canonical encodings of R, S and a key that
  * is not of small order, and [S]B = R + [k]A. Never throws; all three values may be attacker-controlled.

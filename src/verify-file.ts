@@ -74,8 +74,8 @@ export async function verifyEvidenceBytes(
   return verifyEvidence(json, {
     ...given,
     trust,
-    verifyDecision: verifyClaimedDecision,
-    verifyAnswer: verifyClaimedTaskAnswer,
+    verifyDecision: (claim) => verifyClaimedDecision(claim, verifyWithNode),
+    verifyAnswer: (claim) => verifyClaimedTaskAnswer(claim, verifyWithNode),
     subjectDigest: digestOfSubjectBytes,
     verifySignature: verifyWithNode,
   }).report;

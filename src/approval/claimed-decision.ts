@@ -2,6 +2,7 @@
 // browser, so that the command line and an evidence page judge alike.
 // Its fields are those that audit/verify/approval-rules.ts reads out of an entry, which may not import them: where both
 // are put together the compiler sees that they fit.
+import type { VerifySignature } from '../ed25519.js';
 import { isHex64 } from '../json.js';
 import { claimedKey } from './claimed-key.js';
 import { verifyDecision } from './decision.js';
@@ -22,8 +23,11 @@ export interface ClaimedDecision {
   readonly signature: string;
 }
 
-/** True only for a good signature (writ.decision.v1) by the key the claim names; never throws. */
-export function verifyClaimedDecision({ keyId, signature, ...claim }: ClaimedDecision): boolean {
+/** True only for a good signature (writ.decision.v1) by the key the claim names; never throws. `verify` as `verifyDecision`. */
+export function verifyClaimedDecision(
+  { keyId, signature, ...claim }: ClaimedDecision,
+  verify?: VerifySignature,
+): boolean {
   const key = claimedKey(keyId, signature);
   const { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } = claim;
   const { delegation, breakGlass } = claim;
@@ -31,5 +35,5 @@ export function verifyClaimedDecision({ keyId, signature, ...claim }: ClaimedDec
   if (decision !== 'approve' && decision !== 'deny' && decision !== 'revoke') return false;
   if (reasonCommitment !== null && !isHex64(reasonCommitment)) return false;
   const exact = { approvalId, subjectDigest, decision, approver, at, expiresAt, reasonCommitment } as const;
-  return verifyDecision({ ...exact, delegation, breakGlass }, key.signature, key.publicKey);
+  return verifyDecision({ ...exact, delegation, breakGlass }, key.signature, key.publicKey, verify);
 }

@@ -1,5 +1,6 @@
 // A person's signed answer to a task as log entries tell it: every field is attacker-controlled text. Its fields are those
 // that audit/verify/task-rules.ts reads: where both are put together the compiler sees that they fit.
+import type { VerifySignature } from '../ed25519.js';
 import { isHex64 } from '../json.js';
 import { claimedKey } from './claimed-key.js';
 import { verifyTaskAnswer } from './task-answer.js';
@@ -22,11 +23,14 @@ export interface ClaimedTaskAnswer {
   readonly signature: string;
 }
 
-/** True only for a good signature (writ.task-answer.v1) by the key the claim names; never throws. */
-export function verifyClaimedTaskAnswer({ keyId, signature, ...claim }: ClaimedTaskAnswer): boolean {
+/** True only for a good signature (writ.task-answer.v1) by the key the claim names; never throws. `verify` as `verifyTaskAnswer`. */
+export function verifyClaimedTaskAnswer(
+  { keyId, signature, ...claim }: ClaimedTaskAnswer,
+  verify?: VerifySignature,
+): boolean {
   const { form, input, commitment, ...rest } = claim;
   const key = claimedKey(keyId, signature);
   if (key === null || !isHex64(commitment)) return false;
   if ((form !== null && !isHex64(form)) || (input !== null && !isHex64(input))) return false;
-  return verifyTaskAnswer({ ...rest, form, input, commitment }, key.signature, key.publicKey);
+  return verifyTaskAnswer({ ...rest, form, input, commitment }, key.signature, key.publicKey, verify);
 }

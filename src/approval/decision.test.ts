@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, sign as nodeSign, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Commitment, SubjectDigest } from '../json.js';
+import { verifyWithNode } from '../verify-trust.js';
 import { decisionBytes, verifyDecision, type Decision } from './decision.js';
 
 const DECISION: Decision = {
@@ -27,7 +28,10 @@ const eve = generateKeyPairSync('ed25519');
 const bobKey = raw(createPublicKey(bob.privateKey));
 const signature = new Uint8Array(nodeSign(null, Buffer.from(TEXT), bob.privateKey));
 
-describe('a signed decision', () => {
+describe.each([
+  ['the portable code', undefined],
+  ['the platform', verifyWithNode],
+])('a signed decision, checked by %s', (_, verify) => {
   it('is signed over "writ.decision.v1" NUL and the RFC 8785 form of its nine keys', () => {
     expect(new TextDecoder().decode(decisionBytes(DECISION))).toBe(TEXT);
   });
@@ -38,11 +42,11 @@ describe('a signed decision', () => {
   });
 
   it('verifies with the key that signed, signed by another implementation', () => {
-    expect(verifyDecision(DECISION, signature, bobKey)).toBe(true);
+    expect(verifyDecision(DECISION, signature, bobKey, verify)).toBe(true);
   });
 
   it('does not verify with another key', () => {
-    expect(verifyDecision(DECISION, signature, raw(eve.publicKey))).toBe(false);
+    expect(verifyDecision(DECISION, signature, raw(eve.publicKey), verify)).toBe(false);
   });
 
   it.each<[keyof Decision, Partial<Decision>]>([
@@ -56,14 +60,14 @@ describe('a signed decision', () => {
     ['breakGlass', { breakGlass: true }],
     ['reasonCommitment', { reasonCommitment: 'e'.repeat(64) as Commitment }],
   ])('does not verify after a change of %s', (_, change) => {
-    expect(verifyDecision({ ...DECISION, ...change }, signature, bobKey)).toBe(false);
+    expect(verifyDecision({ ...DECISION, ...change }, signature, bobKey, verify)).toBe(false);
   });
 
   it('does not verify after a change of any byte of the signature', () => {
     for (let at = 0; at < 64; at++) {
       const changed = signature.slice();
       changed[at] = (changed[at] ?? 0) ^ 0x01;
-      expect(verifyDecision(DECISION, changed, bobKey)).toBe(false);
+      expect(verifyDecision(DECISION, changed, bobKey, verify)).toBe(false);
     }
   });
 
@@ -72,14 +76,14 @@ describe('a signed decision', () => {
     (length) => {
       const wrong = new Uint8Array(length);
       wrong.set(signature.subarray(0, length));
-      expect(verifyDecision(DECISION, wrong, bobKey)).toBe(false);
+      expect(verifyDecision(DECISION, wrong, bobKey, verify)).toBe(false);
     },
   );
 
   it.each([0, 31, 33, 64])('does not verify, and does not throw, for a key of %i bytes', (length) => {
     const wrong = new Uint8Array(length);
     wrong.set(bobKey.subarray(0, length));
-    expect(verifyDecision(DECISION, signature, wrong)).toBe(false);
+    expect(verifyDecision(DECISION, signature, wrong, verify)).toBe(false);
   });
 
   it.each<[string, Uint8Array]>([
@@ -89,17 +93,17 @@ describe('a signed decision', () => {
   ])('does not verify for a key that is %s, whatever the signature', (_, key) => {
     const identity = Uint8Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 0));
     for (const one of [signature, identity, new Uint8Array(64)])
-      expect(verifyDecision(DECISION, one, key)).toBe(false);
+      expect(verifyDecision(DECISION, one, key, verify)).toBe(false);
   });
 
   it('does not verify, and does not throw, for a decision that has no bytes', () => {
-    expect(verifyDecision({ ...DECISION, approver: '\ud800' }, signature, bobKey)).toBe(false);
+    expect(verifyDecision({ ...DECISION, approver: '\ud800' }, signature, bobKey, verify)).toBe(false);
   });
 
   it('a signature over the bare text, or over another domain, is none', () => {
     for (const text of [TEXT.slice(17), TEXT.replace('decision', 'approval')]) {
       const other = new Uint8Array(nodeSign(null, Buffer.from(text), bob.privateKey));
-      expect(verifyDecision(DECISION, other, bobKey)).toBe(false);
+      expect(verifyDecision(DECISION, other, bobKey, verify)).toBe(false);
     }
   });
 });

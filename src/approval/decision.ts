@@ -2,7 +2,7 @@
 // because the key that signs is enrolled for that person.
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../canonical-json.js';
-import { verifyEd25519 } from '../ed25519.js';
+import { verifyEd25519, type VerifySignature } from '../ed25519.js';
 import type { Commitment, SubjectDigest } from '../json.js';
 
 export interface Decision {
@@ -48,10 +48,18 @@ export function decisionBytes(decision: Decision): Uint8Array {
   return concatBytes(DOMAIN, utf8ToBytes(canonicalJson(exact)));
 }
 
-/** Ed25519 (RFC 8032). False for a key or signature of the wrong length too; never throws. */
-export function verifyDecision(decision: Decision, signature: Uint8Array, publicKey: Uint8Array): boolean {
+/**
+ * Ed25519 (RFC 8032), by the portable code unless the platform's is given. False for a key or signature of the wrong
+ * length too; never throws.
+ */
+export function verifyDecision(
+  decision: Decision,
+  signature: Uint8Array,
+  publicKey: Uint8Array,
+  verify: VerifySignature = verifyEd25519,
+): boolean {
   try {
-    return verifyEd25519(publicKey, decisionBytes(decision), signature);
+    return verify(publicKey, decisionBytes(decision), signature);
   } catch {
     // A decision that can't be written as JSON was signed by nobody.
     return false;

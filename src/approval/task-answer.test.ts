@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, sign as nodeSign, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Commitment, Hex } from '../json.js';
+import { verifyWithNode } from '../verify-trust.js';
 import { verifyClaimedTaskAnswer, type ClaimedTaskAnswer } from './claimed-task-answer.js';
 import { decisionBytes } from './decision.js';
 import { taskAnswerBytes, verifyTaskAnswer, type SignedTaskAnswer } from './task-answer.js';
@@ -46,19 +47,22 @@ const CHANGES: readonly [keyof SignedTaskAnswer, Partial<SignedTaskAnswer>][] = 
   ['commitment', { commitment: 'd'.repeat(64) as Commitment }],
 ];
 
-describe('a signed answer to a task', () => {
+describe.each([
+  ['the portable code', undefined],
+  ['the platform', verifyWithNode],
+])('a signed answer to a task, checked by %s', (_, verify) => {
   it('is signed over "writ.task-answer.v1" NUL and the RFC 8785 form of its eleven keys, and nothing else', () => {
     expect(new TextDecoder().decode(taskAnswerBytes(ANSWER))).toBe(TEXT);
     expect(taskAnswerBytes({ ...ANSWER, ...{ note: 'x' } })).toEqual(taskAnswerBytes(ANSWER));
   });
 
   it('verifies with the key that signed, and with no other', () => {
-    expect(verifyTaskAnswer(ANSWER, signature, bobKey)).toBe(true);
-    expect(verifyTaskAnswer(ANSWER, signature, raw(eve.publicKey))).toBe(false);
+    expect(verifyTaskAnswer(ANSWER, signature, bobKey, verify)).toBe(true);
+    expect(verifyTaskAnswer(ANSWER, signature, raw(eve.publicKey), verify)).toBe(false);
   });
 
   it.each(CHANGES)('does not verify after a change of %s', (_, change) => {
-    expect(verifyTaskAnswer({ ...ANSWER, ...change }, signature, bobKey)).toBe(false);
+    expect(verifyTaskAnswer({ ...ANSWER, ...change }, signature, bobKey, verify)).toBe(false);
   });
 
   it('is never a decision on an approval, nor the reverse', () => {
@@ -72,14 +76,14 @@ describe('a signed answer to a task', () => {
       reasonCommitment: null,
     });
     const signed = new Uint8Array(nodeSign(null, decision, bob.privateKey));
-    expect(verifyTaskAnswer(ANSWER, signed, bobKey)).toBe(false);
+    expect(verifyTaskAnswer(ANSWER, signed, bobKey, verify)).toBe(false);
   });
 
   it('is false, not an error, for a key or signature that is none and for what JSON can not say', () => {
-    expect(verifyTaskAnswer(ANSWER, new Uint8Array(63), bobKey)).toBe(false);
-    expect(verifyTaskAnswer(ANSWER, signature, new Uint8Array(31))).toBe(false);
-    expect(verifyTaskAnswer({ ...ANSWER, by: '\ud800' }, signature, bobKey)).toBe(false);
-    expect(verifyTaskAnswer({ ...ANSWER, attempt: NaN }, signature, bobKey)).toBe(false);
+    expect(verifyTaskAnswer(ANSWER, new Uint8Array(63), bobKey, verify)).toBe(false);
+    expect(verifyTaskAnswer(ANSWER, signature, new Uint8Array(31), verify)).toBe(false);
+    expect(verifyTaskAnswer({ ...ANSWER, by: '\ud800' }, signature, bobKey, verify)).toBe(false);
+    expect(verifyTaskAnswer({ ...ANSWER, attempt: NaN }, signature, bobKey, verify)).toBe(false);
   });
 });
 

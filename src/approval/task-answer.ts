@@ -3,7 +3,7 @@
 // it are believed only because the key that signs is enrolled for that person.
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../canonical-json.js';
-import { verifyEd25519 } from '../ed25519.js';
+import { verifyEd25519, type VerifySignature } from '../ed25519.js';
 import type { Commitment, Hex } from '../json.js';
 
 /** What a task asks, as its `step.intended` and `task.opened` tell it. */
@@ -39,14 +39,18 @@ export function taskAnswerBytes(given: SignedTaskAnswer): Uint8Array {
   return concatBytes(DOMAIN, utf8ToBytes(canonicalJson(exact)));
 }
 
-/** Ed25519 (RFC 8032). False for a key or signature of the wrong length too; never throws. */
+/**
+ * Ed25519 (RFC 8032), by the portable code unless the platform's is given. False for a key or signature of the wrong
+ * length too; never throws.
+ */
 export function verifyTaskAnswer(
   answer: SignedTaskAnswer,
   signature: Uint8Array,
   publicKey: Uint8Array,
+  verify: VerifySignature = verifyEd25519,
 ): boolean {
   try {
-    return verifyEd25519(publicKey, taskAnswerBytes(answer), signature);
+    return verify(publicKey, taskAnswerBytes(answer), signature);
   } catch {
     // An answer that can't be written as JSON was signed by nobody.
     return false;

@@ -1,4 +1,5 @@
 // What the guard and its rooms work with.
+import type { VerifySignature } from '../audit/ed25519.js';
 import type { Sha256 } from '../audit/sha256.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
 import type { Callables } from './call/callable.js';
@@ -29,6 +30,8 @@ export interface Guard {
   readonly redact: Redactor;
   /** The platform's; absent = the portable one, which is slower. */
   readonly sha256?: Sha256;
+  /** As `sha256`, of Ed25519. */
+  readonly verifySignature?: VerifySignature;
   readonly tenant: string;
   /** Through what people act here: `cli`, `library`. */
   readonly via: string;

@@ -4,7 +4,7 @@ import { concatBytes } from '@noble/hashes/utils.js';
 import { verifyEd25519 } from '../audit/ed25519.js';
 import { WritError } from '../errors.js';
 import type { PolicySnapshot } from '../policy/snapshot.js';
-import type { Random } from './ports.js';
+import type { Guard } from './guard-parts.js';
 import type { Principal } from './writ.js';
 
 const CHALLENGE = new TextEncoder().encode('writ.identity.v1\0');
@@ -13,7 +13,7 @@ export function personOfKey(
   policy: PolicySnapshot,
   publicKey: string,
   sign: (message: Uint8Array) => Uint8Array,
-  random: Random,
+  { random, verifySignature = verifyEd25519 }: Pick<Guard, 'random' | 'verifySignature'>,
 ): Principal {
   const person = policy.personByKey(publicKey);
   if (person === null) {
@@ -23,7 +23,8 @@ export function personOfKey(
   }
   // A public key is public: only a signature over something new shows that its private half is here.
   const challenge = concatBytes(CHALLENGE, random.bytes(32));
-  if (!verifyEd25519(Buffer.from(publicKey.slice('ed25519:'.length), 'base64'), challenge, sign(challenge))) {
+  const key = Buffer.from(publicKey.slice('ed25519:'.length), 'base64');
+  if (!verifySignature(key, challenge, sign(challenge))) {
     throw new WritError('POLICY_IDENTITY_UNKNOWN', `the private key given is not that of ${publicKey}`);
   }
   return { id: person.id, assurance: 'key', publicKey, sign };

@@ -20,7 +20,6 @@ import { openTileDirectory } from '../../src/adapters/store/tile-directory.js';
 import { openTrustStore } from '../../src/adapters/store/trust-store.js';
 import { platformSha256 } from '../../src/adapters/hash.js';
 import { canonicalJson } from '../../src/canonical-json.js';
-import { verifyEd25519 } from '../../src/ed25519.js';
 import { buildSnapshot } from '../../src/policy/snapshot.js';
 import { openApplication } from '../../src/runtime/application.js';
 import { extendLogWith } from '../../src/runtime/log/log.js';
@@ -65,10 +64,6 @@ let policy;
 async function prepare(home) {
   const files = await readPolicyDirectory(path.join(home, 'policies'));
   policy = { snapshot: await buildPolicies(files), files };
-  // Tables that the first of all signatures makes: none but itself has to do with it.
-  const key = loadPersonKey(path.join(home, 'bob.key'));
-  const publicKey = Buffer.from(key.publicKey.slice('ed25519:'.length), 'base64');
-  verifyEd25519(publicKey, publicKey, key.sign(publicKey));
 }
 
 async function open(home) {

@@ -58,6 +58,7 @@ export function openCore(parts: ApplicationParts): Core {
     random,
     redact,
     ...(parts.sha256 === undefined ? {} : { sha256: parts.sha256 }),
+    ...(parts.verifySignature === undefined ? {} : { verifySignature: parts.verifySignature }),
     tenant,
     policy: current,
     policyFiles: () => live.files(),

@@ -5,9 +5,9 @@ import { recordPolicy } from '../log/policy-record.js';
 import type { Identities, Writ } from '../writ.js';
 import type { Core } from './core.js';
 
-export function identityCalls({ live, guard: { random } }: Core): Identities {
+export function identityCalls({ live, guard }: Core): Identities {
   return {
-    principalOfKey: (publicKey, sign) => personOfKey(live.current(), publicKey, sign, random),
+    principalOfKey: (publicKey, sign) => personOfKey(live.current(), publicKey, sign, guard),
     principalOfUser: (osUser) => personOfUser(live.current(), osUser),
     principalOfOidc: (iss, sub) => personOfOidc(live.current(), iss, sub),
     principalOfToken: (id) => personOfToken(live.current(), id),

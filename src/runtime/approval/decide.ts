@@ -272,7 +272,7 @@ async function recordRefusedVote(voting: Voting, error: unknown): Promise<void> 
 
 /** The vote, signed. Throws APPROVAL_SIGNATURE_INVALID when nothing proves that it is this person's. */
 function sign(
-  { snapshot, approval, approver }: Pick<Voting, 'snapshot' | 'approval' | 'approver'>,
+  { guard, snapshot, approval, approver }: Pick<Voting, 'guard' | 'snapshot' | 'approval' | 'approver'>,
   cast: Pick<Vote, 'decision' | 'reason' | 'atMs' | 'delegation' | 'breakGlass'>,
 ): Vote {
   const unsigned: Omit<Vote, 'signature'> = {
@@ -287,7 +287,7 @@ function sign(
     ...unsigned,
     signature: signature === null ? null : Buffer.from(signature).toString('base64'),
   };
-  if (isProven(snapshot, approval, vote)) return vote;
+  if (isProven(guard, snapshot, approval, vote)) return vote;
   throw new WritError(
     'APPROVAL_SIGNATURE_INVALID',
     `nothing proves that this is the vote of ${approver.id}`,

@@ -58,7 +58,7 @@ async function gateOf(
   const isStill =
     subjectDigest(judged.subject) === approval.subjectDigest &&
     isAsDemanded(approval, judged) &&
-    (approval.state === 'pending' || isGranted(guard.policy(), approval));
+    (approval.state === 'pending' || isGranted(guard, approval));
   if (!isStill) {
     const editors = await editorsOf(guard.store, approval);
     return requestApproval(guard, judged, { nowMs, superseded: approval, editors });
@@ -151,7 +151,7 @@ async function standingConsumption(guard: Guard, judged: Judged): Promise<Gate |
   const isNextTurn = before.status === 'asked' && conversation !== null;
   if (!isRerun && !isNextTurn) return null;
   const approval = before.approvalId === null ? null : await guard.store.approval(before.approvalId);
-  if (approval?.state !== 'consumed' || !isGranted(guard.policy(), approval)) return null;
+  if (approval?.state !== 'consumed' || !isGranted(guard, approval)) return null;
   const granted = subjectDigest({ ...subject, attempt: approval.attempt });
   if (granted !== approval.subjectDigest || !(await isAsLogged(guard.store, approval))) return null;
   return { kind: 'open', consume: null, approvalId: approval.id, ended: null };

@@ -5,6 +5,7 @@ import { seatsOf, whyBarred } from '../../approval/ballot.js';
 import { quorumMet } from '../../approval/quorum.js';
 import type { PolicySnapshot } from '../../policy/snapshot.js';
 import { timeText } from '../log/entries.js';
+import type { Guard } from '../guard-parts.js';
 import type { ApprovalRecord, Vote } from '../ports.js';
 import { SIGNED_WITHIN_MS } from './signed-elsewhere.js';
 import { accessOf, holdsRoles } from './voice.js';
@@ -37,26 +38,40 @@ export function isAssured(
   return snapshot.people.find((one) => one.id === id)?.assurance.includes(assurance) === true;
 }
 
-export function isProven(snapshot: PolicySnapshot, approval: ApprovalRecord, vote: Vote): boolean {
+export function isProven(
+  { verifySignature }: Pick<Guard, 'verifySignature'>,
+  snapshot: PolicySnapshot,
+  approval: ApprovalRecord,
+  vote: Vote,
+): boolean {
   const { approver, assurance, keyId, signature } = vote;
   if (assurance !== 'key')
     return keyId === null && signature === null && isAssured(snapshot, approval, { id: approver, assurance });
   if (keyId === null || signature === null || snapshot.personByKey(keyId)?.id !== approver) return false;
   const publicKey = Buffer.from(keyId.slice('ed25519:'.length), 'base64');
-  return verifyDecision(decisionOf(approval, vote), Buffer.from(signature, 'base64'), publicKey);
+  return verifyDecision(
+    decisionOf(approval, vote),
+    Buffer.from(signature, 'base64'),
+    publicKey,
+    verifySignature,
+  );
 }
 
 /**
  * The stored votes alone, of people who are not barred and whom policy lets decide, fill the quorum, and nobody has denied
  * it or taken it back, whatever the stored state says.
  */
-export function isGranted(snapshot: PolicySnapshot, approval: ApprovalRecord): boolean {
+export function isGranted(
+  guard: Pick<Guard, 'policy' | 'verifySignature'>,
+  approval: ApprovalRecord,
+): boolean {
+  const snapshot = guard.policy();
   if (approval.votes.some(({ decision }) => decision !== 'approve')) return false;
   const proven = approval.votes.filter((vote) => {
     const voices = [vote.approver, vote.delegation ?? vote.approver];
     const isBarred = voices.some((person) => whyBarred(approval, person) !== null);
     const mayDecide = !isBarred && accessOf(snapshot, approval, vote).allowed;
-    return mayDecide && isOfItsTime(approval, vote) && isProven(snapshot, approval, vote);
+    return mayDecide && isOfItsTime(approval, vote) && isProven(guard, snapshot, approval, vote);
   });
   return quorumMet(approval.quorum, seatsOf(proven), holdsRoles(snapshot, approval, proven));
 }

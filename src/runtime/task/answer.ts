@@ -136,7 +136,7 @@ function signed(
   const bytes =
     assurance === 'key' ? (sign?.(taskAnswerBytes(signedAnswerOf(question, said))) ?? null) : null;
   const answer = { ...said, signature: bytes === null ? null : Buffer.from(bytes).toString('base64') };
-  return isAnswerProven(guard.policy(), task, question, answer) ? answer : null;
+  return isAnswerProven(guard, task, question, answer) ? answer : null;
 }
 
 /** A sign of life: it moves the end of the silence, and leaves nothing in the log. */

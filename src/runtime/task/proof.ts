@@ -21,12 +21,13 @@ export function signedAnswerOf(
 
 /** Whether it is theirs whom it names. */
 export function isAnswerProven(
-  snapshot: PolicySnapshot,
+  { policy, verifySignature }: Pick<Guard, 'policy' | 'verifySignature'>,
   task: Pick<TaskRecord, 'kind'>,
   question: TaskQuestion,
   answer: TaskAnswer,
 ): boolean {
   const { by, assurance, keyId, signature } = answer;
+  const snapshot = policy();
   if (assurance !== 'key') {
     if (keyId !== null || signature !== null) return false;
     if (task.kind === 'token') return true;
@@ -34,7 +35,8 @@ export function isAnswerProven(
   }
   if (keyId === null || signature === null || snapshot.personByKey(keyId)?.id !== by) return false;
   const publicKey = Buffer.from(keyId.slice('ed25519:'.length), 'base64');
-  return verifyTaskAnswer(signedAnswerOf(question, answer), Buffer.from(signature, 'base64'), publicKey);
+  const signed = signedAnswerOf(question, answer);
+  return verifyTaskAnswer(signed, Buffer.from(signature, 'base64'), publicKey, verifySignature);
 }
 
 /** Why `by` may not fill in the form, whatever rules say of the right to; null = they may, or there is no form. */
@@ -62,16 +64,16 @@ export function ineligible(
 
 /** Why the stored answer does not count now; null = it does. Throws STORE_CONFLICT as `changedTask`. */
 export async function answerFault(
-  { policy, store }: Pick<Guard, 'policy' | 'store'>,
+  guard: Pick<Guard, 'policy' | 'store' | 'verifySignature'>,
   stored: StoredTask,
 ): Promise<WritError | null> {
   const { run, task, input } = stored;
   const { answer } = task;
   if (answer === null) return new WritError('STORE_IO', `task ${task.id} was answered with nothing`);
-  const changed = await changedTask(store, stored);
+  const changed = await changedTask(guard.store, stored);
   if (changed !== null) return changed;
-  if (isAnswerProven(policy(), task, questionOf(run, task, input), answer))
-    return ineligible(policy(), task, answer);
+  if (isAnswerProven(guard, task, questionOf(run, task, input), answer))
+    return ineligible(guard.policy(), task, answer);
   return unproven(answer.by);
 }
 

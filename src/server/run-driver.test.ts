@@ -78,19 +78,17 @@ const decided = (run: string, state: ApprovalRecord['state']): Partial<ApprovalE
 describe('runs beside a server', () => {
   it('go on at the start where a request of theirs was decided and they have not gone on', async () => {
     const { driven } = trial({ decidedRuns: async () => ['approved', 'denied'] });
-    await vi.waitFor(() => expect(driven).toEqual(['approved', 'denied']));
+    await expect.poll(() => driven).toEqual(['approved', 'denied']);
   });
 
   it('go on when another process has decided and does not go on with them', async () => {
     const decidedRuns = vi.fn(async () => []);
     const { driven, commit } = trial({ decidedRuns });
-    await vi.waitFor(() => expect(decidedRuns).toHaveBeenCalled());
+    await expect.poll(() => decidedRuns).toHaveBeenCalled();
     commit(decided('asks-on', 'pending'));
     commit(decided('used', 'consumed'));
     for (const state of ['approved', 'denied', 'revoked', 'expired'] as const) commit(decided(state, state));
-    await vi.waitFor(() => expect(driven).toEqual(['approved', 'denied', 'revoked', 'expired']), {
-      timeout: 20_000,
-    });
+    await expect.poll(() => driven).toEqual(['approved', 'denied', 'revoked', 'expired']);
   });
 
   it('go on although the first look at them failed', async () => {
@@ -103,7 +101,7 @@ describe('runs beside a server', () => {
         return [];
       },
     });
-    await vi.waitFor(() => expect(driven).toEqual(['decided']), { timeout: 20_000 });
+    await expect.poll(() => driven).toEqual(['decided']);
     expect(failed).toEqual([busy]);
   });
 
@@ -117,10 +115,8 @@ describe('runs beside a server', () => {
         return AWAKE;
       },
     });
-    await vi.waitFor(() => expect(driven).toHaveLength(3));
-    await vi.waitFor(() =>
-      expect(failed).toMatchObject([{ code: 'STORE_IO', message: 'run broken: broken' }]),
-    );
+    await expect.poll(() => driven).toHaveLength(3);
+    await expect.poll(() => failed).toMatchObject([{ code: 'STORE_IO', message: 'run broken: broken' }]);
     // Of few places, so that what is told stays little, however many runs there are.
     expect(places).toEqual(['run']);
   });
@@ -140,9 +136,9 @@ describe('runs beside a server', () => {
         },
         clock,
       );
-      await vi.waitFor(() => expect(driven).toHaveLength(1));
+      await expect.poll(() => driven).toHaveLength(1);
       await goesBy(clock, 30_000);
-      await vi.waitFor(() => expect(driven).toEqual(['decided', 'decided']));
+      await expect.poll(() => driven).toEqual(['decided', 'decided']);
       await driver?.stop();
     }
   });
@@ -199,11 +195,11 @@ describe('runs beside a server', () => {
     await goesBy(clock, 59_999);
     expect(driven).toEqual([]);
     await goesBy(clock, 1);
-    await vi.waitFor(() => expect(driven).toEqual(['first']));
+    await expect.poll(() => driven).toEqual(['first']);
     await goesBy(clock, 9_999);
     expect(driven).toEqual(['first']);
     await goesBy(clock, 1);
-    await vi.waitFor(() => expect(driven).toEqual(['first', 'second']));
+    await expect.poll(() => driven).toEqual(['first', 'second']);
   });
 
   it('that stand where they stood although their time has come are tried again later, ever more seldom', async () => {
@@ -220,11 +216,11 @@ describe('runs beside a server', () => {
       },
       clock,
     );
-    await vi.waitFor(() => expect(driven).toEqual([0]));
+    await expect.poll(() => driven).toEqual([0]);
     await goesBy(clock, 29_000);
     expect(driven).toHaveLength(1);
     await goesBy(clock, 62_000);
-    await vi.waitFor(() => expect(driven).toHaveLength(3));
+    await expect.poll(() => driven).toHaveLength(3);
     expect(driven[1]).toBeGreaterThanOrEqual(30_000);
     expect(driven[2]).toBeGreaterThanOrEqual(90_000);
   });
@@ -243,6 +239,6 @@ describe('runs beside a server', () => {
       },
       clock,
     );
-    await vi.waitFor(() => expect(driven).toEqual(runs));
+    await expect.poll(() => driven).toEqual(runs);
   });
 });

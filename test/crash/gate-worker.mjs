@@ -70,7 +70,15 @@ async function open(home) {
   const clock = systemClock;
   const data = path.join(home, 'data');
   const file = path.join(data, 'writ.db');
-  const store = await openSqliteStore({ file, extendLog: extendLogWith(platformSha256), clock });
+  // Another process's commit takes as long as the disk does, and with other work on the machine that can be seconds: this
+  // is not about who gives up when.
+  const busyTimeoutMs = 60_000;
+  const store = await openSqliteStore({
+    file,
+    extendLog: extendLogWith(platformSha256),
+    clock,
+    busyTimeoutMs,
+  });
   const locks = openLocks(path.join(data, 'locks'));
   const nothing = async () => null;
   const unused = () => {

@@ -223,9 +223,10 @@ describe(`two processes on one data directory, killed ${KILLS.join(' and ')} tim
     }
   }
 
+  // The limit is a net for one that hangs: a loaded machine takes several times as long as an idle one.
   it(
     'lose nothing they acknowledged, double nothing, and leave one log that verifies each time',
-    { timeout: 600_000 },
+    { timeout: 3_600_000 },
     async () => {
       console.log(`crash: seed ${SEED}`);
       const lanes = [lane(0, randomOf(SEED)), lane(1, randomOf(SEED ^ 0x5bd1e995))];

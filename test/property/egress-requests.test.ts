@@ -230,7 +230,8 @@ describe('requests to the egress proxy, of whatever bytes', () => {
       },
     );
     await fc.assert(property, { numRuns: 40, endOnFailure: true });
-    expect(passed).toBeGreaterThan(20); // control: it is not all refused
+    // Control: it is not all refused. About one of each run passes; how many is chance.
+    expect(passed).toBeGreaterThan(5);
   });
 });
 

@@ -89,10 +89,14 @@ describe('the candidate index', () => {
     }));
     const judge = await createJudge(rows, [{ member: 'user:a', role: 'role:r', domain: 'd' }]);
     expect(judge('user:a', 'd', 'function.invoke', 'tool::name9999').ruleId).toBe('R-9999');
-    const start = performance.now();
-    for (let i = 0; i < 1000; i += 1) judge('user:a', 'd', 'function.invoke', `tool::name${i * 10 + 1}`);
-    // Stock Casbin needs more than 10 ms for one of these; generous for a busy machine.
-    expect((performance.now() - start) / 1000).toBeLessThan(1);
+    const times = Array.from({ length: 20 }, (_one, round) => {
+      const start = performance.now();
+      for (let i = 0; i < 50; i += 1)
+        judge('user:a', 'd', 'function.invoke', `tool::name${(round * 50 + i) * 10 + 1}`);
+      return performance.now() - start;
+    });
+    // Stock Casbin needs more than 10 ms for one of these. The quickest fifty: the others may have waited for other work.
+    expect(Math.min(...times) / 50).toBeLessThan(1);
   });
 
   it.each([

@@ -60,10 +60,15 @@ export async function checkSeen(
     // What the next signature would be made from must be what the rows say.
     ['the log state', { size: log.size, root: rangeRoot(log.compactRange, log.size) }],
   ];
+  // Most often all are of one size, and the rows behind a size never change.
+  const roots = new Map<bigint, Uint8Array>();
   for (const [what, checkpoint] of seen) {
     if (checkpoint === null) continue;
-    if (checkpoint.size > log.size) throw rollback(what, checkpoint.size, log.size);
-    if (!equalBytes(await rootAt(store, checkpoint.size), checkpoint.root)) throw fork(what, checkpoint.size);
+    const { size } = checkpoint;
+    if (size > log.size) throw rollback(what, size, log.size);
+    const root = roots.get(size) ?? (await rootAt(store, size));
+    roots.set(size, root);
+    if (!equalBytes(root, checkpoint.root)) throw fork(what, size);
   }
 }
 

@@ -57,9 +57,9 @@ function carryOut(command, args, options = {}) {
   });
 }
 
-/** npm; the headers beside the running Node spare node-gyp a download. */
+/** npm; the headers beside the running Node spare node-gyp a download, and it compiles several files at a time. */
 function npm(...args) {
-  const env = { ...process.env };
+  const env = { JOBS: 'max', ...process.env };
   const prefix = path.dirname(path.dirname(process.execPath));
   if (!env.npm_config_nodedir && fs.existsSync(path.join(prefix, 'include', 'node', 'node.h'))) {
     env.npm_config_nodedir = prefix;

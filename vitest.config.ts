@@ -29,8 +29,8 @@ export default defineConfig({
     reporters: ['default', './test/reporter.ts'],
     // A net for a test that hangs, no measure: what has to be soon over is asserted. Tests that compute for ten seconds, or
     // start twenty processes, take several times as long on a machine with other work.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     // One more than there are processors where CI runs: tests of whole processes wait for about half of their time, for
     // the start of one, its fsync, its terminal. More would only make each other slower.
     maxWorkers: 3,

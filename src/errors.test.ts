@@ -115,7 +115,7 @@ describe('every code', () => {
     const made = codesMade();
     expect(known.map((one) => one.code).filter((code) => !made.has(code))).toEqual([]);
     // It reads the whole source.
-  }, 180_000);
+  });
 
   it('belongs to an area of the architecture, or to the command line', () => {
     const area =

@@ -108,7 +108,7 @@ describe('policies that were reloaded during a run', () => {
     );
     expect(seen).toEqual(new Set(['allow', 'deny']));
     expect(strict.count).toBeGreaterThan(30);
-  }, 120_000);
+  });
 
   it('are the policies in force where nothing changed, and one object for the same two', async () => {
     const one: Policies = {

@@ -282,7 +282,7 @@ describe('sizes without measure', () => {
       listed += 1;
     }
     expect(listed).toBe(count + 2);
-  }, 120_000);
+  });
 });
 
 describe('what can not be read', () => {

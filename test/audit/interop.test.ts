@@ -47,7 +47,7 @@ describe.skipIf(!HAVE_GO)(`golang.org/x/mod/sumdb${NOTE}`, () => {
       },
     });
     writeLog((await logOfSizes(...SIZES)).directory, ours);
-  }, 120_000);
+  });
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   it('verifies our checkpoints, entries, tiles and the proofs it makes of them, at every size', () => {

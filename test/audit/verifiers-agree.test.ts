@@ -342,7 +342,7 @@ describe('whatever somebody changed', () => {
       }),
       { numRuns: 100 },
     );
-  }, 120_000);
+  });
 
   it('in a bundle, both verifiers say the same word', async () => {
     const log = await evidenceLog({ form: { signature: null } });
@@ -363,7 +363,7 @@ describe('whatever somebody changed', () => {
       }),
       { numRuns: 100 },
     );
-  }, 120_000);
+  });
 
   it('by what stands in a folder instead of a file, both verifiers say the same word', async () => {
     const home = mkdtempSync(path.join(tmpdir(), 'writ-agree-'));
@@ -399,7 +399,7 @@ describe('whatever somebody changed', () => {
     } finally {
       rmSync(home, { recursive: true });
     }
-  }, 120_000);
+  });
 });
 
 function textOf(directory: MemoryDirectory, path: string): string {

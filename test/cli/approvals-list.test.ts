@@ -8,7 +8,7 @@ interface Page {
   readonly cursor: string | null;
 }
 
-describe('a list of approvals', { timeout: 120_000 }, () => {
+describe('a list of approvals', () => {
   let desk: Desk;
   let run = '';
   let all: readonly string[] = [];
@@ -24,7 +24,7 @@ describe('a list of approvals', { timeout: 120_000 }, () => {
     const each = await startWaitingForEach(desk, claims);
     run = each.run;
     all = each.asked.map(({ id }) => id);
-  }, 120_000);
+  });
   afterAll(() => desk.remove());
 
   it('is given page by page, each one naming where the next begins', async () => {

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BOB, entriesOf, errorOf, newDesk, startWaitingForEach, type Desk } from './claims-desk.js';
 import { hosted } from './writ.js';
 
-describe('approving several requests together', { timeout: 120_000 }, () => {
+describe('approving several requests together', () => {
   let desk: Desk;
   beforeAll(async () => {
     desk = await newDesk(hosted);
-  }, 120_000);
+  });
   afterAll(() => desk.remove());
 
   const claims = [1, 2, 3].map((amount) => ({ id: `C-${amount}`, amount }));

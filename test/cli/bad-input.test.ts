@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { execaSync } from 'execa';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   BOB,
   FLOW,
@@ -42,9 +42,6 @@ const isRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const BLOBS = '.writ/packages/blobs/sha256';
 const TRIAGE = 'sha256:be566a157969505189d680e3803abfc685015095d753e37b9f76d43e61fae11a';
-
-// A row is several processes, and other test files run beside it.
-vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {

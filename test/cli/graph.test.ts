@@ -1,10 +1,8 @@
 // `writ workflow graph RUN`: what became of the steps of a run, over the picture of its workflow.
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BOB, FLOW, HIGH, LOW, newDesk, type Desk } from './claims-desk.js';
 import { hosted } from './writ.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let desk: Desk;
 beforeAll(async () => {

@@ -2,10 +2,8 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hosted, newPlace, type Place } from './writ.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const SHIPPED = fileURLToPath(new URL('../../policies', import.meta.url));
 const DIGEST = `sha256:${'a'.repeat(64)}`;

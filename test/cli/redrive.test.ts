@@ -1,5 +1,5 @@
 // `writ workflow redrive` on the built binary: a refused run asks again and goes on; what has completed is not begun again.
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   BOB,
   errorOf,
@@ -12,8 +12,6 @@ import {
   type Desk,
 } from './claims-desk.js';
 import { hosted } from './writ.js';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let desk: Desk;
 beforeAll(async () => {

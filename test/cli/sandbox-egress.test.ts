@@ -88,7 +88,7 @@ describe('writ sandbox exec --egress', () => {
     expect([ran.code, ran.stdout]).toEqual([6, expect.stringContaining('SANDBOX_UNSUPPORTED')]);
   });
 
-  describe.skipIf(noEngine !== null)(`with an engine${skipped}`, { timeout: 180_000 }, () => {
+  describe.skipIf(noEngine !== null)(`with an engine${skipped}`, () => {
     beforeAll(() => {
       const ids = images('sh', 'node');
       writeFileSync(

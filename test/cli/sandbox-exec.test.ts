@@ -398,52 +398,48 @@ describe('writ sandbox exec', () => {
       ]);
     });
 
-    it(
-      'mounts what a ceiling lists, read-only unless it says rw, and nothing else',
-      { timeout: 120_000 },
-      async () => {
-        const folder = realpathSync(mkdtempSync(join(tmpdir(), 'writ-mount-')));
-        chmodSync(folder, 0o755); // nobody reads it
-        writeFileSync(join(folder, 'f'), 'claim');
-        const mounting = (mount: string): Promise<{ code: unknown; value: unknown }> =>
-          json([...DOCKER, '--mount', mount, '--', 'sh', '-c', 'cat /mnt/x/f; echo y > /mnt/x/g || true']);
-        const unlisted = await mounting(`${folder}:/mnt/x`);
-        expect([unlisted.code, unlisted.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
-        const spec = {
-          mounts: {
-            allow: [
-              { path: folder, mode: 'ro' },
-              { path: desk.folder, mode: 'rw' },
-            ],
-          },
-        };
-        const metadata = { name: 'mounts', layer: 'org' };
-        const ceiling = desk.at('policies', 'ceilings', 'mounts.yaml');
-        writeFileSync(ceiling, JSON.stringify({ apiVersion: 'writ/v1', kind: 'Ceiling', metadata, spec }));
-        try {
-          const listed = await mounting(`${folder}:/mnt/x`);
-          expect([listed.code, listed.value]).toMatchObject([
-            0,
-            { stdout: { text: 'claim' }, evidence: { mounts: [`${folder} /mnt/x ro`] } },
+    it('mounts what a ceiling lists, read-only unless it says rw, and nothing else', async () => {
+      const folder = realpathSync(mkdtempSync(join(tmpdir(), 'writ-mount-')));
+      chmodSync(folder, 0o755); // nobody reads it
+      writeFileSync(join(folder, 'f'), 'claim');
+      const mounting = (mount: string): Promise<{ code: unknown; value: unknown }> =>
+        json([...DOCKER, '--mount', mount, '--', 'sh', '-c', 'cat /mnt/x/f; echo y > /mnt/x/g || true']);
+      const unlisted = await mounting(`${folder}:/mnt/x`);
+      expect([unlisted.code, unlisted.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
+      const spec = {
+        mounts: {
+          allow: [
+            { path: folder, mode: 'ro' },
+            { path: desk.folder, mode: 'rw' },
+          ],
+        },
+      };
+      const metadata = { name: 'mounts', layer: 'org' };
+      const ceiling = desk.at('policies', 'ceilings', 'mounts.yaml');
+      writeFileSync(ceiling, JSON.stringify({ apiVersion: 'writ/v1', kind: 'Ceiling', metadata, spec }));
+      try {
+        const listed = await mounting(`${folder}:/mnt/x`);
+        expect([listed.code, listed.value]).toMatchObject([
+          0,
+          { stdout: { text: 'claim' }, evidence: { mounts: [`${folder} /mnt/x ro`] } },
+        ]);
+        expect(existsSync(join(folder, 'g'))).toBe(false);
+        const writing = await mounting(`${folder}:/mnt/x:rw`);
+        expect([writing.code, writing.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
+        expect(JSON.stringify(writing.value)).toContain('mounts.allow');
+        // What a ceiling lists by mistake is refused by the driver: the runner's own data and policies.
+        for (const own of ['.writ', 'policies', '.']) {
+          const refused = await mounting(`${realpathSync(desk.at(own))}:/mnt/x`);
+          expect([refused.code, refused.value]).toMatchObject([
+            6,
+            { error: { code: 'SANDBOX_UNSUPPORTED' } },
           ]);
-          expect(existsSync(join(folder, 'g'))).toBe(false);
-          const writing = await mounting(`${folder}:/mnt/x:rw`);
-          expect([writing.code, writing.value]).toMatchObject([3, { error: { code: 'CEILING_MOUNTS' } }]);
-          expect(JSON.stringify(writing.value)).toContain('mounts.allow');
-          // What a ceiling lists by mistake is refused by the driver: the runner's own data and policies.
-          for (const own of ['.writ', 'policies', '.']) {
-            const refused = await mounting(`${realpathSync(desk.at(own))}:/mnt/x`);
-            expect([refused.code, refused.value]).toMatchObject([
-              6,
-              { error: { code: 'SANDBOX_UNSUPPORTED' } },
-            ]);
-          }
-        } finally {
-          rmSync(ceiling);
         }
-        expect((await desk.run([...DOCKER, '--mount', folder, '--', 'true'])).code).toBe(2);
-      },
-    );
+      } finally {
+        rmSync(ceiling);
+      }
+      expect((await desk.run([...DOCKER, '--mount', folder, '--', 'true'])).code).toBe(2);
+    });
 
     it('is refused by a ceiling that requires what is not here', async () => {
       const ceiling = desk.at('policies', 'ceilings', 'strict.yaml');

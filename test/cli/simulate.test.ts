@@ -3,10 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hosted, newPlace, type Place } from './writ.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const FLOW = `StartAt: Fetch
 States:

@@ -18,8 +18,6 @@ import {
   type Desk,
 } from './claims-desk.js';
 
-vi.setConfig({ testTimeout: 120_000 });
-
 let desk: Desk;
 beforeAll(async () => {
   desk = await newDesk();

@@ -196,39 +196,35 @@ describe('artifacts in files', () => {
     expect(textOf(await store.read(digest))).toBe('one');
   });
 
-  it(
-    'that were acknowledged are whole after kill -9 in the middle of writing',
-    { timeout: 120_000 },
-    async () => {
-      const root = path.resolve(import.meta.dirname, '..', '..');
-      if (!existsSync(path.join(root, 'dist', 'adapters', 'store', 'artifacts.js')))
-        throw new Error('npm run build');
-      const directory = fresh();
-      const acknowledged = new Map<string, string>();
-      for (const enough of [3, 11, 17]) {
-        const worker = path.join(import.meta.dirname, 'artifact-writer.mjs');
-        const child = spawn(process.execPath, [worker, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
-        let said = '';
-        child.stdout.on('data', (chunk: Buffer) => {
-          said += chunk.toString();
-          if (said.split('\n').length > enough) child.kill('SIGKILL');
-        });
-        await new Promise<void>((resolve) => {
-          child.on('close', () => resolve());
-        });
-        for (const line of said.split('\n').slice(0, -1)) {
-          const [at = '', digest = ''] = line.split(' ');
-          acknowledged.set(`claims/${at}`, digest);
-        }
+  it('that were acknowledged are whole after kill -9 in the middle of writing', async () => {
+    const root = path.resolve(import.meta.dirname, '..', '..');
+    if (!existsSync(path.join(root, 'dist', 'adapters', 'store', 'artifacts.js')))
+      throw new Error('npm run build');
+    const directory = fresh();
+    const acknowledged = new Map<string, string>();
+    for (const enough of [3, 11, 17]) {
+      const worker = path.join(import.meta.dirname, 'artifact-writer.mjs');
+      const child = spawn(process.execPath, [worker, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.split('\n').length > enough) child.kill('SIGKILL');
+      });
+      await new Promise<void>((resolve) => {
+        child.on('close', () => resolve());
+      });
+      for (const line of said.split('\n').slice(0, -1)) {
+        const [at = '', digest = ''] = line.split(' ');
+        acknowledged.set(`claims/${at}`, digest);
       }
-      expect(acknowledged.size).toBeGreaterThan(10);
-      const store = openArtifacts(directory);
-      // Whatever a name refers to is there and whole, acknowledged or not.
-      const found = await store.list('', 1_000);
-      for (const { name, digest } of found) {
-        expect(textOf(await store.read(digest))).toBe(`artifact ${name.slice(7)} `.repeat(2_000));
-      }
-      for (const [name, digest] of acknowledged) expect((await store.find(name))?.digest).toBe(digest);
-    },
-  );
+    }
+    expect(acknowledged.size).toBeGreaterThan(10);
+    const store = openArtifacts(directory);
+    // Whatever a name refers to is there and whole, acknowledged or not.
+    const found = await store.list('', 1_000);
+    for (const { name, digest } of found) {
+      expect(textOf(await store.read(digest))).toBe(`artifact ${name.slice(7)} `.repeat(2_000));
+    }
+    for (const [name, digest] of acknowledged) expect((await store.find(name))?.digest).toBe(digest);
+  });
 });

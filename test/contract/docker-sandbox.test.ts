@@ -316,14 +316,11 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
     },
   );
 
-  it(
-    'X09: leaves nothing of a runner that is killed at any point of its steps',
-    { timeout: 180_000 },
-    async () => {
-      const dist = new URL('../../dist/adapters/sandbox/docker/index.js', import.meta.url);
-      const locks = new URL('../../dist/adapters/store/locks.js', import.meta.url);
-      const nonce = `nonce-${randomBytes(8).toString('hex')}`;
-      const script = `
+  it('X09: leaves nothing of a runner that is killed at any point of its steps', async () => {
+    const dist = new URL('../../dist/adapters/sandbox/docker/index.js', import.meta.url);
+    const locks = new URL('../../dist/adapters/store/locks.js', import.meta.url);
+    const nonce = `nonce-${randomBytes(8).toString('hex')}`;
+    const script = `
       const { openDockerDriver } = await import(${JSON.stringify(dist.href)});
       const { openLocks } = await import(${JSON.stringify(locks.href)});
       const { readFile } = await import('node:fs/promises');
@@ -336,28 +333,27 @@ describe.skipIf(noEngine !== null)(`docker sandbox${skipped}`, () => {
       };
       const files = [{ path: 'f', bytes: new Uint8Array(10_000) }];
       void work({}); void work({ files, outputs: ['*'] });`;
-      for (let kill = 0; kill < 4; kill += 1) {
-        const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        await once(runner.stdout, 'data');
-        runner.stdout.resume();
-        // Which point that is nobody knows: creating, starting, putting files in, running, removing.
-        await pause(Math.random() * 500);
-        runner.kill('SIGKILL');
-        await once(runner, 'exit');
-        const next = here.open();
-        try {
-          await next.preflight();
-          // What the engine was about to make when the runner died comes a little later; the reaper looks again.
-          await eventually(async () => ((await left(here.home)).length === 0 ? true : null), 60_000);
-          expect(processesWith(nonce)).toEqual([]);
-        } finally {
-          await next.close();
-        }
+    for (let kill = 0; kill < 4; kill += 1) {
+      const runner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(runner.stdout, 'data');
+      runner.stdout.resume();
+      // Which point that is nobody knows: creating, starting, putting files in, running, removing.
+      await pause(Math.random() * 500);
+      runner.kill('SIGKILL');
+      await once(runner, 'exit');
+      const next = here.open();
+      try {
+        await next.preflight();
+        // What the engine was about to make when the runner died comes a little later; the reaper looks again.
+        await eventually(async () => ((await left(here.home)).length === 0 ? true : null), 60_000);
+        expect(processesWith(nonce)).toEqual([]);
+      } finally {
+        await next.close();
       }
-    },
-  );
+    }
+  });
 
   it('does not keep a runner alive that forgot to close it', async () => {
     const dist = new URL('../../dist/adapters/sandbox/docker/index.js', import.meta.url);

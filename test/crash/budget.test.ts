@@ -71,4 +71,4 @@ it('charges what is begun, no more than there is, and loses no charge to kill -9
   const dir = path.join(home, 'data', 'audit');
   const all = { dir, vkeys: [], old: [], run: null, payloads: true, trust: path.join(home, 'trust.json') };
   expect(await verifyData(all)).toMatchObject({ verdict: 'verified', findings: [] });
-}, 120_000);
+});

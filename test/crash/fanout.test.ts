@@ -71,44 +71,36 @@ async function outcome() {
 }
 
 describe(`a map of ${ITEMS} items whose process is killed ${KILLS} times`, () => {
-  it(
-    'that is not idempotent: each item has its effect at most once, and every success has one',
-    { timeout: 240_000 },
-    async () => {
-      for (let kill = 0; kill < KILLS; kill++) await live('test-once', 7 + kill * 4);
-      expect(await live('test-once', null)).toBe('status completed');
-      const { report, run, attempts, output, parts } = await outcome();
-      expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
-      expect([run.status, parts, output?.length]).toEqual(['completed', 0, ITEMS]);
-      const effects = effectsByItem();
-      expect([...effects.values()].filter((keys) => keys.length > 1)).toEqual([]);
-      output?.forEach((value, item) => {
-        if (value === null) return;
-        expect(value).toBe(item);
-        expect(effects.has(item), `item ${item}`).toBe(true);
-      });
-      // Only what was on its way at a kill is lost, and every item was attempted.
-      const lost = attempts.filter((attempt) => attempt.status === 'indeterminate');
-      expect(output?.filter((value) => value === null).length).toBe(lost.length);
-      expect(lost.length).toBeLessThanOrEqual(KILLS * 16);
-      expect(new Set(attempts.map((attempt) => attempt.item)).size).toBeGreaterThanOrEqual(ITEMS);
-    },
-  );
+  it('that is not idempotent: each item has its effect at most once, and every success has one', async () => {
+    for (let kill = 0; kill < KILLS; kill++) await live('test-once', 7 + kill * 4);
+    expect(await live('test-once', null)).toBe('status completed');
+    const { report, run, attempts, output, parts } = await outcome();
+    expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
+    expect([run.status, parts, output?.length]).toEqual(['completed', 0, ITEMS]);
+    const effects = effectsByItem();
+    expect([...effects.values()].filter((keys) => keys.length > 1)).toEqual([]);
+    output?.forEach((value, item) => {
+      if (value === null) return;
+      expect(value).toBe(item);
+      expect(effects.has(item), `item ${item}`).toBe(true);
+    });
+    // Only what was on its way at a kill is lost, and every item was attempted.
+    const lost = attempts.filter((attempt) => attempt.status === 'indeterminate');
+    expect(output?.filter((value) => value === null).length).toBe(lost.length);
+    expect(lost.length).toBeLessThanOrEqual(KILLS * 16);
+    expect(new Set(attempts.map((attempt) => attempt.item)).size).toBeGreaterThanOrEqual(ITEMS);
+  });
 
-  it(
-    'that is idempotent: each item succeeds, all its effects under one key',
-    { timeout: 240_000 },
-    async () => {
-      for (let kill = 0; kill < KILLS; kill++) await live('test-again', 5 + kill * 5);
-      expect(await live('test-again', null)).toBe('status completed');
-      const { report, attempts, output } = await outcome();
-      expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
-      expect(output).toEqual(Array.from({ length: ITEMS }, (_, i) => i));
-      const effects = effectsByItem();
-      expect(effects.size).toBe(ITEMS);
-      for (const [item, keys] of effects) expect(new Set(keys).size, `item ${item}`).toBe(1);
-      const again = [...effects.values()].filter((keys) => keys.length > 1).length;
-      expect(again).toBeLessThanOrEqual(attempts.filter((one) => one.status === 'indeterminate').length);
-    },
-  );
+  it('that is idempotent: each item succeeds, all its effects under one key', async () => {
+    for (let kill = 0; kill < KILLS; kill++) await live('test-again', 5 + kill * 5);
+    expect(await live('test-again', null)).toBe('status completed');
+    const { report, attempts, output } = await outcome();
+    expect(report).toMatchObject({ verdict: 'verified', openIntents: [], findings: [] });
+    expect(output).toEqual(Array.from({ length: ITEMS }, (_, i) => i));
+    const effects = effectsByItem();
+    expect(effects.size).toBe(ITEMS);
+    for (const [item, keys] of effects) expect(new Set(keys).size, `item ${item}`).toBe(1);
+    const again = [...effects.values()].filter((keys) => keys.length > 1).length;
+    expect(again).toBeLessThanOrEqual(attempts.filter((one) => one.status === 'indeterminate').length);
+  });
 });

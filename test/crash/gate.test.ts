@@ -182,7 +182,7 @@ describe(`a gate whose processes are killed ${KILLS} times (seed ${SEED})`, () =
     policies();
     await initWrit({ data, origin: null, tenant: 'default', trustFile: at('trust.json') });
     node = await build();
-  }, 120_000);
+  });
 
   afterAll(() => {
     rmSync(home, { recursive: true, force: true });
@@ -299,7 +299,7 @@ describe(`a gate whose processes are killed ${KILLS} times (seed ${SEED})`, () =
     }
   });
 
-  it('left a log that verifies, with every run ended', { timeout: 600_000 }, async () => {
+  it('left a log that verifies, with every run ended', async () => {
     const report = await verifyData({
       ...{ dir: path.join(data, 'audit'), trust: at('trust.json') },
       ...{ vkeys: [], old: [], run: null, payloads: true },

@@ -58,4 +58,4 @@ it('goes on after kill -9 with what the redrive made durable, and does nothing t
   const dir = path.join(home, 'data', 'audit');
   const all = { dir, vkeys: [], old: [], run: null, payloads: true, trust: path.join(home, 'trust.json') };
   expect(await verifyData(all)).toMatchObject({ verdict: 'verified', findings: [] });
-}, 120_000);
+});

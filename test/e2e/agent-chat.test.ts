@@ -83,7 +83,7 @@ function filesUnder(folder: string): readonly string[] {
 const count = (types: readonly string[], type: string) => types.filter((one) => one === type).length;
 const call = `call tool__wasm ${JSON.stringify({ module: 'claims-triage', input: CLAIM })}`;
 
-describe('a model in a workflow', { timeout: 120_000 }, () => {
+describe('a model in a workflow', () => {
   it('answers, its calls are steps of their own, and the log verifies', async () => {
     const { code, run } = await ask('claims-clerk', `model> ${call}\nmodel> heard`);
     expect([code, run.status]).toEqual([0, 'completed']);
@@ -267,7 +267,7 @@ describe('a model in a workflow', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the example', { timeout: 120_000 }, () => {
+describe('the example', () => {
   it('runs with the stand-in, and its log verifies', async () => {
     const { exitCode, stdout } = await execa(process.execPath, [join(EXAMPLE, 'demo.mjs')], {
       extendEnv: false,

@@ -24,9 +24,6 @@ import { commandLineOf, descendantsOf, gone, tellsFamilies } from '../processes.
 
 const TRIAGE = 'sha256:be566a157969505189d680e3803abfc685015095d753e37b9f76d43e61fae11a';
 
-// A test is several processes, and other test files run beside it.
-vi.setConfig({ testTimeout: 60_000 });
-
 let desk: Desk;
 beforeAll(async () => {
   desk = await newDesk();

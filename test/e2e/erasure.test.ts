@@ -6,12 +6,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FLOW, LOW, newDesk, type Desk } from '../cli/claims-desk.js';
 import { environmentOf, hosted } from '../cli/writ.js';
 import { filesWith } from '../runtime/stored-bytes.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const CLAIMANT = 'Erika Mustermann, Ünterstraße 5';
 const BASIS = 'GDPR art. 17, case 2026-31';

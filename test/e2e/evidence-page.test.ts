@@ -207,7 +207,7 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
       expect(await verdict(page), `byte ${at}`).toMatch(/^✕ Refused|^Not checked/);
     }
     await page.close();
-  }, 180_000);
+  });
 
   it('does not run at all after its script was changed, and says that nothing was checked', async () => {
     const text = new TextDecoder().decode(await pageBytes());
@@ -282,7 +282,7 @@ describe.skipIf(missing !== '')(`the evidence page${missing}`, () => {
     expect(picked).toBeGreaterThan(10);
     expect(picked).toBeLessThan(100);
     await page.close();
-  }, 120_000);
+  });
 
   it('names the run it is about', async () => {
     const { page } = await open(await pageBytes());

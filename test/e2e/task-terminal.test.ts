@@ -1,14 +1,12 @@
 // `writ task complete ID` on a real terminal: a form is filled in field by field, and nothing is answered by who leaves or
 // says no, or without a terminal.
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entriesOf, errorOf, newDesk, BOB, type Desk } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
 import { bobsTerminal, ENTER } from './approver-at-terminal.js';
 import { plain, type TerminalSession } from './pseudo-terminal.js';
 import { describeOnTerminal } from './waiting-desk.js';
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const CTRL_C = '\u0003';
 const REVIEW = JSON.stringify({

@@ -4,13 +4,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SECOND_VERIFIER } from '../audit/second-verifier.js';
 import { entriesOf, errorOf, expectVerified, newDesk, BOB, type Desk } from '../cli/claims-desk.js';
 import { environmentOf, hosted } from '../cli/writ.js';
-
-// A test is several processes, and other test files run beside it.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const WORKER = fileURLToPath(new URL('./task-worker.mjs', import.meta.url));

@@ -1,6 +1,6 @@
 // A desk with one run that waits for an approval, and suites that need a terminal. Each test has a copy of the desk to
 // itself, so that an approval by mistake would show as a run that went on.
-import { afterAll, beforeAll, beforeEach, describe, expect, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { entriesOf, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
 import { terminalMaker } from './pseudo-terminal.js';
@@ -9,7 +9,6 @@ const WHY_SKIPPED = terminalMaker === null ? ' (skipped: neither util-linux scri
 
 /** A suite on a pseudo-terminal, skipped with its reason where there is none. Its tests are several processes each. */
 export function describeOnTerminal(what: string, body: () => void): void {
-  vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
   describe.skipIf(terminalMaker === null)(`${what} on a terminal of 80 by 24${WHY_SKIPPED}`, body);
 }
 
@@ -23,7 +22,6 @@ export interface WaitingDesk {
 
 /** To be called once, in a file or suite. */
 export function useWaitingDesk(): WaitingDesk {
-  vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
   let used: Desk;
   let waiting: Waiting;
   let desk: Desk;

@@ -171,7 +171,7 @@ describe('two witnesses, both required', () => {
     });
     expect([standalone.exitCode, standalone.stdout.split('\n', 1)[0]]).toEqual([0, 'verified']);
     expect(readFileSync(desk.at('.writ', 'audit', 'policy'), 'utf8')).toBe(readFileSync(policy, 'utf8'));
-  }, 120_000);
+  });
 
   it.skipIf(!hasOpenssl)(
     'and a time stamp authority, whose token openssl verifies (needs openssl)',

@@ -21,7 +21,7 @@ beforeAll(async () => {
   installed.write('wrong.ts', WRONG);
   if (skipped === '') installed.write('page.ts', pageProgram().replace("from 'iii-sdk'", "from 'writ'"));
   said = await installed.compile({ skipLibCheck: false });
-}, 240_000);
+});
 
 afterAll(() => installed.remove());
 
@@ -43,7 +43,7 @@ async function runs(project: Project, file: string, env: Readonly<Record<string,
     env: { ...project.env, WRIT_KEY: project.keyOf('alice'), ...env },
     stdin: 'ignore',
     reject: false,
-    timeout: 25_000,
+    timeout: 300_000,
   });
 }
 

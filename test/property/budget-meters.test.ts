@@ -125,5 +125,5 @@ describe('meters', () => {
     // Both were met often enough for the law to say something; how often is chance.
     expect(charged).toBeGreaterThan(10);
     expect(refused).toBeGreaterThan(10);
-  }, 120_000);
+  });
 });

@@ -40,8 +40,7 @@ const same = (a: Ceiling, b: Ceiling): boolean => JSON.stringify(a) === JSON.str
 const fields = (ceiling: Ceiling, request: CeilingRequest): readonly string[] =>
   permits(ceiling, request).violations.map(({ field }) => field);
 
-// Long for a machine that does other work too.
-describe('the laws of ceilings', { timeout: 120_000 }, () => {
+describe('the laws of ceilings', () => {
   const one = (ceilings: readonly Ceiling[], at = 0): Ceiling => ceilings[at] ?? NO_CEILING;
 
   it('1: meet(a, a) = a', () => {
@@ -296,11 +295,11 @@ let policies: readonly { readonly files: Files; readonly snapshot: PolicySnapsho
 beforeAll(async () => {
   const made = Array.from({ length: POLICIES }, (_, at) => policiesOf(at));
   policies = await Promise.all(made.map(async (files) => ({ files, snapshot: await build(files) })));
-}, 120_000);
+});
 
 const STRICT = { allow: 0, needs_approval: 1, deny: 2 } as const;
 
-describe('the laws of decisions', { timeout: 120_000 }, () => {
+describe('the laws of decisions', () => {
   it('10: adding any layer never makes a decision milder', () => {
     const verdicts = { allow: 0, needs_approval: 0, deny: 0 };
     fc.assert(

@@ -167,7 +167,7 @@ describe('requests to the egress proxy, of whatever bytes', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('reach a host as one request each, its own, and decided before', { timeout: 120_000 }, async () => {
+  it('reach a host as one request each, its own, and decided before', async () => {
     let passed = 0;
     const property = fc.asyncProperty(
       fc.array(connection, { minLength: 8, maxLength: 8 }),

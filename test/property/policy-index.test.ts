@@ -121,7 +121,7 @@ describe('index and memory', () => {
     expect(asked).toBeGreaterThanOrEqual(100_000);
     expect(allowed).toBeGreaterThan(asked / 100);
     expect(allowed).toBeLessThan((asked * 99) / 100);
-  }, 300_000);
+  });
 });
 
 describe('what is remembered', () => {

@@ -301,7 +301,7 @@ async function checkRun(answer: PolicyAnswer, asked: Asked, run: RunView): Promi
   expect(record?.demandedBy).toEqual(answer.demandedBy);
 }
 
-it('what policy answers is what the run does', { timeout: 120_000 }, async () => {
+it('what policy answers is what the run does', async () => {
   const { team } = here;
   const writ = await team.open({ functions: [provider] });
   const verdicts = new Map<string, number>();

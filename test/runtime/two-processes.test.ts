@@ -84,32 +84,28 @@ describe('two decisions at once', () => {
     }
   });
 
-  it(
-    'a thousand at once in two handles give one outcome, and the step runs once or never',
-    { timeout: 120_000 },
-    async () => {
-      const { team } = here;
-      const handles = [await team.open(), await team.open()] as const;
-      const run = await team.run(handles[0], steps([`${ONE}, approval: sync`]));
-      const approval = await team.pending(handles[0], run.id);
-      const votes = await Promise.allSettled(
-        Array.from({ length: 1_000 }, (_, at) => {
-          const writ = handles[at % 2 === 0 ? 0 : 1];
-          return at % 3 === 0 ? team.deny(writ, approval, 'carol') : team.approve(writ, approval, 'bob');
-        }),
-      );
-      const decided = await team.facts(run.id, 'approval.decided');
-      expect(decided).toHaveLength(1);
-      const { state, votes: counted } = (await handles[0].approval(approval.id)).record;
-      expect(counted).toHaveLength(1);
-      for (const vote of votes) {
-        if (vote.status === 'fulfilled') expect(vote.value.state).toBe(state);
-        else expect(vote.reason).toMatchObject({ kind: 'refusal' });
-      }
-      await team.drive(handles[1], run.id);
-      expect(team.functions.calls).toHaveLength(state === 'approved' ? 1 : 0);
-    },
-  );
+  it('a thousand at once in two handles give one outcome, and the step runs once or never', async () => {
+    const { team } = here;
+    const handles = [await team.open(), await team.open()] as const;
+    const run = await team.run(handles[0], steps([`${ONE}, approval: sync`]));
+    const approval = await team.pending(handles[0], run.id);
+    const votes = await Promise.allSettled(
+      Array.from({ length: 1_000 }, (_, at) => {
+        const writ = handles[at % 2 === 0 ? 0 : 1];
+        return at % 3 === 0 ? team.deny(writ, approval, 'carol') : team.approve(writ, approval, 'bob');
+      }),
+    );
+    const decided = await team.facts(run.id, 'approval.decided');
+    expect(decided).toHaveLength(1);
+    const { state, votes: counted } = (await handles[0].approval(approval.id)).record;
+    expect(counted).toHaveLength(1);
+    for (const vote of votes) {
+      if (vote.status === 'fulfilled') expect(vote.value.state).toBe(state);
+      else expect(vote.reason).toMatchObject({ kind: 'refusal' });
+    }
+    await team.drive(handles[1], run.id);
+    expect(team.functions.calls).toHaveLength(state === 'approved' ? 1 : 0);
+  });
 
   it('by two people, where two are needed, are both counted', async () => {
     const { team } = here;

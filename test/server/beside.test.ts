@@ -7,7 +7,7 @@ import { startServer, stopServer, type Running } from './serving.js';
 
 const LATE_SECONDS = 2;
 
-describe('beside a server', { timeout: 120_000 }, () => {
+describe('beside a server', () => {
   let desk: Desk;
   let server: Running;
   let denied: Waiting;
@@ -30,7 +30,7 @@ describe('beside a server', { timeout: 120_000 }, () => {
     const vote = ['approvals', 'approve', late.approval, '--digest', late.digest];
     expect(await desk.json(vote, BOB)).toMatchObject({ value: { error: { code: 'APPROVAL_EXPIRED' } } });
     server = await startServer(desk);
-  }, 120_000);
+  });
   afterAll(async () => {
     await stopServer(server);
     desk.remove();

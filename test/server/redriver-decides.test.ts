@@ -1,10 +1,8 @@
 // HOLE: whoever redrove a run after a denial could approve it alone. At the command line and over HTTP.
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BOB, errorOf, expectVerified, newDesk, startWaiting, STEPS, type Desk } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
 import { ask, decide, ownBearer, signedDecision, startServer, stopServer, type Running } from './serving.js';
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let desk: Desk;
 let server: Running;

@@ -4,7 +4,7 @@ import { newDesk, type Desk } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
 import { ask, ownBearer, startServer, type Running } from './serving.js';
 
-describe('a server', { timeout: 120_000 }, () => {
+describe('a server', () => {
   let desk: Desk;
   let server: Running;
 

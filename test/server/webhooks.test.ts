@@ -1,7 +1,7 @@
 // Webhooks of `writ serve`, in and out, against real HTTP peers on this host; callback links; kill -9 during delivery.
 import { randomBytes } from 'node:crypto';
 import { cpSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signWebhook, verifyWebhook } from '../../src/approval/webhook.js';
 import { webhookPublicKey } from '../../src/approval/webhook-key.js';
 import { loadPersonKey } from '../../src/adapters/keys/person-key.js';
@@ -27,9 +27,6 @@ import {
   type Receiver,
   type Running,
 } from './serving.js';
-
-// Each test starts processes, beside whatever else this machine does.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`;
 const NEW_SECRET = `whsec_${randomBytes(32).toString('base64')}`;

@@ -2,10 +2,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as testing from '../../src/testing/index.js';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const DIRECTORY = fileURLToPath(new URL('../../../shared/corpus/asl/', import.meta.url));
 const HAVE = existsSync(`${DIRECTORY}judge.mjs`);

@@ -54,7 +54,7 @@ http.request({ host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: 
   }).on('error', (e) => console.log('failed', e.code)).end();
 `;
 
-describe.skipIf(noEngine !== null)(`egress${skipped}`, { timeout: 120_000 }, () => {
+describe.skipIf(noEngine !== null)(`egress${skipped}`, () => {
   const here = installation();
   const seen: IncomingMessage[] = [];
   let decisions: EgressDecision[] = [];

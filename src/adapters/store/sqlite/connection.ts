@@ -18,6 +18,8 @@ const BUSY_POLL_MS = 1;
  * fifth of each page stays empty, and every page is a system call of its own.
  */
 const PAGE_BYTES = 8_192;
+/** Of the write-ahead log, before it is copied into the file: pages that many commits change are copied once. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** Pages of the writing connection in memory, in KiB. */
 const CACHE_KIB = 16_384;
 
@@ -96,6 +98,7 @@ function prepareWriter(db: Database.Database, file: string, maxBytes: number | n
   db.pragma('foreign_keys = ON');
   db.pragma('secure_delete = ON');
   const pageBytes = Number(db.pragma('page_size', { simple: true }));
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_BYTES / pageBytes}`);
   db.pragma(`cache_size = -${CACHE_KIB}`);
   if (maxBytes !== null) db.pragma(`max_page_count = ${Math.floor(maxBytes / pageBytes)}`);
   createSchema(db, file);

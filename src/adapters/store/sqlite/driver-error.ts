@@ -8,11 +8,6 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }
 
-/** There is no room; what was committed stays where it is. */
-export function isFull(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_FULL');
-}
-
 /**
  * The row was refused, the transaction and the file are sound: a statement a caller's data broke, not the disk.
  * Everything else the driver throws says that the file can't be relied on.

@@ -31,7 +31,6 @@ export class GroupWriter {
   readonly #file: string;
   readonly #busyTimeoutMs: number;
   readonly #sql: Readonly<Record<'begin' | 'commit' | 'rollback' | 'mark' | 'keep' | 'undo', Statement>>;
-  readonly #committed: () => void;
   readonly #queue: Job[] = [];
   #draining: Promise<void> | null = null;
   #closed = false;
@@ -39,11 +38,9 @@ export class GroupWriter {
   #lastEnd = -Infinity;
   #burstStart = -Infinity;
 
-  /** `committed` is called after each transaction. */
-  constructor(db: Database, file: string, busyTimeoutMs: number, committed: () => void) {
+  constructor(db: Database, file: string, busyTimeoutMs: number) {
     this.#db = db;
     this.#file = file;
-    this.#committed = committed;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#sql = {
       begin: db.prepare('BEGIN IMMEDIATE'),
@@ -107,11 +104,6 @@ export class GroupWriter {
     }
   }
 
-  /** The disk gave way elsewhere: from now on everything is refused with `failure`. */
-  fail(failure: WritError): void {
-    if (this.#failure === null) this.#break(failure, []);
-  }
-
   /** Waits for what is queued; nothing is taken after the call. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -126,10 +118,7 @@ export class GroupWriter {
     while (this.#queue.length > 0) {
       await this.#yield();
       try {
-        if (await this.#begin()) {
-          this.#commitGroup();
-          this.#committed();
-        }
+        if (await this.#begin()) this.#commitGroup();
       } catch (error) {
         this.#break(storeError(error, this.#file, 'write to'), []);
       }

@@ -15,7 +15,6 @@ import type {
 import { changeWriter, type ChangeWriter } from './change.js';
 import { asRow } from './column.js';
 import { type Connections, openConnections } from './connection.js';
-import { Checkpointer } from './checkpointer.js';
 import { storeError } from './driver-error.js';
 import { scrubFile } from './erase.js';
 import { GroupWriter } from './group-writer.js';
@@ -72,23 +71,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 interface Writing {
   readonly db: Database;
   readonly group: GroupWriter;
-  readonly checkpointer: Checkpointer;
   readonly change: ChangeWriter;
-}
-
-function openWriting(
-  db: Database,
-  file: string,
-  { extendLog }: SqliteStoreOptions,
-  busyTimeoutMs: number,
-): Writing {
-  const checkpointer = new Checkpointer(db, file, (failure) => {
-    group.fail(failure);
-  });
-  const group = new GroupWriter(db, file, busyTimeoutMs, () => {
-    checkpointer.committed();
-  });
-  return { db, group, checkpointer, change: changeWriter(db, extendLog) };
 }
 
 class SqliteStore extends StoreReads implements Store {
@@ -102,7 +85,11 @@ class SqliteStore extends StoreReads implements Store {
     this.#write =
       connections.writer === null
         ? null
-        : openWriting(connections.writer, connections.file, options, busyTimeoutMs);
+        : {
+            db: connections.writer,
+            group: new GroupWriter(connections.writer, connections.file, busyTimeoutMs),
+            change: changeWriter(connections.writer, options.extendLog),
+          };
   }
 
   async commit(change: Change): Promise<Committed> {
@@ -168,8 +155,7 @@ class SqliteStore extends StoreReads implements Store {
       this.reader.close();
       return;
     }
-    const { db, group, checkpointer } = this.#write;
-    await checkpointer.close();
+    const { db, group } = this.#write;
     if (group.failure !== null) {
       // The last connection to close checkpoints, which would sync again after a failed sync: let it be the reader.
       db.close();

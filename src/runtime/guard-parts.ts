@@ -23,8 +23,6 @@ export interface Guard {
   readonly store: Store;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** When the newest entry of the log was made, as this callback of the event loop found it. */
-  readonly lastEntryMs: () => Promise<number>;
   readonly random: Random;
   /** Takes out secrets before anything is stored, approved or run. */
   readonly redact: Redactor;

@@ -58,7 +58,7 @@ export async function govern(
   const told = task?.told ?? { guard, judged };
   const { acted, sandbox } = await act(told.guard, told.judged, intent.startedAtMs, stop);
   // The secrets as they are now that the act is over: nobody gets a turn before its outcome is sealed.
-  const redact = told.guard.redact.anew();
+  const redact = told.guard.redact.now();
   const done = { acted: withoutSecrets(acted, redact), sandbox, redact };
   try {
     if (task !== null && done.acted.ok) await suspend(told.guard, judged, intent, task, done, settle);

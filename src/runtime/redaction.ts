@@ -2,8 +2,7 @@
 // one of the spellings below, the handle stands instead. It is done before anything is rendered, approved, run,
 // committed to or logged, so that what is approved, run and stored stays one and the same.
 // Not found: a value cut in two, compressed, encrypted, or spelled in a way not listed here.
-import type { Json } from '../json.js';
-import { onceACallback, type OnceACallback } from './once-a-callback.js';
+import { isList, type Json } from '../json.js';
 import type { Secret, SecretSource } from './ports.js';
 
 /** Replaces secrets by their handles. Applied twice it changes nothing more. */
@@ -13,10 +12,8 @@ export interface Redactor {
   json(value: Json): Json;
   /** Any bytes: a value is found between others that are no text. */
   bytes(bytes: Uint8Array): Uint8Array;
-  /** The same for one change, with the secrets as they are known now. NO_REDACTION when there are none. */
+  /** The same for one change: the secrets are read once, now. NO_REDACTION when there are none. */
   now(): Redactor;
-  /** As `now`, read at this moment: for what this process did within one callback, a new secret included. */
-  anew(): Redactor;
 }
 
 /** What stands for the value of a secret. */
@@ -24,31 +21,24 @@ export function handleOf(name: string): string {
   return `«secret ${name}»`;
 }
 
-/** Reads the secrets anew in each callback, so that one made meanwhile by another process counts at once. */
+/** Reads the secrets anew at every call, so that one made meanwhile by another process counts at once. */
 export function openRedactor(source: SecretSource): Redactor {
   let known: readonly Secret[] | null = null;
   let needles: readonly Needle[] = [];
-  return redactorOf(
-    onceACallback(() => {
-      const secrets = source.current();
-      if (secrets !== known) needles = needlesOf(secrets);
-      known = secrets;
-      return needles;
-    }),
-  );
+  const current = (): readonly Needle[] => {
+    const secrets = source.current();
+    if (secrets !== known) needles = needlesOf(secrets);
+    known = secrets;
+    return needles;
+  };
+  return redactorOf(current);
 }
 
-function redactorOf(secrets: OnceACallback<readonly Needle[]>): Redactor {
-  const current = (): readonly Needle[] => secrets.get();
-  const now = (): Redactor => {
-    const needles = current();
-    return needles.length === 0 ? NO_REDACTION : redactorOf({ get: () => needles, forget: () => undefined });
-  };
+function redactorOf(current: () => readonly Needle[]): Redactor {
   return {
-    now,
-    anew() {
-      secrets.forget();
-      return now();
+    now() {
+      const needles = current();
+      return needles.length === 0 ? NO_REDACTION : redactorOf(() => needles);
     },
     text: (text) => redactText(text, current(), 'text'),
     json: (value) => redactJson(value, current()),
@@ -69,7 +59,6 @@ export const NO_REDACTION: Redactor = {
   json: (value) => value,
   bytes: (bytes) => bytes,
   now: () => NO_REDACTION,
-  anew: () => NO_REDACTION,
 };
 
 interface Needle {
@@ -181,10 +170,6 @@ function redactJson(value: Json, needles: readonly Needle[], depth = 0): Json {
   );
   if (members.every(([key, item, before, was]) => key === before && item === was)) return value;
   return fromMembers(members);
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** A secret of digits alone may come as a number; part of a number is another number. */

@@ -251,6 +251,56 @@ describe('a secret made known while a run waits', () => {
   });
 });
 
+describe('a secret that a function makes while it runs', () => {
+  const minted = (n: number): string => `minted-value-${n}-abcdef`;
+  const mint = (n: number): void => {
+    writeFileSync(path.join(held.team.data, 'secrets', `minted-${n}`), minted(n), { mode: 0o600 });
+  };
+
+  it('is heard by nobody who watches, and is in no output', async () => {
+    const { team } = held;
+    const writ = await team.open();
+    const heard: string[] = [];
+    writ.onProgress(({ text }) => heard.push(text));
+    team.functions.answer('tool::test_one', ({ progress }) => {
+      progress?.('begun');
+      mint(1);
+      progress?.(`got ${minted(1)}`);
+      return { got: minted(1) };
+    });
+    const run = await team.run(writ, steps(['functionId: tool::test_one']));
+    expect(heard).toEqual(['begun', 'got «secret minted-1»']);
+    expect(run.output).toEqual({ got: '«secret minted-1»' });
+    expect(leaks(minted(1), 'minted-1')).toEqual([]);
+  });
+
+  it('is in no artifact, although a hundred items go on at once', async () => {
+    const { team } = held;
+    const policies = team.policiesWith('rbac/test.yaml', (document) => {
+      const rule = { id: 'ART-1', effect: 'allow', subject: 'role:adjuster', domain: 'default' };
+      document.addIn(
+        ['rules'],
+        document.createNode({ ...rule, action: 'artifact.write', resource: '*', reason: 'test' }),
+      );
+    });
+    const writ = await team.open({ policies });
+    const alice = await team.as(writ, 'alice');
+    const put: Promise<{ readonly isRedacted: boolean }>[] = [];
+    team.functions.answer('tool::test_one', ({ input }) => {
+      const n = Number(field(input, 'n'));
+      mint(n);
+      put.push(writ.artifacts.put(new TextEncoder().encode(`x ${minted(n)} y`), null, alice));
+      return { n };
+    });
+    await team.run(
+      writ,
+      steps(['functionId: tool::test_one, mode: fanout, items: [1, 2, 3, 4], config: { n: "{{item}}" }']),
+    );
+    expect((await Promise.all(put)).map(({ isRedacted }) => isRedacted)).toEqual([true, true, true, true]);
+    for (const n of [1, 2, 3, 4]) expect(leaks(minted(n), `minted-${n}`)).toEqual([]);
+  });
+});
+
 describe('a secret file that others may read', () => {
   it('stops the installation: its value may be known, or could be missed', async () => {
     const { team } = held;

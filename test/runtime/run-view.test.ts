@@ -1,9 +1,10 @@
 // What `status` and `results` show of a run: one row for each step of the document, and what went wrong in its own words.
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { WritError } from '../../src/errors.js';
 import { openSecrets } from '../../src/open.js';
-import { states, steps, useTeam } from './fixture.js';
+import { refusalOf, states, steps, useTeam } from './fixture.js';
 import { filesWith } from './stored-bytes.js';
 
 const here = useTeam();
@@ -224,5 +225,28 @@ describe("a failing function's own message", () => {
     });
     const run = await team.run(writ, steps([ONE]));
     expect(run.steps[0]?.error?.message).toBe('half a pair \ufffd, and a NUL \u0000');
+  });
+});
+
+describe('entries that were changed in the store', () => {
+  it.each([
+    ['no JSON', () => 'garbage'],
+    ['nothing at all', () => ''],
+    ['not in canonical form', (text: string) => ` ${text}`],
+    ['no entry', () => '{"data":{"stepPath":"s1"}}'],
+  ])('are never told as what a step left in the log: %s', async (_, changed) => {
+    const { team } = here;
+    const writ = await team.open();
+    const run = await team.run(writ, steps([ONE]));
+    const db = new Database(path.join(team.data, 'writ.db'));
+    const { bytes } = db
+      .prepare("SELECT bytes FROM log_entry WHERE run = ? AND type = 'step.intended'")
+      .get(run.id) as { readonly bytes: Buffer };
+    db.prepare("UPDATE log_entry SET bytes = ? WHERE run = ? AND type = 'step.intended'").run(
+      Buffer.from(changed(bytes.toString())),
+      run.id,
+    );
+    db.close();
+    expect((await refusalOf(writ.results(run.id))).code).toBe('AUDIT_ENTRY_INVALID');
   });
 });

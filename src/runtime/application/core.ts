@@ -1,5 +1,4 @@
 // What all of Writ's calls share: the guard with all it needs, the log with its publication, and the policies in force.
-import { onceACallback } from '../once-a-callback.js';
 import { NO_ANCHORS, type Anchoring } from '../witness/anchor.js';
 import { Cadence } from '../log/cadence.js';
 import type { Callables } from '../call/callable.js';
@@ -48,13 +47,11 @@ export function openCore(parts: ApplicationParts): Core {
   const builtIn = [eraseFunction({ guard: () => guard, ...scrubbing }), securityCheck(() => guard)];
   const functions = openFunctionRegistry(parts.callables.providers);
   const callables: Callables = { ...parts.callables, providers: functions.providers, builtIn };
-  const log = onceACallback(() => store.log());
   const guard: Guard = {
     via: parts.via,
     store,
     journal,
     clock,
-    lastEntryMs: async () => (await log.get()).lastTimeMs,
     random,
     redact,
     ...(parts.sha256 === undefined ? {} : { sha256: parts.sha256 }),

@@ -19,11 +19,11 @@ import type { Guard } from '../guard-parts.js';
 import type { Judged } from './judged-attempt.js';
 import { askedLimits, innerLimits, layersOf, mountFacts } from './layers.js';
 import { defaultLimits, effectiveLimits } from './limits.js';
+import { logTime } from '../log/log.js';
 import { packageFacts } from '../call/package-facts.js';
 import { narrowedByPackage } from '../call/package-policy.js';
 import { openJson } from '../log/payload.js';
 import type { AttemptRecord, Charge, Clock, FunctionReach, RunRecord, SandboxDriver } from '../ports.js';
-import { logTimeMs } from '../run/context.js';
 import { dataFacts, requireKnownLabels, returnedBy } from '../run/data.js';
 import { requireListed, requireListedHosts, sandboxRequest } from './sandbox-request.js';
 import { subjectOf } from './subject.js';
@@ -102,11 +102,11 @@ async function authorOf(
  * `startPolicy` is for the record.
  */
 export async function ofRun(
-  guard: Pick<Guard, 'policyOfRun' | 'clock' | 'lastEntryMs' | 'tenant'>,
+  guard: Pick<Guard, 'policyOfRun' | 'clock' | 'tenant' | 'store'>,
   run: RunRecord,
 ): Promise<Pick<Guard, 'policy' | 'clock' | 'tenant'> & Pick<Judged, 'startPolicy'>> {
   const { snapshot, ...startPolicy } = await guard.policyOfRun(run);
-  const nowMs = await logTimeMs(guard);
+  const nowMs = logTime(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
   const { clock: real } = guard;
   const clock: Clock = {
     nowMs: () => nowMs,

@@ -41,13 +41,6 @@ export interface LogRow {
   readonly type: string;
 }
 
-/** What an entry says of the step that it is about. */
-export interface StepMention {
-  readonly index: bigint;
-  readonly stepPath: string | null;
-  readonly approvalId: string | null;
-}
-
 /** Root of a full 256-wide tile: the hash at (level, index), level >= 1. */
 export interface SubtreeRow {
   readonly level: number;

@@ -8,14 +8,7 @@ import type {
   TaskFilter,
   TaskRecord,
 } from './approval-record.js';
-import type {
-  AnchoredCheckpointRow,
-  CheckpointRow,
-  EntryDraft,
-  LogRow,
-  LogState,
-  StepMention,
-} from './log-record.js';
+import type { AnchoredCheckpointRow, CheckpointRow, EntryDraft, LogRow, LogState } from './log-record.js';
 import type {
   AttemptRecord,
   Charge,
@@ -191,8 +184,8 @@ export interface Store {
     run: string,
     part?: { readonly from: number; readonly limit: number },
   ): Promise<readonly LogRow[]>;
-  /** The entries of the run that name one of these steps, or no step but an approval, in order; unreadable ones left out. */
-  stepMentions(run: string, stepPaths: readonly string[]): Promise<readonly StepMention[]>;
+  /** The entries of the run but for those that name a step which is not one of these, in order; unreadable ones too. */
+  entriesOfSteps(run: string, stepPaths: readonly string[]): Promise<readonly LogRow[]>;
   /** The newest entry of the run that is of one of these types; null when it has none. */
   lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null>;
   /** What was asked, decided and became of this approval, in order; the cost does not grow with the log. */

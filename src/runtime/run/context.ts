@@ -17,8 +17,8 @@ export function entryContext(guard: Guard, run: RunRecord, actor?: EntryContext[
 }
 
 /** Now, as the log counts it: it never goes back. Expiry is judged by it, so that a clock set back revives nothing. */
-export async function logTimeMs(guard: Pick<Guard, 'clock' | 'lastEntryMs'>): Promise<number> {
-  return logTime(guard.clock.nowMs(), await guard.lastEntryMs());
+export async function logTimeMs(guard: Guard): Promise<number> {
+  return logTime(guard.clock.nowMs(), (await guard.store.log()).lastTimeMs);
 }
 
 /** Throws NOT_FOUND. */

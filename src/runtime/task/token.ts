@@ -50,7 +50,6 @@ export function withoutToken(redact: Redactor, token: string): Redactor {
     json: (value) => other.json(own.json(value)),
     bytes: (bytes) => other.bytes(own.bytes(bytes)),
     now: () => both(other.now()),
-    anew: () => both(other.anew()),
   });
   return both(redact);
 }

@@ -1,18 +1,24 @@
 // Which entries of the log are about which step of a run: where an auditor finds what `results` says.
+import { parseEntry } from '../../audit/entry.js';
 import type { Store } from '../ports.js';
 
-/** Log indices (decimal, in order) by step path; a decision about an approval counts for the step that it is about. */
+/**
+ * Log indices (decimal, in order) by step path; a decision about an approval counts for the step that it is about. Only
+ * entries that may be about `stepPaths` are read. Throws AUDIT_ENTRY_INVALID.
+ */
 export async function stepEntries(
-  store: Pick<Store, 'stepMentions'>,
+  store: Pick<Store, 'entriesOfSteps'>,
   run: string,
   stepPaths: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const byStep = new Map<string, string[]>();
   const stepOfApproval = new Map<string, string>();
-  for (const { index, stepPath, approvalId } of await store.stepMentions(run, stepPaths)) {
-    const step = stepPath ?? stepOfApproval.get(approvalId ?? '');
+  for (const { bytes, index } of await store.entriesOfSteps(run, stepPaths)) {
+    const { stepPath, approvalId } = parseEntry(bytes).data;
+    const approval = typeof approvalId === 'string' ? approvalId : null;
+    const step = typeof stepPath === 'string' ? stepPath : stepOfApproval.get(approval ?? '');
     if (step === undefined) continue;
-    if (approvalId !== null) stepOfApproval.set(approvalId, step);
+    if (approval !== null) stepOfApproval.set(approval, step);
     const own = byStep.get(step) ?? [];
     own.push(index.toString());
     byStep.set(step, own);

@@ -1,13 +1,6 @@
 // Entries and checkpoints of the log as its tables hold them; what a query put together into one value is taken apart here.
-import type { Json } from '../../../json.js';
-import type {
-  AnchoredCheckpointRow,
-  CheckpointRow,
-  LogRow,
-  LogState,
-  StepMention,
-} from '../../../runtime/ports.js';
-import { bigint, bytes, damaged, integer, jsonArray, text, type Row } from './column.js';
+import type { AnchoredCheckpointRow, CheckpointRow, LogRow, LogState } from '../../../runtime/ports.js';
+import { bigint, bytes, damaged, integer, text, type Row } from './column.js';
 
 const HASH_BYTES = 32;
 
@@ -43,19 +36,6 @@ export function joinedValues(row: Row): Uint8Array[] {
   return text(row, 'lengths')
     .split(',')
     .map((length) => joined.subarray(at, (at += Number(length))));
-}
-
-/** The one row of them: a list of lists, in their order. */
-export function stepMentions(row: Row): readonly StepMention[] {
-  return jsonArray(row, 'mentions').map((value) => {
-    const [index, stepPath, approvalId] = Array.isArray(value) ? (value as readonly Json[]) : [];
-    if (typeof index !== 'string') throw damaged('idx');
-    return { index: BigInt(index), stepPath: wordOrNull(stepPath), approvalId: wordOrNull(approvalId) };
-  });
-}
-
-function wordOrNull(value: Json | undefined): string | null {
-  return typeof value === 'string' ? value : null;
 }
 
 export function checkpointRow(row: Row): CheckpointRow {

@@ -19,7 +19,6 @@ import type {
   Receipt,
   RunHead,
   RunRecord,
-  StepMention,
   StoredPayload,
   TaskFilter,
   TaskRecord,
@@ -28,14 +27,7 @@ import type {
 } from '../../../runtime/ports.js';
 import { approvalKeys, approvalRecord } from './approval-record.js';
 import { hex64, integer, json, type Row, text } from './column.js';
-import {
-  anchoredCheckpointRow,
-  checkpointRow,
-  joinedValues,
-  logRow,
-  logState,
-  stepMentions,
-} from './log-record.js';
+import { anchoredCheckpointRow, checkpointRow, joinedValues, logRow, logState } from './log-record.js';
 import type { Reader } from './reader.js';
 import { RecentRows } from './recent-rows.js';
 import {
@@ -213,8 +205,8 @@ export class StoreReads {
     return this.reader.all('entriesOfRun', logRow, run, from, limit);
   }
 
-  async stepMentions(run: string, stepPaths: readonly string[]): Promise<readonly StepMention[]> {
-    return this.reader.one('stepMentions', stepMentions, { run, stepPaths: JSON.stringify(stepPaths) }) ?? [];
+  async entriesOfSteps(run: string, stepPaths: readonly string[]): Promise<readonly LogRow[]> {
+    return this.reader.all('entriesOfSteps', logRow, { run, stepPaths: JSON.stringify(stepPaths) });
   }
 
   async lastOfRun(run: string, types: readonly string[]): Promise<LogRow | null> {

@@ -114,7 +114,6 @@ describe('every code', () => {
   it('is given to an error somewhere in the source', () => {
     const made = codesMade();
     expect(known.map((one) => one.code).filter((code) => !made.has(code))).toEqual([]);
-    // It reads the whole source.
   });
 
   it('belongs to an area of the architecture, or to the command line', () => {

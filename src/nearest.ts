@@ -15,7 +15,9 @@ export function nearest(name: string, candidates: Iterable<string>, most?: numbe
   let best: string | undefined;
   let least = (most ?? (wanted.length <= 3 ? 1 : Math.max(2, Math.floor(wanted.length / 3)))) + 1;
   for (const candidate of candidates) {
-    const away = distance(wanted, plain(candidate));
+    const spelled = plain(candidate);
+    if (Math.abs(spelled.length - wanted.length) > least) continue;
+    const away = distance(wanted, spelled);
     const isAsSpelled = away === least && best !== undefined && raw(candidate) < raw(best);
     if (away < least || isAsSpelled) [best, least] = [candidate, away];
   }

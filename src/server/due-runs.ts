@@ -29,7 +29,7 @@ export class DueRuns {
   /** The store's change counter at the last look. */
   #seen = -1;
   #nextMs = Infinity;
-  /** The time of the last look. */
+  /** The time that was last told. */
   #lookedAtMs = -Infinity;
 
   constructor(writ: WaitingRuns) {
@@ -43,6 +43,7 @@ export class DueRuns {
 
   /** It is due at `fromMs`, and not before, unless a time of its own comes that is not over yet. */
   put(run: string, fromMs: number, nowMs: number): void {
+    this.#followClock(nowMs);
     this.#later.set(run, { fromMs, sinceMs: nowMs });
     this.#nextMs = Math.min(this.#nextMs, fromMs);
   }

@@ -172,7 +172,7 @@ describe('runs beside a server', () => {
     clock.setBack(3_600_000);
     commit(decided('run_1', 'approved'));
     await goesBy(clock, 10_000);
-    await vi.waitFor(() => expect(driven).toEqual(['run_1']));
+    await expect.poll(() => driven).toEqual(['run_1']);
   });
 
   it('go on at the time that the store has for them, whoever wrote it down, and at no other', async () => {

@@ -231,7 +231,7 @@ function LinearPrompt(props: {
 }
 
 /** At most 60 characters: it is shown on one line and must not be cut. */
-const HELP = "read to the end, a, digest's first 4 digits, Enter: approves";
+const HELP = 'read to the end, a, first 4 hex digits, Enter: approves';
 
 function fieldText(state: PromptState, armed: boolean, by: string): string {
   const approver = revealHidden(by);

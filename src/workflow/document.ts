@@ -54,7 +54,7 @@ export function readWithParser(text: string): ReadDocument {
     return refuse('DOC_TOO_LARGE', `document is larger than ${DOCUMENT_MAX_BYTES} bytes`, 0, LESS);
   }
   const tokens = tokenize(text);
-  if ('problem' in tokens) return refuse('DOC_TOO_LARGE', tokens.problem, tokens.offset, LESS);
+  if ('problem' in tokens) return refuse('DOC_TOO_LARGE', tokens.problem, tokens.offset, tokens.hint);
   const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, prettyErrors: false });
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
@@ -86,7 +86,9 @@ export function readWithParser(text: string): ReadDocument {
 // hostile text, so it is checked while the parser, which does not recurse, goes through the text.
 function tokenize(
   text: string,
-): Parameters<Composer['compose']>[0] | { readonly problem: string; readonly offset: number } {
+):
+  | Parameters<Composer['compose']>[0]
+  | { readonly problem: string; readonly offset: number; readonly hint: string } {
   const parser = new Parser();
   const tokens = [];
   let lexemes = 0;
@@ -94,10 +96,10 @@ function tokenize(
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token);
     if (parser.stack.length > DOCUMENT_MAX_DEPTH + 2) {
-      return { problem: `document is nested deeper than ${DOCUMENT_MAX_DEPTH}`, offset };
+      return { problem: `document is nested deeper than ${DOCUMENT_MAX_DEPTH}`, offset, hint: FLATTER };
     }
     if (++lexemes > MAX_LEXEMES) {
-      return { problem: `document has more than ${MAX_LEXEMES} words and signs`, offset };
+      return { problem: `document has more than ${MAX_LEXEMES} words and signs`, offset, hint: LESS };
     }
     if (!NOT_IN_TEXT.has(lexeme)) offset += lexeme.length;
   }
@@ -255,6 +257,7 @@ const SYNTAX_HINTS: Partial<Record<YAMLError['code'], string>> = {
 };
 
 const LESS = 'split the workflow, or pass large data as input';
+const FLATTER = 'write lists and objects less deep in one another, or pass deep data as input';
 
 const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 

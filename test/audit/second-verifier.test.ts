@@ -174,18 +174,13 @@ describe('one changed byte', () => {
   it.each([
     ['meaning', 'a signed vote with a reason'],
     ['payloads', 'erased'],
-  ])(
-    'anywhere in a log of %s (%s) is refused by both, with the same word and place',
-    async (group, name) => {
-      const log = vectorLog(group, name);
-      expect(log.directory.files.size).toBeGreaterThan(4);
-      for (const [file, bytes] of log.directory.files)
-        for (let at = 0; at < bytes.length; at++)
-          await agreeOnChange(log, {}, { file, at, mask: 1 << (at % 8) });
-    },
-    // Thousands of verifications, on a machine that may have other work.
-    180_000,
-  );
+  ])('anywhere in a log of %s (%s) is refused by both, with the same word and place', async (group, name) => {
+    const log = vectorLog(group, name);
+    expect(log.directory.files.size).toBeGreaterThan(4);
+    for (const [file, bytes] of log.directory.files)
+      for (let at = 0; at < bytes.length; at++)
+        await agreeOnChange(log, {}, { file, at, mask: 1 << (at % 8) });
+  });
 
   const WITNESSES = JSON.parse(
     readFileSync(path.join(path.dirname(SECOND_VERIFIER), 'vectors/witnesses.json'), 'utf8'),
@@ -210,7 +205,5 @@ describe('one changed byte', () => {
         { numRuns: 300 },
       );
     },
-    // Hundreds of verifications, on a machine that may have other work.
-    180_000,
   );
 });

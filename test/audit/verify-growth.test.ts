@@ -103,20 +103,16 @@ describe('a log that is published while it is verified', async () => {
   const sizes = [3, 5, 255, 256, 257, 513, 700, 701];
   const { changes, from } = await publications(sizes);
 
-  it.each([0.1, 0.7, 2, 9])(
-    'is verified, with %s changes between two reads',
-    async (pace) => {
-      for (let start = from; start < changes.length; start++) {
-        for (const { verdict, findings } of await judgeBoth(() => new Live(changes, start, pace))) {
-          // `pending` may be gone by the time it is read, where nothing larger came after it: told, and looked at again.
-          const rest = findings.filter(({ path }) => path !== 'pending');
-          expect([start, rest]).toEqual([start, []]);
-          if (start + 20 < changes.length && pace >= 1) expect([start, verdict]).toEqual([start, 'verified']);
-        }
+  it.each([0.1, 0.7, 2, 9])('is verified, with %s changes between two reads', async (pace) => {
+    for (let start = from; start < changes.length; start++) {
+      for (const { verdict, findings } of await judgeBoth(() => new Live(changes, start, pace))) {
+        // `pending` may be gone by the time it is read, where nothing larger came after it: told, and looked at again.
+        const rest = findings.filter(({ path }) => path !== 'pending');
+        expect([start, rest]).toEqual([start, []]);
+        if (start + 20 < changes.length && pace >= 1) expect([start, verdict]).toEqual([start, 'verified']);
       }
-    },
-    // A verification from each moment on, on a machine that may have other work.
-  );
+    }
+  });
 
   it('says that it grew, and how much was judged', async () => {
     for (const { warnings, size } of await judgeBoth(() => new Live(changes, from, 2)))

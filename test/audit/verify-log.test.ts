@@ -65,7 +65,6 @@ describe('a log that nobody changed', () => {
     const { directory } = await logOfSizes(65_536, 65_537);
     expect(directory.files.has('tile/2/000.p/1')).toBe(true);
     expect(await judge(directory)).toMatchObject({ verdict: 'verified', size: '65537' });
-    // So many entries are hashed and read twice, on a machine that may have other work.
   });
   it('verifies from a source that can not list, and says what was not looked for', async () => {
     const { directory } = await logOfSizes(5);

@@ -74,7 +74,7 @@ it('a run goes on with the next server after killResterWhileTimerRuns', async ()
     const [newest] = (value as { runs: readonly { id: string }[] }).runs;
     expect(newest?.id).not.toBe(waiting.run);
     return newest?.id ?? '';
-  }, 30_000);
+  }, 120_000);
   await until(abandoned, ({ waitingFor }) => expect(waitingFor?.kind).toBe('timer'));
   await kill(terminal);
   for (const run of [waiting.run, abandoned]) expect((await status(run)).status).toBe('waiting');

@@ -207,7 +207,6 @@ describe('two witnesses, both required', () => {
         await authority.close();
       }
     },
-    60_000,
   );
 });
 

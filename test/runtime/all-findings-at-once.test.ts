@@ -91,8 +91,36 @@ describe('a document with a step that can not be read', () => {
   it('with more errors than are shown is told so behind them, not before', async () => {
     const many = Array.from({ length: 201 }, () => `${ONE}, config: {x: "{{a"}`);
     const all = await findings(steps([...many, `${ONE}, timeoutMs: 80000000`]));
-    expect(all).toHaveLength(202);
-    expect(all.slice(-2)).toEqual(['DOC_CEILING_EXCEEDED steps[201].timeoutMs', 'DOC_INVALID ']);
+    expect(all).toHaveLength(201);
+    expect(all.slice(-2)).toEqual(['DOC_TEMPLATE steps[199].config.x', 'DOC_INVALID ']);
+  });
+
+  it.each(['timeoutMs: -1', 'timeoutMs: 1e300', 'sandbox: {limits: {timeoutMs: -5}}'])(
+    'HOLE: nothing was told, but a ceiling that could not be read, with 201 errors before %s',
+    async (line) => {
+      const many = Array.from({ length: 201 }, () => `${ONE}, errorMode: x`);
+      const all = await findings(steps([...many, `${ONE}, ${line}`]));
+      expect(all).toHaveLength(201);
+      expect(all.slice(-2)).toEqual(['DOC_BAD_VALUE steps[199].errorMode', 'DOC_INVALID ']);
+    },
+  );
+
+  it('is not told of agents that nobody named where the list of them is the fault', async () => {
+    for (const agents of ['claims-triage', '[7]']) {
+      const found = await findings(`id: w\nagents: ${agents}\nsteps: [{name: A, ${ONE}}]`);
+      expect(found).toHaveLength(1);
+      expect(found[0]).toMatch(/^DOC_WRONG_TYPE agents/);
+    }
+  });
+
+  it('HOLE: a thousand names of agents, each like a thousand others, held the process for ten seconds', async () => {
+    const names = Array.from({ length: 1_000 }, (_, n) => `"agent-${n}-of-the-claims-department"`);
+    const text = `id: w\nagents: [${names.join(', ')}]\nsteps: [${names
+      .map((name, n) => `{name: S${n}, ${ONE}, agent: ${name.replace('department', 'depratment')}}`)
+      .join(', ')}]`;
+    const strange = (await told(text)).filter(({ code }) => code === 'DOC_UNKNOWN_NAME');
+    expect(strange).toHaveLength(20);
+    expect(strange[0]?.hint).toBe('did you mean "agent-0-of-the-claims-department"?');
   });
 
   it('is refused with the first hint and where the others are', async () => {

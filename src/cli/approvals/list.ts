@@ -14,7 +14,7 @@ export interface ApprovalListFlags extends ListFlags {
 
 const HEAD = ['approval', 'state', 'step', 'function', 'asked by', 'expires'];
 /** `approvals show` tells these. */
-const LESS_IMPORTANT = ['function', 'asked by', 'state'];
+const LESS_IMPORTANT = ['function', 'asked by'];
 
 export async function listApprovals(context: Context, flags: ApprovalListFlags): Promise<number> {
   const { output } = context;
@@ -52,9 +52,9 @@ export async function listApprovals(context: Context, flags: ApprovalListFlags):
       one.requester,
       one.state === 'pending' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
-    output.line(
-      renderFitting(output.colors, HEAD, rows, { columns: widthOf(context), lessImportant: LESS_IMPORTANT }),
-    );
+    // Where all are listed, their states tell them apart.
+    const lessImportant = [...LESS_IMPORTANT, ...(isAll || isReviews ? [] : ['state'])];
+    output.line(renderFitting(output.colors, HEAD, rows, { columns: widthOf(context), lessImportant }));
     if (cursor !== null) output.note(`there are more: add --cursor ${cursor}`);
     return 0;
   });

@@ -47,7 +47,8 @@ export async function listTasks(context: Context, flags: ListFlags): Promise<num
       one.state === 'open' ? expiryText(one.expiresAtMs, context.nowMs()) : '-',
     ]);
     const head = ['task', 'state', 'by', 'step', 'function', 'expires'];
-    const lessImportant = ['function', 'by', 'state'];
+    // Where all are listed, their states tell them apart.
+    const lessImportant = ['function', 'by', ...(flags.all === true ? [] : ['state'])];
     output.line(renderFitting(output.colors, head, rows, { columns: widthOf(context), lessImportant }));
     if (cursor !== null) output.note(`there are more: add --cursor ${cursor}`);
     return 0;

@@ -101,6 +101,8 @@ export class Cadence {
 
   #takeCredit(): boolean {
     const nowMs = this.#parts.clock.nowMs();
+    // A clock that was set back earns from where it stands.
+    this.#creditAtMs = Math.min(this.#creditAtMs, nowMs);
     const earned = Math.floor((nowMs - this.#creditAtMs) / PUBLISH_INTERVAL_MS);
     if (earned > 0) {
       this.#credit = Math.min(BURST, this.#credit + earned);

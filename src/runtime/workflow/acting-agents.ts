@@ -4,11 +4,21 @@ import { nearest } from '../../nearest.js';
 import type { PolicySnapshot } from '../../policy/snapshot.js';
 import type { Plan, TaskNode } from '../../workflow/plan.js';
 import { NO_AGENT_HINT } from '../call/callable.js';
-import { at, type NodeFinding } from './node-finding.js';
+import type { ParsedWorkflow } from '../../workflow/parse.js';
+import type { Diagnostic } from '../writ.js';
+import { at, isMisread, type NodeFinding } from './node-finding.js';
 
-/** That steps have nobody who acts, told once: at the first of them. */
-export function agentless(plan: Plan): readonly NodeFinding[] {
-  const without = callsOf(plan).filter(({ call }) => (call.agent ?? call.fallback) === null);
+/** That steps have nobody who acts, told once: at the first of them. Nothing is said where `told` has who acts as a fault. */
+export function agentless(
+  plan: Plan,
+  told: readonly Diagnostic[],
+  partAt: ParsedWorkflow['partAt'],
+): readonly NodeFinding[] {
+  if (isMisread('agents', told) || told.some(({ path }) => path.startsWith('agents['))) return [];
+  const without = callsOf(plan).filter(
+    (node) =>
+      (node.call.agent ?? node.call.fallback) === null && !isMisread(partAt(node, [])?.path ?? '', told),
+  );
   const [first] = without;
   if (first === undefined) return [];
   const more = without.length > 1 ? ` (nor in ${without.length - 1} more)` : '';
@@ -26,9 +36,14 @@ export function strangers(
 ): readonly NodeFinding[] {
   const named = [...plan.agents, ...principals.filter((one) => one.startsWith(KIND))].map(bareName);
   const known = new Set(named);
+  const hints = new Map<string, string | undefined>();
+  const hintFor = (agent: string): string | undefined => {
+    if (!hints.has(agent) && hints.size < MOST_STRANGERS) hints.set(agent, nearest(agent, known));
+    return hints.get(agent);
+  };
   return callsOf(plan).flatMap((node) => {
     const agent = node.call.agent === null ? null : bareName(node.call.agent);
-    const hint = agent === null || known.has(agent) ? undefined : nearest(agent, known);
+    const hint = agent === null || known.has(agent) ? undefined : hintFor(agent);
     if (agent === null || hint === undefined) return [];
     const message = `"${node.name}": neither the workflow nor a policy file knows the agent ${JSON.stringify(agent)}`;
     return [{ ...at(node, 'DOC_UNKNOWN_NAME', message, hint, [['agent']]), severity: 'warning' as const }];
@@ -45,6 +60,8 @@ function callsOf(plan: Plan): readonly FunctionNode[] {
 }
 
 const KIND = 'agent:';
+/** Names compared with all that are known: a document decides how many there are of both. */
+const MOST_STRANGERS = 20;
 
 function bareName(agent: string): string {
   return agent.startsWith(KIND) ? agent.slice(KIND.length) : agent;

@@ -51,7 +51,9 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     ...(source.file === null ? {} : { file: source.file }),
   });
   const secrets = checkSecrets(guard, source, text, document);
-  if (draft === null) return { plan, text, document, diagnostics: [...diagnostics, ...secrets], agents: [] };
+  // Where more errors were found than are told, nothing says which steps are read as they are written.
+  if (draft === null || diagnostics.some(isOfAll))
+    return { plan, text, document, diagnostics: [...secrets, ...diagnostics], agents: [] };
   const found: NodeFinding[] = [...checkLabels(guard, draft, place)];
   const agents = new Set<Digest>();
   for (const [key, state] of Object.entries(draft.nodes)) {
@@ -68,16 +70,19 @@ export async function checkWorkflow(guard: Guard, source: WorkflowSource): Promi
     checkFit(guard, draft, { key, node, resource, agent, isAsked }, found);
     if (agent !== null) checkBounded(guard, node, agent, found);
   }
-  found.push(...agentless(draft), ...strangers(guard.policy(), draft));
+  found.push(...agentless(draft, diagnostics, partAt), ...strangers(guard.policy(), draft));
   const all = [
     ...diagnostics,
     ...secrets,
     ...besides(diagnostics, [...checkCeilings(guard, draft, place), ...located(found, partAt)]),
   ];
-  // That there may be more stays behind what there is.
-  const isOfAll = ({ code, path }: Diagnostic) => Number(code === 'DOC_INVALID' && path === '');
-  all.sort((a, b) => isOfAll(a) - isOfAll(b) || a.line - b.line || a.column - b.column);
+  all.sort((a, b) => a.line - b.line || a.column - b.column);
   return { plan, text, document, diagnostics: all, agents: [...agents] };
+}
+
+/** That there may be more: it stays behind what there is. */
+function isOfAll({ code, path }: Diagnostic): boolean {
+  return code === 'DOC_INVALID' && path === '';
 }
 
 /** Where the guard itself is to say what a ceiling refuses: as an answer, or as a step's refusal in the log. */

@@ -47,7 +47,8 @@ export async function collectEvents({
   writ,
   state,
   channels,
-}: Pick<DeliverParts, 'writ' | 'state' | 'channels'>): Promise<boolean> {
+  nowMs,
+}: Pick<DeliverParts, 'writ' | 'state' | 'channels' | 'nowMs'>): Promise<boolean> {
   let more = false;
   for (const { name, out } of channels) {
     if (out === null) continue;
@@ -58,9 +59,10 @@ export async function collectEvents({
         ? { ...(await writ.outbox.start()), end: false }
         : await writ.outbox.read(place.next, BATCH);
     const wanted = events.filter(({ type }) => out.events.includes(type));
+    // At once, whatever became of the clock: the log's own time never goes back.
     const due = wanted.map((event) => ({
       event: event.index,
-      dueMs: event.timeMs,
+      dueMs: Math.min(event.timeMs, nowMs()),
       untilMs: deadlineOf(event),
     }));
     // Before the channel's place goes on: what a crash leaves out is found again, what is there stays as it is.

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
-import { isArray, isHex64, isObject, type Hex, type Json, type JsonObject } from './json.js';
+import { isList, isHex64, isObject, type Hex, type Json, type JsonObject } from './json.js';
 import { MINIMUM_RETENTION_DAYS } from './runtime/erasure/minimum-retention.js';
 
 export interface DataPaths {
@@ -176,7 +176,7 @@ function signersOf(config: JsonObject, file: string): Pick<DataConfig, 'policySi
   if (mayReturnTo !== undefined && (typeof mayReturnTo !== 'string' || !isHex64(mayReturnTo))) {
     throw new WritError('STORE_UNAVAILABLE', `${file}: mayReturnTo of policySigners is no policy hash`);
   }
-  const keys = isArray(signers) ? signers : [];
+  const keys = isList(signers) ? signers : [];
   const texts = keys.filter((key) => typeof key === 'string' && SIGNER.test(key));
   const isWhole = typeof quorum === 'number' && Number.isSafeInteger(quorum) && quorum >= 1;
   if (isWhole && texts.length === keys.length && new Set(texts).size >= quorum) {

@@ -32,6 +32,6 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /** As `Array.isArray`, which would make a list of anything of it. */
-export function isArray(value: Json | undefined): value is readonly Json[] {
+export function isList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
 }

@@ -1,8 +1,8 @@
 // The items of a Map from the text of a stored file (ASL: ItemReader, ReaderConfig). The text is attacker-controlled;
 // what can't be read as the document says is a fault in words, never an exception.
-import type { Json } from '../json.js';
+import { isList, type Json } from '../json.js';
 import { isObject } from '../json.js';
-import { isList } from '../expression/value.js';
+
 import type { ItemReader } from '../workflow/plan.js';
 import type { ReadingAnswer } from './query.js';
 

@@ -1,8 +1,8 @@
 // The items of a Map of dialect 2 (ASL: Map): from a list, an object or a reader, selected, in batches.
 import { canonicalJson } from '../canonical-json.js';
 import { WritError } from '../errors.js';
-import { isList } from '../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../json.js';
 import type { Each, ItemReader } from '../workflow/plan.js';
 import { amountIn, NO_PERCENTAGE, unexpected, type Values } from './amount.js';
 import type { MapState } from './state.js';

@@ -3,8 +3,8 @@
 import { WritError } from '../errors.js';
 import { renderTemplate, renderValue } from '../expression/template/template.js';
 import { timestampMs } from '../expression/timestamp.js';
-import { isList, structured } from '../expression/value.js';
-import { isObject, type Json } from '../json.js';
+import { structured } from '../expression/value.js';
+import { isList, isObject, type Json } from '../json.js';
 import { takesNoResults } from '../workflow/functions.js';
 import type { Each, Lane, Plan, StepFlow, TaskNode, WaitNode } from '../workflow/plan.js';
 import { amountIn, unexpected, type Values } from './amount.js';

@@ -1,7 +1,7 @@
 // The question a cursor waits with, derived from where it stands: asked again after a crash it is the same question.
 import { WritError } from '../errors.js';
-import { isList } from '../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../json.js';
 import type { Plan } from '../workflow/plan.js';
 import { itemLimit } from './map-items.js';
 import type { Values } from './amount.js';

@@ -1,8 +1,8 @@
 // What a resultWriter makes of the results of a Map (ASL: ResultWriter): the files of one export and their manifest, with
 // failures apart from successes, or the list that stays in the output. Pure: the same export has the same files, so
 // writing it again after a crash changes nothing.
-import { isList } from '../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../json.js';
 import type { ResultWriter } from '../workflow/plan.js';
 import type { Writing } from './query.js';
 

@@ -1,6 +1,6 @@
 // Typed questions about values that came out of a step: member, truth, equality, order. Every value here is
 // attacker-controlled data; nothing coerces, nothing reaches a prototype, nothing is parsed as an expression.
-import type { Json } from '../json.js';
+import { isList, type Json } from '../json.js';
 import { BLOCKED_NAMES } from './names.js';
 
 /** Text above this many UTF-16 units is not searched for JSON inside it. */
@@ -64,11 +64,6 @@ export function opener(): (value: Json) => Json {
     opened.set(value, holder);
     return holder;
   };
-}
-
-/** `Array.isArray` that keeps the element type of read-only JSON lists. */
-export function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** Sets an own member; `__proto__` becomes an ordinary key, which a plain assignment would not make of it. */

@@ -1,7 +1,7 @@
 // A state that is tested alone, as a workflow of its own: whatever it can go to is put beside it, and its ways out lead to
 // ends that tell by their keys which one was taken. No key of an end is the name of a state in any document.
 import { WritError } from '../errors.js';
-import { isArray, isObject, type Json, type JsonObject } from '../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../json.js';
 import type { ForkNode, Plan, PlanNode } from '../workflow/index.js';
 import { planOf } from './definition.js';
 
@@ -61,7 +61,7 @@ function namesIn(state: JsonObject): string[] {
   const list = (...names: readonly string[]): readonly Json[] =>
     names.flatMap((name) => {
       const value = state[name];
-      return isArray(value) ? value : [];
+      return isList(value) ? value : [];
     });
   return [
     ...read(state, 'Next', 'next', 'Default', 'default'),

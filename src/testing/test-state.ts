@@ -2,7 +2,7 @@
 // calls given. The state runs in the real engine; every state it could go to is replaced by an end that tells its name.
 import { WritError } from '../errors.js';
 import { Execution, isIntolerable, type StepError } from '../engine/index.js';
-import { isArray, isObject, type Json, type JsonObject } from '../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../json.js';
 import { errorMatches, type ForkNode, type Plan, type PlanNode, type TaskNode } from '../workflow/index.js';
 import { withoutGate } from '../workflow/state-gate.js';
 import { ALONE, END, endsOf, isPathState, lanesOf, parsed, planAround, wayOut } from './lone-state.js';
@@ -240,7 +240,7 @@ class StateTest {
           // The inputs of all items, one by one.
           if (stage === 'afterItemSelector') {
             const before = this.#stages[stage];
-            this.#stages[stage] = isArray(before) ? [...before, value] : [value];
+            this.#stages[stage] = isList(before) ? [...before, value] : [value];
           } else if (!isOver && !silent.has(stage)) this.#stages[stage] ??= value;
         },
       },

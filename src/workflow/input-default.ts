@@ -1,8 +1,8 @@
 // What a workflow's `inputs` give where a run's input says nothing: `default` of a property, at any depth, also in the
 // items of a list. Filled in before the input is checked and recorded: a run has one input, and this is part of it.
 import { WritError } from '../errors.js';
-import { isList } from '../expression/value.js';
-import { isObject, type Json } from '../json.js';
+
+import { isList, isObject, type Json } from '../json.js';
 import { DATA_KEYWORDS, NAME_KEYWORDS } from '../schema-keywords.js';
 import type { Finding } from './diagnostic.js';
 import { field, type Located, type Segments, toJson } from './located.js';

@@ -3,7 +3,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { WritError } from '../../errors.js';
-import { isArray, isObject, type Json } from '../../json.js';
+import { isList, isObject, type Json } from '../../json.js';
 import { DATA_KEYWORDS, NAME_KEYWORDS, REFUSED_KEYWORDS } from '../../schema-keywords.js';
 
 /** Longest schema, in characters of its JSON. */
@@ -48,7 +48,7 @@ export function compileSchema(schema: Json, what: string, { defaults } = { defau
 /** `pattern` below `properties` is a field's name, anywhere else it is the keyword. */
 function refusedKeyword(node: Json, names: boolean, depth: number): string | null {
   if (depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH}`;
-  if (isArray(node)) {
+  if (isList(node)) {
     for (const item of node) {
       const found = refusedKeyword(item, false, depth + 1);
       if (found !== null) return found;

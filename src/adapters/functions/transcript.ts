@@ -3,7 +3,7 @@
 // and read back strictly.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WritError } from '../../errors.js';
-import { isArray, isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { CallAnswer } from '../../runtime/ports.js';
 
 /** Longest transcript, in bytes of its JSON. */
@@ -192,7 +192,7 @@ function wellFormed(value: JsonObject): JsonObject {
 
 function wellFormedJson(value: Json): Json {
   if (typeof value === 'string') return value.toWellFormed();
-  if (isArray(value)) return value.map(wellFormedJson);
+  if (isList(value)) return value.map(wellFormedJson);
   return isObject(value) ? wellFormed(value) : value;
 }
 

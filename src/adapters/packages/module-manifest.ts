@@ -2,7 +2,7 @@
 // a package layout by its digest. Bytes that differ from the digest are refused on every read.
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { isArray, isDigest, isObject, type Digest } from '../../json.js';
+import { isList, isDigest, isObject, type Digest } from '../../json.js';
 import type { ModuleStore } from '../../runtime/ports.js';
 import { bad, decodeObject, MAX_MODULE_BYTES } from './agent-manifest.js';
 import { digestOf, readBlob, readBounded, writeBlob } from './oci-blob.js';
@@ -74,7 +74,7 @@ async function readManifest(dir: string): Promise<ReadonlyMap<string, Digest>> {
     });
   }
   const modules = decodeObject(bytes, 'module manifest')['modules'];
-  if (!isArray(modules) || modules.length > MAX_MODULES) {
+  if (!isList(modules) || modules.length > MAX_MODULES) {
     throw bad('module manifest', `modules is no list of at most ${MAX_MODULES}`);
   }
   const found = new Map<string, Digest>();

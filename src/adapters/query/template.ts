@@ -1,6 +1,6 @@
 // Where expressions stand in a template: a string that begins with `{%` and ends with `%}`, at any depth of lists and
 // objects; with a blank before or behind it is a literal (ASL: JSONata expressions).
-import { isArray, type Json } from '../../json.js';
+import type { Json } from '../../json.js';
 
 /** Lists and objects in one another; what is deeper is refused before it is walked. */
 const MAX_DEPTH = 200;
@@ -23,7 +23,7 @@ export async function fill(
   }
   if (typeof template !== 'object' || template === null) return template;
   if (depth >= MAX_DEPTH) throw new RangeError(`a template nests deeper than ${MAX_DEPTH}`);
-  if (isArray(template)) {
+  if (isList(template)) {
     const list: Json[] = [];
     for (const [index, item] of template.entries())
       list.push(await fill(item, `${at}[${index}]`, evaluate, depth + 1));
@@ -42,7 +42,12 @@ export function expressionsIn(template: Json, at: string, depth = 0): { expressi
     return expression === null ? [] : [{ expression, at }];
   }
   if (typeof template !== 'object' || template === null || depth >= MAX_DEPTH) return [];
-  return isArray(template)
+  return isList(template)
     ? template.flatMap((item, index) => expressionsIn(item, `${at}[${index}]`, depth + 1))
     : Object.entries(template).flatMap(([key, value]) => expressionsIn(value, `${at}/${key}`, depth + 1));
+}
+
+/** As that of json.ts: the process that evaluates reads no file but those beside this one. */
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
 }

@@ -2,7 +2,7 @@
 // file: without it nobody knows, and no file can be taken away so that less is known to be in them.
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { isObject, type Digest, type Json } from '../../json.js';
+import { type Digest, isList, isObject, type Json } from '../../json.js';
 import type { ArtifactData } from '../../runtime/ports.js';
 import { areFolders, broken, digestOf, entriesOf, MODES, readFileAt } from './artifact-file.js';
 import { removeFile, replaceFile } from './durable-file.js';
@@ -94,10 +94,6 @@ function readStatement(value: Json): ArtifactData {
     labels: isList(labels) && texts.length === labels.length ? texts : null,
     classification: typeof classification === 'string' ? classification : null,
   };
-}
-
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
 }
 
 /** Each once, in one order: the same statements are the same file. */

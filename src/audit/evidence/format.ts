@@ -4,7 +4,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import { isArray, isHex64, isObject, type Commitment, type Json, type JsonObject } from '../../json.js';
+import { isList, isHex64, isObject, type Commitment, type Json, type JsonObject } from '../../json.js';
 import { decodeBase64, encodeBase64 } from '../base64.js';
 import { decodeUtf8, parseJsonText } from '../json-reader.js';
 import { sha256 } from '../sha256.js';
@@ -189,7 +189,7 @@ function objectWith(value: Json | undefined, keys: string, what: string): JsonOb
 }
 
 function list(value: Json | undefined, what: string): readonly Json[] {
-  if (isArray(value)) return value;
+  if (isList(value)) return value;
   throw invalid(`${what} is no list`);
 }
 

@@ -1,5 +1,5 @@
 // Values of an entry's data (attacker-controlled) as the words and numbers of a timeline: what is of another type is absent.
-import { isArray, type Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 
 /** With the words before it; nothing when it is absent. */
 export function optional(before: string, value: Json | undefined): string {
@@ -8,7 +8,7 @@ export function optional(before: string, value: Json | undefined): string {
 
 /** Empty for what is no list. */
 export function listOf(value: Json | undefined): readonly Json[] {
-  return isArray(value) ? value : [];
+  return isList(value) ? value : [];
 }
 
 /** Null for what is no text. */

@@ -1,6 +1,6 @@
 // Rule 7 for approvals: one that was used was asked for, given for the same digest by enough people who may, alive, used
 // once and directly before its intent; every vote that says it is signed is. No approval is asked for twice in a log.
-import { isArray, type Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import { ownText } from '../own-text.js';
 import { formatTime } from '../time.js';
 import { dutiesOf, whyBarred, type Duties } from './approval-duties.js';
@@ -315,7 +315,7 @@ function quorumSize(quorum: Json | undefined): number | null {
   if (typeof quorum === 'number')
     return Number.isSafeInteger(quorum) && quorum >= 0 ? Math.max(1, quorum) : null;
   if (typeof quorum === 'string') return /^[0-9]{1,6}$/.test(quorum) ? Math.max(1, Number(quorum)) : null;
-  if (!isArray(quorum)) return null;
+  if (!isList(quorum)) return null;
   let sum = 0;
   for (const factor of quorum) {
     const n = typeof factor === 'object' && factor !== null && 'n' in factor ? factor.n : null;

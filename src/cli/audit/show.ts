@@ -2,7 +2,7 @@
 // line can be proven. Everything in an entry is data from elsewhere: hidden characters are written out.
 import { parseTreeSize } from '../../audit/tree-size.js';
 import { WritError } from '../../errors.js';
-import { isArray, isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { AuditEntry } from '../../runtime/log/view.js';
 import { commandLine } from '../command-line.js';
 import { whoActs, withPublishedWrit, type Context } from '../context.js';
@@ -145,7 +145,7 @@ function wrapped(facts: readonly string[], margin: string): string[] {
 /** One line of a value, a package's digest shortened (`--index` shows all of it); null for what has none. */
 function factText(value: Json | undefined): string | null {
   if (value === undefined || value === null || value === '') return null;
-  if (isArray(value)) {
+  if (isList(value)) {
     const items = value.map(itemText).filter((text) => text !== null);
     return items.length === 0 ? null : `[${items.join('; ')}]`;
   }

@@ -1,7 +1,7 @@
 // `writ policy explain RUN [STEP]`: what was decided in a run, as its log says it. Reading about a run is a right, and is
 // logged. Rules are looked up by id in the policies here; which rules come close is told while they are the same ones.
 import { WritError } from '../../errors.js';
-import { isArray, isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { CeilingRecord, PolicySnapshot } from '../../policy/index.js';
 import { whoActs, withPublishedWrit, type Context } from '../context.js';
 import { printable, type Output } from '../output.js';
@@ -175,7 +175,7 @@ function rulesOf(snapshot: PolicySnapshot, data: JsonObject): readonly RuleAnswe
       subject: textOf(row['subject']) ?? '',
       effect: effect === 'allow' || effect === 'deny' ? effect : 'none',
       ruleId,
-      rolePath: (isArray(row['rolePath']) ? row['rolePath'] : []).map(String),
+      rolePath: (isList(row['rolePath']) ? row['rolePath'] : []).map(String),
       file: rule?.file ?? null,
       line: rule?.line ?? null,
       reason: rule?.reason ?? null,
@@ -233,7 +233,7 @@ function showLogged(output: Output, decision: LoggedDecision, snapshot: PolicySn
 }
 
 function listOf(value: Json | undefined): readonly JsonObject[] {
-  return isArray(value) ? value.filter((one) => isObject(one)) : [];
+  return isList(value) ? value.filter((one) => isObject(one)) : [];
 }
 
 function objectOf(value: Json | undefined): JsonObject | null {

@@ -3,7 +3,7 @@
 import { parseJsonText } from '../../audit/json-reader.js';
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import { isArray, isObject, type Json } from '../../json.js';
+import { isList, isObject, type Json } from '../../json.js';
 
 /** What was typed, or why it is none of what is asked for, in words for people. */
 export type Typed = { readonly value: Json } | { readonly problem: string };
@@ -22,7 +22,7 @@ export function choicesOf(schema: Json): readonly Json[] | null {
   if (!isObject(schema)) return null;
   if (schema['const'] !== undefined) return [schema['const']];
   const choices = schema['enum'];
-  return isArray(choices) && choices.length > 0 ? choices : null;
+  return isList(choices) && choices.length > 0 ? choices : null;
 }
 
 /** Whether choices can be named by number: not where one of them could be meant by it. */

@@ -1,13 +1,13 @@
 // The 18 intrinsic functions of the States Language. Pure; randomness is a value that comes in. Arguments are
 // attacker-controlled data: sizes are bounded before work is done, and an argument of the wrong type is a fault.
 import { isRecordable } from '../../canonical-json.js';
-import type { Json, JsonObject } from '../../json.js';
+import { isList, type Json, type JsonObject } from '../../json.js';
 import { isObject } from '../../json.js';
 import { decodeBase64, encodeBase64, hashHex } from './bytes.js';
 import { IntrinsicFault, withinData } from './fault.js';
 import { formatText } from './format.js';
 import { randomBetween, seededBetween, uuid4 } from './random.js';
-import { equal, isList, put } from '../value.js';
+import { equal, put } from '../value.js';
 
 export { IntrinsicFault };
 

@@ -1,11 +1,11 @@
 // Values a path of dialect 2 means in the data it is read from. Data is attacker-controlled: own keys only, never a
 // prototype; nothing recurses by the depth of the data; every value looked at counts against one budget.
 import { WritError } from '../../errors.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import { holds, type Seen } from './filter.js';
 import { type ManySegment, type Path, PATH_MAX_VISITS, type PathFunction, type Segment } from './shape.js';
 import type { Sources } from '../sources.js';
-import { isList, put } from '../value.js';
+import { put } from '../value.js';
 
 /** One reading of a path: what it may look at, and how many values it has looked at. */
 interface Reading {

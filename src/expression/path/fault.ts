@@ -1,11 +1,10 @@
 // Why a path is not in the data, in the words of the JSONPath library behind the States Language service: its message
 // ends the recorded cause of a run. Names and types only; data is quoted where that service quotes it, cut short.
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import { child, rootOf } from './evaluate.js';
 import type { Path } from './shape.js';
 import type { Sources } from '../sources.js';
-import { isList } from '../value.js';
 
 /** Longest data quoted in a message, in UTF-16 units: a cause holds 32,768. */
 const MAX_QUOTED = 16_384;

@@ -1,7 +1,7 @@
 // Truth of a filter for one value. Nothing coerces: 1 and '1' differ, and only two numbers or two texts have an order.
-import type { Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import type { Filter, FilterOperator, Operand, Path } from './shape.js';
-import { equal, isList } from '../value.js';
+import { equal } from '../value.js';
 
 export interface Seen {
   /** The value of a path seen from the value filtered; undefined when it is not there. */

@@ -1,9 +1,8 @@
 // Writing at a reference path (`resultPath`). The document given is never changed; what is on the way is copied.
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import { quoted } from './fault.js';
 import type { Path } from './shape.js';
-import { isList } from '../value.js';
 
 /**
  * A copy of `document` with `value` at `path`. Missing objects are created. Throws STEP_RESULT_PATH when a segment would

@@ -1,13 +1,13 @@
 // Payload templates of dialect 2 (ASL: input and output): a key ending `.$` takes a path or an intrinsic call, the
 // suffix is cut off; everything else is literal. What is filled in is data and never looked at as a template.
 import { type ErrorCode, WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import { callIntrinsic, isIntrinsic, parseIntrinsic } from '../intrinsic/intrinsic.js';
 import { parsePath } from '../path/path.js';
 import { valueAt } from '../path/evaluate.js';
 import { quoted, unresolvedAs } from '../path/fault.js';
 import type { Sources } from '../sources.js';
-import { isList, put } from '../value.js';
+import { put } from '../value.js';
 
 const SUFFIX = '.$';
 /** Lists and objects inside one another; documents are bounded by it at load. */

@@ -1,7 +1,7 @@
 // Templates of dialect 1: check at load, render once per attempt set. Values are data: they are printed, never
 // parsed as a template again. Deterministic, bounded, no prototype access; every name is looked up here.
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { isList, type Json } from '../../json.js';
 import type { ConditionPath } from '../condition/condition.js';
 import { evaluateNode } from '../condition/evaluate.js';
 import { BLOCKED_NAMES } from '../names.js';
@@ -16,7 +16,7 @@ import {
   type TemplatePath,
 } from './tree.js';
 import { TemplateWork } from './work.js';
-import { descend, isList } from '../value.js';
+import { descend } from '../value.js';
 
 /** Longest rendered text, in UTF-8 bytes. */
 export const RENDERED_MAX_BYTES = 1024 * 1024;

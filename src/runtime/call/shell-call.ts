@@ -1,7 +1,7 @@
 // `tool::shell_exec`: what a step asks to run, read from its request. The request is data of the run: no message names
 // a part of it but its fields.
 import { WritError } from '../../errors.js';
-import { isDigest, isObject, type Json, type JsonObject } from '../../json.js';
+import { isDigest, isList, isObject, type Json, type JsonObject } from '../../json.js';
 import { KNOWN_CONFIG } from '../../workflow/functions.js';
 import type { ImageNames, SandboxFile, SandboxRequest } from '../ports.js';
 
@@ -162,10 +162,6 @@ function bytesOf(content: Json): Uint8Array | null {
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
-}
 
 function isTexts(values: readonly Json[]): values is readonly string[] {
   return values.every((value) => typeof value === 'string');

@@ -1,7 +1,7 @@
 // `tool::wasm`: what a step asks a WASM module to do, read from its request. The request is data of the run: no message
 // names a part of it but its fields.
 import { WritError } from '../../errors.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import { KNOWN_CONFIG } from '../../workflow/functions.js';
 import { dataOf, NO_TEXTS, textsOf, type ProgramCall } from './shell-call.js';
 
@@ -36,8 +36,4 @@ export function wasmCall(step: string, value: Json): ProgramCall {
     invalid,
   );
   return { name: module, argv: [module, ...texts], ...data, ...(deterministic ? { deterministic } : {}) };
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }

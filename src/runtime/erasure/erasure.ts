@@ -3,7 +3,7 @@
 import { parseEntry } from '../../audit/entry.js';
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import { isArray, isHex64, isObject, type Commitment, type Json } from '../../json.js';
+import { isList, isHex64, isObject, type Commitment, type Json } from '../../json.js';
 import type { Guard } from '../guard-parts.js';
 import { notFound } from '../not-found.js';
 import type { RunHead, RunRecord, StoredPayload } from '../ports.js';
@@ -91,7 +91,7 @@ export function parseErasureInput(input: Json): {
   readonly targets: readonly ErasureTarget[];
   readonly artifacts: readonly WrittenArtifact[];
 } | null {
-  if (!isObject(input) || typeof input['basis'] !== 'string' || !isArray(input['payloads'])) return null;
+  if (!isObject(input) || typeof input['basis'] !== 'string' || !isList(input['payloads'])) return null;
   const targets: ErasureTarget[] = [];
   for (const one of input['payloads']) {
     if (!isObject(one)) return null;

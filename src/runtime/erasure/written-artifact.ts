@@ -1,5 +1,5 @@
 // An artifact that a run has written, as the input of an erasure names it.
-import { isArray, isDigest, isObject, type Digest, type Json } from '../../json.js';
+import { isList, isDigest, isObject, type Digest, type Json } from '../../json.js';
 
 /** What a run wrote, by digest, and the names that it gave it. Part of what is approved. */
 export interface WrittenArtifact {
@@ -11,10 +11,10 @@ export interface WrittenArtifact {
 /** Null when it is none. */
 export function parseWritten(value: Json | undefined): readonly WrittenArtifact[] | null {
   if (value === undefined) return [];
-  if (!isArray(value)) return null;
+  if (!isList(value)) return null;
   const found: WrittenArtifact[] = [];
   for (const one of value) {
-    if (!isObject(one) || typeof one['run'] !== 'string' || !isArray(one['names'])) return null;
+    if (!isObject(one) || typeof one['run'] !== 'string' || !isList(one['names'])) return null;
     const { digest, run, names } = one;
     if (typeof digest !== 'string' || !isDigest(digest)) return null;
     const texts = names.filter((name) => typeof name === 'string');

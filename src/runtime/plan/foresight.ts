@@ -7,8 +7,8 @@ import { parseCondition } from '../../expression/condition/parse.js';
 import { parsePath, readPath } from '../../expression/path/path.js';
 import type { Scope } from '../../expression/scope.js';
 import { renderTemplate, renderValue, templateVariables } from '../../expression/template/template.js';
-import { isList, structured } from '../../expression/value.js';
-import { isObject, type Json } from '../../json.js';
+import { structured } from '../../expression/value.js';
+import { isList, isObject, type Json } from '../../json.js';
 import type { Each, Flow, Plan, TaskNode } from '../../workflow/plan.js';
 
 /** What a step will ask of its function. */

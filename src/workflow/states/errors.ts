@@ -1,7 +1,8 @@
 // `retry` and `catch` of a state (ASL: errors). What can never match is told at load: a list that names a
 // refusal in `retry` is an error, because the author expects a denied step to run again.
+import { isList } from '../../json.js';
 import { nearest } from '../../expression/nearest.js';
-import { isList } from '../../expression/value.js';
+
 import { isFatalName, isRefusalName } from '../error-match.js';
 import type { Catcher, Retrier } from '../plan.js';
 import type { Fields } from './fields.js';

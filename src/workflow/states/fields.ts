@@ -4,8 +4,8 @@ import { WritError } from '../../errors.js';
 import { isIntrinsic, parseIntrinsic } from '../../expression/intrinsic/intrinsic.js';
 import { isDefinite, parsePath, parseReferencePath } from '../../expression/path/path.js';
 import { payloadFaults } from '../../expression/template/payload-template.js';
-import { isList } from '../../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { Finding, Findings } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 import type { Amount, Wording } from '../plan.js';

@@ -1,8 +1,8 @@
 // Arguments that a document gives an intrinsic function as they stand: a text where only a number can be is told at load,
 // as the service does. What comes from data is judged in the run.
 import { type IntrinsicCall, isIntrinsic, parseIntrinsic } from '../../expression/intrinsic/intrinsic.js';
-import { isList } from '../../expression/value.js';
-import type { Json } from '../../json.js';
+
+import { isList, type Json } from '../../json.js';
 import type { Finding } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 

@@ -1,8 +1,8 @@
 // JSONata in a document: a string is an expression when it begins with `{%` and ends with `%}`; it is parsed at load, so
 // that a run never meets one it can't read. Nothing is evaluated here.
 import { jsonataFault } from '../../expression/jsonata-syntax.js';
-import { isList } from '../../expression/value.js';
-import type { Json } from '../../json.js';
+
+import { isList, type Json } from '../../json.js';
 import type { Finding } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 

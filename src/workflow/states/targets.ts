@@ -1,8 +1,8 @@
 // Where the states of one scope lead: every target is in the same scope, every state can be reached, the scope can end,
 // and a loop gives the machine a rest. A scope is the document, a branch of a Parallel, or what a Map runs per item.
 import { nearest } from '../../expression/nearest.js';
-import { isList } from '../../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 

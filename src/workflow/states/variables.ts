@@ -1,7 +1,7 @@
 // Names that `assign` gives to variables (ASL: variables): what has a value when a Parallel or Map begins, the
 // scopes in it may read and may not assign.
-import { isList } from '../../expression/value.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+
+import { isList, isObject, type Json, type JsonObject } from '../../json.js';
 import type { Findings } from '../diagnostic.js';
 import type { Segments } from '../located.js';
 

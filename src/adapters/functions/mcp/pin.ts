@@ -2,7 +2,7 @@
 // inputSchema, outputSchema} (description and outputSchema where they are given). Whatever a model or an approver is
 // shown of a tool is what was pinned. Everything a server sends is attacker-controlled.
 import { WritError } from '../../../errors.js';
-import { isArray, isObject, type Digest, type Json, type JsonObject } from '../../../json.js';
+import { isList, isObject, type Digest, type Json, type JsonObject } from '../../../json.js';
 import { readConfigText } from '../config-file.js';
 import type { DigestOf } from '../http/request.js';
 import { MCP_NAME } from './config.js';
@@ -73,5 +73,5 @@ function listIn(text: string): readonly Json[] | null {
     return null;
   }
   const tools = isObject(value) ? value['tools'] : undefined;
-  return isArray(tools) ? tools : null;
+  return isList(tools) ? tools : null;
 }

@@ -1,5 +1,5 @@
 // How an approval lies in its table, both ways.
-import { isArray, isObject, type Json, type JsonObject } from '../../../json.js';
+import { isList, isObject, type Json, type JsonObject } from '../../../json.js';
 import {
   APPROVAL_STATES,
   type ApprovalKey,
@@ -62,7 +62,7 @@ export function approvalRecord(row: Row): ApprovalRecord {
 /** The one row of names: a list of lists, in their order. */
 export function approvalKeys(row: Row): readonly ApprovalKey[] {
   return jsonArray(row, 'keys').map((value) => {
-    if (!isArray(value)) throw damaged('keys');
+    if (!isList(value)) throw damaged('keys');
     const [id, run, stepPath, functionId, expiresAtMs] = value;
     return {
       id: word(id, 'id'),

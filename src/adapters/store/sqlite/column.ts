@@ -1,6 +1,6 @@
 // Reads one column of a row as the type it must have. The file may have been written by something else, so nothing
 // is believed: a wrong type, word or shape is STORE_IO that names the column, never the value.
-import { isArray, isHex64, isObject, type Json, type JsonObject } from '../../../json.js';
+import { isList, isHex64, isObject, type Json, type JsonObject } from '../../../json.js';
 import { WritError } from '../../../errors.js';
 
 /** A row as the driver gives it, read with safe integers. */
@@ -91,7 +91,7 @@ export function jsonObject(row: Row, name: string): JsonObject {
 
 export function jsonArray(row: Row, name: string): readonly Json[] {
   const value = json(row, name);
-  if (!isArray(value)) throw damaged(name);
+  if (!isList(value)) throw damaged(name);
   return value;
 }
 

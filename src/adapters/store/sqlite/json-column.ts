@@ -1,9 +1,9 @@
 // Reads one value inside of a column that holds JSON as the type it must have: as column.ts, STORE_IO names the column.
-import { isArray, type Json } from '../../../json.js';
+import { isList, type Json } from '../../../json.js';
 import { damaged } from './column.js';
 
 export function listOf(value: Json | undefined, column: string): readonly Json[] {
-  if (!isArray(value)) throw damaged(column);
+  if (!isList(value)) throw damaged(column);
   return value;
 }
 

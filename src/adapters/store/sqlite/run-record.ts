@@ -1,5 +1,5 @@
 // How a workflow, a run, its attempts and what is kept beside them lie in their tables, both ways.
-import { isArray, type JsonObject } from '../../../json.js';
+import { isList, type JsonObject } from '../../../json.js';
 import type {
   AttemptRecord,
   AttemptStatus,
@@ -76,7 +76,7 @@ export function workflowRecord(row: Row): WorkflowRecord {
 /** The one row of them: a list of lists, in their order. */
 export function wakeUps(row: Row): readonly WakeUp[] {
   return jsonArray(row, 'wake_ups').map((value) => {
-    const [run, atMs] = isArray(value) ? value : [];
+    const [run, atMs] = isList(value) ? value : [];
     if (typeof run !== 'string' || typeof atMs !== 'number') throw damaged('wake_at_ms');
     return { run, atMs };
   });
@@ -250,7 +250,7 @@ function attemptError(value: JsonObject): AttemptRecord['error'] {
 export function policyFiles(row: Row): PolicyFiles['files'] {
   return new Map(
     jsonArray(row, 'files').map((pair): [string, string] => {
-      const [path, text] = isArray(pair) ? pair : [];
+      const [path, text] = isList(pair) ? pair : [];
       if (typeof path !== 'string' || typeof text !== 'string') throw damaged('files');
       return [path, text];
     }),

@@ -20,7 +20,7 @@ export function silentAtMs(waiting: TaskWaiting | null): number | null {
 }
 
 /** Of a task, what every move asks. */
-export type Standing = Pick<Task, 'attempt' | 'phase' | 'approval' | 'isStopping'>;
+type Standing = Pick<Task, 'attempt' | 'phase' | 'approval' | 'isStopping'>;
 
 export class Agenda {
   protected readonly plan: Plan;

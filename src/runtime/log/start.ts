@@ -27,7 +27,7 @@ export interface LogStart {
  * Before anything is appended: the store is not older than, and not another log than, the last checkpoint stored,
  * the one published and the one this machine trusts. Roots are recomputed from the rows. Throws AUDIT_ROLLBACK,
  * AUDIT_FORK, AUDIT_KEY_INVALID when this machine trusts another key for the origin, and AUDIT_NOTE_INVALID or
- * AUDIT_CHECKPOINT_INVALID on a checkpoint that can't be read. Reads at most 255 hashes a level per checkpoint.
+ * AUDIT_CHECKPOINT_INVALID on a checkpoint that can't be read. Reads at most 255 hashes a level for each size.
  */
 export async function checkLogAtStart(start: LogStart): Promise<void> {
   const { store, trust, signer } = start;

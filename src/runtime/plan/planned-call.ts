@@ -84,8 +84,8 @@ function waitOf(node: TaskNode, decision: Decision): PlannedWait | null {
 }
 
 /**
- * A denial comes before any other fault: it is what the guard says first, and what it never lets pass. One of the call
- * itself, for which nobody acts, comes before that: policy is not even asked.
+ * As the guard asks: refusals of the call itself first, such as that nobody acts or that nobody lists its host, for which
+ * policy is not even asked; then a denial, which it never lets pass; then any other fault.
  */
 function judgement(decision: Decision, fault: WritError | null): Pick<PlannedCall, 'verdict' | 'problem'> {
   if (decision.verdict === 'deny' && fault?.kind !== 'refusal') {

@@ -5,7 +5,10 @@ export interface Clock {
   nowMs(): number;
   /** Resolves at or after `timeMs`, or at once when `signal` aborts. Any distance; never fires early. */
   sleepUntil(timeMs: number, signal: AbortSignal): Promise<void>;
-  /** Resolves after `durationMs`, or at once when `signal` aborts, however the clock is set meanwhile. Never early. */
+  /**
+   * Resolves after `durationMs`, or at once when `signal` aborts, however the clock is set meanwhile. Never early. What the
+   * machine sleeps through need not count.
+   */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// Data that somebody gives to a run, before it is recorded: what no record has a form for, and what is nested deeper or is
-// larger than a run's data may be, is theirs to correct. The step would fail with what they were told is recorded.
+// Data that somebody gives to a run, before it is recorded: what no record has a form for is theirs to correct, and of an
+// answer what is nested deeper than a run's data may be. The step would fail with what they were told is recorded.
 import { canonicalJson } from '../../canonical-json.js';
 import { withinLimits } from '../../engine/data-limit.js';
 import { WritError } from '../../errors.js';

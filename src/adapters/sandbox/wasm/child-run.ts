@@ -267,7 +267,7 @@ async function takeFiles(
   });
 }
 
-/** Whatever it has started with it: its layers are a process group. */
+/** The child and whatever it has started: they are one process group. */
 export function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {

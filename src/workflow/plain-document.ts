@@ -1,6 +1,6 @@
 // Reads the plain part of YAML, JSON among it, quickly (plain-yaml.ts): what most workflows are written in. The YAML parser
 // would give the same document; what is not plain, wrong or doubtful is read by it.
-import type { Json } from '../json.js';
+import { isList, type Json } from '../json.js';
 import { type Mark, readPlain } from '../plain-yaml.js';
 import type { Located } from './located.js';
 
@@ -38,6 +38,3 @@ function offsetOf(mark: Mark): number {
   return typeof mark === 'number' ? mark : mark.at;
 }
 
-function isList(value: Readonly<Record<string, Json>> | readonly Json[]): value is readonly Json[] {
-  return Array.isArray(value);
-}

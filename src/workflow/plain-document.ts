@@ -37,4 +37,3 @@ function located(value: Json, mark: Mark): Located {
 function offsetOf(mark: Mark): number {
   return typeof mark === 'number' ? mark : mark.at;
 }
-

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { readBounded } from './adapters/store/durable-file.js';
 import { MAX_POLICY_BYTES } from './audit/tlog-policy.js';
 import { WritError } from './errors.js';
-import { isList, isHex64, isObject, type Hex, type Json, type JsonObject } from './json.js';
+import { isHex64, isList, isObject, readJson, type Hex, type Json, type JsonObject } from './json.js';
 import { MINIMUM_RETENTION_DAYS } from './runtime/erasure/minimum-retention.js';
 
 export interface DataPaths {
@@ -226,7 +226,7 @@ export function withRetention(text: string, retention: NonNullable<DataConfig['r
 /** undefined when it is no JSON. */
 function parsed(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return readJson(text);
   } catch {
     // The caller says which file can't be read.
     return undefined;

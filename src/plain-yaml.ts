@@ -3,7 +3,7 @@
 // what is not plain, wrong or doubtful is never judged here. Property tests of both rooms compare the two.
 // Plain: mappings and lists by indentation, {} and [] on one line or as a whole document, words, whole numbers, true and false, quotes without
 // escapes, comments. Everything is bounded by the file's length, which the caller bounds.
-import type { Json, JsonObject } from './json.js';
+import { readJson, type Json, type JsonObject } from './json.js';
 import { MAX_DEPTH, PlainReader, type PlainDocument } from './plain-reader.js';
 import { isKey, isWhole, MAX_PLAIN_LENGTH } from './plain-scalar.js';
 
@@ -42,7 +42,7 @@ function ofProgram(text: string): Json | undefined {
   const line = text.endsWith('\n') ? text.slice(0, -1) : text;
   if (!ONE_LINE.test(line)) return undefined;
   try {
-    const value = JSON.parse(line) as Json;
+    const value = readJson(line);
     return JSON.stringify(value) === line && isPlain(value, 0) ? value : undefined;
   } catch {
     // Neither is what nests deeper than the platform's stack.

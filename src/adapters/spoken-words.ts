@@ -4,7 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { isObject, type Json } from '../json.js';
+import { isObject, readJson } from '../json.js';
 import type { ProgressNotice } from '../runtime/ports.js';
 
 /** Longest path of a socket that every system takes, in bytes. */
@@ -197,7 +197,7 @@ function lineOf(word: Word): string {
 
 function readWord(line: string): Word | null {
   try {
-    const value = JSON.parse(line) as Json;
+    const value = readJson(line);
     if (!isObject(value)) return null;
     const { stepPath, text } = value;
     if (typeof stepPath !== 'string') return null;

@@ -1,7 +1,7 @@
 // Recognises JSON text that is its own RFC 8785 form, as long as no string needs an escape: one look at each
 // character, and no value is made before somebody asks for it. What it accepts, the strict reader and the canonical
 // writer accept too.
-import type { Json, JsonObject } from '../json.js';
+import { readJson, type Json, type JsonObject } from '../json.js';
 import { digitsEnd, literal, literalEnd, unitAt, type CodeUnits } from './code-units.js';
 import { MAX_JSON_DEPTH } from './json-reader.js';
 
@@ -78,7 +78,7 @@ function valueOf(key: string, text: string, at: number, end: number): Json {
   if (end - at === 1) return text.charCodeAt(at) - ZERO;
   const recent = RECENT.get(key);
   if (recent?.text.length === end - at && text.startsWith(recent.text, at)) return recent.value;
-  const value = JSON.parse(text.slice(at, end)) as Json;
+  const value = readJson(text.slice(at, end));
   // Objects are the caller's own.
   if (typeof value !== 'string' || value.length > MAX_RECENT_LENGTH) return value;
   if (recent !== undefined || RECENT.size < MAX_RECENT_KEYS) RECENT.set(key, { text: `"${value}"`, value });

@@ -1,7 +1,6 @@
 // The items of a Map from the text of a stored file (ASL: ItemReader, ReaderConfig). The text is attacker-controlled;
 // what can't be read as the document says is a fault in words, never an exception.
-import { isList, type Json } from '../json.js';
-import { isObject } from '../json.js';
+import { isList, isObject, readJson, type Json } from '../json.js';
 
 import type { ItemReader } from '../workflow/plan.js';
 import type { ReadingAnswer } from './query.js';
@@ -132,7 +131,7 @@ export function pointed(document: Json, pointer: string): Json | undefined {
 
 function parsed(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    return readJson(text);
   } catch {
     return undefined; // told by the caller, without the text
   }

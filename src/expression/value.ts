@@ -1,6 +1,6 @@
 // Typed questions about values that came out of a step: member, truth, equality, order. Every value here is
 // attacker-controlled data; nothing coerces, nothing reaches a prototype, nothing is parsed as an expression.
-import { isList, type Json } from '../json.js';
+import { isList, readJson, type Json } from '../json.js';
 import { BLOCKED_NAMES } from './names.js';
 
 /** Text above this many UTF-16 units is not searched for JSON inside it. */
@@ -47,7 +47,7 @@ export function descend(
 export function structured(value: Json): Json {
   if (typeof value !== 'string' || value.length > JSON_TEXT_LIMIT || !/^\s*[[{]/.test(value)) return value;
   try {
-    return JSON.parse(value) as Json; // JSON.parse gives JSON
+    return readJson(value);
   } catch {
     return value; // text that only looks like JSON stays text
   }

@@ -1,7 +1,7 @@
 // A state that is tested alone, as a workflow of its own: whatever it can go to is put beside it, and its ways out lead to
 // ends that tell by their keys which one was taken. No key of an end is the name of a state in any document.
 import { WritError } from '../errors.js';
-import { isList, isObject, type Json, type JsonObject } from '../json.js';
+import { isList, isObject, readJson, type Json, type JsonObject } from '../json.js';
 import type { ForkNode, Plan, PlanNode } from '../workflow/index.js';
 import { planOf } from './definition.js';
 
@@ -124,7 +124,7 @@ function endNode(name: string): PlanNode {
 export function parsed(value: Json, what: string): Json {
   if (typeof value !== 'string') return value;
   try {
-    return JSON.parse(value) as Json;
+    return readJson(value);
   } catch {
     throw new WritError('INPUT_INVALID', `${what} is no JSON text`);
   }

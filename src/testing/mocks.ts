@@ -4,7 +4,7 @@ import { isRecordable } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import type { StepError } from '../engine/index.js';
 import { nearest } from '../expression/nearest.js';
-import { isObject, type Json, type JsonObject } from '../json.js';
+import { isObject, readJson, type Json } from '../json.js';
 
 /** One answer of a state, used once. */
 export interface Mock {
@@ -174,7 +174,7 @@ function isSame(a: Json, b: Json): boolean {
 function opened(value: Json): Json {
   if (typeof value !== 'string' || !value.startsWith('{')) return value;
   try {
-    return JSON.parse(value) as JsonObject;
+    return readJson(value);
   } catch {
     return value; // a text that only looks like JSON
   }

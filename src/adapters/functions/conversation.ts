@@ -1,7 +1,7 @@
 // One turn of a conversation with a model: one model call, and another one only when nothing of what the model asked for
 // can be carried out. What it asks for is handed back and run by nobody here; the answers come with the next turn.
 import { WritError } from '../../errors.js';
-import type { Digest, Json } from '../../json.js';
+import { readJson, type Digest, type Json } from '../../json.js';
 import type { Conversation, DataClass, Turn, Usage } from '../../runtime/ports.js';
 import { callModel, type ModelCall } from './model/call.js';
 import { addUsage, NO_USAGE } from './model/cost.js';
@@ -111,7 +111,7 @@ function answerOf(talk: Talk, text: string, transcript: Transcript, usage: Usage
   if (response === null) return { content, model: endpoint.model, transcript };
   let object: Json;
   try {
-    object = JSON.parse(content) as Json;
+    object = readJson(content);
   } catch {
     // The text is the model's own; the message says only that it is no JSON.
     throw refuse('is not JSON, as its response schema asks');

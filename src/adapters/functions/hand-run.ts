@@ -1,7 +1,7 @@
 // `hand::run`: a job of an operator's hand file, carried out by a model with the functions the hand allows and no others.
 // The input has to fit the hand's schema; its defaults are filled in. A failure is the step's failure, never an output.
 import { WritError } from '../../errors.js';
-import { isObject, type Json, type JsonObject } from '../../json.js';
+import { isObject, readJson, type Json, type JsonObject } from '../../json.js';
 import type { HandDefinition } from '../../runtime/ports.js';
 import {
   agentOf,
@@ -114,7 +114,7 @@ function handOf({ hands }: AgentParts, id: string): HandDefinition {
 /** The input as a model reads it: text as it is, anything else as JSON. */
 function messageOf(hand: HandDefinition, given: Json): string {
   // The check fills defaults in: into a copy, which nobody else holds.
-  const input = JSON.parse(JSON.stringify(given ?? (hand.input === null ? null : {}))) as Json;
+  const input = readJson(JSON.stringify(given ?? (hand.input === null ? null : {})));
   if (hand.input !== null) {
     const check = compileSchema(hand.input, `the input schema of the hand "${hand.id}"`, { defaults: true });
     const problem = check(input);

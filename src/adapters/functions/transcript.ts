@@ -3,7 +3,7 @@
 // and read back strictly.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WritError } from '../../errors.js';
-import { isList, isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, readJson, type Json, type JsonObject } from '../../json.js';
 import type { CallAnswer } from '../../runtime/ports.js';
 
 /** Longest transcript, in bytes of its JSON. */
@@ -127,7 +127,7 @@ export function writeTranscript(transcript: Transcript): Json {
       hint: 'give the agent fewer turns, or tools with shorter answers',
     });
   }
-  return JSON.parse(text) as Json;
+  return readJson(text);
 }
 
 /** As `writeTranscript` gave it. Throws FUNCTION_FAILED for anything else. */
@@ -164,7 +164,7 @@ function readArguments(text: string): JsonObject | null {
   let value: Json;
   try {
     // Some endpoints leave the arguments out of a call without parameters.
-    value = JSON.parse(text.trim() === '' ? '{}' : text) as Json;
+    value = readJson(text.trim() === '' ? '{}' : text);
   } catch {
     // The model is told.
     return null;

@@ -2,7 +2,7 @@
 // by somebody who reviewed them, and are read strictly after that: an unknown field is refused, because it may be a
 // promise this runner doesn't keep.
 import { WritError } from '../../errors.js';
-import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../../json.js';
+import { isDigest, isObject, readJson, type Digest, type Json, type JsonObject } from '../../json.js';
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
@@ -114,7 +114,7 @@ function descriptor(value: Json | undefined, mediaType: string, maxBytes: number
 export function decodeObject(bytes: Uint8Array, what: string): JsonObject {
   let value: Json;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json;
+    value = readJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new WritError('INTEGRITY_PACKAGE', `the package ${what} is not JSON`, { cause });
   }

@@ -4,7 +4,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { isDigest, isObject, type Digest, type Json, type JsonObject } from '../../json.js';
+import { isDigest, isObject, readJson, type Digest, type Json, type JsonObject } from '../../json.js';
 import { MANIFEST_TYPE, MAX_MANIFEST_BYTES } from './agent-manifest.js';
 import { digestOf, readBlob, readBounded } from './oci-blob.js';
 
@@ -38,7 +38,7 @@ export async function readSignatures(layout: string, digest: Digest): Promise<re
   if ((await readBounded(join(layout, 'oci-layout'), MAX_MANIFEST_BYTES)) === null) return [];
   const found = new Map<string, PackageSignature>();
   for (const named of await candidates(layout, tagOf(digest))) {
-    const manifest = await readJson(layout, named, MAX_MANIFEST_BYTES);
+    const manifest = await readObject(layout, named, MAX_MANIFEST_BYTES);
     if (manifest === null || manifest.value['mediaType'] !== MANIFEST_TYPE) continue;
     const layers = manifest.value['layers'];
     for (const layer of isList(layers) ? layers.slice(0, MAX_SIGNATURES) : []) {
@@ -125,7 +125,7 @@ async function readLayer(
   const annotations = layer['annotations'];
   const encoded = isObject(annotations) ? annotations[SIGNATURE] : undefined;
   if (typeof encoded !== 'string' || !BASE64.test(encoded)) return null;
-  const read = await readJson(layout, layer['digest'], MAX_PAYLOAD_BYTES);
+  const read = await readObject(layout, layer['digest'], MAX_PAYLOAD_BYTES);
   if (read === null || !speaksOf(read.value, digest)) return null;
   return { payload: read.bytes, signature: Buffer.from(encoded, 'base64') };
 }
@@ -139,7 +139,7 @@ function speaksOf({ critical }: JsonObject, digest: Digest): boolean {
   return isObject(image) && image['docker-manifest-digest'] === digest;
 }
 
-async function readJson(
+async function readObject(
   layout: string,
   digest: Json | undefined,
   maxBytes: number,
@@ -159,7 +159,7 @@ function noneIfTooLarge(error: unknown): null {
 /** Null for what is no JSON object. Only single members of it are looked at, so that depth does no harm. */
 function parse(bytes: Uint8Array): JsonObject | null {
   try {
-    const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json;
+    const value = readJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     return isObject(value) ? value : null;
   } catch {
     return null;

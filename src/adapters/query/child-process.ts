@@ -4,8 +4,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
-import { isObject } from '../../json.js';
+import { isObject, readJson, type Json } from '../../json.js';
 import type { QueryAnswer } from '../../runtime/ports.js';
 import { MAX_ANSWER_CHARACTERS, READY, type Launch, type Order } from './protocol.js';
 
@@ -140,7 +139,7 @@ function answerIn(text: string, fields: Order['fields']): QueryAnswer | null {
   if (text.length > MAX_ANSWER_CHARACTERS) return null;
   let told: Json;
   try {
-    told = JSON.parse(text) as Json;
+    told = readJson(text);
   } catch {
     return null; // no answer is an outcome of its own
   }

@@ -2,7 +2,7 @@
 // file: without it nobody knows, and no file can be taken away so that less is known to be in them.
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { type Digest, isList, isObject, type Json } from '../../json.js';
+import { isList, isObject, readJson, type Digest, type Json } from '../../json.js';
 import type { ArtifactData } from '../../runtime/ports.js';
 import { areFolders, broken, digestOf, entriesOf, MODES, readFileAt } from './artifact-file.js';
 import { removeFile, replaceFile } from './durable-file.js';
@@ -80,7 +80,7 @@ async function readSaid(path: string, file: string): Promise<Said | null> {
   const bytes = await readFileAt(path, MAX_SAID_BYTES);
   if (bytes === null) return null;
   const isChanged = fileOf(bytes) !== file;
-  const value = isChanged ? null : (JSON.parse(new TextDecoder().decode(bytes)) as Json);
+  const value = isChanged ? null : readJson(new TextDecoder().decode(bytes));
   // A list by itself is one statement: so they were written once, a file each.
   const all = isObject(value) ? value['said'] : [value];
   return { file, isChanged, statements: (isList(all) ? all : [null]).map(readStatement) };

@@ -2,7 +2,7 @@
 // from outside, so no name can lead elsewhere or meet another one.
 import { join } from 'node:path';
 import { WritError } from '../../errors.js';
-import { isDigest, isObject, type Digest, type Json } from '../../json.js';
+import { isDigest, isObject, readJson, type Digest, type Json } from '../../json.js';
 import { artifactNameProblem, type ArtifactName, type ListedArtifact } from '../../runtime/ports.js';
 import { areFolders, broken, entriesOf, hexOf, MODES, readFileAt, storedAt } from './artifact-file.js';
 import { removeFile, replaceFile } from './durable-file.js';
@@ -87,7 +87,7 @@ async function readReference(path: string): Promise<ArtifactName | null> {
   if (bytes === null) return null;
   let value: Json;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json;
+    value = readJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw broken('is no JSON', cause);
   }

@@ -2,7 +2,7 @@
 // line can be proven. Everything in an entry is data from elsewhere: hidden characters are written out.
 import { parseTreeSize } from '../../audit/tree-size.js';
 import { WritError } from '../../errors.js';
-import { isList, isObject, type Json, type JsonObject } from '../../json.js';
+import { isList, isObject, readJson, type Json, type JsonObject } from '../../json.js';
 import type { AuditEntry } from '../../runtime/log/view.js';
 import { commandLine } from '../command-line.js';
 import { whoActs, withPublishedWrit, type Context } from '../context.js';
@@ -74,7 +74,7 @@ function entryJson(one: AuditEntry): Record<string, unknown> {
 /** The entry as the log holds it. */
 function valueOf({ bytes }: AuditEntry): Json {
   // Read and found canonical by the runtime.
-  return JSON.parse(new TextDecoder().decode(bytes)) as Json;
+  return readJson(new TextDecoder().decode(bytes));
 }
 
 const MAX_LINE = 110;

@@ -1,8 +1,7 @@
 // The 18 intrinsic functions of the States Language. Pure; randomness is a value that comes in. Arguments are
 // attacker-controlled data: sizes are bounded before work is done, and an argument of the wrong type is a fault.
 import { isRecordable } from '../../canonical-json.js';
-import { isList, type Json, type JsonObject } from '../../json.js';
-import { isObject } from '../../json.js';
+import { isList, isObject, readJson, type Json, type JsonObject } from '../../json.js';
 import { decodeBase64, encodeBase64, hashHex } from './bytes.js';
 import { IntrinsicFault, withinData } from './fault.js';
 import { formatText } from './format.js';
@@ -89,7 +88,7 @@ function parseText(value: Json): Json {
   if (text.trim() === '') return null;
   let parsed: Json;
   try {
-    parsed = JSON.parse(text) as Json; // JSON.parse gives JSON
+    parsed = readJson(text);
   } catch {
     throw new IntrinsicFault('the text is not valid JSON');
   }

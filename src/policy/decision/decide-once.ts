@@ -1,7 +1,7 @@
 // One question asked ten thousand times, by the items of a map, has one answer as long as the answer does not depend on
 // when it is asked. Every attempt still asks and is still recorded; only the work is not done again.
 import { canonicalJson } from '../../canonical-json.js';
-import type { Json } from '../../json.js';
+import { readJson, type Json } from '../../json.js';
 import type { CeilingLayer } from '../ceiling/ceiling.js';
 import { decide } from './decide.js';
 import type { Decision, DecisionRequest } from './decision.js';
@@ -45,7 +45,7 @@ function questionOf(request: DecisionRequest): Json | null {
   try {
     const { nowMs: _, layers: __, ...question } = request;
     // Not JSON by type: what is none is found out here.
-    return JSON.parse(canonicalJson(question as unknown as Json)) as Json;
+    return readJson(canonicalJson(question as unknown as Json));
   } catch {
     // A question that can't be read is for `decide` to refuse, in its words.
     return null;

@@ -1,7 +1,7 @@
 // What a function answers becomes an attempt's end: a value of our own, within its limits.
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { readJson, type Json } from '../../json.js';
 import type { Turn } from '../ports.js';
 import { failed, readUsage, type Acted, type Failed, type Succeeded } from './outcome.js';
 
@@ -17,7 +17,7 @@ export function readFunctionOutput(output: Json, outputBytes: number): Succeeded
   const size = Buffer.byteLength(text);
   if (size > outputBytes)
     return failed('SANDBOX_OUTPUT_LIMIT', `the output has ${size} bytes, the limit is ${outputBytes}`);
-  return { ok: true, output: JSON.parse(text) as Json };
+  return { ok: true, output: readJson(text) };
 }
 
 /** Characters of a transcript. Every turn carries all before it, so it is bounded by itself. */

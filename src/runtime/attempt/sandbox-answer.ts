@@ -3,7 +3,7 @@
 // else failed.
 import { canonicalJson } from '../../canonical-json.js';
 import { WritError } from '../../errors.js';
-import type { Json } from '../../json.js';
+import { readJson, type Json } from '../../json.js';
 import type { SandboxedCallable } from '../call/callable.js';
 import { SHELL_FILES_BYTES, SHELL_STDERR_BYTES, SHELL_STDOUT_BYTES, shellFiles } from '../call/shell-call.js';
 import type { SandboxResult } from '../ports.js';
@@ -105,7 +105,7 @@ function readOutput(result: SandboxResult, shape: SandboxedCallable['result']): 
   let output: Json;
   try {
     // attacker-controlled: data only, never evaluated; the byte limit has been enforced by the driver.
-    output = JSON.parse(stdout) as Json;
+    output = readJson(stdout);
   } catch {
     const size = `${result.stdout.bytes.length} bytes`;
     return failed('STEP_OUTPUT_INVALID', `the program's output (${size}) is not JSON`);

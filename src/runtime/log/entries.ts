@@ -1,7 +1,7 @@
 // Drafts of log entries, one function per event type. `data` holds public facts only; whatever a person typed, a
 // rendered input or an output is a payload and appears as a commitment. What every attempt has lists its keys as the log
 // does, in alphabetical order: then nobody has to sort them.
-import type { Commitment, Hex, Json, JsonObject } from '../../json.js';
+import { readJson, type Commitment, type Hex, type Json, type JsonObject } from '../../json.js';
 import type { EgressDecision, EntryDraft, SandboxResult, Usage } from '../ports.js';
 
 /** What every entry of one run has in common. */
@@ -147,5 +147,5 @@ export function timeText(ms: number): string {
 
 /** Drops nothing: a plain JSON copy of readonly data for an entry. */
 export function asJson(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
+  return readJson(JSON.stringify(value));
 }

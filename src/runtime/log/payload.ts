@@ -2,7 +2,7 @@
 import { commitment } from '../../audit/commitment.js';
 import type { Sha256 } from '../../audit/sha256.js';
 import { canonicalJson } from '../../canonical-json.js';
-import type { Json } from '../../json.js';
+import { readJson, type Json } from '../../json.js';
 import type { Payload, Random, StoredPayload } from '../ports.js';
 import type { Redactor } from '../redaction.js';
 
@@ -53,5 +53,5 @@ export function isIntact({ commitment: named, label, salt, bytes }: StoredPayloa
 /** The value of a stored JSON payload; null when it was erased. */
 export function openJson(payload: Pick<StoredPayload, 'bytes'> | null): Json {
   // Bytes of our own store, written by sealJson.
-  return payload?.bytes == null ? null : (JSON.parse(new TextDecoder().decode(payload.bytes)) as Json);
+  return payload?.bytes == null ? null : readJson(new TextDecoder().decode(payload.bytes));
 }

@@ -5,7 +5,7 @@ import { PassThrough, pipeline, type Readable, type Transform } from 'node:strea
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import type { Dispatcher, Pool } from 'undici';
 import { WritError } from '../../../errors.js';
-import type { Json } from '../../../json.js';
+import { readJson, type Json } from '../../../json.js';
 import { retryAfterMs } from '../../../retry-after.js';
 import { causeCode, openEgress, type Resolve } from '../egress.js';
 import { headerValues, type SecretByName } from '../header-secret.js';
@@ -242,7 +242,7 @@ function textOf(bytes: Uint8Array, contentType: string, truncated: boolean): str
 /** null where it is no JSON. */
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return readJson(text);
   } catch {
     // `body` says what there was instead.
     return null;

@@ -2,7 +2,7 @@
 // inputSchema, outputSchema} (description and outputSchema where they are given). Whatever a model or an approver is
 // shown of a tool is what was pinned. Everything a server sends is attacker-controlled.
 import { WritError } from '../../../errors.js';
-import { isList, isObject, type Digest, type Json, type JsonObject } from '../../../json.js';
+import { isList, isObject, readJson, type Digest, type Json, type JsonObject } from '../../../json.js';
 import { readConfigText } from '../config-file.js';
 import type { DigestOf } from '../http/request.js';
 import { MCP_NAME } from './config.js';
@@ -67,7 +67,7 @@ export async function readTools(file: string): Promise<ReadonlyMap<string, McpTo
 function listIn(text: string): readonly Json[] | null {
   let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    value = readJson(text);
   } catch {
     // Said by the caller, with the file's name.
     return null;

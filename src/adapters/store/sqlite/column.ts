@@ -1,6 +1,6 @@
 // Reads one column of a row as the type it must have. The file may have been written by something else, so nothing
 // is believed: a wrong type, word or shape is STORE_IO that names the column, never the value.
-import { isList, isHex64, isObject, type Json, type JsonObject } from '../../../json.js';
+import { isHex64, isList, isObject, readJson, type Json, type JsonObject } from '../../../json.js';
 import { WritError } from '../../../errors.js';
 
 /** A row as the driver gives it, read with safe integers. */
@@ -76,8 +76,7 @@ export function oneOf<Word extends string>(words: readonly Word[], value: unknow
 
 export function json(row: Row, name: string): Json {
   try {
-    // JSON.parse gives nothing but JSON values.
-    return JSON.parse(text(row, name)) as Json;
+    return readJson(text(row, name));
   } catch (error) {
     throw damaged(name, error);
   }

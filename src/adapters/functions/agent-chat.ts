@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '../../json.js';
 import type { AgentDefinition } from '../../runtime/ports.js';
 import {
   agentOf,
+  COLLECTED,
   definitionDigest,
   endpointFor,
   invalid,
@@ -58,9 +59,7 @@ export const CHAT_REQUEST: JsonObject = {
       maximum: 100,
       description: "model calls, up to the agent's own",
     },
-    // What a collect step adds to every request; its template is what a model reads.
-    fanoutResults: {},
-    fanoutErrors: {},
+    ...COLLECTED,
   },
 };
 

@@ -25,6 +25,9 @@ const CONVERSING: ReadonlySet<string> = new Set(['agent::chat', 'hand::run']);
 /** Model calls of one conversation where no file says another number. */
 export const PLAIN_MAX_TURNS = 10;
 
+/** What a collect step adds to every request: a template is how a model reads it. */
+export const COLLECTED = { fanoutResults: {}, fanoutErrors: {} } as const;
+
 /** Null when there is no such file. Throws what is wrong with it. */
 export function agentOf({ agents }: AgentParts, name: string): AgentDefinition | null {
   const found = agents.get(name);

@@ -5,6 +5,7 @@ import { isObject, readJson, type Json, type JsonObject } from '../../json.js';
 import type { HandDefinition } from '../../runtime/ports.js';
 import {
   agentOf,
+  COLLECTED,
   definitionDigest,
   endpointFor,
   invalid,
@@ -31,9 +32,7 @@ export const HAND_REQUEST: JsonObject = {
   properties: {
     handId: { type: 'string', minLength: 1, maxLength: 128, description: 'a file of hands/' },
     input: { description: "has to fit the hand's input schema" },
-    // What a collect step adds to every request.
-    fanoutResults: {},
-    fanoutErrors: {},
+    ...COLLECTED,
   },
 };
 

@@ -5,18 +5,13 @@ import formats from 'ajv-formats';
 import { join } from 'node:path';
 import { WritError } from '../../../errors.js';
 import { isObject, type Json, type JsonObject } from '../../../json.js';
-import type { FunctionProvider } from '../../../runtime/ports.js';
+import type { FunctionProvider, FunctionReach } from '../../../runtime/ports.js';
 import { returnsOf } from '../data-schema.js';
 import { headerValues, secretNames } from '../header-secret.js';
 import type { McpProcess, McpServerConfig } from './config.js';
-import {
-  openMcpConnection,
-  variables,
-  type McpConnection,
-  type McpParts,
-  type McpResult,
-} from './connection.js';
+import { openMcpConnection, type McpConnection, type McpParts, type McpResult } from './connection.js';
 import { pinOf, readTools, type McpTool } from './pin.js';
+import { variables } from './transport.js';
 
 export { parseMcpConfig, passedVariables, readMcpConfig } from './config.js';
 
@@ -47,23 +42,7 @@ export async function openMcpFunctions(
   servers: ReadonlyMap<string, McpServerConfig>,
   parts: McpParts,
 ): Promise<FunctionProvider & { close(): Promise<void> }> {
-  const connections: McpConnection[] = [];
-  const pinned = new Map<string, PinnedTool>();
-  for (const server of servers.values()) {
-    const connection = openMcpConnection(server, parts);
-    connections.push(connection);
-    const kept =
-      server.pins.size === 0
-        ? new Map<string, McpTool>()
-        : await readTools(toolsFile(parts.folder, server.name));
-    for (const [name, pin] of server.pins) {
-      const tool = kept.get(name) ?? null;
-      const described = tool === null || pinOf(tool, parts.digestOf) === pin ? tool : 'mismatch';
-      let made: ToolChecks | null = null;
-      const checks = (): ToolChecks => (made ??= checksOf(described === 'mismatch' ? null : described));
-      pinned.set(`mcp::${server.name}::${name}`, { server, connection, name, pin, described, checks });
-    }
-  }
+  const pinned = await pinnedTools(servers, parts);
   const find = (functionId: string): PinnedTool => {
     const tool = pinned.get(functionId);
     if (tool !== undefined) return tool;
@@ -77,28 +56,14 @@ export async function openMcpFunctions(
       output: RESPONSE_SCHEMA,
     }),
     async reach(functionId, input) {
-      const { server, name, pin, described } = find(functionId);
-      if (described === 'mismatch') {
+      const tool = find(functionId);
+      if (tool.described === 'mismatch') {
         throw new WritError('INTEGRITY_DIGEST', `what is kept of ${functionId} is not what was pinned`, {
-          hint: `see what the server offers: writ mcp pin ${server.name}`,
+          hint: `see what the server offers: writ mcp pin ${tool.server.name}`,
         });
       }
       argumentsOf(functionId, input);
-      const { at } = server;
-      const returns = returnsOf(server.data);
-      const definition = parts.digestOf(['writ.mcp.v1', placeOf(server), name, pin]);
-      // What is missing is found out now, before anybody approves.
-      if (at.kind === 'url') headerValues(at.headers, parts.secret);
-      else variables(at, parts);
-      return at.kind === 'url'
-        ? {
-            network: [at.target.host],
-            credentials: secretNames(at.headers),
-            tools: [],
-            definition,
-            ...returns,
-          }
-        : { network: [], credentials: secretsOf(at.env), tools: [], definition, ...returns };
+      return reachOf(tool, parts);
     },
     async invoke({ functionId, input, timeoutMs }, signal): Promise<Json> {
       const tool = find(functionId);
@@ -110,9 +75,44 @@ export async function openMcpFunctions(
     },
     async close() {
       // One that can't be closed in good order must not keep the others open, or the store.
-      await Promise.allSettled(connections.map((connection) => connection.close()));
+      const connections = new Set([...pinned.values()].map(({ connection }) => connection));
+      await Promise.allSettled([...connections].map((connection) => connection.close()));
     },
   };
+}
+
+/** By function id. */
+async function pinnedTools(
+  servers: ReadonlyMap<string, McpServerConfig>,
+  parts: McpParts,
+): Promise<ReadonlyMap<string, PinnedTool>> {
+  const pinned = new Map<string, PinnedTool>();
+  for (const server of servers.values()) {
+    if (server.pins.size === 0) continue;
+    const connection = openMcpConnection(server, parts);
+    const kept = await readTools(toolsFile(parts.folder, server.name));
+    for (const [name, pin] of server.pins) {
+      const tool = kept.get(name) ?? null;
+      const described = tool === null || pinOf(tool, parts.digestOf) === pin ? tool : 'mismatch';
+      let made: ToolChecks | null = null;
+      const checks = (): ToolChecks => (made ??= checksOf(described === 'mismatch' ? null : described));
+      pinned.set(`mcp::${server.name}::${name}`, { server, connection, name, pin, described, checks });
+    }
+  }
+  return pinned;
+}
+
+/** What is missing is found out here, before anybody approves. */
+function reachOf({ server, name, pin }: PinnedTool, parts: McpParts): FunctionReach {
+  const { at } = server;
+  const definition = parts.digestOf(['writ.mcp.v1', placeOf(server), name, pin]);
+  const told = { tools: [], definition, ...returnsOf(server.data) };
+  if (at.kind === 'url') {
+    headerValues(at.headers, parts.secret);
+    return { network: [at.target.host], credentials: secretNames(at.headers), ...told };
+  }
+  variables(at, parts);
+  return { network: [], credentials: secretsOf(at.env), ...told };
 }
 
 function descriptionOf({ described }: PinnedTool): McpTool | null {

@@ -5,7 +5,7 @@ import { stepError } from '../engine/fault.js';
 import type { StepError, Task } from '../engine/index.js';
 import { WritError } from '../errors.js';
 import { checkAccess, type PolicySnapshot } from '../policy/index.js';
-import { sandboxKind } from '../runtime/workflow/check.js';
+import { sandboxKind } from '../runtime/call/sandbox-kind.js';
 import { extentOf } from '../runtime/attempt/extent.js';
 import { askPolicy, NOWHERE } from '../runtime/attempt/judge.js';
 import { factsOf } from '../runtime/plan/foreseen-call.js';

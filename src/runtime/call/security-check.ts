@@ -10,7 +10,7 @@ import type { Plan, TaskNode } from '../../workflow/plan.js';
 import { taskAt } from '../../workflow/state-gate.js';
 import { policyRefusal } from '../authorize.js';
 import { actingAgent } from './callable.js';
-import { sandboxKind } from '../workflow/check.js';
+import { sandboxKind } from './sandbox-kind.js';
 import { extentOf } from '../attempt/extent.js';
 import { dataOf } from '../run/data.js';
 import type { Guard } from '../guard-parts.js';

@@ -2,7 +2,7 @@
 // that is not configured here, or in a file that can't be used. What the first step lacks is its own failure, as nothing has run before it.
 import { WritError } from '../../errors.js';
 import type { Json } from '../../json.js';
-import { sandboxKind } from '../workflow/check.js';
+import { sandboxKind } from './sandbox-kind.js';
 import { foresee, type Outlook } from '../plan/foreseen-call.js';
 import { Foresight } from '../plan/foresight.js';
 import type { Guard } from '../guard-parts.js';

@@ -6,7 +6,7 @@ import type { Decision } from '../../policy/decision/decision.js';
 import { isDeclared, type DataClass } from '../../workflow/data-class.js';
 import type { TaskNode } from '../../workflow/plan.js';
 import type { Callable } from '../call/callable.js';
-import { sandboxKind } from '../workflow/check.js';
+import { sandboxKind } from '../call/sandbox-kind.js';
 import { extentOf } from '../attempt/extent.js';
 import { foresee, type CallFacts, type Outlook } from './foreseen-call.js';
 import { askPolicy, NOWHERE } from '../attempt/judge.js';

@@ -10,12 +10,12 @@ import { pathsOf } from '../data-directory.js';
 import { WritError } from '../errors.js';
 import { openSecrets, openWrit } from '../open.js';
 import { keepPolicies, policyFingerprint, type PolicyKeeper } from '../policy-reload.js';
-import type { Lock } from '../runtime/ports.js';
 import type { Writ } from '../runtime/writ.js';
 import { approvalBounds, approvalListener } from './approval-server.js';
 import { BoundedServer } from './bounded-server.js';
 import { openFaultNotes } from './fault-notes.js';
 import { openAuthenticate } from './identity.js';
+import { showPresence, type Presence } from './presence.js';
 import { openRateLimit } from './rate.js';
 import { openRunDriver, type RunDriver } from './run-driver.js';
 import { readServeConfig, type ServeConfig } from './serve-config.js';
@@ -119,9 +119,12 @@ async function serve(opened: Opened): Promise<Serving> {
   // Only now: where nothing listens, nothing is to go on beside it.
   driver.start();
   const id = Buffer.from(systemRandom.bytes(8)).toString('hex');
-  const presence = await holdServing(openLocks(pathsOf(options.data).locks), id).catch((error: unknown) => {
-    failed(error, 'locks');
-    return null;
+  const locks = openLocks(pathsOf(options.data).locks);
+  const presence = await showPresence(() => holdServing(locks, id), {
+    failed: (error) => {
+      failed(error, 'locks');
+    },
+    clock: systemClock,
   });
   const ending = new AbortController();
   const delivery = deliver(opened, { failed, signal: ending.signal });
@@ -178,7 +181,7 @@ interface Beside {
   readonly ending: AbortController;
   readonly driver: RunDriver;
   /** Other processes leave to this one what is due later. */
-  readonly presence: Lock | null;
+  readonly presence: Presence;
   readonly delivery: Promise<void>;
   readonly policyKeeper: PolicyKeeper;
 }
@@ -189,9 +192,9 @@ async function ended(
   { server, ending, driver, presence, delivery, policyKeeper }: Beside,
 ): Promise<WritError | null> {
   const fault = await server.stopped;
-  presence?.release();
   ending.abort();
   try {
+    await presence.end();
     await Promise.all([delivery, driver.stop(), policyKeeper.stop()]);
     if (fault === null) await writ.publish();
   } finally {

@@ -12,6 +12,7 @@ function trial(over: Partial<WaitingRuns> = {}) {
   let looks = 0;
   const writ: WaitingRuns = {
     decidedRuns: async () => [],
+    abandoned: async () => [],
     outbox: {
       start: async () => ({ events: [], next: 0n }),
       end: async () => BigInt(events.length),
@@ -142,6 +143,42 @@ describe('a run is due', () => {
     has = true;
     await due.take(1_011, inHand);
     expect(due.nextMs).toBeLessThanOrEqual(60_000);
+  });
+
+  it('when nobody has advanced it at two looks, ten seconds apart, and it is not in hand or put back', async () => {
+    let found: readonly string[] = ['killed', 'handed-over', 'here', 'broken'];
+    let times = 0;
+    const { due } = trial({
+      abandoned: async () => {
+        times++;
+        return found;
+      },
+    });
+    const take = (nowMs: number) => due.take(nowMs, (run) => run === 'here');
+    due.put('broken', 600_000, 0);
+    expect(await take(0)).toEqual([]);
+    // The command that it was handed to has it now; another one is on its way there.
+    found = ['killed', 'here', 'broken', 'newly'];
+    expect(await take(9_999)).toEqual([]);
+    expect(times).toBe(1);
+    expect(await take(10_000)).toEqual(['killed']);
+    found = ['here', 'broken'];
+    expect(await take(20_000)).toEqual([]);
+  });
+
+  it('though the look for those that nobody advances fails: that is told, and done again later', async () => {
+    let times = 0;
+    const { take } = trial({
+      wakeUps: async () => [{ run: 'late', atMs: 5 }],
+      abandoned: async () => {
+        times++;
+        throw new WritError('STORE_BUSY', 'the store is in use');
+      },
+    });
+    await expect(take(10)).rejects.toThrow('the store is in use');
+    expect(await take(1_010)).toEqual(['late']);
+    expect(times).toBe(1);
+    await expect(take(10_010)).rejects.toThrow('the store is in use');
   });
 
   it('at the next look where one failed on its way: what was found before is not lost', async () => {

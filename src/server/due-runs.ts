@@ -1,6 +1,7 @@
 // Which runs may go on, as the store and the log say: one whose time has come (a timer, the end of a wait or of its own
-// time, an answer), one that was decided by another process which does not go on with it, at the start those that were
-// decided and not carried out. Only what can be said of this process alone is kept here: which of them could not go on.
+// time, an answer), one that was decided by another process which does not go on with it, one whose process was killed in
+// the middle of it, at the start those that were decided and not carried out. Only what can be said of this process alone is
+// kept here: which of them could not go on, and which nobody had at the last look.
 import type { Writ } from '../runtime/writ.js';
 
 /** Looked at in one go. */
@@ -9,10 +10,15 @@ const AT_MOST = 500;
 const THEIRS_MS = 3_000;
 /** When one is looked at again that is due and in hand: whoever has it may be done without a change of the store. */
 const SOON_MS = 1_000;
+/**
+ * How often it is looked at which runs nobody advances. One has to be found so twice: between two processes, such as a command
+ * and the one that it detaches, a run is nobody's for a moment.
+ */
+const ABANDONED_MS = 10_000;
 /** Entries of the log that are read in one go. */
 const BATCH = 500;
 
-export type WaitingRuns = Pick<Writ, 'wakeUps' | 'decidedRuns' | 'outbox' | 'changeCounter'>;
+export type WaitingRuns = Pick<Writ, 'wakeUps' | 'decidedRuns' | 'abandoned' | 'outbox' | 'changeCounter'>;
 
 interface Later {
   readonly fromMs: number;
@@ -26,6 +32,9 @@ export class DueRuns {
   readonly #later = new Map<string, Later>();
   /** How far the log has been read; null = not at all. */
   #place: bigint | null = null;
+  /** Runs that nobody advanced at the last look for them, and when the next one is. */
+  #abandoned: ReadonlySet<string> = new Set();
+  #nextAbandonedMs = -Infinity;
   /** The store's change counter at the last look. */
   #seen = -1;
   #nextMs = Infinity;
@@ -54,6 +63,7 @@ export class DueRuns {
    */
   async take(nowMs: number, inHand: (run: string) => boolean): Promise<readonly string[]> {
     this.#followClock(nowMs);
+    if (nowMs >= this.#nextAbandonedMs) await this.#collectAbandoned(nowMs, inHand);
     const counter = this.#writ.changeCounter();
     if (counter === this.#seen && nowMs < this.#nextMs) return [];
     await this.#collectDecided(nowMs);
@@ -84,6 +94,17 @@ export class DueRuns {
       this.#later.set(run, { fromMs: fromMs - backMs, sinceMs: sinceMs - backMs });
     }
     this.#nextMs = nowMs;
+    this.#nextAbandonedMs -= backMs;
+  }
+
+  async #collectAbandoned(nowMs: number, inHand: (run: string) => boolean): Promise<void> {
+    const before = this.#abandoned;
+    // Also where it fails: what is due is looked for meanwhile.
+    this.#nextAbandonedMs = nowMs + ABANDONED_MS;
+    this.#abandoned = new Set(await this.#writ.abandoned());
+    for (const run of this.#abandoned) {
+      if (before.has(run) && !this.#later.has(run) && !inHand(run)) this.put(run, nowMs, nowMs);
+    }
   }
 
   async #collectDecided(nowMs: number): Promise<void> {

@@ -33,6 +33,7 @@ function trial(over: Partial<DrivenWrit> = {}, clock: Clock = systemClock): Tria
   const writ: DrivenWrit = {
     wakeUps: async () => [],
     decidedRuns: async () => [],
+    abandoned: async () => [],
     outbox: {
       start: async () => ({ events: [], next: 0n }),
       end: async () => BigInt(events.length),

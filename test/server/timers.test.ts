@@ -1,9 +1,20 @@
 // What has a time of its own goes on beside a server, by what the store says: whoever put it there, and driven by one.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Json } from '../../src/json.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import { openRunDriver, type RunDriver } from '../../src/server/run-driver.js';
-import { eventually, fail, field, states, steps, T0, useTeam } from '../runtime/fixture.js';
+import {
+  eventually,
+  fail,
+  faulty,
+  field,
+  refusalOf,
+  states,
+  steps,
+  T0,
+  useTeam,
+} from '../runtime/fixture.js';
 
 const here = useTeam();
 const drivers: RunDriver[] = [];
@@ -184,5 +195,90 @@ describe('beside a server', () => {
     expect(team.functions.calls).toHaveLength(1);
     team.clock.set(expiresAtMs);
     expect(await ended(writ, runId)).toMatchObject({ status: 'failed', error: { code: 'APPROVAL_EXPIRED' } });
+  });
+});
+
+// As after a kill: the outcome of the first step never becomes durable, and nobody holds the run.
+describe('beside a server, a run whose process was killed in the middle of a step', () => {
+  const killed = async (more: string): Promise<string> => {
+    const { team } = here;
+    const dying = await team.open({
+      store: (inner) => faulty(inner, 'failAppendAndNotPersist', 'step.finished'),
+    });
+    const runId = await team.start(dying, steps([`functionId: "tool::test_one"${more}`]));
+    expect((await refusalOf(team.drive(dying, runId))).code).toBe('STORE_IO');
+    expect(team.functions.calls).toHaveLength(1);
+    return runId;
+  };
+  /** Two looks of the server, ten seconds apart, and a few more. */
+  async function looks(): Promise<void> {
+    await idle();
+    for (let second = 0; second < 25; second += 1) {
+      here.team.clock.advance(1_000);
+      await idle();
+    }
+  }
+
+  it('goes on by itself where the step is idempotent, after the second look', async () => {
+    const { team } = here;
+    const runId = await killed(', idempotent: true');
+    const writ = await team.open();
+    serve(writ);
+    await idle();
+    expect(team.functions.calls).toHaveLength(1);
+    await looks();
+    expect(await ended(writ, runId)).toMatchObject({ status: 'completed' });
+    const [first, again] = team.functions.calls.map(({ idempotencyKey }) => idempotencyKey);
+    expect(again).toBe(first);
+    expect(team.functions.calls).toHaveLength(2);
+  });
+
+  it('waits for a person where it is not: nothing runs twice, and it is seen that somebody has to look', async () => {
+    const { team } = here;
+    const runId = await killed('');
+    const writ = await team.open();
+    serve(writ);
+    await looks();
+    const view = await eventually(async () => {
+      const now = await writ.status(runId);
+      return now.status === 'indeterminate' ? now : null;
+    });
+    expect(view.waitingFor).toMatchObject({ kind: 'person', stepPath: 's1' });
+    await looks();
+    expect(team.functions.calls).toHaveLength(1);
+    expect((await team.types(runId)).filter((type) => type === 'step.finished')).toHaveLength(1);
+  });
+
+  it('is left alone while a living process has it', async () => {
+    const { team } = here;
+    const other = await team.open();
+    let finish = (): void => undefined;
+    const finished = new Promise<Json>((resolve) => {
+      finish = () => resolve(1);
+    });
+    team.functions.answer('tool::test_one', () => finished);
+    const runId = await team.start(other, steps(['functionId: "tool::test_one", idempotent: true']));
+    const driven = team.drive(other, runId);
+    await eventually(() => team.functions.calls.length === 1 || null);
+    const writ = await team.open();
+    serve(writ);
+    await looks();
+    expect(await writ.abandoned()).toEqual([]);
+    finish();
+    expect((await driven).status).toBe('completed');
+    expect(team.functions.calls).toHaveLength(1);
+  });
+
+  it('is left to the program whose functions it calls: a server without them would only fail its steps', async () => {
+    const { team } = here;
+    const runId = await killed(', idempotent: true');
+    const without = await team.open({ functions: [] });
+    serve(without);
+    await looks();
+    expect(await without.abandoned()).toEqual([]);
+    expect((await without.status(runId)).status).toBe('running');
+    const program = await team.open();
+    expect(await program.abandoned()).toEqual([runId]);
+    expect((await team.drive(program, runId)).status).toBe('completed');
   });
 });

@@ -1,6 +1,6 @@
 // A detached run: its start is durable, and a process of its own goes on with it, on no terminal. Should that process
-// die, the run is interrupted as any other, and `writ workflow resume` goes on with it. What it would say on stderr goes
-// into a file of the data directory: progress and failures, never data of the run.
+// die, the run is interrupted as any other, and `writ serve` or `writ workflow resume` goes on with it. What it would say on
+// stderr goes into a file of the data directory: progress and failures, never data of the run.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,4 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openLocks } from '../../adapters/store/locks.js';
+import { holdServing } from '../../adapters/store/serving.js';
+import { pathsOf } from '../../data-directory.js';
 import { WritError } from '../../errors.js';
 import type { Hex, Json, SubjectDigest } from '../../json.js';
 import { ERASE_WORKFLOW } from '../../runtime/erasure/workflow.js';
@@ -148,6 +154,7 @@ function fakeWrit(change: Partial<Writ>): Writ {
     approval: refuse('approval'),
     approvalKeys: refuse('approvalKeys'),
     decidedRuns: refuse('decidedRuns'),
+    abandoned: refuse('abandoned'),
     approvalRecord: refuse('approvalRecord'),
     decide: refuse('decide'),
     evidence: refuse('evidence'),
@@ -161,13 +168,13 @@ function fakeWrit(change: Partial<Writ>): Writ {
   };
 }
 
-function openContext(json = false) {
+function openContext(json = false, data = '.writ') {
   const [out, err]: [string[], string[]] = [[], []];
   const stdout = { isTTY: false, write: (text: string) => out.push(text) };
   const stderr = { write: (text: string) => err.push(text) };
   const context: Context = {
     output: createOutput({ stdout, stderr, json, env: {} }),
-    data: '.writ',
+    data,
     policies: 'policies',
     keyFile: null,
     env: {},
@@ -381,6 +388,32 @@ describe('following a run', () => {
     });
     expect(await follow({ context, writ, runId: 'run_1', approver: null })).toBe(130);
     expect(err()).toContain('interrupted; writ workflow resume run_1 goes on');
+  });
+
+  it('says after Ctrl+C that a server goes on with the run, and how to end it', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'writ-run-'));
+    const serving = await holdServing(openLocks(pathsOf(data).locks), '1');
+    try {
+      const { context, err } = openContext(false, data);
+      const drive = async (): Promise<never> => {
+        process.emit('SIGINT', 'SIGINT');
+        throw new Error('aborted');
+      };
+      const interrupted = (status: RunView['status']) =>
+        follow({
+          ...{ context, runId: 'run_1', approver: null },
+          writ: fakeWrit({ drive, status: async () => view(status, 0) }),
+        });
+      expect(await interrupted('running')).toBe(130);
+      expect(err()).toContain(
+        'writ serve goes on with it, unless you say: writ workflow cancel run_1 --data',
+      );
+      await interrupted('indeterminate');
+      expect(err()).toContain('interrupted; writ workflow resume run_1 --data');
+    } finally {
+      serving?.release();
+      rmSync(data, { recursive: true, force: true });
+    }
   });
 
   it('passes on that another process advances the run', async () => {

@@ -1,6 +1,9 @@
 // `writ workflow run` and `resume`: start durably, then drive in this process, showing what was committed. Where the
 // run waits for a person, that person is asked here if they sit at this terminal; otherwise the exact command to
 // decide is printed and the process ends, for a waiting run needs no process.
+import { openLocks } from '../../adapters/store/locks.js';
+import { isServed } from '../../adapters/store/serving.js';
+import { pathsOf } from '../../data-directory.js';
 import { WritError } from '../../errors.js';
 import type { ApprovalRecord } from '../../runtime/ports.js';
 import type { DataDeclaration } from '../../runtime/run/data.js';
@@ -233,7 +236,7 @@ export async function follow(run: DrivenRun): Promise<number> {
     throw withPlace(context, runId, error);
   });
   const view = context.output.json ? await writ.results(runId) : await writ.status(runId);
-  if (interrupted !== null) noteInterrupted(context, view);
+  if (interrupted !== null) await noteInterrupted(context, view);
   await showRun(context, writ, view);
   return interrupted ?? view.exitCode;
 }
@@ -261,10 +264,16 @@ function byTimeAndStep(one: ApprovalRecord, other: ApprovalRecord): number {
   return later === 0 ? one.stepPath.localeCompare(other.stepPath, 'en', { numeric: true }) : later;
 }
 
-function noteInterrupted(context: Context, view: RunView): void {
-  const { id, status } = view;
-  const ended = status === 'completed' || status === 'failed' || status === 'cancelled';
-  if (!ended) context.output.note(`interrupted; ${commandLine(context, 'workflow', 'resume', id)} goes on`);
+async function noteInterrupted(context: Context, { id, status }: RunView): Promise<void> {
+  if (status === 'completed' || status === 'failed' || status === 'cancelled') return;
+  const resume = commandLine(context, 'workflow', 'resume', id);
+  const cancel = commandLine(context, 'workflow', 'cancel', id);
+  const served = status === 'running' && (await isServed(openLocks(pathsOf(context.data).locks)));
+  context.output.note(
+    served
+      ? `interrupted; writ serve goes on with it, unless you say: ${cancel}`
+      : `interrupted; ${resume} goes on`,
+  );
 }
 
 /** The run as it stands, on stdout; for a waiting run also every open request with the command to decide it. */

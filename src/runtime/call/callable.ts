@@ -83,6 +83,21 @@ export function registeredFunctions(callables: Callables): ReadonlySet<string> {
   ]);
 }
 
+/** Whether what the task calls is there, as far as it is a function: a package is in the data directory, whoever asks. */
+export function hasFunctionOf(callables: Callables, { call }: Pick<TaskNode, 'call'>): boolean {
+  if (call.kind === 'agent' || call.waits === 'person') return true;
+  const { functionId } = call;
+  if (functionId === 'tool::wasm' || functionId === SHELL_EXEC || functionId === STATE_GATE) return true;
+  return providerOf(callables, functionId) !== undefined;
+}
+
+function providerOf(
+  { builtIn = [], providers }: Callables,
+  functionId: string,
+): FunctionProvider | undefined {
+  return [...builtIn, ...providers].find((one) => one.functionIds.includes(functionId));
+}
+
 /**
  * Throws FUNCTION_NOT_FOUND, FUNCTION_REQUEST_INVALID, DOC_AGENT_UNRESOLVED, SANDBOX_UNAVAILABLE, or INTEGRITY_*
  * when bytes are not what their digest says.
@@ -108,8 +123,7 @@ export async function resolveCallable(
   if (functionId === SHELL_EXEC) return { ...facts, ...(await resolveShell(callables, node, input)) };
   if (node.call.waits === 'person') return { ...facts, kind: 'function', provider: PERSON, functionId };
   if (functionId === STATE_GATE) return { ...facts, kind: 'function', provider: GATE, functionId };
-  const isItsOwn = (one: FunctionProvider): boolean => one.functionIds.includes(functionId);
-  const provider = callables.builtIn?.find(isItsOwn) ?? callables.providers.find(isItsOwn);
+  const provider = providerOf(callables, functionId);
   if (provider === undefined) {
     throw new WritError(
       'FUNCTION_NOT_FOUND',

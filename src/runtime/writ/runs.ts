@@ -67,4 +67,9 @@ export interface Runs {
   cancel(runId: string, principal: Principal): Promise<RunView>;
   /** Whether a living process advances the run, this one included. */
   isAdvanced(runId: string): boolean;
+  /**
+   * Runs in the middle of their way that no living process advances, oldest first; without those that call a function which
+   * is not registered here. One that has only just been given from process to process may be among them.
+   */
+  abandoned(): Promise<readonly string[]>;
 }

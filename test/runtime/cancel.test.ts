@@ -1,5 +1,7 @@
 // Cancelling: it works while the run waits and while a step runs, from any process, and it is final.
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openLocks } from '../../src/adapters/store/locks.js';
 import type { Locks } from '../../src/runtime/ports.js';
 import type { Writ } from '../../src/runtime/writ.js';
 import {
@@ -65,6 +67,38 @@ describe('a run that waits for an approval', () => {
     await cancel(writ, run.id, 'olivia');
     const last = (await team.entries(run.id)).at(-1);
     expect(last).toMatchObject({ type: 'run.finished', actor: { id: 'user:olivia' } });
+  });
+
+  it('whose process does not answer is told after ten seconds, however long each look at it takes', async () => {
+    const { team } = here;
+    let looks = 0;
+    const writ = await team.open({
+      locks: (locks) => ({
+        ...locks,
+        tryHold(name) {
+          looks += 1;
+          return locks.tryHold(name);
+        },
+      }),
+    });
+    const run = await team.run(writ, steps([`${ONE}, approval: sync`]));
+    // A process that has the run and is stopped, as by a debugger.
+    const frozen = openLocks(path.join(team.data, 'locks')).tryHold(`run.${run.id}`);
+    looks = 0;
+    let over = false;
+    const told = writ.cancel(run.id, await team.as(writ, 'alice')).catch((error: unknown) => {
+      over = true;
+      return error;
+    });
+    await eventually(() => {
+      // A second and more goes by for each look: by the pauses alone it would be told after 200 of them.
+      team.clock.advance(1_200);
+      return over || null;
+    });
+    expect(await told).toMatchObject({ code: 'RUN_BUSY' });
+    expect(looks).toBeLessThan(50);
+    frozen?.release();
+    expect((await team.drive(writ, run.id)).status).toBe('cancelled');
   });
 
   it('is cancelled although somebody votes at the same moment', async () => {

@@ -17,24 +17,42 @@ export async function finishCancel(
   runner: Pick<Runner, 'cancel'>,
   runId: string,
 ): Promise<void> {
-  const never = new AbortController().signal;
-  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
-    const run = await load(guard, runId);
-    if (isFinished(run)) return;
-    const lock = locks.tryHold(`run.${runId}`);
-    if (lock !== null) {
-      try {
-        await runner.cancel(runId);
-      } finally {
-        lock.release();
+  const over = new AbortController();
+  let isOver = false;
+  // The time that looking takes counts as well; a clock that is set meanwhile changes nothing.
+  void guard.clock.sleep(CANCEL_WAIT_MS, over.signal).then(() => {
+    isOver = true;
+  });
+  try {
+    while (!(await endHere(guard, locks, runner, runId))) {
+      if (isOver) {
+        throw new WritError(
+          'RUN_BUSY',
+          `run ${runId} was asked to stop but its process has not answered yet`,
+          { hint: `look again: writ workflow status ${runId}` },
+        );
       }
-      return;
+      await guard.clock.sleep(POLL_MS, over.signal);
     }
-    if (waitedMs >= CANCEL_WAIT_MS) {
-      throw new WritError('RUN_BUSY', `run ${runId} was asked to stop but its process has not answered yet`, {
-        hint: `look again: writ workflow status ${runId}`,
-      });
-    }
-    await guard.clock.sleep(POLL_MS, never);
+  } finally {
+    over.abort();
   }
+}
+
+/** False while somebody else advances the run. */
+async function endHere(
+  guard: Guard,
+  locks: Locks,
+  runner: Pick<Runner, 'cancel'>,
+  runId: string,
+): Promise<boolean> {
+  if (isFinished(await load(guard, runId))) return true;
+  const lock = locks.tryHold(`run.${runId}`);
+  if (lock === null) return false;
+  try {
+    await runner.cancel(runId);
+  } finally {
+    lock.release();
+  }
+  return true;
 }

@@ -160,4 +160,13 @@ describe('the inbox of 10,000 requests', () => {
     await press('j');
     expect(frame()).toContain('selected 2 of 10000');
   });
+
+  it('reads for a screen reader whole rows, however narrow its terminal is', async () => {
+    const [key] = KEYS as [ApprovalKey];
+    const record = { ...recordOf(key), functionId: `tool::${'long-name-'.repeat(20)}end` };
+    const { frame } = await open({ screenReader: true, keys: [key], records: [record] });
+    const read = frame().replaceAll('\n', '');
+    expect(read.split('long-name-end  user:carol')).toHaveLength(3);
+    expect(read).not.toContain('~');
+  });
 });

@@ -112,11 +112,13 @@ function QueueFrame({ color, ...list }: ListShown & { readonly color: boolean })
 /** The list in one pass; afterwards only what is below it changes, and only after a key. */
 function LinearQueue(list: ListShown): ReactNode {
   const { state, keys, shown } = list;
+  // What is read out has no width: nothing of it is cut.
+  const whole = { ...list, columns: Infinity };
   const note = noteOf(list);
   const index = keys.findIndex((key) => key.id === state.selected);
   const at = keys[index];
-  const selection = at === undefined ? null : `selected ${index + 1} of ${keys.length}: ${rowOf(at, list)}`;
-  const lines = [titleOf(list), ...shown.map((key) => rowOf(key, list)), footOf(list)];
+  const selection = at === undefined ? null : `selected ${index + 1} of ${keys.length}: ${rowOf(at, whole)}`;
+  const lines = [titleOf(list), ...shown.map((key) => rowOf(key, whole)), footOf(list)];
   return (
     <>
       <Static items={lines}>{(line, key) => <Text key={key}>{line}</Text>}</Static>

@@ -18,11 +18,21 @@ const record = {
   votes: [{ approver: 'user:bob', decision: 'approve' }],
   expiresAtMs: 3_600_000,
 } as unknown as ApprovalRecord;
-const at = { approver: 'user:ann', nowMs: 0, columns: 76 };
+const at = { approver: 'user:ann', nowMs: 0, columns: 96 };
 
 describe('a row of the inbox', () => {
   it('tells the time left, the votes, the step, the function and who asks', () => {
-    expect(queueRow(record, at)).toBe('1:00:00     1/3    Items[3]/Pay  payer@abababababab  agent:payer');
+    expect(queueRow(record, at)).toBe(
+      '1:00:00     1/3    run_1     Items[3]/Pay  payer@abababababab  agent:payer',
+    );
+  });
+
+  it('tells requests of two runs of one workflow apart, in the narrowest terminal too', () => {
+    const rows = ['run_01k9x3a7', 'run_01k9x3b2'].map((run) => {
+      return queueRow({ ...record, run }, { ...at, columns: 36 });
+    });
+    expect(rows[0]).toContain('9x3a7');
+    expect(rows[1]).toContain('9x3b2');
   });
 
   it('is never wider than it may be, and shows that it was cut', () => {

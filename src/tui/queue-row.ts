@@ -13,7 +13,9 @@ export interface RowContext {
   readonly columns: number;
 }
 
-export const QUEUE_HEAD = 'expires in  votes  step, function, asked by';
+export const QUEUE_HEAD = 'expires in  votes  run ends  step, function, asked by';
+/** Of a run's id, by which those of one workflow differ; `workflow list --runs` shows the whole. */
+const RUN_END = 6;
 
 /** At most `columns` characters. */
 export function queueRow(record: ApprovalRecord, { approver, nowMs, columns }: RowContext): string {
@@ -21,6 +23,7 @@ export function queueRow(record: ApprovalRecord, { approver, nowMs, columns }: R
   const needed = record.quorum.reduce((sum, factor) => sum + factor.n, 0);
   const left = differenceText(record.expiresAtMs - nowMs).padEnd(10);
   const votes = `${given}/${needed}`.padEnd(5);
+  const run = revealHidden(record.run.slice(-RUN_END)).padEnd(8);
   const notice = noticeOf(record, approver);
   const what = [
     ...(notice === null ? [] : [`(${notice})`]),
@@ -28,7 +31,7 @@ export function queueRow(record: ApprovalRecord, { approver, nowMs, columns }: R
     short(revealHidden(record.functionId)),
     revealHidden(record.requester),
   ].join('  ');
-  return cut(`${left}  ${votes}  ${what}`, columns);
+  return cut(`${left}  ${votes}  ${run}  ${what}`, columns);
 }
 
 /** Why this person can't decide it; null = nothing that the request itself says. Policy is asked when they vote. */

@@ -27,7 +27,8 @@ export function renderResults(place: Place, run: RunView, colors: Colors, column
     : renderRun(place, run, colors, columns);
 }
 
-function renderState(run: RunView, colors: Colors, columns: number): string {
+/** As `renderRun`, where what to do next follows, as it does with each request that is open. */
+export function renderState(run: RunView, colors: Colors, columns = Infinity): string {
   const { workflow } = run;
   const lines = [
     `run        ${printable(run.id)}`,

@@ -240,6 +240,18 @@ describe('following a run', () => {
     }
   });
 
+  it('says once where to look at what it waits for, beside the commands that decide it', async () => {
+    const { context, out } = openContext();
+    const writ = fakeWrit({
+      drive: driven,
+      status: async () => waiting,
+      approvals: async () => [approval],
+    });
+    await follow({ context, writ, runId: 'run_1', approver: null });
+    expect(out().split('writ approvals show apr_one')).toHaveLength(2);
+    expect(out()).toContain('writ approvals approve apr_one --digest');
+  });
+
   it('offers to redrive a run that failed or was cancelled, and no other', async () => {
     const shown = async (one: RunView): Promise<string> => {
       const { context, out } = openContext();

@@ -22,7 +22,7 @@ import {
 import { noteFailure, withPlace } from '../failure.js';
 import { printable, type Output } from '../output.js';
 import { showProgress } from './show-progress.js';
-import { renderPending, renderRun } from './render.js';
+import { renderPending, renderRun, renderState } from './render.js';
 import { readRunInput } from './input.js';
 import { runJson } from './json.js';
 import { explainingDiagnostics, looksLikeFile, readWorkflowSource } from '../workflow/source.js';
@@ -283,10 +283,14 @@ export async function showRun(context: Context, writ: Writ, view: RunView): Prom
     output.value(runJson(view));
     return;
   }
+  const isWaiting = view.status === 'waiting';
+  const requests = isWaiting ? await writ.approvals({ run: view.id, states: ['pending'] }) : [];
+  const [colors, columns] = [output.colors, widthOf(context)];
   output.line();
-  output.line(renderRun(context, view, output.colors, widthOf(context)));
-  if (view.status !== 'waiting') return;
-  for (const approval of await writ.approvals({ run: view.id, states: ['pending'] })) {
+  // Each request says itself where to look.
+  const isToldBelow = requests.length > 0 && view.waitingFor?.kind === 'approval';
+  output.line(isToldBelow ? renderState(view, colors, columns) : renderRun(context, view, colors, columns));
+  for (const approval of requests) {
     output.line();
     output.line(renderPending(context, approval, context.nowMs()));
   }

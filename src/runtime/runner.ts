@@ -47,25 +47,40 @@ export function openRunner(guard: Guard): Runner {
     lives.delete(runId);
   };
   return {
-    async advance(runId) {
-      try {
-        return await advance(guard, await live(runId));
-      } catch (error) {
-        if (isBusy(error)) guard.journal.waits(error);
-        throw error;
-      }
-    },
-    execute: async (runId, stepPath, stop, moved) => execute(guard, await live(runId), stepPath, stop, moved),
+    advance: (runId) =>
+      inRun(runId, async () => {
+        try {
+          return await advance(guard, await live(runId));
+        } catch (error) {
+          if (isBusy(error)) guard.journal.waits(error);
+          throw error;
+        }
+      }),
+    execute: (runId, stepPath, stop, moved) =>
+      inRun(runId, async () => execute(guard, await live(runId), stepPath, stop, moved)),
     leave,
-    async cancel(runId) {
-      await cancelNow(guard, await LiveRun.open(guard, runId));
-    },
-    async decideLost(runId, choice, by) {
-      const run = await LiveRun.open(guard, runId);
-      await recoverLost(guard, run);
-      return decideLost(guard, run, choice, by);
-    },
+    cancel: (runId) => inRun(runId, async () => cancelNow(guard, await LiveRun.open(guard, runId))),
+    decideLost: (runId, choice, by) =>
+      inRun(runId, async () => {
+        const run = await LiveRun.open(guard, runId);
+        await recoverLost(guard, run);
+        return decideLost(guard, run, choice, by);
+      }),
   };
+}
+
+/** What nobody foresaw is told with the run it is of: rows of it that somebody has changed, or a defect. */
+async function inRun<Result>(runId: string, move: () => Promise<Result>): Promise<Result> {
+  try {
+    return await move();
+  } catch (cause) {
+    if (cause instanceof WritError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new WritError('INTERNAL', `run ${runId} can't go on: ${why}`, {
+      hint: 'its rows in the store were changed, or this is a defect of writ; WRIT_DEBUG=1 shows where it happened',
+      cause,
+    });
+  }
 }
 
 /** Folds in what has happened meanwhile and says what has to be done now. Never blocks on a step. */

@@ -95,8 +95,7 @@ async function serve(opened: Opened): Promise<Serving> {
   }, nowMs);
   const failed: Failed = (error, what) => {
     noteFault(error, what);
-    if (error instanceof WritError && error.kind === 'fatal' && error.code !== 'STORE_BUSY')
-      server.fail(error);
+    if (error instanceof WritError && endsServing(error, what)) server.fail(error);
   };
   const driver = openRunDriver(writ, { failed, clock: systemClock });
   const url = await server.listen(
@@ -140,6 +139,11 @@ async function serve(opened: Opened): Promise<Serving> {
       policyKeeper.ask();
     },
   };
+}
+
+/** A defect that shows in one run, or rows of it that somebody has changed, hold up that run alone. */
+function endsServing({ kind, code }: WritError, what: string): boolean {
+  return kind === 'fatal' && code !== 'STORE_BUSY' && !(what === 'run' && code === 'INTERNAL');
 }
 
 /** Resolves after `signal`, when nothing is under way. */

@@ -117,3 +117,20 @@ describe('HOLE: a row that says what a run does', () => {
     }
   });
 });
+
+describe('a row of where a run stands that nobody could have written', () => {
+  it.each(['7', 'null', '{}', '{"v":1,"task":{"phase":"running"}}'])(
+    'is told with the run it is of, and nothing of it runs: %s',
+    async (value) => {
+      const { team, writ, id } = await goingOn();
+      edit("UPDATE run_part SET value = ? WHERE run = ? AND key = 'frame/'", value, id);
+      const refused = await refusalOf(team.drive(writ, id));
+      expect(refused).toMatchObject({
+        code: 'INTERNAL',
+        message: expect.stringContaining(`run ${id} can't go on`),
+      });
+      expect(refused.hint).toContain('rows in the store were changed');
+      expect(team.functions.calls).toEqual([]);
+    },
+  );
+});

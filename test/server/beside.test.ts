@@ -1,5 +1,6 @@
 // What goes on beside `writ serve`, whoever decided and wherever; and that what can't start leaves nothing running.
 import { writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BOB, changed, FLOW, newDesk, startWaiting, type Desk, type Waiting } from '../cli/claims-desk.js';
 import { hosted } from '../cli/writ.js';
@@ -75,6 +76,20 @@ describe('beside a server', () => {
       stdout: expect.stringContaining(`run ${waiting.run} is waiting`),
     });
     expect(decided.stderr).toContain('writ serve goes on with this run when its time has come');
+  });
+
+  it('a run whose rows were changed holds up itself alone, and is told by its id', async () => {
+    const [broken, next] = [await startWaiting(desk), await startWaiting(desk)];
+    const store = new Database(desk.at('.writ', 'writ.db'));
+    const change = store.prepare("UPDATE run_part SET value = '{}' WHERE run = ? AND key = 'frame/'");
+    expect(change.run(broken.run).changes).toBe(1);
+    store.close();
+    for (const { approval, digest } of [broken, next]) {
+      const words = ['approvals', 'approve', approval, '--digest', digest, '--no-continue'];
+      expect(await desk.json(words, BOB)).toMatchObject({ code: 0 });
+    }
+    await server.process.says(`run ${broken.run} can't go on`);
+    await goesOn(next.run);
   });
 
   it('another one that wants the same address ends, and says what to do', async () => {

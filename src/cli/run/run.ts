@@ -185,7 +185,7 @@ async function goOnWith(
     return null;
   } catch (thrown) {
     const error = withPlace(context, runId, thrown);
-    if (!(error instanceof WritError) || error.kind === 'fatal') throw error;
+    if (!(error instanceof WritError) || (error.kind === 'fatal' && error.code !== 'INTERNAL')) throw error;
     noteFailure(context.output, error, 'warning');
     return error;
   } finally {

@@ -209,22 +209,26 @@ async function tryMakeDirectory(path: string, mode: number): Promise<boolean> {
     if (hasCode(error, 'ENOENT') && dirname(path) !== path) return false;
     throw error;
   }
-  const parent = await openParent(path);
   try {
-    await synced(path, parent.sync());
-  } finally {
-    await parent.close();
+    await syncParent(path);
+  } catch (error) {
+    // It goes again: whoever comes next would find it there, and take it for durable.
+    await rmdir(path).catch(() => undefined);
+    throw error;
   }
   return true;
 }
 
-/** Of a directory that was just made, which goes again where its parent may be written and not read: nobody could sync it. */
-async function openParent(path: string): Promise<FileHandle> {
-  try {
-    return await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  } catch (error) {
-    await rmdir(path).catch(() => undefined);
+/** A parent may be one that may be written and not read. */
+async function syncParent(path: string): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  const parent = await open(dirname(path), flags).catch((error: unknown) => {
     throw fileError(dirname(path), 'read', error);
+  });
+  try {
+    await synced(path, parent.sync());
+  } finally {
+    await parent.close();
   }
 }
 

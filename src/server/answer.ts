@@ -34,6 +34,7 @@ export class HttpProblem extends Error {
     readonly code: ErrorCode,
     message: string,
     readonly headers: Readonly<Record<string, string>> = {},
+    readonly hint?: string,
   ) {
     super(message);
   }

@@ -44,6 +44,8 @@ export async function decide(
         401,
         'APPROVAL_SIGNATURE_INVALID',
         'the signature does not hold for this decision',
+        {},
+        SIGN_AGAIN,
       );
     }
     if (!(error instanceof WritError) || error.code !== 'STORE_CONFLICT') throw error;
@@ -67,6 +69,10 @@ function voteOf(
     ...(signature === null ? {} : { signed: { atMs: signature.atMs, reasonSalt: signature.reasonSalt } }),
   };
 }
+
+/** The same words whatever is wrong: nothing is told of requests to who proves nothing. */
+const SIGN_AGAIN =
+  'sign id, digest, decision, expiresAt and reason as the request shows them, with a key of policies/approvers.yaml and an "at" of the last 5 minutes';
 
 /** A signature alone that does not hold, or is over a request that is not there: no difference. */
 function provesNobody(error: unknown): boolean {

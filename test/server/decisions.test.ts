@@ -410,7 +410,8 @@ describe('a decision over HTTP is refused', () => {
   it('by a signature that does not hold, as for a request that is not there', async () => {
     const body = await signed(one);
     const signature = body['signature'] as Record<string, string>;
-    const refused = { status: 401, body: { error: { code: 'APPROVAL_SIGNATURE_INVALID' } } };
+    const hint = expect.stringContaining('sign id, digest, decision');
+    const refused = { status: 401, body: { error: { code: 'APPROVAL_SIGNATURE_INVALID', hint } } };
     const value = Buffer.alloc(64, 1).toString('base64');
     const before = entriesOf(desk, one.run).length;
     expect(await decide(server, one.approval, { ...body, signature: { ...signature, value } })).toMatchObject(

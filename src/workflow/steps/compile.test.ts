@@ -380,6 +380,23 @@ steps:
     });
   });
 
+  it.each(['empty', 'keep'])(
+    'says of a word without quotes what to write with onMissing: %s, too',
+    (onMissing) => {
+      const told = (condition: string, inputs = '') =>
+        validate(`onMissing: ${onMissing}\n${inputs}${step(`condition: "${condition}"`)}`).diagnostics;
+      const severity = 'warning';
+      expect(told('{{a.status}} == success')).toMatchObject([
+        { severity, hint: "a text stands in quotes: 'success'" },
+      ]);
+      expect(told('ready == True')).toMatchObject([{ severity, hint: 'the value is written true' }]);
+      expect(told('constructor')).toMatchObject([{ severity, code: 'DOC_UNKNOWN_NAME' }]);
+      expect(told('{{later}} == 1')).toEqual([]);
+      const declared = 'inputs: {type: object, properties: {status: {type: string}}}\n';
+      expect(told('{{status}} == success', declared)).toMatchObject([{ severity, code: 'DOC_UNKNOWN_NAME' }]);
+    },
+  );
+
   it('finds everything in one pass, in the order of the text', () => {
     const text = `id: "bad id"
 stepz: 1
@@ -857,7 +874,9 @@ describe('declared inputs', () => {
       'warning',
       'error',
     ]);
-    expect(found(`onMissing: keep\n${text}`)).toEqual([]);
+    // Of texts onMissing says enough; a condition is false all the same.
+    expect(found(`onMissing: keep\n${text}`)).toEqual(['DOC_UNKNOWN_NAME 8:19 steps[0].condition']);
+    expect(validate(`onMissing: keep\n${text}`).ok).toBe(true);
     expect(validate(text.replace(inputs, 'inputs: {type: object}')).ok).toBe(true);
   });
 

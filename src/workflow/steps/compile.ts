@@ -128,8 +128,13 @@ function nameSpace(steps: readonly Located[], document: JsonObject, source: stri
     name: textField(step, 'name'),
     outputVar: textField(step, 'outputVar'),
   }));
-  const missing = onMissingOf(document) !== 'error' ? 'allowed' : declared === null ? 'open' : 'closed';
-  return { source, names: workflowNames(named, inputs), missing, inputs: document['inputs'] ?? null };
+  return {
+    source,
+    names: workflowNames(named, inputs),
+    unknown: declared === null ? 'open' : 'closed',
+    isMissingAllowed: onMissingOf(document) !== 'error',
+    inputs: document['inputs'] ?? null,
+  };
 }
 
 function onMissingOf(document: JsonObject): Plan['onMissing'] {

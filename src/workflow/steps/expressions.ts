@@ -36,9 +36,11 @@ export interface NameSpace {
   readonly names: WorkflowNames;
   /**
    * A name that nothing in the workflow gives. `closed`: it can't exist, because the inputs are declared. `open`: it
-   * may be part of the input. `allowed`: onMissing says that it is no error.
+   * may be part of the input.
    */
-  readonly missing: 'closed' | 'open' | 'allowed';
+  readonly unknown: 'closed' | 'open';
+  /** onMissing says that a name without a value is no error. */
+  readonly isMissingAllowed: boolean;
   /** The schema of the inputs; null where there is none. */
   readonly inputs: Json;
 }
@@ -221,11 +223,13 @@ export class StepExpressions {
     named: readonly NamedVariable[],
     hints: ReadonlyMap<string, string> = new Map(),
   ): void {
-    const { names, missing } = this.space;
-    if (missing === 'allowed') return;
+    const { names, unknown, isMissingAllowed: isAllowed } = this.space;
+    // A name without a value is empty in a text; it makes a condition false, whatever onMissing says.
+    if (isAllowed && what !== 'condition') return;
+    const severity = isAllowed ? 'warning' : 'error';
     const told = new Set<string>();
     for (const { name, inside, offset } of named) {
-      this.inputPart(node, at, what, { name, inside, offset });
+      if (!isAllowed) this.inputPart(node, at, what, { name, inside, offset });
       if (told.has(name)) continue;
       told.add(name);
       const text = `${what} names ${JSON.stringify(name)}`;
@@ -233,17 +237,17 @@ export class StepExpressions {
       const code = 'DOC_UNKNOWN_NAME';
       if (BLOCKED_NAMES.has(name)) {
         const hint = 'choose another name';
-        this.findings.add({ code, message: `${text}, which never has a value`, hint, ...place });
+        this.findings.add({ code, severity, message: `${text}, which never has a value`, hint, ...place });
       } else if (names.all.has(name)) {
         const why = neverSet(name, this.place, names.givenBy);
         if (why === null) continue;
         const message = `${text}, which has no value here: ${why}`;
         this.findings.add({ code, severity: 'warning', message, ...place });
-      } else if (missing === 'closed') {
+      } else if (unknown === 'closed') {
         const message = `${text}, which nothing in the workflow gives`;
         const near = nearest(name, names.all) ?? hints.get(name);
         const hint = near ?? 'declare it in inputs, or set it with an outputVar';
-        this.findings.add({ code, message, hint, ...place });
+        this.findings.add({ code, severity, message, hint, ...place });
       } else {
         // It may be part of the input; only one that is all but spelled like a name of the workflow is told.
         const near = name.length < 4 ? undefined : nearest(name, names.all, name.length < 8 ? 1 : 2);

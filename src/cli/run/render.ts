@@ -1,6 +1,7 @@
 // A run for people: its state in words (never by colour alone), its steps, what it waits for and what to do next.
 import { stepLabel } from '../../engine/step-path.js';
 import { ERRORS, isErrorCode } from '../../errors.js';
+import { NO_AGENT_HINT } from '../../runtime/call/callable.js';
 import { isErasure } from '../../runtime/erasure/workflow.js';
 import type { ApprovalRecord, RunStatus } from '../../runtime/ports.js';
 import { stepStatus, type StepStatus } from '../../runtime/view/step-status.js';
@@ -192,8 +193,9 @@ function nextCommands(place: Place, run: RunView): string[] {
 /** Faults of documents that are put right outside of them: a function or a package that this machine lacks. */
 const LACKING: ReadonlySet<string> = new Set(['FUNCTION_NOT_FOUND', 'DOC_AGENT_UNRESOLVED']);
 
-/** The document and the input are those of the run, whenever it goes on. */
+/** The document, the input and who acts are those of the run, whenever it goes on. */
 function isOfDocument({ error }: RunView): boolean {
   const code = error?.code ?? '';
+  if (error?.hint === NO_AGENT_HINT) return true;
   return isErrorCode(code) && ERRORS[code].kind === 'document' && !LACKING.has(code);
 }

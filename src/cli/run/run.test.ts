@@ -7,6 +7,7 @@ import { holdServing } from '../../adapters/store/serving.js';
 import { pathsOf } from '../../data-directory.js';
 import { WritError } from '../../errors.js';
 import type { Hex, Json, SubjectDigest } from '../../json.js';
+import { NO_AGENT_HINT } from '../../runtime/call/callable.js';
 import { ERASE_WORKFLOW } from '../../runtime/erasure/workflow.js';
 import type { ApprovalRecord, RunStatus } from '../../runtime/ports.js';
 import { workflowHash } from '../../runtime/run/state.js';
@@ -250,6 +251,16 @@ describe('following a run', () => {
     await follow({ context, writ, runId: 'run_1', approver: null });
     expect(out().split('writ approvals show apr_one')).toHaveLength(2);
     expect(out()).toContain('writ approvals approve apr_one --digest');
+  });
+
+  it('offers no redrive to a run in which nobody acts: who does is said when it starts', async () => {
+    const { context, out } = openContext();
+    const error = { code: 'POLICY_REQUEST_INVALID', name: 'Policy.Denied', message: 'no' };
+    const run = view('failed', 3, { error: { ...error, hint: NO_AGENT_HINT } });
+    const writ = fakeWrit({ drive: driven, status: async () => run });
+    await follow({ context, writ, runId: 'run_1', approver: null });
+    expect(out()).toContain('start a new run: a redrive asks the same again');
+    expect(out()).not.toContain('workflow redrive');
   });
 
   it('offers to redrive a run that failed or was cancelled, and no other', async () => {

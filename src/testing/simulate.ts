@@ -1,12 +1,12 @@
 // A whole workflow on a virtual clock with mocked functions: the real engine, nothing outside, no waiting. Same
 // definition, input and mocks give the same result: random numbers and UUIDs come from a fixed seed.
-import { isRecordable } from '../canonical-json.js';
 import { WritError } from '../errors.js';
 import { Execution } from '../engine/index.js';
 import { isObject, type Json, type JsonObject } from '../json.js';
 import type { AttemptSeen } from './attempt.js';
 import { checkInput, type Plan } from '../workflow/index.js';
 import { withDefaults } from '../workflow/input-default.js';
+import { recordable } from '../runtime/run/recordable.js';
 import { planOf } from './definition.js';
 import type { Governed } from './governance.js';
 import { MockPlayer, type Mocks } from './mocks.js';
@@ -102,12 +102,7 @@ export async function simulatePlan(
 
 /** As given, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
 function inputOf(plan: Plan, given: Json): Json {
-  if (!isRecordable(given)) {
-    throw new WritError('INPUT_INVALID', 'the input holds what can not be recorded', {
-      hint: 'numbers are finite, texts are whole characters, nesting is at most 64 deep',
-    });
-  }
-  const input = plan.inputs === null ? given : withDefaults(plan.inputs, given);
+  const input = plan.inputs === null ? recordable(given) : withDefaults(plan.inputs, recordable(given));
   const diagnostics = checkInput(plan, input);
   const [problem] = diagnostics;
   if (problem === undefined) return input;

@@ -30,8 +30,8 @@ export interface ParsedWorkflow {
   /** null when there is an error, and for a part of a step. */
   readonly plan: Plan | null;
   /**
-   * Of dialect 1: as much of a plan as can be made of a document with errors, for checks that look at its steps one by
-   * one and are to be told in the same pass; never one to run. The plan itself when there is one.
+   * As much of a plan as can be made of a document with errors, for checks that look at its steps or states one by one
+   * and are to be told in the same pass; never one to run. The plan itself when there is one.
    */
   readonly draft: Plan | null;
   /** The document as data, as its author spelled it; null when it can't be read. */

@@ -1,6 +1,7 @@
 // What a runner says of a document: everything in one pass, also where one step can't be read, and who acts in it.
 import { describe, expect, it } from 'vitest';
-import { refusalOf, steps, useTeam } from './fixture.js';
+import type { Json } from '../../src/json.js';
+import { refusalOf, states, steps, useTeam } from './fixture.js';
 
 const here = useTeam();
 const ONE = 'functionId: "tool::test_one"';
@@ -134,6 +135,99 @@ describe('a document with a step that can not be read', () => {
   });
 });
 
+describe('a state machine with a state that can not be read', () => {
+  const task = { type: 'Task', resource: 'tool::test_one', end: true };
+
+  it.each([
+    ['next', { type: 'Pass', next: 'Nowhere' }, 'DOC_UNKNOWN_STATE spec.states.A.next'],
+    ['a path', { ...task, inputPath: 'a b' }, 'DOC_EXPRESSION spec.states.A.inputPath'],
+    ['a field', { ...task, resorce: 'x' }, 'DOC_UNKNOWN_FIELD spec.states.A.resorce'],
+    ['a wrong type', { ...task, timeoutSeconds: [] }, 'DOC_WRONG_TYPE spec.states.A.timeoutSeconds'],
+    ['no type', { end: true }, 'DOC_MISSING_FIELD spec.states.A'],
+    ['a wait for nothing', { type: 'Wait', end: true }, 'DOC_BAD_VALUE spec.states.A'],
+  ])('by %s is told what the ceilings and packages say of the other states', async (_, state, finding) => {
+    const over = { ...task, timeoutSeconds: 80_000 };
+    const unknown = {
+      type: 'Task',
+      agent: `ghcr.io/bank/no-such@sha256:${'b1'.repeat(32)}`,
+      end: true,
+    };
+    const inner = { startAt: 'C', states: { C: over } };
+    const branch = (next: string) => ({ condition: '{% true %}', next });
+    const all = {
+      S: { type: 'Choice', queryLanguage: 'JSONata', choices: [branch('A'), branch('D')], default: 'E' },
+      A: state,
+      D: { type: 'Parallel', branches: [inner], end: true },
+      E: unknown,
+    };
+    const errors = (await told(states('S', all))).filter(({ severity }) => severity === 'error');
+    const found = errors.map(({ code, path }) => `${code} ${path}`);
+    expect(found).toContain(finding);
+    expect(found).toContain('DOC_CEILING_EXCEEDED spec.states.D.branches[0].states.C.timeoutSeconds');
+    expect(found).toContain('DOC_AGENT_UNRESOLVED spec.states.E.agent');
+  });
+
+  it('has no plan, is not registered, and nothing of it runs', async () => {
+    const writ = await here.team.open();
+    const text = states('A', { A: { ...task, next: 'Nowhere', end: false } });
+    const by = await here.team.as(writ, 'alice');
+    const refused = await refusalOf(
+      writ.start({ workflow: { text, file: null }, input: {}, agents: {} }, by),
+    );
+    expect(refused.code).toBe('DOC_INVALID');
+    expect(await writ.workflows()).toEqual([]);
+    expect(here.team.functions.calls).toEqual([]);
+  });
+
+  it('is told its findings whatever its fields hold: no check trips over a value that the schema refuses', async () => {
+    const fields =
+      'type resource agent human parameters arguments inputPath resultPath resultSelector outputPath output assign retry catch timeoutSeconds heartbeatSeconds credentials approval sandbox data idempotent next end choices branches itemProcessor seconds queryLanguage';
+    const values = [
+      null,
+      -1,
+      1e300,
+      true,
+      '',
+      '{% x',
+      [[]],
+      {},
+      { mode: [], driver: 7, limits: { cpus: 'x' } },
+    ];
+    const writ = await here.team.open();
+    for (const field of fields.split(' '))
+      for (const type of ['Task', 'Map', 'Parallel', 'Choice', 'Wait'])
+        for (const value of values) {
+          const state = { type, resource: 'tool::test_one', end: true, [field]: value };
+          const text = states(
+            'A',
+            { A: state, B: { ...task, timeoutSeconds: 80_000 } },
+            { timeoutSeconds: -1 },
+          );
+          const { ok } = await writ.validate({ text, file: null });
+          expect(ok, text).toBe(false);
+        }
+  });
+});
+
+describe('an input', () => {
+  const nested = (levels: number): Json => JSON.parse(`${'['.repeat(levels)}1${']'.repeat(levels)}`) as Json;
+
+  it.each([
+    ['steps', steps([ONE, ONE])],
+    ['states', states('A', { A: { type: 'Task', resource: 'tool::test_one', end: true } })],
+  ])('nested deeper than a run holds is refused at the start of %s, not in the middle', async (_, text) => {
+    const writ = await here.team.open();
+    const by = await here.team.as(writ, 'alice');
+    const start = (levels: number) =>
+      writ.start({ workflow: { text, file: null }, input: nested(levels), agents: {} }, by);
+    for (const levels of [61, 62, 63, 64, 65])
+      expect((await refusalOf(start(levels))).code).toBe('INPUT_INVALID');
+    expect(await writ.runs()).toEqual([]);
+    const run = await start(60);
+    expect(await here.team.drive(writ, run)).toMatchObject({ status: 'completed' });
+  });
+});
+
 describe('who acts in a step', () => {
   const nobody = (lines: readonly string[]) => steps(lines).replace('agents: [claims-triage]\n', '');
 
@@ -163,6 +257,13 @@ describe('who acts in a step', () => {
       'steps[0].agent did you mean "coder"?',
     ]);
     expect(await hints(nobody([step('claims-triage'), step('somebody-else')]))).toEqual([]);
+    const again = await told(
+      nobody([step('claim-triage'), ONE, step('"agent:claim-triage"'), step('claim-triage')]),
+    );
+    expect(again.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'steps[0].agent "s1" (and in 2 more): neither the workflow nor a policy file knows the agent "claim-triage"',
+      expect.stringMatching(/^steps\[1\] no agent acts/),
+    ]);
   });
 
   it('is what a plan says first of a step in which nobody does, whatever policy says of it', async () => {

@@ -1,5 +1,5 @@
-// Data that somebody gives to a run, before it is recorded: what no record has a form for is theirs to correct, and of an
-// answer what is nested deeper than a run's data may be. The step would fail with what they were told is recorded.
+// Data that somebody gives to a run, before it is recorded: what no record has a form for is theirs to correct, and what
+// is nested deeper than a run's data may be. The step would fail with what they were told is recorded.
 import { canonicalJson } from '../../canonical-json.js';
 import { withinLimits } from '../../engine/data-limit.js';
 import { WritError } from '../../errors.js';
@@ -22,15 +22,16 @@ export function recordedBytes(
   }
 }
 
-/** `input` as it is. From a library it may hold what JSON can't say, or itself: nothing looks into it before. Throws INPUT_INVALID. */
+/** `input` as it is, where a run's data may be so. From a library it may hold what JSON can't say, or itself: nothing looks into it before. Throws INPUT_INVALID. */
 export function recordable(input: Json): Json {
   try {
+    // What is no JSON first: limits are those of JSON.
     canonicalJson(input);
-    return input;
+    return withinLimits(input);
   } catch (error) {
     if (!(error instanceof WritError)) throw error;
     throw new WritError('INPUT_INVALID', `the input can't be recorded: ${error.message}`, {
-      hint: 'plain JSON, at most 64 levels deep, text in well-formed Unicode',
+      hint: 'plain JSON, at most 60 levels deep, text in well-formed Unicode',
     });
   }
 }

@@ -28,7 +28,8 @@ export function agentless(
 
 /**
  * Agents that neither the workflow nor a file of the policies names, and that are all but spelled like one that is
- * named. Policy would deny them; to give them the right, as its hint says, is the wrong cure for a slip.
+ * named, each told once: at the first step of it. Policy would deny them; to give them the right, as its hint says, is
+ * the wrong cure for a slip.
  */
 export function strangers(
   { principals }: Pick<PolicySnapshot, 'principals'>,
@@ -36,17 +37,21 @@ export function strangers(
 ): readonly NodeFinding[] {
   const named = [...plan.agents, ...principals.filter((one) => one.startsWith(KIND))].map(bareName);
   const known = new Set(named);
-  const hints = new Map<string, string | undefined>();
-  const hintFor = (agent: string): string | undefined => {
-    if (!hints.has(agent) && hints.size < MOST_STRANGERS) hints.set(agent, nearest(agent, known));
-    return hints.get(agent);
-  };
-  return callsOf(plan).flatMap((node) => {
+  const acting = new Map<string, FunctionNode[]>();
+  for (const node of callsOf(plan)) {
     const agent = node.call.agent === null ? null : bareName(node.call.agent);
-    const hint = agent === null || known.has(agent) ? undefined : hintFor(agent);
-    if (agent === null || hint === undefined) return [];
-    const message = `"${node.name}": neither the workflow nor a policy file knows the agent ${JSON.stringify(agent)}`;
-    return [{ ...at(node, 'DOC_UNKNOWN_NAME', message, hint, [['agent']]), severity: 'warning' as const }];
+    if (agent === null || known.has(agent)) continue;
+    const nodes = acting.get(agent);
+    if (nodes === undefined) acting.set(agent, [node]);
+    else nodes.push(node);
+  }
+  return [...acting].slice(0, MOST_STRANGERS).flatMap(([agent, nodes]) => {
+    const hint = nearest(agent, known);
+    const [first] = nodes;
+    if (first === undefined || hint === undefined) return [];
+    const more = nodes.length > 1 ? ` (and in ${nodes.length - 1} more)` : '';
+    const message = `"${first.name}"${more}: neither the workflow nor a policy file knows the agent ${JSON.stringify(agent)}`;
+    return [{ ...at(first, 'DOC_UNKNOWN_NAME', message, hint, [['agent']]), severity: 'warning' as const }];
   });
 }
 

@@ -28,13 +28,16 @@ export function located(
   return found.map(({ fields, ...one }) => ({ ...one, ...partAt(one, fields) }));
 }
 
-/** Errors that leave the values of a step as they are written: what else is wrong with it is told in the same pass. */
+/** Errors that leave the values of a step or state as they are written: what else is wrong with it is told in the same pass. */
 const LEAVE_VALUES: ReadonlySet<Diagnostic['code']> = new Set<Diagnostic['code']>([
   'DOC_TEMPLATE',
   'DOC_EXPRESSION',
   'DOC_UNKNOWN_NAME',
   'DOC_UNKNOWN_FIELD',
   'DOC_UNKNOWN_FUNCTION',
+  'DOC_UNKNOWN_STATE',
+  'DOC_UNREACHABLE_STATE',
+  'DOC_NO_TERMINAL_STATE',
   'DOC_COLLECT_WITHOUT_FANOUT',
 ]);
 

@@ -1,5 +1,5 @@
 // Dialect 2: a state machine in native, compact or plain States Language form becomes
-// a plan. One pass finds everything; the plan exists only when nothing is wrong.
+// a plan. One pass finds everything; where something is wrong there is as much of a plan as can be made.
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { isObject, type Json, type JsonObject } from '../../json.js';
 import { dataClassOf } from '../data-class.js';
@@ -32,7 +32,10 @@ const SCHEMAS: Readonly<Record<StatesOptions['form'], SchemaName>> = {
   asl: 'states#/$defs/machine',
 };
 
-/** The plan of a state machine; null when a finding is an error. */
+/**
+ * The plan of a state machine; where a finding is an error, of the states that can be read: never one to run. null when
+ * a state can't be read and no finding says why.
+ */
 export function compileStates(written: Located, options: StatesOptions, findings: Findings): Plan | null {
   const native = options.form === 'native';
   findings.spellAs(spellingOf(written));
@@ -63,7 +66,7 @@ export function compileStates(written: Located, options: StatesOptions, findings
   };
   const nodes = node === undefined ? [] : [...compileScopes(facts, node, at, options.type === 'EXPRESS')];
   const valid = nodes.filter((entry): entry is [string, PlanNode] => entry[1] !== null);
-  if (findings.hasErrors() || valid.length < nodes.length) return null;
+  if (valid.length < nodes.length && !findings.hasErrors()) return null;
   const metadata = objectOf(document['metadata']);
   const id = text(native ? metadata['name'] : document[options.form === 'compact' ? 'name' : 'id']);
   const { timeoutSeconds, awsLimits } = machine;

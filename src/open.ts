@@ -125,7 +125,6 @@ export interface OpenOptions {
 export async function openWrit(options: OpenOptions): Promise<Writ> {
   const settings = await readSettings(options);
   const { agentFiles, config, env, files, folder, paths, policies, secrets, stored } = settings;
-  const asksOnly = options.asksOnly === true;
   const secret = (name: string): Uint8Array | null =>
     stored.current().find((one) => one.name === name)?.value ?? null;
   const modules = openModuleManifest(SHIPPED_MODULES, [paths.packages]);
@@ -137,32 +136,12 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
     poolSize: options.wasmPool ?? 1,
     trial: options.sandbox,
   });
-  let store: Store | null = null;
+  const clock = options.clock ?? systemClock;
+  let opened: Store | null = null;
   try {
-    const snapshot = await policies.signed(files);
-    const keys = openLogKeys(paths.logKey);
-    const clock = options.clock ?? systemClock;
-    const opened = await openSqliteStore({
-      ...{ file: paths.database, clock },
-      extendLog: extendLogWith(platformSha256),
-    });
-    store = opened;
-    const log = {
-      ...{ store: opened, verifySignature: verifyWithNode },
-      directory: openTileDirectory(paths.audit),
-      trust: openTrustStore(options.trustFile ?? defaultTrustFile()),
-    };
-    const { signer } = keys;
-    const publication: Publication = { ...log, signer, locks };
-    // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
-    if (!asksOnly) await finishRotation({ publication, keys });
-    await checkLogAtStart({ ...log, signer });
-    await policies.requireNotReplaced(opened, snapshot);
-    const isNew = !asksOnly && (await recordPolicy(opened, logContext(config.tenant), snapshot, files));
-    if (isNew) await publish(publication);
-    // A process that was killed in the middle of an erasure has left this to do.
-    const scrubbing = { copies: handedOutFiles, locks, publish: () => publish(publication) };
-    if (!asksOnly) await finishScrub({ store: opened, ...scrubbing }, QUICK_MS);
+    const { log, keys, snapshot } = await openRecords(options, settings, { clock, locks });
+    const { store } = log;
+    opened = store;
     const version = await softwareVersion();
     const providers = await openFunctions({
       ...{ folder, agentFiles, hosts: settings.hosts, servers: settings.servers },
@@ -182,7 +161,7 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
       async loadPolicies() {
         const read = await policies.read();
         const loaded = await policies.signed(read, pause);
-        await policies.requireNotReplaced(opened, loaded);
+        await policies.requireNotReplaced(store, loaded);
         return { snapshot: loaded, files: read };
       },
       buildPolicies: (read) => policies.build(read, pause),
@@ -205,13 +184,48 @@ export async function openWrit(options: OpenOptions): Promise<Writ> {
         verify: verifyCopy,
       },
       ...packagesIn(paths.packages, locks),
-      dispatcher: (steps) => openLocalDispatcher({ steps, store: opened, locks, clock }),
+      dispatcher: (steps) => openLocalDispatcher({ steps, store, locks, clock }),
     });
-    return asksOnly ? application : heardElsewhere(application, paths.live);
+    return options.asksOnly === true ? application : heardElsewhere(application, paths.live);
   } catch (error) {
     await drivers.wasm.close();
     await drivers.docker.close();
-    await store?.close();
+    await opened?.close();
+    throw error;
+  }
+}
+
+/** Store, log and policies, each found to be as the others say. Leaves nothing open when it throws. */
+async function openRecords(
+  options: OpenOptions,
+  { config, files, paths, policies }: Awaited<ReturnType<typeof readSettings>>,
+  { clock, locks }: { readonly clock: Clock; readonly locks: Locks },
+) {
+  const snapshot = await policies.signed(files);
+  const keys = openLogKeys(paths.logKey);
+  const extendLog = extendLogWith(platformSha256);
+  const store = await openSqliteStore({ file: paths.database, clock, extendLog });
+  try {
+    const log = {
+      ...{ store, verifySignature: verifyWithNode },
+      directory: openTileDirectory(paths.audit),
+      trust: openTrustStore(options.trustFile ?? defaultTrustFile()),
+    };
+    const { signer } = keys;
+    const asksOnly = options.asksOnly === true;
+    const publication: Publication = { ...log, signer, locks };
+    // A change of the log's key that a crash interrupted comes first: until then it is not sure which key is the log's.
+    if (!asksOnly) await finishRotation({ publication, keys });
+    await checkLogAtStart({ ...log, signer });
+    await policies.requireNotReplaced(store, snapshot);
+    const isNew = !asksOnly && (await recordPolicy(store, logContext(config.tenant), snapshot, files));
+    if (isNew) await publish(publication);
+    // A process that was killed in the middle of an erasure has left this to do.
+    const scrubbing = { copies: handedOutFiles, locks, publish: () => publish(publication) };
+    if (!asksOnly) await finishScrub({ store, ...scrubbing }, QUICK_MS);
+    return { log, keys, snapshot };
+  } catch (error) {
+    await store.close();
     throw error;
   }
 }

@@ -30,6 +30,7 @@ export async function conclude(
   const { attempt, context } = judged;
   const sealing = { random: guard.random, sha256: guard.sha256, redact };
   const finishedAtMs = guard.clock.nowMs();
+  const durationMs = finishedAtMs - intent.startedAtMs;
   const entries: EntryDraft[] = sandbox === null ? [] : [sandboxExited(context, attempt, sandbox)];
   const payloads: { payload: Payload; entry: number }[] = [];
   const commit: Record<string, Commitment> = {};
@@ -47,16 +48,15 @@ export async function conclude(
   if (sandbox !== null && sandbox.stderr.bytes.length > 0) {
     seal(sealBytes(attempt.run.id, 'stderr', sandbox.stderr.bytes, 'text/plain', sealing));
   }
-  const status = stepEnd(acted);
   entries.push(
     stepFinished(
       context,
       attempt,
       {
-        status,
+        status: stepEnd(acted),
         intent: hexOf(intent.leafHash),
         code: acted.ok ? null : acted.error.code,
-        durationMs: finishedAtMs - intent.startedAtMs,
+        durationMs,
         ...(acted.usage === undefined || isFree(acted.usage) ? {} : { usage: acted.usage }),
         ...(acted.ok && acted.turn !== undefined ? { calls: acted.turn.calls.length } : {}),
       },
@@ -65,23 +65,22 @@ export async function conclude(
   );
   const record: AttemptRecord = {
     ...intent.record,
-    status:
-      acted.ok && acted.turn !== undefined
-        ? 'asked'
-        : !acted.ok && acted.error.kind === 'refusal'
-          ? 'refused'
-          : status,
+    status: endOf(acted),
     output,
     error: acted.ok ? null : publicError(acted.error.code, acted.summary),
     finishedAtMs,
   };
-  const durationMs = finishedAtMs - intent.startedAtMs;
   const charges = settleCharges(judged.charges, durationMs, acted.usage ?? null);
   const { task } = intent;
   // What could not be called will not be answered; nor is an answer that came before waited for.
   const tasks = task === null ? [] : [{ op: 'close', id: task.record.id, state: 'withdrawn' } as const];
   const change = { entries, payloads, record, approvals: [], charges, tasks, ...carriedBy(judged) };
   await settle(outcomeOf(acted), change);
+}
+
+function endOf(acted: Acted): AttemptRecord['status'] {
+  if (acted.ok) return acted.turn === undefined ? stepEnd(acted) : 'asked';
+  return acted.error.kind === 'refusal' ? 'refused' : stepEnd(acted);
 }
 
 /** Of an act that has ended, well or not: what is said of a failure may tell of the data too. */

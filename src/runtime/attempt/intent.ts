@@ -9,7 +9,7 @@ import type { Guard } from '../guard-parts.js';
 import type { Judged } from './judged-attempt.js';
 import { limitsJson } from './limits.js';
 import { sealJson } from '../log/payload.js';
-import type { AttemptRecord } from '../ports.js';
+import type { AttemptRecord, EntryDraft } from '../ports.js';
 import { mountsJson } from './sandbox-request.js';
 import { openTask, type OpenedTask } from '../task/open.js';
 
@@ -28,7 +28,7 @@ export async function intend(
   { consume, approvalId, ended }: OpenGate,
   settle: Settle,
 ): Promise<Intent | null> {
-  const { attempt, callable, context, request, evidence, limits } = judged;
+  const { attempt, callable, context } = judged;
   const { stepPath, idempotencyKey } = attempt;
   const task = await openTask(guard, judged);
   const startedAtMs = guard.clock.nowMs();
@@ -64,20 +64,8 @@ export async function intend(
     ),
   );
   if (task !== null) entries.push(task.entry);
-  if (callable.kind === 'sandbox' && request !== null) {
-    entries.push(
-      draft(context, 'sandbox.started', {
-        stepPath,
-        attempt: attempt.attempt,
-        driver: callable.driver.kind,
-        imageDigest: callable.request.program.digest,
-        limits: limitsJson(limits),
-        mounts: mountsJson(request.mounts ?? []),
-        network: [...(request.egress?.hosts ?? [])].sort(),
-        evidence: evidence ?? {},
-      }),
-    );
-  }
+  const sandbox = sandboxStarted(judged);
+  if (sandbox !== null) entries.push(sandbox);
   const record = attemptRecord(attempt, {
     ...known(judged),
     status: 'intended',
@@ -102,4 +90,26 @@ export async function intend(
   if (intent === undefined)
     throw new WritError('INTERNAL', `the store did not place the intent of ${stepPath}`);
   return { task, leafHash: intent.leafHash, record: { ...record, intentIndex: intent.index }, startedAtMs };
+}
+
+/** Null outside a sandbox. */
+function sandboxStarted({
+  attempt,
+  callable,
+  context,
+  request,
+  evidence,
+  limits,
+}: Judged): EntryDraft | null {
+  if (callable.kind !== 'sandbox' || request === null) return null;
+  return draft(context, 'sandbox.started', {
+    stepPath: attempt.stepPath,
+    attempt: attempt.attempt,
+    driver: callable.driver.kind,
+    imageDigest: callable.request.program.digest,
+    limits: limitsJson(limits),
+    mounts: mountsJson(request.mounts ?? []),
+    network: [...(request.egress?.hosts ?? [])].sort(),
+    evidence: evidence ?? {},
+  });
 }

@@ -65,39 +65,18 @@ export async function startRun(
   const seed = Buffer.from(guard.random.bytes(32)).toString('hex');
   const execution = Execution.start(plan, { runId: id, initiator: initiator.id, input, nowMs, seed });
   const payload = sealJson(id, 'input', input, guard);
-  const fresh: RunRecord = {
-    id,
-    tenant: guard.tenant,
-    workflowId: workflow.id,
-    workflowHash: workflow.hash,
-    policyHash: policies.policyHash,
+  const about = {
     initiator: initiator.id,
-    status: 'running',
-    plan: stored(plan),
-    state: null,
-    waitingFor: null,
-    wakeAtMs: null,
+    assurance: initiator.assurance,
+    key: initiator.publicKey,
+    parentRun: null,
     agents,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    exitCode: null,
-    version: 0,
+    plan: planDigest(plan),
+    ...POLICIES_KEPT,
+    ...(data === null ? {} : { data }),
   };
-  const started = draft(
-    context,
-    'run.started',
-    {
-      initiator: initiator.id,
-      assurance: initiator.assurance,
-      key: initiator.publicKey,
-      parentRun: null,
-      agents,
-      plan: planDigest(plan),
-      ...POLICIES_KEPT,
-      ...(data === null ? {} : { data }),
-    },
-    { input: payload.commitment },
-  );
+  const started = draft(context, 'run.started', about, { input: payload.commitment });
+  const fresh = freshRun(request, { id, tenant: guard.tenant, policyHash: policies.policyHash, nowMs });
   // It may wait for a timer, or be over, at once; then that is part of the same commit.
   const sealing = { entry: context, nowMs, random: guard.random, redact: guard.redact };
   const situation = { lost: null, waits: new Map(), endsLater: false };
@@ -112,6 +91,29 @@ export async function startRun(
     payloads: [{ payload, entry: 0 }, ...first.payloads.map((one) => ({ ...one, entry: one.entry + 1 }))],
   });
   return id;
+}
+
+/** The record of a run in which nothing has happened yet. */
+function freshRun(
+  { workflow, plan, agents, initiator }: RunStart,
+  { nowMs, ...own }: Pick<RunRecord, 'id' | 'tenant' | 'policyHash'> & { readonly nowMs: number },
+): RunRecord {
+  return {
+    ...own,
+    workflowId: workflow.id,
+    workflowHash: workflow.hash,
+    initiator: initiator.id,
+    status: 'running',
+    plan: stored(plan),
+    state: null,
+    waitingFor: null,
+    wakeAtMs: null,
+    agents,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    exitCode: null,
+    version: 0,
+  };
 }
 
 /** The input of a run of this plan: as given, which `recordable` has passed, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */

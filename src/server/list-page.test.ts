@@ -32,7 +32,7 @@ describe('a list in pages', () => {
     const given: Listed[] = [];
     let cursor: string | undefined;
     do {
-      const found = await pageOf(afterOf(cursor, 'tsk'), read, mayRead);
+      const found = await pageOf(afterOf(cursor, 'tsk'), read, { isListed: mayRead });
       expect(found.page.length).toBeLessThanOrEqual(MAX_LISTED);
       given.push(...found.page);
       cursor = found.cursor ?? undefined;
@@ -42,7 +42,7 @@ describe('a list in pages', () => {
 
   it('reads no more than the page asks for', async () => {
     reads = 0;
-    await pageOf(null, read, () => true);
+    await pageOf(null, read);
     expect(reads).toBe(1);
   });
 
@@ -60,9 +60,7 @@ describe('a list in pages', () => {
       const found: Awaited<ReturnType<typeof pageOf>> = await pageOf(
         afterOf(cursor ?? undefined, 'tsk'),
         read,
-        mayRead,
-        10,
-        40,
+        { isListed: mayRead, most: 10, mostRead: 40 },
       );
       expect(reads).toBeLessThanOrEqual(2);
       given.push(...found.page);

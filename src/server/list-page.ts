@@ -1,7 +1,7 @@
-// What a list over HTTP is asked for, where it goes on, and what one page of it may cost: whoever may see nothing of it, or little, keeps nobody
-// else waiting.
+// What a list over HTTP is asked for, where it goes on, and what one page of it may cost: whoever may see nothing of it,
+// or little, keeps nobody else waiting.
 import { setImmediate } from 'node:timers/promises';
-import { MAX_LISTED, pageOf, parseCursor, type Listed } from '../runtime/view/list-cursor.js';
+import { pageOf, parseCursor, type Listed } from '../runtime/view/list-cursor.js';
 import { malformed } from './json-body.js';
 
 /** Of which run, and in which of the `known` states. Attacker-controlled; throws 400. */
@@ -39,5 +39,5 @@ export function readablePage<Record extends Listed>(
     await setImmediate();
     return read(part);
   };
-  return pageOf(after, inTurn, mayRead, MAX_LISTED, MAX_LOOKED_AT);
+  return pageOf(after, inTurn, { isListed: mayRead, mostRead: MAX_LOOKED_AT });
 }

@@ -28,12 +28,10 @@ export async function listApprovals(context: Context, flags: ApprovalListFlags):
       ...(flags.run === undefined ? {} : { run: flags.run }),
       ...(isAll || isReviews ? {} : { states: ['pending'] }),
     };
-    const { page: records, cursor } = await pageOf(
-      after,
-      (part) => writ.approvals({ ...filter, ...part }),
-      (one) => !isReviews || one.review?.closedBy === null,
-      flags.limit ?? MAX_LISTED,
-    );
+    const { page: records, cursor } = await pageOf(after, (part) => writ.approvals({ ...filter, ...part }), {
+      isListed: (one) => !isReviews || one.review?.closedBy === null,
+      most: flags.limit ?? MAX_LISTED,
+    });
     if (output.json) {
       output.value({ approvals: records, cursor });
       return 0;

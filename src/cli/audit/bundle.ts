@@ -53,7 +53,7 @@ export async function bundleRun(context: Context, run: string, flags: BundleFlag
     // What was written is what is vouched for: the file is judged, not what was in memory.
     const written = await readBundle(files.json);
     const report = await judge(writ, written);
-    show(context, files, written, report, writ.vkey());
+    show(context, files, { sha256: hashOf(written), report, vkey: writ.vkey() });
     return report.ok ? 0 : 5;
   });
 }
@@ -191,13 +191,14 @@ async function judge(writ: Writ, json: Uint8Array): Promise<EvidenceReport> {
 
 function show(
   { output }: Context,
-  { html, json: file }: { readonly html: string; readonly json: string },
-  json: Uint8Array,
-  report: EvidenceReport,
-  vkey: string,
+  { html, json: file }: ReturnType<typeof filesOf>,
+  {
+    sha256,
+    report,
+    vkey,
+  }: { readonly sha256: string; readonly report: EvidenceReport; readonly vkey: string },
 ): void {
   const { payloads, completeness, size } = report;
-  const sha256 = hashOf(json);
   if (output.json) {
     return output.value({ html, json: file, sha256, vkey, report });
   }

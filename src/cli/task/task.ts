@@ -28,7 +28,7 @@ export async function listTasks(context: Context, flags: ListFlags): Promise<num
       ...(flags.all === true ? {} : { states: ['open'] as const }),
     };
     const read = (part: object) => writ.tasks({ ...filter, ...part });
-    const { page: records, cursor } = await pageOf(after, read, () => true, flags.limit ?? MAX_LISTED);
+    const { page: records, cursor } = await pageOf(after, read, { most: flags.limit ?? MAX_LISTED });
     if (output.json) {
       output.value({ tasks: records.map(taskJson), cursor });
       return 0;

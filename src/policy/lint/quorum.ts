@@ -51,7 +51,7 @@ function ruleFindings(snapshot: PolicySnapshot, domain: string): readonly Found[
       for (const resource of decidables(rule.match)) {
         const question = { domain, functionId: resource, separationOfDuties: false, involved: [] };
         if (isReachable(snapshot, domain, demand.quorum, eligibleApprovers(snapshot, question))) continue;
-        const finding = findingOf(ceiling.name, ceiling.file, domain, resource, demand);
+        const finding = findingOf(demand, { about: ceiling.name, file: ceiling.file, domain, resource });
         found.push({ resource, finding: isCalled(snapshot, domain, resource) ? finding : idle(finding) });
       }
     }
@@ -163,7 +163,7 @@ function askedOf(
   if (!isCalled) return 'not called';
   const names = [...new Set(demands.map(({ name }) => name))];
   const file = snapshot.ceilings.find(({ name }) => name === names[0])?.file ?? null;
-  return { resource, finding: findingOf(names.join(', '), file, domain, resource, demand) };
+  return { resource, finding: findingOf(demand, { about: names.join(', '), file, domain, resource }) };
 }
 
 /** A call that asks for nothing besides: what holds for it holds for every call. */
@@ -178,12 +178,17 @@ function plainFacts(action: Call, resource: string): Facts {
 
 // --- words ------------------------------------------------------------------------------------------------------
 
+interface Asked {
+  /** The ceiling that asks for it, or several with commas between. */
+  readonly about: string;
+  readonly file: string | null;
+  readonly domain: string;
+  readonly resource: string;
+}
+
 function findingOf(
-  about: string,
-  file: string | null,
-  domain: string,
-  resource: string,
   { quorum, separationOfDuties }: EffectiveApproval,
+  { about, file, domain, resource }: Asked,
 ): LintFinding {
   const needed = quorum.map(({ role, n }) => `${n} x ${role}`).join(' and ');
   const what = resource.replace(`@${DIGEST}`, '');

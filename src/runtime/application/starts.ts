@@ -62,7 +62,11 @@ export function startCalls(
       const looking = near(source);
       // What a ceiling refuses is an answer here, with its layer and field, and no fault of the document.
       const checked = withoutCeilings(await checkWorkflow(looking, source));
-      const { record, isKnown, plan: compiled } = await prepareWorkflow(source, checked, store, clock, id);
+      const {
+        record,
+        isKnown,
+        plan: compiled,
+      } = await prepareWorkflow(source, checked, { store, clock, author: id });
       const plan = withData(compiled, data);
       checkAgents(guard, plan, agents);
       checkLabels(guard, plan);

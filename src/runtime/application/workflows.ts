@@ -36,12 +36,12 @@ export function openDocuments({ parts, guard, journal, builtIn }: Core): Documen
       const checked = await checkWorkflow(near(source), source);
       // Flags are no document to be corrected: a ceiling refuses them as it refuses a step, with its entries.
       const found = parts.isSandboxTrial === true ? withoutCeilings(checked) : checked;
-      return prepareWorkflow(source, found, store, clock, id);
+      return prepareWorkflow(source, found, { store, clock, author: id });
     },
     async prepareErasure() {
       const own = { ...guard, callables: { ...callables, providers: builtIn } };
       const checked = await checkWorkflow(own, ERASE_WORKFLOW);
-      return prepareWorkflow(ERASE_WORKFLOW, checked, store, clock, OWN_AUTHOR);
+      return prepareWorkflow(ERASE_WORKFLOW, checked, { store, clock, author: OWN_AUTHOR });
     },
     async keep({ record, agents, isKnown }) {
       const keys = guard.policy().packageSigners.map(({ key }) => key);

@@ -122,7 +122,10 @@ async function write(
   const judged = files.map(({ name, digest }) => {
     const decision = ask('artifact.write', name);
     const about = { digest, ...startPolicy };
-    return { decision, entry: entryOf(guard, of, 'artifact.write', name, decision, about) };
+    return {
+      decision,
+      entry: entryOf(guard, of, { action: 'artifact.write', resource: name, decision, about }),
+    };
   });
   const refused = judged.find(({ decision }) => decision.verdict !== 'allow');
   if (refused !== undefined) {
@@ -151,7 +154,12 @@ async function listed(
   const { ask, startPolicy } = await askingFor(guard, of);
   const decision = ask('artifact.read', beginning);
   if (decision.verdict !== 'allow') {
-    const entry = entryOf(guard, of, 'artifact.read', beginning, decision, startPolicy);
+    const entry = entryOf(guard, of, {
+      action: 'artifact.read',
+      resource: beginning,
+      decision,
+      about: startPolicy,
+    });
     await guard.journal.commit({ entries: [entry] });
     return refusal(decision);
   }
@@ -167,7 +175,7 @@ async function listed(
   if (data !== null) carries(data);
   const told = data === null ? {} : { data: dataJson(data) };
   const about = { objects: readable.length, ...told, ...startPolicy };
-  const entry = entryOf(guard, of, 'artifact.read', beginning, decision, about);
+  const entry = entryOf(guard, of, { action: 'artifact.read', resource: beginning, decision, about });
   await guard.journal.commit({ entries: [entry] });
   const items = readable.map((one) => objectJson(one, bucket));
   return { ok: true, items: reading.maxItems === null ? items : items.slice(0, reading.maxItems) };
@@ -213,7 +221,9 @@ async function itemsOf(
   if (data !== null) carries(data);
   const told = isAllowed ? { digest: named, ...(data === null ? {} : { data: dataJson(data) }) } : {};
   const about = { ...told, ...startPolicy };
-  await guard.journal.commit({ entries: [entryOf(guard, of, 'artifact.read', resource, decision, about)] });
+  await guard.journal.commit({
+    entries: [entryOf(guard, of, { action: 'artifact.read', resource, decision, about })],
+  });
   if (!isAllowed) return refusal(decision);
   const bytes = named === null ? null : await guard.artifacts.read(named);
   if (bytes === null) {
@@ -283,19 +293,20 @@ async function askingFor(guard: Guard, { run, plan }: MapRun): Promise<Asking> {
   return { ask, startPolicy };
 }
 
-/** `about`: digests and counts; never what is in an artifact. */
-function entryOf(
-  guard: Guard,
-  { run }: MapRun,
-  action: Action,
-  resource: string,
-  { verdict, rbac, code }: Decision,
-  about: {
+interface Access {
+  readonly action: Action;
+  readonly resource: string;
+  readonly decision: Decision;
+  /** Digests and counts; never what is in an artifact. */
+  readonly about: {
     readonly digest?: Digest | null;
     readonly objects?: number;
     readonly data?: JsonObject | null;
-  } & Judged['startPolicy'],
-): EntryDraft {
+  } & Judged['startPolicy'];
+}
+
+function entryOf(guard: Guard, { run }: MapRun, { action, resource, decision, about }: Access): EntryDraft {
+  const { verdict, rbac, code } = decision;
   return draft(entryContext(guard, run), 'authz.decided', {
     stepPath: null,
     attempt: null,

@@ -25,6 +25,13 @@ function cursorPast({ createdAtMs, id }: Listed): string {
   return `${createdAtMs}-${id.slice(0, 'apr_'.length + 8)}`;
 }
 
+export interface PageRule<Record> {
+  /** Default: every record is. */
+  readonly isListed?: (record: Record) => boolean;
+  readonly most?: number;
+  readonly mostRead?: number;
+}
+
 /**
  * At most `most` of what is listed, oldest first; `cursor` is null on the last page. Reads in parts: what stands behind the
  * page costs nothing. After `mostRead` records a page ends, with however few of them, even none.
@@ -32,9 +39,7 @@ function cursorPast({ createdAtMs, id }: Listed): string {
 export async function pageOf<Record extends Listed>(
   after: Listed | null,
   read: (part: { readonly after?: Listed; readonly limit: number }) => Promise<readonly Record[]>,
-  isListed: (record: Record) => boolean,
-  most = MAX_LISTED,
-  mostRead = Number.POSITIVE_INFINITY,
+  { isListed = () => true, most = MAX_LISTED, mostRead = Number.POSITIVE_INFINITY }: PageRule<Record> = {},
 ): Promise<{ readonly page: readonly Record[]; readonly cursor: string | null }> {
   const limit = 2 * most;
   const seen: Record[] = [];

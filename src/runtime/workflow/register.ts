@@ -19,9 +19,7 @@ export interface Prepared {
 export async function prepareWorkflow(
   source: WorkflowSource,
   checked: CheckedWorkflow,
-  store: Store,
-  clock: Clock,
-  author: string,
+  { store, clock, author }: { readonly store: Store; readonly clock: Clock; readonly author: string },
 ): Promise<Prepared> {
   const { plan, text, document, diagnostics, agents } = checked;
   const errors = diagnostics.filter((one) => one.severity === 'error');

@@ -132,7 +132,7 @@ function whatNow(live: LiveRun): Next {
   const take = (stepPath: string): void => {
     if (start.length < room && !executing.has(stepPath)) start.push(stepPath);
   };
-  for (const stepPath of live.due) take(stepPath);
+  for (const stepPath of live.waits.due) take(stepPath);
   if (room > 0) for (const task of execution.ready(2 * MAX_RUNNING)) take(task.stepPath);
   if (start.length > 0 || executing.size > 0) return work(live, start, stop);
   if (execution.head.pausedAtMs !== null || execution.isLeftToOthers)
@@ -145,7 +145,7 @@ function whatNow(live: LiveRun): Next {
 
 function work(live: LiveRun, start: readonly string[], stop: readonly string[]): Work {
   const timerMs = live.execution.nextTimerMs();
-  const times = [timerMs, live.firstExpiryMs(), live.execution.nextSilenceMs()];
+  const times = [timerMs, live.waits.firstExpiryMs(live.executing), live.execution.nextSilenceMs()];
   const untilMs = times.reduce((a, b) => (a === null || b === null ? (a ?? b) : Math.min(a, b)));
   return { kind: 'work', run: live.run, start, stop, untilMs };
 }
@@ -161,7 +161,7 @@ async function execute(
   await live.fresh();
   const task = live.isFinished ? null : live.execution.task(stepPath);
   if (task === null || live.executing.has(stepPath) || !live.execution.mayStart(task)) return;
-  live.taken(stepPath);
+  live.waits.taken(stepPath);
   live.executing.add(stepPath);
   try {
     await govern(

@@ -2,28 +2,30 @@
 // process carries out of it. The store stays the only truth: several commits may be on their way at once, each with
 // the version that the one before will have written, and when one is refused nothing happens before the run has been
 // read again.
-import { isExpired } from '../../approval/ballot.js';
 import type { EngineEvent, Task } from '../../engine/command.js';
 import { Execution } from '../../engine/execution.js';
 import type { Note } from '../../engine/state.js';
 import { WritError } from '../../errors.js';
-import { isDecidable } from '../../policy/rbac/package-access.js';
 import type { Plan } from '../../workflow/plan.js';
 import { isBusy, isCancelRequested, isRefusedEntry } from '../log/journal.js';
 import type { Guard } from '../guard-parts.js';
 import { VERSION_JUMP, type Change, type Committed, type RunRecord } from '../ports.js';
 import { Batch, MAX_TOGETHER, together, TURNS, type CommitOptions, type Move } from './batch.js';
 import { activeHead, isFinished, planOf } from './state.js';
-import { entryContext, load, logTimeMs } from './context.js';
-import { settle, type Wait } from './settlement.js';
+import { entryContext, load } from './context.js';
+import { settle } from './settlement.js';
+import { Waits } from './waits.js';
 
 /** How often, at most, it is looked at what other processes have done while steps run here. */
 const LOOK_MS = 50;
+
 export class LiveRun {
   readonly id: string;
   readonly plan: Plan;
   /** What this process carries out now, from the look at the task to its outcome. */
   readonly executing = new Set<string>();
+  /** Tasks that wait for people. */
+  readonly waits = new Waits();
   /** Approvals of this run that nothing waits for any more and that are still open. */
   readonly dropped = new Set<string>();
   /** The store's change counter when it was last looked for answers to what waits for one. */
@@ -43,11 +45,6 @@ export class LiveRun {
   #aloneLeft = 0;
   #landed: (() => void) | null = null;
   #reloading: Promise<void> | null = null;
-  /** Tasks that wait for people, by step path. */
-  readonly #waits = new Map<string, Wait>();
-  /** Requests whose commit is still on its way: nobody looks for them in the store. */
-  readonly #unstored = new Set<string>();
-  readonly #due = new Set<string>();
   #counter = -1;
   #lookedAtMs = -Infinity;
 
@@ -145,31 +142,6 @@ export class LiveRun {
     }
   }
 
-  /** Steps whose approval was decided, has expired, or was asked for under another policy. */
-  get due(): ReadonlySet<string> {
-    return this.#due;
-  }
-
-  /** The step's approval is being looked at. */
-  taken(stepPath: string): void {
-    this.#due.delete(stepPath);
-  }
-
-  /** By step path. */
-  get waits(): ReadonlyMap<string, Wait> {
-    return this.#waits;
-  }
-
-  /** When the first approval expires; null = none is waited for. */
-  firstExpiryMs(): number | null {
-    let first: number | null = null;
-    for (const { expiresAtMs, stepPath } of this.#waits.values()) {
-      if (this.#due.has(stepPath) || this.executing.has(stepPath)) continue;
-      if (first === null || expiresAtMs < first) first = expiresAtMs;
-    }
-    return first;
-  }
-
   /** A lost attempt that only a person may run again. */
   lostTask(): Task | null {
     return this.#execution?.lost().find((task) => !task.node.idempotent) ?? null;
@@ -179,7 +151,7 @@ export class LiveRun {
   async look(): Promise<void> {
     const { store, clock } = this.#guard;
     const nowMs = clock.nowMs();
-    const expiryMs = this.firstExpiryMs();
+    const expiryMs = this.waits.firstExpiryMs(this.executing);
     const isExpiring = expiryMs !== null && expiryMs <= nowMs;
     const counter = store.changeCounter();
     if (counter === this.#counter && !isExpiring) return;
@@ -192,33 +164,9 @@ export class LiveRun {
     // Whoever else changes the run raises its version above all that this process has on its way.
     if (stored !== null && stored > this.#run.version) this.#isStale = true;
     await this.fresh();
-    if (!this.isFinished && this.#waits.size > 0) await this.#lookAtApprovals();
-  }
-
-  async #lookAtApprovals(): Promise<void> {
-    const { store, policy } = this.#guard;
-    const waits = [...this.#waits.values()];
-    const unstored = new Set(this.#unstored);
-    const timeMs = await logTimeMs(this.#guard);
-    const pending = new Map(
-      (await store.approvals({ run: this.id, states: ['pending'] })).map((one) => [one.id, one]),
-    );
-    for (const wait of waits) {
-      const { stepPath, approvalId } = wait;
-      if (this.#waits.get(stepPath) !== wait) continue;
-      if (this.executing.has(stepPath) || unstored.has(approvalId)) {
-        // It may be decided as soon as it is stored, before the step that asks has let go: nobody would look again.
-        this.#counter = -1;
-        continue;
-      }
-      const record = pending.get(approvalId);
-      const isOpen =
-        record !== undefined &&
-        !isExpired(record, timeMs) &&
-        record.policyHash === policy().policyHash &&
-        isDecidable(record);
-      if (!isOpen) this.#due.add(stepPath);
-    }
+    if (this.isFinished || this.waits.byStep.size === 0) return;
+    const isWhole = await this.waits.look(this.#guard, this.id, this.executing);
+    if (!isWhole) this.#counter = -1;
   }
 
   /** What can't go on has happened in memory only: the run is read again. */
@@ -226,7 +174,7 @@ export class LiveRun {
     try {
       for (const event of events) {
         this.execution.apply(event);
-        if (event.kind === 'paused') this.#unstored.add(event.approval.approvalId);
+        if (event.kind === 'paused') this.waits.sent(event.approval.approvalId);
         if ('stepPath' in event) this.#noteTask(event.stepPath);
       }
     } catch (error) {
@@ -258,7 +206,7 @@ export class LiveRun {
     const landed = (): void => {
       for (const { move } of batch.members) {
         for (const event of move.events)
-          if (event.kind === 'paused') this.#unstored.delete(event.approval.approvalId);
+          if (event.kind === 'paused') this.waits.landed(event.approval.approvalId);
       }
       this.#inFlight -= 1;
       this.#landed?.();
@@ -303,7 +251,7 @@ export class LiveRun {
     const lost = this.lostTask();
     const situation = {
       lost: lost === null ? null : { stepPath: lost.stepPath, attempt: lost.attempt },
-      waits: this.#waits,
+      waits: this.waits.byStep,
       endsLater: this.dropped.size > 0,
     };
     const next =
@@ -325,19 +273,13 @@ export class LiveRun {
     const dropped = notes.flatMap((note) => (note.kind === 'approval-dropped' ? [note.approvalId] : []));
     if (dropped.length === 0) return;
     for (const id of dropped) this.dropped.add(id);
-    for (const { stepPath } of this.#waits.values()) this.#noteTask(stepPath);
+    for (const stepPath of this.waits.byStep.keys()) this.#noteTask(stepPath);
   }
 
   /** Keeps in mind who waits for people. */
   #noteTask(stepPath: string): void {
     const task = this.execution.head.status === 'running' ? this.execution.standing(stepPath) : null;
-    if (task?.approval == null) {
-      this.#waits.delete(stepPath);
-      this.#due.delete(stepPath);
-      return;
-    }
-    const { approvalId, expiresAtMs } = task.approval;
-    this.#waits.set(stepPath, { approvalId, stepPath, expiresAtMs });
+    this.waits.note(stepPath, task);
   }
 
   #landing(): Promise<void> {
@@ -369,8 +311,7 @@ export class LiveRun {
   }
 
   async #read(): Promise<void> {
-    this.#waits.clear();
-    this.#due.clear();
+    this.waits.clear();
     this.dropped.clear();
     this.#counter = -1;
     if (this.isFinished) {
@@ -382,7 +323,7 @@ export class LiveRun {
     if (this.#execution.head.status === 'running') {
       for (const task of this.#execution.tasks()) if (task.approval !== null) this.#noteTask(task.stepPath);
     }
-    const waitedFor = new Set([...this.#waits.values()].map((wait) => wait.approvalId));
+    const waitedFor = new Set([...this.waits.byStep.values()].map((wait) => wait.approvalId));
     for (const one of await store.approvals({ run: this.id, states: ['pending', 'approved'] })) {
       // Made by who changed the input: the step has yet to hear of it.
       const isSuccessor =

@@ -25,7 +25,7 @@ function cursorPast({ createdAtMs, id }: Listed): string {
   return `${createdAtMs}-${id.slice(0, 'apr_'.length + 8)}`;
 }
 
-export interface PageRule<Record> {
+interface PageRule<Record> {
   /** Default: every record is. */
   readonly isListed?: (record: Record) => boolean;
   readonly most?: number;

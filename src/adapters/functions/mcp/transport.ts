@@ -19,7 +19,7 @@ export interface TransportParts {
 /** Characters of a server's own words in an error. */
 export const MAX_WORDS = 2_000;
 
-export interface OpenTransport {
+interface OpenTransport {
   readonly transport: Parameters<Client['connect']>[0];
   /** Ends process or connections. */
   readonly end: () => Promise<void>;

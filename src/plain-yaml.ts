@@ -1,8 +1,8 @@
 // Reads the plain part of YAML that most policies and workflows are written in, some ten times faster than a whole YAML
 // parser. It gives exactly what that parser gives, value and places, or it gives nothing and the parser reads the file:
 // what is not plain, wrong or doubtful is never judged here. Property tests of both rooms compare the two.
-// Plain: mappings and lists by indentation, {} and [] on one line or as a whole document, words, whole numbers, true and false, quotes without
-// escapes, comments. Everything is bounded by the file's length, which the caller bounds.
+// Plain: mappings and lists by indentation, {} and [] on one line or as a whole document, words, whole numbers, true
+// and false, quotes without escapes, comments. Everything is bounded by the file's length, which the caller bounds.
 import { readJson, type Json, type JsonObject } from './json.js';
 import { MAX_DEPTH, PlainReader, type PlainDocument } from './plain-reader.js';
 import { isKey, isWhole, MAX_PLAIN_LENGTH } from './plain-scalar.js';

@@ -40,7 +40,8 @@ const MAX_CONNECTIONS = 32;
 
 /**
  * Connections to `target`, opened when they are used; the caller destroys them. Throws POLICY_TOOL_DENIED when any
- * address is out of bounds, FUNCTION_FAILED when the name has none, FUNCTION_TEMPORARY when that can't be said now. Everything dispatched goes to this origin.
+ * address is out of bounds, FUNCTION_FAILED when the name has none, FUNCTION_TEMPORARY when that can't be said now.
+ * Everything dispatched goes to this origin.
  */
 export async function openEgress(target: Target, resolve: Resolve, signal: AbortSignal): Promise<Pool> {
   const addresses = await judged(target, resolve, signal);

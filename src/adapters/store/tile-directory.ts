@@ -30,10 +30,10 @@ export interface TileDirectory extends LogDirectory {
 }
 
 /**
- * Opens lazily: a missing directory reads as empty and is made by the first `put`. `get` cuts off what is longer
- * than any file of a log; what is no regular file, or is reached only through a symbolic link, reads as absent,
- * and nothing is written or removed through one (`dir` itself may be a link). Throws STORE_READ_ONLY, STORE_FULL, STORE_IO; INTERNAL on a path outside the
- * alphabet.
+ * Opens lazily: a missing directory reads as empty and is made by the first `put`. `get` cuts off what is longer than
+ * any file of a log; what is no regular file, or is reached only through a symbolic link, reads as absent, and nothing
+ * is written or removed through one (`dir` itself may be a link). Throws STORE_READ_ONLY, STORE_FULL, STORE_IO;
+ * INTERNAL on a path outside the alphabet.
  */
 export function openTileDirectory(dir: string): TileDirectory {
   const root = resolve(dir);

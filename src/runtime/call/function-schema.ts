@@ -19,7 +19,10 @@ interface Compiled {
 /** By the schema itself: a provider that gives the same object again is not compiled again. */
 const compiled = new WeakMap<object, Compiled>();
 
-/** The first thing that is wrong with `value`, in words; null when it fits, or when there is no schema. Throws FUNCTION_FAILED for a schema that is none. */
+/**
+ * The first thing that is wrong with `value`, in words; null when it fits, or when there is no schema. Throws
+ * FUNCTION_FAILED for a schema that is none.
+ */
 export function problemOf(schema: Json, value: Json): string | null {
   return schema === null || schema === true ? null : problemBy(checkOf(schema), value);
 }

@@ -42,9 +42,10 @@ export interface EvidenceSource {
 }
 
 /**
- * The bytes of the bundle, written to the files asked for. Throws POLICY_* without the right `audit.export` on the run, NOT_FOUND, USAGE when it would
- * be larger than a bundle may be or `first` is a checkpoint of no entries, and AUDIT_FORK or AUDIT_ROLLBACK when `first`
- * is not a prefix of this log, STORE_CONFLICT when a payload it shows was erased meanwhile; then no file is left.
+ * The bytes of the bundle, written to the files asked for. Throws POLICY_* without the right `audit.export` on the run,
+ * NOT_FOUND, USAGE when it would be larger than a bundle may be or `first` is a checkpoint of no entries, and
+ * AUDIT_FORK or AUDIT_ROLLBACK when `first` is not a prefix of this log, STORE_CONFLICT when a payload it shows was
+ * erased meanwhile; then no file is left.
  */
 export async function makeEvidence(
   source: EvidenceSource,

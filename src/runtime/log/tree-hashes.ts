@@ -1,5 +1,6 @@
-// Hashes of the log's tree, for proofs and for the roots of earlier sizes. The proof algorithms are pure and ask one hash at a time; the store answers in
-// tiles and later. So a proof is computed twice: once to learn what it asks for, once with the answers.
+// Hashes of the log's tree, for proofs and for the roots of earlier sizes. The proof algorithms are pure and ask one
+// hash at a time; the store answers in tiles and later. So a proof is computed twice: once to learn what it asks for,
+// once with the answers.
 import type { HashReader } from '../../audit/hash-reader.js';
 import { perfectRoot, rangeFromEdge, rangeRoot } from '../../audit/compact-range.js';
 import { hashesAtLevel, TILE_WIDTH, tilesOfSize } from '../../audit/tile-path.js';

@@ -139,7 +139,10 @@ export interface Store {
   approval(id: string): Promise<ApprovalRecord | null>;
   /** Oldest first. */
   approvals(filter?: ApprovalFilter): Promise<readonly ApprovalRecord[]>;
-  /** The one that expires first is first, and of those the one that was asked for first; a list of 10,000 is read in a moment. `limit` absent = all. */
+  /**
+   * The one that expires first is first, and of those the one that was asked for first; a list of 10,000 is read in a
+   * moment. `limit` absent = all.
+   */
   approvalKeys(filter: {
     readonly states: readonly ApprovalState[];
     readonly limit?: number;

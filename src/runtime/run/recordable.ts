@@ -22,7 +22,10 @@ export function recordedBytes(
   }
 }
 
-/** `input` as it is, where a run's data may be so. From a library it may hold what JSON can't say, or itself: nothing looks into it before. Throws INPUT_INVALID. */
+/**
+ * `input` as it is, where a run's data may be so. From a library it may hold what JSON can't say, or itself: nothing
+ * looks into it before. Throws INPUT_INVALID.
+ */
 export function recordable(input: Json): Json {
   try {
     // What is no JSON first: limits are those of JSON.

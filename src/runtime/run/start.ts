@@ -35,7 +35,10 @@ export interface RunStart {
   readonly keep: () => Promise<void>;
 }
 
-/** The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_* and leaves its entry in the log's own chain; FUNCTION_UNAVAILABLE: nothing is registered or run. */
+/**
+ * The new run's id, once durable; `hold` is called with it before anybody can see the run. A refusal throws POLICY_*
+ * and leaves its entry in the log's own chain; FUNCTION_UNAVAILABLE: nothing is registered or run.
+ */
 export async function startRun(
   guard: Guard,
   request: RunStart,
@@ -116,7 +119,10 @@ function freshRun(
   };
 }
 
-/** The input of a run of this plan: as given, which `recordable` has passed, and what the workflow's `inputs` give where that says nothing. Throws INPUT_INVALID. */
+/**
+ * The input of a run of this plan: as given, which `recordable` has passed, and what the workflow's `inputs` give where
+ * that says nothing. Throws INPUT_INVALID.
+ */
 export function runInput(plan: Plan, given: Json): Json {
   const input = plan.inputs === null ? given : withDefaults(plan.inputs, given);
   const problems = checkInput(plan, input);

@@ -18,7 +18,10 @@ export function taskEndsAtMs({ expiresAtMs, heartbeatMs, aliveAtMs }: TaskRecord
   return heartbeatMs === null ? expiresAtMs : Math.min(expiresAtMs, aliveAtMs + heartbeatMs);
 }
 
-/** Throws NOT_FOUND, TASK_CHANGED when the rows are not what was asked, and INTEGRITY_DIGEST when the stored input is not the one the log commits to. */
+/**
+ * Throws NOT_FOUND, TASK_CHANGED when the rows are not what was asked, and INTEGRITY_DIGEST when the stored input is
+ * not the one the log commits to.
+ */
 export async function taskView(guard: Guard, id: string): Promise<TaskView> {
   const record = await guard.store.task(id);
   if (record === null) throw notFound('task', id);

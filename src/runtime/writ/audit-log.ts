@@ -87,7 +87,8 @@ export interface AuditLog {
   keyChanges(): Promise<readonly KeyChange[]>;
   /**
    * The evidence bundle of a run (audit/FORMAT.md), `F.json` byte for byte, under the newest signed checkpoint. Asks
-   * for the right `audit.export`, and records the files it is for. Throws POLICY_*, NOT_FOUND, USAGE when it is too large, AUDIT_FORK, AUDIT_ROLLBACK.
+   * for the right `audit.export`, and records the files it is for. Throws POLICY_*, NOT_FOUND, USAGE when it is too
+   * large, AUDIT_FORK, AUDIT_ROLLBACK.
    */
   evidence(request: EvidenceRequest, principal: Principal): Promise<Uint8Array>;
   /** Files that `evidence` of a run was made for, in that order. Asks for `audit.export` on the run. */

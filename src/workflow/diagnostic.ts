@@ -106,6 +106,21 @@ export class Findings {
     });
   }
 
+  /** Empty, for places of the same text. */
+  ofSameText(): Findings {
+    return new Findings(this.lineStarts);
+  }
+
+  /** Adds those errors of `other`, which is of the same text, that `holds` takes. */
+  adopt(other: Findings, holds: (error: Diagnostic) => boolean): void {
+    for (const one of other.found) {
+      if (this.full) return;
+      if (one.severity !== 'error' || !holds(one)) continue;
+      this.errors++;
+      this.found.push(one);
+    }
+  }
+
   hasErrors(): boolean {
     return this.errors > 0;
   }

@@ -12,11 +12,11 @@ import {
   Lexer,
   Parser,
   type Scalar,
-  type YAMLError,
 } from 'yaml';
 import { Findings } from './diagnostic.js';
 import type { Located, LocatedEntry, Segments } from './located.js';
 import { readPlainDocument } from './plain-document.js';
+import { QUOTE_BRACES, syntaxErrors, wholeBefore } from './syntax-errors.js';
 
 export const DOCUMENT_MAX_BYTES = 1024 * 1024;
 /** Deepest nesting of lists and maps; what RFC 8785 hashing takes, less room for a wrapper. */
@@ -29,6 +29,8 @@ const MAX_LEXEMES = 500_000;
 export interface ReadDocument {
   /** null when the text is no document at all. */
   readonly root: Located | null;
+  /** Of a dialect 1 text that is no YAML, what is certain: never a document of its own. */
+  readonly before: Located | null;
   readonly findings: Findings;
 }
 
@@ -37,7 +39,7 @@ export function readDocument(text: string): ReadDocument {
   if (root === null) return readWithParser(text);
   const findings = new Findings(lineStarts(text));
   findings.locateIn(root);
-  return { root, findings };
+  return { root, before: null, findings };
 }
 
 /** As `readDocument`, by the YAML parser whatever the text is. */
@@ -46,7 +48,7 @@ export function readWithParser(text: string): ReadDocument {
   type Code = 'DOC_TOO_LARGE' | 'DOC_SYNTAX' | 'DOC_UNSUPPORTED';
   const refuse = (code: Code, message: string, offset = 0, hint?: string) => {
     findings.add({ code, message, hint, at: [], offset });
-    return { root: null, findings };
+    return { root: null, before: null, findings };
   };
   const isEmpty = () => refuse('DOC_SYNTAX', 'document is empty', 0, 'begin with id: and steps:');
   // A UTF-16 unit is at least one byte of UTF-8, so the second count is only made for texts that can be short enough.
@@ -59,17 +61,15 @@ export function readWithParser(text: string): ReadDocument {
   const documents = [...composer.compose(tokens, true, text.length)];
   const document = documents[0];
   if (document === undefined) return isEmpty();
-  for (const error of document.errors) {
-    const offset = at(error, text);
-    const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
-    const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : SYNTAX_HINTS[error.code];
-    findings.add({ code: 'DOC_SYNTAX', message: lowerFirst(error.message), hint, at: [], offset });
-  }
-  if (document.errors.length > 0) return { root: null, findings };
+  const errors = syntaxErrors(documents, text);
+  const first = errors[0]?.offset;
+  for (const error of errors) findings.add(error);
   const second = documents[1];
   if (second !== undefined) {
-    return refuse('DOC_SYNTAX', 'a file holds one document, this one holds more', second.range[0]);
+    refuse('DOC_SYNTAX', 'a file holds one document, this one holds more', second.range[0], ONE_EACH);
   }
+  if (first !== undefined) return { root: null, before: certain(document, first), findings };
+  if (second !== undefined) return { root: null, before: null, findings };
   if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     return refuse('DOC_UNSUPPORTED', `YAML ${document.directives.yaml.version} is not read, only 1.2`);
   }
@@ -77,9 +77,16 @@ export function readWithParser(text: string): ReadDocument {
   const converter = new Converter(document, findings);
   const root = converter.convert(document.contents, [], 0);
   // What lies behind a limit was not read: nothing can be said of what is missing.
-  if (root === null || converter.stopped) return { root: null, findings };
+  if (root === null || converter.stopped) return { root: null, before: null, findings };
   findings.locateIn(root);
-  return { root, findings };
+  return { root, before: null, findings };
+}
+
+/** What stands before the first slip, which is at `offset`. */
+function certain(document: Document.Parsed, offset: number): Located | null {
+  const converter = new Converter(document, new Findings([0]));
+  const root = converter.convert(document.contents, [], 0);
+  return root === null || converter.stopped ? null : wholeBefore(root, offset);
 }
 
 // The parser's stack is the nesting depth: composing recurses along it, and would take the process down on a
@@ -246,20 +253,9 @@ class Converter {
   }
 }
 
-/** What is most often meant. */
-const SYNTAX_HINTS: Partial<Record<YAMLError['code'], string>> = {
-  TAB_AS_INDENT: 'indent with spaces',
-  BAD_INDENT: 'what belongs to one list or object begins in one column, and a [ or { is closed',
-  BAD_SCALAR_START: 'put the text in quotes',
-  BLOCK_AS_IMPLICIT_KEY: 'text that has a colon and a blank in it stands in quotes: "Review: the draft"',
-  MISSING_CHAR: 'text that begins with a quote ends with the same',
-  MULTILINE_IMPLICIT_KEY: 'a field is written name: value, with a colon and a blank',
-};
-
 const LESS = 'split the workflow, or pass large data as input';
+const ONE_EACH = 'write each document into a file of its own';
 const FLATTER = 'write lists and objects less deep in one another, or pass deep data as input';
-
-const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 
 const CORE_TAGS: ReadonlySet<string> = new Set(
   ['map', 'seq', 'str', 'null', 'bool', 'int', 'float'].map((name) => `tag:yaml.org,2002:${name}`),
@@ -267,14 +263,6 @@ const CORE_TAGS: ReadonlySet<string> = new Set(
 
 function offsetIn(node: unknown): number {
   return isNode(node) ? (node.range?.[0] ?? 0) : 0;
-}
-
-function at(error: YAMLError, text: string): number {
-  return Math.min(error.pos[0], Math.max(0, text.length - 1));
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
 function lineStarts(text: string): readonly number[] {

@@ -49,13 +49,38 @@ export interface ParsedWorkflow {
 
 /** Reads a workflow of either dialect, YAML 1.2 or JSON. `text` is attacker-controlled; never throws for it. */
 export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedWorkflow {
-  const { root, findings } = readDocument(text);
+  const { root, before, findings } = readDocument(text);
+  if (before !== null) tellCertain(before, text, options, findings);
   const place = (segments: Segments) => findings.place(root === null ? 0 : offsetOf(root, segments));
   const partAt: ParsedWorkflow['partAt'] = (at, fields) => findings.partAt(at, fields);
   const draft = root === null ? null : compile(root, text, options, findings);
   const plan = findings.hasErrors() ? null : draft;
   const document = root === null ? null : toJson(root);
   return { plan, draft, document, diagnostics: findings.list(), place, partAt };
+}
+
+/** What is wrong with a step or a field whatever stands behind the first slip in the text. */
+const OF_ONE_PLACE: ReadonlySet<Diagnostic['code']> = new Set<Diagnostic['code']>([
+  'DOC_UNKNOWN_FIELD',
+  'DOC_DUPLICATE_FIELD',
+  'DOC_MISSING_FIELD',
+  'DOC_WRONG_TYPE',
+  'DOC_BAD_VALUE',
+  'DOC_UNKNOWN_FUNCTION',
+  'DOC_COLLECT_WITHOUT_FANOUT',
+]);
+
+/** Tells what is wrong with the parts of a document that are whole; of the document itself nothing is certain. */
+function tellCertain(before: Located, text: string, options: ParseOptions, findings: Findings): void {
+  const own = findings.ofSameText();
+  own.locateIn(before);
+  compile(before, text, options, own);
+  findings.adopt(own, ({ code, path }) => {
+    const isOfStep = path.startsWith('steps[');
+    return (
+      OF_ONE_PLACE.has(code) && (isOfStep || (code !== 'DOC_MISSING_FIELD' && !/^(?:steps)?$/.test(path)))
+    );
+  });
 }
 
 /** Is the document without errors? Warnings do not count. */

@@ -1,0 +1,74 @@
+// What is told of a text that is no YAML: every slip with its place, each once; and what of the document stands whole
+// before the first of them. Behind a slip nothing is certain: what is read there may be part of something else.
+import { type Document, isScalar, visit, type YAMLError } from 'yaml';
+import type { Finding } from './diagnostic.js';
+import type { Located } from './located.js';
+
+export const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
+
+/** One for each place, in the order of the text. Empty where it is YAML. */
+export function syntaxErrors(documents: readonly Document.Parsed[], text: string): readonly Finding[] {
+  const told = new Map<number, Finding>();
+  for (const document of documents) {
+    for (const error of document.errors) {
+      const open = error.code === 'MISSING_CHAR' ? openText(document, error.pos[0]) : null;
+      const offset = open ?? Math.min(error.pos[0], Math.max(0, text.length - 1));
+      // A slip that makes two errors is told as the first.
+      if (!told.has(offset))
+        told.set(offset, { ...wordsOf(error, text, offset, open !== null), at: [], offset });
+    }
+  }
+  return [...told.values()].sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
+}
+
+/** Where the text in quotes begins that lacks its end at `end`. */
+function openText(document: Document.Parsed, end: number): number | null {
+  let found: number | null = null;
+  visit(document.contents, (_, node) => {
+    if (!isScalar(node) || node.type?.startsWith('QUOTE') !== true || node.range?.[1] !== end)
+      return undefined;
+    found = node.range[0];
+    return visit.BREAK;
+  });
+  return found;
+}
+
+function wordsOf(error: YAMLError, text: string, offset: number, isOpen: boolean): Omit<Finding, 'at'> {
+  const code = 'DOC_SYNTAX';
+  if (isOpen) {
+    const quote = text.charAt(offset);
+    const message = `text that begins with ${quote} has no ${quote} at its end`;
+    return { code, message, hint: 'text that begins with a quote ends with the same' };
+  }
+  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+  const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : HINTS[error.code];
+  return { code, message: error.message.slice(0, 1).toLowerCase() + error.message.slice(1), hint };
+}
+
+/** What is most often meant. */
+const HINTS: Partial<Record<YAMLError['code'], string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  BAD_INDENT: 'what belongs to one list or object begins in one column, and a [ or { is closed',
+  BAD_SCALAR_START: 'put the text in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'text that has a colon and a blank in it stands in quotes: "Review: the draft"',
+  MISSING_CHAR: 'what belongs to one list or object begins in one column, and a [ or { is closed',
+  MULTILINE_IMPLICIT_KEY: 'a field is written name: value, with a colon and a blank',
+};
+
+/**
+ * Of a dialect 1 document the fields and steps that are over before `offset`: behind each of them another one begins
+ * there. null when there are none, or no steps.
+ */
+export function wholeBefore(root: Located, offset: number): Located | null {
+  if (root.kind !== 'map') return null;
+  const { entries } = root;
+  const kept = entries.flatMap((entry, i) => {
+    const { key, value } = entry;
+    if ((entries[i + 1]?.keyOffset ?? offset) < offset) return [entry];
+    if (key !== 'steps' || value.kind !== 'list') return [];
+    const items = value.items.filter((_, n) => (value.items[n + 1]?.offset ?? offset) < offset);
+    return [{ ...entry, value: { ...value, items } }];
+  });
+  const hasSteps = kept.some(({ key, value }) => key === 'steps' && value.kind === 'list');
+  return hasSteps ? { ...root, entries: kept } : null;
+}

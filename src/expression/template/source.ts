@@ -3,7 +3,7 @@
 // plan's own names count here, never names that came with data, so data can't change what a template says.
 import { WritError } from '../../errors.js';
 import type { Condition } from '../condition/condition.js';
-import { parseTemplateCondition, PATH_HEAD_END } from '../condition/parse.js';
+import { CONDITION_MAX_LENGTH, parseTemplateCondition, PATH_HEAD_END } from '../condition/parse.js';
 import { longestName } from '../longest-name.js';
 
 /** Deepest nesting of blocks, and of parentheses in one tag. */
@@ -28,7 +28,8 @@ export function prepareSource(source: string, names: ReadonlySet<string>): Prepa
   const open: { levels: number; readonly start: number }[] = [];
   let depth = 0;
   const special = specialNames(names);
-  for (const tag of tags(source)) {
+  const mayQuote = ![...special].some((name) => /["']/.test(name));
+  for (const tag of tags(source, mayQuote)) {
     if (tag.body.includes(CONDITION_MARK)) {
       throw templateError(`the name ${CONDITION_MARK}… is not for documents`, tag.start);
     }
@@ -100,8 +101,9 @@ interface Tag {
   readonly end: number;
 }
 
-// Walks the mustaches as Handlebars' lexer does: `\{{` is text, comments are skipped.
-function* tags(source: string): Generator<Tag> {
+// Walks the mustaches as Handlebars' lexer does: `\{{` is text, comments are skipped. `mayQuote`: a quote begins a text,
+// no name of the plan has one.
+function* tags(source: string, mayQuote: boolean): Generator<Tag> {
   let at = 0;
   for (;;) {
     const start = source.indexOf('{{', at);
@@ -115,7 +117,8 @@ function* tags(source: string): Generator<Tag> {
     }
     const open = source.startsWith('{{{', start) ? 3 : 2;
     const comment = /^~?!(--)?/.exec(source.slice(start + open, start + open + 4));
-    const close = tagEnd(source, start, comment?.[1]);
+    const ended = tagEnd(source, start, comment?.[1]);
+    const close = mayQuote ? headEnd(source, start + open, ended) : ended;
     if (close < 0) throw templateError('"{{" has no "}}"', start, 'close it; {{ as text is written \\{{');
     at = close + open;
     if (comment !== null) continue;
@@ -145,6 +148,17 @@ function tagEnd(source: string, start: number, dashes: string | undefined): numb
   const found = end.exec(source);
   return found === null ? -1 : found.index + found[0].length - 2;
 }
+
+/** A head that is compared ends behind its texts: `}}` may stand in them. `ended`: where the first one is. */
+function headEnd(source: string, at: number, ended: number): number {
+  if (ended < 0 || !HEAD.test(source.slice(at, at + 40)) || !endsInText(source.slice(at, ended)))
+    return ended;
+  const found = TO_END.exec(source.slice(at, at + CONDITION_MAX_LENGTH + 40));
+  return found === null ? ended : at + found[0].length - 2;
+}
+
+const HEAD = /^~?\s*(?:[#^]|else\s)\s*(?:if|unless)[\s(]/;
+const TO_END = /^(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\]|[^"'[}]|\}(?!\}))*\}\}/;
 
 /** Is there a comparison or logical operator outside of text? Each character is looked at once, also of text without an end. */
 function hasOperator(head: string): boolean {

@@ -413,6 +413,33 @@ describe('a template', () => {
   });
 });
 
+describe('a head that compares with text', () => {
+  const shown = (source: string, values: Record<string, Json>, names: readonly string[] = []) =>
+    renderTemplate(source, {
+      values: new Map(Object.entries(values)),
+      known: new Set(names),
+      onMissing: 'error',
+    });
+
+  it.each<[string, Json, string]>([
+    ["{{#if s == '}}'}}y{{else}}n{{/if}}", '}}', 'y'],
+    ["{{#if s == '}}'}}y{{else}}n{{/if}}", '}', 'n'],
+    ['{{~#if s != "a}}b" ~}} y {{~else~}} n {{~/if}}', 'a}}b', 'n'],
+    ["{{#if s == 'x'}}x{{else if s == '{{\\'}}'}}y{{/if}}", "{{'}}", 'y'],
+    ["{{#unless [s] == '}}' || s == ']'}}y{{/unless}}", 'a', 'y'],
+    ["{{#if s == '}}'}}'{{/if}}'", '}}', "''"],
+  ])('ends behind it, whatever braces it holds: %s', (source, s, expected) => {
+    expect(shown(source, { s })).toBe(expected);
+  });
+
+  it('ends at its braces where a name has the quote, or the text has no end', () => {
+    const named = "{{#if Bob's}}y{{/if}} it's {{s}}";
+    expect(shown(named, { "Bob's": true, s: 1 }, ["Bob's"])).toBe("y it's 1");
+    expect(codes("{{#if s == 'a}}y{{/if}}")).toEqual(['DOC_EXPRESSION']);
+    expect(failure(() => shown("{{#if s == 'a}}y{{/if}}", { s: 'a' })).message).toContain('closing quote');
+  });
+});
+
 describe('a tag as long as a template may be', () => {
   const fill = (head: string, piece: string, tail: string): string =>
     head + piece.repeat(Math.floor((TEMPLATE_MAX_BYTES - head.length - tail.length) / piece.length)) + tail;
@@ -426,6 +453,17 @@ describe('a tag as long as a template may be', () => {
     expect(codes(fill('{{#if ', '[', '}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
     expect(codes(fill('{{#if "', '\\"', 'x}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
     expect(codes(fill("{{#if '", "\\'", 'x}}y{{/if}}'))).toEqual(['DOC_TEMPLATE']);
+    for (const piece of ["{{#if '}}", '{{#if \'}}"[', "}}'", "}'"]) {
+      expect(
+        failure(() =>
+          renderTemplate(fill("{{#if '", piece, ''), {
+            values: new Map(),
+            known: new Set(),
+            onMissing: 'empty',
+          }),
+        ).code,
+      ).toMatch(/^DOC_/);
+    }
   });
 
   it('still says what it lacks', () => {

@@ -111,11 +111,11 @@ export class Findings {
     return new Findings(this.lineStarts);
   }
 
-  /** Adds those errors of `other`, which is of the same text, that `holds` takes. */
-  adopt(other: Findings, holds: (error: Diagnostic) => boolean): void {
+  /** Adds those errors of `other`, which is of the same text, that stand before `end` and that `holds` takes. */
+  adopt(other: Findings, end: number, holds: (error: Diagnostic) => boolean): void {
     for (const one of other.found) {
       if (this.full) return;
-      if (one.severity !== 'error' || !holds(one)) continue;
+      if (one.severity !== 'error' || one.offset >= end || !holds(one)) continue;
       this.errors++;
       this.found.push(one);
     }

@@ -26,11 +26,18 @@ export const DOCUMENT_MAX_ALIASES = 100;
 export const DOCUMENT_MAX_NODES = 200_000;
 const MAX_LEXEMES = 500_000;
 
+/** What stands whole before the first slip, up to `end`; `findings` are of the reading, also behind that. */
+export interface BeforeSlip {
+  readonly root: Located;
+  readonly end: number;
+  readonly findings: Findings;
+}
+
 export interface ReadDocument {
   /** null when the text is no document at all. */
   readonly root: Located | null;
   /** Of a dialect 1 text that is no YAML, what is certain: never a document of its own. */
-  readonly before: Located | null;
+  readonly before: BeforeSlip | null;
   readonly findings: Findings;
 }
 
@@ -68,7 +75,8 @@ export function readWithParser(text: string): ReadDocument {
   if (second !== undefined) {
     refuse('DOC_SYNTAX', 'a file holds one document, this one holds more', second.range[0], ONE_EACH);
   }
-  if (first !== undefined) return { root: null, before: certain(document, first), findings };
+  if (first !== undefined)
+    return { root: null, before: certain(document, first, findings.ofSameText()), findings };
   if (second !== undefined) return { root: null, before: null, findings };
   if (document.directives.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     return refuse('DOC_UNSUPPORTED', `YAML ${document.directives.yaml.version} is not read, only 1.2`);
@@ -82,11 +90,11 @@ export function readWithParser(text: string): ReadDocument {
   return { root, before: null, findings };
 }
 
-/** What stands before the first slip, which is at `offset`. */
-function certain(document: Document.Parsed, offset: number): Located | null {
-  const converter = new Converter(document, new Findings([0]));
-  const root = converter.convert(document.contents, [], 0);
-  return root === null || converter.stopped ? null : wholeBefore(root, offset);
+function certain(document: Document.Parsed, offset: number, findings: Findings): BeforeSlip | null {
+  const converter = new Converter(document, findings);
+  const read = converter.convert(document.contents, [], 0);
+  const whole = read === null || converter.stopped ? null : wholeBefore(read, offset);
+  return whole === null ? null : { ...whole, findings };
 }
 
 // The parser's stack is the nesting depth: composing recurses along it, and would take the process down on a

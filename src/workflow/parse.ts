@@ -2,7 +2,7 @@
 // Never throws on bad input, reports everything in one pass, and gives a plan only when nothing is wrong.
 import type { Json } from '../json.js';
 import type { Diagnostic, Findings, Part, Place } from './diagnostic.js';
-import { readDocument } from './document.js';
+import { type BeforeSlip, readDocument } from './document.js';
 import { KNOWN_FUNCTIONS } from './functions.js';
 import { field, type Located, offsetOf, type Segments, textField, toJson } from './located.js';
 import type { Plan } from './plan.js';
@@ -61,6 +61,8 @@ export function parseWorkflow(text: string, options: ParseOptions = {}): ParsedW
 
 /** What is wrong with a step or a field whatever stands behind the first slip in the text. */
 const OF_ONE_PLACE: ReadonlySet<Diagnostic['code']> = new Set<Diagnostic['code']>([
+  'DOC_SYNTAX',
+  'DOC_UNSUPPORTED',
   'DOC_UNKNOWN_FIELD',
   'DOC_DUPLICATE_FIELD',
   'DOC_MISSING_FIELD',
@@ -71,11 +73,15 @@ const OF_ONE_PLACE: ReadonlySet<Diagnostic['code']> = new Set<Diagnostic['code']
 ]);
 
 /** Tells what is wrong with the parts of a document that are whole; of the document itself nothing is certain. */
-function tellCertain(before: Located, text: string, options: ParseOptions, findings: Findings): void {
-  const own = findings.ofSameText();
-  own.locateIn(before);
-  compile(before, text, options, own);
-  findings.adopt(own, ({ code, path }) => {
+function tellCertain(
+  { root, end, findings: own }: BeforeSlip,
+  text: string,
+  options: ParseOptions,
+  findings: Findings,
+): void {
+  own.locateIn(root);
+  compile(root, text, options, own);
+  findings.adopt(own, end, ({ code, path }) => {
     const isOfStep = path.startsWith('steps[');
     return (
       OF_ONE_PLACE.has(code) && (isOfStep || (code !== 'DOC_MISSING_FIELD' && !/^(?:steps)?$/.test(path)))

@@ -54,6 +54,16 @@ describe('a text that is no YAML', () => {
     expect(parseWorkflow(text)).toMatchObject({ plan: null, draft: null, document: null });
   });
 
+  it('is told what the reading of it found before the first slip, and of a value that was not read no more', () => {
+    const alias = `  - *nowhere\n${step('A', 'agent: a', 'agent: b', 'config: {{goal}}')}`;
+    expect(told(`${HEAD}${alias}${step('B', 'agent: @b', 'agent: c', 'agent: *d')}`)).toEqual([
+      'DOC_SYNTAX 4:5',
+      'DOC_DUPLICATE_FIELD 8:5',
+      'DOC_SYNTAX 9:14',
+      'DOC_SYNTAX 12:12',
+    ]);
+  });
+
   it('is told no fault that it has not: whatever the slip, and wherever it stands in a sound workflow', () => {
     const lines = readFileSync(new URL('templates/incident-response.yaml', import.meta.url), 'utf8').split(
       '\n',

@@ -57,18 +57,24 @@ const HINTS: Partial<Record<YAMLError['code'], string>> = {
 
 /**
  * Of a dialect 1 document the fields and steps that are over before `offset`: behind each of them another one begins
- * there. null when there are none, or no steps.
+ * there; and where the first begins that is not. null where there is no list of steps.
  */
-export function wholeBefore(root: Located, offset: number): Located | null {
+export function wholeBefore(
+  root: Located,
+  offset: number,
+): { readonly root: Located; readonly end: number } | null {
   if (root.kind !== 'map') return null;
   const { entries } = root;
-  const kept = entries.flatMap((entry, i) => {
-    const { key, value } = entry;
-    if ((entries[i + 1]?.keyOffset ?? offset) < offset) return [entry];
-    if (key !== 'steps' || value.kind !== 'list') return [];
-    const items = value.items.filter((_, n) => (value.items[n + 1]?.offset ?? offset) < offset);
-    return [{ ...entry, value: { ...value, items } }];
-  });
-  const hasSteps = kept.some(({ key, value }) => key === 'steps' && value.kind === 'list');
-  return hasSteps ? { ...root, entries: kept } : null;
+  const isOver = (next: number | undefined) => next !== undefined && next < offset;
+  const fields = entries.filter((_, i) => isOver(entries[i + 1]?.keyOffset));
+  const rest = entries[fields.length];
+  if (rest === undefined) return null;
+  if (rest.key !== 'steps' || rest.value.kind !== 'list') {
+    const hasSteps = fields.some(({ key }) => key === 'steps');
+    return hasSteps ? { root: { ...root, entries: fields }, end: rest.keyOffset } : null;
+  }
+  const { value } = rest;
+  const items = value.items.filter((_, i) => isOver(value.items[i + 1]?.offset));
+  const steps = { ...rest, value: { ...value, items } };
+  return { root: { ...root, entries: [...fields, steps] }, end: value.items[items.length]?.offset ?? offset };
 }

@@ -16,6 +16,7 @@ export function approvalLines(
 ): readonly string[] {
   const { record, display } = view;
   return [
+    ...(view.isOvertaken === true ? [overtakenText(record.run)] : []),
     `function: ${revealHidden(record.functionId)}`,
     `step: ${stepText(view)}, attempt ${record.attempt}, run ${revealHidden(record.run)}`,
     `asked by: ${revealHidden(record.requester)}; run started by: ${revealHidden(record.initiator)}`,
@@ -36,6 +37,11 @@ export function approvalLines(
     display.length === 0 ? 'the exact action was erased and cannot be shown' : 'exactly this will run, once:',
     ...display,
   ];
+}
+
+/** Of a request whose policies have changed since. */
+export function overtakenText(run: string): string {
+  return `the policies have changed since this was asked: an approval of it starts nothing, its step asks again under them (at once: writ workflow resume ${revealHidden(run)})`;
 }
 
 /** What the verified bytes of a package say of themselves: whoever decides needs the right under that name, too. */

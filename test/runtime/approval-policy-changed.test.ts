@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Writ } from '../../src/runtime/writ.js';
+import { approvalLines } from '../../src/tui/approval-view.js';
 import { replacing } from '../contract/fault-store.js';
 import { refusalOf, steps, type Team, useTeam } from './fixture.js';
 
@@ -67,14 +68,20 @@ describe('a policy that changed between approval and start', () => {
     expect(team.functions.calls).toEqual([]);
   });
 
-  it('asks again while nobody has decided yet', async () => {
+  it('asks again while nobody has decided yet, and says so to who looks at the first request', async () => {
     const { team } = here;
     const writ = await team.open();
     const run = await team.run(writ, GATED);
     const first = await team.pending(writ, run.id);
+    expect((await writ.approval(first.id)).isOvertaken).toBeUndefined();
     const changed = await team.open({ policies: anotherRule(team) });
+    const overtaken = await changed.approval(first.id);
+    expect(overtaken.isOvertaken).toBe(true);
+    expect(approvalLines(overtaken)[0]).toContain('the policies have changed since this was asked');
     expect((await team.drive(changed, run.id)).status).toBe('waiting');
-    expect((await team.pending(changed, run.id)).id).not.toBe(first.id);
+    const second = await team.pending(changed, run.id);
+    expect(second.id).not.toBe(first.id);
+    for (const { id } of [first, second]) expect((await changed.approval(id)).isOvertaken).toBeUndefined();
     expect((await changed.approvals({ run: run.id, states: ['pending'] })).length).toBe(1);
   });
 

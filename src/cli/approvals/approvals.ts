@@ -72,9 +72,18 @@ async function vote(
   const reason = flags.reason ?? null;
   return withPublishedWrit(context, { drives: flags.continue }, async (writ) => {
     const approver = await whoActs(context, writ);
+    if (decision === 'approve') await noteOvertaken(context, writ, id);
     const record = await writ.decide(id, { decision, digest, reason, ...howOf(flags) }, approver);
     return recorded(context, writ, { ...flags, record });
   });
+}
+
+/** Whoever approves what starts nothing any more is told before they do. */
+async function noteOvertaken({ output }: Context, writ: Writ, id: string): Promise<void> {
+  const record = await writ.approvalRecord(id);
+  if (record?.state !== 'pending' || record.policyHash === writ.policyHash) return;
+  const { overtakenText } = await import('../../tui/approval-view.js');
+  output.note(`writ: warning: ${overtakenText(record.run)}`);
 }
 
 /** What is over waits for nobody: throws what a vote on it would come to. */

@@ -40,5 +40,6 @@ export function batchView(views: readonly ApprovalView[]): BatchView {
     version: records.reduce((sum, one) => sum + one.version, 0),
     votes,
   };
-  return { view: { record, subject: null, display }, records };
+  const overtaken = views.some(({ isOvertaken }) => isOvertaken) ? ({ isOvertaken: true } as const) : {};
+  return { view: { record, subject: null, display, ...overtaken }, records };
 }

@@ -58,9 +58,10 @@ async function showLines(context: Context, writ: Writ, view: ApprovalView): Prom
 
 /** `subject` is the subject itself, so that anyone can recompute `subjectDigest`. */
 function approvalJson(view: ApprovalView): unknown {
-  const { record, subject, display } = view;
+  const { record, subject, display, isOvertaken = false } = view;
   return {
     ...record,
+    isOvertaken,
     subject,
     subjectCommitment: record.subject,
     display,

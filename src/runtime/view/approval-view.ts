@@ -25,7 +25,11 @@ export async function approvalView(guard: Guard, id: string): Promise<ApprovalVi
   const display = payload?.bytes == null ? [erasedText(payload)] : displaySubject(subject);
   const run = await guard.store.run(record.run);
   const step = run === null ? {} : { step: stepLabel(stepNames(planOf(run)), record.stepPath) };
-  return { record, subject, ...step, display, why: whyOf(guard, record) };
+  const isOvertaken = record.state === 'pending' && record.policyHash !== guard.policy().policyHash;
+  return {
+    ...{ record, subject, ...step, display, why: whyOf(guard, record) },
+    ...(isOvertaken ? { isOvertaken } : {}),
+  };
 }
 
 /** A ceiling is named with its file while the policy is the one that asked. */

@@ -42,6 +42,8 @@ export interface ApprovalView {
   readonly step?: string;
   /** Why it needs an approval: `record.demandedBy`, each with the file that says so. Absent = not known any more. */
   readonly why?: readonly string[];
+  /** It waits, and the policies that asked are no longer in force: an approval starts nothing, and its step asks again. */
+  readonly isOvertaken?: true;
   /** Deterministic text of the exact action, control and bidi characters made visible; one line per element. */
   readonly display: readonly string[];
 }

@@ -13,6 +13,8 @@ import { isVisible, MAX_TEXT_LENGTH, quoted, unseenIn } from './text.js';
 const MAX_FILE_LENGTH = 1024 * 1024;
 const MAX_DEPTH = 32;
 const START: Place = { line: 1, column: 1 };
+/** What turns the direction of a line, or ends it for the eye alone: behind it a comment looks like a rule. */
+const MISLEADING = /[\u0085\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** A parsed file with the place of each value. Paths are JSON pointers (RFC 6901), '' is the whole document. */
 export interface SourceDocument {
@@ -186,6 +188,15 @@ class Reader {
       return null;
     }
     const value = this.#json(contents, '', 0);
+    // What is left of these stands in comments: a text that holds one was refused.
+    const misleading = this.#failed ? -1 : this.text.search(MISLEADING);
+    if (misleading >= 0) {
+      const which = unseenIn(this.text[misleading] ?? '') ?? '';
+      this.#refuse(
+        misleading,
+        `a comment holds a character that makes it look like something else, ${which}`,
+      );
+    }
     if (this.#failed) return null;
     const place = (pointer: string): Place => nearest(this.#places, pointer);
     return {

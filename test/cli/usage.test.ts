@@ -99,6 +99,11 @@ describe('a command line that is wrong', () => {
       'writ approvals show',
     ],
     [['workflow', 'resume', 'r', '--rerun-lost', '--fail-lost'], 'exclude each other', 'one of them'],
+    [
+      ['policy', 'check', 'user:a', 'function.invoke', 'tool::x', '--label', 'pii', '--unlabelled'],
+      'exclude each other',
+      'one of them',
+    ],
     [['approvals', 'list', '--limit', '0'], 'It is a whole number, 1 to 100.', '--help'],
     [['task', 'list', '--limit', 'x'], 'It is a whole number, 1 to 100.', '--help'],
     [['task', 'complete', '--token', '@', '--output', '{}'], '--token @ names no file', '@FILE'],

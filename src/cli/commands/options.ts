@@ -65,10 +65,7 @@ export function dataOptions(what: 'input' | 'file'): readonly OptionRow[] {
 export function dataSaid(flags: Flags): {
   readonly data?: { readonly labels?: readonly string[]; readonly classification?: string };
 } {
-  const labels = textsOf(flags['label']);
-  const isUnlabelled = flags['unlabelled'] === true;
-  if (isUnlabelled && labels.length > 0)
-    throw new WritError('USAGE', '--label and --unlabelled exclude each other', { hint: 'give one of them' });
+  const { label: labels, unlabelled: isUnlabelled } = labelsSaid(flags);
   const classification = textOf(flags['classification']);
   if (!isUnlabelled && labels.length === 0 && classification === undefined) return {};
   return {
@@ -77,6 +74,18 @@ export function dataSaid(flags: Flags): {
       ...(classification === undefined ? {} : { classification }),
     },
   };
+}
+
+/** Throws USAGE for labels, and none. */
+export function labelsSaid(flags: Flags): {
+  readonly label: readonly string[];
+  readonly unlabelled: boolean;
+} {
+  const label = textsOf(flags['label']);
+  const unlabelled = flags['unlabelled'] === true;
+  if (unlabelled && label.length > 0)
+    throw new WritError('USAGE', '--label and --unlabelled exclude each other', { hint: 'give one of them' });
+  return { label, unlabelled };
 }
 
 /** No upper border. */

@@ -1,6 +1,6 @@
 // The commands `writ policy …`.
 import type { QuestionFlags } from '../policy/question.js';
-import { collectText, numberOf, textsIn, textsOf, wholeNumber } from './options.js';
+import { collectText, numberOf, textsIn, labelsSaid, textsOf, wholeNumber } from './options.js';
 import type { Flags, Group, OptionRow } from './verb.js';
 
 /** What a question says beyond who, what and on what. */
@@ -117,7 +117,6 @@ function questionFlags(flags: Flags): QuestionFlags {
     network: textsOf(flags['network']),
     mount: textsOf(flags['mount']),
     credential: textsOf(flags['credential']),
-    label: textsOf(flags['label']),
-    unlabelled: flags['unlabelled'] === true,
+    ...labelsSaid(flags),
   };
 }

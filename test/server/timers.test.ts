@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/json.js';
 import type { Writ } from '../../src/runtime/writ.js';
+import { replacing } from '../contract/fault-store.js';
 import { openRunDriver, type RunDriver } from '../../src/server/run-driver.js';
 import {
   eventually,
@@ -267,6 +268,26 @@ describe('beside a server, a run whose process was killed in the middle of a ste
     finish();
     expect((await driven).status).toBe('completed');
     expect(team.functions.calls).toHaveLength(1);
+  });
+
+  it('is looked for among all runs only where something has changed since they all waited', async () => {
+    const { team } = here;
+    let reads = 0;
+    const writ = await team.open({
+      store: (inner) =>
+        replacing(inner, {
+          unfinishedRuns: () => {
+            reads += 1;
+            return inner.unfinishedRuns();
+          },
+        }),
+    });
+    await team.run(writ, steps(['functionId: "tool::test_one", approval: async']));
+    for (let look = 0; look < 3; look += 1) expect(await writ.abandoned()).toEqual([]);
+    expect(reads).toBe(1);
+    const runId = await killed(', idempotent: true');
+    for (let look = 0; look < 3; look += 1) expect(await writ.abandoned()).toEqual([runId]);
+    expect(reads).toBe(4);
   });
 
   it('is left to the program whose functions it calls: a server without them would only fail its steps', async () => {

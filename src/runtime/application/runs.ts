@@ -5,7 +5,7 @@ import type { Guard } from '../guard-parts.js';
 import type { EntryContext } from '../log/entries.js';
 import { outline } from '../plan/outline.js';
 import type { Dispatcher, RunRecord } from '../ports.js';
-import { abandonedRuns } from '../run/abandoned.js';
+import { openAbandonedRuns } from '../run/abandoned.js';
 import { requestCancel } from '../run/cancel.js';
 import { entryContext, load } from '../run/context.js';
 import { runEntries } from '../run/entries.js';
@@ -73,7 +73,7 @@ export function runCalls(
       return runView(guard, runId, { withData: false });
     },
     isAdvanced: (runId) => held.isHeld(runId),
-    abandoned: () => abandonedRuns(guard, (runId) => held.isHeld(runId)),
+    abandoned: openAbandonedRuns(guard, (runId) => held.isHeld(runId)),
   };
 }
 

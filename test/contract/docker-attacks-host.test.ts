@@ -10,7 +10,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openAttacks, processesWith } from './docker/attack.js';
+import { openAttacks, printed, processesWith } from './docker/attack.js';
 import { noEngine, skipped } from './docker/engine.js';
 import { text } from './sandbox.js';
 
@@ -100,6 +100,17 @@ describe.skipIf(noEngine !== null)(`attacks from a container on its host${skippe
       'END',
     ]);
     expect(lines).toEqual([]);
+  });
+
+  it('hole: a pseudo-terminal led to every line discipline of the kernel, and to memory that no limit counts', async () => {
+    const open = `import os
+for name in ('/dev/ptmx', '/dev/pts/ptmx'):
+    try: os.open(name, os.O_RDWR | os.O_NOCTTY); print('ESC')
+    except OSError: pass
+print(os.listdir('/dev/pts'), 'END')`;
+    expect(text((await py(open)).stdout)).toBe('[] END\n');
+    const control = await printed(attacks.ids.python, ['python3', '-IS', '-c', open]);
+    expect(control).toContain('ESC\n');
   });
 
   it('D07, D08: changes no control group and mounts none', async () => {

@@ -1,6 +1,12 @@
 // What a container does not see of /proc and /sys: what they tell of the host that no program needs. In place of the
 // engine's own list, which depends on its release, and in most places longer than its newest one. What programs do read there stays: memory,
-// load and processors, their topology, the container's control group, and settings of the kernel.
+// load and processors, their topology, the container's control group, and settings of the kernel. And no pseudo-terminals.
+
+/**
+ * The machine has few for all of its containers, what they hold counts to no memory limit, and a line discipline that is
+ * asked for by one is loaded into the host's kernel.
+ */
+const TERMINALS = '/dev/pts';
 
 const PROC = `
   acpi asound buddyinfo bus cmdline config.gz consoles devices diskstats dma driver dynamic_debug execdomains fb fs
@@ -19,7 +25,7 @@ const SYS = `
 export function hiddenPaths(cores: number): string[] {
   const thermal = Array.from({ length: cores }, (_, n) => `devices/system/cpu/cpu${n}/thermal_throttle`);
   const below = (root: string, names: readonly string[]): string[] => names.map((name) => `${root}/${name}`);
-  return [...below('/proc', words(PROC)), ...below('/sys', [...words(SYS), ...thermal])];
+  return [TERMINALS, ...below('/proc', words(PROC)), ...below('/sys', [...words(SYS), ...thermal])];
 }
 
 function words(text: string): string[] {

@@ -318,8 +318,8 @@ function endOf(
     case 'cancelled':
       return { status: 'cancelled', exitCode, limitHit: null, reason: 'cancelled' };
     case 'timeout': {
-      const what = end.limit === 'cpuMs' ? 'CPU time' : 'time';
-      return { status: 'timeout', exitCode, limitHit: end.limit, reason: `killed at its ${what} limit` };
+      const reason = end.limit === 'cpuMs' ? 'it used more CPU time than it may' : 'killed at its time limit';
+      return { status: 'timeout', exitCode, limitHit: end.limit, reason };
     }
     case 'output-limit': {
       const reason = `${end.stream} reached the output limit`;

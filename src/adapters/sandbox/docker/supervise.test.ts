@@ -62,6 +62,17 @@ describe('supervise', () => {
     expect(Buffer.from(stdout.bytes).toString()).toBe(ENGINE_WORDS);
   });
 
+  it('hole: a program that ended before anybody looked had used any CPU time', async () => {
+    const ended = async (usedMs: number): Promise<unknown> => {
+      const one = program('hi', { isUnstarted: false, endsItself: true });
+      one.cpuMs = () => Promise.resolve(usedMs);
+      const used = { ...limits, accounts: true, cpuMs: 50 };
+      return (await supervise(one, used, new AbortController().signal)).end;
+    };
+    expect(await ended(50)).toEqual({ kind: 'exit', code: 126 });
+    expect(await ended(51)).toEqual({ kind: 'timeout', limit: 'cpuMs' });
+  });
+
   it('kills again what was not there yet when it was killed', async () => {
     const stopping = new AbortController();
     const slow = program('hi', { isUnstarted: false, endsItself: false });

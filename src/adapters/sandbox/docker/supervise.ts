@@ -96,15 +96,28 @@ export async function supervise(
     heard.close();
     if (program.isUnstarted()) return { end: unstarted(), ...NO_OUTPUT, wallMs, cpuMs: null };
     await atMost(LAST_LOOK_MS, cpu.settled());
-    const over = heard.full();
-    const told: ProgramEnd = over === null ? end : { kind: 'output-limit', stream: over };
-    return { end: told, ...heard.all(), wallMs, cpuMs: cpu.used() };
+    return {
+      end: overLimit(heard.full(), cpu.used(), cpuMs) ?? end,
+      ...heard.all(),
+      wallMs,
+      cpuMs: cpu.used(),
+    };
   } finally {
     clearTimeout(deadline);
     clearInterval(watch);
     signal.removeEventListener('abort', abort);
     stream.destroy();
   }
+}
+
+/** A program that has ended by itself before anybody looked has gone over its limits all the same. */
+function overLimit(
+  full: 'stdout' | 'stderr' | null,
+  usedMs: number | null,
+  cpuMs: number | null,
+): ProgramEnd | null {
+  if (full !== null) return { kind: 'output-limit', stream: full };
+  return cpuMs !== null && usedMs !== null && usedMs > cpuMs ? { kind: 'timeout', limit: 'cpuMs' } : null;
 }
 
 const NOTHING: Captured = { bytes: new Uint8Array(0), truncated: false };

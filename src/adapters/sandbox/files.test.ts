@@ -35,7 +35,7 @@ describe('output patterns', () => {
 });
 
 describe('the name of a file', () => {
-  it.each(['a/b', 'ä', '-rf', '...', 'a b', '~', 'می\u200cخواهم'])('can be %j', (path) => {
+  it.each(['a/b', 'ä', '-rf', '...', 'a b', '~', 'می\u200cخواهم', '❤\ufe0f'])('can be %j', (path) => {
     expect(isRelative(path)).toBe(true);
   });
 
@@ -50,6 +50,11 @@ describe('the name of a file', () => {
     'a\u2028b',
     '\u200f',
     '\ufffd',
+    'a\u200bb',
+    '\ufeffa',
+    'a\u00adb',
+    'a\u{e0041}',
+    '\u3164',
   ])('has nothing in it that steers what shows it: %j', (path) => {
     expect(isRelative(path)).toBe(false);
   });

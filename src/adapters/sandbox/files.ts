@@ -38,7 +38,7 @@ export function filesProblem(
   return wrong < 0 ? null : `output pattern ${wrong + 1} is no relative path`;
 }
 
-/** `/`-separated, no empty, `.` or `..` segment, no control or bidi character, short enough for a tar. */
+/** `/`-separated, no empty, `.` or `..` segment, no character that can't be seen, short enough for a tar. */
 export function isRelative(path: string): boolean {
   return (
     Buffer.byteLength(path) <= MAX_PATH_BYTES &&
@@ -48,10 +48,12 @@ export function isRelative(path: string): boolean {
 }
 
 /**
- * What steers a terminal, breaks a line or turns the direction of writing: a list of files would not show the name that a
- * file has. U+FFFD is what bytes that are no UTF-8 are read as: two names could become one.
+ * What steers a terminal, breaks a line, turns the direction of writing or is drawn as nothing: a list of files would not
+ * show the name that a file has. U+FFFD is what bytes that are no UTF-8 are read as: two names could become one. Joiners and
+ * what chooses between two forms of a sign are drawn as nothing, too, and languages are written with them.
  */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]/;
+const UNSEEN =
+  /(?!\p{Join_Control}|\p{Variation_Selector})[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]/u;
 
 /**
  * `**` stands for any number of segments, `*` for any characters of one. Where it does not fit, only the last `**` takes

@@ -72,7 +72,8 @@ export function wantedFiles(archive: Uint8Array, patterns: readonly string[]): S
       continue;
     }
     if (!split.some((pattern) => matches(pattern, segments))) continue;
-    if (!isRelative(path)) throw refused('an output has a path that is not plain');
+    if (!isRelative(path))
+      throw refused('an output has a path that is not plain: of at most 255 bytes, all of it to be seen');
     if (segments.length > MAX_DEPTH) throw limit(`an output lies deeper than ${MAX_DEPTH} folders`);
     wanted.set(path, { path, bytes: content });
     bytes += content.length;

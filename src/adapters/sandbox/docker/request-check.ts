@@ -195,7 +195,7 @@ function workingDirectory(cwd: string = WORK): string {
   const below = cwd.startsWith(`${WORK}/`) ? cwd.slice(WORK.length + 1) : null;
   if (cwd === WORK || (below !== null && isRelative(below))) return cwd;
   throw new WritError('SANDBOX_SPEC_INVALID', `the working directory is not ${WORK} or below`, {
-    hint: `write an absolute path below ${WORK} without . and ..`,
+    hint: `write an absolute path below ${WORK}, of at most 255 bytes, without . and .. and all of it to be seen`,
   });
 }
 

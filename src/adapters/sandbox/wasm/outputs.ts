@@ -22,9 +22,13 @@ export function wantedOutputs(listed: readonly Sized[] | null, patterns: readonl
     return split.some((pattern) => matches(pattern, segments));
   });
   if (wanted.some(({ path }) => !isRelative(path))) {
-    throw new WritError('SANDBOX_OUTPUT_REFUSED', 'an output has a path that is not plain', {
-      hint: 'have the program write regular files where outputs are wanted',
-    });
+    throw new WritError(
+      'SANDBOX_OUTPUT_REFUSED',
+      'an output has a path that is not plain: of at most 255 bytes, all of it to be seen',
+      {
+        hint: 'have the program write regular files where outputs are wanted',
+      },
+    );
   }
   if (wanted.length > MAX_FILES) throw limit(`there are more than ${MAX_FILES} outputs`);
   if (wanted.some(({ path }) => path.split('/').length > MAX_DEPTH))

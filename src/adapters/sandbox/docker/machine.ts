@@ -16,6 +16,8 @@ export interface Machine {
   readonly runtime: string;
   readonly runtimeVersion: string | null;
   readonly cores: number;
+  /** What TCP and UDP sockets hold counts as memory of their container: not so in control groups of version 1. */
+  readonly countsSockets: boolean;
   /** Of the engine, on its machine. */
   readonly rootDirectory: string;
   readonly seccomp: string;
@@ -70,6 +72,7 @@ function machineOf(
     runtime: chosen,
     runtimeVersion: chosen === 'runc' ? runcVersion(version.get('Components')) : null,
     cores: typeof cores === 'number' ? cores : 1,
+    countsSockets: info.get('CgroupVersion') === '2',
     rootDirectory: text(info, 'DockerRootDir'),
     seccomp,
     seccompSha256: createHash('sha256').update(seccomp).digest('hex'),
@@ -146,6 +149,8 @@ export function machineEvidence(machine: Machine): JsonObject {
     mounts: 'none',
   };
 }
+
+export const UNCOUNTED_SOCKETS = 'what TCP and UDP sockets hold does not (control groups of version 1)';
 
 /** By what each promise is kept; the same for every container. */
 export const KEPT_BY: JsonObject = {

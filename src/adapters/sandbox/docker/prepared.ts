@@ -13,7 +13,7 @@ import {
 } from './egress-step.js';
 import { DEFAULT_SOCKET, REAP_EVERY_MS, type Opened } from './engine-link.js';
 import { findImage, type FoundImage } from './image.js';
-import { KEPT_BY, machineEvidence, requirePromises, requireRuntime } from './machine.js';
+import { KEPT_BY, machineEvidence, UNCOUNTED_SOCKETS, requirePromises, requireRuntime } from './machine.js';
 import { checkMounts } from './mounts.js';
 import { checkRequest, type DockerRequest } from './request-check.js';
 import { endsInside, requireTools } from './step.js';
@@ -115,7 +115,7 @@ export function requestEvidence({ request, known, image, spec, egress }: Prepare
         ? 'SIGKILL by the runner, a deadline inside behind it'
         : 'SIGKILL by the runner',
       ...(cpuMs === null ? {} : { cpuMs: 'looked at every 250 ms, SIGKILL; RLIMIT_CPU of each process' }),
-      memoryMiB: 'control group, no swap; files in memory count',
+      memoryMiB: `control group, no swap; files in memory count${known.machine.countsSockets ? '' : `; ${UNCOUNTED_SOCKETS}`}`,
       cpus: 'CFS quota',
       pids: 'control group',
       diskMiB: 'size of /work, no other place is larger',

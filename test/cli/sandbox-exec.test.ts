@@ -1,4 +1,5 @@
 // `writ sandbox exec`: governed as a step, refused where a promise can't be kept, and with an engine, what came of it.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -13,10 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { images, left, noEngine, skipped } from '../contract/docker/engine.js';
 import { newDesk, type Desk } from './claims-desk.js';
-import { hosted, placeAt, type RunOptions } from './writ.js';
+import { environmentOf, hosted, MAIN, placeAt, type RunOptions } from './writ.js';
 
 const RULES = `apiVersion: writ/v1
 kind: Rules
@@ -25,6 +27,9 @@ rules:
   - { id: SB-2, effect: allow, subject: role:adjuster, domain: default, action: function.invoke, resource: 'tool::*', reason: tests }
   - { id: SB-3, effect: allow, subject: role:adjuster, domain: default, action: audit.read, resource: '*', reason: tests }
 `;
+
+/** A small disk of the test's own. */
+const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
 
 describe('writ sandbox exec', () => {
   let desk: Desk;
@@ -253,6 +258,38 @@ describe('writ sandbox exec', () => {
     const found = ['a', 'b'].map((name) => readFileSync(desk.at('taken', name), 'utf8'));
     expect(found).toEqual(['old', 'new']);
   });
+
+  it.skipIf(!canMount)(
+    `hole: an output that did not fit was left cut off under its name${canMount ? '' : ' (skipped: only root mounts a small disk)'}`,
+    async () => {
+      writeFileSync(desk.at('large.js'), 'writeFile("large", "x".repeat(200000)); writeFile("small", "y");');
+      mkdirSync(desk.at('full'));
+      const words = [
+        ...WASM,
+        'javascript',
+        '--file',
+        'large.js',
+        '--out',
+        '*',
+        '--out-dir',
+        'full',
+        '--',
+        'large.js',
+      ];
+      const inside = 'mount -t tmpfs -o size=64k none full && { "$@"; echo "code $?"; ls -A full; }';
+      const { stdout, stderr } = await execa(
+        'unshare',
+        ['-m', 'sh', '-c', inside, 'sh', process.execPath, MAIN, ...words],
+        {
+          cwd: desk.folder,
+          env: { ...environmentOf(desk.folder), WRIT_KEY: 'alice.key' },
+          extendEnv: false,
+        },
+      );
+      expect(stderr).toMatch(/large was not written: ENOSPC\n.*hint: .* has room/);
+      expect(stdout).toBe('code 1\nlarge.js\nsmall');
+    },
+  );
 
   it('keeps a module of the user, runs it by its digest, and refuses one that is none', async () => {
     const shipped = readFileSync(new URL('../../sandbox/wasm/modules/text.wasm', import.meta.url));

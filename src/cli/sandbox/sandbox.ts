@@ -2,7 +2,7 @@
 // it is a run of a workflow made of the flags, with its rights, ceilings, approval and entries. What is printed beyond
 // the step's own output is not stored anywhere.
 import { createHash } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectory } from '../../adapters/store/durable-file.js';
 import { WritError } from '../../errors.js';
@@ -83,17 +83,33 @@ async function writeOutputs(folder: string, { outputs = [] }: SandboxResult): Pr
     const file = join(folder, path);
     try {
       await makeDirectory(dirname(file), 0o777);
-      await writeFile(file, bytes, { flag: 'wx', mode: 0o600 });
+      await writeNew(file, bytes);
     } catch (cause) {
       const { code } = Object(cause) as { code?: unknown };
-      const why = code === 'EEXIST' ? 'it is there already' : String(code);
+      const isTaken = code === 'EEXIST';
+      const why = isTaken ? 'it is there already' : String(code);
       unwritten ??= new WritError('USAGE', `the output ${printable(file)} was not written: ${why}`, {
-        hint: 'nothing is overwritten: give --out-dir a folder that is new or empty, and run it again',
+        hint: isTaken
+          ? 'nothing is overwritten: give --out-dir a folder that is new or empty, and run it again'
+          : 'give --out-dir a folder that can be written to and has room, and run it again',
         cause,
       });
     }
   }
   return unwritten;
+}
+
+/** Whole, or not there: a file cut off would pass for the output. */
+async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 function show(context: Context, view: RunView, result: SandboxResult): void {

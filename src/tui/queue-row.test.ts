@@ -23,7 +23,7 @@ const at = { approver: 'user:ann', nowMs: 0, columns: 96 };
 describe('a row of the inbox', () => {
   it('tells the time left, the votes, the step, the function and who asks', () => {
     expect(queueRow(record, at)).toBe(
-      '1:00:00     1/3    run_1     Items[3]/Pay  payer@abababababab  agent:payer',
+      '1:00:00     1/3    run_1      Items[3]/Pay  payer@abababababab  agent:payer',
     );
   });
 

@@ -13,7 +13,7 @@ export interface RowContext {
   readonly columns: number;
 }
 
-export const QUEUE_HEAD = 'expires in  votes  run ends  step, function, asked by';
+export const QUEUE_HEAD = 'expires in  votes  run (end)  step, function, asked by';
 /** Of a run's id, by which those of one workflow differ; `workflow list --runs` shows the whole. */
 const RUN_END = 6;
 
@@ -23,7 +23,7 @@ export function queueRow(record: ApprovalRecord, { approver, nowMs, columns }: R
   const needed = record.quorum.reduce((sum, factor) => sum + factor.n, 0);
   const left = differenceText(record.expiresAtMs - nowMs).padEnd(10);
   const votes = `${given}/${needed}`.padEnd(5);
-  const run = revealHidden(record.run.slice(-RUN_END)).padEnd(8);
+  const run = revealHidden(record.run.slice(-RUN_END)).padEnd(9);
   const notice = noticeOf(record, approver);
   const what = [
     ...(notice === null ? [] : [`(${notice})`]),

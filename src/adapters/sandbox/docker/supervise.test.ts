@@ -73,6 +73,16 @@ describe('supervise', () => {
     expect(await ended(51)).toEqual({ kind: 'timeout', limit: 'cpuMs' });
   });
 
+  it('says of a program that was lost with its engine nothing else, whatever CPU time it had used', async () => {
+    const one = program('hi', { isUnstarted: false, endsItself: true });
+    const error = new Error('the engine is gone');
+    one.exited = () => Promise.reject(error);
+    one.cpuMs = () => Promise.resolve(51);
+    const used = { ...limits, accounts: true, cpuMs: 50 };
+    const { end } = await supervise(one, used, new AbortController().signal);
+    expect(end).toEqual({ kind: 'lost', error });
+  });
+
   it('kills again what was not there yet when it was killed', async () => {
     const stopping = new AbortController();
     const slow = program('hi', { isUnstarted: false, endsItself: false });

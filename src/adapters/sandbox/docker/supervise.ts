@@ -97,7 +97,7 @@ export async function supervise(
     if (program.isUnstarted()) return { end: unstarted(), ...NO_OUTPUT, wallMs, cpuMs: null };
     await atMost(LAST_LOOK_MS, cpu.settled());
     return {
-      end: overLimit(heard.full(), cpu.used(), cpuMs) ?? end,
+      end: overLimit(end, heard.full(), isOver(cpu.used(), cpuMs)),
       ...heard.all(),
       wallMs,
       cpuMs: cpu.used(),
@@ -110,14 +110,17 @@ export async function supervise(
   }
 }
 
-/** A program that has ended by itself before anybody looked has gone over its limits all the same. */
-function overLimit(
-  full: 'stdout' | 'stderr' | null,
-  usedMs: number | null,
-  cpuMs: number | null,
-): ProgramEnd | null {
+/**
+ * A program that has ended by itself before anybody looked has gone over its limits all the same. Of one that was lost
+ * nobody knows how it ended.
+ */
+function overLimit(end: ProgramEnd, full: 'stdout' | 'stderr' | null, isOverCpu: boolean): ProgramEnd {
   if (full !== null) return { kind: 'output-limit', stream: full };
-  return cpuMs !== null && usedMs !== null && usedMs > cpuMs ? { kind: 'timeout', limit: 'cpuMs' } : null;
+  return end.kind === 'exit' && isOverCpu ? { kind: 'timeout', limit: 'cpuMs' } : end;
+}
+
+function isOver(usedMs: number | null, limitMs: number | null): boolean {
+  return limitMs !== null && usedMs !== null && usedMs > limitMs;
 }
 
 const NOTHING: Captured = { bytes: new Uint8Array(0), truncated: false };

@@ -32,6 +32,12 @@ describe('a text that is no YAML', () => {
     expect(told(`${HEAD}${step('A', "agent: 'a")}`)).toEqual(['DOC_SYNTAX 6:12']);
   });
 
+  // Looked for anew at each slip, what begins before it took minutes.
+  it('hole: a line with a slip in every word held the process', () => {
+    const { diagnostics } = validate(`id: w\nsteps: [${'{"a" "b"},'.repeat(20_000)}]\n`);
+    expect(diagnostics[0]).toMatchObject({ code: 'DOC_SYNTAX', line: 2 });
+  });
+
   it('is told the slips of every document in it, and that there is more than one', () => {
     expect(told(`${HEAD}${step('A', 'agent: @a')}---\nid: [\n`)).toEqual([
       'DOC_SYNTAX 6:12',

@@ -6,12 +6,16 @@ import type { Located } from './located.js';
 
 export const QUOTE_BRACES = 'text that begins with {{ stands in quotes: "{{goal}}"';
 
+/** Characters of a line before a slip, in which what it is about begins. */
+const LOOK_BACK = 200;
+
 /** One for each place, in the order of the text. Empty where it is YAML. */
 export function syntaxErrors(documents: readonly Document.Parsed[], text: string): readonly Finding[] {
   const told = new Map<number, Finding>();
   for (const document of documents) {
+    const opened = quotedTexts(document);
     for (const error of document.errors) {
-      const open = error.code === 'MISSING_CHAR' ? openText(document, error.pos[0]) : null;
+      const open = error.code === 'MISSING_CHAR' ? (opened.get(error.pos[0]) ?? null) : null;
       const offset = open ?? Math.min(error.pos[0], Math.max(0, text.length - 1));
       // A slip that makes two errors is told as the first.
       if (!told.has(offset))
@@ -21,14 +25,13 @@ export function syntaxErrors(documents: readonly Document.Parsed[], text: string
   return [...told.values()].sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
 }
 
-/** Where the text in quotes begins that lacks its end at `end`. */
-function openText(document: Document.Parsed, end: number): number | null {
-  let found: number | null = null;
+/** Where texts in quotes begin, by where they end: one that lacks its end has its error there. */
+function quotedTexts(document: Document.Parsed): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  if (!document.errors.some(({ code }) => code === 'MISSING_CHAR')) return found;
   visit(document.contents, (_, node) => {
-    if (!isScalar(node) || node.type?.startsWith('QUOTE') !== true || node.range?.[1] !== end)
-      return undefined;
-    found = node.range[0];
-    return visit.BREAK;
+    if (!isScalar(node) || node.type?.startsWith('QUOTE') !== true || node.range == null) return;
+    if (!found.has(node.range[1])) found.set(node.range[1], node.range[0]);
   });
   return found;
 }
@@ -40,7 +43,9 @@ function wordsOf(error: YAMLError, text: string, offset: number, isOpen: boolean
     const message = `text that begins with ${quote} has no ${quote} at its end`;
     return { code, message, hint: 'text that begins with a quote ends with the same' };
   }
-  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+  // A line may be as long as a text, with a slip in every word.
+  const before = text.slice(Math.max(0, offset - LOOK_BACK), offset);
+  const line = before.slice(before.lastIndexOf('\n') + 1);
   const hint = /(?:^|[:-]\s)\s*\{\{/.test(line) ? QUOTE_BRACES : HINTS[error.code];
   return { code, message: error.message.slice(0, 1).toLowerCase() + error.message.slice(1), hint };
 }
